@@ -1,0 +1,182 @@
+"""The ``segments`` command. Comes in: a command and overrides. Goes out: an exit code; heavy libraries are imported only by the command that needs them.
+
+Exit codes: 0 done, 2 something a person can mend (one message, no traceback), 130 and 143 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, NoReturn
+
+from segments.errors import ConfigError, SegmentsError
+
+if TYPE_CHECKING:
+    from segments.config import Config
+
+STAGES = {
+    "data": "raw files -> clean tables, and a report of every row dropped or repaired",
+    "features": "clean tables -> one row per customer, all columns",
+    "explore": "features -> pictures, their numbers, and warnings",
+    "sweep": "features -> every candidate of the grid, tracked in MLflow",
+    "selection": "candidates -> the chosen one, the runner-up, the reason",
+    "profiles": "chosen clusters -> one named row per segment",
+    "registry": "all of it -> a registered model and the sweep's record in MLflow",
+}
+COMMANDS = {
+    "fetch": "bring the raw files of a source under data/ and pin them  [source=NAME] [from=PATH] [accept=true]",
+    "describe": "draft conf/source/NAME.yaml from a raw file               FILE",
+    "fit": "make ONE candidate, or many with -m                       [feature_set=NAME] [scaler=NAME] [k=N]",
+    "track": "rebuild MLflow's record from what is on disk",
+    "ui": "MLflow's page on 127.0.0.1, with links to the right views",
+    "summary": "what the last run chose and why",
+}
+EPILOG = """Stages, `fit`, `track` and `ui` take overrides in Hydra's grammar (sweep.k_max=8, source=mall, experiment=mall); `fit -m` runs
+every combination (k='range(2,8)' scaler=robust,power). --timings prints where the time goes. `dvc repro` runs all stages."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Words after ``segments``; those of the process by default.
+
+    Returns
+    -------
+    int
+        Exit code.
+
+    Examples
+    --------
+    >>> main(["--version"])
+    segments 0.1.0
+    0
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(_help())
+        return 0
+    if words[0] == "--version":
+        from segments import __version__
+
+        print(f"segments {__version__}")
+        return 0
+    command, rest = words[0], words[1:]
+    if "-h" in rest or "--help" in rest:
+        print(_help(command))
+        return 0
+    try:
+        signal.signal(signal.SIGTERM, _terminated)
+        timings = "--timings" in rest
+        started = time.perf_counter()
+        _run(command, [word for word in rest if word != "--timings"])
+        if timings:
+            sys.stderr.write(f"{command}: {time.perf_counter() - started:.2f} s\n")
+        return 0
+    except SegmentsError as error:
+        sys.stderr.write(f"segments {command}: {error}\n")
+        return 2
+    except KeyboardInterrupt:
+        sys.stderr.write(f"\nsegments {command}: interrupted; what is finished is kept, the same command continues\n")
+        return 130
+    except BrokenPipeError:
+        # the reader of our output (`| head`) has gone; nothing is left to say
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _run(command: str, words: list[str]) -> None:
+    if command == "describe":
+        if len(words) != 1:
+            raise ConfigError("describe takes one file", where="segments describe", fix="write `segments describe FILE`")
+        from pathlib import Path
+
+        from segments.intake import describe_file
+
+        print(describe_file(Path(words[0])), end="")
+        return
+    if command not in (*STAGES, *COMMANDS):
+        from difflib import get_close_matches
+
+        close = get_close_matches(command, [*STAGES, *COMMANDS], n=1)
+        raise ConfigError(f"there is no command '{command}'", where="segments", fix=(f"did you mean '{close[0]}'? " if close else "") + "`segments --help` lists them")
+
+    os.environ.setdefault("MPLBACKEND", "agg")
+    from segments.store import find_project
+
+    os.chdir(find_project())
+    many = [word for word in words if word in ("-m", "--multirun")]
+    overrides = [word for word in words if word not in many]
+    if stray := [word for word in overrides if "=" not in word and not word.startswith("~")]:
+        raise ConfigError(f"'{stray[0]}' is not an override", where=f"segments {command}", fix="write KEY=VALUE, such as source=mall")
+    if command == "fetch":
+        _fetch(overrides)
+    elif command == "summary":
+        from segments.store import artifact, read_text
+
+        print(read_text(artifact("registry", "summary.txt")), end="")
+    elif many:
+        if command != "fit":
+            raise ConfigError(f"-m runs many of `fit`; `{command}` has one result", where=f"segments {command} -m", fix="use `segments fit -m ...`, or lists in sweep.feature_sets and sweep.scalers")
+        from segments.stages import multirun
+
+        multirun(overrides, _print_result)
+    else:
+        from segments.stages import load
+
+        config = load(overrides)
+        if command == "ui":
+            from segments import tracking, ui
+
+            raise SystemExit(ui.serve(config, tracking.tracking_uri(config.tracking)))
+        _stage(command, config)
+
+
+def _print_result(config: Config) -> None:
+    _stage("fit", config)
+
+
+def _stage(name: str, config: Config) -> None:
+    said = import_module(f"segments.stages.{name}").run(config)
+    if said:
+        print(said, flush=True)
+
+
+def _fetch(overrides: list[str]) -> None:
+    from pathlib import Path
+
+    from segments.fetch import fetch
+    from segments.stages import load
+
+    own = {"from": "", "accept": "false"}
+    for word in list(overrides):
+        key, _, value = word.partition("=")
+        if key in own:
+            own[key] = value
+            overrides.remove(word)
+    if own["accept"] not in ("true", "false"):
+        raise ConfigError(f"accept={own['accept']}", where="segments fetch", fix="write accept=true or leave it out")
+    for line in fetch(load(overrides).source, Path(own["from"]) if own["from"] else None, accept=own["accept"] == "true"):
+        print(line)
+
+
+def _help(command: str = "") -> str:
+    known = STAGES | COMMANDS
+    if command in known:
+        return f"usage: segments {command} [KEY=VALUE ...]\n\n{command}: {known[command]}\n\n{EPILOG}"
+    lines = ["usage: segments COMMAND [KEY=VALUE ...]", "", "stages, in the order `dvc repro` runs them:"]
+    lines += [f"  {name:<10} {text}" for name, text in STAGES.items()]
+    lines += ["", "commands:"]
+    lines += [f"  {name:<10} {text}" for name, text in COMMANDS.items()]
+    return "\n".join([*lines, "", EPILOG])
+
+
+def _terminated(signum: int, frame: object) -> NoReturn:
+    sys.stderr.write("\nsegments: terminated; what is finished is kept, the same command continues\n")
+    raise SystemExit(143)

@@ -1,0 +1,65 @@
+"""One family of errors. Comes in: what was found, where, what to do. Goes out: one sentence a person can act on.
+
+Every error a user can cause is a :class:`SegmentsError`; the command line prints it without a traceback and exits
+with code 2. Anything else that escapes is a defect of this project and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+
+class SegmentsError(Exception):
+    """Something a user can mend: what was found, where, and what to do.
+
+    Parameters
+    ----------
+    what : str
+        What was found, as a sentence without its full stop.
+    where : str, optional
+        The file, config key or argument it was found in.
+    fix : str, optional
+        What to do about it.
+
+    Examples
+    --------
+    >>> print(SegmentsError("k is 1", where="sweep.k_min", fix="choose 2 or more"))
+    k is 1
+      where: sweep.k_min
+      do:    choose 2 or more
+    """
+
+    def __init__(self, what: str, *, where: str = "", fix: str = "") -> None:
+        self.what, self.where, self.fix = what, where, fix
+        lines = [what]
+        if where:
+            lines.append(f"  where: {where}")
+        if fix:
+            lines.append(f"  do:    {fix}")
+        super().__init__("\n".join(lines))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Errors cross process borders (parallel sweep cells); keyword-only arguments need this to survive the trip.
+        return _rebuild, (type(self), self.what, self.where, self.fix)
+
+
+def _rebuild(cls: type[SegmentsError], what: str, where: str, fix: str) -> SegmentsError:
+    return cls(what, where=where, fix=fix)
+
+
+class ConfigError(SegmentsError):
+    """A value in ``conf/`` or in an override is unknown, misspelt or out of range."""
+
+
+class DataError(SegmentsError):
+    """A raw file, or a table made from it, is not what its source config says it is."""
+
+
+class SweepError(SegmentsError):
+    """The candidates that were asked for cannot be computed from these features."""
+
+
+class TrackingError(SegmentsError):
+    """The MLflow store cannot be reached or does not hold what is needed."""
+
+
+class StoreError(SegmentsError):
+    """A file that an earlier stage makes is missing, damaged or cannot be written."""

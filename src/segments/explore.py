@@ -1,0 +1,361 @@
+"""A first look at the customers. Comes in: the feature table. Goes out: the numbers behind the pictures, and warnings.
+
+Nothing is changed here: a skewed or constant column is reported, with the limit it exceeds, and left alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from segments.config import ExploreConfig
+from segments.errors import DataError
+from segments.features import RFM_SCORES
+
+MISSING = "(missing)"
+OTHER = "(other)"
+MAX_LEVELS = 12
+FENCE = 3.0  # interquartile ranges beyond the quartiles from which a value is called an outlier
+WHISKER = 1.5
+SAMPLE_SEED = 0
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Counts of one column.
+
+    Parameters
+    ----------
+    edges : list of float
+        Bin edges in original units, one more than there are counts.
+    counts : list of int
+        Customers per bin.
+    """
+
+    edges: list[float]
+    counts: list[int]
+
+
+@dataclass(frozen=True)
+class Box:
+    """A column's box: quartiles, and whiskers to the last value within 1.5 interquartile ranges of them.
+
+    Parameters
+    ----------
+    low, q1, median, q3, high : float
+        Whisker, quartile, median, quartile, whisker.
+    fliers : list of float
+        Values beyond the whiskers, ascending; evenly thinned when there are more than ``explore.sample``.
+    """
+
+    low: float
+    q1: float
+    median: float
+    q3: float
+    high: float
+    fliers: list[float]
+
+
+@dataclass(frozen=True)
+class Exploration:
+    """The numbers behind the pictures.
+
+    Parameters
+    ----------
+    n_customers : int
+        Rows of the feature table.
+    columns : pandas.DataFrame
+        One row per numeric column: ``column, n, missing, mean, std`` (ddof 1), ``min, q1, median, q3, max, skew`` (bias
+        corrected), ``outlier_share`` (beyond 3 interquartile ranges of the quartiles; 0 where these coincide),
+        ``top_share`` (of the most frequent value) and ``log_scale`` (whether pictures show it on a log1p axis).
+    histograms, boxes : dict
+        Per numeric column that has values.
+    spearman, pearson : pandas.DataFrame
+        Correlations between the numeric columns that vary, over the customers who have both values.
+    categories : dict of str to dict of str to int
+        Customers per level; ordered levels in their order, others by size, then what is missing.
+    sample : pandas.DataFrame
+        Customers drawn as points, for the columns of the pair plot. Row numbers of the feature table, ascending.
+    warnings : list of dict
+        ``columns, kind, value, limit, sentence``; kinds: missing, constant, near_constant, skew, outliers, correlated.
+    units : dict of str to str
+        Unit per column, where one is known.
+    """
+
+    n_customers: int
+    columns: pd.DataFrame
+    histograms: dict[str, Histogram]
+    boxes: dict[str, Box]
+    spearman: pd.DataFrame
+    pearson: pd.DataFrame
+    categories: dict[str, dict[str, int]]
+    sample: pd.DataFrame
+    warnings: list[dict[str, Any]] = field(default_factory=list)
+    units: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def log_columns(self) -> list[str]:
+        """Columns that pictures show on a log1p axis."""
+        return [str(name) for name in self.columns.loc[self.columns["log_scale"], "column"]]
+
+
+def explore(features: pd.DataFrame, config: ExploreConfig, units: Mapping[str, str] | None = None) -> Exploration:
+    """Summarise every column of the feature table and say what deserves a second look.
+
+    Parameters
+    ----------
+    features : pandas.DataFrame of shape (n_customers, ...)
+        ``customer_id``, numbers, categories; RFM scores are passed over (they repeat their columns).
+    config : ExploreConfig
+        Limits of the warnings, size of the pair plot.
+    units : mapping of str to str, optional
+        Unit per column, for the labels of pictures.
+
+    Returns
+    -------
+    Exploration
+        Equal tables give equal numbers, the sample included.
+
+    Raises
+    ------
+    DataError
+        If the table is empty, has no numeric column, or holds infinite values.
+
+    Examples
+    --------
+    >>> people = pd.DataFrame({"customer_id": ["1", "2", "3"], "age": [20.0, 30.0, 40.0], "visits": [1.0, 2.0, 3.0]})
+    >>> seen = explore(people, ExploreConfig())
+    >>> float(seen.columns.loc[0, "mean"])
+    30.0
+    >>> print(seen.warnings[0]["sentence"])
+    age and visits say nearly the same (Spearman correlation 1.00): one of the two is enough in a feature set.
+    """
+    if features.empty:
+        raise DataError("the feature table is empty", where="features", fix="run `segments features`")
+    values = [name for name in features.columns if name not in ("customer_id", *RFM_SCORES)]
+    numeric = [name for name in values if pd.api.types.is_numeric_dtype(features[name])]
+    if not numeric:
+        raise DataError("the feature table has no numeric column", where="features", fix="run `segments features`")
+    infinite = [name for name in numeric if np.isinf(features[name].to_numpy(dtype="float64", na_value=np.nan)).any()]
+    if infinite:
+        raise DataError(
+            f"infinite values in {', '.join(infinite)}",
+            where="features",
+            fix="mend the raw file, or set minimum and maximum of the column in conf/source",
+        )
+
+    numbers = features[numeric].astype("float64")
+    columns = pd.DataFrame([_summarise(numbers[name], config) for name in numeric])
+    log = dict(zip(columns["column"], columns["log_scale"], strict=True))
+    filled = [name for name in numeric if numbers[name].notna().any()]
+    varied = [name for name in numeric if numbers[name].nunique() > 1]
+    spearman = numbers[varied].corr(method="spearman")
+    levels = {name: _count_levels(features[name]) for name in values if name not in numeric}
+    return Exploration(
+        n_customers=len(features),
+        columns=columns,
+        histograms={name: _histogram(numbers[name].dropna().to_numpy(), log[name]) for name in filled},
+        boxes={name: _box(numbers[name].dropna().to_numpy(), config.sample) for name in filled},
+        spearman=spearman,
+        pearson=numbers[varied].corr(method="pearson"),
+        categories=levels,
+        sample=_sample(numbers, spearman, config),
+        warnings=[
+            *(warning for row in columns.to_dict("records") for warning in _warn_of_number(row, len(features), config)),
+            *(warning for name, counts in levels.items() for warning in _warn_of_category(name, counts, config)),
+            *_warn_of_pairs(spearman, config),
+        ],
+        units={name: unit for name, unit in (units or {}).items() if unit},
+    )
+
+
+def as_plain_data(seen: Exploration) -> dict[str, Any]:
+    """Turn an exploration into plain data for a JSON file: unknown values are ``None``, the sample is left out.
+
+    Examples
+    --------
+    >>> people = pd.DataFrame({"customer_id": ["1", "2"], "age": [20.0, 40.0]})
+    >>> as_plain_data(explore(people, ExploreConfig()))["columns"][0]["mean"]
+    30.0
+    """
+    columns = [{key: _plain(value) for key, value in row.items()} for row in seen.columns.to_dict("records")]
+    tables = {"spearman": seen.spearman.to_numpy().tolist(), "pearson": seen.pearson.to_numpy().tolist()}
+    return {
+        "n_customers": seen.n_customers,
+        "columns": columns,
+        "histograms": {name: {"edges": shape.edges, "counts": shape.counts} for name, shape in seen.histograms.items()},
+        "correlations": {
+            "columns": list(seen.spearman.columns),
+            **{name: [[_plain(value) for value in row] for row in rows] for name, rows in tables.items()},
+        },
+        "categories": seen.categories,
+        "units": seen.units,
+    }
+
+
+def _plain(value: Any) -> Any:
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+# --- one column ---------------------------------------------------------------------------------------------------
+
+
+def _summarise(column: pd.Series[float], config: ExploreConfig) -> dict[str, Any]:
+    known = column.dropna()
+    summary: dict[str, Any] = {"column": column.name, "n": len(known), "missing": len(column) - len(known)}
+    if known.empty:
+        nothing = ("mean", "std", "min", "q1", "median", "q3", "max", "skew", "outlier_share", "top_share")
+        return summary | dict.fromkeys(nothing, np.nan) | {"log_scale": False}
+    low, q1, median, q3, high = (float(value) for value in known.quantile([0, 0.25, 0.5, 0.75, 1]))
+    fence = FENCE * (q3 - q1)
+    constant = low == high
+    skew = np.nan if constant else float(known.skew())  # type: ignore[arg-type]
+    return summary | {
+        "mean": float(known.mean()),
+        "std": float(known.std()),
+        "min": low,
+        "q1": q1,
+        "median": median,
+        "q3": q3,
+        "max": high,
+        "skew": skew,
+        "outlier_share": float(((known < q1 - fence) | (known > q3 + fence)).mean()) if fence > 0 else 0.0,
+        "top_share": float(known.value_counts().iloc[0] / len(known)),
+        # A share of 0 to 1 gains nothing from log1p; amounts and counts with a long tail do.
+        "log_scale": bool(low >= 0 and high >= 10 and skew > config.skew),
+    }
+
+
+def _histogram(known: np.ndarray[Any, np.dtype[np.float64]], log: bool) -> Histogram:
+    low, high = float(known.min()), float(known.max())
+    bins = int(np.clip(np.ceil(2 * np.cbrt(len(known))), 8, 30))
+    whole = bool((known == np.floor(known)).all())
+    if log and whole:
+        bins //= 2  # narrow bins would hold now one whole number, now two, and show teeth that are not in the data
+    if low == high:
+        edges = np.array([low - 0.5, low + 0.5])
+    elif log:
+        edges = np.expm1(np.linspace(np.log1p(low), np.log1p(high), bins + 1))
+        edges[0], edges[-1] = low, high  # expm1(log1p(x)) may miss x by a hair
+    elif whole:
+        step = np.ceil((high - low + 1) / bins)  # every bin holds the same count of whole numbers
+        edges = np.arange(low, high + step + 1, step) - 0.5
+    else:
+        edges = np.linspace(low, high, bins + 1)
+    if log and whole:
+        # Near zero a bin is narrower than 1; bins without a whole number in them would look like gaps in the data.
+        edges = np.append(np.unique(np.ceil(edges[:-1])), high + 1) - 0.5
+    counts, _ = np.histogram(known, edges)
+    return Histogram([float(edge) for edge in edges], [int(count) for count in counts])
+
+
+def _box(known: np.ndarray[Any, np.dtype[np.float64]], most: int) -> Box:
+    q1, median, q3 = (float(value) for value in np.quantile(known, [0.25, 0.5, 0.75]))
+    reach = WHISKER * (q3 - q1)
+    within = known[(known >= q1 - reach) & (known <= q3 + reach)]
+    beyond = np.sort(known[(known < q1 - reach) | (known > q3 + reach)])
+    if len(beyond) > most:
+        beyond = beyond[np.linspace(0, len(beyond) - 1, most).round().astype(int)]
+    # With interpolated quartiles and few values no value need lie within; the whisker then ends at the box.
+    low, high = (min(float(within.min()), q1), max(float(within.max()), q3)) if len(within) else (q1, q3)
+    return Box(low, q1, median, q3, high, [float(value) for value in beyond])
+
+
+def _count_levels(column: pd.Series[str]) -> dict[str, int]:
+    counts = {str(level): int(count) for level, count in column.value_counts().items()}
+    largest = sorted(counts, key=lambda level: (-counts[level], level))[:MAX_LEVELS]
+    rest = sum(counts.values()) - sum(counts[level] for level in largest)
+    shown = {level: counts[level] for level in _in_order(largest)}
+    if rest:
+        shown[OTHER] = rest
+    if column.isna().any():
+        shown[MISSING] = int(column.isna().sum())
+    return shown
+
+
+def _in_order(levels: list[str]) -> list[str]:
+    # "Under 15K", "15-24K", ..., "250K+" have an order of their own; names do not, and stay sorted by size.
+    numbers = {level: re.search(r"\d+(\.\d+)?", level) for level in levels}
+    if not all(numbers.values()):
+        return levels
+    return sorted(levels, key=lambda level: (float(numbers[level].group()), level[0].isdigit(), level))  # type: ignore[union-attr]
+
+
+# --- several columns ----------------------------------------------------------------------------------------------
+
+
+def _sample(numbers: pd.DataFrame, spearman: pd.DataFrame, config: ExploreConfig) -> pd.DataFrame:
+    chosen: list[int] = []
+    r = np.abs(spearman.to_numpy())
+    for i in range(len(r)):
+        # Two columns that say the same would fill the picture with the same diagonal.
+        if len(chosen) < config.pair_columns and not (r[i, chosen] > config.correlation).any():
+            chosen.append(i)
+    rows = np.arange(len(numbers))
+    if len(rows) > config.sample:
+        rows = np.sort(np.random.default_rng(SAMPLE_SEED).choice(rows, size=config.sample, replace=False))
+    return numbers[list(spearman.columns[chosen])].iloc[rows]
+
+
+# --- warnings -----------------------------------------------------------------------------------------------------
+
+
+def _warning(columns: list[str], kind: str, value: float, limit: float, sentence: str) -> dict[str, Any]:
+    return {"columns": columns, "kind": kind, "value": float(value), "limit": limit, "sentence": sentence}
+
+
+def _warn_of_number(row: Mapping[Any, Any], n_customers: int, config: ExploreConfig) -> list[dict[str, Any]]:
+    name = row["column"]
+    distinct = 0 if row["n"] == 0 else 1 if row["min"] == row["max"] else 2
+    found = _warn_of_any(name, row["missing"], row["top_share"], distinct, n_customers, config)
+    skew, beyond = row["skew"], row["outlier_share"]
+    if distinct > 1 and abs(skew) > config.skew:
+        side, remedy = ("right", "log1p, sqrt or the power scaler") if skew > 0 else ("left", "the power scaler")
+        sentence = f"{name} is skewed to the {side} (skewness {skew:.1f}): {remedy} can even it out."
+        found.append(_warning([name], "skew", skew, config.skew, sentence))
+    if distinct > 1 and beyond > config.outlier_share:
+        sentence = f"{beyond:.1%} of {name} lie more than {FENCE:g} interquartile ranges beyond the quartiles."
+        found.append(_warning([name], "outliers", beyond, config.outlier_share, sentence))
+    return found
+
+
+def _warn_of_category(name: str, counts: dict[str, int], config: ExploreConfig) -> list[dict[str, Any]]:
+    known = [count for level, count in counts.items() if level != MISSING]
+    top_share = max(known, default=0) / max(sum(known), 1)
+    return _warn_of_any(name, counts.get(MISSING, 0), top_share, len(known), sum(counts.values()), config)
+
+
+def _warn_of_any(
+    name: str, missing: int, top_share: float, distinct: int, n_customers: int, config: ExploreConfig
+) -> list[dict[str, Any]]:
+    found = []
+    share = missing / n_customers
+    if share > config.missing_share:
+        sentence = f"{name} is missing for {missing} of {n_customers} customers ({share:.1%})."
+        found.append(_warning([name], "missing", share, config.missing_share, sentence))
+    if distinct == 1:
+        sentence = f"{name} has the same value for everyone: it cannot tell customers apart."
+        found.append(_warning([name], "constant", 1.0, config.near_constant_share, sentence))
+    elif top_share > config.near_constant_share:
+        sentence = f"{name} has one and the same value for {top_share:.1%} of the customers."
+        found.append(_warning([name], "near_constant", top_share, config.near_constant_share, sentence))
+    return found
+
+
+def _warn_of_pairs(spearman: pd.DataFrame, config: ExploreConfig) -> list[dict[str, Any]]:
+    names, r = list(spearman.columns), spearman.to_numpy()
+    # The closest first; pairs without a common customer have no correlation (NaN), which exceeds nothing.
+    pairs = [(i, j) for i in range(len(names)) for j in range(i + 1, len(names)) if abs(r[i, j]) > config.correlation]
+    found = []
+    for i, j in sorted(pairs, key=lambda pair: -abs(r[pair])):
+        sentence = (
+            f"{names[i]} and {names[j]} say nearly the same (Spearman correlation {r[i, j]:.2f}): "
+            "one of the two is enough in a feature set."
+        )
+        found.append(_warning([names[i], names[j]], "correlated", r[i, j], config.correlation, sentence))
+    return found

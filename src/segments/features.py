@@ -1,0 +1,421 @@
+"""What a customer is like, in numbers. Comes in: clean tables. Goes out: one row per customer, all columns, once.
+
+The log is summed up by Narwhals expressions that DuckDB, pandas and PySpark all have, so the engine is a choice and not
+a rewrite. Inside them money is counted in whole ten-thousandths and days are numbered: sums of integers depend neither
+on the order of rows nor on the number of threads, which is what makes every rerun byte-identical.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from typing import Any, NamedTuple
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+
+from segments.config import FeaturesConfig, Source
+from segments.errors import DataError
+
+MONEY_UNIT = 10_000  # one currency unit holds this many of the whole units money is counted in
+LARGEST_AMOUNT = 1e12  # of one line; beyond it, sums of whole units could leave 64 bits
+RFM_COLUMNS = {"recency_days": "r_score", "frequency": "f_score", "monetary": "m_score"}
+RFM_SCORES = tuple(RFM_COLUMNS.values())
+NEEDED = ("customer_id", "order_id", "purchased_at", "amount")
+ALWAYS = ("recency_days", "frequency", "purchase_days", "monetary", "tenure_days", "basket_value")
+GAPS = ("gap_days_mean", "gap_days_std")
+COUNTED = {"department": "departments", "product_id": "products", "store_id": "stores"}
+
+
+@dataclass(frozen=True)
+class Features:
+    """One row per customer, and what is to be said about it.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ``customer_id``, every numeric feature (float64), RFM scores when there is a log, then the categories.
+    rfm_cuts : dict of str to list of float
+        Cut-points of the RFM scores per column; empty without a log.
+    report : dict
+        Plain data: number of customers, columns with their kind and missing values, notes in words.
+    """
+
+    table: pd.DataFrame
+    rfm_cuts: dict[str, list[float]] = field(default_factory=dict)
+    report: dict[str, Any] = field(default_factory=dict)
+
+
+def build_features(
+    customers: pd.DataFrame | None, transactions: Any | None, source: Source, config: FeaturesConfig
+) -> Features:
+    """All features of all customers of a source, in one table.
+
+    With a log, every customer who bought something up to the as-of date has a row, and the customers table adds what it
+    knows about them. Without a log, every row of the customers table has one.
+
+    Parameters
+    ----------
+    customers : pandas.DataFrame, optional
+        Clean customers: ``customer_id``, numbers (float64) and categories (strings).
+    transactions : native frame, optional
+        Clean transaction lines, as any frame Narwhals knows (DuckDB relation, pandas, ...).
+    source : Source
+        Its ``as_of`` is the "today" of the features.
+    config : FeaturesConfig
+        Edges of morning and evening.
+
+    Returns
+    -------
+    Features
+        The table is sorted by customer id (as numbers when all ids are integers).
+
+    Raises
+    ------
+    DataError
+        If there are no customers, no numeric columns, no lines up to the as-of date, or two columns of one name.
+
+    Examples
+    --------
+    >>> from segments.config import Customers
+    >>> people = pd.DataFrame({"customer_id": ["2", "1"], "age": [31.0, 58.0], "gender": ["f", "m"]})
+    >>> build_features(people, None, Source("mine", customers=Customers("people.csv")), FeaturesConfig()).table
+      customer_id   age gender
+    0           1  58.0      m
+    1           2  31.0      f
+    """
+    where = f"conf/source/{source.name}.yaml"
+    cuts: dict[str, list[float]] = {}
+    notes: list[str] = []
+    strangers = 0
+    if transactions is not None:
+        table = _sum_up(transactions, source, config, notes)
+        cuts = rfm_cut_points(table)
+        table = pd.concat([table, rfm_scores(table, cuts)], axis="columns")
+        if customers is not None:
+            strangers = _compare(table, customers, where, notes)
+            table = table.merge(customers, on="customer_id", how="left", validate="one_to_one")
+    elif customers is not None:
+        table = customers
+    else:
+        raise DataError("there are neither customers nor transactions", where=where, fix="run `segments data`")
+    if table.empty:
+        fix = "look into artifacts/data/report.json: it counts every row that was dropped, and why"
+        raise DataError("there are no customers left", where=where, fix=fix)
+
+    scores = list(RFM_SCORES) if cuts else []
+    values = [name for name in table.columns if name not in ("customer_id", *scores)]
+    numeric = [name for name in values if pd.api.types.is_numeric_dtype(table[name])]
+    descriptors = [name for name in values if name not in numeric]
+    if not numeric:
+        fix = "declare at least one column of kind 'number', or transactions"
+        raise DataError("the customers have no numeric column to make segments from", where=where, fix=fix)
+
+    floats = dict.fromkeys([*numeric, *scores], "float64")
+    table = table[["customer_id", *numeric, *scores, *descriptors]].astype(floats)
+    table = table.sort_values("customer_id", key=_sort_key, kind="stable", ignore_index=True)
+    kinds = dict.fromkeys(numeric, "number") | dict.fromkeys(scores, "score") | dict.fromkeys(descriptors, "category")
+    report = {
+        "source": source.name,
+        "as_of": source.as_of,
+        "customers": len(table),
+        "customers_without_transactions": strangers,
+        "columns": [{"column": name, "kind": kinds[name], "missing": int(table[name].isna().sum())} for name in kinds],
+        "notes": notes,
+    }
+    return Features(table, cuts, report)
+
+
+def transaction_features(lines: Any, as_of: date, config: FeaturesConfig) -> Any:
+    """Sum up a transaction log, one row per customer who bought something up to the end of the as-of date.
+
+    Parameters
+    ----------
+    lines : native frame
+        One row per purchase line: ``customer_id``, ``order_id``, ``purchased_at``, ``amount`` and, where the source has
+        them, ``discount``, ``coupon``, ``product_id``, ``store_id``, ``department``, ``private_label``. Any frame
+        Narwhals knows; it is not changed and, on a lazy engine, never held in memory as a whole.
+    as_of : date
+        The "today" of the features. Later lines change nothing.
+    config : FeaturesConfig
+        Edges of morning and evening.
+
+    Returns
+    -------
+    native frame
+        Lazy where the engine is, rows in no particular order. All but the id are float64. Columns whose raw column is
+        absent are absent; so are the shares of a time of day when no line tells one.
+
+        ===================  ========================================================================================
+        recency_days         whole days from the day of the LAST purchase to the as-of date; 0 on the day itself
+        frequency            distinct orders
+        purchase_days        distinct days with a purchase
+        monetary             money paid, returns taken off (currency)
+        tenure_days          whole days from the day of the first purchase to the as-of date
+        basket_value         monetary / frequency (currency)
+        gap_days_mean        mean days from one purchase day to the next; with a single purchase day the gap is still
+                             open, and tenure_days (its length so far) stands for it
+        gap_days_std         standard deviation (ddof 0) of those gaps; fewer than two gaps tell nothing of
+                             regularity, and gap_days_mean stands for it, as if purchases came by chance
+        departments          distinct departments; likewise ``products``, ``stores``
+        weekend_share        spend on Saturdays and Sundays / spend; likewise ``morning_share``, ``evening_share``,
+                             ``private_label_share``
+        discount_share       discount / (spend + discount); likewise ``coupon_share``
+        trend                (spend of the recent half - spend of the earlier half) / both, -1 to 1; the halves of
+                             the time from the log's first day to the as-of date are equally long (of an odd number
+                             of days the middle one is in neither)
+        ===================  ========================================================================================
+
+        *Spend* is the money of lines with a positive amount, so that a return moves no share out of 0 to 1. A share of
+        nothing is 0. Money finer than a ten-thousandth is rounded to it.
+
+    Raises
+    ------
+    DataError
+        If a column is missing, an amount is not a finite number, or no line lies before the end of the as-of date.
+
+    Examples
+    --------
+    >>> log = pd.DataFrame({"customer_id": ["7", "7"], "order_id": ["a", "b"], "amount": [10.0, 30.0],
+    ...     "purchased_at": pd.to_datetime(["2024-03-01 09:30", "2024-03-11 18:00"])})
+    >>> row = transaction_features(log, date(2024, 3, 31), FeaturesConfig()).iloc[0]
+    >>> row["recency_days"], row["gap_days_mean"], row["evening_share"], row["trend"]
+    (np.float64(20.0), np.float64(10.0), np.float64(0.75), np.float64(-1.0))
+    """
+    frame = nw.from_native(lines).lazy()
+    names = frame.collect_schema().names()
+    missing = [name for name in NEEDED if name not in names]
+    if missing:
+        raise DataError(
+            f"the transactions lack {', '.join(missing)}",
+            where="transactions",
+            fix="run `segments data`: it makes a clean log from the raw one",
+        )
+    tomorrow = datetime.combine(as_of + timedelta(days=1), time())
+    frame = frame.filter(nw.col("purchased_at") < tomorrow).with_columns(day=_day_number("purchased_at"))
+    log = _span(frame, as_of)
+
+    today = as_of.toordinal()
+    per_line = _per_line(frame, log, today, config)
+    sums = [name for name in per_line.collect_schema().names() if name.startswith("sum_")]
+    counted = [name for name in COUNTED if name in names]
+    totals = per_line.group_by("customer_id").agg(
+        nw.col("day").min().alias("first_day"),
+        nw.col("day").max().alias("last_day"),
+        nw.col("order_id").n_unique().alias("frequency"),
+        *[nw.col(name).sum() for name in sums],
+        *[nw.col(name).n_unique().alias(COUNTED[name]) for name in counted],
+        *[nw.col(f"no_{name}").max().alias(f"no_{name}") for name in counted],
+    )
+    both = totals.join(_gaps(frame), on="customer_id", how="left")
+    return nw.to_native(_finish(both, sums, counted, today))
+
+
+def rfm_cut_points(features: pd.DataFrame) -> dict[str, list[float]]:
+    """Find the values that part customers into fifths by recency, frequency and money.
+
+    Parameters
+    ----------
+    features : pandas.DataFrame
+        Holds ``recency_days``, ``frequency`` and ``monetary``.
+
+    Returns
+    -------
+    dict of str to list of float
+        Four cut-points per column, ascending: the 20, 40, 60 and 80 % quantiles, each a value that occurs there.
+
+    Examples
+    --------
+    >>> rfm_cut_points(pd.DataFrame({name: [1.0, 2, 3, 4, 5] for name in RFM_COLUMNS}))["monetary"]
+    [1.0, 2.0, 3.0, 4.0]
+    """
+    fifths = [0.2, 0.4, 0.6, 0.8]
+    quantiles = {name: np.quantile(features[name].to_numpy(), fifths, method="inverted_cdf") for name in RFM_COLUMNS}
+    return {name: [float(cut) for cut in cuts] for name, cuts in quantiles.items()}
+
+
+def rfm_scores(features: pd.DataFrame, cuts: dict[str, list[float]]) -> pd.DataFrame:
+    """Scores from 1 to 5 (best) for recency, frequency and money.
+
+    A score only asks how many cut-points a value exceeds, so equal customers always score the same, and a new customer
+    is scored as the old ones were. The most recent buyers always have r_score 5; the least frequent f_score 1, the
+    lowest spenders m_score 1. Ties leave scores out rather than tear equal customers apart: where half of all customers
+    bought once (as in CDNOW), they all have f_score 1 and nobody has 2.
+
+    Parameters
+    ----------
+    features : pandas.DataFrame of shape (n_customers, ...)
+        Holds ``recency_days``, ``frequency`` and ``monetary``.
+    cuts : dict of str to list of float
+        Made by :func:`rfm_cut_points`, from these customers or from earlier ones.
+
+    Returns
+    -------
+    pandas.DataFrame of shape (n_customers, 3)
+        ``r_score``, ``f_score``, ``m_score``, float64, on the index of `features`.
+
+    Raises
+    ------
+    DataError
+        If the cut-points of a column are missing or not ascending.
+
+    References
+    ----------
+    Hughes (1994), Strategic Database Marketing; there by ranks, which depend on the order of rows when values are tied.
+
+    Examples
+    --------
+    >>> people = pd.DataFrame({"recency_days": [0.0, 90], "frequency": [9.0, 1], "monetary": [80.0, 5]})
+    >>> cuts = {"recency_days": [10, 20, 40, 80], "frequency": [1, 1, 2, 4], "monetary": [10, 20, 40, 60]}
+    >>> rfm_scores(people, cuts).to_numpy().tolist()
+    [[5.0, 5.0, 5.0], [1.0, 1.0, 1.0]]
+    """
+    scores = pd.DataFrame(index=features.index)
+    for name, score in RFM_COLUMNS.items():
+        edges = cuts.get(name, [])
+        if len(edges) != 4 or sorted(edges) != list(edges):
+            raise DataError(
+                f"the cut-points of {name} are not four ascending numbers",
+                where="rfm_cuts",
+                fix="run `segments features`",
+            )
+        exceeded = np.searchsorted(np.asarray(edges, dtype="float64"), features[name].to_numpy(), side="left")
+        scores[score] = (5.0 - exceeded) if name == "recency_days" else (1.0 + exceeded)
+    return scores
+
+
+# --- the expressions, in the order they are applied ---------------------------------------------------------------
+
+
+class _Log(NamedTuple):
+    first_day: int
+    tells_time: bool
+
+
+def _day_number(name: str) -> nw.Expr:
+    # As `date.toordinal`: differences of integers are days on every engine, differences of timestamps are not (Narwhals
+    # has no `dt.total_minutes` for PySpark). Its remainder by 7 is the weekday, Sunday 0 to Saturday 6, which spares us
+    # `dt.weekday`, whose Sunday is 7 on DuckDB and 0 on PySpark.
+    before = nw.col(name).dt.year().cast(nw.Int64) - 1
+    return before * 365 + before // 4 - before // 100 + before // 400 + nw.col(name).dt.ordinal_day().cast(nw.Int64)
+
+
+def _money(name: str) -> nw.Expr:
+    # Floor, not round: engines disagree about halves.
+    return (nw.col(name) * MONEY_UNIT + 0.5).floor().cast(nw.Int64)
+
+
+def _only(condition: nw.Expr) -> nw.Expr:
+    return nw.when(condition).then(nw.col("sum_spend")).otherwise(0)
+
+
+def _span(frame: nw.LazyFrame[Any], as_of: date) -> _Log:
+    at, amount = nw.col("purchased_at").dt, nw.col("amount")
+    clock = at.hour().cast(nw.Int64) * 3600 + at.minute().cast(nw.Int64) * 60 + at.second().cast(nw.Int64)
+    unfit = nw.when(amount.is_null() | ~(amount.abs() < LARGEST_AMOUNT)).then(1).otherwise(0)
+    facts = frame.select("day", clock.alias("clock"), unfit.alias("unfit"))
+    day, clock_max, n_unfit = (
+        facts.select(nw.col("day").min(), nw.col("clock").max(), nw.col("unfit").sum()).collect().row(0)
+    )
+    if day is None or day != day:
+        what = f"no purchase lies on or before the as-of date {as_of}"
+        raise DataError(what, where="source.as_of", fix="write the last day of the log")
+    if n_unfit:
+        what = f"{int(n_unfit)} transaction lines have no amount, or one beyond {LARGEST_AMOUNT:g}"
+        raise DataError(what, where="transactions", fix="run `segments data`: it drops such lines and counts them")
+    return _Log(int(day), bool(clock_max))
+
+
+def _per_line(frame: nw.LazyFrame[Any], log: _Log, today: int, config: FeaturesConfig) -> nw.LazyFrame[Any]:
+    names = frame.collect_schema().names()
+    paid, hour = _money("amount"), nw.col("purchased_at").dt.hour()
+    position = (nw.col("day") - log.first_day) * 2 - (today - log.first_day)  # < 0: earlier half, > 0: recent half
+    frame = frame.with_columns(sum_paid=paid, sum_spend=nw.when(paid > 0).then(paid).otherwise(0))
+    parts = {
+        "sum_weekend": _only((nw.col("day") % 7 == 0) | (nw.col("day") % 7 == 6)),
+        "sum_earlier": _only(position < 0),
+        "sum_recent": _only(position > 0),
+    }
+    if log.tells_time:
+        parts |= {"sum_morning": _only(hour < config.morning_until), "sum_evening": _only(hour >= config.evening_from)}
+    if "private_label" in names:
+        parts["sum_private_label"] = _only(nw.col("private_label") == nw.lit(True))  # an unknown brand is none of ours
+    parts |= {f"sum_{name}": _money(name) for name in ("discount", "coupon") if name in names}
+    missing = {f"no_{name}": nw.when(nw.col(name).is_null()).then(1).otherwise(0) for name in COUNTED if name in names}
+    return frame.with_columns(**parts, **missing)
+
+
+def _gaps(frame: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+    days = frame.select("customer_id", "day").unique()
+    gap = nw.col("day") - nw.col("day").shift(1).over("customer_id", order_by="day")
+    squares = days.with_columns(gap=gap).with_columns(sum_gaps_squared=nw.col("gap") * nw.col("gap"))
+    return squares.group_by("customer_id").agg(nw.len().alias("purchase_days"), nw.col("sum_gaps_squared").sum())
+
+
+def _share(part: str, whole: nw.Expr) -> nw.Expr:
+    return nw.when(whole > 0).then(nw.col(part) / whole).otherwise(0.0)
+
+
+def _finish(both: nw.LazyFrame[Any], sums: list[str], counted: list[str], today: int) -> nw.LazyFrame[Any]:
+    spend, halves = nw.col("sum_spend"), nw.col("sum_earlier") + nw.col("sum_recent")
+    gaps, span = nw.col("purchase_days") - 1, nw.col("last_day") - nw.col("first_day")
+    # Cauchy-Schwarz keeps this at or above zero, and integers keep it exact.
+    spread = gaps * nw.col("sum_gaps_squared") - span * span
+    # Sums come as 128-bit integers from DuckDB and, over missing values, as floats from pandas; here they meet again.
+    both = both.with_columns(*[nw.col(name).cast(nw.Int64) for name in [*sums, "sum_gaps_squared"]])
+    both = both.with_columns(
+        recency_days=today - nw.col("last_day"),
+        tenure_days=today - nw.col("first_day"),
+        monetary=nw.col("sum_paid") / MONEY_UNIT,
+        **{COUNTED[name]: nw.col(COUNTED[name]) - nw.col(f"no_{name}") for name in counted},
+    ).with_columns(
+        basket_value=nw.col("monetary") / nw.col("frequency"),
+        gap_days_mean=nw.when(gaps > 0).then(span / gaps).otherwise(nw.col("tenure_days").cast(nw.Float64)),
+        trend=nw.when(halves > 0).then((nw.col("sum_recent") - nw.col("sum_earlier")) / halves).otherwise(0.0),
+    )
+    both = both.with_columns(
+        gap_days_std=nw.when(gaps > 1).then(spread.cast(nw.Float64).sqrt() / gaps).otherwise(nw.col("gap_days_mean"))
+    )
+    shares = {f"sum_{name}": spend for name in ("weekend", "morning", "evening", "private_label")}
+    shares |= {f"sum_{name}": spend + nw.col(f"sum_{name}") for name in ("discount", "coupon")}
+    columns = [nw.col(name) for name in [*ALWAYS, *GAPS, *[COUNTED[name] for name in counted]]]
+    columns += [_share(part, shares[part]).alias(f"{part[4:]}_share") for part in shares if part in sums]
+    return both.select("customer_id", *[column.cast(nw.Float64) for column in [*columns, nw.col("trend")]])
+
+
+# --- the table ----------------------------------------------------------------------------------------------------
+
+
+def _sum_up(transactions: Any, source: Source, config: FeaturesConfig, notes: list[str]) -> pd.DataFrame:
+    if source.as_of is None:
+        fix = "write as_of: YYYY-MM-DD, the last day of the log"
+        raise DataError("the source has transactions but no as-of date", where="source.as_of", fix=fix)
+    summed = transaction_features(transactions, date.fromisoformat(source.as_of), config)
+    table: pd.DataFrame = nw.from_native(summed).lazy().collect("pandas").to_native()
+    if "morning_share" not in table:
+        notes.append("no line tells the time of day: there is no morning_share and no evening_share")
+    return table
+
+
+def _compare(table: pd.DataFrame, customers: pd.DataFrame, where: str, notes: list[str]) -> int:
+    shared = [name for name in customers.columns if name in table.columns and name != "customer_id"]
+    if shared:
+        raise DataError(
+            f"the customers table and the features of the log share the name {', '.join(shared)}",
+            where=where,
+            fix="rename it under customers.columns, and say there which raw column it is (raw: ...)",
+        )
+    strangers = int((~customers["customer_id"].isin(table["customer_id"])).sum())
+    unknown = int((~table["customer_id"].isin(customers["customer_id"])).sum())
+    if strangers:
+        notes.append(f"{strangers} of {len(customers)} customers bought nothing up to the as-of date: they have no row")
+    if unknown:
+        notes.append(f"{unknown} of {len(table)} buyers are not in the customers table: its columns are missing there")
+    return strangers
+
+
+def _sort_key(ids: pd.Series[str]) -> pd.Series[Any]:
+    if ids.str.fullmatch(r"-?\d+").all():
+        return ids.map(int)
+    return ids

@@ -1,0 +1,162 @@
+"""Features and clusters -> what each segment is like. Comes in: the feature table and a cluster per customer. Goes out: profiles and names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from segments.config import ProfilesConfig
+
+MONEY = "monetary"
+
+
+def segment_profiles(features: pd.DataFrame, labels: NDArray[np.int32], names: Sequence[str]) -> pd.DataFrame:
+    """One row per segment, in original units.
+
+    Parameters
+    ----------
+    features : DataFrame of shape (n_customers, ...)
+        The feature table: numeric features and category descriptors.
+    labels : ndarray of shape (n_customers,)
+        Cluster of each customer.
+    names : sequence of str
+        Name of each cluster's segment.
+
+    Returns
+    -------
+    DataFrame of shape (k, ...)
+        ``cluster, segment, size, share``, ``revenue`` and ``revenue_share`` where money is known, and per numeric feature
+        ``<feature>_mean``, ``<feature>_median`` and ``<feature>_index`` (100 x mean over the mean of all customers).
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"customer_id": ["a", "b", "c"], "age": [20.0, 30.0, 70.0]})
+    >>> profile = segment_profiles(table, np.array([0, 0, 1], dtype=np.int32), ["younger", "older"])
+    >>> profile[["segment", "size", "age_mean", "age_index"]].round(1).to_dict("records")
+    [{'segment': 'younger', 'size': 2, 'age_mean': 25.0, 'age_index': 62.5}, {'segment': 'older', 'size': 1, 'age_mean': 70.0, 'age_index': 175.0}]
+    """
+    numeric = numeric_columns(features)
+    groups = features.groupby(labels)
+    sizes = groups.size()
+    columns: dict[str, Any] = {"cluster": sizes.index.to_numpy(), "segment": [names[c] for c in sizes.index], "size": sizes.to_numpy(), "share": sizes.to_numpy() / len(features)}
+    if MONEY in numeric:
+        revenue = groups[MONEY].sum().to_numpy()
+        total = float(features[MONEY].sum())
+        columns |= {"revenue": revenue, "revenue_share": revenue / total if total else np.zeros(len(revenue))}
+    for column in numeric:
+        mean, overall = groups[column].mean().to_numpy(), float(features[column].mean())
+        columns[f"{column}_mean"] = mean
+        columns[f"{column}_median"] = groups[column].median().to_numpy()
+        columns[f"{column}_index"] = 100 * mean / overall if overall else np.full(len(mean), np.nan)
+    return pd.DataFrame(columns)
+
+
+def overall_profile(features: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """Mean and median of every numeric feature over all customers: what segments are compared with."""
+    return {column: {"mean": float(features[column].mean()), "median": float(features[column].median())} for column in numeric_columns(features)}
+
+
+def make_up(features: pd.DataFrame, labels: NDArray[np.int32], names: Sequence[str]) -> pd.DataFrame:
+    """Make-up of each segment by the categories that were not clustered on.
+
+    Parameters
+    ----------
+    features : DataFrame of shape (n_customers, ...)
+        Category descriptors are its text columns, apart from ``customer_id``.
+    labels : ndarray of shape (n_customers,)
+        Cluster of each customer.
+    names : sequence of str
+        Name of each cluster's segment.
+
+    Returns
+    -------
+    DataFrame
+        One row per cluster, descriptor and value: ``customers``, their ``share`` of the segment's customers for whom the
+        descriptor is known, and ``overall_share``; unknown is a row of its own, counted but without shares.
+    """
+    rows = []
+    for descriptor in [c for c in features.columns if c != "customer_id" and c not in numeric_columns(features)]:
+        values = features[descriptor]
+        overall = values.value_counts(normalize=True)
+        for cluster in range(len(names)):
+            own = values[labels == cluster]
+            counts = own.value_counts()
+            known = int(counts.sum())
+            for value in sorted(overall.index):
+                count = int(counts.get(value, 0))
+                rows.append((cluster, names[cluster], descriptor, str(value), count, count / known if known else np.nan, float(overall[value])))
+            if unknown := int(own.isna().sum()):
+                rows.append((cluster, names[cluster], descriptor, "unknown", unknown, np.nan, np.nan))
+    return pd.DataFrame(rows, columns=["cluster", "segment", "descriptor", "value", "customers", "share", "overall_share"])
+
+
+def segment_names(features: pd.DataFrame, labels: NDArray[np.int32], columns: Sequence[str], config: ProfilesConfig) -> list[str]:
+    """Plain-language name of each cluster, from what sets it apart: deterministic, unique.
+
+    Each clustered feature is ranked over all customers; a segment whose mean rank is high or low earns that feature's word.
+    The most distinctive words come first; two segments with the same words get one more each until they differ.
+
+    Parameters
+    ----------
+    features : DataFrame of shape (n_customers, ...)
+        The feature table.
+    labels : ndarray of shape (n_customers,)
+        Cluster of each customer.
+    columns : sequence of str
+        The clustered features.
+    config : ProfilesConfig
+        Limits and words.
+
+    Returns
+    -------
+    list of str
+        One name per cluster.
+
+    Examples
+    --------
+    >>> from segments.config import Trait
+    >>> table = pd.DataFrame({"visits": [1.0, 2.0, 8.0, 9.0]})
+    >>> words = ProfilesConfig(traits={"visits": Trait("frequent", "rare")})
+    >>> segment_names(table, np.array([1, 1, 0, 0], dtype=np.int32), ["visits"], words)
+    ['frequent customers', 'rare customers']
+    """
+    ranks = features[list(columns)].rank(pct=True, method="average") - 0.5 / len(features)
+    means = ranks.groupby(labels).mean()
+    ordered = [[(c, float(means.loc[cluster, c])) for c in sorted(columns, key=lambda c: (-abs(means.loc[cluster, c] - 0.5), c))] for cluster in means.index]
+    words = [[word for c, rank in traits if (word := _word(c, rank, config))] for traits in ordered]
+    spare = [[_lean(c, rank, config) for c, rank in traits if not _word(c, rank, config)] for traits in ordered]
+    for count in range(config.max_traits, config.max_traits + len(columns) + 1):
+        names = [_phrase((own + (more if count > config.max_traits else []))[:count], config) for own, more in zip(words, spare, strict=True)]
+        if count == config.max_traits:
+            short = names
+        clashes = {name for name in short if short.count(name) > 1}
+        merged = [long if name in clashes else name for name, long in zip(short, names, strict=True)]
+        if len(set(merged)) == len(merged):
+            return merged
+    # Nothing the words know tells these apart: number them, largest first.
+    return [name if merged.count(name) == 1 else f"{name} ({merged[: i + 1].count(name)})" for i, name in enumerate(merged)]
+
+
+def numeric_columns(features: pd.DataFrame) -> list[str]:
+    """The numeric feature columns of a feature table."""
+    return [column for column in features.columns if column != "customer_id" and pd.api.types.is_numeric_dtype(features[column])]
+
+
+def _word(column: str, rank: float, config: ProfilesConfig) -> str | None:
+    return _lean(column, rank, config) if rank >= config.high or rank <= config.low else None
+
+
+def _lean(column: str, rank: float, config: ProfilesConfig) -> str:
+    trait = config.traits.get(column)
+    readable = column.replace("_", " ")
+    if rank >= 0.5:
+        return trait.high if trait else f"high {readable}"
+    return trait.low if trait else f"low {readable}"
+
+
+def _phrase(words: list[str], config: ProfilesConfig) -> str:
+    return f"{', '.join(words)} {config.noun}" if words else f"average {config.noun}"

@@ -1,0 +1,73 @@
+"""A candidate -> two axes a person can look at. Comes in: features and the clustered space. Goes out: points and centres in a plane."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from segments.space import Space, to_space
+
+
+@dataclass(frozen=True)
+class Plane:
+    """Customers in two dimensions.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n_customers, 2)
+        Original units when two features were clustered, else the two principal axes of the clustered space.
+    labels : tuple of str
+        What the axes are.
+    log : tuple of bool
+        Whether an axis reads best on a logarithmic scale.
+    """
+
+    points: NDArray[np.float64]
+    labels: tuple[str, str]
+    log: tuple[bool, bool]
+
+    def centres(self, clusters: NDArray[np.int32]) -> NDArray[np.float64]:
+        """Centre of each cluster in the plane: the mean of its customers (geometric on a logarithmic axis).
+
+        Examples
+        --------
+        >>> plane = Plane(np.array([[0.0, 0.0], [2.0, 4.0]]), ("x", "y"), (False, False))
+        >>> plane.centres(np.array([0, 0], dtype=np.int32)).tolist()
+        [[1.0, 2.0]]
+        """
+        values = np.column_stack([np.log1p(self.points[:, j]) if self.log[j] else self.points[:, j] for j in (0, 1)])
+        counts = np.bincount(clusters)
+        means = np.column_stack([np.bincount(clusters, weights=values[:, j]) / counts for j in (0, 1)])
+        return np.column_stack([np.expm1(means[:, j]) if self.log[j] else means[:, j] for j in (0, 1)])
+
+
+def plane(features: pd.DataFrame, space: Space) -> Plane:
+    """Two axes for the customers of a clustered space.
+
+    Parameters
+    ----------
+    features : DataFrame of shape (n_customers, ...)
+        The feature table.
+    space : Space
+        The fitted space of the candidates to draw.
+
+    Returns
+    -------
+    Plane
+        Real axes for one or two features, else the principal plane, each axis with its share of the variance.
+    """
+    if len(space.columns) <= 2:
+        names = space.columns if len(space.columns) == 2 else [space.columns[0], space.columns[0]]
+        transforms = dict(zip(space.columns, space.transforms, strict=True))
+        points = features[names].to_numpy(dtype=np.float64)
+        return Plane(points, (names[0].replace("_", " "), names[1].replace("_", " ")), (transforms[names[0]] == "log1p", transforms[names[1]] == "log1p"))
+    X = to_space(space, features)
+    centred = X - X.mean(axis=0)
+    values, vectors = np.linalg.eigh(centred.T @ centred)
+    axes = vectors[:, ::-1][:, :2]
+    axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), [0, 1]])  # the sign of an axis is arbitrary: largest loading positive
+    shares = values[::-1][:2] / values.sum()
+    return Plane(centred @ axes, (f"principal axis 1 ({shares[0]:.0%})", f"principal axis 2 ({shares[1]:.0%})"), (False, False))

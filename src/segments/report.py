@@ -1,0 +1,86 @@
+"""Results in words. Comes in: the choice, candidates and profiles. Goes out: markdown for MLflow and a summary for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+
+def sweep_note(choice: Mapping[str, Any], candidates: pd.DataFrame, profiles: pd.DataFrame | None) -> str:
+    """Markdown that says what was swept, what won and why, and what the segments are.
+
+    Parameters
+    ----------
+    choice : mapping
+        The choice, as the selection stage writes it.
+    candidates : DataFrame
+        One row per candidate.
+    profiles : DataFrame or None
+        One row per segment; ``None`` when nothing was chosen.
+    """
+    lines = [f"**{choice['reason']}**", "", f"Rule: {choice['rule']}", "", f"Swept: {swept(candidates)}.", ""]
+    table = candidates.set_index("candidate_id").loc[choice["finalists"]]
+    heading = "Finalists" if choice["candidate_id"] else "What came closest"
+    lines += [f"### {heading}", "", "| candidate | silhouette | Davies-Bouldin | smallest | WCSS |", "|---|---|---|---|---|"]
+    lines += [f"| {row.feature_set} · {row.scaler} · k={row.k} | {row.silhouette:.4f} | {row.davies_bouldin:.3f} | {row.smallest_share:.1%} | {row.wcss:.6g} |" for row in table.itertuples()]
+    if profiles is not None:
+        lines += ["", "### Segments", "", "| segment | customers | share | revenue share |" if "revenue_share" in profiles else "| segment | customers | share |"]
+        lines += ["|---|---|---|---|" if "revenue_share" in profiles else "|---|---|---|"]
+        for row in profiles.itertuples():
+            lines.append(f"| {row.segment} | {row.size:,} | {row.share:.1%} |" + (f" {row.revenue_share:.1%} |" if "revenue_share" in profiles else ""))
+    lines += ["", "### Elbows (advice only)", ""]
+    lines += [f"- {elbow['feature_set']} · {elbow['scaler']}: " + (f"k={elbow['k']}" if elbow["k"] else "no knee") for elbow in choice["elbows"]]
+    lines += ["", "Silhouettes of different feature sets and scalers are measured in different spaces: within one they rank k, across them they are a hint only."]
+    return "\n".join(lines) + "\n"
+
+
+def model_description(choice: Mapping[str, Any], profiles: pd.DataFrame, columns: list[str]) -> str:
+    """Markdown for the registry page: what goes in, what comes out, which segments there are."""
+    lines = [f"{choice['reason']}", "", f"**In**: {', '.join(f'`{column}`' for column in columns)}, in original units, one row per customer.", ""]
+    lines += ["**Out**: `cluster`, `segment`, `distance` to its centre and `margin` to the next, in the clustered space.", "", "| cluster | segment | customers | share |", "|---|---|---|---|"]
+    lines += [f"| {row.cluster} | {row.segment} | {row.size:,} | {row.share:.1%} |" for row in profiles.itertuples()]
+    return "\n".join(lines) + "\n"
+
+
+def summary(source: str, choice: Mapping[str, Any], candidates: pd.DataFrame, profiles: pd.DataFrame | None, receipt: Mapping[str, Any]) -> str:
+    """The end of ``make repro``: what was swept, what was chosen and why, who the segments are.
+
+    Parameters
+    ----------
+    source : str
+        Name of the source.
+    choice, candidates, profiles
+        As in :func:`sweep_note`.
+    receipt : mapping
+        The registry stage's receipt.
+    """
+    lines = [f"Swept   {source}: {swept(candidates)}", f"Rule    {choice['rule']}", f"Chosen  {choice['reason']}"]
+    if profiles is not None:
+        width = max(len(name) for name in profiles["segment"])
+        lines.append("")
+        for row in profiles.itertuples():
+            money = f"  {row.revenue_share:6.1%} of revenue" if "revenue_share" in profiles else ""
+            lines.append(f"        {row.segment:<{width}}  {row.size:>9,} customers  {row.share:6.1%}{money}")
+        lines.append("")
+    if receipt.get("version"):
+        lines.append(f"Model   models:/{receipt['name']}@{receipt['alias']} (version {receipt['version']})")
+    return "\n".join(lines)
+
+
+def swept(candidates: pd.DataFrame) -> str:
+    """One phrase for the grid.
+
+    Examples
+    --------
+    >>> swept(pd.DataFrame({"feature_set": ["a", "a"], "scaler": ["none", "none"], "k": [2, 3], "n_customers": [200, 200]}))
+    '2 candidates (1 feature set × 1 scaler × k 2–3) on 200 customers'
+    """
+
+    def many(count: int, noun: str) -> str:
+        return f"{count} {noun}{'' if count == 1 else 's'}"
+
+    sets, scalers, ks = candidates["feature_set"].nunique(), candidates["scaler"].nunique(), candidates["k"]
+    grid = f"{many(sets, 'feature set')} × {many(scalers, 'scaler')} × k {ks.min()}–{ks.max()}"
+    return f"{many(len(candidates), 'candidate')} ({grid}) on {candidates['n_customers'].iloc[0]:,} customers"

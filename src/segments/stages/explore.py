@@ -1,0 +1,26 @@
+"""Stage `explore`: features in, pictures of them out, with their numbers and what deserves a second look."""
+
+from __future__ import annotations
+
+from segments import store
+from segments.config import Config, Source
+from segments.explore import as_plain_data, explore
+from segments.plots import png
+from segments.plots.eda import pictures
+
+
+def run(config: Config) -> None:
+    """Summarise the feature table, draw it, and write down what is skewed, constant, missing or said twice."""
+    features = store.read_table(store.artifact("features", "customers.parquet"))
+    seen = explore(features, config.explore, _units(config.source))
+    drawn = {f"{name}.png": png(figure) for name, figure in pictures(seen).items()}
+    for name, picture in drawn.items():
+        store.write_bytes(store.artifact("explore", name), picture)
+    store.write_json(store.artifact("explore", "summary.json"), as_plain_data(seen))
+    store.write_json(store.artifact("explore", "warnings.json"), seen.warnings)
+
+
+def _units(source: Source) -> dict[str, str]:
+    units = dict.fromkeys(("monetary", "basket_value"), source.currency) if source.transactions else {}
+    columns = source.customers.columns if source.customers else {}
+    return units | {name: column.unit for name, column in columns.items()}

@@ -1,0 +1,21 @@
+"""Stage `features`: clean tables in, one row per customer out, with the cut-points of the RFM scores beside it."""
+
+from __future__ import annotations
+
+from segments import store
+from segments.config import Config
+from segments.features import build_features
+
+
+def run(config: Config) -> None:
+    """Read the clean tables of the source, build every feature once, write the table, its report and the cut-points."""
+    customers = transactions = None
+    if config.source.customers is not None:
+        customers = store.read_table(store.artifact("data", "customers.parquet"))
+    if config.source.transactions is not None:
+        open_log = store.scan_table if config.features.engine == "duckdb" else store.read_table
+        transactions = open_log(store.artifact("data", "transactions.parquet"))
+    features = build_features(customers, transactions, config.source, config.features)
+    store.write_table(store.artifact("features", "customers.parquet"), features.table)
+    store.write_json(store.artifact("features", "rfm_cuts.json"), features.rfm_cuts)
+    store.write_json(store.artifact("features", "report.json"), features.report)

@@ -1,0 +1,26 @@
+"""Command `fit`: ONE candidate (feature set, scaler, k from the config), the same as the sweep would make, tracked."""
+
+from __future__ import annotations
+
+from segments import store, tracking
+from segments.config import Config
+from segments.errors import ConfigError
+from segments.stages.sweep import make_cell
+from segments.sweep import Spec, check_plan
+
+
+def run(config: Config) -> str:
+    """Make and track the candidate; returns one line for a person."""
+    features = store.read_table(store.artifact("features", "customers.parquet"))
+    made_for = store.read_json(store.artifact("features", "report.json"))["source"]
+    if made_for != config.source.name:
+        raise ConfigError(
+            f"the features on disk are those of source '{made_for}', not '{config.source.name}'", where="artifacts/features", fix=f"run `segments data source={config.source.name}` and `segments features source={config.source.name}`"
+        )
+    spec = Spec(config.source.name, config.feature_set, config.scaler, config.algorithm, config.k, config.sweep.seed)
+    check_plan(features, [[spec]])
+    with tracking.connect(config.tracking, config.source.name) as tracker:
+        [facts] = make_cell(features, [spec])
+        tracking.track_candidates(tracker, [facts])
+    scores = facts["scores"]
+    return f"{facts['candidate_id']}  {facts['name']}: WCSS {scores['wcss']:.6g}, silhouette {scores['silhouette']:.4f}, smallest segment {scores['smallest_share']:.1%}"

@@ -1,0 +1,125 @@
+"""Stage `sweep`: features in, every candidate of the grid out, each tracked as soon as it is finished."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pandas as pd
+from joblib import Parallel, delayed, parallel_config
+from tqdm import tqdm
+
+from segments import store, tracking
+from segments.config import Config
+from segments.plots import candidates as draw
+from segments.plots import png
+from segments.projection import Plane, plane
+from segments.selection import elbow
+from segments.sweep import Candidate, Spec, candidate_id, candidates_table, check_plan, plan, sweep_cell, sweep_id, workers_of
+
+
+def run(config: Config) -> str:
+    """Compute what is missing of the grid, track it, and write the tables; returns where the time went."""
+    started, tracked_seconds = time.time(), 0.0
+    features = store.read_table(store.artifact("features", "customers.parquet"))
+    cells = grid(config)
+    check_plan(features, cells)
+    ids = [[candidate_id(spec, features) for spec in cell] for cell in cells]
+    sweep = {"sweep_id": sweep_id(i for cell in ids for i in cell), "source": config.source.name, "cells": ids}
+    known: dict[str, dict[str, Any]] = {}
+    with tracking.connect(config.tracking, config.source.name) as tracker:
+        for finished in _progress(make_cells(features, cells, workers_of(config.sweep.workers)), len(cells)):
+            before = time.time()
+            tracking.track_candidates(tracker, finished, sweep["sweep_id"])
+            tracked_seconds += time.time() - before
+            known |= {fact["candidate_id"]: fact for fact in finished}
+        _write(features, known, sweep)
+        if not (path := store.ledger(sweep["sweep_id"]) / "sweep.json").is_file():
+            store.write_json(path, sweep | {"started_ms": int(started * 1000), "seconds": time.time() - started})
+        track_curves(tracker, sweep, known)
+    new = [fact for fact in known.values() if fact["started_ms"] >= int(started * 1000)]
+    fits, pictures = (sum(fact[key] for fact in new) for key in ("seconds", "drawing_seconds"))
+    return f"{len(known)} candidates, {len(new)} new: {time.time() - started:.1f} s (fits and scores {fits:.1f} s and pictures {pictures:.1f} s, side by side; tracking {tracked_seconds:.1f} s meanwhile)"
+
+
+def grid(config: Config) -> list[list[Spec]]:
+    """The cells that the config asks for."""
+    wanted = config.sweep
+    return plan(config.source.name, config.grid_feature_sets.values(), config.grid_scalers.values(), config.algorithm, range(wanted.k_min, wanted.k_max + 1), wanted.seed)
+
+
+def _write(features: pd.DataFrame, known: dict[str, dict[str, Any]], sweep: dict[str, Any]) -> None:
+    """The candidates table, and beside it labels, centres and spaces."""
+    order = [i for cell in sweep["cells"] for i in cell]
+    arrays = {i: store.arrays_of(i) for i in order}
+    labels = {"customer_id": features["customer_id"].to_numpy()} | {i: arrays[i]["labels"].astype("int16") for i in order}
+    fits = {"spaces": {known[cell[0]]["cell"]: store.space_of(cell[0]) for cell in sweep["cells"]}, "centres": {i: arrays[i]["centres"].tolist() for i in order}}
+    store.write_table(store.artifact("sweep", "candidates.parquet"), candidates_table(known[i] for i in order))
+    store.write_table(store.artifact("sweep", "labels.parquet"), pd.DataFrame(labels))
+    store.write_json(store.artifact("sweep", "fits.json"), fits)
+    store.write_json(store.artifact("sweep", "sweep.json"), sweep)
+
+
+def make_cells(features: pd.DataFrame, cells: Sequence[Sequence[Spec]], workers: int) -> Iterator[list[dict[str, Any]]]:
+    """Make cells side by side, each process on one thread; yields each cell's facts as it is finished."""
+    with parallel_config("loky", n_jobs=min(workers, len(cells)), inner_max_num_threads=1):
+        yield from Parallel(return_as="generator_unordered")(delayed(make_cell)(features, cell) for cell in cells)
+
+
+def make_cell(features: pd.DataFrame, specs: Sequence[Spec]) -> list[dict[str, Any]]:
+    """Compute, draw and shelve the candidates of a cell that are not on the shelf yet; facts of all of them, in order."""
+    ids = [candidate_id(spec, features) for spec in specs]
+    facts = {i: known for i in ids if (known := store.unshelve(i)) is not None}
+    started_ms = int(time.time() * 1000)
+    if missing := [spec for spec, i in zip(specs, ids, strict=True) if i not in facts]:
+        made = sweep_cell(features, missing)
+        points = plane(features, made[0].space)
+        for candidate in made:
+            before = time.perf_counter()
+            pictures = _pictures(candidate, points)
+            fact = candidate.to_plain() | {"started_ms": started_ms, "drawing_seconds": time.perf_counter() - before}
+            arrays = {"labels": candidate.labels, "centres": candidate.centres, "silhouettes": candidate.silhouettes}
+            store.shelve(candidate.candidate_id, fact, candidate.space.to_plain(), arrays, pictures)
+            facts[candidate.candidate_id] = fact
+    return [facts[i] for i in ids]
+
+
+def _pictures(candidate: Candidate, points: Plane) -> dict[str, bytes]:
+    name, labels = candidate.spec.name, candidate.labels
+    return {
+        "clusters": png(draw.clusters(points.points, points.centres(labels), labels, points.labels, points.log, name)),
+        "silhouette": png(draw.silhouettes(candidate.silhouettes, labels, name)),
+    }
+
+
+def track_curves(tracker: tracking.Tracker, sweep: dict[str, Any], known: dict[str, dict[str, Any]]) -> None:
+    """Track a sweep's curves: the cells whose candidates are all finished."""
+    cells, elbows = {}, {}
+    for ids in sweep["cells"]:
+        if all(i in known for i in ids):
+            facts = sorted((known[i] for i in ids), key=lambda fact: fact["params"]["k"])
+            table, name = candidates_table(facts), str(facts[0]["cell"])
+            cells[name] = facts
+            elbows[name] = png(draw.elbow(table, elbow(table["k"].tolist(), table["wcss"].tolist()), name))
+    tracking.track_curves(tracker, cells, elbows, sweep["sweep_id"])
+
+
+def _pictures(candidate: Candidate, points: Any) -> dict[str, bytes]:
+    name, labels = candidate.spec.name, candidate.labels
+    return {
+        "clusters": png(draw.clusters(points.points, points.centres(labels), labels, points.labels, points.log, name)),
+        "silhouette": png(draw.silhouettes(candidate.silhouettes, labels, name)),
+    }
+
+
+def _progress(cells: Iterator[list[dict[str, Any]]], total: int) -> Iterator[list[dict[str, Any]]]:
+    """A bar with an ETA on a terminal, one line per cell otherwise."""
+    started = time.perf_counter()
+    for number, facts in enumerate(tqdm(cells, total=total, unit="cell", disable=not sys.stderr.isatty()), start=1):
+        if not sys.stderr.isatty():
+            best = max(facts, key=lambda fact: fact["scores"]["silhouette"])
+            line = f"[{number}/{total}] {facts[0]['cell']}: {len(facts)} candidates, best silhouette {best['scores']['silhouette']:.3f} at k={best['params']['k']}, {time.perf_counter() - started:.0f} s\n"
+            sys.stderr.write(line)
+        yield facts

@@ -1,0 +1,48 @@
+"""Command `track`: rebuild MLflow's whole record from what is on disk; doing it twice adds nothing."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+from segments import store, tracking
+from segments.config import Config
+from segments.stages import registry
+from segments.stages.sweep import grid, make_cells, track_curves
+from segments.sweep import workers_of
+
+
+def run(config: Config) -> str:
+    """Track every finished candidate, sweep and the champion; returns one line per source."""
+    restore(config)
+    by_source: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
+    for fact in store.finished_candidates():
+        by_source[fact["params"]["source"]][fact["candidate_id"]] = fact
+    receipt = store.artifact("registry", "receipt.json")
+    champion = store.read_json(receipt)["candidate_id"] if receipt.is_file() else None
+    lines = []
+    for source, known in sorted(by_source.items()):
+        with tracking.connect(config.tracking, source) as tracker:
+            for cell in {fact["cell"]: None for fact in known.values()}:
+                tracking.track_candidates(tracker, [fact for fact in known.values() if fact["cell"] == cell])
+            sweeps = [(folder, sweep) for folder in store.ledgers() if (sweep := store.read_json(folder / "sweep.json"))["source"] == source]
+            for folder, sweep in sweeps:
+                for cell in sweep["cells"]:
+                    if facts := [known[i] for i in cell if i in known]:
+                        tracking.track_candidates(tracker, facts, sweep["sweep_id"])
+                track_curves(tracker, sweep, known)
+                if (folder / "record.json").is_file():
+                    tracking.track_sweep(tracker, store.read_json(folder / "record.json"), folder / "files", (folder / "note.md").read_text())
+            if champion in known:
+                registry.register(tracker, store.read_table(store.artifact("features", "customers.parquet")))
+            lines.append(f"{source}: {len(known)} candidates, {len(sweeps)} sweeps{', champion' if champion in known else ''}")
+    return "\n".join(lines) or "nothing to track yet: run `dvc repro`"
+
+
+def restore(config: Config) -> None:
+    """Make again what the last sweep's table lists and the shelf lacks (DVC may have brought the table from its cache)."""
+    path = store.artifact("sweep", "sweep.json")
+    if path.is_file() and any(store.unshelve(i) is None for cell in store.read_json(path)["cells"] for i in cell):
+        features = store.read_table(store.artifact("features", "customers.parquet"))
+        for _ in make_cells(features, grid(config), workers_of(config.sweep.workers)):
+            pass

@@ -1,0 +1,312 @@
+"""The room that touches files. Comes in: tables, pictures, plain data. Goes out: files that are either whole or not there.
+
+Every write goes to a temporary name, is flushed to disk and then renamed, so that a killed process never leaves half a file.
+Paths are relative to the folder a stage runs in (the project, or DVC's temporary copy of it); :func:`checkout` is the real one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from segments.errors import StoreError
+
+if TYPE_CHECKING:
+    import duckdb
+    import numpy as np
+    import pandas as pd
+
+ARTIFACTS = Path("artifacts")
+
+
+def find_project(start: Path | None = None) -> Path:
+    """Folder of the project: the nearest one upwards that holds ``conf/config.yaml`` and ``dvc.yaml``.
+
+    Raises
+    ------
+    StoreError
+        If there is none.
+    """
+    start = (start or Path.cwd()).resolve()
+    for folder in (start, *start.parents):
+        if (folder / "conf" / "config.yaml").is_file() and (folder / "dvc.yaml").is_file():
+            return folder
+    raise StoreError("this is not a segments project", where=str(start), fix="change into the folder that holds conf/config.yaml and dvc.yaml")
+
+
+def checkout() -> Path:
+    """The real checkout, also when DVC runs a stage in a temporary copy under ``.dvc/tmp/exps``.
+
+    What must outlive such a copy (the MLflow record, finished candidates) is kept here.
+    """
+    project = find_project()
+    parts = project.parts
+    for i in range(len(parts) - 2):
+        if parts[i : i + 3] == (".dvc", "tmp", "exps"):
+            return Path(*parts[:i])
+    return project
+
+
+def artifact(stage: str, name: str = "") -> Path:
+    """Path of a stage's artifact: ``artifacts/<stage>/<name>``."""
+    return ARTIFACTS / stage / name
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file atomically.
+
+    Raises
+    ------
+    StoreError
+        If the disk is full or read-only, or the folder may not be written.
+    """
+    _atomically(path, lambda temporary: temporary.write_bytes(content))
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write plain data as JSON, keys in the order given, atomically; infinities and NaN are refused."""
+    write_bytes(path, (json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write a text file atomically."""
+    write_bytes(path, content.encode())
+
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Write a table as parquet, atomically; equal tables give equal bytes."""
+    _atomically(path, lambda temporary: table.to_parquet(temporary, index=False, compression="zstd"))
+
+
+def write_relation(path: Path, relation: duckdb.DuckDBPyRelation) -> None:
+    """Stream a DuckDB relation into a parquet file, atomically; an ordered relation gives equal bytes on any number of threads."""
+    import duckdb
+
+    def write(temporary: Path) -> None:
+        try:
+            relation.write_parquet(str(temporary), compression="zstd")
+        except duckdb.IOException as error:
+            raise OSError(_first_line(error)) from error
+
+    _atomically(path, write)
+
+
+def write_arrays(path: Path, arrays: dict[str, np.ndarray[Any, Any]]) -> None:
+    """Write named numeric arrays as npz, atomically."""
+    import numpy as np
+
+    def write(temporary: Path) -> None:
+        with temporary.open("wb") as file:
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+
+    _atomically(path, write)
+
+
+def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
+    """Read a parquet table that an earlier stage made.
+
+    Raises
+    ------
+    StoreError
+        If it is missing or damaged; names the stage that makes it.
+    """
+    import pandas as pd
+
+    return _read(path, lambda: pd.read_parquet(path, columns=columns))  # type: ignore[no-any-return]
+
+
+def scan_table(path: Path) -> duckdb.DuckDBPyRelation:
+    """Open a parquet table that an earlier stage made without reading it: DuckDB streams it, so it may exceed memory.
+
+    Raises
+    ------
+    StoreError
+        If it is missing or damaged; names the stage that makes it.
+    """
+    import duckdb
+
+    # What does not fit in memory spills beside other temporary files, not into the project.
+    spill = str(Path(tempfile.gettempdir()) / f"segments-duckdb-{os.getpid()}")
+
+    def scan() -> duckdb.DuckDBPyRelation:
+        try:
+            return duckdb.connect(config={"temp_directory": spill}).read_parquet(str(path))
+        except duckdb.Error as error:
+            raise ValueError(str(error)) from error
+
+    return _read(path, scan)  # type: ignore[no-any-return]
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file that an earlier stage made; same errors as :func:`read_table`."""
+    return _read(path, lambda: json.loads(path.read_text()))
+
+
+def read_text(path: Path) -> str:
+    """Read a text file that an earlier stage made; same errors as :func:`read_table`."""
+    return _read(path, path.read_text)  # type: ignore[no-any-return]
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray[Any, Any]]:
+    """Read named arrays written by :func:`write_arrays`; same errors as :func:`read_table`. Never unpickles."""
+    import numpy as np
+
+    def read() -> dict[str, np.ndarray[Any, Any]]:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+
+    return _read(path, read)  # type: ignore[no-any-return]
+
+
+def md5(path: Path) -> str:
+    """MD5 of a file's bytes, as DVC records it (a check against accidents, not against attackers)."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def _read(path: Path, read: Callable[[], Any]) -> Any:
+    stage = path.parent.name if path.parent.parent.name == ARTIFACTS.name else ""
+    fix = f"run `segments {stage}`, or `dvc repro`" if stage else "run `dvc repro`"
+    if not path.is_file():
+        raise StoreError(f"{path} does not exist yet", fix=fix)
+    try:
+        return read()
+    except (OSError, ValueError, EOFError, KeyError) as error:
+        raise StoreError(f"{path} is damaged: {_first_line(error)}", fix=f"delete it and {fix}") from error
+
+
+def _atomically(path: Path, write: Callable[[Path], object]) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            write(temporary)
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            temporary.chmod(0o644)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise StoreError(f"cannot write {path}: {_first_line(error)}", where=str(path.parent.absolute()), fix="check free space and permissions; nothing made earlier is lost") from error
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+# --- finished candidates: a shelf outside DVC's outputs, shared by every door and by DVC's temporary copies ---------
+
+
+def shelf() -> Path:
+    """Folder of finished candidates, one folder each, named by ``candidate_id``."""
+    return checkout() / ARTIFACTS / "candidates"
+
+
+def shelve(candidate_id: str, facts: dict[str, Any], space: dict[str, Any], arrays: dict[str, np.ndarray[Any, Any]], pictures: dict[str, bytes]) -> None:
+    """Put a finished candidate on the shelf, whole or not at all; one that is already there stays.
+
+    Parameters
+    ----------
+    candidate_id : str
+        Name of its folder.
+    facts : dict
+        Parameters and scores, as plain data.
+    space : dict
+        The fitted way into the clustered space, as plain data.
+    arrays : dict of str to ndarray
+        Labels, centres, silhouettes.
+    pictures : dict of str to bytes
+        PNGs by key.
+
+    Raises
+    ------
+    StoreError
+        If it cannot be written.
+    """
+    folder = shelf() / candidate_id
+    if folder.is_dir():
+        return
+    import numpy as np
+
+    try:
+        shelf().mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{candidate_id}.", dir=shelf()))
+        try:
+            for name, plain in (("candidate", facts), ("space", space)):
+                (temporary / f"{name}.json").write_text(json.dumps(plain, ensure_ascii=False, allow_nan=False))
+            with (temporary / "arrays.npz").open("wb") as file:
+                np.savez(file, **arrays)  # type: ignore[arg-type]
+            for key, png in pictures.items():
+                (temporary / f"{key}.png").write_bytes(png)
+            for path in temporary.iterdir():
+                with path.open("rb+") as file:
+                    os.fsync(file.fileno())
+            temporary.chmod(0o755)
+            temporary.rename(folder)
+        except OSError:
+            if not folder.is_dir():  # else another process finished the same candidate first: equal by construction
+                raise
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    except OSError as error:
+        raise StoreError(f"cannot write {folder}: {_first_line(error)}", fix="check free space and permissions; candidates finished earlier are kept, and the next run continues") from error
+
+
+def unshelve(candidate_id: str) -> dict[str, Any] | None:
+    """Facts of a finished candidate, or ``None`` when it is not on the shelf (or damaged: it is then removed)."""
+    folder = shelf() / candidate_id
+    if not folder.is_dir():
+        return None
+    try:
+        facts: dict[str, Any] = read_json(folder / "candidate.json")
+        return facts
+    except StoreError:
+        clear(folder)
+        return None
+
+
+def arrays_of(candidate_id: str) -> dict[str, np.ndarray[Any, Any]]:
+    """Labels, centres and silhouettes of a finished candidate."""
+    return read_arrays(shelf() / candidate_id / "arrays.npz")
+
+
+def space_of(candidate_id: str) -> dict[str, Any]:
+    """The fitted space of a finished candidate, as plain data."""
+    space: dict[str, Any] = read_json(shelf() / candidate_id / "space.json")
+    return space
+
+
+def pictures(candidate_id: str) -> dict[str, Path]:
+    """PNGs of a finished candidate by key."""
+    return {path.stem: path for path in sorted((shelf() / candidate_id).glob("*.png"))}
+
+
+def finished_candidates() -> list[dict[str, Any]]:
+    """Facts of every candidate on the shelf, oldest first."""
+    facts = [known for folder in shelf().glob("[!.]*") if (known := unshelve(folder.name)) is not None]
+    return sorted(facts, key=lambda fact: (fact["started_ms"], fact["candidate_id"]))
+
+
+def ledger(sweep_id: str) -> Path:
+    """Folder that keeps what MLflow's run of a sweep is made from."""
+    return checkout() / ARTIFACTS / "sweeps" / sweep_id
+
+
+def ledgers() -> list[Path]:
+    """Folders of every sweep so far, oldest first."""
+    folders = [path.parent for path in ledger("").glob("*/sweep.json")]
+    return sorted(folders, key=lambda folder: (read_json(folder / "sweep.json")["started_ms"], folder.name))
+
+
+def clear(folder: Path) -> None:
+    """Remove a folder of made files, if it is there."""
+    shutil.rmtree(folder, ignore_errors=True)

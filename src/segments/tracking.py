@@ -1,0 +1,512 @@
+"""MLflow's record of what is on disk. Comes in: finished candidates, sweeps and models. Goes out: runs, each exactly once.
+
+The record is a projection of files: everything is complete on disk before it is tracked, runs are found again by tags, and the
+tag ``segments.complete`` is written last, so doing it twice changes nothing and ``segments track`` can rebuild all of it.
+The only room that imports mlflow, and only inside functions: the import costs seconds.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import shutil
+import sqlite3
+import tempfile
+import urllib.error
+import urllib.request
+import uuid
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from filelock import FileLock
+
+from segments.config import TrackingConfig
+from segments.errors import TrackingError
+from segments.store import ARTIFACTS, checkout, pictures
+from segments.views import Record, links, view_states
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+KIND, COMPLETE, CANDIDATE, CURVE, CELL, SWEEP, FINALIST, CHAMPION = (f"segments.{tag}" for tag in ("kind", "complete", "candidate_id", "curve_id", "cell", "sweep_id", "finalist", "champion"))
+NOTE = "mlflow.note.content"
+
+
+@dataclass(frozen=True)
+class Tracker:
+    """An open record of one source: MLflow's client and the source's experiment."""
+
+    client: MlflowClient
+    experiment_id: str
+    source: str
+    uri: str
+
+
+@contextmanager
+def connect(config: TrackingConfig, source: str) -> Iterator[Tracker]:
+    """Open the record of a source, made first if need be; one writer of a local store at a time.
+
+    Parameters
+    ----------
+    config : TrackingConfig
+        Where the record lives.
+    source : str
+        Name of the source, and of its experiment.
+
+    Raises
+    ------
+    TrackingError
+        If the server does not answer, or the store cannot be opened.
+    """
+    _settings(config)
+    uri = tracking_uri(config)
+    if config.uri is not None:
+        preflight(uri, config.timeout_seconds)
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    try:
+        with _local_lock(config):
+            # The first use of a fresh store creates its tables without a lock of MLflow's own: two at once would crash.
+            client = MlflowClient(uri, registry_uri=uri)
+            if config.uri is None:
+                _prepare_local(client, uri)
+            experiment_id = _experiment(client, source, local=config.uri is None)
+        yield Tracker(client, experiment_id, source, uri)
+    except MlflowException as error:
+        raise TrackingError(f"MLflow refused: {_first_line(error)}", where=uri, fix="what is finished is on disk; mend the record and run `segments track`") from error
+    except (OSError, sqlite3.Error) as error:
+        raise TrackingError(f"the MLflow record cannot be written: {_first_line(error)}", where=uri, fix="what is finished is on disk; mend the record and run `segments track`") from error
+
+
+def tracking_uri(config: TrackingConfig) -> str:
+    """Address of the record: the configured server, or the database in the real checkout."""
+    return config.uri or f"sqlite:///{checkout() / 'mlflow.db'}"
+
+
+def preflight(uri: str, timeout_seconds: int) -> None:
+    """Ask a tracking server whether it is there, before hours of work depend on it.
+
+    Raises
+    ------
+    TrackingError
+        If it does not answer in time.
+    """
+    try:
+        if not uri.startswith(("http://", "https://")):
+            raise TrackingError(f"'{uri}' is not the address of a tracking server", where="tracking.uri", fix="write http://HOST:PORT, or null for the local record")
+        with urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=timeout_seconds):  # noqa: S310 - scheme checked above
+            pass
+    except (urllib.error.URLError, OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        raise TrackingError(f"the tracking server does not answer: {reason}", where=f"tracking.uri={uri}", fix="start the server, or use tracking.uri=null and later `segments track`; nothing on disk is lost") from error
+
+
+def track_candidates(tracker: Tracker, facts: Sequence[Mapping[str, Any]], sweep_id: str | None = None) -> None:
+    """Record finished candidates of one cell, each once.
+
+    Parameters
+    ----------
+    tracker : Tracker
+        The open record.
+    facts : sequence of mapping
+        What the shelf knows of each candidate; all of one feature set and scaler.
+    sweep_id : str, optional
+        The newest sweep they belong to.
+    """
+    with _lock_of(tracker):
+        cell = facts[0]["cell"]
+        known = _runs(tracker, {KIND: "candidate", CELL: cell}, CANDIDATE)
+        member = {SWEEP: sweep_id} if sweep_id else {}
+        for fact in facts:
+            identity = fact["candidate_id"]
+            if identity in known:
+                _tag(tracker, known[identity], member)
+                continue
+            _log(
+                tracker,
+                name=fact["name"],
+                tags={KIND: "candidate", CANDIDATE: identity, CELL: cell, **member},
+                params={**fact["params"], "n_init": int(fact["scores"]["n_init"])},
+                metrics=[(key, value, fact["params"]["k"]) for key, value in {**fact["scores"], "seconds": fact["seconds"]}.items() if key != "n_init"],
+                images={key: path.read_bytes() for key, path in pictures(identity).items()},
+                step=fact["params"]["k"],
+                started_ms=fact["started_ms"],
+                seconds=fact["seconds"],
+            )
+
+
+def track_curves(tracker: Tracker, cells: Mapping[str, Sequence[Mapping[str, Any]]], elbows: Mapping[str, bytes], sweep_id: str) -> None:
+    """Record one curve run per cell of a sweep: every score over k, and the elbow picture.
+
+    Parameters
+    ----------
+    tracker : Tracker
+        The open record.
+    cells : mapping of str to sequence of mapping
+        Facts of the candidates of each cell, by the cell's name, sorted by k.
+    elbows : mapping of str to bytes
+        Elbow PNG by the cell's name.
+    sweep_id : str
+        The sweep they belong to.
+    """
+    with _lock_of(tracker):
+        known = _runs(tracker, {KIND: "curve", SWEEP: sweep_id}, CURVE)
+        for name, facts in cells.items():
+            identity = f"{sweep_id} {name}"
+            if identity in known:
+                continue
+            params = {key: value for key, value in facts[0]["params"].items() if key != "k"}
+            _log(
+                tracker,
+                name=name,
+                tags={KIND: "curve", CURVE: identity, SWEEP: sweep_id},
+                params=params,
+                metrics=[(key, value, fact["params"]["k"]) for fact in facts for key, value in fact["scores"].items()],
+                images={"elbow": elbows[name]},
+                step=0,
+                started_ms=min(fact["started_ms"] for fact in facts),
+                seconds=sum(fact["seconds"] for fact in facts),
+            )
+
+
+def track_sweep(tracker: Tracker, record: Mapping[str, Any], folder: Path, note: str) -> str:
+    """Record a sweep: its run with config, table, pictures, data and note; its candidates tagged; the views of the experiment set.
+
+    Parameters
+    ----------
+    tracker : Tracker
+        The open record.
+    record : mapping
+        ``sweep_id, candidate_ids, finalists, params, data, started_ms, seconds`` as the registry stage writes them.
+    folder : Path
+        Its files become the run's artifacts.
+    note : str
+        Markdown that says what won and why.
+
+    Returns
+    -------
+    str
+        Run id of the sweep.
+    """
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    with _lock_of(tracker):
+        identity = record["sweep_id"]
+        run = _runs(tracker, {KIND: "sweep", SWEEP: identity}, SWEEP).get(identity)
+        if run is None:
+            data = record["data"]
+            dataset = DatasetInput(Dataset(name=data["name"], digest=data["digest"], source_type="local", source=data["path"], schema=data["schema"], profile=data["profile"]), [InputTag("mlflow.data.context", "training")])
+            run = _log(
+                tracker,
+                name=f"sweep {identity}",
+                tags={KIND: "sweep", SWEEP: identity},
+                params=record["params"],
+                metrics=[("candidates", len(record["candidate_ids"]), 0)],
+                images={},
+                step=0,
+                started_ms=record["started_ms"],
+                seconds=record["seconds"],
+                dataset=dataset,
+            )
+        tracker.client.log_artifacts(run.info.run_id, str(folder))
+        _tag(tracker, run, {NOTE: note})
+        finalists = set(record["finalists"])
+        for candidate_id, candidate in _runs(tracker, {KIND: "candidate", SWEEP: identity}, CANDIDATE).items():
+            _flag(tracker, candidate, FINALIST, candidate_id in finalists)
+        _describe_experiment(tracker, run.info.run_id, identity)
+        return str(run.info.run_id)
+
+
+def register(tracker: Tracker, model: Mapping[str, Any], document: str, example: Any, description: str, note: str) -> dict[str, Any]:
+    """Register a segmentation as a model version and give it the alias; the same model is registered once.
+
+    Parameters
+    ----------
+    tracker : Tracker
+        The open record.
+    model : mapping
+        ``name, alias, candidate_id, tags`` of the version.
+    document : str
+        The segmentation as JSON (:meth:`segments.model.Segmentation.to_json`).
+    example : DataFrame
+        A few feature rows, float64: signature and input example come from them.
+    description : str
+        Markdown for the registry page.
+    note : str
+        Markdown for the champion's run.
+
+    Returns
+    -------
+    dict
+        ``name, version, alias, run_id``.
+
+    Raises
+    ------
+    TrackingError
+        If the candidate has no run.
+    """
+    from mlflow.exceptions import MlflowException
+
+    with _lock_of(tracker):
+        client, name = tracker.client, model["name"]
+        run = _runs(tracker, {KIND: "candidate", CANDIDATE: model["candidate_id"]}, CANDIDATE).get(model["candidate_id"])
+        if run is None:
+            raise TrackingError(f"candidate {model['candidate_id']} has no run in MLflow", where=tracker.uri, fix="run `segments track`")
+        try:
+            client.get_registered_model(name)
+        except MlflowException:
+            client.create_registered_model(name, description=f"Customer segmentations; the alias `{model['alias']}` is the one in use.")
+        tags = {f"segments.{key}": str(value) for key, value in model["tags"].items()}
+        version = next((v for v in client.search_model_versions(f"name = '{name}'") if v.tags.get("segments.model_hash") == tags["segments.model_hash"] and v.run_id == run.info.run_id), None)
+        if version is None:
+            version = client.create_model_version(name, source=_log_model(tracker, run.info.run_id, document, example), run_id=run.info.run_id, tags=tags)
+        client.update_model_version(name, version.version, description=description)
+        for key, value in tags.items():
+            if version.tags.get(key) != value:
+                client.set_model_version_tag(name, version.version, key, value)
+        client.set_registered_model_alias(name, model["alias"], version.version)
+        _tag(tracker, run, {NOTE: note})
+        for candidate in [run, *_runs(tracker, {KIND: "candidate", CHAMPION: "true"}, CANDIDATE).values()]:
+            _flag(tracker, candidate, CHAMPION, candidate.info.run_id == run.info.run_id)
+        return {"name": name, "version": str(version.version), "alias": model["alias"], "run_id": run.info.run_id}
+
+
+def load_model(config: TrackingConfig, uri: str) -> Any:
+    """The pyfunc model of a registry address, such as ``models:/customer-segments@champion``."""
+    _settings(config)
+    import mlflow
+
+    mlflow.set_tracking_uri(tracking_uri(config))
+    return mlflow.pyfunc.load_model(uri)
+
+
+def mend_moved(root: Path) -> int:
+    """After the project was moved: point the local record's absolute artifact addresses at where they lie now.
+
+    MLflow stores them absolute and shows empty lists, without an error, when they are stale.
+
+    Parameters
+    ----------
+    root : Path
+        The checkout.
+
+    Returns
+    -------
+    int
+        Addresses changed.
+    """
+    database = root / "mlflow.db"
+    if not database.is_file():
+        return 0
+    columns = {"experiments": ["artifact_location"], "runs": ["artifact_uri"], "logged_models": ["artifact_location"], "model_versions": ["source", "storage_location"]}
+    here = (root / "mlruns").as_uri()
+    changed = 0
+    connection = sqlite3.connect(database, timeout=30)
+    try:
+        with connection:
+            for table, names in columns.items():
+                known = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
+                for column in names:
+                    if column not in known:
+                        continue
+                    for (address,) in connection.execute(f"SELECT DISTINCT {column} FROM {table} WHERE {column} LIKE 'file:%/mlruns/%'").fetchall():  # noqa: S608 - fixed names
+                        moved = here + address[address.rindex("/mlruns/") + len("/mlruns") :]
+                        if moved != address and not Path(unquote(urlsplit(address).path)).exists():
+                            changed += connection.execute(f"UPDATE {table} SET {column} = ? WHERE {column} = ?", (moved, address)).rowcount  # noqa: S608
+    finally:
+        connection.close()
+    return changed
+
+
+# --- inside -------------------------------------------------------------------------------------------------------
+
+
+def _settings(config: TrackingConfig) -> None:
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
+    os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] = str(config.timeout_seconds)
+    os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = str(config.retries)
+    os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
+    for chatty in ("mlflow", "alembic"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def _local_lock(config: TrackingConfig) -> FileLock:
+    folder = checkout() / ARTIFACTS
+    folder.mkdir(parents=True, exist_ok=True)
+    return FileLock(folder / ("mlflow.lock" if config.uri is None else "server.lock"))
+
+
+def _lock_of(tracker: Tracker) -> FileLock:
+    return FileLock(checkout() / ARTIFACTS / ("mlflow.lock" if tracker.uri.startswith("sqlite:") else "server.lock"))
+
+
+def _prepare_local(client: MlflowClient, uri: str) -> None:
+    client.search_experiments(max_results=1)
+    connection = sqlite3.connect(uri.removeprefix("sqlite:///"), timeout=30)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+    finally:
+        connection.close()
+    mend_moved(checkout())
+
+
+def _experiment(client: MlflowClient, source: str, *, local: bool) -> str:
+    experiment = client.get_experiment_by_name(source)
+    if experiment is None:
+        location = (checkout() / "mlruns" / source).as_uri() if local else None
+        return str(client.create_experiment(source, artifact_location=location))
+    if experiment.lifecycle_stage == "deleted":
+        client.restore_experiment(experiment.experiment_id)
+    return str(experiment.experiment_id)
+
+
+def _runs(tracker: Tracker, tags: Mapping[str, str], key: str) -> dict[str, Run]:
+    """Complete runs with these tags, by the tag that identifies them; halves that a killed process left are removed."""
+    found: dict[str, Run] = {}
+    condition = " and ".join(f"tags.`{tag}` = '{value}'" for tag, value in tags.items())
+    token = None
+    while True:
+        page = tracker.client.search_runs([tracker.experiment_id], condition, max_results=1000, page_token=token)
+        for run in page:
+            identity = run.data.tags.get(key)
+            if run.data.tags.get(COMPLETE) == "true" and identity not in found:
+                found[str(identity)] = run
+            else:
+                tracker.client.delete_run(run.info.run_id)
+        token = page.token
+        if not token:
+            return found
+
+
+def _log(
+    tracker: Tracker,
+    *,
+    name: str,
+    tags: dict[str, str],
+    params: Mapping[str, Any],
+    metrics: Sequence[tuple[str, float, int]],
+    images: Mapping[str, bytes],
+    step: int,
+    started_ms: int,
+    seconds: float,
+    dataset: Any = None,
+) -> Run:
+    """One run in three calls, ``segments.complete`` last."""
+    from mlflow.entities import Metric, Param, RunTag
+
+    ended_ms = started_ms + int(seconds * 1000)
+    if images:
+        tags = {**tags, "mlflow.loggedImages": "True"}  # without it MLflow's page offers no picture grid
+    run = tracker.client.create_run(tracker.experiment_id, start_time=started_ms, tags=tags, run_name=name)
+    run_id = run.info.run_id
+    if images:
+        _log_images(tracker, run, images, step, ended_ms)
+    if dataset is not None:
+        tracker.client.log_inputs(run_id, [dataset])
+    # Before the batch: a run that is set terminated shows the duration of the fit, not of the recording.
+    tracker.client.set_terminated(run_id, "FINISHED", end_time=ended_ms)
+    tracker.client.log_batch(
+        run_id,
+        metrics=[Metric(key, float(value), ended_ms, at) for key, value, at in metrics if math.isfinite(value)],
+        params=[Param(key, str(value)) for key, value in params.items()],
+        tags=[RunTag(COMPLETE, "true")],
+    )
+    return run
+
+
+def _log_images(tracker: Tracker, run: Run, images: Mapping[str, bytes], step: int, timestamp_ms: int) -> None:
+    """Pictures in the layout of ``MlflowClient.log_image``, which would spend 20 ms on a blurred copy of each.
+
+    Its page wants two files per picture, the second for the grid; here both are the same PNG, so the grid is sharp.
+    """
+    local = urlsplit(run.info.artifact_uri).scheme == "file"
+    folder = Path(unquote(urlsplit(run.info.artifact_uri).path)) / "images" if local else Path(tempfile.mkdtemp())
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        for key, png in images.items():
+            stem = f"{key}+step+{step}+timestamp+{timestamp_ms}+{uuid.uuid4()}"
+            for name in (f"{stem}.png", f"{stem}+compressed.png"):
+                (folder / name).write_bytes(png)
+        if not local:
+            tracker.client.log_artifacts(run.info.run_id, str(folder), "images")
+    finally:
+        if not local:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _tag(tracker: Tracker, run: Run, tags: Mapping[str, str]) -> None:
+    """Set the tags that differ, in one call."""
+    from mlflow.entities import RunTag
+
+    different = [RunTag(key, value) for key, value in tags.items() if run.data.tags.get(key) != value]
+    if different:
+        tracker.client.log_batch(run.info.run_id, tags=different)
+
+
+def _flag(tracker: Tracker, run: Run, key: str, wanted: bool) -> None:
+    """Set a tag to "true", or take it away."""
+    if wanted:
+        _tag(tracker, run, {key: "true"})
+    elif key in run.data.tags:
+        tracker.client.delete_tag(run.info.run_id, key)
+
+
+def _describe_experiment(tracker: Tracker, sweep_run_id: str, sweep_id: str) -> None:
+    views = view_states(sweep_id)
+    listed = "\n".join(f"- [{link.label}]({link.url}): {link.shows}" for link in links("", Record(tracker.source, tracker.experiment_id, sweep_run_id)))
+    guide = (
+        f"Customer segmentations of **{tracker.source}**. Every run of kind `candidate` is one alternative (feature set, scaler, k); "
+        f"`curve` runs hold the scores over k of one feature set and scaler; `sweep` runs say what was tried, what won and why.\n\n{listed}\n\n"
+        "Scores lie at step = k. WCSS and silhouette are measured in the scaled space of each candidate: compare them over k within one feature set and scaler, "
+        "and with care across them."
+    )
+    for key, value in {NOTE: guide, **views}.items():
+        tracker.client.set_experiment_tag(tracker.experiment_id, key, value)
+
+
+def _log_model(tracker: Tracker, run_id: str, document: str, example: Any) -> str:
+    """Log the pyfunc model in the candidate's run and return its address."""
+    from importlib.metadata import version
+
+    import mlflow
+    from mlflow.models import infer_signature
+
+    import segments
+    from segments.model import Segmentation
+
+    package = Path(segments.__file__).parent
+    mlflow.set_tracking_uri(tracker.uri)
+    mlflow.set_registry_uri(tracker.uri)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Hint: Inferred schema contains integer column")  # a cluster number is never missing
+        signature = infer_signature(example, Segmentation.from_json(document).predict(example))
+    before = tracker.client.get_run(run_id).info
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "segmentation.json"
+        path.write_text(document)
+        with mlflow.start_run(run_id=run_id, log_system_metrics=False):
+            info = mlflow.pyfunc.log_model(
+                name="segmentation",
+                python_model=str(package / "served.py"),  # code, not a pickle
+                artifacts={"segmentation": str(path)},
+                code_paths=[str(package)],
+                pip_requirements=[f"{name}=={version(name)}" for name in ("mlflow", "numpy", "pandas", "scikit-learn", "pydantic")],
+                signature=signature,
+                input_example=example,
+            )
+    tracker.client.set_terminated(run_id, "FINISHED", end_time=before.end_time)
+    return str(info.model_uri)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
