@@ -58,12 +58,12 @@ class Served:
     process: subprocess.Popen[str]
 
 
-# --- a record like the pipeline's ---------------------------------------------------------------------------------------
+# --- a record like the pipeline's ----------------------------------------------------------------------------------
 
 
 def scores(cell: int, k: int) -> dict[str, float]:
     """Scores of a made-up candidate: a different best k and a different silhouette for every cell."""
-    silhouette = 0.6 * math.exp(-abs(k - 2 - cell % 5) / 4) - 0.013 * cell
+    silhouette = 0.6 * math.exp(-abs(k - 2 - cell % 5) / 4) - 0.013 * cell - 0.001 * k
     return {
         "wcss": 1000 * (cell + 1) / k,
         "silhouette": silhouette,
@@ -82,15 +82,15 @@ FINALISTS = BEST_FIRST[:6]
 
 
 def drawing(text: str, k: int) -> bytes:
-    """A square PNG with k clouds of points."""
+    """A PNG with k clouds of points: square and small, so that two stand side by side on a usual screen."""
     from PIL import Image, ImageDraw
 
     numbers = random.Random(text)
-    image = Image.new("RGB", (300, 300), "white")
+    image = Image.new("RGB", (260, 260), "white")
     pen = ImageDraw.Draw(image)
     pen.text((8, 8), text, fill="black")
     for _ in range(k):
-        x, y, colour = numbers.uniform(50, 250), numbers.uniform(50, 250), f"hsl({numbers.randrange(360)},70%,45%)"
+        x, y, colour = numbers.uniform(40, 220), numbers.uniform(40, 220), f"hsl({numbers.randrange(360)},70%,45%)"
         for _ in range(30):
             a, b = numbers.gauss(x, 14), numbers.gauss(y, 14)
             pen.ellipse((a - 2, b - 2, a + 2, b + 2), fill=colour)
@@ -211,7 +211,7 @@ def tracked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-# --- a server and a browser ---------------------------------------------------------------------------------------------
+# --- a server and a browser ----------------------------------------------------------------------------------------
 
 SERVE = """
 import sys
@@ -251,7 +251,7 @@ def served(tracked: Path) -> Iterator[Served]:
     labels = re.findall(r"^  (\w+) ", said, re.MULTILINE)
     yield Served(said, dict(zip(labels, urls, strict=True)), process)
     process.send_signal(signal.SIGTERM)
-    process.wait(timeout=30)
+    process.communicate(timeout=30)
 
 
 @pytest.fixture(scope="module")
@@ -322,11 +322,19 @@ def visible(page: Any) -> int:
 
 
 def card(page: Any, title: str, nth: int = 0) -> Any:
-    """A chart by its title, scrolled into sight: charts are drawn when they are seen."""
+    """A chart by its title, scrolled into sight: MLflow draws charts when they come near it."""
+    area = page.get_by_test_id("experiment-view-compare-runs-chart-area")
     cards = page.get_by_test_id("experiment-view-compare-runs-card")
     found = cards.filter(has=page.get_by_text(title, exact=True)).nth(nth)
-    found.scroll_into_view_if_needed()
-    return found
+    cards.first.wait_for()
+    area.evaluate("area => area.scrollTo(0, 0)")
+    for _ in range(40):
+        if found.count():
+            found.scroll_into_view_if_needed()
+            return found
+        area.evaluate("area => area.scrollBy(0, 300)")
+        page.wait_for_timeout(250)
+    pytest.fail(f"no chart '{title}'")
 
 
 def wait_for(page: Any, found: Any, count: int) -> None:
@@ -335,7 +343,10 @@ def wait_for(page: Any, found: Any, count: int) -> None:
     assert found.count() == count
 
 
-# --- what a person sees -------------------------------------------------------------------------------------------------
+WIDTHS = "images => images.map(image => image.naturalWidth)"
+
+
+# --- what a person sees --------------------------------------------------------------------------------------------
 
 
 def test_every_link_is_said(served: Served) -> None:
@@ -352,12 +363,12 @@ def test_candidates_are_listed_best_first_and_the_best_ten_are_drawn(served: Ser
         wait_for(page, card(page, score).locator(".bars .point"), 10)
     pictures = card(page, "clusters").locator("img.rc-image-img")
     wait_for(page, pictures, 10)
-    assert pictures.evaluate_all("images => images.map(image => image.naturalWidth)") == [300] * 10
+    assert all(width > 0 for width in pictures.evaluate_all(WIDTHS))
     parallel = card(page, "Parallel Coordinates")
     assert "Showing all runs" in parallel.inner_text()
-    parallel.locator(".parcoords canvas").first.wait_for()
-    axes = parallel.locator(".axis-title").all_inner_texts()
-    assert axes == ["feature_set", "scaler", "k", "smallest_share", "davies_bouldin", "silhouette"]
+    axes = parallel.locator(".parcoords .axis-title")
+    wait_for(page, axes, 6)
+    assert axes.all_text_contents() == ["feature_set", "scaler", "k", "smallest_share", "davies_bouldin", "silhouette"]
 
 
 def test_the_pictures_are_those_of_the_best_ten(served: Served, visit: Visit) -> None:
@@ -373,7 +384,10 @@ def test_the_table_shows_parameters_and_scores_best_first(served: Served, visit:
     page = visit.page
     page.goto(served.links["table"])
     assert listed(page)[:20] == [NAMES[candidate] for candidate in BEST_FIRST[:20]]
-    headers = page.locator(".ag-header-cell").evaluate_all("cells => cells.map(cell => cell.getAttribute('col-id'))")
+    headers = page.locator(".ag-header-cell").evaluate_all(
+        """cells => cells.sort((a, b) => a.getBoundingClientRect().x - b.getBoundingClientRect().x)
+            .map(cell => cell.getAttribute('col-id'))"""
+    )
     columns = [name for name in headers if name.startswith(("params.", "metrics."))]
     assert columns[:5] == [
         "params.`feature_set`",
@@ -382,9 +396,10 @@ def test_the_table_shows_parameters_and_scores_best_first(served: Served, visit:
         "metrics.`silhouette`",
         "metrics.`davies_bouldin`",
     ]
-    cells = page.locator(".ag-center-cols-container .ag-row[row-index='0'] .ag-cell").all_inner_texts()
-    (cell, k) = BEST_FIRST[0]
-    assert [*CELLS[cell], str(k)] == [text for text in cells if text][:3] or [*CELLS[cell], str(k)] == cells[1:4]
+    cells = page.locator(".ag-center-cols-container .ag-row[row-index='0'] .ag-cell")
+    by_column = dict(cells.evaluate_all("cells => cells.map(cell => [cell.getAttribute('col-id'), cell.innerText])"))
+    cell, k = BEST_FIRST[0]
+    assert [by_column[column] for column in columns[:3]] == [*CELLS[cell], str(k)]
 
 
 def test_all_curves_overlay_in_one_chart_each_in_its_colour(served: Served, visit: Visit) -> None:
@@ -416,13 +431,9 @@ def test_the_finalists_stand_side_by_side(served: Served, visit: Visit) -> None:
     for title, nth in (("clusters", 0), ("silhouette", 1)):
         pictures = card(page, title, nth).locator("img.rc-image-img")
         wait_for(page, pictures, len(FINALISTS))
-        assert pictures.evaluate_all("images => images.map(image => image.naturalWidth)") == [300] * len(FINALISTS)
-    tops = (
-        card(page, "clusters")
-        .locator("img.rc-image-img")
-        .evaluate_all("images => images.map(image => image.getBoundingClientRect().top)")
-    )
-    assert tops[0] == tops[1], "two pictures fit beside each other on a usual screen"
+        assert all(width > 0 for width in pictures.evaluate_all(WIDTHS))
+        tops = pictures.evaluate_all("images => images.map(image => image.getBoundingClientRect().top)")
+        assert tops[0] == tops[1], "two pictures fit beside each other on a usual screen"
 
 
 def test_the_sweep_says_what_won_and_shows_it(served: Served, visit: Visit) -> None:
@@ -430,9 +441,9 @@ def test_the_sweep_says_what_won_and_shows_it(served: Served, visit: Visit) -> N
     page.goto(served.links["sweep"])
     page.get_by_role("heading", name="sweep s1").wait_for()
     page.get_by_text(f"{NAMES[BEST_FIRST[0]]}").first.wait_for()
-    board = page.get_by_alt_text("finalists")
+    board = page.locator("img[src*='board.png']")
     board.wait_for()
-    page.wait_for_function("image => image.naturalWidth === 300", arg=board.element_handle())
+    page.wait_for_function("image => image.naturalWidth > 0", arg=board.element_handle())
 
 
 def test_the_champion_has_its_note_and_its_model(served: Served, visit: Visit) -> None:
@@ -452,26 +463,20 @@ def test_the_registry_page_shows_alias_and_description(served: Served, visit: Vi
     page.get_by_role("link", name=NAMES[BEST_FIRST[0]]).wait_for()
 
 
-def test_the_experiments_description_leads_from_view_to_view(served: Served, visit: Visit) -> None:
-    """One page after another without a reload: each view replaces the one before."""
+def test_the_experiments_description_leads_to_every_view(served: Served, visit: Visit) -> None:
+    """Also for a person who started a bare ``mlflow ui``; MLflow opens the links of a description in a new tab."""
     page = visit.page
-    page.goto(served.links["candidates"])
-    assert len(listed(page)) > 10
-    for view, first in (
-        ("curves", "breadth · none"),
-        ("finalists", NAMES[FINALISTS[0]]),
-        ("candidates", NAMES[BEST_FIRST[0]]),
-    ):
-        page.get_by_role("link", name=view, exact=True).first.click()
-        page.wait_for_function(
-            """([view, first]) => location.hash.includes('viewStateShareKey=' + view)
-                && document.querySelector(".ag-row[row-index='0'] a")?.innerText === first""",
-            arg=[view, first],
-        )
-    wait_for(page, card(page, "silhouette").locator(".bars .point"), 10)
+    page.goto(served.links["table"])
+    listed(page)
+    for view, runs in (("curves", len(CELLS)), ("finalists", len(FINALISTS)), ("candidates", len(NAMES))):
+        with page.expect_popup() as opened:
+            page.get_by_role("link", name=view, exact=True).first.click()
+        opened.value.get_by_text(f"{runs} matching runs").wait_for()
+        assert f"viewStateShareKey={view}" in opened.value.url
+        opened.value.close()
 
 
-# --- the server ---------------------------------------------------------------------------------------------------------
+# --- the server ----------------------------------------------------------------------------------------------------
 
 
 def test_only_this_machine_can_reach_the_server(served: Served) -> None:
@@ -496,6 +501,7 @@ def test_a_signal_ends_it_cleanly_and_frees_the_port(tracked: Path, number: sign
 
 def test_a_record_without_sweep_or_champion_is_served_and_says_what_to_run(tmp_path: Path) -> None:
     from mlflow import MlflowClient
+
     from test_ui import config
 
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
@@ -510,9 +516,8 @@ def test_a_record_without_sweep_or_champion_is_served_and_says_what_to_run(tmp_p
 
 
 def test_a_damaged_record_is_one_error(tmp_path: Path) -> None:
-    from test_ui import config
-
     from segments.errors import TrackingError
+    from test_ui import config
 
     database = tmp_path / "mlflow.db"
     database.write_bytes(b"this is no database" * 100)

@@ -142,6 +142,16 @@ def test_awkward_columns_are_left_out_with_a_reason(tmp_path):
         assert word in text
 
 
+def test_a_code_that_repeats_is_no_customer_id(tmp_path):
+    path = tmp_path / "people.csv"
+    path.write_text("zip_code,member\n" + "".join(f"{1000 + row % 3},m{row}\n" for row in range(30)))
+    _, source = drafted(path)
+    assert source.customers is not None and source.customers.id == "member"
+    path.write_text("zip_code,age\n" + "".join(f"{1000 + row % 3},{row}\n" for row in range(30)))
+    _, source = drafted(path)
+    assert source.customers is not None and source.customers.id is None
+
+
 def test_one_column_of_free_text_still_gives_a_valid_draft(tmp_path):
     path = tmp_path / "notes.csv"
     path.write_text("words\n" + "".join(f"word number {row}\n" for row in range(80)))

@@ -174,9 +174,16 @@ def test_read_only_folder_is_one_error(home, monkeypatch):
         raise OSError(30, "Read-only file system")
 
     put(home, path="x.csv")
-    monkeypatch.setattr("shutil.copyfile", refuse)
-    with pytest.raises(SegmentsError, match="Read-only file system"):
-        fetch(source(), home / "x.csv", project=home)
+    fetch(source(), home / "x.csv", project=home)
+    monkeypatch.setattr("tempfile.mkdtemp", refuse)
+    assert fetch(source(), project=home) == [f"{ONE}: already there and as pinned"], "nothing to write, nothing refused"
+    (home / ONE).unlink()
+    for broken in ("tempfile.mkdtemp", "shutil.copyfile"):
+        monkeypatch.undo()
+        monkeypatch.setattr(broken, refuse)
+        with pytest.raises(SegmentsError, match="Read-only file system"):
+            fetch(source(), home / "x.csv", project=home)
+    assert not (home / ONE).exists()
 
 
 # --- pins ---------------------------------------------------------------------------------------------------------

@@ -94,7 +94,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(command: str, words: list[str]) -> None:
     if command == "describe":
         if len(words) != 1:
-            raise ConfigError("describe takes one file", where="segments describe", fix="write `segments describe FILE`")
+            raise ConfigError(
+                "describe takes one file", where="segments describe", fix="write `segments describe FILE`"
+            )
         from pathlib import Path
 
         from segments.intake import describe_file
@@ -105,7 +107,11 @@ def _run(command: str, words: list[str]) -> None:
         from difflib import get_close_matches
 
         close = get_close_matches(command, [*STAGES, *COMMANDS], n=1)
-        raise ConfigError(f"there is no command '{command}'", where="segments", fix=(f"did you mean '{close[0]}'? " if close else "") + "`segments --help` lists them")
+        raise ConfigError(
+            f"there is no command '{command}'",
+            where="segments",
+            fix=(f"did you mean '{close[0]}'? " if close else "") + "`segments --help` lists them",
+        )
 
     os.environ.setdefault("MPLBACKEND", "agg")
     from segments.store import find_project
@@ -114,7 +120,9 @@ def _run(command: str, words: list[str]) -> None:
     many = [word for word in words if word in ("-m", "--multirun")]
     overrides = [word for word in words if word not in many]
     if stray := [word for word in overrides if "=" not in word and not word.startswith("~")]:
-        raise ConfigError(f"'{stray[0]}' is not an override", where=f"segments {command}", fix="write KEY=VALUE, such as source=mall")
+        raise ConfigError(
+            f"'{stray[0]}' is not an override", where=f"segments {command}", fix="write KEY=VALUE, such as source=mall"
+        )
     if command == "fetch":
         _fetch(overrides)
     elif command == "summary":
@@ -123,7 +131,11 @@ def _run(command: str, words: list[str]) -> None:
         print(read_text(artifact("registry", "summary.txt")), end="")
     elif many:
         if command != "fit":
-            raise ConfigError(f"-m runs many of `fit`; `{command}` has one result", where=f"segments {command} -m", fix="use `segments fit -m ...`, or lists in sweep.feature_sets and sweep.scalers")
+            raise ConfigError(
+                f"-m runs many of `fit`; `{command}` has one result",
+                where=f"segments {command} -m",
+                fix="use `segments fit -m ...`, or lists in sweep.feature_sets and sweep.scalers",
+            )
         from segments.stages import multirun
 
         multirun(overrides, _print_result)
@@ -162,7 +174,9 @@ def _fetch(overrides: list[str]) -> None:
             overrides.remove(word)
     if own["accept"] not in ("true", "false"):
         raise ConfigError(f"accept={own['accept']}", where="segments fetch", fix="write accept=true or leave it out")
-    for line in fetch(load(overrides).source, Path(own["from"]) if own["from"] else None, accept=own["accept"] == "true"):
+    for line in fetch(
+        load(overrides).source, Path(own["from"]) if own["from"] else None, accept=own["accept"] == "true"
+    ):
         print(line)
 
 

@@ -385,7 +385,11 @@ class Feature:
     def __post_init__(self) -> None:
         one_of(self.transform, TRANSFORMS, "feature_set.columns.*.transform")
         if not 0 < self.weight < float("inf"):
-            raise ConfigError(f"the weight {self.weight} is not positive", where="feature_set.columns.*.weight", fix="choose a number above 0, or leave the column out")
+            raise ConfigError(
+                f"the weight {self.weight} is not positive",
+                where="feature_set.columns.*.weight",
+                fix="choose a number above 0, or leave the column out",
+            )
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -405,7 +409,11 @@ class FeatureSet:
 
     def __post_init__(self) -> None:
         if not self.columns:
-            raise ConfigError("the feature set has no columns", where=f"conf/feature_set/{self.name}.yaml", fix="list at least one column under 'columns'")
+            raise ConfigError(
+                "the feature set has no columns",
+                where=f"conf/feature_set/{self.name}.yaml",
+                fix="list at least one column under 'columns'",
+            )
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -570,11 +578,17 @@ class SweepConfig:
         in_range(self.k_min, 2, 1000, "sweep.k_min")
         in_range(self.k_max, 2, 1000, "sweep.k_max")
         if self.k_max < self.k_min:
-            raise ConfigError(f"the range of k is reversed: k_min {self.k_min} is above k_max {self.k_max}", where="sweep.k_min, sweep.k_max", fix="make k_max the larger one")
+            raise ConfigError(
+                f"the range of k is reversed: k_min {self.k_min} is above k_max {self.k_max}",
+                where="sweep.k_min, sweep.k_max",
+                fix="make k_max the larger one",
+            )
         for key in ("feature_sets", "scalers"):
             names = getattr(self, key)
             if not names:
-                raise ConfigError("the list is empty", where=f"sweep.{key}", fix=f"name at least one YAML of conf/{key[:-1]}/")
+                raise ConfigError(
+                    "the list is empty", where=f"sweep.{key}", fix=f"name at least one YAML of conf/{key[:-1]}/"
+                )
             doubled = sorted({name for name in names if names.count(name) > 1})
             if doubled:
                 raise ConfigError(f"named twice: {', '.join(doubled)}", where=f"sweep.{key}", fix="name each once")

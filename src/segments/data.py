@@ -382,7 +382,7 @@ def _validate(table: pd.DataFrame, spec: Customers) -> None:
 
     try:
         customers_schema(spec).validate(table)
-    except pandera.errors.SchemaError as error:
+    except (pandera.errors.SchemaError, pandera.errors.SchemaErrors) as error:
         raise DataError(
             f"the cleaned customers break their schema: {str(error).splitlines()[0]}", where=spec.path
         ) from error
@@ -617,7 +617,7 @@ def _check_types(table: duckdb.DuckDBPyRelation, where: str) -> None:
 
     try:
         transactions_schema(table.columns).validate(table.limit(SAMPLE_LINES).df())
-    except pandera.errors.SchemaError as error:
+    except (pandera.errors.SchemaError, pandera.errors.SchemaErrors) as error:
         raise DataError(f"the cleaned lines break their schema: {str(error).splitlines()[0]}", where=where) from error
 
 

@@ -17,10 +17,8 @@ import pandas as pd
 
 from segments.data import ISO_TIME, NUMBER, normal_header
 
-TIME_FORMATS = (
-    "%Y%m%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y", "%d/%m/%Y %H:%M", "%m/%d/%Y %H:%M",
-    "%d.%m.%Y %H:%M", "%d-%m-%Y %H:%M", "%d/%m/%Y %H:%M:%S", "%m/%d/%Y %H:%M:%S", "%d.%m.%Y %H:%M:%S", "%d-%m-%Y %H:%M:%S",
-)  # fmt: skip
+DAYS = ("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y")
+TIME_FORMATS = ("%Y%m%d", *(day + clock for clock in ("", " %H:%M", " %H:%M:%S") for day in DAYS))
 MOST_CATEGORIES = 50
 FEW_VALUES = 12
 # What headers tend to be called, letters only, the most telling word first.

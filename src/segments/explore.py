@@ -214,7 +214,7 @@ def _summarise(column: pd.Series[float], config: ExploreConfig) -> dict[str, Any
     low, q1, median, q3, high = (float(value) for value in known.quantile([0, 0.25, 0.5, 0.75, 1]))
     fence = FENCE * (q3 - q1)
     constant = low == high
-    skew = np.nan if constant else float(known.skew())  # type: ignore[arg-type]
+    skew = np.nan if constant else float(known.skew())
     return summary | {
         "mean": float(known.mean()),
         "std": float(known.std()),

@@ -3,14 +3,15 @@
 ``data.dvc`` lists the MD5 and size of every raw file; it is committed, the files are not. The pipeline depends on
 ``data.dvc`` itself, and the data stage compares the files with it (:func:`check_pins`), because DVC alone would accept
 a changed raw file without a word: on ``dvc repro``, and on ``dvc commit`` of any other file, it rewrites the hashes in
-the ``.dvc`` file. For the same reason files are put into DVC's cache here, in its documented layout ``files/md5/<2>/<30>``,
-not by ``dvc commit``, which also fails when any other file of ``data.dvc`` is absent.
+the ``.dvc`` file. For the same reason files are put into DVC's cache here, in its documented layout
+``files/md5/<2>/<30>``, not by ``dvc commit``, which also fails when any other file of ``data.dvc`` is absent.
 """
 
 from __future__ import annotations
 
 import http.client
 import importlib.util
+import os
 import re
 import shutil
 import subprocess
@@ -18,6 +19,8 @@ import sys
 import tempfile
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -135,16 +138,15 @@ def fetch(source: Source, origin: Path | None = None, *, project: Path = Path(),
         expected, by = pins.get(path), PINS
         if expected is None and source.fetch.md5 is not None and len(paths) == 1:
             by = "fetch.md5 of the source"
-        place = target if origin is None and target.is_file() else None
-        with tempfile.TemporaryDirectory(prefix=".fetch-", dir=_folder(target)) as folder:
-            got = place or _get(source, path, origin, Path(folder) / target.name, only=len(paths) == 1)
+        here = origin is None and target.is_file()
+        with nullcontext(target) if here else _got(source, path, origin, target, only=len(paths) == 1) as got:
             found = pin_of(got)
             if expected is not None and found != expected and not accept:
                 raise _differs(path, expected, found, source.name, by)
             if expected is None and by != PINS and found.md5 != source.fetch.md5 and not accept:
                 raise _differs(path, source.fetch.md5, found, source.name, by)
-            if got != target and not (target.is_file() and pin_of(target) == found):
-                _move(got, target, copy=got.parent != Path(folder))
+            if not here and not (target.is_file() and pin_of(target) == found):
+                _copy(got, target)
                 told.append(f"{path}: fetched ({found})")
         if found != expected:
             changed[path] = found
@@ -160,15 +162,20 @@ def fetch(source: Source, origin: Path | None = None, *, project: Path = Path(),
 # --- where files come from ----------------------------------------------------------------------------------------
 
 
-def _get(source: Source, path: str, origin: Path | None, temporary: Path, *, only: bool) -> Path:
-    """Return a file to take from: the origin itself, or a temporary download."""
+@contextmanager
+def _got(source: Source, path: str, origin: Path | None, target: Path, *, only: bool) -> Iterator[Path]:
+    """Find the file to copy, or download it for as long as the ``with`` block lasts."""
     if origin is not None:
-        return _from_origin(path, origin, only=only)
+        yield _from_origin(path, origin, only=only)
+        return
     if source.fetch.package is not None and path in source.fetch.files:
-        return _from_package(source.fetch.package, source.fetch.files[path])
+        yield _from_package(source.fetch.package, source.fetch.files[path])
+        return
     if source.fetch.url is not None and only:
-        _download(source.fetch.url, temporary, source.name)
-        return temporary
+        with _beside(target) as folder:
+            _download(source.fetch.url, folder / target.name, source.name)
+            yield folder / target.name
+        return
     raise DataError(
         f"the raw file {path} is missing, and conf/source/{source.name}.yaml does not say where to get it",
         where=path,
@@ -235,6 +242,8 @@ def _download(url: str, target: Path, name: str) -> None:
     except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
         reason = getattr(error, "reason", None) or error
         raise DataError(f"cannot download {url}: {reason}", where="source.fetch.url", fix=fix) from error
+    except OSError as error:
+        raise _unwritable(target, error) from error
     if declared is not None and int(declared) != size:
         raise DataError(
             f"the download of {url} broke off after {size:,} of {int(declared):,} bytes",
@@ -256,26 +265,30 @@ def _differs(path: str, expected: Pin | str | None, found: Pin, name: str, by: s
     )
 
 
-def _folder(target: Path) -> Path:
+@contextmanager
+def _beside(target: Path) -> Iterator[Path]:
+    """Make a temporary folder on the target's own disk, so that a rename moves a file in one step."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        folder = tempfile.TemporaryDirectory(prefix=".fetch-", dir=target.parent)
     except OSError as error:
         raise _unwritable(target, error) from error
-    return target.parent
+    with folder as name:
+        yield Path(name)
 
 
-def _move(got: Path, target: Path, *, copy: bool, mode: int = 0o644) -> None:
-    """Put a file in place as a whole or not at all."""
-    try:
-        if copy:
-            with tempfile.TemporaryDirectory(prefix=".fetch-", dir=_folder(target)) as folder:
-                shutil.copyfile(got, Path(folder) / target.name)
-                _move(Path(folder) / target.name, target, copy=False, mode=mode)
-            return
-        got.chmod(mode)
-        got.replace(target)
-    except OSError as error:
-        raise _unwritable(target, error) from error
+def _copy(origin: Path, target: Path, mode: int = 0o644) -> None:
+    """Put a copy in place as a whole or not at all."""
+    with _beside(target) as folder:
+        copy = folder / target.name
+        try:
+            shutil.copyfile(origin, copy)
+            with copy.open("rb+") as file:
+                os.fsync(file.fileno())
+            copy.chmod(mode)
+            copy.replace(target)
+        except OSError as error:
+            raise _unwritable(target, error) from error
 
 
 def _unwritable(target: Path, error: OSError) -> StoreError:
@@ -321,7 +334,7 @@ def _fill_cache(project: Path, pins: dict[str, Pin]) -> None:
     cache = _cache_folder(project) or cache
     for path, pin in pins.items():
         if not _cached(cache, pin).is_file():
-            _move(project / path, _cached(cache, pin), copy=True, mode=0o444)  # DVC keeps its cache read-only
+            _copy(project / path, _cached(cache, pin), mode=0o444)  # DVC keeps its cache read-only
 
 
 def _cached(cache: Path, pin: Pin) -> Path:

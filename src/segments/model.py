@@ -73,15 +73,32 @@ class Segmentation:
         bad = ~np.isfinite(X)
         if bad.any():
             row, column = np.argwhere(bad)[0]
-            raise DataError(f"{self.space.columns[column]} is missing or infinite in {int(bad.any(axis=1).sum())} rows, first in row {row}", fix="drop or mend these rows")
+            raise DataError(
+                f"{self.space.columns[column]} is missing or infinite in {int(bad.any(axis=1).sum())} rows, first in row {row}",
+                fix="drop or mend these rows",
+            )
         labels, distances = nearest(X, self.centres)
         ordered = np.sort(distances, axis=1)
         margin = ordered[:, 1] - ordered[:, 0] if distances.shape[1] > 1 else np.full(len(X), np.inf)
-        return pd.DataFrame({"cluster": labels, "segment": np.array(self.names, dtype=object)[labels], "distance": ordered[:, 0], "margin": margin}, index=features.index)
+        return pd.DataFrame(
+            {
+                "cluster": labels,
+                "segment": np.array(self.names, dtype=object)[labels],
+                "distance": ordered[:, 0],
+                "margin": margin,
+            },
+            index=features.index,
+        )
 
     def to_json(self) -> str:
         """The whole model as text; floats survive the round trip exactly."""
-        plain = {"format": FORMAT, "candidate_id": self.candidate_id, "space": self.space.to_plain(), "centres": self.centres.tolist(), "names": self.names}
+        plain = {
+            "format": FORMAT,
+            "candidate_id": self.candidate_id,
+            "space": self.space.to_plain(),
+            "centres": self.centres.tolist(),
+            "names": self.names,
+        }
         return json.dumps(plain, indent=1, ensure_ascii=False)
 
     @staticmethod
@@ -96,7 +113,15 @@ class Segmentation:
         try:
             plain: Mapping[str, Any] = json.loads(text)
             if plain["format"] != FORMAT:
-                raise DataError(f"the model has format {plain['format']}, this version reads {FORMAT}", fix="use the version of segments that registered it")
-            return Segmentation(plain["candidate_id"], Space.from_plain(plain["space"]), np.array(plain["centres"], dtype=np.float64), list(plain["names"]))
+                raise DataError(
+                    f"the model has format {plain['format']}, this version reads {FORMAT}",
+                    fix="use the version of segments that registered it",
+                )
+            return Segmentation(
+                plain["candidate_id"],
+                Space.from_plain(plain["space"]),
+                np.array(plain["centres"], dtype=np.float64),
+                list(plain["names"]),
+            )
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"not a segmentation model: {error!r}") from error

@@ -42,7 +42,12 @@ def segment_profiles(features: pd.DataFrame, labels: NDArray[np.int32], names: S
     numeric = numeric_columns(features)
     groups = features.groupby(labels)
     sizes = groups.size()
-    columns: dict[str, Any] = {"cluster": sizes.index.to_numpy(), "segment": [names[c] for c in sizes.index], "size": sizes.to_numpy(), "share": sizes.to_numpy() / len(features)}
+    columns: dict[str, Any] = {
+        "cluster": sizes.index.to_numpy(),
+        "segment": [names[c] for c in sizes.index],
+        "size": sizes.to_numpy(),
+        "share": sizes.to_numpy() / len(features),
+    }
     if MONEY in numeric:
         revenue = groups[MONEY].sum().to_numpy()
         total = float(features[MONEY].sum())
@@ -57,7 +62,10 @@ def segment_profiles(features: pd.DataFrame, labels: NDArray[np.int32], names: S
 
 def overall_profile(features: pd.DataFrame) -> dict[str, dict[str, float]]:
     """Mean and median of every numeric feature over all customers: what segments are compared with."""
-    return {column: {"mean": float(features[column].mean()), "median": float(features[column].median())} for column in numeric_columns(features)}
+    return {
+        column: {"mean": float(features[column].mean()), "median": float(features[column].median())}
+        for column in numeric_columns(features)
+    }
 
 
 def make_up(features: pd.DataFrame, labels: NDArray[np.int32], names: Sequence[str]) -> pd.DataFrame:
@@ -88,13 +96,27 @@ def make_up(features: pd.DataFrame, labels: NDArray[np.int32], names: Sequence[s
             known = int(counts.sum())
             for value in sorted(overall.index):
                 count = int(counts.get(value, 0))
-                rows.append((cluster, names[cluster], descriptor, str(value), count, count / known if known else np.nan, float(overall[value])))
+                rows.append(
+                    (
+                        cluster,
+                        names[cluster],
+                        descriptor,
+                        str(value),
+                        count,
+                        count / known if known else np.nan,
+                        float(overall[value]),
+                    )
+                )
             if unknown := int(own.isna().sum()):
                 rows.append((cluster, names[cluster], descriptor, "unknown", unknown, np.nan, np.nan))
-    return pd.DataFrame(rows, columns=["cluster", "segment", "descriptor", "value", "customers", "share", "overall_share"])
+    return pd.DataFrame(
+        rows, columns=["cluster", "segment", "descriptor", "value", "customers", "share", "overall_share"]
+    )
 
 
-def segment_names(features: pd.DataFrame, labels: NDArray[np.int32], columns: Sequence[str], config: ProfilesConfig) -> list[str]:
+def segment_names(
+    features: pd.DataFrame, labels: NDArray[np.int32], columns: Sequence[str], config: ProfilesConfig
+) -> list[str]:
     """Plain-language name of each cluster, from what sets it apart: deterministic, unique.
 
     Each clustered feature is ranked over all customers; a segment whose mean rank is high or low earns that feature's word.
@@ -126,11 +148,18 @@ def segment_names(features: pd.DataFrame, labels: NDArray[np.int32], columns: Se
     """
     ranks = features[list(columns)].rank(pct=True, method="average") - 0.5 / len(features)
     means = ranks.groupby(labels).mean()
-    ordered = [[(c, float(means.loc[cluster, c])) for c in sorted(columns, key=lambda c: (-abs(means.loc[cluster, c] - 0.5), c))] for cluster in means.index]
+    means = means.round(9)  # so that equal traits are equal, whatever order their ranks were summed in
+    ordered = [
+        [(c, float(means.loc[cluster, c])) for c in sorted(columns, key=lambda c: -abs(means.loc[cluster, c] - 0.5))]
+        for cluster in means.index
+    ]
     words = [[word for c, rank in traits if (word := _word(c, rank, config))] for traits in ordered]
     spare = [[_lean(c, rank, config) for c, rank in traits if not _word(c, rank, config)] for traits in ordered]
     for count in range(config.max_traits, config.max_traits + len(columns) + 1):
-        names = [_phrase((own + (more if count > config.max_traits else []))[:count], config) for own, more in zip(words, spare, strict=True)]
+        names = [
+            _phrase((own + (more if count > config.max_traits else []))[:count], config)
+            for own, more in zip(words, spare, strict=True)
+        ]
         if count == config.max_traits:
             short = names
         clashes = {name for name in short if short.count(name) > 1}
@@ -138,12 +167,18 @@ def segment_names(features: pd.DataFrame, labels: NDArray[np.int32], columns: Se
         if len(set(merged)) == len(merged):
             return merged
     # Nothing the words know tells these apart: number them, largest first.
-    return [name if merged.count(name) == 1 else f"{name} ({merged[: i + 1].count(name)})" for i, name in enumerate(merged)]
+    return [
+        name if merged.count(name) == 1 else f"{name} ({merged[: i + 1].count(name)})" for i, name in enumerate(merged)
+    ]
 
 
 def numeric_columns(features: pd.DataFrame) -> list[str]:
     """The numeric feature columns of a feature table."""
-    return [column for column in features.columns if column != "customer_id" and pd.api.types.is_numeric_dtype(features[column])]
+    return [
+        column
+        for column in features.columns
+        if column != "customer_id" and pd.api.types.is_numeric_dtype(features[column])
+    ]
 
 
 def _word(column: str, rank: float, config: ProfilesConfig) -> str | None:

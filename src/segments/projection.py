@@ -63,11 +63,19 @@ def plane(features: pd.DataFrame, space: Space) -> Plane:
         names = space.columns if len(space.columns) == 2 else [space.columns[0], space.columns[0]]
         transforms = dict(zip(space.columns, space.transforms, strict=True))
         points = features[names].to_numpy(dtype=np.float64)
-        return Plane(points, (names[0].replace("_", " "), names[1].replace("_", " ")), (transforms[names[0]] == "log1p", transforms[names[1]] == "log1p"))
+        return Plane(
+            points,
+            (names[0].replace("_", " "), names[1].replace("_", " ")),
+            (transforms[names[0]] == "log1p", transforms[names[1]] == "log1p"),
+        )
     X = to_space(space, features)
     centred = X - X.mean(axis=0)
     values, vectors = np.linalg.eigh(centred.T @ centred)
     axes = vectors[:, ::-1][:, :2]
-    axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), [0, 1]])  # the sign of an axis is arbitrary: largest loading positive
+    axes = axes * np.sign(
+        axes[np.abs(axes).argmax(axis=0), [0, 1]]
+    )  # the sign of an axis is arbitrary: largest loading positive
     shares = values[::-1][:2] / values.sum()
-    return Plane(centred @ axes, (f"principal axis 1 ({shares[0]:.0%})", f"principal axis 2 ({shares[1]:.0%})"), (False, False))
+    return Plane(
+        centred @ axes, (f"principal axis 1 ({shares[0]:.0%})", f"principal axis 2 ({shares[1]:.0%})"), (False, False)
+    )

@@ -23,28 +23,68 @@ def sweep_note(choice: Mapping[str, Any], candidates: pd.DataFrame, profiles: pd
     lines = [f"**{choice['reason']}**", "", f"Rule: {choice['rule']}", "", f"Swept: {swept(candidates)}.", ""]
     table = candidates.set_index("candidate_id").loc[choice["finalists"]]
     heading = "Finalists" if choice["candidate_id"] else "What came closest"
-    lines += [f"### {heading}", "", "| candidate | silhouette | Davies-Bouldin | smallest | WCSS |", "|---|---|---|---|---|"]
-    lines += [f"| {row.feature_set} · {row.scaler} · k={row.k} | {row.silhouette:.4f} | {row.davies_bouldin:.3f} | {row.smallest_share:.1%} | {row.wcss:.6g} |" for row in table.itertuples()]
+    lines += [
+        f"### {heading}",
+        "",
+        "| candidate | silhouette | Davies-Bouldin | smallest | WCSS |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {row.feature_set} · {row.scaler} · k={row.k} | {row.silhouette:.4f} | {row.davies_bouldin:.3f} | {row.smallest_share:.1%} | {row.wcss:.6g} |"
+        for row in table.itertuples()
+    ]
     if profiles is not None:
-        lines += ["", "### Segments", "", "| segment | customers | share | revenue share |" if "revenue_share" in profiles else "| segment | customers | share |"]
+        lines += [
+            "",
+            "### Segments",
+            "",
+            "| segment | customers | share | revenue share |"
+            if "revenue_share" in profiles
+            else "| segment | customers | share |",
+        ]
         lines += ["|---|---|---|---|" if "revenue_share" in profiles else "|---|---|---|"]
         for row in profiles.itertuples():
-            lines.append(f"| {row.segment} | {row.size:,} | {row.share:.1%} |" + (f" {row.revenue_share:.1%} |" if "revenue_share" in profiles else ""))
+            lines.append(
+                f"| {row.segment} | {row.size:,} | {row.share:.1%} |"
+                + (f" {row.revenue_share:.1%} |" if "revenue_share" in profiles else "")
+            )
     lines += ["", "### Elbows (advice only)", ""]
-    lines += [f"- {elbow['feature_set']} · {elbow['scaler']}: " + (f"k={elbow['k']}" if elbow["k"] else "no knee") for elbow in choice["elbows"]]
-    lines += ["", "Silhouettes of different feature sets and scalers are measured in different spaces: within one they rank k, across them they are a hint only."]
+    lines += [
+        f"- {elbow['feature_set']} · {elbow['scaler']}: " + (f"k={elbow['k']}" if elbow["k"] else "no knee")
+        for elbow in choice["elbows"]
+    ]
+    lines += [
+        "",
+        "Silhouettes of different feature sets and scalers are measured in different spaces: within one they rank k, across them they are a hint only.",
+    ]
     return "\n".join(lines) + "\n"
 
 
 def model_description(choice: Mapping[str, Any], profiles: pd.DataFrame, columns: list[str]) -> str:
     """Markdown for the registry page: what goes in, what comes out, which segments there are."""
-    lines = [f"{choice['reason']}", "", f"**In**: {', '.join(f'`{column}`' for column in columns)}, in original units, one row per customer.", ""]
-    lines += ["**Out**: `cluster`, `segment`, `distance` to its centre and `margin` to the next, in the clustered space.", "", "| cluster | segment | customers | share |", "|---|---|---|---|"]
+    lines = [
+        f"{choice['reason']}",
+        "",
+        f"**In**: {', '.join(f'`{column}`' for column in columns)}, in original units, one row per customer.",
+        "",
+    ]
+    lines += [
+        "**Out**: `cluster`, `segment`, `distance` to its centre and `margin` to the next, in the clustered space.",
+        "",
+        "| cluster | segment | customers | share |",
+        "|---|---|---|---|",
+    ]
     lines += [f"| {row.cluster} | {row.segment} | {row.size:,} | {row.share:.1%} |" for row in profiles.itertuples()]
     return "\n".join(lines) + "\n"
 
 
-def summary(source: str, choice: Mapping[str, Any], candidates: pd.DataFrame, profiles: pd.DataFrame | None, receipt: Mapping[str, Any]) -> str:
+def summary(
+    source: str,
+    choice: Mapping[str, Any],
+    candidates: pd.DataFrame,
+    profiles: pd.DataFrame | None,
+    receipt: Mapping[str, Any],
+) -> str:
     """The end of ``make repro``: what was swept, what was chosen and why, who the segments are.
 
     Parameters

@@ -84,17 +84,31 @@ def choose(candidates: pd.DataFrame, config: SelectionConfig) -> Choice:
     ok = np.logical_and.reduce(list(gates.values()))
     failed = {name: int((~passes).sum()) for name, passes in gates.items()}
     larger = LARGER_IS_BETTER[config.metric]
-    ranked = candidates.assign(_order=np.arange(len(candidates))).sort_values([config.metric, "k", "_order"], ascending=[not larger, True, True])
+    ranked = candidates.assign(_order=np.arange(len(candidates))).sort_values(
+        [config.metric, "k", "_order"], ascending=[not larger, True, True]
+    )
     passing = ranked[ok[ranked["_order"].to_numpy()]]
     rule = _rule(config)
     elbows = _elbows(candidates)
     if passing.empty:
-        misses = sum((~passes).astype(int) for passes in gates.values())
+        misses = np.sum([~passes for passes in gates.values()], axis=0)
         closest = ranked.assign(_misses=misses[ranked["_order"].to_numpy()]).sort_values("_misses", kind="stable")
         nearest = closest.iloc[0]
         missed = [name for name, passes in gates.items() if not passes[int(nearest["_order"])]]
         reason = f"None of {len(candidates)} candidates passes: {_counts(failed)}. Closest: {_name(nearest)}, which fails on {' and '.join(missed)}. Nothing is registered."
-        return Choice(None, None, None, None, closest["candidate_id"].head(config.finalists).tolist(), rule, reason, 0, len(candidates), failed, elbows)
+        return Choice(
+            None,
+            None,
+            None,
+            None,
+            closest["candidate_id"].head(config.finalists).tolist(),
+            rule,
+            reason,
+            0,
+            len(candidates),
+            failed,
+            elbows,
+        )
     best = passing.iloc[0]
     reason = f"{_name(best)} has the {'highest' if larger else 'lowest'} {config.metric} ({best[config.metric]:.4f}) of the {len(passing)} candidates (of {len(candidates)}) that pass the gates."
     runner_up = None
@@ -102,14 +116,28 @@ def choose(candidates: pd.DataFrame, config: SelectionConfig) -> Choice:
         second = passing.iloc[1]
         runner_up = str(second["candidate_id"])
         reason += f" Runner-up: {_name(second)} ({second[config.metric]:.4f})."
-    elbow = next((e["k"] for e in elbows if e["feature_set"] == best["feature_set"] and e["scaler"] == best["scaler"]), None)
+    elbow = next(
+        (e["k"] for e in elbows if e["feature_set"] == best["feature_set"] and e["scaler"] == best["scaler"]), None
+    )
     reason += f" The elbow of its WCSS curve is at k={elbow}." if elbow else " Its WCSS curve has no knee."
     cell = f"{best['feature_set']} · {best['scaler']}"
-    return Choice(str(best["candidate_id"]), runner_up, str(best["feature_set"]), cell, passing["candidate_id"].head(config.finalists).tolist(), rule, reason, len(passing), len(candidates), failed, elbows)
+    return Choice(
+        str(best["candidate_id"]),
+        runner_up,
+        str(best["feature_set"]),
+        cell,
+        passing["candidate_id"].head(config.finalists).tolist(),
+        rule,
+        reason,
+        len(passing),
+        len(candidates),
+        failed,
+        elbows,
+    )
 
 
 def elbow(ks: Sequence[int], wcss: Sequence[float]) -> int | None:
-    """k at the knee of a WCSS curve, or ``None`` when it has none.
+    """K at the knee of a WCSS curve, or ``None`` when it has none.
 
     References
     ----------
@@ -147,7 +175,9 @@ def _elbows(candidates: pd.DataFrame) -> list[dict[str, Any]]:
     rows = []
     for (feature_set, scaler), cell in candidates.groupby(["feature_set", "scaler"], sort=False):
         cell = cell.sort_values("k")
-        rows.append({"feature_set": feature_set, "scaler": scaler, "k": elbow(cell["k"].tolist(), cell["wcss"].tolist())})
+        rows.append(
+            {"feature_set": feature_set, "scaler": scaler, "k": elbow(cell["k"].tolist(), cell["wcss"].tolist())}
+        )
     return rows
 
 

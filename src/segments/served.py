@@ -7,12 +7,12 @@ from typing import Any
 
 import pandas as pd
 from mlflow.models import set_model
-from mlflow.pyfunc import PythonModel
+from mlflow.pyfunc.model import PythonModel
 
 from segments.model import Segmentation
 
 
-class ServedSegmentation(PythonModel):  # type: ignore[misc]
+class ServedSegmentation(PythonModel):
     """The registered segmentation as a pyfunc model."""
 
     def load_context(self, context: Any) -> None:

@@ -82,10 +82,15 @@ def _checked(X: NDArray[np.float64], labelings: NDArray[np.int32]) -> tuple[NDAr
     if not np.isfinite(X).all():
         raise SweepError("X holds NaN or infinity", where="X", fix="mend or drop these rows first")
     if labelings.ndim != 2 or labelings.shape[1] != len(X) or len(labelings) == 0:
-        raise SweepError(f"labelings has shape {labelings.shape}; it must have one row per labeling and {len(X)} columns, one per row of X", where="labelings")
+        raise SweepError(
+            f"labelings has shape {labelings.shape}; it must have one row per labeling and {len(X)} columns, one per row of X",
+            where="labelings",
+        )
     if not np.issubdtype(labelings.dtype, np.integer) or labelings.min() < 0:
         raise SweepError("cluster numbers must be integers from 0", where="labelings")
     for i, labels in enumerate(labelings):
         if np.all(labels == labels[0]):
-            raise SweepError(f"labeling {i} puts every point into one cluster; a silhouette needs two", where="labelings")
+            raise SweepError(
+                f"labeling {i} puts every point into one cluster; a silhouette needs two", where="labelings"
+            )
     return X, labelings.astype(np.int32)

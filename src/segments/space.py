@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.preprocessing import MinMaxScaler, PowerTransformer, QuantileTransformer, RobustScaler, StandardScaler
 
-from segments.config import Feature, FeatureSet, Scaler
+from segments.config import FeatureSet, Scaler
 from segments.errors import SweepError
 
 # The fitted attributes scikit-learn's transform() reads, per scaler; all of them plain numbers.
@@ -113,8 +113,12 @@ def fit_space(features: pd.DataFrame, feature_set: FeatureSet, scaler: Scaler) -
     space = Space(columns, transforms, weights, scaler.name, fitted)
     X = to_space(space, features)
     if not np.isfinite(X).all():
-        bad = [column for column, ok in zip(columns, np.isfinite(X).all(axis=0), strict=True) if not ok]
-        raise SweepError(f"scaling makes {', '.join(bad)} infinite", where=f"feature_set {feature_set.name}, scaler {scaler.name}", fix="choose another scaler or transform for this column")
+        bad = [column for j, column in enumerate(columns) if not np.isfinite(X[:, j]).all()]
+        raise SweepError(
+            f"scaling makes {', '.join(bad)} infinite",
+            where=f"feature_set {feature_set.name}, scaler {scaler.name}",
+            fix="choose another scaler or transform for this column",
+        )
     return space, X
 
 
@@ -140,7 +144,10 @@ def to_space(space: Space, features: pd.DataFrame) -> NDArray[np.float64]:
     """
     absent = [column for column in space.columns if column not in features.columns]
     if absent:
-        raise SweepError(f"the feature table has no column {', '.join(absent)}", fix=f"give it these columns: {', '.join(space.columns)}")
+        raise SweepError(
+            f"the feature table has no column {', '.join(absent)}",
+            fix=f"give it these columns: {', '.join(space.columns)}",
+        )
     raw = features[space.columns].to_numpy(dtype=np.float64)
     X = _transform(raw, space.columns, space.transforms)
     if space.scaler != "none":
@@ -199,21 +206,41 @@ def check_columns(features: pd.DataFrame, feature_set: FeatureSet) -> None:
     numeric = [column for column in features.columns if pd.api.types.is_numeric_dtype(features[column])]
     unknown = [column for column in feature_set.columns if column not in numeric]
     if unknown:
-        raise SweepError(f"unknown feature {', '.join(unknown)}", where=where, fix=f"this source has: {', '.join(numeric)}")
+        raise SweepError(
+            f"unknown feature {', '.join(unknown)}", where=where, fix=f"this source has: {', '.join(numeric)}"
+        )
     for column, feature in feature_set.columns.items():
         values = features[column].to_numpy(dtype=np.float64)
         missing = int(np.isnan(values).sum())
         if missing == len(values):
-            raise SweepError(f"'{column}' has no value for any customer", where=where, fix="take it out of the feature set")
+            raise SweepError(
+                f"'{column}' has no value for any customer", where=where, fix="take it out of the feature set"
+            )
         if missing:
-            raise SweepError(f"'{column}' has no value for {missing} of {len(values)} customers", where=where, fix="take it out of the feature set, or drop these customers in the source's policy")
+            raise SweepError(
+                f"'{column}' has no value for {missing} of {len(values)} customers",
+                where=where,
+                fix="take it out of the feature set, or drop these customers in the source's policy",
+            )
         if np.isinf(values).any():
-            raise SweepError(f"'{column}' is infinite for {int(np.isinf(values).sum())} customers", where=where, fix="mend the raw data")
+            raise SweepError(
+                f"'{column}' is infinite for {int(np.isinf(values).sum())} customers",
+                where=where,
+                fix="mend the raw data",
+            )
         if len(values) > 1 and np.all(values == values[0]):
-            raise SweepError(f"'{column}' is {values[0]:g} for every customer, so it tells nobody apart", where=where, fix="take it out of the feature set")
+            raise SweepError(
+                f"'{column}' is {values[0]:g} for every customer, so it tells nobody apart",
+                where=where,
+                fix="take it out of the feature set",
+            )
         lowest = {"log1p": -1.0, "sqrt": 0.0}.get(feature.transform, -np.inf)
         if (values < lowest).any() or (feature.transform == "log1p" and (values <= -1).any()):
-            raise SweepError(f"'{column}' goes down to {values.min():g}, where {feature.transform} is not defined", where=where, fix="use another transform for this column")
+            raise SweepError(
+                f"'{column}' goes down to {values.min():g}, where {feature.transform} is not defined",
+                where=where,
+                fix="use another transform for this column",
+            )
 
 
 def _transform(raw: NDArray[np.float64], columns: list[str], transforms: list[str]) -> NDArray[np.float64]:
@@ -223,7 +250,10 @@ def _transform(raw: NDArray[np.float64], columns: list[str], transforms: list[st
     bad = ~np.isfinite(out) & np.isfinite(raw)
     if bad.any():
         j = int(np.flatnonzero(bad.any(axis=0))[0])
-        raise SweepError(f"'{columns[j]}' is {raw[bad[:, j], j][0]:g}, where {transforms[j]} is not defined", fix="mend the value, or refit with another transform")
+        raise SweepError(
+            f"'{columns[j]}' is {raw[bad[:, j], j][0]:g}, where {transforms[j]} is not defined",
+            fix="mend the value, or refit with another transform",
+        )
     return out
 
 
@@ -232,7 +262,9 @@ def _estimator(name: str, **options: int) -> Any:
         # subsample=None: landmarks from all customers, so that no random choice enters
         # uniform: a normal output would push the many customers who share the lowest value (no coupon, say) far away
         return QuantileTransformer(n_quantiles=options["n_quantiles"], output_distribution="uniform", subsample=None)
-    return {"standard": StandardScaler, "minmax": MinMaxScaler, "robust": RobustScaler, "power": PowerTransformer}[name]()
+    return {"standard": StandardScaler, "minmax": MinMaxScaler, "robust": RobustScaler, "power": PowerTransformer}[
+        name
+    ]()
 
 
 def _rebuild(space: Space) -> Any:

@@ -37,7 +37,11 @@ def find_project(start: Path | None = None) -> Path:
     for folder in (start, *start.parents):
         if (folder / "conf" / "config.yaml").is_file() and (folder / "dvc.yaml").is_file():
             return folder
-    raise StoreError("this is not a segments project", where=str(start), fix="change into the folder that holds conf/config.yaml and dvc.yaml")
+    raise StoreError(
+        "this is not a segments project",
+        where=str(start),
+        fix="change into the folder that holds conf/config.yaml and dvc.yaml",
+    )
 
 
 def checkout() -> Path:
@@ -118,7 +122,7 @@ def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
     """
     import pandas as pd
 
-    return _read(path, lambda: pd.read_parquet(path, columns=columns))  # type: ignore[no-any-return]
+    return _read(path, lambda: pd.read_parquet(path, columns=columns))
 
 
 def scan_table(path: Path) -> duckdb.DuckDBPyRelation:
@@ -196,7 +200,11 @@ def _atomically(path: Path, write: Callable[[Path], object]) -> None:
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
-        raise StoreError(f"cannot write {path}: {_first_line(error)}", where=str(path.parent.absolute()), fix="check free space and permissions; nothing made earlier is lost") from error
+        raise StoreError(
+            f"cannot write {path}: {_first_line(error)}",
+            where=str(path.parent.absolute()),
+            fix="check free space and permissions; nothing made earlier is lost",
+        ) from error
 
 
 def _first_line(error: BaseException) -> str:
@@ -211,7 +219,13 @@ def shelf() -> Path:
     return checkout() / ARTIFACTS / "candidates"
 
 
-def shelve(candidate_id: str, facts: dict[str, Any], space: dict[str, Any], arrays: dict[str, np.ndarray[Any, Any]], pictures: dict[str, bytes]) -> None:
+def shelve(
+    candidate_id: str,
+    facts: dict[str, Any],
+    space: dict[str, Any],
+    arrays: dict[str, np.ndarray[Any, Any]],
+    pictures: dict[str, bytes],
+) -> None:
     """Put a finished candidate on the shelf, whole or not at all; one that is already there stays.
 
     Parameters
@@ -258,7 +272,10 @@ def shelve(candidate_id: str, facts: dict[str, Any], space: dict[str, Any], arra
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     except OSError as error:
-        raise StoreError(f"cannot write {folder}: {_first_line(error)}", fix="check free space and permissions; candidates finished earlier are kept, and the next run continues") from error
+        raise StoreError(
+            f"cannot write {folder}: {_first_line(error)}",
+            fix="check free space and permissions; candidates finished earlier are kept, and the next run continues",
+        ) from error
 
 
 def unshelve(candidate_id: str) -> dict[str, Any] | None:

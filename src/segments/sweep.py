@@ -27,7 +27,18 @@ from segments.errors import SweepError
 from segments.silhouette import silhouette_samples_many
 from segments.space import Space, check_columns, fit_space, nearest
 
-SCORES = ("wcss", "silhouette", "davies_bouldin", "calinski_harabasz", "smallest_share", "largest_share", "n_iter", "n_init", "hits", "hit_rate")
+SCORES = (
+    "wcss",
+    "silhouette",
+    "davies_bouldin",
+    "calinski_harabasz",
+    "smallest_share",
+    "largest_share",
+    "n_iter",
+    "n_init",
+    "hits",
+    "hit_rate",
+)
 PARAMS = ("source", "feature_set", "scaler", "algorithm", "k", "seed", "n_customers")
 
 # Two fits found the same solution when their WCSS agree to this relative difference.
@@ -108,7 +119,21 @@ class Candidate:
     def params(self) -> dict[str, str | int]:
         """The parameters under the names they have in the candidates table and in MLflow."""
         spec = self.spec
-        return dict(zip(PARAMS, (spec.source, spec.feature_set.name, spec.scaler.name, spec.algorithm.name, spec.k, spec.seed, self.n_customers), strict=True))
+        return dict(
+            zip(
+                PARAMS,
+                (
+                    spec.source,
+                    spec.feature_set.name,
+                    spec.scaler.name,
+                    spec.algorithm.name,
+                    spec.k,
+                    spec.seed,
+                    self.n_customers,
+                ),
+                strict=True,
+            )
+        )
 
     def to_plain(self) -> dict[str, Any]:
         """Everything but the arrays and the space, as plain data."""
@@ -142,10 +167,21 @@ def candidate_id(spec: Spec, features: pd.DataFrame) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def plan(source: str, feature_sets: Iterable[FeatureSet], scalers: Iterable[Scaler], algorithm: Algorithm, ks: Sequence[int], seed: int) -> list[list[Spec]]:
+def plan(
+    source: str,
+    feature_sets: Iterable[FeatureSet],
+    scalers: Iterable[Scaler],
+    algorithm: Algorithm,
+    ks: Sequence[int],
+    seed: int,
+) -> list[list[Spec]]:
     """The grid as cells: one list of specs per feature set and scaler."""
     scalers = list(scalers)
-    return [[Spec(source, feature_set, scaler, algorithm, k, seed) for k in ks] for feature_set in feature_sets for scaler in scalers]
+    return [
+        [Spec(source, feature_set, scaler, algorithm, k, seed) for k in ks]
+        for feature_set in feature_sets
+        for scaler in scalers
+    ]
 
 
 def check_plan(features: pd.DataFrame, cells: Iterable[Sequence[Spec]]) -> None:
@@ -167,7 +203,9 @@ def check_plan(features: pd.DataFrame, cells: Iterable[Sequence[Spec]]) -> None:
             raise SweepError(
                 f"k = {largest} needs more than {largest} different customers, and there are {distinct}",
                 where=f"feature_set {feature_set.name} ({len(features)} customers)",
-                fix=f"lower k to at most {distinct - 1}" if distinct > 2 else "add features that tell customers apart, or more customers",
+                fix=f"lower k to at most {distinct - 1}"
+                if distinct > 2
+                else "add features that tell customers apart, or more customers",
             )
 
 
@@ -224,7 +262,11 @@ def sweep_cell(features: pd.DataFrame, specs: Sequence[Spec]) -> list[Candidate]
             **facts,
         }
         seconds = fit_seconds + shared_seconds + time.perf_counter() - started
-        candidates.append(Candidate(candidate_id(spec, features), spec, len(features), scores, space, labels, centres, samples, seconds))
+        candidates.append(
+            Candidate(
+                candidate_id(spec, features), spec, len(features), scores, space, labels, centres, samples, seconds
+            )
+        )
     return candidates
 
 
@@ -255,7 +297,9 @@ def workers_of(wanted: int) -> int:
     return wanted or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else wanted or os.cpu_count() or 1
 
 
-def canonical_order(labels: NDArray[np.int32], centres: NDArray[np.float64]) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+def canonical_order(
+    labels: NDArray[np.int32], centres: NDArray[np.float64]
+) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
     """Renumber clusters: largest first, ties by the centre's coordinates, so that equal partitions get equal numbers.
 
     Examples
@@ -283,7 +327,9 @@ def _fit(X: NDArray[np.float64], spec: Spec) -> tuple[NDArray[np.int32], NDArray
 
     def lloyd(init: str | NDArray[np.float64]) -> KMeans:
         seed = int(random.integers(2**32 - 1))
-        model = KMeans(k, init=init, n_init=1, max_iter=algorithm.max_iter, tol=algorithm.tol, random_state=seed, copy_x=False).fit(X)
+        model = KMeans(
+            k, init=init, n_init=1, max_iter=algorithm.max_iter, tol=algorithm.tol, random_state=seed, copy_x=False
+        ).fit(X)
         found.append(float(model.inertia_))
         return model
 
@@ -311,7 +357,12 @@ def _fit(X: NDArray[np.float64], spec: Spec) -> tuple[NDArray[np.int32], NDArray
     # Every customer belongs to its nearest centre: what the deployed model will say too, by the same function.
     labels, centres = canonical_order(nearest(X, best.cluster_centers_)[0], best.cluster_centers_)
     labels = nearest(X, centres)[0]
-    facts = {"n_iter": float(best.n_iter_), "n_init": float(len(found)), "hits": float(_hits(ends, best.inertia_)), "hit_rate": _hits(found, best.inertia_) / len(found)}
+    facts = {
+        "n_iter": float(best.n_iter_),
+        "n_init": float(len(found)),
+        "hits": float(_hits(ends, best.inertia_)),
+        "hit_rate": _hits(found, best.inertia_) / len(found),
+    }
     return labels, centres, facts
 
 

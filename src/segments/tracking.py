@@ -35,7 +35,10 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-KIND, COMPLETE, CANDIDATE, CURVE, CELL, SWEEP, FINALIST, CHAMPION = (f"segments.{tag}" for tag in ("kind", "complete", "candidate_id", "curve_id", "cell", "sweep_id", "finalist", "champion"))
+KIND, COMPLETE, CANDIDATE, CURVE, CELL, SWEEP, FINALIST, CHAMPION = (
+    f"segments.{tag}"
+    for tag in ("kind", "complete", "candidate_id", "curve_id", "cell", "sweep_id", "finalist", "champion")
+)
 NOTE = "mlflow.note.content"
 
 
@@ -81,9 +84,17 @@ def connect(config: TrackingConfig, source: str) -> Iterator[Tracker]:
             experiment_id = _experiment(client, source, local=config.uri is None)
         yield Tracker(client, experiment_id, source, uri)
     except MlflowException as error:
-        raise TrackingError(f"MLflow refused: {_first_line(error)}", where=uri, fix="what is finished is on disk; mend the record and run `segments track`") from error
+        raise TrackingError(
+            f"MLflow refused: {_first_line(error)}",
+            where=uri,
+            fix="what is finished is on disk; mend the record and run `segments track`",
+        ) from error
     except (OSError, sqlite3.Error) as error:
-        raise TrackingError(f"the MLflow record cannot be written: {_first_line(error)}", where=uri, fix="what is finished is on disk; mend the record and run `segments track`") from error
+        raise TrackingError(
+            f"the MLflow record cannot be written: {_first_line(error)}",
+            where=uri,
+            fix="what is finished is on disk; mend the record and run `segments track`",
+        ) from error
 
 
 def tracking_uri(config: TrackingConfig) -> str:
@@ -101,12 +112,20 @@ def preflight(uri: str, timeout_seconds: int) -> None:
     """
     try:
         if not uri.startswith(("http://", "https://")):
-            raise TrackingError(f"'{uri}' is not the address of a tracking server", where="tracking.uri", fix="write http://HOST:PORT, or null for the local record")
+            raise TrackingError(
+                f"'{uri}' is not the address of a tracking server",
+                where="tracking.uri",
+                fix="write http://HOST:PORT, or null for the local record",
+            )
         with urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=timeout_seconds):  # noqa: S310 - scheme checked above
             pass
     except (urllib.error.URLError, OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
-        raise TrackingError(f"the tracking server does not answer: {reason}", where=f"tracking.uri={uri}", fix="start the server, or use tracking.uri=null and later `segments track`; nothing on disk is lost") from error
+        raise TrackingError(
+            f"the tracking server does not answer: {reason}",
+            where=f"tracking.uri={uri}",
+            fix="start the server, or use tracking.uri=null and later `segments track`; nothing on disk is lost",
+        ) from error
 
 
 def track_candidates(tracker: Tracker, facts: Sequence[Mapping[str, Any]], sweep_id: str | None = None) -> None:
@@ -135,7 +154,11 @@ def track_candidates(tracker: Tracker, facts: Sequence[Mapping[str, Any]], sweep
                 name=fact["name"],
                 tags={KIND: "candidate", CANDIDATE: identity, CELL: cell, **member},
                 params={**fact["params"], "n_init": int(fact["scores"]["n_init"])},
-                metrics=[(key, value, fact["params"]["k"]) for key, value in {**fact["scores"], "seconds": fact["seconds"]}.items() if key != "n_init"],
+                metrics=[
+                    (key, value, fact["params"]["k"])
+                    for key, value in {**fact["scores"], "seconds": fact["seconds"]}.items()
+                    if key != "n_init"
+                ],
                 images={key: path.read_bytes() for key, path in pictures(identity).items()},
                 step=fact["params"]["k"],
                 started_ms=fact["started_ms"],
@@ -143,7 +166,9 @@ def track_candidates(tracker: Tracker, facts: Sequence[Mapping[str, Any]], sweep
             )
 
 
-def track_curves(tracker: Tracker, cells: Mapping[str, Sequence[Mapping[str, Any]]], elbows: Mapping[str, bytes], sweep_id: str) -> None:
+def track_curves(
+    tracker: Tracker, cells: Mapping[str, Sequence[Mapping[str, Any]]], elbows: Mapping[str, bytes], sweep_id: str
+) -> None:
     """Record one curve run per cell of a sweep: every score over k, and the elbow picture.
 
     Parameters
@@ -203,7 +228,17 @@ def track_sweep(tracker: Tracker, record: Mapping[str, Any], folder: Path, note:
         run = _runs(tracker, {KIND: "sweep", SWEEP: identity}, SWEEP).get(identity)
         if run is None:
             data = record["data"]
-            dataset = DatasetInput(Dataset(name=data["name"], digest=data["digest"], source_type="local", source=data["path"], schema=data["schema"], profile=data["profile"]), [InputTag("mlflow.data.context", "training")])
+            dataset = DatasetInput(
+                Dataset(
+                    name=data["name"],
+                    digest=data["digest"],
+                    source_type="local",
+                    source=data["path"],
+                    schema=data["schema"],
+                    profile=data["profile"],
+                ),
+                [InputTag("mlflow.data.context", "training")],
+            )
             run = _log(
                 tracker,
                 name=f"sweep {identity}",
@@ -225,7 +260,9 @@ def track_sweep(tracker: Tracker, record: Mapping[str, Any], folder: Path, note:
         return str(run.info.run_id)
 
 
-def register(tracker: Tracker, model: Mapping[str, Any], document: str, example: Any, description: str, note: str) -> dict[str, Any]:
+def register(
+    tracker: Tracker, model: Mapping[str, Any], document: str, example: Any, description: str, note: str
+) -> dict[str, Any]:
     """Register a segmentation as a model version and give it the alias; the same model is registered once.
 
     Parameters
@@ -257,17 +294,32 @@ def register(tracker: Tracker, model: Mapping[str, Any], document: str, example:
 
     with _lock_of(tracker):
         client, name = tracker.client, model["name"]
-        run = _runs(tracker, {KIND: "candidate", CANDIDATE: model["candidate_id"]}, CANDIDATE).get(model["candidate_id"])
+        run = _runs(tracker, {KIND: "candidate", CANDIDATE: model["candidate_id"]}, CANDIDATE).get(
+            model["candidate_id"]
+        )
         if run is None:
-            raise TrackingError(f"candidate {model['candidate_id']} has no run in MLflow", where=tracker.uri, fix="run `segments track`")
+            raise TrackingError(
+                f"candidate {model['candidate_id']} has no run in MLflow", where=tracker.uri, fix="run `segments track`"
+            )
         try:
             client.get_registered_model(name)
         except MlflowException:
-            client.create_registered_model(name, description=f"Customer segmentations; the alias `{model['alias']}` is the one in use.")
+            client.create_registered_model(
+                name, description=f"Customer segmentations; the alias `{model['alias']}` is the one in use."
+            )
         tags = {f"segments.{key}": str(value) for key, value in model["tags"].items()}
-        version = next((v for v in client.search_model_versions(f"name = '{name}'") if v.tags.get("segments.model_hash") == tags["segments.model_hash"] and v.run_id == run.info.run_id), None)
+        version = next(
+            (
+                v
+                for v in client.search_model_versions(f"name = '{name}'")
+                if v.tags.get("segments.model_hash") == tags["segments.model_hash"] and v.run_id == run.info.run_id
+            ),
+            None,
+        )
         if version is None:
-            version = client.create_model_version(name, source=_log_model(tracker, run.info.run_id, document, example), run_id=run.info.run_id, tags=tags)
+            version = client.create_model_version(
+                name, source=_log_model(tracker, run.info.run_id, document, example), run_id=run.info.run_id, tags=tags
+            )
         client.update_model_version(name, version.version, description=description)
         for key, value in tags.items():
             if version.tags.get(key) != value:
@@ -306,7 +358,12 @@ def mend_moved(root: Path) -> int:
     database = root / "mlflow.db"
     if not database.is_file():
         return 0
-    columns = {"experiments": ["artifact_location"], "runs": ["artifact_uri"], "logged_models": ["artifact_location"], "model_versions": ["source", "storage_location"]}
+    columns = {
+        "experiments": ["artifact_location"],
+        "runs": ["artifact_uri"],
+        "logged_models": ["artifact_location"],
+        "model_versions": ["source", "storage_location"],
+    }
     here = (root / "mlruns").as_uri()
     changed = 0
     connection = sqlite3.connect(database, timeout=30)
@@ -317,10 +374,14 @@ def mend_moved(root: Path) -> int:
                 for column in names:
                     if column not in known:
                         continue
-                    for (address,) in connection.execute(f"SELECT DISTINCT {column} FROM {table} WHERE {column} LIKE 'file:%/mlruns/%'").fetchall():  # noqa: S608 - fixed names
+                    for (address,) in connection.execute(
+                        f"SELECT DISTINCT {column} FROM {table} WHERE {column} LIKE 'file:%/mlruns/%'"
+                    ).fetchall():
                         moved = here + address[address.rindex("/mlruns/") + len("/mlruns") :]
                         if moved != address and not Path(unquote(urlsplit(address).path)).exists():
-                            changed += connection.execute(f"UPDATE {table} SET {column} = ? WHERE {column} = ?", (moved, address)).rowcount  # noqa: S608
+                            changed += connection.execute(
+                                f"UPDATE {table} SET {column} = ? WHERE {column} = ?", (moved, address)
+                            ).rowcount
     finally:
         connection.close()
     return changed
@@ -462,7 +523,10 @@ def _flag(tracker: Tracker, run: Run, key: str, wanted: bool) -> None:
 
 def _describe_experiment(tracker: Tracker, sweep_run_id: str, sweep_id: str) -> None:
     views = view_states(sweep_id)
-    listed = "\n".join(f"- [{link.label}]({link.url}): {link.shows}" for link in links("", Record(tracker.source, tracker.experiment_id, sweep_run_id)))
+    listed = "\n".join(
+        f"- [{link.label}]({link.url}): {link.shows}"
+        for link in links("", Record(tracker.source, tracker.experiment_id, sweep_run_id))
+    )
     guide = (
         f"Customer segmentations of **{tracker.source}**. Every run of kind `candidate` is one alternative (feature set, scaler, k); "
         f"`curve` runs hold the scores over k of one feature set and scaler; `sweep` runs say what was tried, what won and why.\n\n{listed}\n\n"
@@ -487,7 +551,9 @@ def _log_model(tracker: Tracker, run_id: str, document: str, example: Any) -> st
     mlflow.set_tracking_uri(tracker.uri)
     mlflow.set_registry_uri(tracker.uri)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Hint: Inferred schema contains integer column")  # a cluster number is never missing
+        warnings.filterwarnings(
+            "ignore", "Hint: Inferred schema contains integer column"
+        )  # a cluster number is never missing
         signature = infer_signature(example, Segmentation.from_json(document).predict(example))
     before = tracker.client.get_run(run_id).info
     with tempfile.TemporaryDirectory() as folder:
@@ -499,7 +565,9 @@ def _log_model(tracker: Tracker, run_id: str, document: str, example: Any) -> st
                 python_model=str(package / "served.py"),  # code, not a pickle
                 artifacts={"segmentation": str(path)},
                 code_paths=[str(package)],
-                pip_requirements=[f"{name}=={version(name)}" for name in ("mlflow", "numpy", "pandas", "scikit-learn", "pydantic")],
+                pip_requirements=[
+                    f"{name}=={version(name)}" for name in ("mlflow", "numpy", "pandas", "scikit-learn", "pydantic")
+                ],
                 signature=signature,
                 input_example=example,
             )
@@ -509,4 +577,3 @@ def _log_model(tracker: Tracker, run_id: str, document: str, example: Any) -> st
 
 def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
-

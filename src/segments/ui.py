@@ -140,9 +140,10 @@ def records(config: Config, tracking_uri: str) -> list[Record]:
     os.environ |= QUIET
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
 
-    client = MlflowClient(tracking_uri, registry_uri=tracking_uri)
     try:
+        client = MlflowClient(tracking_uri, registry_uri=tracking_uri)
         experiments = client.search_experiments(order_by=["last_update_time DESC"])
         champion = _champion(client, config.registry)
         found = []
@@ -163,7 +164,7 @@ def records(config: Config, tracking_uri: str) -> list[Record]:
                     version=own[2],
                 )
             )
-    except MlflowException as error:
+    except (MlflowException, SQLAlchemyError) as error:
         raise TrackingError(
             f"the MLflow record cannot be read: {_first_line(str(error))}",
             where=tracking_uri,

@@ -11,8 +11,22 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Okabe and Ito's colours, which people with any common colour blindness can tell apart; the palest (yellow) left out.
-PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000")
+# Okabe and Ito's colours, which people with any common colour blindness can tell apart (yellow, the palest, left out),
+# then five of Paul Tol's muted ones for the rarer case of more than seven clusters.
+PALETTE = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#CC79A7",
+    "#56B4E9",
+    "#D55E00",
+    "#000000",
+    "#882255",
+    "#999933",
+    "#332288",
+    "#88CCEE",
+    "#AA4499",
+)
 INK, MUTED, PALE = "#222222", "#777777", "#D9D9D9"
 DPI = 100
 
@@ -37,5 +51,5 @@ def png(figure: Figure) -> bytes:
     b'PNG'
     """
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None}, pil_kwargs={"compress_level": 3})
     return buffer.getvalue()

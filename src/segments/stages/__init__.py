@@ -113,7 +113,9 @@ def multirun(overrides: Sequence[str], task: Callable[[Config], None]) -> None:
 def _names(grid: dict[str, Any], key: str) -> list[str]:
     names = grid.get(key) or []
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise ConfigError(f"{names!r} is not a list of names", where=f"sweep.{key}", fix=f"write it as sweep.{key}=[a,b]")
+        raise ConfigError(
+            f"{names!r} is not a list of names", where=f"sweep.{key}", fix=f"write it as sweep.{key}=[a,b]"
+        )
     return names
 
 
@@ -148,7 +150,9 @@ def _invalid(error: ValidationError) -> ConfigError:
         hint = f"did you mean '{close[0]}'? " if close else ""
         what = f"'{keys[-1]}' is missing" if first["type"] == "missing" else f"'{keys[-1]}' is not a known key"
         return ConfigError(what, where=where, fix=f"{hint}known here: {', '.join(known)}")
-    return ConfigError(f"{first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}", where=where, fix="correct this value")
+    return ConfigError(
+        f"{first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}", where=where, fix="correct this value"
+    )
 
 
 def _known_keys(path: Sequence[str | int]) -> list[str]:
@@ -170,7 +174,11 @@ def _readable(error: Exception, conf: Path) -> ConfigError:
     if match := re.search(r"Could not override '([^']+)'", text):
         return ConfigError(f"'{match[1]}' is not a known key", where=match[1], fix=_nearest_key(match[1]))
     key = getattr(error, "full_key", None)
-    return ConfigError(_first_line(error), where=str(key or "the overrides on the command line, or conf/"), fix="see conf/config.yaml for what can be set")
+    return ConfigError(
+        _first_line(error),
+        where=str(key or "the overrides on the command line, or conf/"),
+        fix="see conf/config.yaml for what can be set",
+    )
 
 
 def _nearest_key(key: str) -> str:

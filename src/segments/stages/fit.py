@@ -15,7 +15,9 @@ def run(config: Config) -> str:
     made_for = store.read_json(store.artifact("features", "report.json"))["source"]
     if made_for != config.source.name:
         raise ConfigError(
-            f"the features on disk are those of source '{made_for}', not '{config.source.name}'", where="artifacts/features", fix=f"run `segments data source={config.source.name}` and `segments features source={config.source.name}`"
+            f"the features on disk are those of source '{made_for}', not '{config.source.name}'",
+            where="artifacts/features",
+            fix=f"run `segments data source={config.source.name}` and `segments features source={config.source.name}`",
         )
     spec = Spec(config.source.name, config.feature_set, config.scaler, config.algorithm, config.k, config.sweep.seed)
     check_plan(features, [[spec]])

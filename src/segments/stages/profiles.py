@@ -10,7 +10,10 @@ from segments.profiles import make_up, overall_profile, segment_names, segment_p
 def run(config: Config) -> None:
     """Name and describe the chosen segments; when nothing was chosen, write nothing."""
     choice = store.read_json(store.artifact("selection", "choice.json"))
-    made = {name: store.artifact("profiles", name) for name in ("profiles.parquet", "make_up.parquet", "overall.json", "segments.json", "segments.parquet")}
+    made = {
+        name: store.artifact("profiles", name)
+        for name in ("profiles.parquet", "make_up.parquet", "overall.json", "segments.json", "segments.parquet")
+    }
     if choice["candidate_id"] is None:
         for path in made.values():
             path.unlink(missing_ok=True)

@@ -30,30 +30,67 @@ def run(config: Config) -> None:
     profiles = store.read_table(store.artifact("profiles", "profiles.parquet")) if choice["candidate_id"] else None
     folder = store.ledger(sweep["sweep_id"])
     write_record(config, folder, sweep, choice, candidates, features, profiles)
-    receipt: dict[str, Any] = {"sweep_id": sweep["sweep_id"], "candidate_id": choice["candidate_id"], "name": None, "version": None, "alias": None, "run_id": None}
+    receipt: dict[str, Any] = {
+        "sweep_id": sweep["sweep_id"],
+        "candidate_id": choice["candidate_id"],
+        "name": None,
+        "version": None,
+        "alias": None,
+        "run_id": None,
+    }
     if profiles is not None:
         segmentation = champion(choice["candidate_id"], choice["cell"], features)
         store.write_text(store.artifact("registry", "segmentation.json"), segmentation.to_json())
-        tags = {"candidate_id": choice["candidate_id"], "model_hash": _sha(segmentation.to_json()), "data_hash": _data_hash(), "config_hash": _sha(json.dumps(asdict(config), sort_keys=True)), "git_commit": _git_commit()}
-        store.write_json(store.artifact("registry", "model.json"), {"name": config.registry.model, "alias": config.registry.alias, "candidate_id": choice["candidate_id"], "tags": tags})
-        store.write_text(store.artifact("registry", "description.md"), report.model_description(choice, profiles, segmentation.space.columns))
+        tags = {
+            "candidate_id": choice["candidate_id"],
+            "model_hash": _sha(segmentation.to_json()),
+            "data_hash": _data_hash(),
+            "config_hash": _sha(json.dumps(asdict(config), sort_keys=True)),
+            "git_commit": _git_commit(),
+        }
+        store.write_json(
+            store.artifact("registry", "model.json"),
+            {
+                "name": config.registry.model,
+                "alias": config.registry.alias,
+                "candidate_id": choice["candidate_id"],
+                "tags": tags,
+            },
+        )
+        store.write_text(
+            store.artifact("registry", "description.md"),
+            report.model_description(choice, profiles, segmentation.space.columns),
+        )
     with tracking.connect(config.tracking, config.source.name) as tracker:
-        tracking.track_sweep(tracker, store.read_json(folder / "record.json"), folder / "files", (folder / "note.md").read_text())
+        tracking.track_sweep(
+            tracker, store.read_json(folder / "record.json"), folder / "files", (folder / "note.md").read_text()
+        )
         if profiles is not None:
             receipt |= register(tracker, features)
     store.write_json(store.artifact("registry", "receipt.json"), receipt)
-    store.write_text(store.artifact("registry", "summary.txt"), report.summary(config.source.name, choice, candidates, profiles, receipt) + "\n")
+    store.write_text(
+        store.artifact("registry", "summary.txt"),
+        report.summary(config.source.name, choice, candidates, profiles, receipt) + "\n",
+    )
 
 
 def champion(candidate_id: str, cell: str, features: pd.DataFrame) -> Segmentation:
     """The chosen candidate as a deployable model, checked: it must give every customer the stored cluster."""
     fits = store.read_json(store.artifact("sweep", "fits.json"))
     names = store.read_json(store.artifact("profiles", "segments.json"))["names"]
-    segmentation = Segmentation(candidate_id, Space.from_plain(fits["spaces"][cell]), np.array(fits["centres"][candidate_id]), names)
+    segmentation = Segmentation(
+        candidate_id, Space.from_plain(fits["spaces"][cell]), np.array(fits["centres"][candidate_id]), names
+    )
     stored = store.read_table(store.artifact("selection", "labels.parquet"))["cluster"].to_numpy()
-    different = int((Segmentation.from_json(segmentation.to_json()).predict(features)["cluster"].to_numpy() != stored).sum())
+    different = int(
+        (Segmentation.from_json(segmentation.to_json()).predict(features)["cluster"].to_numpy() != stored).sum()
+    )
     if different:
-        raise StoreError(f"the model disagrees with the stored labels for {different} customers, so it is not registered", where=str(store.artifact("selection")), fix="run `dvc repro -f sweep`")
+        raise StoreError(
+            f"the model disagrees with the stored labels for {different} customers, so it is not registered",
+            where=str(store.artifact("selection")),
+            fix="run `dvc repro -f sweep`",
+        )
     return segmentation
 
 
@@ -62,10 +99,25 @@ def register(tracker: tracking.Tracker, features: pd.DataFrame) -> dict[str, Any
     segmentation = store.artifact("registry", "segmentation.json").read_text()
     example = features[Segmentation.from_json(segmentation).space.columns].head(5).astype("float64")
     description = store.artifact("registry", "description.md").read_text()
-    return tracking.register(tracker, store.read_json(store.artifact("registry", "model.json")), segmentation, example, description, note=description)
+    return tracking.register(
+        tracker,
+        store.read_json(store.artifact("registry", "model.json")),
+        segmentation,
+        example,
+        description,
+        note=description,
+    )
 
 
-def write_record(config: Config, folder: Path, sweep: dict[str, Any], choice: dict[str, Any], candidates: pd.DataFrame, features: pd.DataFrame, profiles: pd.DataFrame | None) -> None:
+def write_record(
+    config: Config,
+    folder: Path,
+    sweep: dict[str, Any],
+    choice: dict[str, Any],
+    candidates: pd.DataFrame,
+    features: pd.DataFrame,
+    profiles: pd.DataFrame | None,
+) -> None:
     """All of the sweep's MLflow run as files, so that the run can be rebuilt from them."""
     files = folder / "files"
     store.clear(files)
@@ -81,19 +133,58 @@ def write_record(config: Config, folder: Path, sweep: dict[str, Any], choice: di
     for candidate_id in choice["finalists"]:
         row, pictures = by_id.loc[candidate_id], store.pictures(candidate_id)
         if len(pictures) == 2:
-            tiles.append((f"silhouette {row['silhouette']:.3f}, smallest {row['smallest_share']:.0%}", pictures["clusters"].read_bytes(), pictures["silhouette"].read_bytes()))
+            tiles.append(
+                (
+                    f"silhouette {row['silhouette']:.3f}, smallest {row['smallest_share']:.0%}",
+                    pictures["clusters"].read_bytes(),
+                    pictures["silhouette"].read_bytes(),
+                )
+            )
     if tiles:
-        store.write_bytes(files / "finalists.png", png(draw.board(tiles, "Finalists, best first" if choice["candidate_id"] else "Nothing passed; these came closest")))
+        store.write_bytes(
+            files / "finalists.png",
+            png(
+                draw.board(
+                    tiles, "Finalists, best first" if choice["candidate_id"] else "Nothing passed; these came closest"
+                )
+            ),
+        )
     store.write_text(folder / "note.md", report.sweep_note(choice, candidates, profiles))
     grid = config.sweep
-    params = {"source": config.source.name, "feature_sets": ",".join(grid.feature_sets), "scalers": ",".join(grid.scalers), "k_min": grid.k_min, "k_max": grid.k_max, "seed": grid.seed, "algorithm": config.algorithm.name, "config_hash": _sha(json.dumps(asdict(config), sort_keys=True))}
-    columns = [{"name": name, "type": "double" if pd.api.types.is_numeric_dtype(dtype) else "string"} for name, dtype in features.dtypes.items()]
-    data = {"name": config.source.name, "digest": _data_hash()[:32], "path": str(store.artifact("features", "customers.parquet")), "schema": json.dumps({"mlflow_colspec": columns}), "profile": json.dumps({"num_rows": len(features)})}
+    params = {
+        "source": config.source.name,
+        "feature_sets": ",".join(grid.feature_sets),
+        "scalers": ",".join(grid.scalers),
+        "k_min": grid.k_min,
+        "k_max": grid.k_max,
+        "seed": grid.seed,
+        "algorithm": config.algorithm.name,
+        "config_hash": _sha(json.dumps(asdict(config), sort_keys=True)),
+    }
+    columns = [
+        {"name": name, "type": "double" if pd.api.types.is_numeric_dtype(dtype) else "string"}
+        for name, dtype in features.dtypes.items()
+    ]
+    data = {
+        "name": config.source.name,
+        "digest": _data_hash()[:32],
+        "path": str(store.artifact("features", "customers.parquet")),
+        "schema": json.dumps({"mlflow_colspec": columns}),
+        "profile": json.dumps({"num_rows": len(features)}),
+    }
     ledger = folder / "sweep.json"
     if not ledger.is_file():  # DVC brought the sweep back from its cache: when it ran is not known here
         store.write_json(ledger, sweep | {"started_ms": 0, "seconds": 0.0})
     timing = store.read_json(ledger)
-    record = {"sweep_id": sweep["sweep_id"], "candidate_ids": candidates["candidate_id"].tolist(), "finalists": choice["finalists"], "params": params, "data": data, "started_ms": timing["started_ms"], "seconds": timing["seconds"]}
+    record = {
+        "sweep_id": sweep["sweep_id"],
+        "candidate_ids": candidates["candidate_id"].tolist(),
+        "finalists": choice["finalists"],
+        "params": params,
+        "data": data,
+        "started_ms": timing["started_ms"],
+        "seconds": timing["seconds"],
+    }
     store.write_json(folder / "record.json", record)
 
 
@@ -109,7 +200,9 @@ def _git_commit() -> str:
     """The commit the working tree stands on, marked when the tree differs from it."""
     try:
         commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
-        dirty = subprocess.run(["git", "status", "--porcelain", "--untracked-files=no"], capture_output=True, text=True, check=True).stdout.strip()
+        dirty = subprocess.run(
+            ["git", "status", "--porcelain", "--untracked-files=no"], capture_output=True, text=True, check=True
+        ).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return commit + ("-dirty" if dirty else "")

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed, parallel_config
 from tqdm import tqdm
@@ -15,9 +16,9 @@ from segments import store, tracking
 from segments.config import Config
 from segments.plots import candidates as draw
 from segments.plots import png
-from segments.projection import Plane, plane
+from segments.projection import plane
 from segments.selection import elbow
-from segments.sweep import Candidate, Spec, candidate_id, candidates_table, check_plan, plan, sweep_cell, sweep_id, workers_of
+from segments.sweep import Spec, candidate_id, candidates_table, check_plan, plan, sweep_cell, sweep_id, workers_of
 
 
 def run(config: Config) -> str:
@@ -27,16 +28,17 @@ def run(config: Config) -> str:
     cells = grid(config)
     check_plan(features, cells)
     ids = [[candidate_id(spec, features) for spec in cell] for cell in cells]
-    sweep = {"sweep_id": sweep_id(i for cell in ids for i in cell), "source": config.source.name, "cells": ids}
+    identity = sweep_id(i for cell in ids for i in cell)
+    sweep = {"sweep_id": identity, "source": config.source.name, "cells": ids}
     known: dict[str, dict[str, Any]] = {}
     with tracking.connect(config.tracking, config.source.name) as tracker:
         for finished in _progress(make_cells(features, cells, workers_of(config.sweep.workers)), len(cells)):
             before = time.time()
-            tracking.track_candidates(tracker, finished, sweep["sweep_id"])
+            tracking.track_candidates(tracker, finished, identity)
             tracked_seconds += time.time() - before
             known |= {fact["candidate_id"]: fact for fact in finished}
         _write(features, known, sweep)
-        if not (path := store.ledger(sweep["sweep_id"]) / "sweep.json").is_file():
+        if not (path := store.ledger(identity) / "sweep.json").is_file():
             store.write_json(path, sweep | {"started_ms": int(started * 1000), "seconds": time.time() - started})
         track_curves(tracker, sweep, known)
     new = [fact for fact in known.values() if fact["started_ms"] >= int(started * 1000)]
@@ -47,15 +49,27 @@ def run(config: Config) -> str:
 def grid(config: Config) -> list[list[Spec]]:
     """The cells that the config asks for."""
     wanted = config.sweep
-    return plan(config.source.name, config.grid_feature_sets.values(), config.grid_scalers.values(), config.algorithm, range(wanted.k_min, wanted.k_max + 1), wanted.seed)
+    return plan(
+        config.source.name,
+        config.grid_feature_sets.values(),
+        config.grid_scalers.values(),
+        config.algorithm,
+        range(wanted.k_min, wanted.k_max + 1),
+        wanted.seed,
+    )
 
 
 def _write(features: pd.DataFrame, known: dict[str, dict[str, Any]], sweep: dict[str, Any]) -> None:
     """The candidates table, and beside it labels, centres and spaces."""
     order = [i for cell in sweep["cells"] for i in cell]
     arrays = {i: store.arrays_of(i) for i in order}
-    labels = {"customer_id": features["customer_id"].to_numpy()} | {i: arrays[i]["labels"].astype("int16") for i in order}
-    fits = {"spaces": {known[cell[0]]["cell"]: store.space_of(cell[0]) for cell in sweep["cells"]}, "centres": {i: arrays[i]["centres"].tolist() for i in order}}
+    labels = {"customer_id": features["customer_id"].to_numpy()} | {
+        i: arrays[i]["labels"].astype("int16") for i in order
+    }
+    fits = {
+        "spaces": {known[cell[0]]["cell"]: store.space_of(cell[0]) for cell in sweep["cells"]},
+        "centres": {i: arrays[i]["centres"].tolist() for i in order},
+    }
     store.write_table(store.artifact("sweep", "candidates.parquet"), candidates_table(known[i] for i in order))
     store.write_table(store.artifact("sweep", "labels.parquet"), pd.DataFrame(labels))
     store.write_json(store.artifact("sweep", "fits.json"), fits)
@@ -76,22 +90,23 @@ def make_cell(features: pd.DataFrame, specs: Sequence[Spec]) -> list[dict[str, A
     if missing := [spec for spec, i in zip(specs, ids, strict=True) if i not in facts]:
         made = sweep_cell(features, missing)
         points = plane(features, made[0].space)
+        scatter, bars = draw.Clusters(points.points, points.labels, points.log), draw.Silhouettes()
         for candidate in made:
             before = time.perf_counter()
-            pictures = _pictures(candidate, points)
+            labels, name = candidate.labels, candidate.spec.name
+            pictures = {
+                "clusters": png(scatter.draw(labels, points.centres(labels), name)),
+                "silhouette": png(bars.draw(candidate.silhouettes, labels, name)),
+            }
             fact = candidate.to_plain() | {"started_ms": started_ms, "drawing_seconds": time.perf_counter() - before}
-            arrays = {"labels": candidate.labels, "centres": candidate.centres, "silhouettes": candidate.silhouettes}
+            arrays: dict[str, np.ndarray[Any, Any]] = {
+                "labels": candidate.labels,
+                "centres": candidate.centres,
+                "silhouettes": candidate.silhouettes,
+            }
             store.shelve(candidate.candidate_id, fact, candidate.space.to_plain(), arrays, pictures)
             facts[candidate.candidate_id] = fact
     return [facts[i] for i in ids]
-
-
-def _pictures(candidate: Candidate, points: Plane) -> dict[str, bytes]:
-    name, labels = candidate.spec.name, candidate.labels
-    return {
-        "clusters": png(draw.clusters(points.points, points.centres(labels), labels, points.labels, points.log, name)),
-        "silhouette": png(draw.silhouettes(candidate.silhouettes, labels, name)),
-    }
 
 
 def track_curves(tracker: tracking.Tracker, sweep: dict[str, Any], known: dict[str, dict[str, Any]]) -> None:
@@ -104,14 +119,6 @@ def track_curves(tracker: tracking.Tracker, sweep: dict[str, Any], known: dict[s
             cells[name] = facts
             elbows[name] = png(draw.elbow(table, elbow(table["k"].tolist(), table["wcss"].tolist()), name))
     tracking.track_curves(tracker, cells, elbows, sweep["sweep_id"])
-
-
-def _pictures(candidate: Candidate, points: Any) -> dict[str, bytes]:
-    name, labels = candidate.spec.name, candidate.labels
-    return {
-        "clusters": png(draw.clusters(points.points, points.centres(labels), labels, points.labels, points.log, name)),
-        "silhouette": png(draw.silhouettes(candidate.silhouettes, labels, name)),
-    }
 
 
 def _progress(cells: Iterator[list[dict[str, Any]]], total: int) -> Iterator[list[dict[str, Any]]]:

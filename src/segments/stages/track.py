@@ -25,17 +25,28 @@ def run(config: Config) -> str:
         with tracking.connect(config.tracking, source) as tracker:
             for cell in {fact["cell"]: None for fact in known.values()}:
                 tracking.track_candidates(tracker, [fact for fact in known.values() if fact["cell"] == cell])
-            sweeps = [(folder, sweep) for folder in store.ledgers() if (sweep := store.read_json(folder / "sweep.json"))["source"] == source]
+            sweeps = [
+                (folder, sweep)
+                for folder in store.ledgers()
+                if (sweep := store.read_json(folder / "sweep.json"))["source"] == source
+            ]
             for folder, sweep in sweeps:
                 for cell in sweep["cells"]:
                     if facts := [known[i] for i in cell if i in known]:
                         tracking.track_candidates(tracker, facts, sweep["sweep_id"])
                 track_curves(tracker, sweep, known)
                 if (folder / "record.json").is_file():
-                    tracking.track_sweep(tracker, store.read_json(folder / "record.json"), folder / "files", (folder / "note.md").read_text())
+                    tracking.track_sweep(
+                        tracker,
+                        store.read_json(folder / "record.json"),
+                        folder / "files",
+                        (folder / "note.md").read_text(),
+                    )
             if champion in known:
                 registry.register(tracker, store.read_table(store.artifact("features", "customers.parquet")))
-            lines.append(f"{source}: {len(known)} candidates, {len(sweeps)} sweeps{', champion' if champion in known else ''}")
+            lines.append(
+                f"{source}: {len(known)} candidates, {len(sweeps)} sweeps{', champion' if champion in known else ''}"
+            )
     return "\n".join(lines) or "nothing to track yet: run `dvc repro`"
 
 
