@@ -366,7 +366,7 @@ def test_candidates_are_listed_best_first_and_the_best_ten_are_drawn(served: Ser
     assert all(width > 0 for width in pictures.evaluate_all(WIDTHS))
     parallel = card(page, "Parallel Coordinates")
     assert "Showing all runs" in parallel.inner_text()
-    axes = parallel.locator(".parcoords .axis-title")
+    axes = parallel.locator(".parcoords .dimension .label")
     wait_for(page, axes, 6)
     assert axes.all_text_contents() == ["feature_set", "scaler", "k", "smallest_share", "davies_bouldin", "silhouette"]
 

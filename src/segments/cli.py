@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn
 
@@ -35,8 +36,8 @@ COMMANDS = {
     "ui": "MLflow's page on 127.0.0.1, with links to the right views",
     "summary": "what the last run chose and why",
 }
-EPILOG = """Stages, `fit`, `track` and `ui` take overrides in Hydra's grammar (sweep.k_max=8, source=mall, experiment=mall); `fit -m` runs
-every combination (k='range(2,8)' scaler=robust,power). --timings prints where the time goes. `dvc repro` runs all stages."""
+EPILOG = """Stages and commands take overrides in Hydra's grammar (sweep.k_max=8, source=mall, experiment=mall); with -m they run once
+per combination (segments fit -m k='range(2,8)' scaler=robust,power). --timings prints where the time goes. `dvc repro` runs all stages."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -73,11 +74,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     try:
         signal.signal(signal.SIGTERM, _terminated)
-        timings = "--timings" in rest
         started = time.perf_counter()
-        _run(command, [word for word in rest if word != "--timings"])
-        if timings:
-            sys.stderr.write(f"{command}: {time.perf_counter() - started:.2f} s\n")
+        _run(command, rest)
+        if "--timings" in rest:
+            sys.stderr.write(f"{command}: {time.perf_counter() - started:.2f} s in all\n")
         return 0
     except SegmentsError as error:
         sys.stderr.write(f"segments {command}: {error}\n")
@@ -118,7 +118,7 @@ def _run(command: str, words: list[str]) -> None:
 
     os.chdir(find_project())
     many = [word for word in words if word in ("-m", "--multirun")]
-    overrides = [word for word in words if word not in many]
+    overrides = [word for word in words if word not in (*many, "--timings")]
     if stray := [word for word in overrides if "=" not in word and not word.startswith("~")]:
         raise ConfigError(
             f"'{stray[0]}' is not an override", where=f"segments {command}", fix="write KEY=VALUE, such as source=mall"
@@ -130,28 +130,22 @@ def _run(command: str, words: list[str]) -> None:
 
         print(read_text(artifact("registry", "summary.txt")), end="")
     elif many:
-        if command != "fit":
-            raise ConfigError(
-                f"-m runs many of `fit`; `{command}` has one result",
-                where=f"segments {command} -m",
-                fix="use `segments fit -m ...`, or lists in sweep.feature_sets and sweep.scalers",
-            )
         from segments.stages import multirun
 
-        multirun(overrides, _print_result)
+        multirun(overrides, partial(_stage, command))
     else:
         from segments.stages import load
 
+        started = time.perf_counter()
         config = load(overrides)
+        if "--timings" in words:
+            import_module(f"segments.stages.{command}")
+            sys.stderr.write(f"{command}: {time.perf_counter() - started:.2f} s to start\n")
         if command == "ui":
             from segments import tracking, ui
 
             raise SystemExit(ui.serve(config, tracking.tracking_uri(config.tracking)))
         _stage(command, config)
-
-
-def _print_result(config: Config) -> None:
-    _stage("fit", config)
 
 
 def _stage(name: str, config: Config) -> None:

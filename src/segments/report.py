@@ -105,7 +105,11 @@ def summary(
             lines.append(f"        {row.segment:<{width}}  {row.size:>9,} customers  {row.share:6.1%}{money}")
         lines.append("")
     if receipt.get("version"):
-        lines.append(f"Model   models:/{receipt['name']}@{receipt['alias']} (version {receipt['version']})")
+        version = receipt["version"]
+        if receipt["alias"]:
+            lines.append(f"Model   models:/{receipt['name']}@{receipt['alias']} (version {version})")
+        else:
+            lines.append(f"Model   models:/{receipt['name']}/{version} (not in use: `segments track` puts it in use)")
     return "\n".join(lines)
 
 

@@ -261,7 +261,14 @@ def track_sweep(tracker: Tracker, record: Mapping[str, Any], folder: Path, note:
 
 
 def register(
-    tracker: Tracker, model: Mapping[str, Any], document: str, example: Any, description: str, note: str
+    tracker: Tracker,
+    model: Mapping[str, Any],
+    document: str,
+    example: Any,
+    description: str,
+    note: str,
+    *,
+    in_use: bool = True,
 ) -> dict[str, Any]:
     """Register a segmentation as a model version and give it the alias; the same model is registered once.
 
@@ -279,11 +286,13 @@ def register(
         Markdown for the registry page.
     note : str
         Markdown for the champion's run.
+    in_use : bool
+        Whether it gets the alias; without it the version is registered beside the one in use.
 
     Returns
     -------
     dict
-        ``name, version, alias, run_id``.
+        ``name, version, alias, run_id``; the alias is ``None`` when it was not given.
 
     Raises
     ------
@@ -324,11 +333,17 @@ def register(
         for key, value in tags.items():
             if version.tags.get(key) != value:
                 client.set_model_version_tag(name, version.version, key, value)
-        client.set_registered_model_alias(name, model["alias"], version.version)
         _tag(tracker, run, {NOTE: note})
-        for candidate in [run, *_runs(tracker, {KIND: "candidate", CHAMPION: "true"}, CANDIDATE).values()]:
-            _flag(tracker, candidate, CHAMPION, candidate.info.run_id == run.info.run_id)
-        return {"name": name, "version": str(version.version), "alias": model["alias"], "run_id": run.info.run_id}
+        if in_use:
+            client.set_registered_model_alias(name, model["alias"], version.version)
+            for candidate in [run, *_runs(tracker, {KIND: "candidate", CHAMPION: "true"}, CANDIDATE).values()]:
+                _flag(tracker, candidate, CHAMPION, candidate.info.run_id == run.info.run_id)
+        return {
+            "name": name,
+            "version": str(version.version),
+            "alias": model["alias"] if in_use else None,
+            "run_id": run.info.run_id,
+        }
 
 
 def load_model(config: TrackingConfig, uri: str) -> Any:
@@ -341,7 +356,7 @@ def load_model(config: TrackingConfig, uri: str) -> Any:
 
 
 def mend_moved(root: Path) -> int:
-    """After the project was moved: point the local record's absolute artifact addresses at where they lie now.
+    """After the project was moved or copied: point the local record's absolute artifact addresses at where they lie now.
 
     MLflow stores them absolute and shows empty lists, without an error, when they are stale.
 
@@ -378,7 +393,10 @@ def mend_moved(root: Path) -> int:
                         f"SELECT DISTINCT {column} FROM {table} WHERE {column} LIKE 'file:%/mlruns/%'"
                     ).fetchall():
                         moved = here + address[address.rindex("/mlruns/") + len("/mlruns") :]
-                        if moved != address and not Path(unquote(urlsplit(address).path)).exists():
+                        if moved == address:
+                            continue
+                        # gone from there, or a copy of it here
+                        if not _path(address).exists() or _path(moved).exists():
                             changed += connection.execute(
                                 f"UPDATE {table} SET {column} = ? WHERE {column} = ?", (moved, address)
                             ).rowcount
@@ -390,12 +408,17 @@ def mend_moved(root: Path) -> int:
 # --- inside -------------------------------------------------------------------------------------------------------
 
 
+def _path(address: str) -> Path:
+    return Path(unquote(urlsplit(address).path))
+
+
 def _settings(config: TrackingConfig) -> None:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
     os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] = str(config.timeout_seconds)
     os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = str(config.retries)
     os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")  # its import sets the levels of its loggers anew
     for chatty in ("mlflow", "alembic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 

@@ -74,6 +74,9 @@ def to_config(composed: DictConfig, conf: Path) -> Config:
         raise _readable(error, conf) from error
     assert isinstance(plain, dict)
     grid = plain.get("sweep") or {}
+    # null in config.yaml, not ${source.feature_sets}: `dvc exp run -S` resolves that file alone and fails on it
+    if "feature_sets" in grid and grid["feature_sets"] is None:
+        grid["feature_sets"] = (plain.get("source") or {}).get("feature_sets")
     plain["grid_feature_sets"] = {name: _member(conf, "feature_set", name) for name in _names(grid, "feature_sets")}
     plain["grid_scalers"] = {name: _member(conf, "scaler", name) for name in _names(grid, "scalers")}
     try:
@@ -184,6 +187,8 @@ def _readable(error: Exception, conf: Path) -> ConfigError:
 def _nearest_key(key: str) -> str:
     *path, last = key.split(".")
     known = _known_keys(path)
+    if last in known:
+        return f"it is not set in conf/ yet: write +{key}=VALUE"
     close = difflib.get_close_matches(last, known, n=1)
     return (f"did you mean '{'.'.join([*path, close[0]])}'? " if close else "") + f"known here: {', '.join(known)}"
 

@@ -61,6 +61,9 @@ def run(config: Config) -> None:
             store.artifact("registry", "description.md"),
             report.model_description(choice, profiles, segmentation.space.columns),
         )
+    else:
+        for name in ("segmentation.json", "model.json", "description.md"):  # left over from an earlier choice
+            store.artifact("registry", name).unlink(missing_ok=True)
     with tracking.connect(config.tracking, config.source.name) as tracker:
         tracking.track_sweep(
             tracker, store.read_json(folder / "record.json"), folder / "files", (folder / "note.md").read_text()
@@ -95,7 +98,7 @@ def champion(candidate_id: str, cell: str, features: pd.DataFrame) -> Segmentati
 
 
 def register(tracker: tracking.Tracker, features: pd.DataFrame) -> dict[str, Any]:
-    """Register what ``artifacts/registry`` holds."""
+    """Register what ``artifacts/registry`` holds; an experiment in DVC's temporary folder does not take over the alias."""
     segmentation = store.artifact("registry", "segmentation.json").read_text()
     example = features[Segmentation.from_json(segmentation).space.columns].head(5).astype("float64")
     description = store.artifact("registry", "description.md").read_text()
@@ -106,6 +109,7 @@ def register(tracker: tracking.Tracker, features: pd.DataFrame) -> dict[str, Any
         example,
         description,
         note=description,
+        in_use=store.find_project() == store.checkout(),
     )
 
 

@@ -1,0 +1,62 @@
+"""The `segments` command: help, dispatch, exit codes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from segments import cli
+from segments.errors import SegmentsError
+
+FIXED = "fetch describe data explore features sweep fit selection profiles registry track ui".split()
+
+
+def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([]) == cli.main(["--help"]) == 0
+    out = capsys.readouterr().out
+    for name in FIXED:
+        assert f"\n  {name} " in out
+        assert cli.main([name, "--help"]) == 0
+        assert f"usage: segments {name}" in capsys.readouterr().out
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = "import sys; from segments.cli import main; main(['--help']); print(sorted({'mlflow','sklearn','pandas','numpy','matplotlib','hydra','dvc'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("[]\n")
+
+
+def test_a_near_miss_is_suggested(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["swep"]) == 2
+    err = capsys.readouterr().err
+    assert "there is no command 'swep'" in err
+    assert "did you mean 'sweep'?" in err
+
+
+def test_a_stray_word_is_named(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, project: Path
+) -> None:
+    monkeypatch.chdir(project)
+    assert cli.main(["sweep", "mall"]) == 2
+    assert "'mall' is not an override" in capsys.readouterr().err
+
+
+def test_outside_a_project(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["data"]) == 2
+    assert "not a segments project" in capsys.readouterr().err
+
+
+def test_every_error_says_what_where_and_what_to_do() -> None:
+    error = SegmentsError("k is 1", where="sweep.k_min", fix="choose 2")
+    assert str(error).splitlines() == ["k is 1", "  where: sweep.k_min", "  do:    choose 2"]
+
+
+def test_errors_survive_the_trip_between_processes() -> None:
+    import pickle
+
+    error = pickle.loads(pickle.dumps(SegmentsError("a", where="b", fix="c")))
+    assert (error.what, error.where, error.fix) == ("a", "b", "c")

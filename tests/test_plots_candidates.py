@@ -1,0 +1,90 @@
+"""Pictures of candidates show what they are given, and nothing of the candidate drawn before."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_hex
+from matplotlib.image import imread
+
+from segments.plots import PALETTE, png
+from segments.plots.candidates import MOST_POINTS, Clusters, Silhouettes, board, elbow
+
+
+def cell(n: int = 300, k: int = 4, seed: int = 0):
+    rng = np.random.default_rng(seed)
+    points = rng.lognormal(size=(n, 2))
+    labels = np.concatenate([np.arange(k), rng.integers(0, k, n - k)]).astype(np.int32)
+    centres = np.array([points[labels == c].mean(axis=0) for c in range(k)])
+    return points, labels, centres, rng.uniform(-0.3, 1, n)
+
+
+@pytest.mark.parametrize("log", [(False, False), (True, True)])
+def test_a_reused_figure_gives_the_bytes_of_a_fresh_one(log: tuple[bool, bool]) -> None:
+    """A resumed sweep draws fewer candidates on the Figure; their pictures must not tell."""
+    points, labels, centres, values = cell()
+    scatter, bars = Clusters(points, ("a", "b"), log), Silhouettes()
+    other = cell(k=7)[1]
+    scatter.draw(other, np.array([points[other == c].mean(axis=0) for c in range(7)]), "k=7")
+    bars.draw(values[::-1], other, "k=7")
+    assert png(scatter.draw(labels, centres, "k=4")) == png(
+        Clusters(points, ("a", "b"), log).draw(labels, centres, "k=4")
+    )
+    assert png(bars.draw(values, labels, "k=4")) == png(Silhouettes().draw(values, labels, "k=4"))
+
+
+def test_every_cluster_has_its_colour_and_its_numbered_centre() -> None:
+    points, labels, centres, _ = cell()
+    figure = Clusters(points, ("a", "b"), (False, False)).draw(labels, centres, "t")
+    lines = figure.axes[0].lines
+    assert [to_hex(line.get_color()).upper() for line in lines[:4]] == list(PALETTE[:4])
+    assert [len(line.get_xdata()) for line in lines[:4]] == np.bincount(labels).tolist()
+    assert np.array_equal(np.column_stack(lines[4].get_data()), centres)
+    assert [text.get_text() for text in figure.axes[0].texts] == ["0", "1", "2", "3"]
+
+
+def test_many_customers_are_thinned_for_the_eye() -> None:
+    points, labels, centres, _ = cell(n=10 * MOST_POINTS)
+    figure = Clusters(points, ("a", "b"), (False, False)).draw(labels, centres, "t")
+    assert sum(len(line.get_xdata()) for line in figure.axes[0].lines[:4]) <= MOST_POINTS
+
+
+def test_no_customer_lies_outside_the_picture() -> None:
+    points, labels, centres, _ = cell()
+    points[0] = [0.0, 1e6]
+    for log in ((False, False), (True, True)):
+        axis = Clusters(points, ("a", "b"), log).draw(labels, centres, "t").axes[0]
+        (x0, x1), (y0, y1) = axis.get_xlim(), axis.get_ylim()
+        assert x0 < points[:, 0].min() <= points[:, 0].max() < x1
+        assert y0 < points[:, 1].min() <= points[:, 1].max() < y1
+
+
+def test_the_silhouette_picture_says_the_mean_and_gives_each_cluster_its_height() -> None:
+    _, labels, _, values = cell()
+    axis = Silhouettes().draw(values, labels, "t").axes[0]
+    assert f"mean {values.mean():.3f}" in [text.get_text() for text in axis.texts]
+    heights = [np.ptp(path.vertices[:, 1]) for path in axis.collections[0].get_paths()]
+    assert heights == pytest.approx(np.bincount(labels))
+
+
+def test_the_elbow_picture_draws_both_curves_and_the_knee() -> None:
+    scores = pd.DataFrame({"k": [2, 3, 4], "wcss": [9.0, 4.0, 3.5], "silhouette": [0.3, 0.6, 0.5]})
+    figure = elbow(scores, 3, "rfm · robust")
+    assert [list(axis.lines[0].get_ydata()) for axis in figure.axes] == [[9.0, 4.0, 3.5], [0.3, 0.6, 0.5]]
+    assert "elbow k=3" in [text.get_text() for text in figure.axes[0].texts]
+    assert "no knee" in elbow(scores, None, "rfm · robust").axes[0].get_title()
+
+
+def test_the_board_shows_every_finalist() -> None:
+    points, labels, centres, values = cell()
+    tile = (
+        "one",
+        png(Clusters(points, ("a", "b"), (False, False)).draw(labels, centres, "t")),
+        png(Silhouettes().draw(values, labels, "t")),
+    )
+    figure = board([tile, tile, tile], "Finalists")
+    assert len(figure.axes) == 6
+    assert imread(io.BytesIO(png(figure))).shape[1] == 3 * 320
