@@ -11,7 +11,20 @@ import pytest
 from segments import cli
 from segments.errors import SegmentsError
 
-FIXED = "fetch describe data explore features sweep fit selection profiles registry track ui".split()
+FIXED = [
+    "fetch",
+    "describe",
+    "data",
+    "explore",
+    "features",
+    "sweep",
+    "fit",
+    "selection",
+    "profiles",
+    "registry",
+    "track",
+    "ui",
+]
 
 
 def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:

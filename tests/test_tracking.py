@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -184,15 +183,3 @@ def test_a_moved_project_finds_its_artifacts_again(root: Path, monkeypatch: pyte
         assert len(tracker.client.list_artifacts(run.info.run_id, "images")) == 4
         assert str(moved) in tracker.client.get_experiment(tracker.experiment_id).artifact_location
     moved.rename(root)
-
-
-def test_addresses_that_still_lead_somewhere_are_left_alone(root: Path) -> None:
-    with tracking.connect(LOCAL, "toy") as tracker:
-        tracking.track_candidates(tracker, [fact()])
-    elsewhere = root.parent / f"{root.name}-elsewhere" / "mlruns" / "toy"
-    elsewhere.mkdir(parents=True)
-    with sqlite3.connect(root / "mlflow.db") as database:
-        database.execute("UPDATE experiments SET artifact_location = ? WHERE name = 'toy'", (elsewhere.as_uri(),))
-    tracking.mend_moved(root)
-    with tracking.connect(LOCAL, "toy") as tracker:
-        assert tracker.client.get_experiment(tracker.experiment_id).artifact_location == elsewhere.as_uri()
