@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from small_project import SmallProject, make
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -21,3 +25,19 @@ def shared_data() -> Path:
     folder = PROJECT.parent / "shared" / "data"
     assert folder.is_dir(), f"the reference data are missing: put them at {folder}"
     return folder
+
+
+@pytest.fixture(scope="session")
+def reproduced(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> SmallProject:
+    """A small project after its first `dvc repro`, committed. For reading only: change a copy (``small_project``)."""
+    project = make(tmp_path_factory.mktemp("reproduced") / "project", shared_data / "mall" / "Mall_Customers.csv")
+    project.repro()
+    project.commit()
+    return project
+
+
+@pytest.fixture
+def small_project(reproduced: SmallProject, tmp_path: Path) -> Callable[[], SmallProject]:
+    """A factory: each call gives a copy of the reproduced project to change."""
+    numbers = itertools.count()
+    return lambda: reproduced.copy(tmp_path / f"copy{next(numbers)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import math
 import os
 import random
@@ -13,6 +14,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -269,6 +271,7 @@ def browser() -> Iterator[Any]:
         "--disable-background-networking",
         "--disable-component-update",
         "--disable-sync",
+        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # also for MLflow's worker, which no route() sees
     ]
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=chromium, args=quiet)
@@ -486,6 +489,14 @@ def test_only_this_machine_can_reach_the_server(served: Served) -> None:
         line[1].split(":")[0] for line in listeners if line[3] == "0A" and int(line[1].split(":")[1], 16) == port
     }
     assert addresses == {"0100007F"}  # 127.0.0.1, and no other
+
+
+def test_the_server_sends_nothing_home(served: Served) -> None:
+    """The pages hand their events to the server, which would forward them."""
+    url = served.links["table"].partition("/#")[0] + "/ajax-api/3.0/mlflow/ui-telemetry"
+    request = urllib.request.Request(url, b'{"records": []}', {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        assert json.load(answer) == {"status": "disabled"}
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -166,6 +167,22 @@ def read_arrays(path: Path) -> dict[str, np.ndarray[Any, Any]]:
             return {name: file[name] for name in file.files}
 
     return _read(path, read)  # type: ignore[no-any-return]
+
+
+def sha256(content: bytes) -> str:
+    """SHA-256 in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def git_commit() -> str:
+    """Say which commit the working tree stands on, marked ``-dirty`` when the tree differs from it."""
+    try:
+        commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+        changed = ["git", "status", "--porcelain", "--untracked-files=no"]
+        dirty = subprocess.run(changed, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return commit + ("-dirty" if dirty else "")
 
 
 def md5(path: Path) -> str:

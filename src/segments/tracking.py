@@ -72,8 +72,11 @@ def connect(config: TrackingConfig, source: str) -> Iterator[Tracker]:
     uri = tracking_uri(config)
     if config.uri is not None:
         preflight(uri, config.timeout_seconds)
+    else:
+        _preflight_local(checkout() / "mlflow.db")
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
 
     try:
         with _local_lock(config):
@@ -89,7 +92,7 @@ def connect(config: TrackingConfig, source: str) -> Iterator[Tracker]:
             where=uri,
             fix="what is finished is on disk; mend the record and run `segments track`",
         ) from error
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, sqlite3.Error, SQLAlchemyError) as error:
         raise TrackingError(
             f"the MLflow record cannot be written: {_first_line(error)}",
             where=uri,
@@ -167,7 +170,7 @@ def track_candidates(tracker: Tracker, facts: Sequence[Mapping[str, Any]], sweep
 
 
 def track_curves(
-    tracker: Tracker, cells: Mapping[str, Sequence[Mapping[str, Any]]], elbows: Mapping[str, bytes], sweep_id: str
+    tracker: Tracker, curves: Mapping[str, tuple[Sequence[Mapping[str, Any]], bytes]], sweep_id: str
 ) -> None:
     """Record one curve run per cell of a sweep: every score over k, and the elbow picture.
 
@@ -175,27 +178,24 @@ def track_curves(
     ----------
     tracker : Tracker
         The open record.
-    cells : mapping of str to sequence of mapping
-        Facts of the candidates of each cell, by the cell's name, sorted by k.
-    elbows : mapping of str to bytes
-        Elbow PNG by the cell's name.
+    curves : mapping of str to (sequence of mapping, bytes)
+        Facts of a cell's candidates, sorted by k, and its elbow PNG, by the cell's name.
     sweep_id : str
         The sweep they belong to.
     """
     with _lock_of(tracker):
         known = _runs(tracker, {KIND: "curve", SWEEP: sweep_id}, CURVE)
-        for name, facts in cells.items():
+        for name, (facts, picture) in curves.items():
             identity = f"{sweep_id} {name}"
             if identity in known:
                 continue
-            params = {key: value for key, value in facts[0]["params"].items() if key != "k"}
             _log(
                 tracker,
                 name=name,
                 tags={KIND: "curve", CURVE: identity, SWEEP: sweep_id},
-                params=params,
+                params={key: value for key, value in facts[0]["params"].items() if key != "k"},
                 metrics=[(key, value, fact["params"]["k"]) for fact in facts for key, value in fact["scores"].items()],
-                images={"elbow": elbows[name]},
+                images={"elbow": picture},
                 step=0,
                 started_ms=min(fact["started_ms"] for fact in facts),
                 seconds=sum(fact["seconds"] for fact in facts),
@@ -421,6 +421,23 @@ def _settings(config: TrackingConfig) -> None:
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")  # its import sets the levels of its loggers anew
     for chatty in ("mlflow", "alembic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def _preflight_local(database: Path) -> None:
+    """Ask SQLite whether it can write here: MLflow would retry for minutes, and then say so with a traceback."""
+    try:
+        connection = sqlite3.connect(database, timeout=30, isolation_level=None)
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise TrackingError(
+            f"MLflow's record cannot be opened: {_first_line(error)}",
+            where=str(database),
+            fix="check free space and permissions; if the file is damaged, move it away and run `segments track`: what is on disk is tracked again",
+        ) from error
 
 
 def _local_lock(config: TrackingConfig) -> FileLock:

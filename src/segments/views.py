@@ -99,8 +99,8 @@ def links(base_url: str, record: Record) -> list[Link]:
         return Link(key, f"{runs}?{training}&compareRunsMode={mode}&viewStateShareKey={key}", shows)
 
     found = [
-        view("candidates", "CHART", "the ten best candidates side by side, and all of them in one parallel chart"),
-        view("table", "TABLE", "every candidate with parameters and scores, best first"),
+        view("candidates", "CHART", "the ten best candidates side by side, the best hundred in one parallel chart"),
+        view("table", "TABLE", "every candidate with parameters and scores, best first, a hundred at a time"),
         view("curves", "CHART", "scores over k, one line per feature set and scaler"),
         view("finalists", "CHART", "the finalists' pictures and scores side by side"),
     ]
@@ -226,7 +226,7 @@ def _candidates() -> dict[str, Any]:
         {
             "The ten best: scores": (3, 320, [_bar(score) for score in BARS]),
             "The ten best: clusters": (1, 900, [_pictures("clusters")]),
-            "All candidates": (
+            "Every listed candidate": (
                 1,
                 420,
                 [_parallel(("feature_set", "scaler", "k"), ("smallest_share", "davies_bouldin", "silhouette"))],

@@ -9,14 +9,14 @@ import difflib
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from segments.config import Config
 from segments.errors import ConfigError, SegmentsError
-from segments.store import find_project
+from segments.store import find_project, read_json
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -48,16 +48,25 @@ def load(overrides: Sequence[str] = (), project: Path | None = None) -> Config:
     conf = (project or find_project()) / "conf"
     try:
         with initialize_config_dir(str(conf.absolute()), version_base="1.3"):
-            composed = compose("config", overrides=list(overrides))
+            composed = compose("config", overrides=list(overrides), return_hydra_config=True)
     except SegmentsError:
         raise
     except Exception as error:
         raise _readable(error, conf) from error
-    return to_config(composed, conf)
+    return to_config(composed, conf, composed.hydra.runtime.choices)
 
 
-def to_config(composed: DictConfig, conf: Path) -> Config:
+def to_config(composed: DictConfig, conf: Path, choices: Mapping[str, str]) -> Config:
     """A composed Hydra config as frozen dataclasses; names in the grid are looked up in ``conf/``.
+
+    Parameters
+    ----------
+    composed : DictConfig
+        What Hydra made of ``conf/`` and the overrides.
+    conf : Path
+        The folder ``conf/``.
+    choices : mapping of str to str
+        The file that was taken of each group.
 
     Raises
     ------
@@ -69,16 +78,19 @@ def to_config(composed: DictConfig, conf: Path) -> Config:
     from pydantic import TypeAdapter, ValidationError
 
     try:
-        plain = OmegaConf.to_container(composed, resolve=True)
+        own = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
+        plain: Any = OmegaConf.to_container(own, resolve=True)
     except OmegaConfBaseException as error:
         raise _readable(error, conf) from error
-    assert isinstance(plain, dict)
-    grid = plain.get("sweep") or {}
+    for group in ("source", "feature_set"):
+        _check_name(conf / group / f"{choices[group]}.yaml", plain.get(group))
+    grid = _mapping(plain.get("sweep"))
     # null in config.yaml, not ${source.feature_sets}: `dvc exp run -S` resolves that file alone and fails on it
     if "feature_sets" in grid and grid["feature_sets"] is None:
-        grid["feature_sets"] = (plain.get("source") or {}).get("feature_sets")
+        grid["feature_sets"] = _mapping(plain.get("source")).get("feature_sets")
     plain["grid_feature_sets"] = {name: _member(conf, "feature_set", name) for name in _names(grid, "feature_sets")}
     plain["grid_scalers"] = {name: _member(conf, "scaler", name) for name in _names(grid, "scalers")}
+    _check_different(plain["grid_scalers"])
     try:
         return TypeAdapter(Config).validate_python(plain)
     except ValidationError as error:
@@ -94,12 +106,13 @@ def multirun(overrides: Sequence[str], task: Callable[[Config], None]) -> None:
         From the first combination that fails.
     """
     import hydra
+    from hydra.core.hydra_config import HydraConfig
 
     conf = find_project() / "conf"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # so that errors reach us as exceptions instead of Hydra's own printing
 
     def run(composed: DictConfig) -> None:
-        task(to_config(composed, conf))
+        task(to_config(composed, conf, HydraConfig.get().runtime.choices))
 
     argv = sys.argv
     sys.argv = ["segments", *overrides, "--multirun"]
@@ -111,6 +124,32 @@ def multirun(overrides: Sequence[str], task: Callable[[Config], None]) -> None:
         raise _readable(error, conf) from error
     finally:
         sys.argv = argv
+
+
+def check_source(path: Path, source: str) -> None:
+    """Refuse what an earlier stage made for another source.
+
+    Parameters
+    ----------
+    path : Path
+        A JSON file of that stage with a key ``source``.
+    source : str
+        Name of the source that is wanted now.
+
+    Raises
+    ------
+    ConfigError
+        Names both sources and the commands to run.
+    """
+    made_for, stage = read_json(path)["source"], path.parent.name
+    if made_for != source:
+        stages = ["data", "features", "sweep"]
+        commands = [f"`segments {name} source={source}`" for name in stages[: stages.index(stage) + 1]]
+        raise ConfigError(
+            f"what `segments {stage}` made is of source '{made_for}', not '{source}'",
+            where=str(path.parent),
+            fix=f"run {', then '.join(commands)}; or go on with source={made_for}",
+        )
 
 
 def _names(grid: dict[str, Any], key: str) -> list[str]:
@@ -125,11 +164,59 @@ def _names(grid: dict[str, Any], key: str) -> list[str]:
 def _member(conf: Path, group: str, name: str) -> Any:
     """One YAML of a group, as plain data."""
     from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+    from pydantic import TypeAdapter, ValidationError
+    from yaml import YAMLError  # type: ignore[import-untyped]
 
     path = conf / group / f"{name}.yaml"
     if not path.is_file():
         raise _no_member(conf, group, name, where=f"sweep.{group}s")
-    return OmegaConf.to_container(OmegaConf.load(path), resolve=True)
+    try:
+        plain = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
+    except (OmegaConfBaseException, YAMLError, UnicodeDecodeError) as error:
+        raise _readable(error, conf) from error
+    if group == "feature_set":
+        _check_name(path, plain)
+    try:
+        TypeAdapter(get_type_hints(Config)[group]).validate_python(plain)
+    except ConfigError as error:
+        raise ConfigError(
+            error.what, where=f"conf/{group}/{name}.yaml: {error.where.removeprefix(group + '.')}", fix=error.fix
+        ) from error
+    except ValidationError:
+        pass  # the whole config is checked next, and knows the path of the key
+    return plain
+
+
+def _mapping(plain: Any) -> dict[str, Any]:
+    """Itself, or nothing where a person wrote something else: pydantic says so later."""
+    return plain if isinstance(plain, dict) else {}
+
+
+def _check_name(path: Path, plain: Any) -> None:
+    """Refuse a YAML that calls itself by another name than its file's: a copy under a forgotten name would pass for the original."""
+    name = _mapping(plain).get("name", path.stem)
+    if name != path.stem:
+        group = path.parent.name
+        raise ConfigError(
+            f"the {group} in {path.name} calls itself '{name}'",
+            where=f"conf/{group}/{path.name}: name",
+            fix=f"write name: {path.stem}, or rename the file to {name}.yaml",
+        )
+
+
+def _check_different(scalers: dict[str, Any]) -> None:
+    """Refuse two scalers of one name in a grid: their candidates could not be told apart."""
+    first: dict[Any, str] = {}
+    for file, plain in scalers.items():
+        name = _mapping(plain).get("name")
+        if name in first:
+            raise ConfigError(
+                f"the scalers {first[name]} and {file} are both called '{name}'",
+                where="sweep.scalers",
+                fix="take one of them out of the list",
+            )
+        first[name] = file
 
 
 def _no_member(conf: Path, group: str, name: str, where: str) -> ConfigError:
@@ -141,18 +228,20 @@ def _no_member(conf: Path, group: str, name: str, where: str) -> ConfigError:
 
 def _invalid(error: ValidationError) -> ConfigError:
     """The first thing pydantic found wrong, with the key as a person would write it."""
-    first = error.errors()[0]
+    # A misspelt key comes with the complaint that the right one is missing: the misspelt one is what to mend.
+    first = min(error.errors(), key=lambda found: found["type"] != "unexpected_keyword_argument")
     keys = [str(part) for part in first["loc"]]
     for group in ("feature_set", "scaler"):
         if keys[0] == f"grid_{group}s":
-            keys[:2] = [f"conf/{group}/{keys[1]}.yaml:", *([] if len(keys) > 2 else [""])]
+            keys[:2] = [f"conf/{group}/{keys[1]}.yaml" + ":" * (len(keys) > 2)]
     where = ".".join(keys).replace(":.", ": ")
-    if first["type"] in ("unexpected_keyword_argument", "missing"):
-        known = _known_keys(first["loc"][:-1])
+    known = _known_keys(first["loc"][:-1])
+    if first["type"] == "missing":
+        return ConfigError(f"'{keys[-1]}' is missing", where=where, fix=f"add it; known here: {', '.join(known)}")
+    if first["type"] == "unexpected_keyword_argument":
         close = difflib.get_close_matches(keys[-1], known, n=1)
         hint = f"did you mean '{close[0]}'? " if close else ""
-        what = f"'{keys[-1]}' is missing" if first["type"] == "missing" else f"'{keys[-1]}' is not a known key"
-        return ConfigError(what, where=where, fix=f"{hint}known here: {', '.join(known)}")
+        return ConfigError(f"'{keys[-1]}' is not a known key", where=where, fix=f"{hint}known here: {', '.join(known)}")
     return ConfigError(
         f"{first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}", where=where, fix="correct this value"
     )
@@ -176,12 +265,37 @@ def _readable(error: Exception, conf: Path) -> ConfigError:
         return _no_member(conf, match[1], match[2], where=f"{match[1]}={match[2]}")
     if match := re.search(r"Could not override '([^']+)'", text):
         return ConfigError(f"'{match[1]}' is not a known key", where=match[1], fix=_nearest_key(match[1]))
-    key = getattr(error, "full_key", None)
+    if match := re.search(r"Ambiguous value for argument '([^']+)'", text):
+        return ConfigError(
+            f"'{match[1]}' is several values",
+            where="the overrides on the command line",
+            fix="give one; a list is written [a,b], and -m runs every value in turn",
+        )
+    if broken := _broken_yaml(conf):
+        return broken
+    key = getattr(error, "full_key", None) or getattr(getattr(error, "override", None), "input_line", None)
     return ConfigError(
         _first_line(error),
         where=str(key or "the overrides on the command line, or conf/"),
         fix="see conf/config.yaml for what can be set",
     )
+
+
+def _broken_yaml(conf: Path) -> ConfigError | None:
+    """The first file of ``conf/`` that cannot be read at all: what a parser says does not always name the file."""
+    from omegaconf import OmegaConf
+    from yaml import YAMLError
+
+    for path in filter(Path.is_file, sorted(conf.rglob("*.yaml"))):
+        try:
+            OmegaConf.load(path)
+        except (OSError, YAMLError, UnicodeDecodeError) as error:
+            mark = getattr(error, "problem_mark", None)
+            line = f", line {mark.line + 1}" if mark else ""
+            why = getattr(error, "problem", None) or _first_line(error)
+            place = f"{path.relative_to(conf.parent)}{line}"
+            return ConfigError(f"{path.name} is not valid YAML: {why}", where=place, fix="mend that line")
+    return None
 
 
 def _nearest_key(key: str) -> str:

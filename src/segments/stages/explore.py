@@ -7,10 +7,12 @@ from segments.config import Config, Source
 from segments.explore import as_plain_data, explore
 from segments.plots import png
 from segments.plots.eda import pictures
+from segments.stages import check_source
 
 
 def run(config: Config) -> None:
     """Summarise the feature table, draw it, and write down what is skewed, constant, missing or said twice."""
+    check_source(store.artifact("features", "report.json"), config.source.name)
     features = store.read_table(store.artifact("features", "customers.parquet"))
     seen = explore(features, config.explore, _units(config.source))
     drawn = {f"{name}.png": png(figure) for name, figure in pictures(seen).items()}

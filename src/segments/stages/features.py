@@ -5,10 +5,12 @@ from __future__ import annotations
 from segments import store
 from segments.config import Config
 from segments.features import build_features
+from segments.stages import check_source
 
 
 def run(config: Config) -> None:
     """Read the clean tables of the source, build every feature once, write the table, its report and the cut-points."""
+    check_source(store.artifact("data", "report.json"), config.source.name)
     customers = transactions = None
     if config.source.customers is not None:
         customers = store.read_table(store.artifact("data", "customers.parquet"))

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from segments import store, tracking
 from segments.config import Config
-from segments.errors import ConfigError
-from segments.stages.sweep import make_cell
+from segments.making import make_cell
+from segments.stages import check_source
 from segments.sweep import Spec, check_plan
 
 
 def run(config: Config) -> str:
     """Make and track the candidate; returns one line for a person."""
+    check_source(store.artifact("features", "report.json"), config.source.name)
     features = store.read_table(store.artifact("features", "customers.parquet"))
-    made_for = store.read_json(store.artifact("features", "report.json"))["source"]
-    if made_for != config.source.name:
-        raise ConfigError(
-            f"the features on disk are those of source '{made_for}', not '{config.source.name}'",
-            where="artifacts/features",
-            fix=f"run `segments data source={config.source.name}` and `segments features source={config.source.name}`",
-        )
     spec = Spec(config.source.name, config.feature_set, config.scaler, config.algorithm, config.k, config.sweep.seed)
     check_plan(features, [[spec]])
     with tracking.connect(config.tracking, config.source.name) as tracker:

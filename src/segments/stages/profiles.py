@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from segments import store
 from segments.config import Config
+from segments.errors import ConfigError
 from segments.profiles import make_up, overall_profile, segment_names, segment_profiles
 
 
@@ -19,6 +20,12 @@ def run(config: Config) -> None:
             path.unlink(missing_ok=True)
         store.write_json(store.artifact("profiles", "segments.json"), {"names": []})
         return
+    if choice["feature_set"] not in config.grid_feature_sets:
+        raise ConfigError(
+            f"the chosen feature set '{choice['feature_set']}' is not in sweep.feature_sets",
+            where="sweep.feature_sets",
+            fix="give `segments profiles` the same overrides as `segments sweep`",
+        )
     features = store.read_table(store.artifact("features", "customers.parquet"))
     labels = store.read_table(store.artifact("selection", "labels.parquet"))
     columns = list(config.grid_feature_sets[choice["feature_set"]].columns)

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import subprocess
-from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,13 +11,14 @@ from segments import report, store, tracking
 from segments.config import Config
 from segments.errors import StoreError
 from segments.model import Segmentation
-from segments.plots import candidates as draw
-from segments.plots import png
+from segments.record import config_hash, data_hash, write_record
 from segments.space import Space
+from segments.stages import check_source
 
 
 def run(config: Config) -> None:
     """Write the sweep's record, track it, and register the chosen segmentation if there is one."""
+    check_source(store.artifact("sweep", "sweep.json"), config.source.name)
     choice = store.read_json(store.artifact("selection", "choice.json"))
     sweep = store.read_json(store.artifact("sweep", "sweep.json"))
     candidates = store.read_table(store.artifact("sweep", "candidates.parquet"))
@@ -43,10 +39,10 @@ def run(config: Config) -> None:
         store.write_text(store.artifact("registry", "segmentation.json"), segmentation.to_json())
         tags = {
             "candidate_id": choice["candidate_id"],
-            "model_hash": _sha(segmentation.to_json()),
-            "data_hash": _data_hash(),
-            "config_hash": _sha(json.dumps(asdict(config), sort_keys=True)),
-            "git_commit": _git_commit(),
+            "model_hash": store.sha256(segmentation.to_json().encode()),
+            "data_hash": data_hash(),
+            "config_hash": config_hash(config),
+            "git_commit": store.git_commit(),
         }
         store.write_json(
             store.artifact("registry", "model.json"),
@@ -111,102 +107,3 @@ def register(tracker: tracking.Tracker, features: pd.DataFrame) -> dict[str, Any
         note=description,
         in_use=store.find_project() == store.checkout(),
     )
-
-
-def write_record(
-    config: Config,
-    folder: Path,
-    sweep: dict[str, Any],
-    choice: dict[str, Any],
-    candidates: pd.DataFrame,
-    features: pd.DataFrame,
-    profiles: pd.DataFrame | None,
-) -> None:
-    """All of the sweep's MLflow run as files, so that the run can be rebuilt from them."""
-    files = folder / "files"
-    store.clear(files)
-    store.write_json(files / "config.json", asdict(config))
-    store.write_text(files / "candidates.csv", candidates.to_csv(index=False))
-    store.write_json(files / "choice.json", choice)
-    for path in sorted(store.artifact("explore").glob("*.png")) + sorted(store.artifact("explore").glob("*.json")):
-        store.write_bytes(files / "explore" / path.name, path.read_bytes())
-    if profiles is not None:
-        store.write_text(files / "profiles.csv", profiles.to_csv(index=False))
-    by_id = candidates.set_index("candidate_id")
-    tiles = []
-    for candidate_id in choice["finalists"]:
-        row, pictures = by_id.loc[candidate_id], store.pictures(candidate_id)
-        if len(pictures) == 2:
-            tiles.append(
-                (
-                    f"silhouette {row['silhouette']:.3f}, smallest {row['smallest_share']:.0%}",
-                    pictures["clusters"].read_bytes(),
-                    pictures["silhouette"].read_bytes(),
-                )
-            )
-    if tiles:
-        store.write_bytes(
-            files / "finalists.png",
-            png(
-                draw.board(
-                    tiles, "Finalists, best first" if choice["candidate_id"] else "Nothing passed; these came closest"
-                )
-            ),
-        )
-    store.write_text(folder / "note.md", report.sweep_note(choice, candidates, profiles))
-    grid = config.sweep
-    params = {
-        "source": config.source.name,
-        "feature_sets": ",".join(grid.feature_sets),
-        "scalers": ",".join(grid.scalers),
-        "k_min": grid.k_min,
-        "k_max": grid.k_max,
-        "seed": grid.seed,
-        "algorithm": config.algorithm.name,
-        "config_hash": _sha(json.dumps(asdict(config), sort_keys=True)),
-    }
-    columns = [
-        {"name": name, "type": "double" if pd.api.types.is_numeric_dtype(dtype) else "string"}
-        for name, dtype in features.dtypes.items()
-    ]
-    data = {
-        "name": config.source.name,
-        "digest": _data_hash()[:32],
-        "path": str(store.artifact("features", "customers.parquet")),
-        "schema": json.dumps({"mlflow_colspec": columns}),
-        "profile": json.dumps({"num_rows": len(features)}),
-    }
-    ledger = folder / "sweep.json"
-    if not ledger.is_file():  # DVC brought the sweep back from its cache: when it ran is not known here
-        store.write_json(ledger, sweep | {"started_ms": 0, "seconds": 0.0})
-    timing = store.read_json(ledger)
-    record = {
-        "sweep_id": sweep["sweep_id"],
-        "candidate_ids": candidates["candidate_id"].tolist(),
-        "finalists": choice["finalists"],
-        "params": params,
-        "data": data,
-        "started_ms": timing["started_ms"],
-        "seconds": timing["seconds"],
-    }
-    store.write_json(folder / "record.json", record)
-
-
-def _data_hash() -> str:
-    return _sha(store.artifact("features", "customers.parquet").read_bytes())
-
-
-def _sha(content: str | bytes) -> str:
-    return hashlib.sha256(content.encode() if isinstance(content, str) else content).hexdigest()
-
-
-def _git_commit() -> str:
-    """The commit the working tree stands on, marked when the tree differs from it."""
-    try:
-        commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
-        dirty = subprocess.run(
-            ["git", "status", "--porcelain", "--untracked-files=no"], capture_output=True, text=True, check=True
-        ).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return commit + ("-dirty" if dirty else "")

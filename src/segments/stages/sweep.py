@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed, parallel_config
 from tqdm import tqdm
 
 from segments import store, tracking
 from segments.config import Config
-from segments.plots import candidates as draw
-from segments.plots import png
-from segments.projection import plane
-from segments.selection import elbow
-from segments.sweep import Spec, candidate_id, candidates_table, check_plan, plan, sweep_cell, sweep_id, workers_of
+from segments.making import curves, make_cells
+from segments.stages import check_source
+from segments.sweep import Spec, candidate_id, candidates_table, check_plan, plan, sweep_id, workers_of
 
 
 def run(config: Config) -> str:
     """Compute what is missing of the grid, track it, and write the tables; returns where the time went."""
     started, tracked_seconds = time.time(), 0.0
+    check_source(store.artifact("features", "report.json"), config.source.name)
     features = store.read_table(store.artifact("features", "customers.parquet"))
     cells = grid(config)
     check_plan(features, cells)
@@ -40,7 +37,7 @@ def run(config: Config) -> str:
         _write(features, known, sweep)
         if not (path := store.ledger(identity) / "sweep.json").is_file():
             store.write_json(path, sweep | {"started_ms": int(started * 1000), "seconds": time.time() - started})
-        track_curves(tracker, sweep, known)
+        tracking.track_curves(tracker, curves(sweep, known), identity)
     new = [fact for fact in known.values() if fact["started_ms"] >= int(started * 1000)]
     fits, pictures = (sum(fact[key] for fact in new) for key in ("seconds", "drawing_seconds"))
     return f"{len(known)} candidates, {len(new)} new: {time.time() - started:.1f} s (fits and scores {fits:.1f} s and pictures {pictures:.1f} s, side by side; tracking {tracked_seconds:.1f} s meanwhile)"
@@ -74,51 +71,6 @@ def _write(features: pd.DataFrame, known: dict[str, dict[str, Any]], sweep: dict
     store.write_table(store.artifact("sweep", "labels.parquet"), pd.DataFrame(labels))
     store.write_json(store.artifact("sweep", "fits.json"), fits)
     store.write_json(store.artifact("sweep", "sweep.json"), sweep)
-
-
-def make_cells(features: pd.DataFrame, cells: Sequence[Sequence[Spec]], workers: int) -> Iterator[list[dict[str, Any]]]:
-    """Make cells side by side, each process on one thread; yields each cell's facts as it is finished."""
-    with parallel_config("loky", n_jobs=min(workers, len(cells)), inner_max_num_threads=1):
-        yield from Parallel(return_as="generator_unordered")(delayed(make_cell)(features, cell) for cell in cells)
-
-
-def make_cell(features: pd.DataFrame, specs: Sequence[Spec]) -> list[dict[str, Any]]:
-    """Compute, draw and shelve the candidates of a cell that are not on the shelf yet; facts of all of them, in order."""
-    ids = [candidate_id(spec, features) for spec in specs]
-    facts = {i: known for i in ids if (known := store.unshelve(i)) is not None}
-    started_ms = int(time.time() * 1000)
-    if missing := [spec for spec, i in zip(specs, ids, strict=True) if i not in facts]:
-        made = sweep_cell(features, missing)
-        points = plane(features, made[0].space)
-        scatter, bars = draw.Clusters(points.points, points.labels, points.log), draw.Silhouettes()
-        for candidate in made:
-            before = time.perf_counter()
-            labels, name = candidate.labels, candidate.spec.name
-            pictures = {
-                "clusters": png(scatter.draw(labels, points.centres(labels), name)),
-                "silhouette": png(bars.draw(candidate.silhouettes, labels, name)),
-            }
-            fact = candidate.to_plain() | {"started_ms": started_ms, "drawing_seconds": time.perf_counter() - before}
-            arrays: dict[str, np.ndarray[Any, Any]] = {
-                "labels": candidate.labels,
-                "centres": candidate.centres,
-                "silhouettes": candidate.silhouettes,
-            }
-            store.shelve(candidate.candidate_id, fact, candidate.space.to_plain(), arrays, pictures)
-            facts[candidate.candidate_id] = fact
-    return [facts[i] for i in ids]
-
-
-def track_curves(tracker: tracking.Tracker, sweep: dict[str, Any], known: dict[str, dict[str, Any]]) -> None:
-    """Track a sweep's curves: the cells whose candidates are all finished."""
-    cells, elbows = {}, {}
-    for ids in sweep["cells"]:
-        if all(i in known for i in ids):
-            facts = sorted((known[i] for i in ids), key=lambda fact: fact["params"]["k"])
-            table, name = candidates_table(facts), str(facts[0]["cell"])
-            cells[name] = facts
-            elbows[name] = png(draw.elbow(table, elbow(table["k"].tolist(), table["wcss"].tolist()), name))
-    tracking.track_curves(tracker, cells, elbows, sweep["sweep_id"])
 
 
 def _progress(cells: Iterator[list[dict[str, Any]]], total: int) -> Iterator[list[dict[str, Any]]]:

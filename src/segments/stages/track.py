@@ -7,8 +7,9 @@ from typing import Any
 
 from segments import store, tracking
 from segments.config import Config
+from segments.making import curves, make_cells
 from segments.stages import registry
-from segments.stages.sweep import grid, make_cells, track_curves
+from segments.stages.sweep import grid
 from segments.sweep import workers_of
 
 
@@ -34,7 +35,7 @@ def run(config: Config) -> str:
                 for cell in sweep["cells"]:
                     if facts := [known[i] for i in cell if i in known]:
                         tracking.track_candidates(tracker, facts, sweep["sweep_id"])
-                track_curves(tracker, sweep, known)
+                tracking.track_curves(tracker, curves(sweep, known), sweep["sweep_id"])
                 if (folder / "record.json").is_file():
                     tracking.track_sweep(
                         tracker,

@@ -1,0 +1,66 @@
+"""Specs -> finished candidates: computed, drawn and put on the shelf, side by side. Comes in: features and cells. Goes out: facts of each.
+
+Every door (a sweep, one fit, a rebuilt record) makes candidates here, so the same alternative is made in the same way, once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed, parallel_config
+
+from segments import store
+from segments.plots import candidates as draw
+from segments.plots import png
+from segments.projection import plane
+from segments.selection import elbow
+from segments.sweep import Spec, candidate_id, candidates_table, sweep_cell
+
+
+def make_cells(features: pd.DataFrame, cells: Sequence[Sequence[Spec]], workers: int) -> Iterator[list[dict[str, Any]]]:
+    """Make cells side by side, each process on one thread; yields each cell's facts as it is finished."""
+    with parallel_config("loky", n_jobs=min(workers, len(cells)), inner_max_num_threads=1):
+        yield from Parallel(return_as="generator_unordered")(delayed(make_cell)(features, cell) for cell in cells)
+
+
+def make_cell(features: pd.DataFrame, specs: Sequence[Spec]) -> list[dict[str, Any]]:
+    """Compute, draw and shelve the candidates of a cell that are not on the shelf yet; facts of all of them, in order."""
+    ids = [candidate_id(spec, features) for spec in specs]
+    facts = {i: known for i in ids if (known := store.unshelve(i)) is not None}
+    started_ms = int(time.time() * 1000)
+    if missing := [spec for spec, i in zip(specs, ids, strict=True) if i not in facts]:
+        made = sweep_cell(features, missing)
+        points = plane(features, made[0].space)
+        scatter, bars = draw.Clusters(points.points, points.labels, points.log), draw.Silhouettes()
+        for candidate in made:
+            before = time.perf_counter()
+            labels, name = candidate.labels, candidate.spec.name
+            pictures = {
+                "clusters": png(scatter.draw(labels, points.centres(labels), name)),
+                "silhouette": png(bars.draw(candidate.silhouettes, labels, name)),
+            }
+            fact = candidate.to_plain() | {"started_ms": started_ms, "drawing_seconds": time.perf_counter() - before}
+            arrays: dict[str, np.ndarray[Any, Any]] = {
+                "labels": candidate.labels,
+                "centres": candidate.centres,
+                "silhouettes": candidate.silhouettes,
+            }
+            store.shelve(candidate.candidate_id, fact, candidate.space.to_plain(), arrays, pictures)
+            facts[candidate.candidate_id] = fact
+    return [facts[i] for i in ids]
+
+
+def curves(sweep: dict[str, Any], known: dict[str, dict[str, Any]]) -> dict[str, tuple[list[dict[str, Any]], bytes]]:
+    """Facts over k and the elbow picture of each cell of a sweep, by the cell's name; cells with unfinished candidates are left out."""
+    found = {}
+    for ids in sweep["cells"]:
+        if all(i in known for i in ids):
+            facts = sorted((known[i] for i in ids), key=lambda fact: fact["params"]["k"])
+            table, name = candidates_table(facts), str(facts[0]["cell"])
+            picture = png(draw.elbow(table, elbow(table["k"].tolist(), table["wcss"].tolist()), name))
+            found[name] = (facts, picture)
+    return found

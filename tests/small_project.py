@@ -1,0 +1,165 @@
+"""A small project in a temporary folder: this checkout's conf/, dvc.yaml and package, the mall data, a grid of seconds.
+
+It stands alone like a fresh clone: commands started in it use its own copy of the package.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+STAGES = ["data", "features", "explore", "sweep", "selection", "profiles", "registry"]
+
+# What makes the grid small; everything else is as it is committed.
+EDITS = {
+    "conf/config.yaml": {
+        "- source: completejourney": "- source: mall",
+        "feature_set: rfm": "feature_set: income_spending",
+        "scalers: [standard, minmax, robust, power, quantile]": "scalers: [quantile, none]",
+        "k_max: 12": "k_max: 4",
+        "workers: 0": "workers: 1",
+        "sample: 2000": "sample: 200",
+    },
+    "conf/source/mall.yaml": {
+        "feature_sets: [income_spending, age_spending, age_income, age_income_spending]": "feature_sets: [income_spending, age_income]",
+    },
+    "conf/algorithm/kmeans.yaml": {"max_fits: 1000": "max_fits: 40"},
+}
+
+
+@dataclass(frozen=True)
+class SmallProject:
+    """The project's folder, and commands in it."""
+
+    root: Path
+
+    def __truediv__(self, path: str) -> Path:
+        return self.root / path
+
+    def run(self, *words: str, fails: bool = False) -> str:
+        """What a command prints (both streams); its exit code is checked."""
+        done = subprocess.run(
+            words, cwd=self.root, env=self.environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        assert (done.returncode != 0) == fails, f"{' '.join(words)} exited {done.returncode}:\n{done.stdout}"
+        return done.stdout
+
+    def environment(self) -> dict[str, str]:
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "DVC_", "GIT_"))}
+        kept.pop("PYTHONDONTWRITEBYTECODE", None)
+        own = {
+            "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": str(self / "src"),
+            "DVC_SITE_CACHE_DIR": str(self.root.parent / f"{self.root.name}-dvc"),
+            "GIT_CONFIG_GLOBAL": os.devnull,
+        }
+        return kept | own
+
+    def repro(self, *words: str) -> list[str]:
+        """Stages that `dvc repro` ran, in order."""
+        return ran(self.run("dvc", "repro", *words))
+
+    def edit(self, path: str, changes: dict[str, str]) -> None:
+        """Replace pieces of a file, each of which must be there once."""
+        text = (self / path).read_text()
+        for old, new in changes.items():
+            assert text.count(old) == 1, f"{path} holds {old!r} {text.count(old)} times"
+            text = text.replace(old, new)
+        (self / path).write_text(text)
+
+    def commit(self) -> None:
+        self.run("git", "add", "--all")
+        self.run("git", "commit", "--quiet", "--message", "a step")
+
+    def changes(self) -> str:
+        """What git sees changed or new."""
+        return self.run("git", "status", "--porcelain")
+
+    def table(self, path: str) -> pd.DataFrame:
+        return pd.read_parquet(self / f"artifacts/{path}")
+
+    def candidate_ids(self) -> list[str]:
+        return list(self.table("sweep/candidates.parquet")["candidate_id"])
+
+    def shelf(self) -> dict[str, int]:
+        """Finished candidates, and when each was made (ns)."""
+        return {path.name: path.stat().st_mtime_ns for path in (self / "artifacts/candidates").glob("[!.]*")}
+
+    def client(self) -> Any:
+        from mlflow import MlflowClient
+
+        uri = f"sqlite:///{self / 'mlflow.db'}"
+        return MlflowClient(uri, registry_uri=uri)
+
+    def runs(self, kind: str = "candidate", source: str = "mall") -> list[Any]:
+        """Runs of a kind in MLflow."""
+        client = self.client()
+        experiment = client.get_experiment_by_name(source)
+        assert experiment is not None, f"MLflow has no experiment {source}"
+        return list(
+            client.search_runs([experiment.experiment_id], f"tags.`segments.kind` = '{kind}'", max_results=1000)
+        )
+
+    def tracked(self, source: str = "mall") -> list[tuple[str, str, int]]:
+        """Feature set, scaler and k of every candidate in MLflow, sorted; a double shows twice."""
+        params = [run.data.params for run in self.runs(source=source)]
+        return sorted((p["feature_set"], p["scaler"], int(p["k"])) for p in params)
+
+    def champion(self) -> str:
+        """The candidate behind the alias."""
+        version = self.client().get_model_version_by_alias("customer-segments", "champion")
+        return str(version.tags["segments.candidate_id"])
+
+    def hashes(self, folders: Iterable[str]) -> dict[str, str]:
+        """Digest of every file under these folders of artifacts/."""
+        files = [
+            path for folder in folders for path in sorted((self / "artifacts" / folder).rglob("*")) if path.is_file()
+        ]
+        return {str(path.relative_to(self.root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+    def copy(self, root: Path) -> SmallProject:
+        """The whole project, with its record and DVC's cache, in another folder."""
+        shutil.copytree(self.root, root, symlinks=True)
+        return SmallProject(root)
+
+
+def make(root: Path, mall: Path) -> SmallProject:
+    """A git and DVC project at `root`, its raw data fetched, nothing run yet."""
+    root.mkdir(parents=True)
+    project = SmallProject(root)
+    shutil.copytree(CHECKOUT / "conf", root / "conf", symlinks=True)
+    shutil.copytree(CHECKOUT / "src", root / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    for name in ("dvc.yaml", ".dvcignore", ".gitignore", ".dvc/config", ".dvc/.gitignore"):
+        (root / name).parent.mkdir(exist_ok=True)
+        shutil.copyfile(CHECKOUT / name, root / name)
+    for path, changes in EDITS.items():
+        project.edit(path, changes)
+    project.run("git", "init", "--quiet")
+    project.run("git", "config", "user.name", "A Tester")
+    project.run("git", "config", "user.email", "tester@example.org")
+    project.run("segments", "fetch", "source=mall", f"from={mall}")
+    project.commit()
+    return project
+
+
+def ran(printed: str) -> list[str]:
+    """Stages that DVC says it ran."""
+    return re.findall(r"^Running stage '(\w+)'", printed, re.MULTILINE)
+
+
+def expected_grid(feature_sets: Iterable[str], scalers: Iterable[str], ks: Iterable[int]) -> list[tuple[str, str, int]]:
+    """A grid as :meth:`SmallProject.tracked` tells it."""
+    scalers, ks = list(scalers), list(ks)
+    return sorted((feature_set, scaler, k) for feature_set in feature_sets for scaler in scalers for k in ks)

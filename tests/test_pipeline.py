@@ -1,0 +1,235 @@
+"""The pipeline as a person runs it: `dvc repro` on real customers, again, after an edit, in another folder, without its record."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pytest
+
+from small_project import STAGES, SmallProject, expected_grid
+
+pytestmark = pytest.mark.slow
+GRID = expected_grid(["income_spending", "age_income"], ["quantile", "none"], range(2, 5))
+NAMES = "candidate_id source feature_set scaler algorithm k seed n_customers wcss silhouette davies_bouldin calinski_harabasz smallest_share"
+COMPUTED = ["data", "features", "explore", "sweep", "selection", "profiles"]  # no run id or version number in these
+
+
+# --- from nothing, and again -------------------------------------------------------------------------------------------
+
+
+def test_from_nothing_to_a_registered_model(reproduced: SmallProject) -> None:
+    table = reproduced.table("sweep/candidates.parquet")
+    assert set(NAMES.split()) <= set(table.columns)
+    assert sorted(zip(table["feature_set"], table["scaler"], table["k"], strict=True)) == GRID
+    assert reproduced.tracked() == GRID
+    assert {len(reproduced.runs(kind)) for kind in ("curve", "sweep")} == {4, 1}
+    choice = json.loads((reproduced / "artifacts/selection/choice.json").read_text())
+    assert reproduced.champion() == choice["candidate_id"]
+    assert "customer-segments@champion" in reproduced.run("segments", "summary")
+
+
+def test_the_run_of_a_candidate_bears_the_names_of_the_table(reproduced: SmallProject) -> None:
+    table = reproduced.table("sweep/candidates.parquet").set_index("candidate_id")
+    for run in reproduced.runs():
+        row = table.loc[run.data.tags["segments.candidate_id"]]
+        for name in ("source", "feature_set", "scaler", "algorithm", "k", "seed", "n_customers"):
+            assert run.data.params[name] == str(row[name])
+        for name in ("wcss", "silhouette", "davies_bouldin", "calinski_harabasz", "smallest_share"):
+            assert run.data.metrics[name] == row[name]
+            assert [m.step for m in reproduced.client().get_metric_history(run.info.run_id, name)] == [row["k"]]
+
+
+def test_a_second_repro_runs_nothing_and_leaves_no_litter(reproduced: SmallProject) -> None:
+    assert reproduced.repro() == []
+    assert reproduced.changes() == ""
+
+
+def test_everything_computed_again_is_byte_identical(small_project: Callable[[], SmallProject]) -> None:
+    """Also by other processes: the first run computed in one, this one in two."""
+    project = small_project()
+    made = [*COMPUTED, "candidates"]
+    before = project.hashes(made)
+    shutil.rmtree(project / "artifacts/candidates")
+    project.edit("conf/config.yaml", {"workers: 1": "workers: 2"})
+    assert project.repro("--force") == STAGES
+    after = project.hashes(made)
+    # How long a candidate took is told, and is never the same twice.
+    assert [path for path in before if before[path] != after.get(path) and not path.endswith("/candidate.json")] == []
+    assert after.keys() == before.keys()
+    assert sum(path.endswith(".png") for path in before) >= 2 * len(GRID) + 5
+    assert project.tracked() == GRID
+
+
+# --- after an edit -------------------------------------------------------------------------------------------------------
+
+
+def test_an_edited_scaler_reruns_the_sweep_and_what_follows(small_project: Callable[[], SmallProject]) -> None:
+    project = small_project()
+    shelf = project.shelf()
+    (project / "conf/scaler/quantile.yaml").write_text("name: quantile\nn_quantiles: 20\n")
+    assert project.repro() == ["sweep", "selection", "profiles", "registry"]
+    now = project.shelf()
+    assert now.items() >= shelf.items()
+    assert len(now) == len(shelf) + 6, "only the candidates of the edited scaler are new"
+
+
+def test_an_edited_section_reruns_its_stage(small_project: Callable[[], SmallProject]) -> None:
+    project = small_project()
+    shelf = project.shelf()
+    project.edit("conf/config.yaml", {"skew: 2.0": "skew: 0.1"})
+    assert project.repro() == ["explore", "registry"]
+    assert project.shelf() == shelf
+
+
+def test_a_grown_grid_computes_only_what_is_new_and_the_record_follows_back(
+    small_project: Callable[[], SmallProject],
+) -> None:
+    """A feature set is one YAML and its name in a list; one more k is a number. Undone, the record is as before."""
+    project = small_project()
+    shelf, champion = project.shelf(), project.champion()
+    (project / "conf/feature_set/score.yaml").write_text("name: score\ncolumns:\n  spending_score: {weight: 2}\n")
+    project.edit("conf/source/mall.yaml", {"[income_spending, age_income]": "[income_spending, score]"})
+    project.edit("conf/config.yaml", {"k_max: 4": "k_max: 5"})
+    assert {"sweep", "registry"} <= set(project.repro()), "the feature sets of a source are part of the grid"
+    grown = expected_grid(["income_spending", "score"], ["quantile", "none"], range(2, 6))
+    table = project.table("sweep/candidates.parquet")
+    assert sorted(zip(table["feature_set"], table["scaler"], table["k"], strict=True)) == grown
+    now = project.shelf()
+    assert now.items() >= shelf.items(), "a finished candidate was made again"
+    assert project.tracked() == sorted({*GRID, *grown})
+    assert project.champion() != champion
+
+    project.run("git", "checkout", "--", "conf", "dvc.lock")
+    assert project.repro()[-1] == "registry", (
+        "the alias must follow, so the registry stage may not come from DVC's run cache"
+    )
+    assert project.champion() == champion
+    assert project.shelf() == now
+    finalists = {
+        run.data.tags["segments.candidate_id"] for run in project.runs() if "segments.finalist" in run.data.tags
+    }
+    choice = json.loads((project / "artifacts/selection/choice.json").read_text())
+    assert finalists == set(choice["finalists"])
+
+
+# --- the registered model ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def champion(reproduced: SmallProject) -> Any:
+    mlflow.set_tracking_uri(f"sqlite:///{reproduced / 'mlflow.db'}")
+    try:
+        yield mlflow.pyfunc.load_model("models:/customer-segments@champion")
+    finally:
+        mlflow.set_tracking_uri(None)
+
+
+def test_the_champion_gives_every_customer_the_stored_segment(champion: Any, reproduced: SmallProject) -> None:
+    features = reproduced.table("features/customers.parquet")
+    stored = reproduced.table("profiles/segments.parquet")
+    answer = champion.predict(features)  # the whole table: columns it does not need are passed over
+    assert list(answer) == ["cluster", "segment", "distance", "margin"]
+    assert features["customer_id"].tolist() == stored["customer_id"].tolist()
+    assert answer["cluster"].tolist() == stored["cluster"].tolist()
+    assert answer["segment"].tolist() == stored["segment"].tolist()
+    assert (answer["distance"] >= 0).all()
+    assert (answer["margin"] >= 0).all()
+
+
+def test_the_champion_takes_one_row_and_whole_numbers(champion: Any, reproduced: SmallProject) -> None:
+    features = reproduced.table("features/customers.parquet")
+    columns = champion.metadata.get_input_schema().input_names()
+    whole = champion.predict(features[columns])
+    assert champion.predict(features[columns].astype("int64")).equals(whole), (
+        "incomes and scores are whole numbers here"
+    )
+    assert champion.predict(features[columns].tail(1)).iloc[0].to_dict() == whole.iloc[-1].to_dict()
+    assert champion.predict(features[columns[::-1]]).equals(whole), "columns go by name, not by place"
+
+
+def test_the_champion_asks_for_doubles_and_says_what_it_is(champion: Any, reproduced: SmallProject) -> None:
+    schema = champion.metadata.get_input_schema()
+    assert {str(column.type) for column in schema.inputs} == {"DataType.double"}
+    assert champion.metadata.saved_input_example_info is not None
+    version = reproduced.client().get_model_version_by_alias("customer-segments", "champion")
+    for tag in ("candidate_id", "data_hash", "config_hash", "git_commit"):
+        assert version.tags[f"segments.{tag}"]
+    assert "| cluster | segment |" in version.description
+
+
+def test_nothing_in_the_model_is_a_pickle(champion: Any, reproduced: SmallProject) -> None:
+    folders = [path.parent for path in (reproduced / "mlruns").rglob("MLmodel")]
+    assert folders
+    for folder in folders:
+        for path in folder.rglob("*"):
+            assert path.suffix not in (".pkl", ".pickle", ".joblib", ".skops"), path
+            if path.is_file():
+                assert not path.read_bytes().startswith(b"\x80"), f"{path} begins like a pickle"
+
+
+# --- the record, rebuilt and moved -----------------------------------------------------------------------------------------
+
+
+def record(project: SmallProject) -> dict[str, Any]:
+    """All a person sees of the runs in MLflow, without what differs by nature (run ids, file names with random parts)."""
+    seen: dict[str, Any] = {}
+    client = project.client()
+    for kind in ("candidate", "curve", "sweep"):
+        for run in project.runs(kind):
+            folder = Path(run.info.artifact_uri.removeprefix("file://"))
+            pictures = sorted(
+                project.hashes([str(path)])[str(path.relative_to(project.root))] for path in folder.rglob("*.png")
+            )
+            metrics = {
+                name: sorted((m.step, m.value) for m in client.get_metric_history(run.info.run_id, name))
+                for name in run.data.metrics
+            }
+            tags = {
+                key: value
+                for key, value in run.data.tags.items()
+                if key.startswith("segments.") or key == "mlflow.note.content"
+            }
+            key = (kind, run.info.run_name)
+            assert key not in seen, f"{key} stands in MLflow twice"
+            seen[key] = run.data.params, metrics, tags, pictures, run.info.start_time, run.info.end_time
+    return seen
+
+
+def test_track_rebuilds_the_record_and_adds_nothing_twice(
+    small_project: Callable[[], SmallProject], reproduced: SmallProject
+) -> None:
+    before = record(reproduced)
+    project = small_project()
+    project.run("segments", "track")
+    assert record(project) == before, "tracking what is tracked changed something"
+    for path in project.root.glob("mlflow.db*"):
+        path.unlink()
+    assert "12 candidates, 1 sweeps, champion" in project.run("segments", "track")
+    assert record(project) == before
+    assert project.champion() == reproduced.champion()
+    project.run("segments", "track")
+    assert record(project) == before
+    assert record(reproduced) == before, "a copy wrote into the project it was copied from"
+
+
+def test_a_moved_project_shows_its_artifacts_again(small_project: Callable[[], SmallProject], tmp_path: Path) -> None:
+    project = small_project()
+    project.run("segments", "track")  # the addresses in the record are this folder's now
+    moved = SmallProject(project.root.rename(tmp_path / "elsewhere with a blank"))
+    assert moved.repro() == [], "DVC sees no change in a move"
+    moved.run("segments", "track")
+    client = moved.client()
+    for run in moved.runs():
+        assert str(moved.root) in run.info.artifact_uri.replace("%20", " ")
+        assert len(client.list_artifacts(run.info.run_id, "images")) == 4
+    script = (
+        "import mlflow, pandas, sys\n"
+        "model = mlflow.pyfunc.load_model('models:/customer-segments@champion')\n"
+        "print(len(model.predict(pandas.read_parquet('artifacts/features/customers.parquet'))))\n"
+    )
+    assert moved.run("python", "-W", "ignore", "-c", script).splitlines()[-1] == "200"
