@@ -110,11 +110,16 @@ def test_a_grown_grid_computes_only_what_is_new_and_the_record_follows_back(
     )
     assert project.champion() == champion
     assert project.shelf() == now
-    finalists = {
-        run.data.tags["segments.candidate_id"] for run in project.runs() if "segments.finalist" in run.data.tags
-    }
+    sweep = json.loads((project / "artifacts/sweep/sweep.json").read_text())
     choice = json.loads((project / "artifacts/selection/choice.json").read_text())
-    assert finalists == set(choice["finalists"])
+    tags = [run.data.tags for run in project.runs()]
+    members = {
+        tag["segments.candidate_id"]: "segments.finalist" in tag
+        for tag in tags
+        if tag["segments.sweep_id"] == sweep["sweep_id"]
+    }
+    assert members.keys() == {i for cell in sweep["cells"] for i in cell}
+    assert {i for i, finalist in members.items() if finalist} == set(choice["finalists"])
 
 
 # --- the registered model ------------------------------------------------------------------------------------------------

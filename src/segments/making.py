@@ -15,7 +15,7 @@ from joblib import Parallel, delayed, parallel_config
 
 from segments import store
 from segments.plots import candidates as draw
-from segments.plots import png
+from segments.plots import png, small
 from segments.projection import plane
 from segments.selection import elbow
 from segments.sweep import Spec, candidate_id, candidates_table, sweep_cell
@@ -43,6 +43,7 @@ def make_cell(features: pd.DataFrame, specs: Sequence[Spec]) -> list[dict[str, A
                 "clusters": png(scatter.draw(labels, points.centres(labels), name)),
                 "silhouette": png(bars.draw(candidate.silhouettes, labels, name)),
             }
+            pictures |= {f"{key}.small": small(picture) for key, picture in pictures.items()}
             fact = candidate.to_plain() | {"started_ms": started_ms, "drawing_seconds": time.perf_counter() - before}
             arrays: dict[str, np.ndarray[Any, Any]] = {
                 "labels": candidate.labels,

@@ -85,7 +85,7 @@ def _board(choice: dict[str, Any], candidates: pd.DataFrame) -> bytes | None:
     tiles = []
     for candidate_id in choice["finalists"]:
         row, pictures = by_id.loc[candidate_id], store.pictures(candidate_id)
-        if len(pictures) == 2:
+        if {"clusters", "silhouette"} <= set(pictures):
             caption = f"silhouette {row['silhouette']:.3f}, smallest {row['smallest_share']:.0%}"
             tiles.append((caption, pictures["clusters"].read_bytes(), pictures["silhouette"].read_bytes()))
     title = "Finalists, best first" if choice["candidate_id"] else "Nothing passed; these came closest"

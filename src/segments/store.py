@@ -160,11 +160,17 @@ def read_text(path: Path) -> str:
 
 def read_arrays(path: Path) -> dict[str, np.ndarray[Any, Any]]:
     """Read named arrays written by :func:`write_arrays`; same errors as :func:`read_table`. Never unpickles."""
+    from zipfile import BadZipFile
+    from zlib import error as BadZlib
+
     import numpy as np
 
     def read() -> dict[str, np.ndarray[Any, Any]]:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                return {name: file[name] for name in file.files}
+        except (BadZipFile, BadZlib) as error:
+            raise ValueError(str(error)) from error
 
     return _read(path, read)  # type: ignore[no-any-return]
 
@@ -302,6 +308,8 @@ def unshelve(candidate_id: str) -> dict[str, Any] | None:
         return None
     try:
         facts: dict[str, Any] = read_json(folder / "candidate.json")
+        space_of(candidate_id)
+        arrays_of(candidate_id)
         return facts
     except StoreError:
         clear(folder)

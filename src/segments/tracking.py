@@ -29,7 +29,7 @@ from filelock import FileLock
 from segments.config import TrackingConfig
 from segments.errors import TrackingError
 from segments.store import ARTIFACTS, checkout, pictures
-from segments.views import Record, links, view_states
+from segments.views import Record, colours, links, menu, picture, view_states
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -40,6 +40,8 @@ KIND, COMPLETE, CANDIDATE, CURVE, CELL, SWEEP, FINALIST, CHAMPION = (
     for tag in ("kind", "complete", "candidate_id", "curve_id", "cell", "sweep_id", "finalist", "champion")
 )
 NOTE = "mlflow.note.content"
+COLOUR = "mlflow.runColor"
+SMALL = ".small"
 
 
 @dataclass(frozen=True)
@@ -163,7 +165,6 @@ def track_candidates(tracker: Tracker, facts: Sequence[Mapping[str, Any]], sweep
                     if key != "n_init"
                 ],
                 images={key: path.read_bytes() for key, path in pictures(identity).items()},
-                step=fact["params"]["k"],
                 started_ms=fact["started_ms"],
                 seconds=fact["seconds"],
             )
@@ -185,6 +186,7 @@ def track_curves(
     """
     with _lock_of(tracker):
         known = _runs(tracker, {KIND: "curve", SWEEP: sweep_id}, CURVE)
+        chosen = colours([_cell(facts) for facts, _ in curves.values()])
         for name, (facts, picture) in curves.items():
             identity = f"{sweep_id} {name}"
             if identity in known:
@@ -192,11 +194,10 @@ def track_curves(
             _log(
                 tracker,
                 name=name,
-                tags={KIND: "curve", CURVE: identity, SWEEP: sweep_id},
+                tags={KIND: "curve", CURVE: identity, SWEEP: sweep_id, COLOUR: chosen[_cell(facts)]},
                 params={key: value for key, value in facts[0]["params"].items() if key != "k"},
                 metrics=[(key, value, fact["params"]["k"]) for fact in facts for key, value in fact["scores"].items()],
                 images={"elbow": picture},
-                step=0,
                 started_ms=min(fact["started_ms"] for fact in facts),
                 seconds=sum(fact["seconds"] for fact in facts),
             )
@@ -246,17 +247,18 @@ def track_sweep(tracker: Tracker, record: Mapping[str, Any], folder: Path, note:
                 params=record["params"],
                 metrics=[("candidates", len(record["candidate_ids"]), 0)],
                 images={},
-                step=0,
                 started_ms=record["started_ms"],
                 seconds=record["seconds"],
                 dataset=dataset,
             )
         tracker.client.log_artifacts(run.info.run_id, str(folder))
+        if (folder / "finalists.png").is_file():
+            note += f"\n{picture(run.info.run_id, 'finalists.png', 'the finalists')}\n"
         _tag(tracker, run, {NOTE: note})
         finalists = set(record["finalists"])
         for candidate_id, candidate in _runs(tracker, {KIND: "candidate", SWEEP: identity}, CANDIDATE).items():
             _flag(tracker, candidate, FINALIST, candidate_id in finalists)
-        _describe_experiment(tracker, run.info.run_id, identity)
+        _describe_experiment(tracker, Record(tracker.source, tracker.experiment_id, run.info.run_id), identity)
         return str(run.info.run_id)
 
 
@@ -338,6 +340,10 @@ def register(
             client.set_registered_model_alias(name, model["alias"], version.version)
             for candidate in [run, *_runs(tracker, {KIND: "candidate", CHAMPION: "true"}, CANDIDATE).values()]:
                 _flag(tracker, candidate, CHAMPION, candidate.info.run_id == run.info.run_id)
+            sweep_id = run.data.tags.get(SWEEP, "")
+            if sweep := _runs(tracker, {KIND: "sweep", SWEEP: sweep_id}, SWEEP).get(sweep_id):
+                here = (tracker.source, tracker.experiment_id, sweep.info.run_id, run.info.run_id)
+                _describe_experiment(tracker, Record(*here, name, str(version.version)), sweep_id)
         return {
             "name": name,
             "version": str(version.version),
@@ -496,7 +502,6 @@ def _log(
     params: Mapping[str, Any],
     metrics: Sequence[tuple[str, float, int]],
     images: Mapping[str, bytes],
-    step: int,
     started_ms: int,
     seconds: float,
     dataset: Any = None,
@@ -510,7 +515,7 @@ def _log(
     run = tracker.client.create_run(tracker.experiment_id, start_time=started_ms, tags=tags, run_name=name)
     run_id = run.info.run_id
     if images:
-        _log_images(tracker, run, images, step, ended_ms)
+        _log_images(tracker, run, images, ended_ms)
     if dataset is not None:
         tracker.client.log_inputs(run_id, [dataset])
     # Before the batch: a run that is set terminated shows the duration of the fit, not of the recording.
@@ -524,24 +529,28 @@ def _log(
     return run
 
 
-def _log_images(tracker: Tracker, run: Run, images: Mapping[str, bytes], step: int, timestamp_ms: int) -> None:
-    """Pictures in the layout of ``MlflowClient.log_image``, which would spend 20 ms on a blurred copy of each.
+def _log_images(tracker: Tracker, run: Run, images: Mapping[str, bytes], timestamp_ms: int) -> None:
+    """Pictures in the layout of ``MlflowClient.log_image``, which would spend 20 ms on a small copy of each.
 
-    Its page wants two files per picture, the second for the grid; here both are the same PNG, so the grid is sharp.
+    The page wants two files per picture, the small one for its grid. All pictures lie at step 0: the grid shows one step of all runs.
     """
     local = urlsplit(run.info.artifact_uri).scheme == "file"
     folder = Path(unquote(urlsplit(run.info.artifact_uri).path)) / "images" if local else Path(tempfile.mkdtemp())
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        for key, png in images.items():
-            stem = f"{key}+step+{step}+timestamp+{timestamp_ms}+{uuid.uuid4()}"
-            for name in (f"{stem}.png", f"{stem}+compressed.png"):
-                (folder / name).write_bytes(png)
+        for key in [key for key in images if not key.endswith(SMALL)]:
+            stem = f"{key}+step+0+timestamp+{timestamp_ms}+{uuid.uuid4()}"
+            (folder / f"{stem}.png").write_bytes(images[key])
+            (folder / f"{stem}+compressed.png").write_bytes(images.get(key + SMALL, images[key]))
         if not local:
             tracker.client.log_artifacts(run.info.run_id, str(folder), "images")
     finally:
         if not local:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _cell(facts: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
+    return facts[0]["params"]["feature_set"], facts[0]["params"]["scaler"]
 
 
 def _tag(tracker: Tracker, run: Run, tags: Mapping[str, str]) -> None:
@@ -561,19 +570,17 @@ def _flag(tracker: Tracker, run: Run, key: str, wanted: bool) -> None:
         tracker.client.delete_tag(run.info.run_id, key)
 
 
-def _describe_experiment(tracker: Tracker, sweep_run_id: str, sweep_id: str) -> None:
-    views = view_states(sweep_id)
-    listed = "\n".join(
-        f"- [{link.label}]({link.url}): {link.shows}"
-        for link in links("", Record(tracker.source, tracker.experiment_id, sweep_run_id))
-    )
+def _describe_experiment(tracker: Tracker, record: Record, sweep_id: str) -> None:
+    """How to read the experiment: links first (only the first line shows until it is unfolded), and the views they open."""
+    listed = "\n".join(f"- {link.label}: {link.shows}" for link in links("", record))
     guide = (
-        f"Customer segmentations of **{tracker.source}**. Every run of kind `candidate` is one alternative (feature set, scaler, k); "
-        f"`curve` runs hold the scores over k of one feature set and scaler; `sweep` runs say what was tried, what won and why.\n\n{listed}\n\n"
-        "Scores lie at step = k. WCSS and silhouette are measured in the scaled space of each candidate: compare them over k within one feature set and scaler, "
-        "and with care across them."
+        f"{menu(record)}\n\nCustomer segmentations of **{tracker.source}**. Every run of kind `candidate` is one "
+        "alternative (feature set, scaler, k); `curve` runs hold the scores over k of one feature set and scaler; `sweep` "
+        f"runs say what was tried, what won and why.\n\n{listed}\n\n"
+        "Scores lie at step = k. WCSS and silhouette are measured in the scaled space of each candidate: compare them over "
+        "k within one feature set and scaler, and with care across them."
     )
-    for key, value in {NOTE: guide, **views}.items():
+    for key, value in {NOTE: guide, **view_states(sweep_id)}.items():
         tracker.client.set_experiment_tag(tracker.experiment_id, key, value)
 
 

@@ -14,6 +14,7 @@ from segments.plots import INK, MUTED, PALE, PALETTE
 
 # Beyond these, points are thinned for the eye; every number in the picture still comes from all customers.
 MOST_POINTS = 3000
+SIDE = 5.2  # inches; MLflow's picture grid has square tiles, and shows them at half this size
 MOST_BARS = 200  # per cluster, in a picture 280 pixels high
 
 
@@ -56,9 +57,9 @@ class Clusters:
             self.points.min(axis=0), self.points.max(axis=0), (self.axis.set_xlim, self.axis.set_ylim), log, strict=True
         ):
             room = 0.05 * (high - low) or 1.0
-            set_limits(low - (min(0.5, room) if is_log else room), high * 1.2 if is_log else high + room)
-        self.axis.set_xlabel(axes[0], fontsize=8, parse_math=False)
-        self.axis.set_ylabel(axes[1], fontsize=8, parse_math=False)
+            set_limits(low - (min(0.2, room) if is_log else room), high * 1.2 if is_log else high + room)
+        self.axis.set_xlabel(axes[0], fontsize=10, parse_math=False)
+        self.axis.set_ylabel(axes[1], fontsize=10, parse_math=False)
         self.drawn: list[Any] = []
 
     def draw(self, labels: NDArray[np.int32], centres: NDArray[np.float64], title: str) -> Figure:
@@ -81,16 +82,16 @@ class Clusters:
             # a line of markers is stamped from one bitmap; a scatter draws every point anew
             mine = self.points[own == cluster]
             self.drawn += self.axis.plot(
-                mine[:, 0], mine[:, 1], "o", color=colour(cluster), markersize=3, markeredgewidth=0, alpha=0.6, zorder=1
+                mine[:, 0], mine[:, 1], "o", color=colour(cluster), markersize=4, markeredgewidth=0, alpha=0.6, zorder=1
             )
         self.drawn += self.axis.plot(
-            centres[:, 0], centres[:, 1], "o", color="white", markeredgecolor=INK, markersize=13, zorder=3
+            centres[:, 0], centres[:, 1], "o", color="white", markeredgecolor=INK, markersize=16, zorder=3
         )
         self.drawn += [
-            self.axis.annotate(str(cluster), (x, y), ha="center", va="center", fontsize=8, color=INK, zorder=4)
+            self.axis.annotate(str(cluster), (x, y), ha="center", va="center", fontsize=10, color=INK, zorder=4)
             for cluster, (x, y) in enumerate(centres)
         ]
-        self.axis.set_title(title, fontsize=9, color=INK, parse_math=False, y=1.0)
+        self.axis.set_title(title, fontsize=12, color=INK, parse_math=False, y=1.0)
         return self.figure
 
 
@@ -99,9 +100,8 @@ class Silhouettes:
 
     def __init__(self) -> None:
         self.figure, self.axis = _figure()
-        self.axis.set_xlabel("silhouette", fontsize=8)
-        self.axis.set_ylabel("cluster", fontsize=8)
-        self.axis.set_xlim(-0.5, 1)
+        self.axis.set_xlabel("silhouette", fontsize=10)
+        self.axis.set_ylabel("cluster", fontsize=10)
         self.drawn: list[Any] = []
 
     def draw(self, values: NDArray[np.float64], labels: NDArray[np.int32], title: str) -> Figure:
@@ -148,7 +148,7 @@ class Silhouettes:
                 xycoords="axes fraction",
                 xytext=(-3, -3),
                 textcoords="offset points",
-                fontsize=8,
+                fontsize=10,
                 ha="right",
                 va="top",
                 color=INK,
@@ -156,7 +156,8 @@ class Silhouettes:
         )
         self.axis.set_yticks(ticks, [str(cluster) for cluster in range(len(ticks))])
         self.axis.set_ylim(-gap, lower + 3 * gap)
-        self.axis.set_title(title, fontsize=9, color=INK, parse_math=False, y=1.0)
+        self.axis.set_xlim(min(-0.5, float(values.min())), 1)
+        self.axis.set_title(title, fontsize=12, color=INK, parse_math=False, y=1.0)
         return self.figure
 
 
@@ -172,13 +173,13 @@ def elbow(scores: pd.DataFrame, knee: int | None, title: str) -> Figure:
     title : str
         Name of the cell.
     """
-    figure, axis = _figure(width=6.4)
+    figure, axis = _figure(width=8.0)
     other = axis.twinx()
     axis.plot(scores["k"], scores["wcss"], "o-", color=PALETTE[0], markersize=4)
     other.plot(scores["k"], scores["silhouette"], "s--", color=PALETTE[5], markersize=4)
-    axis.set_ylabel("WCSS (solid)", color=PALETTE[0], fontsize=8)
-    other.set_ylabel("silhouette (dashed)", color=PALETTE[5], fontsize=8)
-    other.tick_params(labelsize=7)
+    axis.set_ylabel("WCSS (solid)", color=PALETTE[0], fontsize=10)
+    other.set_ylabel("silhouette (dashed)", color=PALETTE[5], fontsize=10)
+    other.tick_params(labelsize=9)
     if knee is not None:
         axis.axvline(knee, color=MUTED, linestyle=":")
         axis.annotate(
@@ -187,12 +188,12 @@ def elbow(scores: pd.DataFrame, knee: int | None, title: str) -> Figure:
             xycoords=("data", "axes fraction"),
             xytext=(4, -10),
             textcoords="offset points",
-            fontsize=8,
+            fontsize=10,
             color=MUTED,
         )
     axis.set_xticks(scores["k"])
-    axis.set_xlabel("k", fontsize=8)
-    axis.set_title(title if knee is not None else f"{title} · no knee", fontsize=9, color=INK, parse_math=False)
+    axis.set_xlabel("k", fontsize=10)
+    axis.set_title(title if knee is not None else f"{title} · no knee", fontsize=12, color=INK, parse_math=False)
     return figure
 
 
@@ -211,30 +212,31 @@ def board(tiles: list[tuple[str, bytes, bytes]], title: str) -> Figure:
     from matplotlib.image import imread
 
     columns = len(tiles)
-    figure = Figure(figsize=(3.2 * columns, 5.4))
+    figure = Figure(figsize=(3.2 * columns, 7.0))
     axes = figure.subplots(
         2,
         columns,
         squeeze=False,
-        gridspec_kw={"left": 0.005, "right": 0.995, "bottom": 0.01, "top": 0.86, "wspace": 0.02, "hspace": 0.02},
+        gridspec_kw={"left": 0.005, "right": 0.995, "bottom": 0.01, "top": 0.9, "wspace": 0.02, "hspace": 0.02},
     )
     for j, (caption, upper, lower) in enumerate(tiles):
         for axis, png in ((axes[0, j], upper), (axes[1, j], lower)):
             axis.imshow(imread(io.BytesIO(png)), interpolation="lanczos")
             axis.set_axis_off()
-        axes[0, j].set_title(caption, fontsize=9, color=INK)
+        axes[0, j].set_title(caption, fontsize=12, color=INK)
     figure.suptitle(title, fontsize=11, color=INK)
     return figure
 
 
-def _figure(width: float = 4.8) -> tuple[Figure, Any]:
-    figure = Figure(figsize=(width, 3.6))
-    axis = figure.add_axes((0.13, 0.13, 0.84 if width < 6 else 0.75, 0.78))
-    axis.tick_params(labelsize=7)
+def _figure(width: float = SIDE) -> tuple[Figure, Any]:
+    figure = Figure(figsize=(width, SIDE))
+    left, right = 0.75, 0.1 if width == SIDE else 0.75  # inches
+    axis = figure.add_axes((left / width, 0.1, 1 - (left + right) / width, 0.82))
+    axis.tick_params(labelsize=9)
     axis.grid(color=PALE, linewidth=0.5)
     axis.set_axisbelow(True)
     axis.spines[["top", "right"]].set_visible(False)
     # Fixed places: finding them anew from the ticks costs a third of the picture.
-    axis.xaxis.set_label_coords(0.5, -0.1)
-    axis.yaxis.set_label_coords(-0.11, 0.5)
+    axis.xaxis.set_label_coords(0.5, -0.07)
+    axis.yaxis.set_label_coords(-0.5 / (width - left - right), 0.5)
     return figure, axis

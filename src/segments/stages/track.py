@@ -10,7 +10,7 @@ from segments.config import Config
 from segments.making import curves, make_cells
 from segments.stages import registry
 from segments.stages.sweep import grid
-from segments.sweep import workers_of
+from segments.sweep import candidate_id, workers_of
 
 
 def run(config: Config) -> str:
@@ -54,7 +54,9 @@ def run(config: Config) -> str:
 def restore(config: Config) -> None:
     """Make again what the last sweep's table lists and the shelf lacks (DVC may have brought the table from its cache)."""
     path = store.artifact("sweep", "sweep.json")
-    if path.is_file() and any(store.unshelve(i) is None for cell in store.read_json(path)["cells"] for i in cell):
+    listed = [i for cell in store.read_json(path)["cells"] for i in cell] if path.is_file() else []
+    if missing := {i for i in listed if store.unshelve(i) is None}:
         features = store.read_table(store.artifact("features", "customers.parquet"))
-        for _ in make_cells(features, grid(config), workers_of(config.sweep.workers)):
-            pass
+        cells = [[spec for spec in cell if candidate_id(spec, features) in missing] for cell in grid(config)]
+        if cells := [cell for cell in cells if cell]:
+            list(make_cells(features, cells, workers_of(config.sweep.workers)))
