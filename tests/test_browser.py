@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import json
-import math
-import os
-import random
 import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -24,15 +19,10 @@ import pytest
 
 from segments import ui, views
 from segments.config import TrackingConfig
+from small_project import STAGES, make
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
-CELLS = [
-    (feature_set, scaler)
-    for feature_set in ("rfm", "habits", "breadth")
-    for scaler in ("none", "standard", "robust", "power")
-]
-KS = range(2, 7)
 BENIGN_REQUESTS = ("/ajax-api/2.0/mlflow/users/current",)  # asks who is logged in; a server without log-in answers 404
 BENIGN_CONSOLE = (
     "ResizeObserver loop completed",  # a chart was laid out twice in one frame
@@ -60,157 +50,54 @@ class Served:
     process: subprocess.Popen[str]
 
 
-# --- a record like the pipeline's ----------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Record:
+    """What the pipeline made: names of the candidates best first, the finalists, and the cells of the grid."""
+
+    folder: Path
+    best_first: list[str]
+    finalists: list[str]
+    cells: list[tuple[str, str]]
+    sweep_id: str
+    segments: list[str]
+    params: dict[str, tuple[str, str, int]]
 
 
-def scores(cell: int, k: int) -> dict[str, float]:
-    """Scores of a made-up candidate: a different best k and a different silhouette for every cell."""
-    silhouette = 0.6 * math.exp(-abs(k - 2 - cell % 5) / 4) - 0.013 * cell - 0.001 * k
-    return {
-        "wcss": 1000 * (cell + 1) / k,
-        "silhouette": silhouette,
-        "davies_bouldin": 1 - silhouette,
-        "calinski_harabasz": 900 * silhouette,
-        "smallest_share": 0.5 / k,
-        "largest_share": 1.2 / k,
-        "n_iter": 10 + k,
-        "seconds": 0.01 * k,
-    }
+# --- the pipeline's own record --------------------------------------------------------------------------------------
 
-
-NAMES = {(cell, k): f"{CELLS[cell][0]} · {CELLS[cell][1]} · k={k}" for cell in range(len(CELLS)) for k in KS}
-BEST_FIRST = sorted(NAMES, key=lambda candidate: -scores(*candidate)["silhouette"])
-FINALISTS = BEST_FIRST[:6]
-
-
-def drawing(text: str, k: int) -> bytes:
-    """A PNG with k clouds of points: square and small, so that two stand side by side on a usual screen."""
-    from PIL import Image, ImageDraw
-
-    numbers = random.Random(text)
-    image = Image.new("RGB", (260, 260), "white")
-    pen = ImageDraw.Draw(image)
-    pen.text((8, 8), text, fill="black")
-    for _ in range(k):
-        x, y, colour = numbers.uniform(40, 220), numbers.uniform(40, 220), f"hsl({numbers.randrange(360)},70%,45%)"
-        for _ in range(30):
-            a, b = numbers.gauss(x, 14), numbers.gauss(y, 14)
-            pen.ellipse((a - 2, b - 2, a + 2, b + 2), fill=colour)
-    buffer = io.BytesIO()
-    image.save(buffer, "png")
-    return buffer.getvalue()
-
-
-def make_record(folder: Path) -> None:
-    """Write into ``folder`` what the tracking room writes for one sweep, its champion registered."""
-    from mlflow import MlflowClient
-    from mlflow.entities import Metric, Param, RunTag
-    from mlflow.models.model import Model
-
-    uri = f"sqlite:///{folder / 'mlflow.db'}"
-    client = MlflowClient(uri, registry_uri=uri)
-    experiment = client.create_experiment(
-        "completejourney", artifact_location=(folder / "mlruns" / "completejourney").as_uri()
-    )
-    client.create_experiment("somebody else's")
-    now = int(time.time() * 1000)
-    colours = views.colours(CELLS)
-
-    def log(
-        name: str,
-        tags: dict[str, str],
-        params: dict[str, Any],
-        metrics: list[tuple[str, float, int]],
-        pictures: dict[str, bytes],
-    ) -> str:
-        tags = {**tags, "segments.sweep_id": "s1", "mlflow.loggedImages": "True"}
-        run = client.create_run(experiment, start_time=now - 500, tags=tags, run_name=name)
-        images = Path(run.info.artifact_uri.removeprefix("file://")) / "images"
-        images.mkdir(parents=True)
-        for key, png in pictures.items():
-            for end in (".png", "+compressed.png"):
-                (images / f"{key}+step+0+timestamp+{now}+{run.info.run_id}{end}").write_bytes(png)
-        client.set_terminated(run.info.run_id, end_time=now)
-        client.log_batch(
-            run.info.run_id,
-            [Metric(key, value, now, step) for key, value, step in metrics],
-            [Param(key, str(value)) for key, value in params.items()],
-            [RunTag("segments.complete", "true")],
-        )
-        return str(run.info.run_id)
-
-    runs = {}
-    for cell, (feature_set, scaler) in enumerate(CELLS):
-        params = {
-            "source": "completejourney",
-            "feature_set": feature_set,
-            "scaler": scaler,
-            "algorithm": "kmeans",
-            "seed": 0,
-            "n_init": 20,
-        }
-        for k in KS:
-            name = NAMES[cell, k]
-            tags = {
-                "segments.kind": "candidate",
-                "segments.candidate_id": name,
-                "segments.finalist": str((cell, k) in FINALISTS).lower(),
-            }
-            pictures = {"clusters": drawing(name, k), "silhouette": drawing(f"silhouette {name}", 1)}
-            runs[cell, k] = log(
-                name, tags, {**params, "k": k}, [(key, value, k) for key, value in scores(cell, k).items()], pictures
-            )
-        name = f"{feature_set} · {scaler}"
-        tags = {"segments.kind": "curve", "mlflow.runColor": colours[feature_set, scaler]}
-        log(
-            name,
-            tags,
-            params,
-            [(key, value, k) for k in KS for key, value in scores(cell, k).items()],
-            {"elbow": drawing(name, 1)},
-        )
-
-    champion = runs[BEST_FIRST[0]]
-    sweep = log("sweep s1", {"segments.kind": "sweep"}, {"config_hash": "abc"}, [("candidates", len(NAMES), 0)], {})
-    board = folder / "board.png"
-    board.write_bytes(drawing("finalists", 6))
-    client.log_artifact(sweep, str(board), "pictures")
-    client.set_tag(
-        sweep,
-        "mlflow.note.content",
-        f"**{NAMES[BEST_FIRST[0]]}** won.\n\n{views.picture(sweep, 'pictures/board.png', 'finalists')}",
-    )
-    client.set_tag(champion, "segments.champion", "true")
-    client.set_tag(
-        champion,
-        "mlflow.note.content",
-        "The champion.\n\n| segment | share |\n| --- | --- |\n| frequent high spenders | 31 % |",
-    )
-
-    model = Path(client.get_run(champion).info.artifact_uri.removeprefix("file://")) / "model"
-    model.mkdir()
-    Model(run_id=champion).save(str(model / "MLmodel"))
-    client.create_registered_model("customer-segments")
-    version = client.create_model_version(
-        "customer-segments", f"runs:/{champion}/model", champion, description="Chosen from 60 candidates."
-    )
-    client.set_registered_model_alias("customer-segments", "champion", version.version)
-
-    record = views.Record("completejourney", experiment, sweep, champion, "customer-segments", str(version.version))
-    for key, value in {
-        **views.view_states("s1"),
-        "mlflow.note.content": f"{views.menu(record)}\n\nHow to read it.",
-    }.items():
-        client.set_experiment_tag(experiment, key, value)
+SMALL = [
+    "source=mall",
+    "sweep.scalers=[none,standard,robust]",
+    "sweep.k_max=6",
+    "algorithm.starts=2",
+    "algorithm.max_fits=6",
+]
 
 
 @pytest.fixture(scope="module")
-def tracked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project folder with a record in it."""
-    folder = tmp_path_factory.mktemp("project")
-    os.environ |= {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}
-    make_record(folder)
-    return folder
+def tracked(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Record:
+    """Every stage run on the mall data: 12 cells of 5 candidates, more than the ten that MLflow shows at first."""
+    project = make(tmp_path_factory.mktemp("browser") / "project", shared_data / "mall" / "Mall_Customers.csv")
+    for stage in STAGES:
+        project.run(
+            "segments",
+            stage,
+            *SMALL,
+            "source.feature_sets=[income_spending,age_spending,age_income,age_income_spending]",
+        )
+    table = project.table("sweep/candidates.parquet")
+    table["name"] = [f"{row.feature_set} · {row.scaler} · k={row.k}" for row in table.itertuples()]
+    by_id = table.set_index("candidate_id")
+    choice = json.loads((project / "artifacts/selection/choice.json").read_text())
+    return Record(
+        folder=project.root,
+        best_first=table.sort_values("silhouette", ascending=False)["name"].tolist(),
+        finalists=[by_id.loc[identity, "name"] for identity in choice["finalists"]],
+        cells=list(dict.fromkeys(zip(table["feature_set"], table["scaler"], strict=True))),
+        sweep_id=json.loads((project / "artifacts/sweep/sweep.json").read_text())["sweep_id"],
+        segments=project.table("profiles/profiles.parquet")["segment"].tolist(),
+        params={row["name"]: (row["feature_set"], row["scaler"], row["k"]) for row in table.to_dict("records")},
+    )
 
 
 # --- a server and a browser ----------------------------------------------------------------------------------------
@@ -243,10 +130,10 @@ def said_until_ready(process: subprocess.Popen[str]) -> str:
 
 
 @pytest.fixture(scope="module")
-def served(tracked: Path) -> Iterator[Served]:
+def served(tracked: Record) -> Iterator[Served]:
     """``segments ui`` on a port that is free, beside one that is taken."""
     with socket.create_server((ui.HOST, 0)) as taken:
-        process = start(tracked / "mlflow.db", taken.getsockname()[1])
+        process = start(tracked.folder / "mlflow.db", taken.getsockname()[1])
         said = said_until_ready(process)
         assert f"Port {taken.getsockname()[1]} is taken; using " in said
     urls = re.findall(r"^ +(http://\S+)$", said, re.MULTILINE)
@@ -357,11 +244,13 @@ def test_every_link_is_said(served: Served) -> None:
     assert "somebody else's" not in served.said
 
 
-def test_candidates_are_listed_best_first_and_the_best_ten_are_drawn(served: Served, visit: Visit) -> None:
+def test_candidates_are_listed_best_first_and_the_best_ten_are_drawn(
+    served: Served, visit: Visit, tracked: Record
+) -> None:
     page = visit.page
     page.goto(served.links["candidates"])
-    assert listed(page)[:20] == [NAMES[candidate] for candidate in BEST_FIRST[:20]]
-    assert (matching(page), visible(page)) == (len(NAMES), 10)
+    assert listed(page)[:20] == tracked.best_first[:20]
+    assert (matching(page), visible(page)) == (len(tracked.best_first), 10)
     for score in views.BARS:
         wait_for(page, card(page, score).locator(".bars .point"), 10)
     pictures = card(page, "clusters").locator("img.rc-image-img")
@@ -374,19 +263,19 @@ def test_candidates_are_listed_best_first_and_the_best_ten_are_drawn(served: Ser
     assert axes.all_text_contents() == ["feature_set", "scaler", "k", "smallest_share", "davies_bouldin", "silhouette"]
 
 
-def test_the_pictures_are_those_of_the_best_ten(served: Served, visit: Visit) -> None:
+def test_the_pictures_are_those_of_the_best_ten(served: Served, visit: Visit, tracked: Record) -> None:
     visit.page.goto(served.links["candidates"])
     grid = card(visit.page, "clusters")
     wait_for(visit.page, grid.locator("img.rc-image-img"), 10)
     text = grid.inner_text()
-    assert [candidate for candidate in BEST_FIRST if NAMES[candidate] in text.splitlines()] == BEST_FIRST[:10]
+    assert {name for name in tracked.best_first if name in text.splitlines()} == set(tracked.best_first[:10])
     assert "No image logged" not in text
 
 
-def test_the_table_shows_parameters_and_scores_best_first(served: Served, visit: Visit) -> None:
+def test_the_table_shows_parameters_and_scores_best_first(served: Served, visit: Visit, tracked: Record) -> None:
     page = visit.page
     page.goto(served.links["table"])
-    assert listed(page)[:20] == [NAMES[candidate] for candidate in BEST_FIRST[:20]]
+    assert listed(page)[:20] == tracked.best_first[:20]
     headers = page.locator(".ag-header-cell").evaluate_all(
         """cells => cells.sort((a, b) => a.getBoundingClientRect().x - b.getBoundingClientRect().x)
             .map(cell => cell.getAttribute('col-id'))"""
@@ -401,19 +290,19 @@ def test_the_table_shows_parameters_and_scores_best_first(served: Served, visit:
     ]
     cells = page.locator(".ag-center-cols-container .ag-row[row-index='0'] .ag-cell")
     by_column = dict(cells.evaluate_all("cells => cells.map(cell => [cell.getAttribute('col-id'), cell.innerText])"))
-    cell, k = BEST_FIRST[0]
-    assert [by_column[column] for column in columns[:3]] == [*CELLS[cell], str(k)]
+    feature_set, scaler, k = tracked.params[tracked.best_first[0]]
+    assert [by_column[column] for column in columns[:3]] == [feature_set, scaler, str(k)]
 
 
-def test_all_curves_overlay_in_one_chart_each_in_its_colour(served: Served, visit: Visit) -> None:
+def test_all_curves_overlay_in_one_chart_each_in_its_colour(served: Served, visit: Visit, tracked: Record) -> None:
     page = visit.page
     page.goto(served.links["curves"])
-    assert sorted(listed(page)) == sorted(f"{feature_set} · {scaler}" for feature_set, scaler in CELLS)
-    assert visible(page) == len(CELLS) > 10
-    expected = set(views.colours(CELLS).values())
+    assert sorted(listed(page)) == sorted(f"{feature_set} · {scaler}" for feature_set, scaler in tracked.cells)
+    assert visible(page) == len(tracked.cells) > 10
+    expected = set(views.colours(tracked.cells).values())
     for score in ("wcss", "silhouette"):
         lines = card(page, score).locator(".scatterlayer .js-line")
-        lines.nth(len(CELLS) - 1).wait_for(state="attached")
+        lines.nth(len(tracked.cells) - 1).wait_for(state="attached")
         page.wait_for_timeout(300)
         drawn = lines.evaluate_all(
             "lines => lines.map(line => [getComputedStyle(line).stroke, line.getAttribute('d')])"
@@ -426,52 +315,56 @@ def hexadecimal(stroke: str) -> str:
     return "#" + "".join(f"{int(channel):02x}" for channel in re.findall(r"\d+", stroke)[:3])
 
 
-def test_the_finalists_stand_side_by_side(served: Served, visit: Visit) -> None:
+def test_the_finalists_stand_side_by_side(served: Served, visit: Visit, tracked: Record) -> None:
     page = visit.page
     page.goto(served.links["finalists"])
-    assert listed(page) == [NAMES[candidate] for candidate in FINALISTS]
-    assert visible(page) == len(FINALISTS)
+    assert listed(page) == tracked.finalists
+    assert visible(page) == len(tracked.finalists)
     for title, nth in (("clusters", 0), ("silhouette", 1)):
         pictures = card(page, title, nth).locator("img.rc-image-img")
-        wait_for(page, pictures, len(FINALISTS))
+        wait_for(page, pictures, len(tracked.finalists))
         assert all(width > 0 for width in pictures.evaluate_all(WIDTHS))
         tops = pictures.evaluate_all("images => images.map(image => image.getBoundingClientRect().top)")
         assert tops[0] == tops[1], "two pictures fit beside each other on a usual screen"
 
 
-def test_the_sweep_says_what_won_and_shows_it(served: Served, visit: Visit) -> None:
+def test_the_sweep_says_what_won_and_shows_it(served: Served, visit: Visit, tracked: Record) -> None:
     page = visit.page
     page.goto(served.links["sweep"])
-    page.get_by_role("heading", name="sweep s1").wait_for()
-    page.get_by_text(f"{NAMES[BEST_FIRST[0]]}").first.wait_for()
-    board = page.locator("img[src*='board.png']")
+    page.get_by_role("heading", name=f"sweep {tracked.sweep_id}").wait_for()
+    page.get_by_text(f"{tracked.finalists[0]}").first.wait_for()
+    board = page.locator("img[src*='finalists.png']")
     board.wait_for()
     page.wait_for_function("image => image.naturalWidth > 0", arg=board.element_handle())
 
 
-def test_the_champion_has_its_note_and_its_model(served: Served, visit: Visit) -> None:
+def test_the_champion_has_its_note_and_its_model(served: Served, visit: Visit, tracked: Record) -> None:
     page = visit.page
     page.goto(served.links["champion"])
-    page.get_by_role("heading", name=NAMES[BEST_FIRST[0]]).wait_for()
-    page.get_by_role("cell", name="frequent high spenders").wait_for()
+    page.get_by_role("heading", name=tracked.finalists[0]).wait_for()
+    page.get_by_role("cell", name=tracked.segments[0]).wait_for()
     page.get_by_role("link", name=re.compile("customer-segments")).first.wait_for()
 
 
-def test_the_registry_page_shows_alias_and_description(served: Served, visit: Visit) -> None:
+def test_the_registry_page_shows_alias_and_description(served: Served, visit: Visit, tracked: Record) -> None:
     page = visit.page
     page.goto(served.links["registry"])
     page.get_by_role("heading", name="Version 1").wait_for()
-    page.get_by_text("Chosen from 60 candidates.").wait_for()
+    page.get_by_text("has the highest silhouette").first.wait_for()
     page.get_by_text(re.compile(r"@\s*champion")).first.wait_for()
-    page.get_by_role("link", name=NAMES[BEST_FIRST[0]]).wait_for()
+    page.get_by_role("link", name=tracked.finalists[0]).wait_for()
 
 
-def test_the_experiments_description_leads_to_every_view(served: Served, visit: Visit) -> None:
+def test_the_experiments_description_leads_to_every_view(served: Served, visit: Visit, tracked: Record) -> None:
     """Also for a person who started a bare ``mlflow ui``; MLflow opens the links of a description in a new tab."""
     page = visit.page
     page.goto(served.links["table"])
     listed(page)
-    for view, runs in (("curves", len(CELLS)), ("finalists", len(FINALISTS)), ("candidates", len(NAMES))):
+    for view, runs in (
+        ("curves", len(tracked.cells)),
+        ("finalists", len(tracked.finalists)),
+        ("candidates", len(tracked.best_first)),
+    ):
         with page.expect_popup() as opened:
             page.get_by_role("link", name=view, exact=True).first.click()
         opened.value.get_by_text(f"{runs} matching runs").wait_for()
@@ -500,9 +393,9 @@ def test_the_server_sends_nothing_home(served: Served) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_it_cleanly_and_frees_the_port(tracked: Path, number: signal.Signals) -> None:
+def test_a_signal_ends_it_cleanly_and_frees_the_port(tracked: Record, number: signal.Signals) -> None:
     port = ui.free_port(21_000)
-    process = start(tracked / "mlflow.db", port)
+    process = start(tracked.folder / "mlflow.db", port)
     said_until_ready(process)
     process.send_signal(number)
     rest, _ = process.communicate(timeout=30)

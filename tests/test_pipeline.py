@@ -13,7 +13,7 @@ import pytest
 
 from small_project import STAGES, SmallProject, expected_grid
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:.*Any type hint:UserWarning")]  # MLflow about itself
 GRID = expected_grid(["income_spending", "age_income"], ["quantile", "none"], range(2, 5))
 NAMES = "candidate_id source feature_set scaler algorithm k seed n_customers wcss silhouette davies_bouldin calinski_harabasz smallest_share"
 COMPUTED = ["data", "features", "explore", "sweep", "selection", "profiles"]  # no run id or version number in these

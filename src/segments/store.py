@@ -160,8 +160,8 @@ def read_text(path: Path) -> str:
 
 def read_arrays(path: Path) -> dict[str, np.ndarray[Any, Any]]:
     """Read named arrays written by :func:`write_arrays`; same errors as :func:`read_table`. Never unpickles."""
+    import zlib
     from zipfile import BadZipFile
-    from zlib import error as BadZlib
 
     import numpy as np
 
@@ -169,7 +169,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray[Any, Any]]:
         try:
             with np.load(path, allow_pickle=False) as file:
                 return {name: file[name] for name in file.files}
-        except (BadZipFile, BadZlib) as error:
+        except (BadZipFile, zlib.error) as error:
             raise ValueError(str(error)) from error
 
     return _read(path, read)  # type: ignore[no-any-return]

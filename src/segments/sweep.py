@@ -21,6 +21,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score
+from threadpoolctl import threadpool_limits
 
 from segments.config import Algorithm, FeatureSet, Scaler
 from segments.errors import SweepError
@@ -239,35 +240,38 @@ def sweep_cell(features: pd.DataFrame, specs: Sequence[Spec]) -> list[Candidate]
     (1.0, [0, 0, 1, 1])
     """
     check_plan(features, [specs])
-    space, X = fit_space(features, specs[0].feature_set, specs[0].scaler)
-    fits = []
-    for spec in specs:
+    # On one thread: how floats are summed depends on the number of threads, and equal candidates must be equal to the last
+    # bit, whichever door they came through. The cells run side by side instead.
+    with threadpool_limits(limits=1):
+        space, X = fit_space(features, specs[0].feature_set, specs[0].scaler)
+        fits = []
+        for spec in specs:
+            started = time.perf_counter()
+            fits.append((*_fit(X, spec), time.perf_counter() - started))
         started = time.perf_counter()
-        fits.append((*_fit(X, spec), time.perf_counter() - started))
-    started = time.perf_counter()
-    silhouettes = silhouette_samples_many(X, np.array([labels for labels, *_ in fits]))
-    shared_seconds = (time.perf_counter() - started) / len(specs)
+        silhouettes = silhouette_samples_many(X, np.array([labels for labels, *_ in fits]))
+        shared_seconds = (time.perf_counter() - started) / len(specs)
 
-    candidates = []
-    for spec, (labels, centres, facts, fit_seconds), samples in zip(specs, fits, silhouettes, strict=True):
-        started = time.perf_counter()
-        shares = np.bincount(labels, minlength=spec.k) / len(labels)
-        scores = {
-            "wcss": float(((X - centres[labels]) ** 2).sum()),
-            "silhouette": float(samples.mean()),
-            "davies_bouldin": float(davies_bouldin_score(X, labels)),
-            "calinski_harabasz": float(calinski_harabasz_score(X, labels)),
-            "smallest_share": float(shares.min()),
-            "largest_share": float(shares.max()),
-            **facts,
-        }
-        seconds = fit_seconds + shared_seconds + time.perf_counter() - started
-        candidates.append(
-            Candidate(
-                candidate_id(spec, features), spec, len(features), scores, space, labels, centres, samples, seconds
+        candidates = []
+        for spec, (labels, centres, facts, fit_seconds), samples in zip(specs, fits, silhouettes, strict=True):
+            started = time.perf_counter()
+            shares = np.bincount(labels, minlength=spec.k) / len(labels)
+            scores = {
+                "wcss": float(((X - centres[labels]) ** 2).sum()),
+                "silhouette": float(samples.mean()),
+                "davies_bouldin": float(davies_bouldin_score(X, labels)),
+                "calinski_harabasz": float(calinski_harabasz_score(X, labels)),
+                "smallest_share": float(shares.min()),
+                "largest_share": float(shares.max()),
+                **facts,
+            }
+            seconds = fit_seconds + shared_seconds + time.perf_counter() - started
+            candidates.append(
+                Candidate(
+                    candidate_id(spec, features), spec, len(features), scores, space, labels, centres, samples, seconds
+                )
             )
-        )
-    return candidates
+        return candidates
 
 
 def candidates_table(facts: Iterable[Mapping[str, Any]]) -> pd.DataFrame:

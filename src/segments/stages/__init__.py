@@ -273,7 +273,7 @@ def _readable(error: Exception, conf: Path) -> ConfigError:
         )
     if broken := _broken_yaml(conf):
         return broken
-    key = getattr(error, "full_key", None) or getattr(getattr(error, "override", None), "input_line", None)
+    key = getattr(error, "full_key", None) or getattr(error, "override", None)
     return ConfigError(
         _first_line(error),
         where=str(key or "the overrides on the command line, or conf/"),

@@ -1,0 +1,130 @@
+"""Every way to ask for candidates: `dvc repro`, `segments fit`, `fit -m`, `dvc exp run`, in place, in a temporary folder, queued.
+
+Whichever door it came through, an alternative has one id and stands in MLflow once. docs/sweeps.md has these commands.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from small_project import SmallProject, expected_grid, ran
+
+pytestmark = pytest.mark.slow
+GRID = expected_grid(["income_spending", "age_income"], ["quantile", "none"], range(2, 5))
+SHOP = """\
+name: shop
+as_of: "2024-06-30"
+feature_sets: [rfm]
+transactions: {path: data/shop/log.csv, customer: customer, order: order, time: time, amount: amount}
+"""
+
+
+def said(printed: str) -> list[str]:
+    """Candidate ids that `segments fit` printed."""
+    return re.findall(r"^([0-9a-f]{16})  ", printed, re.MULTILINE)
+
+
+# --- segments fit ------------------------------------------------------------------------------------------------------
+
+
+def test_fit_makes_the_candidate_of_the_grid(small_project: Callable[[], SmallProject]) -> None:
+    project = small_project()
+    shelf = project.shelf()
+    table = project.table("sweep/candidates.parquet").set_index(["feature_set", "scaler", "k"])
+    printed = project.run("segments", "fit", "feature_set=age_income", "scaler=quantile", "k=3")
+    assert said(printed) == [table.loc[("age_income", "quantile", 3), "candidate_id"]]
+    assert project.shelf() == shelf
+    assert project.tracked() == GRID
+
+
+@pytest.mark.parametrize("launcher", ["basic", "joblib"])
+def test_multirun_makes_the_candidates_of_the_grid(small_project: Callable[[], SmallProject], launcher: str) -> None:
+    """A candidate that was there stays; new ones are made once, however often they are asked for."""
+    project = small_project()
+    ids = set(project.candidate_ids())
+    words = ["segments", "fit", "-m", "feature_set=age_income,age_spending", "scaler=quantile,minmax", "k=range(2,4)"]
+    words += [f"hydra/launcher={launcher}", *(["hydra.launcher.n_jobs=2"] if launcher == "joblib" else [])]
+    made = said(project.run(*words))
+    assert len(set(made)) == len(made) == 8
+    assert len(set(made) & ids) == 2
+    grown = sorted({*GRID, *expected_grid(["age_income", "age_spending"], ["quantile", "minmax"], range(2, 4))})
+    assert project.tracked() == grown
+    [again] = said(project.run("segments", "fit", "feature_set=age_spending", "scaler=minmax", "k=3"))
+    assert again in made
+    assert project.tracked() == grown
+    assert project.changes() == "", "a multirun left something lying about"
+
+
+# --- dvc exp run ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_experiment_in_place_switches_lists_and_range(small_project: Callable[[], SmallProject]) -> None:
+    project = small_project()
+    shelf = project.shelf()
+    overrides = ["sweep.k_max=5", "sweep.scalers=[none,robust]", "sweep.feature_sets=[income_spending]"]
+    words = [word for override in overrides for word in ("-S", f"conf/config.yaml:{override}")]
+    assert ran(project.run("dvc", "exp", "run", *words)) == ["sweep", "selection", "profiles", "registry"]
+    wanted = expected_grid(["income_spending"], ["none", "robust"], range(2, 6))
+    table = project.table("sweep/candidates.parquet")
+    assert sorted(zip(table["feature_set"], table["scaler"], table["k"], strict=True)) == wanted
+    assert project.tracked() == sorted({*GRID, *wanted})
+    assert project.shelf().items() >= shelf.items()
+    project.run("git", "checkout", "--", ".")
+    assert project.repro()[0] == "sweep", "and back again"
+
+
+def test_a_queue_of_experiments_reaches_the_record_of_the_checkout(small_project: Callable[[], SmallProject]) -> None:
+    project = small_project()
+    before = project.hashes(["sweep", "selection", "registry"])
+    champion = project.champion()
+    queued = project.run("dvc", "exp", "run", "--queue", "-S", "conf/config.yaml:sweep.k_max=range(5,7)")
+    assert queued.count("Queued experiment") == 2
+    project.run("dvc", "exp", "run", "--run-all")
+    assert project.tracked() == expected_grid(["income_spending", "age_income"], ["quantile", "none"], range(2, 7))
+    assert len(project.runs("sweep")) == 3
+    assert len(project.shelf()) == 20
+    # The checkout itself stays as it was, and so does the model in use.
+    assert project.hashes(["sweep", "selection", "registry"]) == before
+    assert project.changes() == ""
+    assert project.champion() == champion
+    assert project.repro() == []
+
+
+def test_a_temporary_experiment_on_another_source(small_project: Callable[[], SmallProject]) -> None:
+    project = small_project()
+    champion = project.champion()
+    (project / "conf/source/shop.yaml").write_text(SHOP)
+    a_log(project / "data/shop/log.csv")
+    project.run("segments", "fetch", "source=shop")
+    project.commit()
+    project.run("dvc", "exp", "run", "--temp", "--name", "shop", "-S", "conf/config.yaml:defaults.1.source=shop")
+    wanted = expected_grid(["rfm"], ["quantile", "none"], range(2, 5))
+    assert project.tracked("shop") == wanted
+    assert project.tracked() == GRID
+    assert project.champion() == champion, "an experiment aside may not replace the model in use"
+    assert project.changes() == ""
+
+    project.run("dvc", "exp", "apply", "shop")
+    assert "models:/customer-segments/2 (not in use" in project.run("segments", "summary")
+    project.run("segments", "track")
+    assert project.champion() != champion, "taken over on purpose"
+    assert project.tracked("shop") == wanted
+
+
+def a_log(path: Path) -> None:
+    """Six hundred purchases of sixty customers."""
+    random, n = np.random.default_rng(0), 600
+    customer = random.integers(1, 61, n)
+    hours = pd.to_timedelta(random.integers(0, 180 * 24, n), unit="h")
+    times = (pd.Timestamp("2024-01-01") + hours).strftime("%Y-%m-%d %H:%M:%S")
+    amounts = (random.gamma(2, 10, n) * (1 + customer % 3)).round(2) + 0.01
+    path.parent.mkdir()
+    pd.DataFrame({"customer": customer, "order": np.arange(n), "time": times, "amount": amounts}).to_csv(
+        path, index=False
+    )
