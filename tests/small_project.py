@@ -127,7 +127,7 @@ class SmallProject:
         files = [
             path for folder in folders for path in sorted((self / "artifacts" / folder).rglob("*")) if path.is_file()
         ]
-        return {str(path.relative_to(self.root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+        return {str(path.relative_to(self.root)): digest(path) for path in files}
 
     def copy(self, root: Path) -> SmallProject:
         """The whole project, with its record and DVC's cache, in another folder."""
@@ -157,6 +157,11 @@ def make(root: Path, mall: Path) -> SmallProject:
 def ran(printed: str) -> list[str]:
     """Stages that DVC says it ran."""
     return re.findall(r"^Running stage '(\w+)'", printed, re.MULTILINE)
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def expected_grid(feature_sets: Iterable[str], scalers: Iterable[str], ks: Iterable[int]) -> list[tuple[str, str, int]]:

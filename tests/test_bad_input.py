@@ -212,7 +212,7 @@ def test_a_list_of_values_runs_one_after_the_other(finished: Project) -> None:
 
 FILES = {
     "a misspelt key": ("config.yaml", ("k_max:", "kmax:"), "did you mean 'k_max'?"),
-    "a misspelt section": ("config.yaml", ("\nsweep:", "\nsweeps:"), "did you mean 'sweep'?"),
+    "a misspelt section": ("config.yaml", ("\nexplore:", "\nexplored:"), "did you mean 'explore'?"),
     "a broken section": ("config.yaml", ("sweep:", "sweep: {"), "conf/config.yaml, line"),
     "a misspelt key of a source": ("source/mall.yaml", ("id_required", "id_requird"), "did you mean 'id_required'?"),
     "a misspelt key of a column": ("source/mall.yaml", ("unit: years", "units: years"), "did you mean 'unit'?"),
@@ -221,7 +221,7 @@ FILES = {
     "a source under another name": ("source/mall.yaml", ("name: mall", "name: shop"), "write name: mall"),
     "a misspelt key of a scaler": ("scaler/none.yaml", ("name: none", "name: none\nn_quantile: 5"), "'n_quantiles'?"),
     "an unknown scaler": ("scaler/none.yaml", ("name: none", "name: nothing"), "conf/scaler/none.yaml: name"),
-    "two scalers of one name": ("scaler/none.yaml", ("name: none", "name: quantile"), "both called 'quantile'"),
+    "two scalers of one name": ("scaler/none.yaml", ("name: none", "name: quantile"), "calls itself 'quantile'"),
     "code to run": (
         "scaler/none.yaml",
         ("name: none", "name: none\n_target_: os.system"),

@@ -37,7 +37,7 @@ def test_an_override_reaches_the_dataclass(project: Path) -> None:
         ["sweep.k_max=8", "sweep.scalers=[robust]", "k=7", "scaler=quantile", "scaler.n_quantiles=50"], project
     )
     assert (config.sweep.k_max, list(config.grid_scalers), config.k) == (8, ["robust"], 7)
-    assert config.scaler == Scaler("quantile", 50)
+    assert config.scaler == Scaler("quantile", n_quantiles=50)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_an_override_reaches_the_dataclass(project: Path) -> None:
         ("selection.metric=silhuette", "'silhuette' is not a known value", "did you mean 'silhouette'?"),
         ("features.engine=spark", "'spark' is not a known value", "duckdb"),
         ("algorithm.hits=[1", "no viable alternative", "conf/config.yaml"),
-        ("scaler.name=joblib.load", "'joblib.load' is not a known value", "allowed: none"),
+        ("+scaler.kind=joblib.load", "'joblib.load' is not a known value", "allowed: none"),
     ],
 )
 def test_a_bad_override_is_one_clear_error(project: Path, override: str, what: str, hint: str) -> None:
@@ -100,3 +100,18 @@ def test_no_config_can_name_code_to_run(project: Path) -> None:
 def test_dataclasses_check_themselves(make) -> None:
     with pytest.raises(ConfigError):
         make()
+
+
+def test_a_variant_of_a_scaler_is_one_yaml_and_has_its_own_name(project: Path, tmp_path: Path) -> None:
+    shutil.copytree(project / "conf", tmp_path / "conf", symlinks=True)
+    (tmp_path / "conf" / "scaler" / "deciles.yaml").write_text("name: deciles\nkind: quantile\nn_quantiles: 10\n")
+    config = load(["sweep.scalers=[quantile,deciles]"], tmp_path)
+    assert config.grid_scalers["deciles"] == Scaler("deciles", "quantile", 10)
+    assert config.grid_scalers["deciles"].method == "quantile"
+
+
+def test_a_file_that_calls_itself_otherwise_is_refused(project: Path, tmp_path: Path) -> None:
+    shutil.copytree(project / "conf", tmp_path / "conf", symlinks=True)
+    (tmp_path / "conf" / "scaler" / "mine.yaml").write_text("name: quantile\n")
+    with pytest.raises(ConfigError, match=r"calls itself 'quantile'"):
+        load(["sweep.scalers=[mine]"], tmp_path)

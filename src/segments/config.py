@@ -422,18 +422,26 @@ class Scaler:
 
     Parameters
     ----------
-    name : {"none", "standard", "minmax", "robust", "power", "quantile"}
-        scikit-learn's scaler of that name.
+    name : str
+        The name of its YAML in ``conf/scaler/``.
+    kind : {"none", "standard", "minmax", "robust", "power", "quantile"}, optional
+        scikit-learn's scaler of that name; `name` itself by default. A variant has a name of its own and a kind.
     n_quantiles : int
         Landmarks of the quantile scaler (never more than there are customers).
     """
 
     name: str
+    kind: str | None = None
     n_quantiles: int = 1000
 
     def __post_init__(self) -> None:
-        one_of(self.name, SCALERS, "scaler.name")
+        one_of(self.method, SCALERS, "scaler.kind" if self.kind else "scaler.name")
         in_range(self.n_quantiles, 2, 1_000_000, "scaler.n_quantiles")
+
+    @property
+    def method(self) -> str:
+        """Which of scikit-learn's scalers it is."""
+        return self.kind or self.name
 
 
 @dataclass(frozen=True, config=CLOSED)

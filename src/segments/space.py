@@ -103,14 +103,14 @@ def fit_space(features: pd.DataFrame, feature_set: FeatureSet, scaler: Scaler) -
     raw = features[columns].to_numpy(dtype=np.float64)
     transformed = _transform(raw, columns, transforms)
     fitted: dict[str, Any] = {}
-    if scaler.name != "none":
-        estimator = _estimator(scaler.name, n_quantiles=min(scaler.n_quantiles, len(raw)))
+    if scaler.method != "none":
+        estimator = _estimator(scaler.method, n_quantiles=min(scaler.n_quantiles, len(raw)))
         estimator.fit(transformed)
-        fitted = {name: _plain(getattr(estimator, name)) for name in _FITTED[scaler.name]}
-        if scaler.name == "power":  # its own standardisation of the output is a second, inner scaler
+        fitted = {name: _plain(getattr(estimator, name)) for name in _FITTED[scaler.method]}
+        if scaler.method == "power":  # its own standardisation of the output is a second, inner scaler
             inner = estimator._scaler
             fitted |= {f"inner_{name}": _plain(getattr(inner, name)) for name in _FITTED["standard"]}
-    space = Space(columns, transforms, weights, scaler.name, fitted)
+    space = Space(columns, transforms, weights, scaler.method, fitted)
     X = to_space(space, features)
     if not np.isfinite(X).all():
         bad = [column for j, column in enumerate(columns) if not np.isfinite(X[:, j]).all()]

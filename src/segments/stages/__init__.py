@@ -82,7 +82,7 @@ def to_config(composed: DictConfig, conf: Path, choices: Mapping[str, str]) -> C
         plain: Any = OmegaConf.to_container(own, resolve=True)
     except OmegaConfBaseException as error:
         raise _readable(error, conf) from error
-    for group in ("source", "feature_set"):
+    for group in ("source", "feature_set", "scaler"):
         _check_name(conf / group / f"{choices[group]}.yaml", plain.get(group))
     grid = _mapping(plain.get("sweep"))
     # null in config.yaml, not ${source.feature_sets}: `dvc exp run -S` resolves that file alone and fails on it
@@ -90,7 +90,6 @@ def to_config(composed: DictConfig, conf: Path, choices: Mapping[str, str]) -> C
         grid["feature_sets"] = _mapping(plain.get("source")).get("feature_sets")
     plain["grid_feature_sets"] = {name: _member(conf, "feature_set", name) for name in _names(grid, "feature_sets")}
     plain["grid_scalers"] = {name: _member(conf, "scaler", name) for name in _names(grid, "scalers")}
-    _check_different(plain["grid_scalers"])
     try:
         return TypeAdapter(Config).validate_python(plain)
     except ValidationError as error:
@@ -175,8 +174,7 @@ def _member(conf: Path, group: str, name: str) -> Any:
         plain = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
     except (OmegaConfBaseException, YAMLError, UnicodeDecodeError) as error:
         raise _readable(error, conf) from error
-    if group == "feature_set":
-        _check_name(path, plain)
+    _check_name(path, plain)
     try:
         TypeAdapter(get_type_hints(Config)[group]).validate_python(plain)
     except ConfigError as error:
@@ -203,20 +201,6 @@ def _check_name(path: Path, plain: Any) -> None:
             where=f"conf/{group}/{path.name}: name",
             fix=f"write name: {path.stem}, or rename the file to {name}.yaml",
         )
-
-
-def _check_different(scalers: dict[str, Any]) -> None:
-    """Refuse two scalers of one name in a grid: their candidates could not be told apart."""
-    first: dict[Any, str] = {}
-    for file, plain in scalers.items():
-        name = _mapping(plain).get("name")
-        if name in first:
-            raise ConfigError(
-                f"the scalers {first[name]} and {file} are both called '{name}'",
-                where="sweep.scalers",
-                fix="take one of them out of the list",
-            )
-        first[name] = file
 
 
 def _no_member(conf: Path, group: str, name: str, where: str) -> ConfigError:
