@@ -73,3 +73,14 @@ def test_blocks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_bad_arguments_are_named(X: np.ndarray, labelings: np.ndarray, names: str) -> None:
     with pytest.raises(SweepError, match=names):
         silhouette_samples_many(X, labelings)
+
+
+def test_to_the_last_digit_whatever_labelings_are_beside_it() -> None:
+    """A candidate that is made again alone, after a kill, must be the one that was made with its neighbours."""
+    random = np.random.default_rng(0)
+    X = random.normal(size=(203, 3))
+    labelings = np.array([np.arange(len(X)) % k for k in range(2, 9)], dtype=np.int32)
+    together = silhouette_samples_many(X, labelings)
+    for i in range(len(labelings)):
+        assert (silhouette_samples_many(X, labelings[i : i + 1])[0] == together[i]).all()
+        assert (silhouette_samples_many(X, labelings[i:])[0] == together[i]).all()

@@ -6,12 +6,14 @@ Every door (a sweep, one fit, a rebuilt record) makes candidates here, so the sa
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed, parallel_config
+from threadpoolctl import threadpool_limits
 
 from segments import store
 from segments.plots import candidates as draw
@@ -23,6 +25,8 @@ from segments.sweep import Spec, candidate_id, candidates_table, sweep_cell
 
 def make_cells(features: pd.DataFrame, cells: Sequence[Sequence[Spec]], workers: int) -> Iterator[list[dict[str, Any]]]:
     """Make cells side by side, each process on one thread; yields each cell's facts as it is finished."""
+    # said on Ctrl-C, when the tasks are cancelled because the user wants it
+    warnings.filterwarnings("ignore", message=r"\d+ tasks which were still being processed by the workers")
     with parallel_config("loky", n_jobs=min(workers, len(cells)), inner_max_num_threads=1):
         yield from Parallel(return_as="generator_unordered")(delayed(make_cell)(features, cell) for cell in cells)
 
@@ -33,7 +37,8 @@ def make_cell(features: pd.DataFrame, specs: Sequence[Spec]) -> list[dict[str, A
     facts = {i: known for i in ids if (known := store.unshelve(i)) is not None}
     started_ms = int(time.time() * 1000)
     if missing := [spec for spec, i in zip(specs, ids, strict=True) if i not in facts]:
-        made = sweep_cell(features, missing)
+        with threadpool_limits(1):  # as in the sweep's processes: the last digits of a score depend on the threads
+            made = sweep_cell(features, missing)
         points = plane(features, made[0].space)
         scatter, bars = draw.Clusters(points.points, points.labels, points.log), draw.Silhouettes()
         for candidate in made:

@@ -42,7 +42,7 @@ def write_record(
     profiles : DataFrame or None
         One row per segment; ``None`` when nothing was chosen.
     """
-    files = folder / "files"
+    files = folder / ".files"  # takes the place of "files" when it is whole
     store.clear(files)
     store.write_json(files / "config.json", asdict(config))
     store.write_text(files / "candidates.csv", candidates.to_csv(index=False))
@@ -53,6 +53,7 @@ def write_record(
         store.write_text(files / "profiles.csv", profiles.to_csv(index=False))
     if board := _board(choice, candidates):
         store.write_bytes(files / "finalists.png", board)
+    store.replace_folder(files, folder / "files")
     store.write_text(folder / "note.md", report.sweep_note(choice, candidates, profiles))
     ledger = folder / "sweep.json"
     if not ledger.is_file():  # DVC brought the sweep back from its cache: when it ran is not known here

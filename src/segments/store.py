@@ -211,7 +211,10 @@ def _read(path: Path, read: Callable[[], Any]) -> Any:
 def _atomically(path: Path, write: Callable[[Path], object]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
+        # What a killed process leaves half-written must not lie in a folder that is an output of DVC.
+        folder = ARTIFACTS / ".partial" if path.parts[0] == ARTIFACTS.name else path.parent
+        folder.mkdir(exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=folder)
         os.close(handle)
         temporary = Path(name)
         try:
@@ -347,6 +350,24 @@ def ledgers() -> list[Path]:
     """Folders of every sweep so far, oldest first."""
     folders = [path.parent for path in ledger("").glob("*/sweep.json")]
     return sorted(folders, key=lambda folder: (read_json(folder / "sweep.json")["started_ms"], folder.name))
+
+
+def replace_folder(new: Path, folder: Path) -> None:
+    """Put a finished folder in the place of another, or of none.
+
+    Raises
+    ------
+    StoreError
+        If the folder may not be written.
+    """
+    try:
+        if folder.is_dir():
+            shutil.rmtree(folder)
+        new.rename(folder)
+    except OSError as error:
+        raise StoreError(
+            f"cannot write {folder}: {_first_line(error)}", fix="check free space and permissions, then run this again"
+        ) from error
 
 
 def clear(folder: Path) -> None:
