@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,12 @@ class Project:
         done = self.run(*words)
         assert done.returncode == 0, done.stderr
         return done.stdout
+
+    def work(self, stages: Iterable[str], *words: str) -> None:
+        """Stages one after the other in one process, which imports once; all must succeed."""
+        code = f"from segments.cli import main\nfor stage in {list(stages)}:\n    assert main([stage, *{list(words)}]) == 0"
+        done = subprocess.run([sys.executable, "-c", code], cwd=self.root, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
 
     def refuses(self, *words: str, **options: Any) -> str:
         """The one clear error of a command: exit code 2, what and what to do, nothing made is lost. Returns it."""
@@ -131,6 +138,5 @@ def make(root: Path, shared_data: Path, *stages: str) -> Project:
     (root / "conf/pins.yaml").symlink_to("../data.dvc")
     project = Project(root)
     project.works("fetch", "source=mall", f"from={shared_data / 'mall' / 'Mall_Customers.csv'}")
-    for stage in stages:
-        project.works(stage, *GRID)
+    project.work(stages, *GRID)
     return project
