@@ -237,6 +237,7 @@ def test_the_stage_writes_the_same_bytes_again(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     store.write_table(store.artifact("features", "customers.parquet"), mall)
+    store.write_json(store.artifact("features", "report.json"), {"source": configured().source.name})
     written = []
     for _ in range(2):
         run(configured())

@@ -11,15 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score, davies_bouldin_score, silhouette_score
 
-from segments.config import Algorithm, Feature, FeatureSet, Scaler
+from segments.config import Algorithm, Feature, FeatureSet, Scaler, ScoringConfig
 from segments.errors import SweepError
+from segments.search import canonical_order
 from segments.space import fit_space
 from segments.sweep import (
     Candidate,
     Spec,
     candidate_id,
     candidates_table,
-    canonical_order,
     check_plan,
     plan,
     sweep_cell,
@@ -130,11 +130,12 @@ def test_the_id_follows_every_choice(changed: Spec) -> None:
     assert candidate_id(changed, blobs()) != candidate_id(spec(), blobs())
 
 
-def test_the_id_follows_the_data_it_uses_and_no_other_column() -> None:
+def test_the_id_follows_the_data() -> None:
     features = blobs()
     touched = features.assign(x=features["x"].where(features.index != 3, 0.5))
     assert candidate_id(spec(), touched) != candidate_id(spec(), features)
-    assert candidate_id(spec(), features.assign(unused=1.0)) == candidate_id(spec(), features)
+    assert candidate_id(spec(), features.assign(more=1.0)) != candidate_id(spec(), features)  # in the reference space
+    assert candidate_id(spec(), features.assign(region="north")) == candidate_id(spec(), features)
 
 
 def test_the_search_finds_the_solution_that_few_restarts_miss(shared_data) -> None:
@@ -159,7 +160,7 @@ def test_a_table_row_bears_parameters_and_scores() -> None:
 
 
 def test_the_plan_is_the_whole_grid() -> None:
-    cells = plan("toy", [XY], [Scaler("none"), Scaler("robust")], QUICK, range(2, 5), 0)
+    cells = plan("toy", [XY], [Scaler("none"), Scaler("robust")], QUICK, range(2, 5), 0, ScoringConfig())
     assert [[(s.scaler.name, s.k) for s in cell] for cell in cells] == [
         [("none", 2), ("none", 3), ("none", 4)],
         [("robust", 2), ("robust", 3), ("robust", 4)],

@@ -18,8 +18,11 @@ from segments.errors import ConfigError
 SCALERS = ("none", "standard", "minmax", "robust", "power", "quantile")
 ALGORITHMS = ("kmeans",)
 TRANSFORMS = ("identity", "log1p", "sqrt")
-METRICS = ("silhouette", "davies_bouldin", "calinski_harabasz")
+METRICS = ("silhouette", "silhouette_reference", "silhouette_simplified", "davies_bouldin", "calinski_harabasz")
 KINDS = ("number", "category")
+
+# Columns made of other features: kept beside them, never counted twice.
+RFM_SCORES = ("r_score", "f_score", "m_score")
 
 # A misspelt key is an error, and values are converted only where nothing is lost.
 CLOSED = ConfigDict(extra="forbid")
@@ -462,6 +465,8 @@ class Algorithm:
         ... or this many fits are done, ...
     max_rows : int
         ... or this many rows have been clustered (fits x customers), so that large tables get fewer fits.
+    sample_rows : int
+        A table of more than twice as many rows is searched on a sample of this many; the best solution is polished on all.
     max_iter : int
         Iterations per fit.
     tol : float
@@ -474,6 +479,7 @@ class Algorithm:
     hits: int = 10
     max_fits: int = 1000
     max_rows: int = 100_000
+    sample_rows: int = 20_000
     max_iter: int = 300
     tol: float = 1e-6
 
@@ -484,6 +490,7 @@ class Algorithm:
         in_range(self.hits, 1, 1000, "algorithm.hits")
         in_range(self.max_fits, 1, 1_000_000, "algorithm.max_fits")
         in_range(self.max_rows, 1, 1e12, "algorithm.max_rows")
+        in_range(self.sample_rows, 100, 1e9, "algorithm.sample_rows")
         in_range(self.max_iter, 1, 100_000, "algorithm.max_iter")
         in_range(self.tol, 0, 1, "algorithm.tol")
 
@@ -560,6 +567,30 @@ class FeaturesConfig:
 
 
 @dataclass(frozen=True, config=CLOSED)
+class ScoringConfig:
+    """Part of section ``sweep``: up to where silhouettes are exact.
+
+    Parameters
+    ----------
+    exact_up_to : int
+        Customers up to which every silhouette is measured.
+    sample : int
+        Beyond, this many customers are measured, each against all: an unbiased estimate with its interval.
+    """
+
+    exact_up_to: int = 50_000
+    sample: int = 4_000
+
+    def __post_init__(self) -> None:
+        in_range(self.exact_up_to, 0, 1e9, "sweep.scoring.exact_up_to")
+        in_range(self.sample, 4, 1e9, "sweep.scoring.sample")
+
+    def is_exact(self, n_customers: int) -> bool:
+        """Whether the silhouettes of this many customers are exact."""
+        return n_customers <= max(self.exact_up_to, self.sample)
+
+
+@dataclass(frozen=True, config=CLOSED)
 class SweepConfig:
     """Section ``sweep``: the grid of candidates.
 
@@ -573,6 +604,8 @@ class SweepConfig:
         Seed of every random choice.
     workers : int
         Processes that compute cells side by side; 0 means one per core.
+    scoring : ScoringConfig
+        Up to where silhouettes are exact.
     """
 
     feature_sets: list[str]
@@ -581,6 +614,7 @@ class SweepConfig:
     k_max: int = 12
     seed: int = 0
     workers: int = 0
+    scoring: ScoringConfig = field(default_factory=ScoringConfig)
 
     def __post_init__(self) -> None:
         in_range(self.k_min, 2, 1000, "sweep.k_min")

@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from segments.config import ExploreConfig
+from segments.config import RFM_SCORES, ExploreConfig
 from segments.errors import DataError
-from segments.features import RFM_SCORES
 
 MISSING = "(missing)"
 OTHER = "(other)"

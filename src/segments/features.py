@@ -15,13 +15,12 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from segments.config import FeaturesConfig, Source
+from segments.config import RFM_SCORES, FeaturesConfig, Source
 from segments.errors import DataError
 
 MONEY_UNIT = 10_000  # one currency unit holds this many of the whole units money is counted in
 LARGEST_AMOUNT = 1e12  # of one line; beyond it, sums of whole units could leave 64 bits
-RFM_COLUMNS = {"recency_days": "r_score", "frequency": "f_score", "monetary": "m_score"}
-RFM_SCORES = tuple(RFM_COLUMNS.values())
+RFM_COLUMNS = dict(zip(("recency_days", "frequency", "monetary"), RFM_SCORES, strict=True))
 NEEDED = ("customer_id", "order_id", "purchased_at", "amount")
 ALWAYS = ("recency_days", "frequency", "purchase_days", "monetary", "tenure_days", "basket_value")
 GAPS = ("gap_days_mean", "gap_days_std")

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed, parallel_config
-from threadpoolctl import threadpool_limits
 
 from segments import store
 from segments.plots import candidates as draw
@@ -31,14 +30,15 @@ def make_cells(features: pd.DataFrame, cells: Sequence[Sequence[Spec]], workers:
         yield from Parallel(return_as="generator_unordered")(delayed(make_cell)(features, cell) for cell in cells)
 
 
-def make_cell(features: pd.DataFrame, specs: Sequence[Spec]) -> list[dict[str, Any]]:
+def make_cell(features: pd.DataFrame, specs: Sequence[Spec], threads: int = 1) -> list[dict[str, Any]]:
     """Compute, draw and shelve the candidates of a cell that are not on the shelf yet; facts of all of them, in order."""
     ids = [candidate_id(spec, features) for spec in specs]
     facts = {i: known for i in ids if (known := store.unshelve(i)) is not None}
     started_ms = int(time.time() * 1000)
     if missing := [spec for spec, i in zip(specs, ids, strict=True) if i not in facts]:
-        with threadpool_limits(1):  # as in the sweep's processes: the last digits of a score depend on the threads
-            made = sweep_cell(features, missing)
+        # A sample is drawn with all labelings of the cell in view: to get the same one, all of them are made again.
+        wanted = missing if specs[0].scoring.is_exact(len(features)) else specs
+        made = sweep_cell(features, wanted, threads)
         points = plane(features, made[0].space)
         scatter, bars = draw.Clusters(points.points, points.labels, points.log), draw.Silhouettes()
         for candidate in made:
@@ -46,13 +46,14 @@ def make_cell(features: pd.DataFrame, specs: Sequence[Spec]) -> list[dict[str, A
             labels, name = candidate.labels, candidate.spec.name
             pictures = {
                 "clusters": png(scatter.draw(labels, points.centres(labels), name)),
-                "silhouette": png(bars.draw(candidate.silhouettes, labels, name)),
+                "silhouette": png(bars.draw(candidate.silhouettes, labels[candidate.rows], name)),
             }
             pictures |= {f"{key}.small": small(picture) for key, picture in pictures.items()}
             fact = candidate.to_plain() | {"started_ms": started_ms, "drawing_seconds": time.perf_counter() - before}
             arrays: dict[str, np.ndarray[Any, Any]] = {
                 "labels": candidate.labels,
                 "centres": candidate.centres,
+                "rows": candidate.rows,
                 "silhouettes": candidate.silhouettes,
             }
             store.shelve(candidate.candidate_id, fact, candidate.space.to_plain(), arrays, pictures)

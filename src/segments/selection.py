@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from kneed import KneeLocator
 
-from segments.config import SelectionConfig
+from segments.config import METRICS, SelectionConfig
 
 # For each metric a ranking may use: whether a larger value is better.
-LARGER_IS_BETTER = {"silhouette": True, "davies_bouldin": False, "calinski_harabasz": True}
+LARGER_IS_BETTER = {metric: metric != "davies_bouldin" for metric in METRICS}
 
 
 @dataclass(frozen=True)

@@ -1,40 +1,75 @@
-"""Exact silhouettes of many labelings of the same points, in one pass over their distances.
+"""Silhouettes of many labelings of the same points, in one pass over their distances.
 
-Comes in: points and one row of cluster numbers per labeling. Goes out: one silhouette per point and labeling.
+Comes in: points and one row of cluster numbers per labeling. Goes out: one silhouette per point and labeling, exact; or, for
+many points, the mean silhouette of each labeling estimated from some of them, with its standard error.
+
+The idea
+--------
+A silhouette needs the sums of the distances from its point to every cluster. All labelings share the distances, so they are computed
+once. Points with the same labels under *every* labeling form a cell (k-means at k = 2...15 cuts 30,000 customers into some
+hundred cells, not into 2·3·...·15), and every cluster of every labeling is a union of cells. So: sort the points by cell, let
+64 query points meet all points in that order, add up the distances within a cell, and add a finished cell to the sum of its
+cluster under each labeling. Nothing is kept but the sums of those 64 queries: memory is what comes in and what goes out.
+
+What it costs, for n points, q queries (q = n when exact), c cells and L labelings::
+
+    q · (n · distance + c · L · addition)
+
+With c near n the additions outweigh the distances: labelings of different feature sets cut the points into cells of one. So the
+labelings are grouped such that each group has few cells; a cell is added to one group cell per group only, and group cells to
+clusters once at the end.
+
+Not done: visiting each pair once, which would need the sums of all n points at the same time, shared between threads, and
+sums over lanes cut at the borders of cells; and distances in single precision, which lose digits of a silhouette.
+
+The result does not depend on the number of threads, bit by bit: each query's sums are added up in the order of the cells.
 """
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import pairwise_distances_chunked
 
 from segments.errors import SweepError
 
+Floats = NDArray[np.float64]
+Integers = NDArray[np.integer[Any]]
 
-def silhouette_samples_many(X: NDArray[np.float64], labelings: NDArray[np.int32]) -> NDArray[np.float64]:
-    """Silhouette of every sample under each of several labelings of the same points.
+# Pairs of points in one call of compiled code, which does not hear Ctrl-C: some tenths of a second.
+_PAIRS = 500_000_000
 
-    The distances are computed once for all labelings, a block of rows at a time, and summed to the clusters of each
-    labeling by a matrix product of its own: one product for all would be a little faster, but the last digit of a
-    silhouette would depend on the labelings beside it.
+
+def silhouette_samples_many(
+    X: Floats, labelings: Integers, weights: NDArray[Any] | None = None, threads: int = 0
+) -> Floats:
+    """Silhouette of every sample under each of several labelings of the same points, exactly.
 
     Parameters
     ----------
     X : ndarray of shape (n_samples, n_features)
         Scaled features, no missing values.
     labelings : ndarray of shape (n_labelings, n_samples)
-        Row l numbers the clusters of labeling l from 0.
+        Row l numbers the clusters of labeling l from 0; numbers that no sample bears do not count.
+    weights : ndarray of shape (n_samples,), optional
+        How many equal samples each row stands for, whole numbers from 1.
+    threads : int
+        Threads to use; 0 for one per core this process may run on.
 
     Returns
     -------
     ndarray of shape (n_labelings, n_samples)
-        Unitless, -1 (misplaced) to 1 (well separated); 0 for a cluster of one.
+        Unitless, -1 (misplaced) to 1 (well separated); 0 for a cluster of one. Accurate to 1e-12.
 
     Raises
     ------
     SweepError
-        If an array is empty, holds NaN or infinity, the lengths differ, or a labeling has fewer than two clusters.
+        If an array is empty, holds NaN or infinity, the lengths differ, a labeling has fewer than two clusters, or a weight is
+        not a count.
 
     References
     ----------
@@ -46,37 +81,144 @@ def silhouette_samples_many(X: NDArray[np.float64], labelings: NDArray[np.int32]
     >>> silhouette_samples_many(X, np.array([[0, 0, 1, 1]], dtype=np.int32)).round(3).tolist()
     [[0.905, 0.895, 0.895, 0.905]]
     """
-    X, labelings = _checked(X, labelings)
+    points = _Cells(*checked(X, labelings, weights))
+    out = np.empty((len(labelings), len(X)))
+    points.silhouettes(np.arange(len(X)), points.order, out, threads)
+    return out
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Mean silhouettes estimated from some of the samples, each measured against all.
+
+    Parameters
+    ----------
+    mean : ndarray of shape (n_labelings,)
+        Unbiased estimate of the mean silhouette over all samples.
+    standard_error : ndarray of shape (n_labelings,)
+        Of `mean`; 0 when every sample was measured.
+    low, high : ndarray of shape (n_labelings,)
+        Ends of the 95 % confidence interval (Student's t).
+    rows : ndarray of shape (n_queries,)
+        The samples that were measured.
+    samples : ndarray of shape (n_labelings, n_queries)
+        Their silhouettes.
+    """
+
+    mean: Floats
+    standard_error: Floats
+    low: Floats
+    high: Floats
+    rows: NDArray[np.intp]
+    samples: Floats
+
+
+def silhouette_estimate(
+    X: Floats,
+    labelings: Integers,
+    n_queries: int,
+    seed: int,
+    weights: NDArray[Any] | None = None,
+    threads: int = 0,
+) -> Estimate:
+    """Estimate the mean silhouette of many labelings: some samples, each measured against all.
+
+    The samples are sorted by cell (the labels under every labeling), within a cell by the distance to its mean, and cut into
+    strata of equal size from each of which two are drawn. So every cell is represented as its size demands, cells
+    smaller than a stratum are merged with their neighbours, and the two of a stratum tell its variance.
+
+    Parameters
+    ----------
+    X, labelings, weights, threads
+        As in :func:`silhouette_samples_many`.
+    n_queries : int
+        Samples to measure, at least 4; an odd number counts as the even one below. From n_samples on, all are measured.
+    seed : int
+        Of the draw.
+
+    Returns
+    -------
+    Estimate
+        Unbiased for every labeling.
+
+    Raises
+    ------
+    SweepError
+        As :func:`silhouette_samples_many`, and if `n_queries` is below 4.
+
+    References
+    ----------
+    Cochran (1977), Sampling Techniques, ch. 5: stratified means, their variance and its degrees of freedom.
+
+    Examples
+    --------
+    >>> X = np.random.default_rng(0).normal(size=(1000, 2))
+    >>> labels = (X[:, 0] > 0).astype(np.int32)
+    >>> found = silhouette_estimate(X, labels[None], n_queries=200, seed=0)
+    >>> bool(found.low[0] < silhouette_samples_many(X, labels[None]).mean() < found.high[0])
+    True
+    """
+    if n_queries < 4:
+        raise SweepError(f"n_queries is {n_queries}", where="n_queries", fix="measure at least 4 samples")
+    X, labelings, counts = checked(X, labelings, weights)
+    points = _Cells(X, labelings, counts)
     n = len(X)
-    members = []
-    for labels in labelings:
-        member = np.zeros((n, labels.max() + 1))
-        member[np.arange(n), labels] = 1.0
-        members.append(member)
+    strata = n_queries // 2
+    if n_queries >= n:
+        drawn = np.arange(n)
+    else:
+        # Boundaries as whole numbers: strata differ in size by at most one.
+        edges = np.arange(strata + 1) * n // strata
+        size = np.diff(edges)
+        random = np.random.default_rng(seed)
+        first = random.integers(size)
+        second = random.integers(size - 1)
+        second += second >= first  # two different ones
+        drawn = points.by_centrality()[(edges[:-1, None] + np.stack([first, second], axis=1)).ravel()]
+    samples = np.empty((len(labelings), len(drawn)))
+    points.silhouettes(drawn, np.arange(len(drawn)), samples, threads)
+    rows = points.order[drawn]
 
-    def silhouettes(distances: NDArray[np.float64], start: int) -> NDArray[np.float64]:
-        rows = np.arange(len(distances))
-        block = np.empty((len(labelings), len(distances)))
-        for i, (labels, member) in enumerate(zip(labelings, members, strict=True)):
-            own = labels[start : start + len(distances)]
-            sums, size = distances @ member, member.sum(axis=0)
-            own_size = size[own]
-            a = sums[rows, own] / np.maximum(own_size - 1, 1)
-            means = np.divide(sums, size, out=np.full((len(distances), len(size)), np.inf), where=size > 0)
-            means[rows, own] = np.inf
-            b = means.min(axis=1)
-            largest = np.maximum(a, b)
-            s = np.divide(b - a, largest, out=np.zeros_like(a), where=largest > 0)
-            block[i] = np.where(own_size > 1, s, 0.0)
-        return block.T
+    # A row of weight w adds w times its silhouette to the total.
+    share = samples * (counts[rows] / counts.sum())
+    if len(drawn) == n:
+        mean = share.sum(axis=1)
+        return Estimate(mean, np.zeros_like(mean), mean.copy(), mean.copy(), rows, samples)
+    pairs = share.reshape(len(labelings), strata, 2)
+    mean = (size * pairs.mean(axis=2)).sum(axis=1)
+    # Variance of a stratum's total from its two draws, without those that cannot vary any more.
+    variances = size * (size - 2) * (pairs[:, :, 0] - pairs[:, :, 1]) ** 2 / 4
+    variance = variances.sum(axis=1)
+    squares = (variances**2).sum(axis=1)
+    freedom = np.divide(variance**2, squares, out=np.full_like(mean, float(strata)), where=squares > 0)
+    from scipy.special import stdtrit  # costs a quarter of a second, and only estimates need it
 
-    return np.concatenate(list(pairwise_distances_chunked(X, reduce_func=silhouettes, working_memory=128))).T
+    error = np.sqrt(variance)
+    half = error * stdtrit(freedom, 0.975)
+    return Estimate(mean, error, mean - half, mean + half, rows, samples)
 
 
-def _checked(X: NDArray[np.float64], labelings: NDArray[np.int32]) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
-    X, labelings = np.asarray(X, dtype=np.float64), np.asarray(labelings)
+def threads_of(wanted: int) -> int:
+    """Threads to use: as many as wanted, or one per core this process may run on."""
+    if wanted < 0:
+        raise SweepError(f"threads is {wanted}", where="threads", fix="0 for one per core, or a number from 1")
+    return wanted or (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+
+
+def checked(X: Floats, labelings: Integers, weights: NDArray[Any] | None) -> tuple[Floats, Integers, Floats]:
+    """The same arrays, fit for compiled code: right shapes and types, cluster numbers without gaps, weights of 1 by default.
+
+    Raises
+    ------
+    SweepError
+        Names the argument that is wrong.
+    """
+    X, labelings = np.asarray(X), np.asarray(labelings)
     if X.ndim != 2 or 0 in X.shape:
         raise SweepError(f"X has shape {X.shape}; it must be a table with at least one row and one column", where="X")
+    if X.dtype.kind not in "fiub":
+        raise SweepError(f"X holds {X.dtype}; it must hold numbers", where="X")
+    X = np.require(X, np.float64, ["C", "W"])  # compiled code takes a read-only array for another type
     if not np.isfinite(X).all():
         raise SweepError("X holds NaN or infinity", where="X", fix="mend or drop these rows first")
     if labelings.ndim != 2 or labelings.shape[1] != len(X) or len(labelings) == 0:
@@ -84,11 +226,147 @@ def _checked(X: NDArray[np.float64], labelings: NDArray[np.int32]) -> tuple[NDAr
             f"labelings has shape {labelings.shape}; it must have one row per labeling and {len(X)} columns, one per row of X",
             where="labelings",
         )
-    if not np.issubdtype(labelings.dtype, np.integer) or labelings.min() < 0:
+    if labelings.dtype.kind not in "iu" or labelings.min() < 0:
         raise SweepError("cluster numbers must be integers from 0", where="labelings")
     for i, labels in enumerate(labelings):
-        if np.all(labels == labels[0]):
+        if labels.min() == labels.max():
             raise SweepError(
                 f"labeling {i} puts every point into one cluster; a silhouette needs two", where="labelings"
             )
-    return X, labelings.astype(np.int32)
+    if (
+        labelings.dtype == np.uint64
+        or labelings.max() >= len(X)
+        or not all(np.bincount(row).all() for row in labelings)
+    ):
+        labelings = np.array([_ranks(labels) for labels in labelings], dtype=np.int32)
+    if weights is None:
+        return X, labelings, np.ones(len(X))
+    weights = np.asarray(weights)
+    if weights.shape != (len(X),):
+        raise SweepError(
+            f"weights has shape {weights.shape}; it must have one number per row of X, {len(X)}", where="weights"
+        )
+    if weights.dtype.kind not in "fiu" or not np.all(
+        (weights >= 1) & (weights == np.floor(weights)) & (weights < 2**53)
+    ):
+        raise SweepError("a weight says how many rows one stands for: whole numbers from 1", where="weights")
+    return X, labelings, np.require(weights, np.float64, ["C", "W"])
+
+
+def _joined(columns: list[NDArray[Any]]) -> NDArray[np.int64]:
+    """Number of each point's tuple of labels, in lexicographic order, without gaps."""
+    joint = columns[0].astype(np.int64)
+    for column in columns[1:]:
+        joint = _ranks(joint * (int(column.max()) + 1) + column)
+    return joint
+
+
+def _ranks(values: Integers) -> NDArray[np.int64]:
+    """The same numbers without gaps, in the same order."""
+    if values.max() < 16 * len(values) + 64:  # counting is faster than sorting
+        values = values.astype(np.int64, copy=False)
+        return (np.cumsum(np.bincount(values) > 0) - 1)[values]
+    return np.unique(values, return_inverse=True)[1]
+
+
+def _grouped(labels: Integers) -> tuple[list[list[int]], list[NDArray[np.int64]]]:
+    """Neighbouring labelings in groups that cut the points into few cells each; and the group cell of every cell.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n_labelings, n_cells)
+        Labels of every cell.
+    """
+    # A cell costs one addition per group, a group cell one per labeling of its group. With k-means at k = 2...15 a sixth of the
+    # cells makes three or four groups, and a third of the additions.
+    # The table of sums has a row of 512 bytes for every group cell: a limit keeps it in the cache.
+    few = min(labels.shape[1] / 6, 2000)
+    groups, group_cells = [[0]], [labels[0].astype(np.int64)]
+    for i, row in enumerate(labels[1:], start=1):
+        joint = _joined([group_cells[-1], row])
+        if joint.max() < few:
+            groups[-1].append(i)
+            group_cells[-1] = joint
+        else:
+            groups.append([i])
+            group_cells.append(row.astype(np.int64))
+    return groups, group_cells
+
+
+class _Cells:
+    """Points sorted by cell, and the way from cells to clusters, as the kernel wants them."""
+
+    def __init__(self, X: Floats, labelings: Integers, weights: Floats) -> None:
+        from segments.silhouette_kernel import CHUNK
+
+        self.starts = np.concatenate([[0], np.cumsum(labelings.max(axis=1).astype(np.int64) + 1)])
+        joint = _joined(list(labelings))
+        self.order = np.argsort(joint, kind="stable")
+        self.cell_of = joint[self.order]
+        self.ends = np.flatnonzero(np.append(np.diff(self.cell_of), 1)) + 1
+        cell_labels = labelings[:, self.order[self.ends - 1]]  # any one point of a cell has its labels
+        self.clusters = np.ascontiguousarray(cell_labels.T + self.starts[:-1], dtype=np.int32)
+
+        # Finished cells go straight to their clusters, or by way of group cells where that takes fewer additions.
+        self.cell_rows, self.folds = self.clusters, np.empty((0, 2), dtype=np.int32)
+        groups, group_cells = _grouped(cell_labels)
+        sizes = np.array([cells.max() + 1 for cells in group_cells])
+        additions = len(self.ends) * len(groups) + sum(sizes * [len(group) for group in groups])
+        if additions < self.clusters.size:
+            # Rows of the table of sums: the clusters, then the cells of the first group, of the second, ...
+            first = self.starts[-1] + np.concatenate([[0], np.cumsum(sizes)[:-1]])
+            self.cell_rows = np.ascontiguousarray((np.array(group_cells) + first[:, None]).T, dtype=np.int32)
+            folds = []
+            for group, rows in zip(groups, self.cell_rows.T, strict=True):
+                sources, at = np.unique(rows, return_index=True)
+                folds += [np.stack([sources, self.clusters[at, labeling]], axis=1) for labeling in group]
+            self.folds = np.ascontiguousarray(np.concatenate(folds), dtype=np.int32)
+
+        self.sizes = np.concatenate([np.bincount(labels, weights) for labels in labelings])
+        self.weights = weights[self.order]
+        # A power of two changes no digit and keeps squares from overflowing; columns of zeros fill the last chunk.
+        n, n_features = X.shape
+        chunks = -(-n_features // CHUNK)
+        self.width = -(-n_features // chunks)
+        self.points = np.zeros((n, chunks * self.width))
+        np.ldexp(X[self.order], -int(np.frexp(np.abs(X).max())[1]), out=self.points[:, :n_features])
+
+    def by_centrality(self) -> NDArray[np.intp]:
+        """Positions sorted by cell, within a cell by distance to its mean."""
+        n_cells = len(self.ends)
+        counts = np.diff(self.ends, prepend=0)
+        square = np.zeros(len(self.points))
+        for column in self.points.T:
+            square += (column - (np.bincount(self.cell_of, column, n_cells) / counts)[self.cell_of]) ** 2
+        return np.lexsort((square, self.cell_of))
+
+    def silhouettes(self, queries: NDArray[np.intp], columns: NDArray[np.intp], out: Floats, threads: int) -> None:
+        """Write the silhouettes of these positions into these columns of `out`."""
+        from segments import silhouette_kernel as compiled
+
+        kernel = compiled.silhouette_kernel(self.width)
+        # Blocks of queries per strip.
+        blocks = max(1, _PAIRS // (len(self.points) * compiled.LANES))
+        threads = threads_of(threads)
+        # Several strips per thread: one that is held up leaves its share to the others.
+        blocks = min(blocks, -(-len(queries) // (4 * threads * compiled.LANES)))
+        strips = [slice(i, i + blocks * compiled.LANES) for i in range(0, len(queries), blocks * compiled.LANES)]
+
+        def strip(here: slice) -> None:
+            kernel(
+                self.points, self.weights, self.ends, self.cell_rows, self.folds, self.clusters, self.starts, self.sizes,
+                self.cell_of, queries[here], columns[here], out,
+            )  # fmt: skip
+
+        if not kernel.signatures:
+            with compiled.compiling_is_said(f"the silhouette loop for {self.width} features"):
+                strip(slice(0, 0))  # before there are threads
+        if threads == 1 or len(strips) == 1:
+            for here in strips:
+                strip(here)
+            return
+        pool = ThreadPoolExecutor(threads)
+        try:
+            list(pool.map(strip, strips))
+        finally:  # after Ctrl-C, the strips not yet begun never are
+            pool.shutdown(cancel_futures=True)

@@ -187,6 +187,41 @@ def nearest(X: NDArray[np.float64], centres: NDArray[np.float64]) -> tuple[NDArr
     return distances.argmin(axis=1).astype(np.int32), distances
 
 
+def fold(X: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.intp], NDArray[np.float64]] | None:
+    """Fold equal rows into one with a weight, when that leaves at most half of them.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+        Rows in the clustered space.
+
+    Returns
+    -------
+    None, or (ndarray of shape (m, d), ndarray of shape (n,), ndarray of shape (m,))
+        The different rows, the number of each row's own among them, and how many rows each stands for.
+
+    Examples
+    --------
+    >>> rows, own, weights = fold(np.array([[1.0], [2.0], [1.0], [1.0]]))
+    >>> rows.ravel().tolist(), own.tolist(), weights.tolist()
+    ([1.0, 2.0], [0, 1, 0, 0], [3.0, 1.0])
+    >>> fold(np.array([[1.0], [2.0]])) is None
+    True
+    """
+    # One column with many values is enough to know, and cheap to ask.
+    if any(len(np.unique(column)) > len(X) / 2 for column in X.T):
+        return None
+    own = np.zeros(len(X), dtype=np.int64)
+    for column in X.T:  # number the tuples column by column: far less memory than sorting whole rows
+        values, code = np.unique(column, return_inverse=True)
+        own = np.unique(own * len(values) + code, return_inverse=True)[1]
+    if (m := int(own.max()) + 1) > len(X) / 2:
+        return None
+    rows = np.empty((m, X.shape[1]))
+    rows[own] = X
+    return rows, own, np.bincount(own).astype(np.float64)
+
+
 def check_columns(features: pd.DataFrame, feature_set: FeatureSet) -> None:
     """Refuse a feature set that the feature table cannot serve.
 

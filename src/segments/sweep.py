@@ -11,7 +11,7 @@ import json
 import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,31 +19,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.cluster import KMeans
-from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score
 from threadpoolctl import threadpool_limits
 
-from segments.config import Algorithm, FeatureSet, Scaler
+from segments.cluster_scores import CLUSTER_SCORES
+from segments.config import Algorithm, FeatureSet, Scaler, ScoringConfig
 from segments.errors import SweepError
-from segments.silhouette import silhouette_samples_many
-from segments.space import Space, check_columns, fit_space, nearest
+from segments.scoring import SILHOUETTES, reference_space, score
+from segments.search import best_kmeans
+from segments.space import Space, check_columns, fit_space, fold
 
-SCORES = (
-    "wcss",
-    "silhouette",
-    "davies_bouldin",
-    "calinski_harabasz",
-    "smallest_share",
-    "largest_share",
-    "n_iter",
-    "n_init",
-    "hits",
-    "hit_rate",
-)
+SCORES = (*SILHOUETTES, *CLUSTER_SCORES, "smallest_share", "largest_share", "n_iter", "n_init", "hits", "hit_rate")
+# What a candidate's numbers come from; a change of any of these files is another candidate.
+CODE = ("sweep.py", "search.py", "scoring.py", "space.py", "silhouette.py", "silhouette_kernel.py", "cluster_scores.py")
 PARAMS = ("source", "feature_set", "scaler", "algorithm", "k", "seed", "n_customers")
-
-# Two fits found the same solution when their WCSS agree to this relative difference.
-_SAME = 1e-6
 
 
 @dataclass(frozen=True)
@@ -59,7 +47,9 @@ class Spec:
     k : int
         Number of clusters.
     seed : int
-        Seed of the restarts.
+        Seed of the search and of the sample.
+    scoring : ScoringConfig
+        Up to how many customers silhouettes are exact.
     """
 
     source: str
@@ -68,6 +58,7 @@ class Spec:
     algorithm: Algorithm
     k: int
     seed: int
+    scoring: ScoringConfig = field(default_factory=ScoringConfig)
 
     @property
     def name(self) -> str:
@@ -100,8 +91,10 @@ class Candidate:
         Cluster of each customer; 0 is the largest.
     centres : ndarray of shape (k, n_columns)
         In the clustered space.
-    silhouettes : ndarray of shape (n_customers,)
-        Silhouette of each customer in the clustered space.
+    rows : ndarray of shape (n_measured,)
+        Customers whose silhouette was measured: all of them, or a sample of very many.
+    silhouettes : ndarray of shape (n_measured,)
+        Their silhouettes in the clustered space.
     seconds : float
         Time for fit and scores. Not part of the result: it differs from run to run.
     """
@@ -113,6 +106,7 @@ class Candidate:
     space: Space
     labels: NDArray[np.int32]
     centres: NDArray[np.float64]
+    rows: NDArray[np.intp]
     silhouettes: NDArray[np.float64]
     seconds: float
 
@@ -157,14 +151,17 @@ def candidate_id(spec: Spec, features: pd.DataFrame) -> str:
     spec : Spec
         What is tried.
     features : DataFrame of shape (n_customers, ...)
-        Only the columns of the feature set and the customer ids count.
+        All of it counts: what is not clustered on is in the reference space.
 
     Returns
     -------
     str
         16 hexadecimal digits.
     """
-    facts = {"spec": asdict(spec), "data": _data_hash(features, tuple(spec.feature_set.columns)), "code": _code_hash()}
+    plain = asdict(spec)
+    if spec.scoring.is_exact(len(features)):
+        plain["scoring"] = "exact"  # the limits do not matter below them
+    facts = {"spec": plain, "data": _data_hash(features), "code": _code_hash()}
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -175,11 +172,12 @@ def plan(
     algorithm: Algorithm,
     ks: Sequence[int],
     seed: int,
+    scoring: ScoringConfig,
 ) -> list[list[Spec]]:
     """The grid as cells: one list of specs per feature set and scaler."""
     scalers = list(scalers)
     return [
-        [Spec(source, feature_set, scaler, algorithm, k, seed) for k in ks]
+        [Spec(source, feature_set, scaler, algorithm, k, seed, scoring) for k in ks]
         for feature_set in feature_sets
         for scaler in scalers
     ]
@@ -210,7 +208,7 @@ def check_plan(features: pd.DataFrame, cells: Iterable[Sequence[Spec]]) -> None:
             )
 
 
-def sweep_cell(features: pd.DataFrame, specs: Sequence[Spec]) -> list[Candidate]:
+def sweep_cell(features: pd.DataFrame, specs: Sequence[Spec], threads: int = 1) -> list[Candidate]:
     """Compute the candidates of one cell.
 
     Parameters
@@ -219,6 +217,8 @@ def sweep_cell(features: pd.DataFrame, specs: Sequence[Spec]) -> list[Candidate]
         The feature table, with ``customer_id``.
     specs : sequence of Spec
         Same feature set and scaler, one per k.
+    threads : int
+        For the pass over the distances; the results do not depend on it.
 
     Returns
     -------
@@ -244,34 +244,46 @@ def sweep_cell(features: pd.DataFrame, specs: Sequence[Spec]) -> list[Candidate]
     # bit, whichever door they came through. The cells run side by side instead.
     with threadpool_limits(limits=1):
         space, X = fit_space(features, specs[0].feature_set, specs[0].scaler)
+        points, own, weights = fold(X) or (X, slice(None), None)
         fits = []
         for spec in specs:
             started = time.perf_counter()
-            fits.append((*_fit(X, spec), time.perf_counter() - started))
+            found = best_kmeans(points, spec.k, spec.algorithm, spec.seed, weights)
+            fits.append((found, found.labels[own], time.perf_counter() - started))
         started = time.perf_counter()
-        silhouettes = silhouette_samples_many(X, np.array([labels for labels, *_ in fits]))
+        labelings = np.array([labels for _, labels, _ in fits])
+        scored = score(X, labelings, reference_space(features), specs[0].scoring, specs[0].seed, threads)
         shared_seconds = (time.perf_counter() - started) / len(specs)
 
-        candidates = []
-        for spec, (labels, centres, facts, fit_seconds), samples in zip(specs, fits, silhouettes, strict=True):
-            started = time.perf_counter()
-            shares = np.bincount(labels, minlength=spec.k) / len(labels)
-            scores = {
-                "wcss": float(((X - centres[labels]) ** 2).sum()),
-                "silhouette": float(samples.mean()),
-                "davies_bouldin": float(davies_bouldin_score(X, labels)),
-                "calinski_harabasz": float(calinski_harabasz_score(X, labels)),
-                "smallest_share": float(shares.min()),
-                "largest_share": float(shares.max()),
-                **facts,
-            }
-            seconds = fit_seconds + shared_seconds + time.perf_counter() - started
-            candidates.append(
-                Candidate(
-                    candidate_id(spec, features), spec, len(features), scores, space, labels, centres, samples, seconds
-                )
+    candidates = []
+    for spec, (found, labels, seconds), scores, samples in zip(
+        specs, fits, scored.scores, scored.silhouettes, strict=True
+    ):
+        shares = np.bincount(labels, minlength=spec.k) / len(labels)
+        scores = scores | {
+            "smallest_share": float(shares.min()),
+            "largest_share": float(shares.max()),
+            "n_iter": float(found.n_iter),
+            "n_init": float(found.n_init),
+            "hits": float(found.hits),
+            "hit_rate": found.hit_rate,
+        }
+        identity = candidate_id(spec, features)
+        candidates.append(
+            Candidate(
+                identity,
+                spec,
+                len(features),
+                scores,
+                space,
+                labels,
+                found.centres,
+                scored.rows,
+                samples,
+                seconds + shared_seconds,
             )
-        return candidates
+        )
+    return candidates
 
 
 def candidates_table(facts: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
@@ -301,92 +313,20 @@ def workers_of(wanted: int) -> int:
     return wanted or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else wanted or os.cpu_count() or 1
 
 
-def canonical_order(
-    labels: NDArray[np.int32], centres: NDArray[np.float64]
-) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-    """Renumber clusters: largest first, ties by the centre's coordinates, so that equal partitions get equal numbers.
-
-    Examples
-    --------
-    >>> labels, centres = canonical_order(np.array([1, 0, 0], dtype=np.int32), np.array([[5.0], [1.0]]))
-    >>> labels.tolist(), centres.tolist()
-    ([1, 0, 0], [[5.0], [1.0]])
-    """
-    sizes = np.bincount(labels, minlength=len(centres))
-    order = np.lexsort((*centres.T[::-1], -sizes))
-    rank = np.empty(len(order), dtype=np.int32)
-    rank[order] = np.arange(len(order), dtype=np.int32)
-    return rank[labels], centres[order]
-
-
-def _fit(X: NDArray[np.float64], spec: Spec) -> tuple[NDArray[np.int32], NDArray[np.float64], dict[str, float]]:
-    """Search for the best k-means solution, by chains, until several chains agree on it or the budget is spent.
-
-    A chain starts from the best of a few k-means++ restarts and then moves one centre at a time to a badly served customer
-    (random swap, Fraenti 2018, J. Big Data 5:13), until `patience` moves in a row bring nothing.
-    """
-    algorithm, k = spec.algorithm, spec.k
-    budget = max(2 * algorithm.starts, min(algorithm.max_fits, algorithm.max_rows // len(X)))
-    random = np.random.default_rng([spec.seed, k])
-
-    def lloyd(init: str | NDArray[np.float64]) -> KMeans:
-        seed = int(random.integers(2**32 - 1))
-        model = KMeans(
-            k, init=init, n_init=1, max_iter=algorithm.max_iter, tol=algorithm.tol, random_state=seed, copy_x=False
-        ).fit(X)
-        found.append(float(model.inertia_))
-        return model
-
-    found: list[float] = []  # WCSS of every fit
-    ends: list[float] = []  # WCSS each chain ended with
-    best: KMeans | None = None
-    while len(found) < budget and (best is None or _hits(ends, best.inertia_) < algorithm.hits):
-        chain = min((lloyd("k-means++") for _ in range(algorithm.starts)), key=lambda model: model.inertia_)
-        failures = 0
-        while failures < algorithm.patience * k and len(found) < budget:
-            moved = chain.cluster_centers_.copy()
-            far = ((X - moved[chain.labels_]) ** 2).sum(axis=1)
-            if not far.any():
-                break  # every customer sits on a centre: nothing left to gain
-            moved[random.integers(k)] = X[random.choice(len(X), p=far / far.sum())]
-            model = lloyd(moved)
-            if model.inertia_ < chain.inertia_ * (1 - _SAME):
-                chain, failures = model, 0
-            else:
-                failures += 1
-        ends.append(float(chain.inertia_))
-        if best is None or chain.inertia_ < best.inertia_:
-            best = chain
-    assert best is not None
-    # Every customer belongs to its nearest centre: what the deployed model will say too, by the same function.
-    labels, centres = canonical_order(nearest(X, best.cluster_centers_)[0], best.cluster_centers_)
-    labels = nearest(X, centres)[0]
-    facts = {
-        "n_iter": float(best.n_iter_),
-        "n_init": float(len(found)),
-        "hits": float(_hits(ends, best.inertia_)),
-        "hit_rate": _hits(found, best.inertia_) / len(found),
-    }
-    return labels, centres, facts
-
-
-def _hits(values: Sequence[float], best: float) -> int:
-    return sum(value <= best * (1 + _SAME) for value in values)
-
-
 @functools.lru_cache(maxsize=1)
 def _code_hash() -> str:
     digest = hashlib.sha256()
-    for name in ("sweep.py", "space.py", "silhouette.py"):
+    for name in CODE:
         digest.update((Path(__file__).parent / name).read_bytes())
-    for package in ("numpy", "scipy", "scikit-learn"):
+    for package in ("numba", "numpy", "scipy", "scikit-learn"):
         digest.update(version(package).encode())
     return digest.hexdigest()
 
 
-def _data_hash(features: pd.DataFrame, columns: tuple[str, ...]) -> str:
+def _data_hash(features: pd.DataFrame) -> str:
     digest = hashlib.sha256("\0".join(features["customer_id"].astype(str)).encode())
-    for column in columns:
-        digest.update(column.encode())
-        digest.update(np.ascontiguousarray(features[column].to_numpy(dtype=np.float64)).tobytes())
+    for column in features.columns:
+        if column != "customer_id" and pd.api.types.is_numeric_dtype(features[column]):
+            digest.update(column.encode())
+            digest.update(np.ascontiguousarray(features[column].to_numpy(dtype=np.float64)).tobytes())
     return digest.hexdigest()

@@ -18,12 +18,20 @@ from urllib.parse import quote
 TAG = "mlflow.sharedViewState."
 SCORES = (
     "silhouette",
+    "silhouette_reference",
     "davies_bouldin",
     "calinski_harabasz",
     "wcss",
     "smallest_share",
     "largest_share",
+    "silhouette_simplified",
+    "silhouette_error",
+    "silhouette_low",
+    "silhouette_high",
+    "silhouette_exact",
     "n_iter",
+    "hits",
+    "hit_rate",
     "seconds",
 )
 SMALLER_IS_BETTER = ("wcss", "davies_bouldin")

@@ -6,17 +6,20 @@ from segments import store, tracking
 from segments.config import Config
 from segments.making import make_cell
 from segments.stages import check_source
-from segments.sweep import Spec, check_plan
+from segments.sweep import Spec, check_plan, workers_of
 
 
 def run(config: Config) -> str:
     """Make and track the candidate; returns one line for a person."""
     check_source(store.artifact("features", "report.json"), config.source.name)
     features = store.read_table(store.artifact("features", "customers.parquet"))
-    spec = Spec(config.source.name, config.feature_set, config.scaler, config.algorithm, config.k, config.sweep.seed)
+    sweep = config.sweep
+    spec = Spec(
+        config.source.name, config.feature_set, config.scaler, config.algorithm, config.k, sweep.seed, sweep.scoring
+    )
     check_plan(features, [[spec]])
     with tracking.connect(config.tracking, config.source.name) as tracker:
-        [facts] = make_cell(features, [spec])
+        [facts] = make_cell(features, [spec], workers_of(sweep.workers))
         tracking.track_candidates(tracker, [facts])
     scores = facts["scores"]
     return f"{facts['candidate_id']}  {facts['name']}: WCSS {scores['wcss']:.6g}, silhouette {scores['silhouette']:.4f}, smallest segment {scores['smallest_share']:.1%}"

@@ -53,6 +53,7 @@ def grid(config: Config) -> list[list[Spec]]:
         config.algorithm,
         range(wanted.k_min, wanted.k_max + 1),
         wanted.seed,
+        wanted.scoring,
     )
 
 

@@ -1,0 +1,81 @@
+"""Silhouettes of k = 2...15: one pass over the pairs against scikit-learn's loop over k, in one run on one machine.
+
+The two take turns (after every k of scikit-learn's loop comes one whole pass of ours), so that a busy machine slows both
+alike. Prints, per size: the seconds of scikit-learn's loop (the sum over k of medians) and of our pass (median and minimum), their
+ratio, the largest difference of a mean silhouette, and what one pair of points costs one core.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from sklearn.cluster import KMeans
+from sklearn.metrics import silhouette_score
+
+from segments.silhouette import silhouette_samples_many
+
+KS = range(2, 16)
+
+
+def timed(call: Callable[[], Any]) -> tuple[float, Any]:
+    started = time.perf_counter()
+    result = call()
+    return time.perf_counter() - started, result
+
+
+def customers(n: int, n_features: int) -> tuple[np.ndarray, np.ndarray]:
+    """Skewed, correlated, standard-scaled features, and k-means labels under every k."""
+    random = np.random.default_rng(0)
+    common = random.normal(size=(n, 1))
+    X = np.exp(0.5 * (random.normal(size=(n, n_features)) + common))
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    return X, np.array([KMeans(k, n_init=1, random_state=0).fit(X).labels_ for k in KS], dtype=np.int32)
+
+
+def compare(n: int, n_features: int, ks: range, repeats: int) -> str:
+    X, labelings = customers(n, n_features)
+    silhouette_samples_many(X[:9], np.arange(9)[None] % 2)  # compiles, or loads what was compiled
+    theirs: dict[int, list[float]] = {k: [] for k in ks}
+    ours: list[float] = []
+    worst = 0.0
+    for _ in range(repeats):
+        for k in ks:
+            seconds, score = timed(lambda k=k: silhouette_score(X, labelings[k - KS[0]]))
+            theirs[k].append(seconds)
+            seconds, samples = timed(lambda: silhouette_samples_many(X, labelings))
+            ours.append(seconds)
+            worst = max(worst, abs(score - samples[k - KS[0]].mean()))
+    loop = sum(float(np.median(seconds)) for seconds in theirs.values()) * len(KS) / len(theirs)
+    pass_, least = float(np.median(ours)), min(ours)
+    alone = min(timed(lambda: silhouette_samples_many(X, labelings, threads=1))[0] for _ in range(3))
+    partly = "" if len(theirs) == len(KS) else f" (k = {ks[0]} alone, times {len(KS)})"
+    return (
+        f"| {n:,} × {n_features} | {loop:.3f}{partly} | {pass_:.4f} | {least:.4f} | {loop / pass_:.0f} | {worst:.0e} | "
+        f"{alone / n**2 * 1e9:.2f} |"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--sizes", type=int, nargs="*", default=[2_469, 30_000, 100_000])
+    parser.add_argument("--features", type=int, nargs="*", default=[4, 8])
+    arguments = parser.parse_args()
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; k = {KS[0]}...{KS[-1]}")
+    print(
+        "| n × features | scikit-learn's loop, s | one pass, s | its least | ratio | difference | ns per pair, 1 thread |"
+    )
+    print("|---|---|---|---|---|---|---|", flush=True)
+    for n in arguments.sizes:
+        for n_features in arguments.features:
+            ks, repeats = (range(8, 9), 1) if n > 50_000 else (KS, 1 if n > 10_000 else 5)
+            print(compare(n, n_features, ks, repeats), flush=True)
+    print(f"load at the end {os.getloadavg()[0]:.1f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""Scores of labelings: exact, estimated, folded, and in the space all candidates share."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import silhouette_score
+from sklearn.preprocessing import StandardScaler
+
+from segments.config import ScoringConfig
+from segments.scoring import SILHOUETTES, reference_space, score
+
+
+def customers(n: int = 400, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    X = np.concatenate([rng.normal(c, 1.5, size=(n // 4, 3)) for c in ((0, 0, 0), (5, 0, 0), (0, 5, 0), (0, 0, 5))])
+    labelings = np.array([np.minimum(np.arange(n) * k // n, k - 1) for k in (2, 3, 4)], dtype=np.int32)
+    return X, labelings
+
+
+def test_exact_scores_are_scikit_learns_in_both_spaces() -> None:
+    X, labelings = customers()
+    reference = np.column_stack([X, X[:, 0] ** 2])
+    scored = score(X, labelings, reference, ScoringConfig(), seed=0)
+    for labels, scores in zip(labelings, scored.scores, strict=True):
+        assert scores["silhouette"] == pytest.approx(silhouette_score(X, labels), abs=1e-9)
+        assert scores["silhouette_reference"] == pytest.approx(silhouette_score(reference, labels), abs=1e-9)
+        assert (scores["silhouette_exact"], scores["silhouette_error"]) == (1.0, 0.0)
+        assert scores["silhouette_low"] == scores["silhouette"] == scores["silhouette_high"]
+    assert np.array_equal(scored.rows, np.arange(len(X)))
+    assert scored.silhouettes.mean(axis=1) == pytest.approx([s["silhouette"] for s in scored.scores])
+
+
+def test_a_score_does_not_depend_on_the_labelings_beside_it_nor_on_threads() -> None:
+    """A candidate that is made again alone, after a kill, is the one that was made with its neighbours."""
+    X, labelings = customers(n=2000)
+    together = score(X, labelings, X, ScoringConfig(), seed=0).scores
+    for i in range(len(labelings)):
+        assert score(X, labelings[i : i + 1], X, ScoringConfig(), seed=0, threads=2).scores[0] == together[i]
+
+
+def test_beyond_the_limit_the_score_is_an_estimate_with_its_interval() -> None:
+    X, labelings = customers(n=4000)
+    exact = score(X, labelings, X, ScoringConfig(), seed=0)
+    sampled = score(X, labelings, X, ScoringConfig(exact_up_to=100, sample=500), seed=0)
+    assert len(sampled.rows) == 500
+    for true, estimate in zip(exact.scores, sampled.scores, strict=True):
+        assert estimate["silhouette_exact"] == 0.0
+        assert 0 < estimate["silhouette_error"] < 0.05
+        assert estimate["silhouette_low"] < estimate["silhouette"] < estimate["silhouette_high"]
+        assert abs(estimate["silhouette"] - true["silhouette"]) < 5 * estimate["silhouette_error"]
+        assert estimate["wcss"] == true["wcss"]
+
+
+def test_equal_customers_are_measured_once_and_count_as_often_as_they_stand_there() -> None:
+    rng = np.random.default_rng(0)
+    X = rng.integers(1, 4, size=(900, 2)).astype(float)  # nine different rows
+    labels = (X[:, 0] > 1).astype(np.int32) + 2 * (X[:, 1] > 2).astype(np.int32)
+    scored = score(X, labels[None], X, ScoringConfig(exact_up_to=50, sample=50), seed=0)
+    assert scored.scores[0]["silhouette"] == pytest.approx(silhouette_score(X, labels), abs=1e-9)
+    assert scored.scores[0]["silhouette_exact"] == 1.0
+    assert scored.silhouettes.shape == (1, 900)
+
+
+def test_rows_equal_in_one_space_may_be_apart_in_the_other() -> None:
+    X, labelings = customers()
+    coarse = X.round(-1)
+    scored = score(X, labelings, coarse, ScoringConfig(), seed=0)
+    assert scored.scores[2]["silhouette_reference"] == pytest.approx(silhouette_score(coarse, labelings[2]), abs=1e-9)
+
+
+def test_the_reference_space_holds_every_feature_once() -> None:
+    table = pd.DataFrame(
+        {
+            "customer_id": ["a", "b", "c"],
+            "x": [1.0, 2.0, 4.0],
+            "constant": 3.0,
+            "holey": [1.0, None, 2.0],
+            "r_score": [1.0, 2.0, 3.0],
+            "region": ["n", "s", "s"],
+            "spending_score": [10.0, 30.0, 20.0],
+        }
+    )
+    expected = StandardScaler().fit_transform(table[["x", "spending_score"]])
+    np.testing.assert_allclose(reference_space(table), expected)
+
+
+def test_every_silhouette_figure_is_there() -> None:
+    X, labelings = customers()
+    assert set(SILHOUETTES) <= set(score(X, labelings, X, ScoringConfig(), seed=0).scores[0])
