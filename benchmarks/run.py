@@ -1,6 +1,6 @@
-"""Where the time goes: every stage of the bundled data from nothing, in a fresh copy. Prints a table and writes results.md.
+"""`make bench`: every measurement, one after another, printed and written to benchmarks/results.md.
 
-Run through ``make bench``. Seconds depend on the machine; the shares are what to look at.
+``python benchmarks/run.py SECTION ...`` runs only some of: stages, silhouette, grid, growth; the other sections of results.md stay.
 """
 
 from __future__ import annotations
@@ -8,68 +8,77 @@ from __future__ import annotations
 import os
 import platform
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parent.parent
-STAGES = ("data", "features", "explore", "sweep", "selection", "profiles", "registry")
+import growth
+import silhouette
+import stages
+
+RESULTS = Path(__file__).resolve().parent / "results.md"
+HEADINGS = {
+    "stages": "Where the time goes: every stage of the bundled data, from nothing",
+    "silhouette": "Scores for k = 2…15: one pass against scikit-learn's loop",
+    "grid": "The grid of the bundled data against the sweep a person would write by hand",
+    "growth": "A cell (k = 2…15) as customers grow",
+}
 
 
-def fresh_copy(folder: Path) -> Path:
-    """A project with configs and raw data, and nothing made yet."""
-    for name in ("conf", "dvc.yaml", "data.dvc"):
-        source = PROJECT / name
-        if source.is_dir():
-            shutil.copytree(source, folder / name, symlinks=True)
-        else:
-            shutil.copy2(source, folder / name)
-    if not (PROJECT / "data").is_dir():
-        raise SystemExit("the raw data are missing: run `segments fetch`")
-    shutil.copytree(PROJECT / "data", folder / "data")
-    return folder
+def measure_silhouette() -> list[str]:
+    lines = [silhouette.HEADING, "|---|---|---|---|---|---|---|"]
+    for n in (2_469, 30_000, 100_000):
+        for n_features in (4, 8):
+            ks, repeats = (range(8, 9), 1) if n > 50_000 else (silhouette.KS, 1 if n > 10_000 else 5)
+            lines.append(silhouette.compare(n, n_features, ks, repeats))
+            print(lines[-1], flush=True)
+    return lines
 
 
-def seconds(command: list[str], folder: Path) -> tuple[float, str]:
-    """Wall time of a command and what it wrote to stderr and stdout."""
-    started = time.perf_counter()
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr}")
-    return time.perf_counter() - started, done.stderr + done.stdout
+def measure_grid() -> list[str]:
+    """Our sweep stage, pictures and record included, against benchmarks/plain_sweep.py, in turns."""
+    segments = str(Path(sys.executable).parent / "segments")
+    plain = Path(__file__).resolve().parent / "plain_sweep.py"
+    with tempfile.TemporaryDirectory() as folder:
+        project = stages.fresh_copy(Path(folder))
+        for stage in ("data", "features"):
+            stages.seconds([segments, stage], project)
+        ours, _ = stages.seconds([segments, "sweep"], project)
+        started = time.perf_counter()
+        subprocess.run([sys.executable, str(plain), str(project)], check=True, capture_output=True)
+        theirs = time.perf_counter() - started
+    lines = [
+        "| | seconds |",
+        "|---|---|",
+        f"| by hand (`plain_sweep.py`) | {theirs:.0f} |",
+        f"| `segments sweep` | {ours:.0f} |",
+        f"| ratio | {theirs / ours:.1f} |",
+    ]
+    print("\n".join(lines), flush=True)
+    return lines
+
+
+MEASURES = {"stages": stages.table, "silhouette": measure_silhouette, "grid": measure_grid, "growth": growth.table}
 
 
 def main() -> None:
-    """Time each stage in a process of its own, as DVC runs it."""
-    segments = str(Path(sys.executable).parent / "segments")
-    lines = [
-        f"Measured by `make bench` on {platform.system()} {platform.machine()}, {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}.",
-        "",
-    ]
-    lines += ["| stage | seconds | of which start-up | |", "|---|---|---|---|"]
-    with tempfile.TemporaryDirectory() as folder:
-        project = fresh_copy(Path(folder))
-        total = 0.0
-        for stage in STAGES:
-            took, said = seconds([segments, stage, "--timings"], project)
-            start = re.search(r"([\d.]+) s to start", said)
-            detail = next((line for line in said.splitlines() if "candidates," in line and " new:" in line), "")
-            lines.append(f"| {stage} | {took:.1f} | {start.group(1) if start else ''} | {detail} |")
-            print(lines[-1], flush=True)
-            total += took
-        again, _ = seconds([segments, "sweep"], project)
-        helped, _ = seconds([segments, "--help"], project)
-    lines += [
-        f"| **all** | **{total:.1f}** | | |",
-        "",
-        f"A sweep with every candidate already finished: {again:.1f} s. `segments --help`: {helped:.2f} s.",
-    ]
-    text = "\n".join(lines) + "\n"
-    (PROJECT / "benchmarks" / "results.md").write_text("# Where the time goes\n\n" + text)
-    print(text)
+    wanted = sys.argv[1:] or list(MEASURES)
+    if unknown := [name for name in wanted if name not in MEASURES]:
+        raise SystemExit(f"no such section: {', '.join(unknown)}; there are {', '.join(MEASURES)}")
+    kept = (
+        dict(re.findall(r"<!-- (\w+) -->\n(.*?)\n<!-- end -->", RESULTS.read_text(), re.DOTALL))
+        if RESULTS.exists()
+        else {}
+    )
+    for name in wanted:
+        print(f"\n{HEADINGS[name]}\n", flush=True)
+        machine = f"{len(os.sched_getaffinity(0))} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}, load before {os.getloadavg()[0]:.1f}"
+        lines = MEASURES[name]()
+        kept[name] = f"## {HEADINGS[name]}\n\n{machine}.\n\n" + "\n".join(lines)
+        sections = [f"<!-- {key} -->\n{kept[key]}\n<!-- end -->" for key in MEASURES if key in kept]
+        RESULTS.write_text("# Measured by `make bench`\n\n" + "\n\n".join(sections) + "\n")
 
 
 if __name__ == "__main__":

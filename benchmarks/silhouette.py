@@ -7,8 +7,6 @@ ratio, the largest difference of a mean silhouette, and what one pair of points 
 
 from __future__ import annotations
 
-import argparse
-import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -20,6 +18,9 @@ from sklearn.metrics import silhouette_score
 from segments.silhouette import silhouette_samples_many
 
 KS = range(2, 16)
+HEADING = (
+    "| n × features | scikit-learn's loop, s | one pass, s | its least | ratio | difference | ns per pair, 1 thread |"
+)
 
 
 def timed(call: Callable[[], Any]) -> tuple[float, Any]:
@@ -58,24 +59,3 @@ def compare(n: int, n_features: int, ks: range, repeats: int) -> str:
         f"| {n:,} × {n_features} | {loop:.3f}{partly} | {pass_:.4f} | {least:.4f} | {loop / pass_:.0f} | {worst:.0e} | "
         f"{alone / n**2 * 1e9:.2f} |"
     )
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--sizes", type=int, nargs="*", default=[2_469, 30_000, 100_000])
-    parser.add_argument("--features", type=int, nargs="*", default=[4, 8])
-    arguments = parser.parse_args()
-    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; k = {KS[0]}...{KS[-1]}")
-    print(
-        "| n × features | scikit-learn's loop, s | one pass, s | its least | ratio | difference | ns per pair, 1 thread |"
-    )
-    print("|---|---|---|---|---|---|---|", flush=True)
-    for n in arguments.sizes:
-        for n_features in arguments.features:
-            ks, repeats = (range(8, 9), 1) if n > 50_000 else (KS, 1 if n > 10_000 else 5)
-            print(compare(n, n_features, ks, repeats), flush=True)
-    print(f"load at the end {os.getloadavg()[0]:.1f}")
-
-
-if __name__ == "__main__":
-    main()

@@ -174,6 +174,15 @@ def test_inputs_are_left_alone_whatever_their_layout(numbers: type, clusters: ty
         np.testing.assert_allclose(row, by_definition(X.astype(float), labels), atol=1e-11)
 
 
+def test_the_root_without_the_processors_root() -> None:
+    from segments.silhouette_kernel import _scaled_root
+
+    x = np.exp(np.random.default_rng(0).uniform(-600, 600, 20_000))
+    scale = np.array([_scaled_root(value) for value in x]) / np.sqrt(x)
+    assert scale.max() / scale.min() - 1 < 3e-13
+    assert _scaled_root(0.0) == 0.0
+
+
 @pytest.fixture(scope="module")
 def crowd() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     X = np.exp(0.5 * np.random.default_rng(0).normal(size=(900, 3)))

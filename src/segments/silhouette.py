@@ -234,7 +234,7 @@ def checked(X: Floats, labelings: Integers, weights: NDArray[Any] | None) -> tup
                 f"labeling {i} puts every point into one cluster; a silhouette needs two", where="labelings"
             )
     if (
-        labelings.dtype == np.uint64
+        labelings.dtype == np.uint64  # would turn int64 into float64 where the two meet
         or labelings.max() >= len(X)
         or not all(np.bincount(row).all() for row in labelings)
     ):

@@ -1,0 +1,90 @@
+"""How a cell (k = 2...15 of one feature set and scaler) grows with the number of customers: seconds and peak memory, per process.
+
+Run as ``python benchmarks/growth.py [N ...]``; each size runs in a process of its own. Fits, all scores (clustered and reference space) on
+made-up, skewed customers with four features; exact up to ``sweep.scoring.exact_up_to``, estimated beyond; one row of RFM scores shows folding.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+import time
+
+SIZES = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
+
+
+def one(n: int, kind: str) -> dict[str, float]:
+    import numpy as np
+    import pandas as pd
+
+    from segments.config import Algorithm, Feature, FeatureSet, Scaler
+    from segments.search import best_kmeans
+    from segments.sweep import Spec, sweep_cell, workers_of
+
+    random = np.random.default_rng(0)
+    if kind == "scores":
+        columns = {f"{letter}_score": random.integers(1, 6, n).astype(float) for letter in "rfm"}
+    else:
+        common = random.normal(size=n)
+        columns = {f"x{j}": np.exp(0.5 * (random.normal(size=n) + common)) for j in range(4)}
+    features = pd.DataFrame({"customer_id": np.arange(n)} | columns)
+    table_mib = features.memory_usage(index=False).sum() / 2**20
+    feature_set = FeatureSet("x", {name: Feature() for name in columns})
+    specs = [Spec("made up", feature_set, Scaler("standard"), Algorithm(), k, 0) for k in range(2, 16)]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    started = time.perf_counter()
+    candidates = sweep_cell(features, specs, threads=workers_of(0))
+    seconds = time.perf_counter() - started
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    found = {
+        "n": n,
+        "seconds": seconds,
+        "peak_mib": peak,
+        "over_table": (peak - before) / table_mib,
+        "exact": candidates[6].scores["silhouette_exact"],
+        "silhouette": candidates[6].scores["silhouette"],
+        "error": candidates[6].scores["silhouette_error"],
+    }
+    if kind == "excess":
+        # WCSS of the sampled search over that of the full one, the worst of three k
+        X = features[list(columns)].to_numpy()
+        X = (X - X.mean(axis=0)) / X.std(axis=0)
+        ratios = []
+        for candidate in (candidates[1], candidates[6], candidates[13]):
+            full = best_kmeans(X, candidate.spec.k, Algorithm(sample_rows=10**8), seed=0)
+            wcss = sum(
+                ((X[full.labels == c] - X[full.labels == c].mean(axis=0)) ** 2).sum() for c in range(candidate.spec.k)
+            )
+            ratios.append(candidate.scores["wcss"] / wcss - 1)
+        found["excess"] = max(ratios)
+    return found
+
+
+def table(sizes: tuple[int, ...] = SIZES) -> list[str]:
+    """Rows of a markdown table, printed as they come."""
+    lines = ["| customers | seconds | peak MiB | silhouette at k=8 | |", "|---|---|---|---|---|"]
+    runs = [(n, "excess" if n == 100_000 else "plain") for n in sizes] + [(max(sizes), "scores")]
+    for n, kind in runs:
+        done = subprocess.run(
+            [sys.executable, __file__, "--one", str(n), kind], capture_output=True, text=True, check=True
+        )
+        found = json.loads(done.stdout.splitlines()[-1])
+        how = "exact" if found["exact"] else f"± {1.96 * found['error']:.4f}"
+        notes = {
+            "scores": "RFM scores: 125 different rows",
+            "excess": f"excess WCSS over a full search {found.get('excess', 0):.1e}",
+        }
+        lines.append(
+            f"| {n:,} | {found['seconds']:.1f} | {found['peak_mib']:,.0f} | {found['silhouette']:.4f} {how} | {notes.get(kind, '')} |"
+        )
+        print(lines[-1], flush=True)
+    return lines
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--one"]:
+        print(json.dumps(one(int(sys.argv[2]), sys.argv[3])))
+    else:
+        table(tuple(int(word) for word in sys.argv[1:]) or SIZES)
