@@ -127,6 +127,15 @@ def reference_space(features: pd.DataFrame) -> NDArray[np.float64]:
     return np.column_stack(columns) if columns else np.zeros((len(features), 1))
 
 
+def compile_all() -> None:
+    """Compile the loops for every number of features once, so that no sweep has to wait for it."""
+    from segments.silhouette_kernel import CHUNK
+
+    for width in range(1, CHUNK + 1):
+        X = np.arange(4.0)[:, None] + np.eye(4, width)
+        score(X, np.array([[0, 0, 1, 1]], dtype=np.int32), X, ScoringConfig(), seed=0)
+
+
 def _silhouettes(
     X: NDArray[np.float64], labelings: NDArray[np.int32], scoring: ScoringConfig, seed: int, threads: int
 ) -> Estimate:

@@ -18,6 +18,9 @@ def run(config: Config) -> None:
     drawn = {f"{name}.png": png(figure) for name, figure in pictures(seen).items()}
     for name, picture in drawn.items():
         store.write_bytes(store.artifact("explore", name), picture)
+    for stale in store.artifact("explore").glob("*.png"):
+        if stale.name not in drawn:  # left over from data with other columns
+            stale.unlink()
     store.write_json(store.artifact("explore", "summary.json"), as_plain_data(seen))
     store.write_json(store.artifact("explore", "warnings.json"), seen.warnings)
 
