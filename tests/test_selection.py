@@ -75,6 +75,7 @@ def test_the_knee_of_the_kneedle_paper() -> None:
 def test_a_straight_line_has_no_knee() -> None:
     assert elbow([2, 3, 4, 5, 6], [5.0, 4.0, 3.0, 2.0, 1.0]) is None
     assert elbow([2, 3], [5.0, 4.0]) is None
+    assert elbow([2, 3, 4], [0.0, 0.0, 0.0]) is None
 
 
 def test_elbows_are_advice_per_cell() -> None:

@@ -148,7 +148,7 @@ def elbow(ks: Sequence[int], wcss: Sequence[float]) -> int | None:
     >>> elbow([2, 3, 4, 5, 6], [100.0, 50.0, 20.0, 18.0, 17.0])
     4
     """
-    if len(ks) < 3:
+    if len(ks) < 3 or max(wcss) == min(wcss):
         return None
     knee = KneeLocator(list(ks), list(wcss), curve="convex", direction="decreasing").knee
     return None if knee is None else int(knee)

@@ -1,0 +1,75 @@
+"""Candidates are made once, and put on the shelf whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from segments import store
+from segments.config import Algorithm, Feature, FeatureSet, Scaler
+from segments.making import curves, make_cell
+from segments.sweep import Spec, candidate_id
+
+SET = FeatureSet("xy", {"x": Feature(), "y": Feature()})
+
+
+@pytest.fixture
+def features(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pd.DataFrame:
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "config.yaml").write_text("")
+    (tmp_path / "dvc.yaml").write_text("stages: {}\n")
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    return pd.DataFrame(
+        {"customer_id": [str(i) for i in range(60)], "x": rng.normal(size=60), "y": rng.normal(size=60)}
+    )
+
+
+def specs(*ks: int) -> list[Spec]:
+    return [Spec("toy", SET, Scaler("none"), Algorithm(starts=2, max_fits=6), k, 0) for k in ks]
+
+
+def test_everything_of_a_candidate_is_on_the_shelf(features: pd.DataFrame) -> None:
+    [facts] = make_cell(features, specs(3))
+    identity = facts["candidate_id"]
+    assert identity == candidate_id(specs(3)[0], features)
+    assert store.unshelve(identity) == facts
+    assert store.arrays_of(identity)["labels"].max() == 2
+    assert store.space_of(identity)["columns"] == ["x", "y"]
+    assert sorted(store.pictures(identity)) == ["clusters", "clusters.small", "silhouette", "silhouette.small"]
+
+
+def test_what_is_finished_is_not_made_again(features: pd.DataFrame) -> None:
+    first = {fact["candidate_id"]: fact for fact in make_cell(features, specs(2, 3))}
+    made = {path.name: path.stat().st_mtime_ns for path in store.shelf().iterdir()}
+    grown = make_cell(features, specs(2, 3, 4))
+    assert [fact["params"]["k"] for fact in grown] == [2, 3, 4]
+    assert all(first[fact["candidate_id"]] == fact for fact in grown[:2])
+    assert all((store.shelf() / name).stat().st_mtime_ns == when for name, when in made.items())
+
+
+def test_a_candidate_made_again_alone_is_the_same(features: pd.DataFrame) -> None:
+    """To the last byte: scores, labels, centres and pictures, as after a kill."""
+    together = {fact["candidate_id"]: fact["scores"] for fact in make_cell(features, specs(2, 3, 4))}
+    identity = candidate_id(specs(3)[0], features)
+    before = {p.name: p.read_bytes() for p in (store.shelf() / identity).iterdir() if p.name != "candidate.json"}
+    store.clear(store.shelf() / identity)
+    [again] = make_cell(features, specs(3))
+    assert again["scores"] == together[identity]
+    after = {p.name: p.read_bytes() for p in (store.shelf() / identity).iterdir() if p.name != "candidate.json"}
+    assert after.keys() == before.keys()
+    for name in before:
+        if name != "arrays.npz":
+            assert after[name] == before[name], name
+
+
+def test_curves_hold_whole_cells_only(features: pd.DataFrame) -> None:
+    facts = {fact["candidate_id"]: fact for fact in make_cell(features, specs(4, 2, 3))}
+    sweep = {"cells": [list(facts), ["not made yet"]]}
+    found = curves(sweep, facts)
+    assert list(found) == ["xy · none"]
+    assert [fact["params"]["k"] for fact in found["xy · none"][0]] == [2, 3, 4]
+    assert found["xy · none"][1][1:4] == b"PNG"

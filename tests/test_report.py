@@ -1,0 +1,67 @@
+"""Results in words: what a person reads in MLflow and at the end of `make repro`."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from segments import report
+from segments.config import SelectionConfig
+from segments.selection import choose
+
+
+def candidates() -> pd.DataFrame:
+    rows = [("a", 3, 0.5, 0.2), ("b", 4, 0.45, 0.1), ("c", 5, 0.1, 0.01)]
+    frame = pd.DataFrame(rows, columns=["candidate_id", "k", "silhouette", "smallest_share"])
+    return frame.assign(
+        feature_set="rfm", scaler="robust", wcss=10.0, davies_bouldin=0.8, largest_share=0.5, n_customers=2469
+    )
+
+
+def profiles() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "cluster": [0, 1],
+            "segment": ["frequent customers", "rare customers"],
+            "size": [1500, 969],
+            "share": [0.6, 0.4],
+        }
+    )
+
+
+def test_the_sweeps_note_leads_with_the_reason_and_lists_finalists_and_segments() -> None:
+    choice = choose(candidates(), SelectionConfig()).to_plain()
+    note = report.sweep_note(choice, candidates(), profiles())
+    assert note.startswith("**rfm · robust · k=3 has the highest silhouette (0.5000) of the 2 candidates (of 3)")
+    assert "| rfm · robust · k=4 | 0.4500 | 0.800 | 10.0% | 10 |" in note
+    assert "| frequent customers | 1,500 | 60.0% |" in note
+    assert "revenue" not in note.split("### Elbows")[0]
+
+
+def test_revenue_stands_where_money_is_known() -> None:
+    choice = choose(candidates(), SelectionConfig()).to_plain()
+    rich = profiles().assign(revenue_share=[0.9, 0.1])
+    assert "| rare customers | 969 | 40.0% | 10.0% |" in report.sweep_note(choice, candidates(), rich)
+    assert "90.0% of revenue" in report.summary("mall", choice, candidates(), rich, {})
+
+
+def test_when_nothing_passed_the_note_says_what_came_closest() -> None:
+    choice = choose(candidates(), SelectionConfig(min_silhouette=0.9)).to_plain()
+    note = report.sweep_note(choice, candidates(), None)
+    assert "Nothing is registered" in note
+    assert "### What came closest" in note
+    assert "### Segments" not in note
+
+
+def test_the_summary_says_what_was_swept_chosen_and_registered() -> None:
+    choice = choose(candidates(), SelectionConfig()).to_plain()
+    receipt = {"name": "customer-segments", "alias": "champion", "version": "3"}
+    text = report.summary("mall", choice, candidates(), profiles(), receipt)
+    assert "3 candidates (1 feature set × 1 scaler × k 3–5) on 2,469 customers" in text
+    assert "models:/customer-segments@champion (version 3)" in text
+
+
+def test_the_models_description_names_its_columns() -> None:
+    choice = choose(candidates(), SelectionConfig()).to_plain()
+    text = report.model_description(choice, profiles(), ["recency_days", "monetary"])
+    assert "`recency_days`, `monetary`, in original units" in text
+    assert "| 0 | frequent customers | 1,500 | 60.0% |" in text
