@@ -286,7 +286,7 @@ def test_the_table_shows_parameters_and_scores_best_first(served: Served, visit:
         "params.`scaler`",
         "params.`k`",
         "metrics.`silhouette`",
-        "metrics.`davies_bouldin`",
+        "metrics.`silhouette_reference`",
     ]
     cells = page.locator(".ag-center-cols-container .ag-row[row-index='0'] .ag-cell")
     by_column = dict(cells.evaluate_all("cells => cells.map(cell => [cell.getAttribute('col-id'), cell.innerText])"))

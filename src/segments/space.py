@@ -91,6 +91,7 @@ def fit_space(features: pd.DataFrame, feature_set: FeatureSet, scaler: Scaler) -
 
     Examples
     --------
+    >>> from segments.config import Feature
     >>> table = pd.DataFrame({"x": [0.0, 2.0], "y": [5.0, 7.0]})
     >>> space, X = fit_space(table, FeatureSet("xy", {"x": Feature(), "y": Feature()}), Scaler("minmax"))
     >>> X.tolist()
