@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -21,11 +22,19 @@ def drafted(path: Path) -> tuple[str, Source]:
     return text, TypeAdapter(Source).validate_python(yaml.safe_load(text))
 
 
+def fetched(source: Source, path: Path, project: Path) -> Path:
+    """The file where its draft says it will lie, as `segments fetch` puts it."""
+    place = project / source.raw_paths[0]
+    place.parent.mkdir(parents=True)
+    shutil.copyfile(path, place)
+    return project
+
+
 def text_frame(**columns: list[str]) -> pd.DataFrame:
     return pd.DataFrame(columns, dtype="string")
 
 
-def test_mall_draft_reads_the_mall_file(shared_data):
+def test_mall_draft_reads_the_mall_file(shared_data, tmp_path):
     text, source = drafted(shared_data / "mall/Mall_Customers.csv")
     assert source.customers is not None and source.customers.id == "CustomerID"
     kinds = {name: column.kind for name, column in source.customers.columns.items()}
@@ -37,7 +46,9 @@ def test_mall_draft_reads_the_mall_file(shared_data):
     }
     assert source.customers.read.separator == "," and source.customers.read.encoding == "utf-8"
     assert "seen: 18 to 70" in text and "seen: 15 to 137" in text
-    table, report = clean_customers(intake.read_customers(source), source)
+    assert "segments fetch source=mall_customers from=" in text
+    place = fetched(source, shared_data / "mall/Mall_Customers.csv", tmp_path)
+    table, report = clean_customers(intake.read_customers(source, place), source)
     assert len(table) == 200 and report["notes"] == []
 
 
@@ -54,7 +65,7 @@ def test_unknown_words_between_numbers_become_sentinels(tmp_path):
     _, source = drafted(path)
     assert source.customers is not None and "unbekannt" in source.customers.read.missing
     assert source.customers.read.decimal == "," and source.customers.read.separator == ";"
-    _, report = clean_customers(intake.read_customers(source), source)
+    _, report = clean_customers(intake.read_customers(source, fetched(source, path, tmp_path)), source)
     assert report["reasons"] == [{"reason": "missing spend", "rows": 1, "action": "drop"}]
 
 
@@ -82,7 +93,7 @@ def test_log_draft_reads_the_log(tmp_path):
         "%d/%m/%Y %H:%M",
     )
     assert (spec.discounts, spec.coupons) == (["line discount"], ["coupon_value"])
-    with intake.open_log(source, Path()) as log:
+    with intake.open_log(source, fetched(source, tmp_path / "Online Retail.csv", tmp_path)) as log:
         _, report = clean_transactions(log, source)
     assert report["rows_clean"] == rows and report["reasons"] == []
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from pathlib import PurePath
+from pathlib import PurePath, PurePosixPath
 
 import pandas as pd
 
@@ -178,7 +178,7 @@ def describe(
     Examples
     --------
     >>> people = pd.DataFrame({"Id": ["1", "2"], "Age (y)": ["31", "40"]}, dtype="string")
-    >>> print(describe(people, "data/people.csv", roles=guess_roles(people), rows=2, missing=["?"]).splitlines()[9])
+    >>> print(describe(people, "data/people.csv", roles=guess_roles(people), rows=2, missing=["?"]).splitlines()[10])
         age_y: {raw: "Age (y)", minimum: 0} # seen: 31 to 40
     """
     name = re.sub(r"\W+", "_", PurePath(path).stem.lower()).strip("_") or "mine"
@@ -187,15 +187,19 @@ def describe(
         f"# Drafted from {_plain(path)} ({rows:,} rows).",
         f"# Read every line, mend what is wrong, and save it as conf/source/{name}.yaml.",
     ]
+    inside = PurePath(path).parts[:1] == ("data",)
+    raw = path if inside else str(PurePosixPath("data", name, PurePath(path).name))
+    origin = "" if inside else f" from={_plain(path)}"
+    lines.append(f"# Then `segments fetch source={name}{origin}` puts it in its place and pins it.")
     if len(sample) < rows:
         lines.append(f"# Looked at {len(sample):,} of {rows:,} rows, spread over the file.")
     lines += [f"# Note: {_plain(note)}" for note in notes]
     lines += [f"name: {_quote(name)}", f"description: {_quote(f'{PurePath(path).name}: {rows:,} rows')}"]
     read = _reading(sample, reading or {}, missing, decimal)
     lines += (
-        _log(path, roles, last_purchase, read)
+        _log(raw, roles, last_purchase, read)
         if roles.is_log
-        else _customers(sample, path, roles, missing, decimal, read)
+        else _customers(sample, raw, roles, missing, decimal, read)
     )
     return "\n".join(lines) + "\n"
 
