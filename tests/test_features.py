@@ -394,6 +394,7 @@ def test_the_stage_writes_the_same_bytes_again_and_on_the_other_engine(
     monkeypatch.chdir(tmp_path)
     store.write_table(store.artifact("data", "customers.parquet"), PEOPLE)
     store.write_table(store.artifact("data", "transactions.parquet"), LINES)
+    store.write_json(store.artifact("data", "report.json"), {"source": "mine"})
     source = Source("mine", as_of=str(AS_OF), customers=customers, transactions=LOG)
     written = []
     for engine in ("duckdb", "duckdb", "pandas"):
@@ -413,6 +414,7 @@ def test_a_missing_or_damaged_log_names_the_stage_that_makes_it(
     content: bytes | None, engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    store.write_json(store.artifact("data", "report.json"), {"source": "mine"})
     if content is not None:
         store.write_bytes(store.artifact("data", "transactions.parquet"), content)
     with pytest.raises(StoreError, match="damaged" if content else "does not exist yet") as refused:
