@@ -72,4 +72,4 @@ def test_curves_hold_whole_cells_only(features: pd.DataFrame) -> None:
     found = curves(sweep, facts)
     assert list(found) == ["xy · none"]
     assert [fact["params"]["k"] for fact in found["xy · none"][0]] == [2, 3, 4]
-    assert found["xy · none"][1][1:4] == b"PNG"
+    assert found["xy · none"][1]()[1:4] == b"PNG"

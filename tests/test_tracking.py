@@ -117,7 +117,7 @@ def test_a_curve_holds_every_score_over_k(root: Path) -> None:
     with tracking.connect(LOCAL, "toy") as tracker:
         cell = [fact(k, f"c{k}") for k in (2, 3, 4)]
         for _ in range(2):
-            tracking.track_curves(tracker, {"xy · none": (cell, PNG)}, "s1")
+            tracking.track_curves(tracker, {"xy · none": (cell, lambda: PNG)}, "s1")
         [curve] = runs(tracker, "curve")
         assert curve.info.run_name == "xy · none"
         points = tracker.client.get_metric_history(curve.info.run_id, "wcss")

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from segments.plots import candidates as draw
 from segments.plots import png, small
 from segments.projection import plane
 from segments.selection import elbow
-from segments.sweep import Spec, candidate_id, candidates_table, sweep_cell
+from segments.sweep import Spec, candidate_ids, candidates_table, sweep_cell
 
 
 def make_cells(features: pd.DataFrame, cells: Sequence[Sequence[Spec]], workers: int) -> Iterator[list[dict[str, Any]]]:
@@ -32,7 +33,7 @@ def make_cells(features: pd.DataFrame, cells: Sequence[Sequence[Spec]], workers:
 
 def make_cell(features: pd.DataFrame, specs: Sequence[Spec], threads: int = 1) -> list[dict[str, Any]]:
     """Compute, draw and shelve the candidates of a cell that are not on the shelf yet; facts of all of them, in order."""
-    ids = [candidate_id(spec, features) for spec in specs]
+    ids = candidate_ids(specs, features)
     facts = {i: known for i in ids if (known := store.unshelve(i)) is not None}
     started_ms = int(time.time() * 1000)
     if missing := [spec for spec, i in zip(specs, ids, strict=True) if i not in facts]:
@@ -61,13 +62,18 @@ def make_cell(features: pd.DataFrame, specs: Sequence[Spec], threads: int = 1) -
     return [facts[i] for i in ids]
 
 
-def curves(sweep: dict[str, Any], known: dict[str, dict[str, Any]]) -> dict[str, tuple[list[dict[str, Any]], bytes]]:
-    """Facts over k and the elbow picture of each cell of a sweep, by the cell's name; cells with unfinished candidates are left out."""
-    found = {}
+def curves(
+    sweep: dict[str, Any], known: dict[str, dict[str, Any]]
+) -> dict[str, tuple[list[dict[str, Any]], Callable[[], bytes]]]:
+    """Facts over k of each cell of a sweep, by the cell's name, and what draws its elbow; cells with unfinished candidates are left out."""
+    found: dict[str, tuple[list[dict[str, Any]], Callable[[], bytes]]] = {}
     for ids in sweep["cells"]:
         if all(i in known for i in ids):
             facts = sorted((known[i] for i in ids), key=lambda fact: fact["params"]["k"])
-            table, name = candidates_table(facts), str(facts[0]["cell"])
-            picture = png(draw.elbow(table, elbow(table["k"].tolist(), table["wcss"].tolist()), name))
-            found[name] = (facts, picture)
+            found[str(facts[0]["cell"])] = (facts, partial(_elbow, facts))
     return found
+
+
+def _elbow(facts: list[dict[str, Any]]) -> bytes:
+    table = candidates_table(facts)
+    return png(draw.elbow(table, elbow(table["k"].tolist(), table["wcss"].tolist()), str(facts[0]["cell"])))

@@ -143,26 +143,35 @@ class Candidate:
         }
 
 
-def candidate_id(spec: Spec, features: pd.DataFrame) -> str:
-    """Hash of the spec, the data it uses and the code that computes it: the same alternative has the same id, whichever door it came through.
+def candidate_ids(specs: Iterable[Spec], features: pd.DataFrame) -> list[str]:
+    """Hash each spec with the data it uses and the code that computes it: the same alternative has the same id, whichever door it came through.
 
     Parameters
     ----------
-    spec : Spec
+    specs : iterable of Spec
         What is tried.
     features : DataFrame of shape (n_customers, ...)
         All of it counts: what is not clustered on is in the reference space.
 
     Returns
     -------
-    str
-        16 hexadecimal digits.
+    list of str
+        16 hexadecimal digits each.
     """
-    plain = asdict(spec)
-    if spec.scoring.is_exact(len(features)):
-        plain["scoring"] = "exact"  # the limits do not matter below them
-    facts = {"spec": plain, "data": _data_hash(features), "code": _code_hash()}
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+    data, code = _data_hash(features), _code_hash()
+    ids = []
+    for spec in specs:
+        plain = asdict(spec)
+        if spec.scoring.is_exact(len(features)):
+            plain["scoring"] = "exact"  # the limits do not matter below them
+        facts = {"spec": plain, "data": data, "code": code}
+        ids.append(hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16])
+    return ids
+
+
+def candidate_id(spec: Spec, features: pd.DataFrame) -> str:
+    """Hash one spec, as :func:`candidate_ids` does many."""
+    return candidate_ids([spec], features)[0]
 
 
 def plan(
@@ -256,8 +265,9 @@ def sweep_cell(features: pd.DataFrame, specs: Sequence[Spec], threads: int = 1) 
         shared_seconds = (time.perf_counter() - started) / len(specs)
 
     candidates = []
-    for spec, (found, labels, seconds), scores, samples in zip(
-        specs, fits, scored.scores, scored.silhouettes, strict=True
+    ids = candidate_ids(specs, features)
+    for spec, identity, (found, labels, seconds), scores, samples in zip(
+        specs, ids, fits, scored.scores, scored.silhouettes, strict=True
     ):
         shares = np.bincount(labels, minlength=spec.k) / len(labels)
         scores = scores | {
@@ -268,7 +278,6 @@ def sweep_cell(features: pd.DataFrame, specs: Sequence[Spec], threads: int = 1) 
             "hits": float(found.hits),
             "hit_rate": found.hit_rate,
         }
-        identity = candidate_id(spec, features)
         candidates.append(
             Candidate(
                 identity,

@@ -17,7 +17,7 @@ import urllib.error
 import urllib.request
 import uuid
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -171,7 +171,7 @@ def track_candidates(tracker: Tracker, facts: Sequence[Mapping[str, Any]], sweep
 
 
 def track_curves(
-    tracker: Tracker, curves: Mapping[str, tuple[Sequence[Mapping[str, Any]], bytes]], sweep_id: str
+    tracker: Tracker, curves: Mapping[str, tuple[Sequence[Mapping[str, Any]], Callable[[], bytes]]], sweep_id: str
 ) -> None:
     """Record one curve run per cell of a sweep: every score over k, and the elbow picture.
 
@@ -179,8 +179,8 @@ def track_curves(
     ----------
     tracker : Tracker
         The open record.
-    curves : mapping of str to (sequence of mapping, bytes)
-        Facts of a cell's candidates, sorted by k, and its elbow PNG, by the cell's name.
+    curves : mapping of str to (sequence of mapping, callable)
+        Facts of a cell's candidates, sorted by k, and what draws its elbow as PNG, by the cell's name.
     sweep_id : str
         The sweep they belong to.
     """
@@ -197,7 +197,7 @@ def track_curves(
                 tags={KIND: "curve", CURVE: identity, SWEEP: sweep_id, COLOUR: chosen[_cell(facts)]},
                 params={key: value for key, value in facts[0]["params"].items() if key != "k"},
                 metrics=[(key, value, fact["params"]["k"]) for fact in facts for key, value in fact["scores"].items()],
-                images={"elbow": picture},
+                images={"elbow": picture()},
                 started_ms=min(fact["started_ms"] for fact in facts),
                 seconds=sum(fact["seconds"] for fact in facts),
             )

@@ -14,7 +14,7 @@ from segments import store, tracking
 from segments.config import Config
 from segments.making import curves, make_cells
 from segments.stages import check_source
-from segments.sweep import Spec, candidate_id, candidates_table, check_plan, plan, sweep_id, workers_of
+from segments.sweep import Spec, candidate_ids, candidates_table, check_plan, plan, sweep_id, workers_of
 
 
 def run(config: Config) -> str:
@@ -24,7 +24,8 @@ def run(config: Config) -> str:
     features = store.read_table(store.artifact("features", "customers.parquet"))
     cells = grid(config)
     check_plan(features, cells)
-    ids = [[candidate_id(spec, features) for spec in cell] for cell in cells]
+    every = iter(candidate_ids((spec for cell in cells for spec in cell), features))
+    ids = [[next(every) for _ in cell] for cell in cells]
     identity = sweep_id(i for cell in ids for i in cell)
     sweep = {"sweep_id": identity, "source": config.source.name, "cells": ids}
     known: dict[str, dict[str, Any]] = {}
