@@ -146,9 +146,7 @@ def segment_names(
     >>> segment_names(table, np.array([1, 1, 0, 0], dtype=np.int32), ["visits"], words)
     ['frequent customers', 'rare customers']
     """
-    ranks = features[list(columns)].rank(pct=True, method="average") - 0.5 / len(features)
-    means = ranks.groupby(labels).mean()
-    means = means.round(9)  # so that equal traits are equal, whatever order their ranks were summed in
+    means = mean_ranks(features, labels, columns)
     ordered = [
         [(c, float(means.loc[cluster, c])) for c in sorted(columns, key=lambda c: -abs(means.loc[cluster, c] - 0.5))]
         for cluster in means.index
@@ -169,6 +167,67 @@ def segment_names(
     # Nothing the words know tells these apart: number them, largest first.
     return [
         name if merged.count(name) == 1 else f"{name} ({merged[: i + 1].count(name)})" for i, name in enumerate(merged)
+    ]
+
+
+def mean_ranks(features: pd.DataFrame, labels: NDArray[np.int32], columns: Sequence[str]) -> pd.DataFrame:
+    """Where each segment stands among all customers, feature by feature.
+
+    Parameters
+    ----------
+    features : DataFrame of shape (n_customers, ...)
+        The feature table.
+    labels : ndarray of shape (n_customers,)
+        Cluster of each customer.
+    columns : sequence of str
+        Numeric features.
+
+    Returns
+    -------
+    DataFrame of shape (k, n_columns)
+        Mean rank of the segment's customers as a share, 0 to 1: 0.5 is like everybody.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"visits": [1.0, 2.0, 8.0, 9.0]})
+    >>> mean_ranks(table, np.array([1, 1, 0, 0], dtype=np.int32), ["visits"])["visits"].tolist()
+    [0.75, 0.25]
+    """
+    ranks = features[list(columns)].rank(pct=True, method="average") - 0.5 / len(features)
+    return ranks.groupby(labels).mean().round(9)  # equal traits are equal, whatever order their ranks were summed in
+
+
+def segment_traits(features: pd.DataFrame, labels: NDArray[np.int32], config: ProfilesConfig) -> list[dict[str, str]]:
+    """What is high and what is low in each segment, over all numeric features: what playbooks ask for.
+
+    Parameters
+    ----------
+    features : DataFrame of shape (n_customers, ...)
+        The feature table.
+    labels : ndarray of shape (n_customers,)
+        Cluster of each customer.
+    config : ProfilesConfig
+        From which mean rank a trait is high or low.
+
+    Returns
+    -------
+    list of dict of str to str
+        Per cluster, feature -> ``"high"`` or ``"low"``; features in between are left out.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"visits": [1.0, 2.0, 8.0, 9.0]})
+    >>> segment_traits(table, np.array([1, 1, 0, 0], dtype=np.int32), ProfilesConfig())
+    [{'visits': 'high'}, {'visits': 'low'}]
+    """
+    means = mean_ranks(features, labels, numeric_columns(features))
+    return [
+        {
+            str(column): "high" if rank >= config.high else "low"
+            for column, rank in means.loc[cluster].items()
+            if rank >= config.high or rank <= config.low
+        }
+        for cluster in means.index
     ]
 
 
