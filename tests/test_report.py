@@ -12,9 +12,14 @@ from segments.selection import choose
 def candidates() -> pd.DataFrame:
     rows = [("a", 3, 0.5, 0.2), ("b", 4, 0.45, 0.1), ("c", 5, 0.1, 0.01)]
     frame = pd.DataFrame(rows, columns=["candidate_id", "k", "silhouette", "smallest_share"])
-    return frame.assign(
-        feature_set="rfm", scaler="robust", wcss=10.0, davies_bouldin=0.8, largest_share=0.5, n_customers=2469
-    )
+    fit = {"wcss": 10.0, "davies_bouldin": 0.8, "silhouette_reference": 0.25, "largest_share": 0.5}
+    evidence = {
+        "jaccard_min": 0.9,
+        "prediction_strength": 0.8,
+        "grade": "natural",
+        "z_silhouette": frame["silhouette"] * 10,
+    }
+    return frame.assign(feature_set="rfm", scaler="robust", n_customers=2469, **fit, **evidence)
 
 
 def profiles() -> pd.DataFrame:
@@ -31,8 +36,8 @@ def profiles() -> pd.DataFrame:
 def test_the_sweeps_note_leads_with_the_reason_and_lists_finalists_and_segments() -> None:
     choice = choose(candidates(), SelectionConfig()).to_plain()
     note = report.sweep_note(choice, candidates(), profiles())
-    assert note.startswith("**rfm · robust · k=3 has the highest silhouette (0.5000) of the 2 candidates (of 3)")
-    assert "| rfm · robust · k=4 | 0.4500 | 0.800 | 10.0% | 10 |" in note
+    assert note.startswith("**rfm · robust · k=3 has the highest z_silhouette (5.0000) of the 2 candidates (of 3)")
+    assert "| rfm · robust · k=4 | natural | 4.5 | 0.90 | 0.80 | 0.2500 | 0.4500 | 10.0% |" in note
     assert "| frequent customers | 1,500 | 60.0% |" in note
     assert "revenue" not in note.split("### Elbows")[0]
 
@@ -54,10 +59,10 @@ def test_when_nothing_passed_the_note_says_what_came_closest() -> None:
 
 def test_the_summary_says_what_was_swept_chosen_and_registered() -> None:
     choice = choose(candidates(), SelectionConfig()).to_plain()
-    receipt = {"name": "customer-segments", "alias": "champion", "version": "3"}
+    receipt = {"name": "customer-segments", "alias": "champion", "version": "3", "verdict": "the first one"}
     text = report.summary("mall", choice, candidates(), profiles(), receipt)
     assert "3 candidates (1 feature set × 1 scaler × k 3–5) on 2,469 customers" in text
-    assert "models:/customer-segments@champion (version 3)" in text
+    assert "models:/customer-segments@champion (version 3): the first one" in text
 
 
 def test_the_models_description_names_its_columns() -> None:

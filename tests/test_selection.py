@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from typing import Any
+
+import numpy as np
 import pandas as pd
 import pytest
 
-from segments.config import SelectionConfig
-from segments.selection import choose, elbow
+from segments.config import Decision, SelectionConfig
+from segments.errors import SegmentsError
+from segments.selection import choose, elbow, pareto_front
 
-RULE = SelectionConfig(min_k=2)
+RULE = SelectionConfig(min_k=2, metric="silhouette")
 
 
 def candidates(*rows: tuple[str, int, float, float, float]) -> pd.DataFrame:
@@ -21,6 +25,12 @@ def candidates(*rows: tuple[str, int, float, float, float]) -> pd.DataFrame:
         wcss=[1000 / k for k in frame["k"]],
         davies_bouldin=1 - frame["silhouette"],
         calinski_harabasz=frame["silhouette"] * 100,
+        silhouette_reference=frame["silhouette"] / 2,
+        z_silhouette=frame["silhouette"] * 10,
+        z_wcss=frame["silhouette"] * 10,
+        jaccard_min=0.9,
+        prediction_strength=0.8,
+        grade="natural",
     )
 
 
@@ -40,10 +50,15 @@ def test_the_best_of_those_that_pass_wins_and_the_next_is_runner_up() -> None:
         ("min_smallest_share", 0.15, "a"),
         ("max_largest_share", 0.55, "a"),
         ("min_silhouette", 0.55, "b"),
+        ("min_jaccard", 0.85, "a"),
+        ("min_prediction_strength", 0.75, "b"),
+        ("grades", ["reproducible"], "b"),
     ],
 )
-def test_each_gate_shuts_on_its_own(gate: str, value: float, left: str) -> None:
-    table = candidates(("a", 3, 0.5, 0.2, 0.5), ("b", 4, 0.6, 0.1, 0.6))
+def test_each_gate_shuts_on_its_own(gate: str, value: Any, left: str) -> None:
+    table = candidates(("a", 3, 0.5, 0.2, 0.5), ("b", 4, 0.6, 0.1, 0.6)).assign(
+        jaccard_min=[0.9, 0.8], prediction_strength=[0.7, 0.8], grade=["natural", "reproducible"]
+    )
     assert choose(table, replace(RULE, **{gate: value})).passed == 1
     assert choose(table, replace(RULE, **{gate: value})).candidate_id == left
 
@@ -83,3 +98,63 @@ def test_elbows_are_advice_per_cell() -> None:
         [candidates(*[(f"{s}{k}", k, 0.5, 0.2, 0.5) for k in range(2, 9)]).assign(scaler=s) for s in ("robust", "none")]
     )
     assert [(e["scaler"], e["k"] is not None) for e in choose(table, RULE).elbows] == [("robust", True), ("none", True)]
+
+
+def test_what_has_no_evidence_does_not_pass() -> None:
+    table = candidates(("a", 3, 0.5, 0.2, 0.5), ("b", 4, 0.6, 0.1, 0.5))
+    table.loc[1, ["jaccard_min", "prediction_strength", "z_silhouette"]] = np.nan
+    table.loc[1, "grade"] = None
+    assert choose(table, replace(RULE, metric="z_silhouette")).candidate_id == "a"
+    assert choose(table, RULE).misses == {"b": ["stability", "prediction strength", "grade"]}
+
+
+def test_the_reason_says_what_would_have_changed_the_choice() -> None:
+    table = candidates(("a", 3, 0.5, 0.2, 0.5), ("b", 4, 0.6, 0.01, 0.5), ("c", 5, 0.4, 0.2, 0.5))
+    table["z_silhouette"] = [1.0, 2.0, 3.0]
+    reason = choose(table, RULE).reason
+    assert "Without the gate on smallest segment it would have been rfm · robust · k=4 (0.6000)." in reason
+    assert "By z_silhouette it would have been rfm · robust · k=5." in reason
+    assert "graded natural (least stable segment 0.90)" in reason
+
+
+WISH = Decision("c", "rfm · robust · k=5", "five leaflets are printed", "Ann", "2026-01-02T03:04:05+00:00")
+
+
+def test_a_person_goes_before_the_rule_and_the_rule_stays_on_record() -> None:
+    table = candidates(("a", 3, 0.5, 0.2, 0.5), ("b", 4, 0.6, 0.1, 0.5), ("c", 5, 0.9, 0.01, 0.5))
+    choice = choose(table, RULE, WISH)
+    assert (choice.candidate_id, choice.runner_up, choice.finalists) == ("c", "b", ["c", "b", "a"])
+    assert choice.overruled is not None
+    assert (choice.overruled["by"], choice.overruled["candidate_id"]) == ("Ann", "b")
+    assert choice.reason.startswith(
+        "Chosen by Ann on 2026-01-02: rfm · robust · k=5, because five leaflets are printed. It fails on smallest segment. By the rule:"
+    )
+
+
+def test_a_person_may_choose_when_nothing_passes() -> None:
+    choice = choose(candidates(("c", 5, 0.1, 0.2, 0.5)), RULE, WISH)
+    assert (choice.candidate_id, choice.runner_up, choice.passed) == ("c", None, 0)
+
+
+def test_a_decision_about_a_candidate_that_is_gone_is_an_error() -> None:
+    with pytest.raises(SegmentsError, match="which this sweep does not have"):
+        choose(candidates(("a", 3, 0.5, 0.2, 0.5)), RULE, WISH)
+
+
+def test_nobody_on_the_front_is_beaten_and_everybody_else_is() -> None:
+    random = np.random.default_rng(0)
+    table = candidates(*[(f"c{i}", int(random.integers(2, 9)), 0.5, 0.2, 0.5) for i in range(40)])
+    table["silhouette"], table["jaccard_min"] = random.uniform(0.3, 1, (2, 40)).round(2)
+    front = set(pareto_front(table, RULE))
+    rows = table.to_dict("records")
+
+    def beaten(a: dict[str, Any]) -> bool:
+        return any(
+            b["silhouette"] >= a["silhouette"]
+            and b["jaccard_min"] >= a["jaccard_min"]
+            and b["k"] <= a["k"]
+            and (b["silhouette"], b["jaccard_min"], b["k"]) != (a["silhouette"], a["jaccard_min"], a["k"])
+            for b in rows
+        )
+
+    assert front == {row["candidate_id"] for row in rows if not beaten(row)}

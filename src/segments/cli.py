@@ -32,9 +32,22 @@ COMMANDS = {
     "fetch": "bring the raw files of a source under data/ and pin them  [source=NAME] [from=PATH] [accept=true]",
     "describe": "draft conf/source/NAME.yaml from a raw file               FILE",
     "fit": "make ONE candidate, or many with -m                       [feature_set=NAME] [scaler=NAME] [k=N]",
+    "select": "choose a candidate by hand, or return to the rule          CANDIDATE_ID|rule --because WHY",
+    "rename": "name a segment by hand                                    SEGMENT_ID NAME --because WHY",
+    "verify": "make a registered version again and compare               [VERSION]",
+    "promote": "put a registered version in use                          VERSION --because WHY",
+    "rollback": "put the champion before this one in use                 [--because WHY]",
     "track": "rebuild MLflow's record from what is on disk",
     "ui": "MLflow's page on 127.0.0.1, with links to the right views",
     "summary": "what the last run chose and why",
+}
+# Commands that take words of their own before the overrides: positional ones ("?" for optional), and options with a value.
+WORDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "select": (("candidate",), ("because?",)),
+    "rename": (("segment", "name"), ("because",)),
+    "verify": (("version?",), ()),
+    "promote": (("version",), ("because",)),
+    "rollback": ((), ("because?",)),
 }
 EPILOG = """Stages and commands take overrides in Hydra's grammar (sweep.k_max=8, source=mall, experiment=mall); with -m they run once
 per combination (segments fit -m k='range(2,8)' scaler=robust,power). --timings prints where the time goes. `dvc repro` runs all stages."""
@@ -119,6 +132,9 @@ def _run(command: str, words: list[str]) -> None:
     os.chdir(find_project())
     many = [word for word in words if word in ("-m", "--multirun")]
     overrides = [word for word in words if word not in (*many, "--timings")]
+    own: dict[str, str] = {}
+    if command in WORDS:
+        own, overrides = _own_words(command, overrides)
     if stray := [word for word in overrides if "=" not in word and not word.startswith("~")]:
         raise ConfigError(
             f"'{stray[0]}' is not an override", where=f"segments {command}", fix="write KEY=VALUE, such as source=mall"
@@ -145,13 +161,39 @@ def _run(command: str, words: list[str]) -> None:
             from segments import tracking, ui
 
             raise SystemExit(ui.serve(config, tracking.tracking_uri(config.tracking)))
-        _stage(command, config)
+        _stage(command, config, **own)
 
 
-def _stage(name: str, config: Config) -> None:
-    said = import_module(f"segments.stages.{name}").run(config)
+def _stage(name: str, config: Config, **own: str) -> None:
+    said = import_module(f"segments.stages.{name}").run(config, **own)
     if said:
         print(said, flush=True)
+
+
+def _own_words(command: str, words: list[str]) -> tuple[dict[str, str], list[str]]:
+    """A command's own words by name, and the overrides."""
+    positional, options = WORDS[command]
+    usage = (STAGES | COMMANDS)[command].split("  ")[-1].strip()
+    own: dict[str, str] = {}
+    overrides, places = [], [name.removesuffix("?") for name in positional]
+    rest = iter(words)
+    for word in rest:
+        flag, given, value = word.partition("=")
+        name = flag.removeprefix("--")
+        if flag.startswith("--") and name in [option.removesuffix("?") for option in options]:
+            own[name] = value if given else next(rest, "")
+            if not own[name]:
+                raise ConfigError(f"{flag} needs a value", where=f"segments {command}", fix=f"write {usage}")
+        elif "=" in word and not word.startswith("-"):
+            overrides.append(word)
+        elif places and not word.startswith("-"):
+            own[places.pop(0)] = word
+        else:
+            raise ConfigError(f"'{word}' is not expected here", where=f"segments {command}", fix=f"write {usage}")
+    for name in (*positional, *options):
+        if not name.endswith("?") and name not in own:
+            raise ConfigError(f"{name} is missing", where=f"segments {command}", fix=f"write {usage}")
+    return own, overrides
 
 
 def _fetch(overrides: list[str]) -> None:

@@ -18,7 +18,17 @@ from segments.errors import ConfigError
 SCALERS = ("none", "standard", "minmax", "robust", "power", "quantile")
 ALGORITHMS = ("kmeans",)
 TRANSFORMS = ("identity", "log1p", "sqrt")
-METRICS = ("silhouette", "silhouette_reference", "silhouette_simplified", "davies_bouldin", "calinski_harabasz")
+METRICS = (
+    "z_silhouette",
+    "z_wcss",
+    "silhouette_reference",
+    "silhouette",
+    "silhouette_simplified",
+    "davies_bouldin",
+    "calinski_harabasz",
+)
+# What the evidence says of a candidate, after Dolnicar, Grün & Leisch (2018), Market Segmentation Analysis; best first.
+GRADES = ("natural", "reproducible", "constructive", "not supported")
 KINDS = ("number", "category")
 
 # Columns made of other features: kept beside them, never counted twice.
@@ -650,8 +660,14 @@ class SelectionConfig:
         A candidate whose smallest segment is smaller, or whose largest is larger, does not pass.
     min_silhouette : float
         A candidate with a lower silhouette does not pass.
-    metric : {"silhouette", "davies_bouldin", "calinski_harabasz"}
-        The candidates that pass are ranked by this score.
+    min_jaccard : float
+        A candidate with a segment of lower bootstrap Jaccard does not pass (Hennig 2008: below 0.6 do not trust it).
+    min_prediction_strength : float
+        A candidate of lower prediction strength does not pass (Tibshirani & Walther 2005: 0.8 and above for well-separated clusters).
+    grades : list of {"natural", "reproducible", "constructive", "not supported"}
+        A candidate of another grade does not pass.
+    metric : {"z_silhouette", "z_wcss", "silhouette_reference", ...}
+        The candidates that pass are ranked by this score; the raw silhouette ranks k within one feature set and scaler only.
     finalists : int
         How many of the best are shown side by side.
     """
@@ -660,7 +676,10 @@ class SelectionConfig:
     min_smallest_share: float = 0.03
     max_largest_share: float = 0.8
     min_silhouette: float = 0.2
-    metric: str = "silhouette"
+    min_jaccard: float = 0.6
+    min_prediction_strength: float = 0.5
+    grades: list[str] = field(default_factory=lambda: list(GRADES[:3]))
+    metric: str = "z_silhouette"
     finalists: int = 6
 
     def __post_init__(self) -> None:
@@ -668,8 +687,69 @@ class SelectionConfig:
         in_range(self.min_smallest_share, 0, 0.5, "selection.min_smallest_share")
         in_range(self.max_largest_share, 0, 1, "selection.max_largest_share")
         in_range(self.min_silhouette, -1, 1, "selection.min_silhouette")
+        in_range(self.min_jaccard, 0, 1, "selection.min_jaccard")
+        in_range(self.min_prediction_strength, 0, 1, "selection.min_prediction_strength")
+        if not self.grades:
+            raise ConfigError("the list is empty", where="selection.grades", fix=f"allowed: {', '.join(GRADES)}")
+        for grade in self.grades:
+            one_of(grade, GRADES, "selection.grades")
         one_of(self.metric, METRICS, "selection.metric")
         in_range(self.finalists, 1, 50, "selection.finalists")
+
+
+@dataclass(frozen=True, config=CLOSED)
+class Decision:
+    """A person's choice of a candidate, in ``conf/decisions.yaml``; ``segments select`` writes it.
+
+    Parameters
+    ----------
+    candidate_id, name : str
+        The candidate, and its name for a reader.
+    because : str
+        Why, in the person's words.
+    by, at : str
+        Who, and when (ISO, UTC).
+    """
+
+    candidate_id: str
+    name: str
+    because: str
+    by: str
+    at: str
+
+
+@dataclass(frozen=True, config=CLOSED)
+class GivenName:
+    """A person's name for a segment, in ``conf/decisions.yaml``; ``segments rename`` writes it.
+
+    Parameters
+    ----------
+    name : str
+        What the segment is called from now on, whatever the rules would say.
+    because, by, at : str
+        Why, who, and when (ISO, UTC).
+    """
+
+    name: str
+    because: str
+    by: str
+    at: str
+
+
+@dataclass(frozen=True, config=CLOSED)
+class Decisions:
+    """What people decided against the rules: ``conf/decisions.yaml``, in git like everything a result depends on.
+
+    Parameters
+    ----------
+    selected : dict of str to Decision
+        Per source the candidate that was chosen by hand.
+    names : dict of str to dict of str to GivenName
+        Per source and segment id the name that was given by hand.
+    """
+
+    selected: dict[str, Decision] = field(default_factory=dict)
+    names: dict[str, dict[str, GivenName]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -716,10 +796,33 @@ class ProfilesConfig:
 
 @dataclass(frozen=True, config=CLOSED)
 class RegistryConfig:
-    """Section ``registry``: the name and alias the champion is registered under."""
+    """Section ``registry``: the name a segmentation is registered under, and when it takes over.
+
+    Parameters
+    ----------
+    model : str
+        Name of the registered model.
+    alias : str
+        The version in use bears it; the one before bears ``previous``, one that waits ``challenger``.
+    tolerance : float
+        How much lower a challenger's silhouette over all features may be than the champion's, on the same customers.
+    require_commit : bool
+        Whether a version made from uncommitted code waits as challenger: another person could not rebuild it.
+    """
 
     model: str = "customer-segments"
     alias: str = "champion"
+    tolerance: float = 0.05
+    require_commit: bool = False
+
+    def __post_init__(self) -> None:
+        in_range(self.tolerance, 0, 2, "registry.tolerance")
+        if self.alias in ("previous", "challenger"):
+            raise ConfigError(
+                f"the alias '{self.alias}' is taken for another purpose",
+                where="registry.alias",
+                fix="choose another name",
+            )
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -763,6 +866,8 @@ class Config:
         What the names in ``sweep.feature_sets`` and ``sweep.scalers`` stand for.
     explore, features, sweep, selection, profiles, registry, tracking
         The sections of the stages.
+    decisions : Decisions
+        What people decided against the rules.
     """
 
     source: Source
@@ -777,6 +882,7 @@ class Config:
     profiles: ProfilesConfig = field(default_factory=ProfilesConfig)
     registry: RegistryConfig = field(default_factory=RegistryConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
+    decisions: Decisions = field(default_factory=Decisions)
     grid_feature_sets: dict[str, FeatureSet] = field(default_factory=dict)
     grid_scalers: dict[str, Scaler] = field(default_factory=dict)
 

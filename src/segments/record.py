@@ -10,7 +10,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from segments import report, store
 from segments.config import Config
@@ -71,14 +73,24 @@ def write_record(
     store.write_json(folder / "record.json", record)
 
 
+def config_text(config: Config) -> str:
+    """Everything that was asked for, as JSON: :class:`~segments.config.Config` reads it back."""
+    return json.dumps(asdict(config), sort_keys=True, indent=1, ensure_ascii=False) + "\n"
+
+
 def config_hash(config: Config) -> str:
     """SHA-256 of everything that was asked for."""
-    return store.sha256(json.dumps(asdict(config), sort_keys=True).encode())
+    return store.sha256(config_text(config).encode())
 
 
 def data_hash() -> str:
     """SHA-256 of the feature table."""
     return store.sha256(store.artifact("features", "customers.parquet").read_bytes())
+
+
+def labels_hash(labels: NDArray[np.int32]) -> str:
+    """SHA-256 of the clusters of all customers, in the order of the feature table."""
+    return store.sha256(np.ascontiguousarray(labels, dtype="<i4").tobytes())
 
 
 def _board(choice: dict[str, Any], candidates: pd.DataFrame) -> bytes | None:

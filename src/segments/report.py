@@ -26,11 +26,12 @@ def sweep_note(choice: Mapping[str, Any], candidates: pd.DataFrame, profiles: pd
     lines += [
         f"### {heading}",
         "",
-        "| candidate | silhouette | Davies-Bouldin | smallest | WCSS |",
-        "|---|---|---|---|---|",
+        "| candidate | grade | z | least stable segment | prediction strength | silhouette over all features | silhouette | smallest |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| {row.feature_set} · {row.scaler} · k={row.k} | {row.silhouette:.4f} | {row.davies_bouldin:.3f} | {row.smallest_share:.1%} | {row.wcss:.6g} |"
+        f"| {row.feature_set} · {row.scaler} · k={row.k} | {row.grade or 'no evidence'} | {row.z_silhouette:.1f} | {row.jaccard_min:.2f} | "
+        f"{row.prediction_strength:.2f} | {row.silhouette_reference:.4f} | {row.silhouette:.4f} | {row.smallest_share:.1%} |"
         for row in table.itertuples()
     ]
     if profiles is not None:
@@ -55,7 +56,7 @@ def sweep_note(choice: Mapping[str, Any], candidates: pd.DataFrame, profiles: pd
     ]
     lines += [
         "",
-        "Silhouettes of different feature sets and scalers are measured in different spaces: within one they rank k, across them they are a hint only.",
+        "z says how far the silhouette lies above that of data without clusters, in standard deviations: it compares feature sets and scalers; so does the silhouette over all features. The plain silhouette ranks k within one feature set and scaler only.",
     ]
     return "\n".join(lines) + "\n"
 
@@ -107,9 +108,11 @@ def summary(
     if receipt.get("version"):
         version = receipt["version"]
         if receipt["alias"]:
-            lines.append(f"Model   models:/{receipt['name']}@{receipt['alias']} (version {version})")
+            lines.append(
+                f"Model   models:/{receipt['name']}@{receipt['alias']} (version {version}): {receipt['verdict']}"
+            )
         else:
-            lines.append(f"Model   models:/{receipt['name']}/{version} (not in use: `segments track` puts it in use)")
+            lines.append(f"Model   models:/{receipt['name']}/{version}: {receipt['verdict']}")
     return "\n".join(lines)
 
 

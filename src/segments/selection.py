@@ -1,19 +1,27 @@
-"""Candidates -> the chosen one. Comes in: the candidates table and the rule. Goes out: choice, runner-up, and the reason in words."""
+"""Candidates and their evidence -> the chosen one. Comes in: one table, the rule, a person's decision if there is one. Goes out: choice, runner-up, reason.
+
+Gates first, then a ranking by a score that can be compared between feature sets and scalers. A person may overrule: it is recorded
+with the reason, and what the rule would have chosen stays beside it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from kneed import KneeLocator
+from numpy.typing import NDArray
 
-from segments.config import METRICS, SelectionConfig
+from segments.config import METRICS, Decision, SelectionConfig
+from segments.errors import SegmentsError
 
 # For each metric a ranking may use: whether a larger value is better.
 LARGER_IS_BETTER = {metric: metric != "davies_bouldin" for metric in METRICS}
+# Scores of a fit in its own space: they rank k within a cell, not cells among each other.
+OWN_SPACE = ("silhouette", "silhouette_simplified", "davies_bouldin", "calinski_harabasz")
 
 
 @dataclass(frozen=True)
@@ -31,13 +39,19 @@ class Choice:
     rule : str
         The rule in words.
     reason : str
-        Why this one, in words.
+        Why this one, in words; names the runner-up and what would have changed the choice.
     passed, total : int
         Candidates that passed every gate, and candidates in all.
     failed : dict of str to int
         Candidates that failed each gate (one may fail several).
     elbows : list of dict
         Per feature set and scaler the k at the knee of the WCSS curve, or ``None``: advice, not a rule.
+    front : list of str
+        Ids on the Pareto front of fit, stability and simplicity, simplest first.
+    misses : dict of str to list of str
+        The gates each candidate fails; candidates that pass are left out.
+    overruled : dict or None
+        When a person chose: ``by, at, because`` and the rule's own ``candidate_id`` and ``name``.
     """
 
     candidate_id: str | None
@@ -51,89 +65,179 @@ class Choice:
     total: int
     failed: dict[str, int]
     elbows: list[dict[str, Any]]
+    front: list[str]
+    misses: dict[str, list[str]]
+    overruled: dict[str, Any] | None = None
 
     def to_plain(self) -> dict[str, Any]:
         """The choice as plain data, ready for JSON."""
         return asdict(self)
 
 
-def choose(candidates: pd.DataFrame, config: SelectionConfig) -> Choice:
+def choose(candidates: pd.DataFrame, config: SelectionConfig, decision: Decision | None = None) -> Choice:
     """Apply the gates, rank what passes, and say why.
 
     Parameters
     ----------
     candidates : DataFrame
-        One row per candidate, as the sweep stage writes it.
+        One row per candidate: the sweep's table with the evidence's columns beside it.
     config : SelectionConfig
         Gates and metric.
+    decision : Decision, optional
+        A person's choice, which goes before the rule.
 
     Returns
     -------
     Choice
         Ties are broken by the smaller k, then by the order of the table.
 
+    Raises
+    ------
+    SegmentsError
+        If the decision names a candidate that is not in the table.
+
     Examples
     --------
     >>> table = pd.DataFrame({"candidate_id": ["a", "b"], "feature_set": "x", "scaler": "none", "k": [3, 4], "wcss": [2.0, 1.0],
-    ...     "silhouette": [0.5, 0.6], "smallest_share": [0.2, 0.001], "largest_share": [0.5, 0.5]})
+    ...     "silhouette": [0.5, 0.6], "smallest_share": [0.2, 0.001], "largest_share": [0.5, 0.5], "grade": "natural",
+    ...     "jaccard_min": 0.9, "prediction_strength": 0.9, "z_silhouette": [7.0, 9.0]})
     >>> choice = choose(table, SelectionConfig())
     >>> choice.candidate_id, choice.failed["smallest segment"]
     ('a', 1)
     """
-    gates = _gates(candidates, config)
+    gates = gates_of(candidates, config)
     ok = np.logical_and.reduce(list(gates.values()))
     failed = {name: int((~passes).sum()) for name, passes in gates.items()}
-    larger = LARGER_IS_BETTER[config.metric]
-    ranked = candidates.assign(_order=np.arange(len(candidates))).sort_values(
-        [config.metric, "k", "_order"], ascending=[not larger, True, True]
+    misses = {
+        str(identity): [name for name, passes in gates.items() if not passes[row]]
+        for row, identity in enumerate(candidates["candidate_id"])
+        if not ok[row]
+    }
+    ranked = candidates.assign(_misses=[len(misses.get(i, ())) for i in candidates["candidate_id"]]).sort_values(
+        [config.metric, "k"], ascending=[not LARGER_IS_BETTER[config.metric], True], kind="stable"
     )
-    passing = ranked[ok[ranked["_order"].to_numpy()]]
-    rule = _rule(config)
-    elbows = _elbows(candidates)
+    passing = ranked[ranked["_misses"] == 0]
+    overruled = None
     if passing.empty:
-        misses = np.sum([~passes for passes in gates.values()], axis=0)
-        closest = ranked.assign(_misses=misses[ranked["_order"].to_numpy()]).sort_values("_misses", kind="stable")
+        closest = ranked.sort_values("_misses", kind="stable")
         nearest = closest.iloc[0]
-        missed = [name for name, passes in gates.items() if not passes[int(nearest["_order"])]]
-        reason = f"None of {len(candidates)} candidates passes: {_counts(failed)}. Closest: {_name(nearest)}, which fails on {' and '.join(missed)}. Nothing is registered."
-        return Choice(
-            None,
-            None,
-            None,
-            None,
-            closest["candidate_id"].head(config.finalists).tolist(),
-            rule,
-            reason,
-            0,
-            len(candidates),
-            failed,
-            elbows,
+        reason = (
+            f"None of {len(candidates)} candidates passes: {_counts(failed)}. Closest: {name_of(nearest)}, which fails on "
+            f"{' and '.join(misses[nearest['candidate_id']])}. Nothing is registered."
         )
-    best = passing.iloc[0]
-    reason = f"{_name(best)} has the {'highest' if larger else 'lowest'} {config.metric} ({best[config.metric]:.4f}) of the {len(passing)} candidates (of {len(candidates)}) that pass the gates."
-    runner_up = None
-    if len(passing) > 1:
-        second = passing.iloc[1]
-        runner_up = str(second["candidate_id"])
-        reason += f" Runner-up: {_name(second)} ({second[config.metric]:.4f})."
-    elbow = next(
-        (e["k"] for e in elbows if e["feature_set"] == best["feature_set"] and e["scaler"] == best["scaler"]), None
-    )
-    reason += f" The elbow of its WCSS curve is at k={elbow}." if elbow else " Its WCSS curve has no knee."
-    cell = f"{best['feature_set']} · {best['scaler']}"
+        order, best, runner_up = closest["candidate_id"].tolist(), None, None
+    else:
+        best = passing.iloc[0]
+        runner_up = str(passing.iloc[1]["candidate_id"]) if len(passing) > 1 else None
+        reason = _reason(candidates, ranked, passing, misses, config)
+        order = passing["candidate_id"].tolist()
+    if decision is not None:
+        known = candidates.set_index("candidate_id")
+        if decision.candidate_id not in known.index:
+            raise SegmentsError(
+                f"the decision of {decision.by} names candidate {decision.candidate_id} ({decision.name}), which this sweep does not have",
+                where="conf/decisions.yaml: selected",
+                fix="choose again with `segments select CANDIDATE_ID`, or return to the rule with `segments select rule`",
+            )
+        rule = None if best is None else best
+        best = candidates[candidates["candidate_id"] == decision.candidate_id].iloc[0]
+        overruled = {
+            "by": decision.by,
+            "at": decision.at,
+            "because": decision.because,
+            "candidate_id": None if rule is None else str(rule["candidate_id"]),
+            "name": None if rule is None else name_of(rule),
+        }
+        said = (
+            f"Chosen by {decision.by} on {decision.at[:10]}: {name_of(best)}, because {decision.because.rstrip('.')}."
+        )
+        if fails := misses.get(decision.candidate_id):
+            said += f" It fails on {' and '.join(fails)}."
+        reason = f"{said} By the rule: {reason}"
+        runner_up = None if rule is None else str(rule["candidate_id"])
+        if runner_up == decision.candidate_id:
+            runner_up = order[1] if len(order) > 1 else None
+        order = [decision.candidate_id, *[i for i in order if i != decision.candidate_id]]
     return Choice(
-        str(best["candidate_id"]),
-        runner_up,
-        str(best["feature_set"]),
-        cell,
-        passing["candidate_id"].head(config.finalists).tolist(),
-        rule,
-        reason,
-        len(passing),
-        len(candidates),
-        failed,
-        elbows,
+        candidate_id=None if best is None else str(best["candidate_id"]),
+        runner_up=runner_up,
+        feature_set=None if best is None else str(best["feature_set"]),
+        cell=None if best is None else f"{best['feature_set']} · {best['scaler']}",
+        finalists=[str(i) for i in order[: config.finalists]],
+        rule=_rule(config),
+        reason=reason,
+        passed=len(passing),
+        total=len(candidates),
+        failed=failed,
+        elbows=elbows(candidates),
+        front=pareto_front(candidates, config),
+        misses=misses,
+        overruled=overruled,
     )
+
+
+def gates_of(candidates: pd.DataFrame, config: SelectionConfig) -> dict[str, NDArray[np.bool_]]:
+    """Whether each candidate passes each gate.
+
+    Parameters
+    ----------
+    candidates : DataFrame of shape (n_candidates, ...)
+        The sweep's table with the evidence's columns beside it; what was not evaluated is missing there, and does not pass.
+    config : SelectionConfig
+        Where the gates stand.
+
+    Returns
+    -------
+    dict of str to ndarray of shape (n_candidates,)
+        By the gate's name in words.
+    """
+    return cheap_gates_of(candidates, config) | {
+        "stability": (candidates["jaccard_min"] >= config.min_jaccard).to_numpy(),
+        "prediction strength": (candidates["prediction_strength"] >= config.min_prediction_strength).to_numpy(),
+        "grade": candidates["grade"].isin(config.grades).to_numpy(),
+    }
+
+
+def cheap_gates_of(candidates: pd.DataFrame, config: SelectionConfig) -> dict[str, NDArray[np.bool_]]:
+    """Whether each candidate passes each gate that needs no evidence; as :func:`gates_of`."""
+    return {
+        "number of segments": (candidates["k"] >= config.min_k).to_numpy(),
+        "smallest segment": (candidates["smallest_share"] >= config.min_smallest_share).to_numpy(),
+        "largest segment": (candidates["largest_share"] <= config.max_largest_share).to_numpy(),
+        "silhouette": (candidates["silhouette"] >= config.min_silhouette).to_numpy(),
+    }
+
+
+def pareto_front(candidates: pd.DataFrame, config: SelectionConfig) -> list[str]:
+    """Candidates that no other beats in fit, stability and simplicity at once, among those that pass the gates that need no evidence.
+
+    Parameters
+    ----------
+    candidates : DataFrame
+        As in :func:`choose`.
+    config : SelectionConfig
+        Its metric is the fit; stability is the least stable cluster's Jaccard; simplicity is a small k.
+
+    Returns
+    -------
+    list of str
+        Candidate ids, fewest segments first.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"candidate_id": ["a", "b", "c"], "k": [3, 4, 4], "smallest_share": 0.2, "largest_share": 0.5,
+    ...     "silhouette": 0.5, "z_silhouette": [5.0, 9.0, 4.0], "jaccard_min": [0.9, 0.8, 0.7]})
+    >>> pareto_front(table, SelectionConfig())
+    ['a', 'b']
+    """
+    ok = np.logical_and.reduce(list(cheap_gates_of(candidates, config).values()))
+    known = candidates[ok & candidates[[config.metric, "jaccard_min"]].notna().all(axis=1).to_numpy()]
+    sign = 1 if LARGER_IS_BETTER[config.metric] else -1
+    points = np.column_stack([sign * known[config.metric], known["jaccard_min"], -known["k"]]).astype(np.float64)
+    as_good = (points[:, None] >= points).all(axis=2)
+    better = (points[:, None] > points).any(axis=2)
+    front = known[~(as_good & better).any(axis=0)]
+    return [str(i) for i in front.sort_values("k", kind="stable")["candidate_id"]]
 
 
 def elbow(ks: Sequence[int], wcss: Sequence[float]) -> int | None:
@@ -154,24 +258,8 @@ def elbow(ks: Sequence[int], wcss: Sequence[float]) -> int | None:
     return None if knee is None else int(knee)
 
 
-def _gates(candidates: pd.DataFrame, config: SelectionConfig) -> dict[str, np.ndarray[Any, np.dtype[np.bool_]]]:
-    return {
-        "number of segments": (candidates["k"] >= config.min_k).to_numpy(),
-        "smallest segment": (candidates["smallest_share"] >= config.min_smallest_share).to_numpy(),
-        "largest segment": (candidates["largest_share"] <= config.max_largest_share).to_numpy(),
-        "silhouette": (candidates["silhouette"] >= config.min_silhouette).to_numpy(),
-    }
-
-
-def _rule(config: SelectionConfig) -> str:
-    better = "highest" if LARGER_IS_BETTER[config.metric] else "lowest"
-    return (
-        f"At least {config.min_k} segments, the smallest holding at least {config.min_smallest_share:.0%} and the largest at most {config.max_largest_share:.0%} of customers, "
-        f"silhouette at least {config.min_silhouette:g}; of those, the {better} {config.metric}."
-    )
-
-
-def _elbows(candidates: pd.DataFrame) -> list[dict[str, Any]]:
+def elbows(candidates: pd.DataFrame) -> list[dict[str, Any]]:
+    """The elbow of every feature set and scaler: ``feature_set, scaler, k``."""
     rows = []
     for (feature_set, scaler), cell in candidates.groupby(["feature_set", "scaler"], sort=False):
         cell = cell.sort_values("k")
@@ -181,9 +269,53 @@ def _elbows(candidates: pd.DataFrame) -> list[dict[str, Any]]:
     return rows
 
 
+def name_of(row: Mapping[str, Any] | pd.Series[Any]) -> str:
+    """A candidate's name for a person, such as ``rfm · power · k=5``."""
+    return f"{row['feature_set']} · {row['scaler']} · k={row['k']}"
+
+
+def _reason(
+    candidates: pd.DataFrame,
+    ranked: pd.DataFrame,
+    passing: pd.DataFrame,
+    misses: Mapping[str, Sequence[str]],
+    config: SelectionConfig,
+) -> str:
+    """Why the first of `passing`, and what would have made it another."""
+    best, metric = passing.iloc[0], config.metric
+    highest = "highest" if LARGER_IS_BETTER[metric] else "lowest"
+    said = [
+        f"{name_of(best)} has the {highest} {metric} ({best[metric]:.4f}) of the {len(passing)} candidates (of {len(candidates)}) that pass the gates"
+    ]
+    said[0] += f"; it is graded {best['grade']} (least stable segment {best['jaccard_min']:.2f})."
+    if len(passing) > 1:
+        said.append(f"Runner-up: {name_of(passing.iloc[1])} ({passing.iloc[1][metric]:.4f}).")
+    # The best that one gate alone keeps out, if it would have won.
+    above = ranked.iloc[: int(np.argmax(ranked["candidate_id"] == best["candidate_id"]))]
+    for row in above[above["_misses"] == 1].head(1).to_dict("records"):
+        gate = misses[row["candidate_id"]][0]
+        said.append(f"Without the gate on {gate} it would have been {name_of(row)} ({row[metric]:.4f}).")
+    others: dict[str, list[str]] = {}
+    for other in ("z_silhouette", "z_wcss", "silhouette_reference", "silhouette"):
+        if other != metric and other in passing and passing[other].notna().any():
+            order = passing.sort_values([other, "k"], ascending=[False, True], kind="stable")
+            if (first := order.iloc[0])["candidate_id"] != best["candidate_id"]:
+                others.setdefault(name_of(first), []).append(other)
+    said += [f"By {' and by '.join(scores)} it would have been {name}." for name, scores in others.items()]
+    cell = candidates[(candidates["feature_set"] == best["feature_set"]) & (candidates["scaler"] == best["scaler"])]
+    knee = elbow(*(cell.sort_values("k")[column].tolist() for column in ("k", "wcss")))
+    said.append(f"The elbow of its WCSS curve is at k={knee}." if knee else "Its WCSS curve has no knee.")
+    return " ".join(said)
+
+
+def _rule(config: SelectionConfig) -> str:
+    better = "highest" if LARGER_IS_BETTER[config.metric] else "lowest"
+    return (
+        f"At least {config.min_k} segments, the smallest holding at least {config.min_smallest_share:.0%} and the largest at most {config.max_largest_share:.0%} of customers, "
+        f"silhouette at least {config.min_silhouette:g}, every segment's Jaccard at least {config.min_jaccard:g}, prediction strength at least {config.min_prediction_strength:g}, "
+        f"graded {' or '.join(config.grades)}; of those, the {better} {config.metric}."
+    )
+
+
 def _counts(failed: dict[str, int]) -> str:
     return ", ".join(f"{count} fail on {name}" for name, count in failed.items() if count)
-
-
-def _name(row: pd.Series[Any]) -> str:
-    return f"{row['feature_set']} · {row['scaler']} · k={row['k']}"

@@ -6,6 +6,7 @@ Paths are relative to the folder a stage runs in (the project, or DVC's temporar
 
 from __future__ import annotations
 
+import getpass
 import hashlib
 import json
 import os
@@ -13,6 +14,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -181,14 +183,47 @@ def sha256(content: bytes) -> str:
 
 
 def git_commit() -> str:
-    """Say which commit the working tree stands on, marked ``-dirty`` when the tree differs from it."""
+    """Say which commit the code stands on, marked ``-dirty`` when the code differs from it.
+
+    The code alone: config and data have hashes of their own, and ``dvc repro`` itself rewrites ``dvc.lock`` on its way.
+    """
     try:
         commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
-        changed = ["git", "status", "--porcelain", "--untracked-files=no"]
+        changed = ["git", "status", "--porcelain", "--untracked-files=no", "--", "src"]
         dirty = subprocess.run(changed, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return commit + ("-dirty" if dirty else "")
+
+
+def person() -> str:
+    """Who decides: the name git knows, or the user's."""
+    try:
+        asked = subprocess.run(
+            ["git", "config", "user.name"], capture_output=True, text=True, check=True
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        asked = ""
+    return asked or getpass.getuser()
+
+
+def now() -> str:
+    """The time of a decision: ISO, UTC, whole seconds."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def hashes(folder: Path, pattern: str = "*") -> dict[str, str]:
+    """SHA-256 of every file under a folder, by its path in it; compiled leftovers do not count."""
+    return {
+        path.relative_to(folder).as_posix(): sha256(path.read_bytes())
+        for path in sorted(folder.rglob(pattern))
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+def code_hash(package: Path = Path(__file__).parent) -> str:
+    """SHA-256 of this package's code, or of another copy of it."""
+    return sha256(json.dumps(hashes(package, "*.py")).encode())
 
 
 def md5(path: Path) -> str:
@@ -350,6 +385,25 @@ def ledgers() -> list[Path]:
     """Folders of every sweep so far, oldest first."""
     folders = [path.parent for path in ledger("").glob("*/sweep.json")]
     return sorted(folders, key=lambda folder: (read_json(folder / "sweep.json")["started_ms"], folder.name))
+
+
+def version_folder(model_hash: str, candidate_id: str) -> Path:
+    """Folder that keeps what a registered version is made from: its files, and who its members are."""
+    return checkout() / ARTIFACTS / "versions" / f"{candidate_id}-{model_hash[:12]}"
+
+
+def history() -> list[dict[str, Any]]:
+    """What happened to registered versions, oldest first: ``at, what, candidate_id, model_hash, by, because``."""
+    path = checkout() / ARTIFACTS / "versions" / "history.json"
+    events: list[dict[str, Any]] = read_json(path) if path.is_file() else []
+    return events
+
+
+def remember(event: dict[str, Any]) -> None:
+    """Add to the history of registered versions; what has just been said is not said twice."""
+    events = history()
+    if not events or {**events[-1], "at": ""} != {**event, "at": ""}:
+        write_json(checkout() / ARTIFACTS / "versions" / "history.json", [*events, event])
 
 
 def replace_folder(new: Path, folder: Path) -> None:

@@ -16,7 +16,6 @@ import tempfile
 import urllib.error
 import urllib.request
 import uuid
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -70,7 +69,7 @@ def connect(config: TrackingConfig, source: str) -> Iterator[Tracker]:
     TrackingError
         If the server does not answer, or the store cannot be opened.
     """
-    _settings(config)
+    settings(config)
     uri = tracking_uri(config)
     if config.uri is not None:
         preflight(uri, config.timeout_seconds)
@@ -145,14 +144,14 @@ def track_candidates(tracker: Tracker, facts: Sequence[Mapping[str, Any]], sweep
     sweep_id : str, optional
         The newest sweep they belong to.
     """
-    with _lock_of(tracker):
+    with lock_of(tracker):
         cell = facts[0]["cell"]
-        known = _runs(tracker, {KIND: "candidate", CELL: cell}, CANDIDATE)
+        known = runs_of(tracker, {KIND: "candidate", CELL: cell}, CANDIDATE)
         member = {SWEEP: sweep_id} if sweep_id else {}
         for fact in facts:
             identity = fact["candidate_id"]
             if identity in known:
-                _tag(tracker, known[identity], member)
+                tag(tracker, known[identity], member)
                 continue
             _log(
                 tracker,
@@ -184,8 +183,8 @@ def track_curves(
     sweep_id : str
         The sweep they belong to.
     """
-    with _lock_of(tracker):
-        known = _runs(tracker, {KIND: "curve", SWEEP: sweep_id}, CURVE)
+    with lock_of(tracker):
+        known = runs_of(tracker, {KIND: "curve", SWEEP: sweep_id}, CURVE)
         chosen = colours([_cell(facts) for facts, _ in curves.values()])
         for name, (facts, picture) in curves.items():
             identity = f"{sweep_id} {name}"
@@ -224,9 +223,9 @@ def track_sweep(tracker: Tracker, record: Mapping[str, Any], folder: Path, note:
     """
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
-    with _lock_of(tracker):
+    with lock_of(tracker):
         identity = record["sweep_id"]
-        run = _runs(tracker, {KIND: "sweep", SWEEP: identity}, SWEEP).get(identity)
+        run = runs_of(tracker, {KIND: "sweep", SWEEP: identity}, SWEEP).get(identity)
         if run is None:
             data = record["data"]
             dataset = DatasetInput(
@@ -254,111 +253,17 @@ def track_sweep(tracker: Tracker, record: Mapping[str, Any], folder: Path, note:
         tracker.client.log_artifacts(run.info.run_id, str(folder))
         if (folder / "finalists.png").is_file():
             note += f"\n{picture(run.info.run_id, 'finalists.png', 'the finalists')}\n"
-        _tag(tracker, run, {NOTE: note})
+        tag(tracker, run, {NOTE: note})
         finalists = set(record["finalists"])
-        for candidate_id, candidate in _runs(tracker, {KIND: "candidate", SWEEP: identity}, CANDIDATE).items():
-            _flag(tracker, candidate, FINALIST, candidate_id in finalists)
-        _describe_experiment(tracker, Record(tracker.source, tracker.experiment_id, run.info.run_id), identity)
+        for candidate_id, candidate in runs_of(tracker, {KIND: "candidate", SWEEP: identity}, CANDIDATE).items():
+            flag(tracker, candidate, FINALIST, candidate_id in finalists)
+        describe_experiment(tracker, Record(tracker.source, tracker.experiment_id, run.info.run_id), identity)
         return str(run.info.run_id)
 
 
-def register(
-    tracker: Tracker,
-    model: Mapping[str, Any],
-    document: str,
-    example: Any,
-    description: str,
-    note: str,
-    *,
-    in_use: bool = True,
-) -> dict[str, Any]:
-    """Register a segmentation as a model version and give it the alias; the same model is registered once.
-
-    Parameters
-    ----------
-    tracker : Tracker
-        The open record.
-    model : mapping
-        ``name, alias, candidate_id, tags`` of the version.
-    document : str
-        The segmentation as JSON (:meth:`segments.model.Segmentation.to_json`).
-    example : DataFrame
-        A few feature rows, float64: signature and input example come from them.
-    description : str
-        Markdown for the registry page.
-    note : str
-        Markdown for the champion's run.
-    in_use : bool
-        Whether it gets the alias; without it the version is registered beside the one in use.
-
-    Returns
-    -------
-    dict
-        ``name, version, alias, run_id``; the alias is ``None`` when it was not given.
-
-    Raises
-    ------
-    TrackingError
-        If the candidate has no run.
-    """
-    from mlflow.exceptions import MlflowException
-
-    with _lock_of(tracker):
-        client, name = tracker.client, model["name"]
-        run = _runs(tracker, {KIND: "candidate", CANDIDATE: model["candidate_id"]}, CANDIDATE).get(
-            model["candidate_id"]
-        )
-        if run is None:
-            raise TrackingError(
-                f"candidate {model['candidate_id']} has no run in MLflow", where=tracker.uri, fix="run `segments track`"
-            )
-        try:
-            client.get_registered_model(name)
-        except MlflowException:
-            client.create_registered_model(
-                name, description=f"Customer segmentations; the alias `{model['alias']}` is the one in use."
-            )
-        tags = {f"segments.{key}": str(value) for key, value in model["tags"].items()}
-        version = next(
-            (
-                v
-                for v in client.search_model_versions(f"name = '{name}'")
-                if v.tags.get("segments.model_hash") == tags["segments.model_hash"] and v.run_id == run.info.run_id
-            ),
-            None,
-        )
-        if version is None:
-            version = client.create_model_version(
-                name, source=_log_model(tracker, run.info.run_id, document, example), run_id=run.info.run_id, tags=tags
-            )
-        client.update_model_version(name, version.version, description=description)
-        for key, value in tags.items():
-            if version.tags.get(key) != value:
-                client.set_model_version_tag(name, version.version, key, value)
-        _tag(tracker, run, {NOTE: note})
-        if in_use:
-            client.set_registered_model_alias(name, model["alias"], version.version)
-            for candidate in [run, *_runs(tracker, {KIND: "candidate", CHAMPION: "true"}, CANDIDATE).values()]:
-                _flag(tracker, candidate, CHAMPION, candidate.info.run_id == run.info.run_id)
-            sweep_id = run.data.tags.get(SWEEP, "")
-            if sweep := _runs(tracker, {KIND: "sweep", SWEEP: sweep_id}, SWEEP).get(sweep_id):
-                here = (tracker.source, tracker.experiment_id, sweep.info.run_id, run.info.run_id)
-                _describe_experiment(tracker, Record(*here, name, str(version.version)), sweep_id)
-        return {
-            "name": name,
-            "version": str(version.version),
-            "alias": model["alias"] if in_use else None,
-            "run_id": run.info.run_id,
-        }
-
-
-def load_model(config: TrackingConfig, uri: str) -> Any:
-    """The pyfunc model of a registry address, such as ``models:/customer-segments@champion``."""
-    _settings(config)
-    import mlflow
-
-    mlflow.set_tracking_uri(tracking_uri(config))
-    return mlflow.pyfunc.load_model(uri)
+def scores_of(tracker: Tracker, run_id: str) -> dict[str, float]:
+    """The scores of a candidate's run."""
+    return dict(tracker.client.get_run(run_id).data.metrics)
 
 
 def mend_moved(root: Path) -> int:
@@ -418,7 +323,8 @@ def _path(address: str) -> Path:
     return Path(unquote(urlsplit(address).path))
 
 
-def _settings(config: TrackingConfig) -> None:
+def settings(config: TrackingConfig) -> None:
+    """Tell MLflow how to behave; before it is imported."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
     os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] = str(config.timeout_seconds)
@@ -452,7 +358,8 @@ def _local_lock(config: TrackingConfig) -> FileLock:
     return FileLock(folder / ("mlflow.lock" if config.uri is None else "server.lock"))
 
 
-def _lock_of(tracker: Tracker) -> FileLock:
+def lock_of(tracker: Tracker) -> FileLock:
+    """The lock under which this machine's processes write a record, one at a time."""
     return FileLock(checkout() / ARTIFACTS / ("mlflow.lock" if tracker.uri.startswith("sqlite:") else "server.lock"))
 
 
@@ -476,7 +383,7 @@ def _experiment(client: MlflowClient, source: str, *, local: bool) -> str:
     return str(experiment.experiment_id)
 
 
-def _runs(tracker: Tracker, tags: Mapping[str, str], key: str) -> dict[str, Run]:
+def runs_of(tracker: Tracker, tags: Mapping[str, str], key: str) -> dict[str, Run]:
     """Complete runs with these tags, by the tag that identifies them; halves that a killed process left are removed."""
     found: dict[str, Run] = {}
     condition = " and ".join(f"tags.`{tag}` = '{value}'" for tag, value in tags.items())
@@ -553,7 +460,7 @@ def _cell(facts: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
     return facts[0]["params"]["feature_set"], facts[0]["params"]["scaler"]
 
 
-def _tag(tracker: Tracker, run: Run, tags: Mapping[str, str]) -> None:
+def tag(tracker: Tracker, run: Run, tags: Mapping[str, str]) -> None:
     """Set the tags that differ, in one call."""
     from mlflow.entities import RunTag
 
@@ -562,15 +469,15 @@ def _tag(tracker: Tracker, run: Run, tags: Mapping[str, str]) -> None:
         tracker.client.log_batch(run.info.run_id, tags=different)
 
 
-def _flag(tracker: Tracker, run: Run, key: str, wanted: bool) -> None:
+def flag(tracker: Tracker, run: Run, key: str, wanted: bool) -> None:
     """Set a tag to "true", or take it away."""
     if wanted:
-        _tag(tracker, run, {key: "true"})
+        tag(tracker, run, {key: "true"})
     elif key in run.data.tags:
         tracker.client.delete_tag(run.info.run_id, key)
 
 
-def _describe_experiment(tracker: Tracker, record: Record, sweep_id: str) -> None:
+def describe_experiment(tracker: Tracker, record: Record, sweep_id: str) -> None:
     """How to read the experiment: links first (only the first line shows until it is unfolded), and the views they open."""
     listed = "\n".join(f"- {link.label}: {link.shows}" for link in links("", record))
     guide = (
@@ -582,44 +489,6 @@ def _describe_experiment(tracker: Tracker, record: Record, sweep_id: str) -> Non
     )
     for key, value in {NOTE: guide, **view_states(sweep_id)}.items():
         tracker.client.set_experiment_tag(tracker.experiment_id, key, value)
-
-
-def _log_model(tracker: Tracker, run_id: str, document: str, example: Any) -> str:
-    """Log the pyfunc model in the candidate's run and return its address."""
-    from importlib.metadata import version
-
-    import mlflow
-    from mlflow.models import infer_signature
-
-    import segments
-    from segments.model import Segmentation
-
-    package = Path(segments.__file__).parent
-    mlflow.set_tracking_uri(tracker.uri)
-    mlflow.set_registry_uri(tracker.uri)
-    with warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", "Hint: Inferred schema contains integer column"
-        )  # a cluster number is never missing
-        signature = infer_signature(example, Segmentation.from_json(document).predict(example))
-    before = tracker.client.get_run(run_id).info
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "segmentation.json"
-        path.write_text(document)
-        with mlflow.start_run(run_id=run_id, log_system_metrics=False):
-            info = mlflow.pyfunc.log_model(
-                name="segmentation",
-                python_model=str(package / "served.py"),  # code, not a pickle
-                artifacts={"segmentation": str(path)},
-                code_paths=[str(package)],
-                pip_requirements=[
-                    f"{name}=={version(name)}" for name in ("mlflow", "numpy", "pandas", "scikit-learn", "pydantic")
-                ],
-                signature=signature,
-                input_example=example,
-            )
-    tracker.client.set_terminated(run_id, "FINISHED", end_time=before.end_time)
-    return str(info.model_uri)
 
 
 def _first_line(error: BaseException) -> str:

@@ -10,17 +10,19 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
-from segments.config import Config
+from segments.config import Config, Decisions
 from segments.errors import ConfigError, SegmentsError
-from segments.store import find_project, read_json
+from segments.store import find_project, read_json, write_text
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
     from pydantic import ValidationError
+
+DECISIONS = "decisions.yaml"
 
 
 def load(overrides: Sequence[str] = (), project: Path | None = None) -> Config:
@@ -90,6 +92,7 @@ def to_config(composed: DictConfig, conf: Path, choices: Mapping[str, str]) -> C
         grid["feature_sets"] = _mapping(plain.get("source")).get("feature_sets")
     plain["grid_feature_sets"] = {name: _member(conf, "feature_set", name) for name in _names(grid, "feature_sets")}
     plain["grid_scalers"] = {name: _member(conf, "scaler", name) for name in _names(grid, "scalers")}
+    plain["decisions"] = _decisions(conf)
     try:
         return TypeAdapter(Config).validate_python(plain)
     except ValidationError as error:
@@ -123,6 +126,16 @@ def multirun(overrides: Sequence[str], task: Callable[[Config], None]) -> None:
         raise _readable(error, conf) from error
     finally:
         sys.argv = argv
+
+
+def write_decisions(decisions: Decisions) -> None:
+    """Put people's decisions into ``conf/decisions.yaml``, under the comment it begins with."""
+    import yaml
+
+    path = find_project() / "conf" / DECISIONS
+    lines = path.read_text().splitlines() if path.is_file() else []
+    comment = "".join(f"{line}\n" for line in lines if line.startswith("#"))
+    write_text(path, comment + yaml.safe_dump(asdict(decisions), sort_keys=False, allow_unicode=True))
 
 
 def check_source(path: Path, source: str) -> None:
@@ -165,7 +178,7 @@ def _member(conf: Path, group: str, name: str) -> Any:
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
     from pydantic import TypeAdapter, ValidationError
-    from yaml import YAMLError  # type: ignore[import-untyped]
+    from yaml import YAMLError
 
     path = conf / group / f"{name}.yaml"
     if not path.is_file():
@@ -184,6 +197,21 @@ def _member(conf: Path, group: str, name: str) -> Any:
     except ValidationError:
         pass  # the whole config is checked next, and knows the path of the key
     return plain
+
+
+def _decisions(conf: Path) -> dict[str, Any]:
+    """People's decisions, as plain data; none when there is no such file."""
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    path = conf / DECISIONS
+    if not path.is_file():
+        return {}
+    try:
+        return _mapping(OmegaConf.to_container(OmegaConf.load(path)))
+    except (OmegaConfBaseException, YAMLError, UnicodeDecodeError) as error:
+        raise _readable(error, conf) from error
 
 
 def _mapping(plain: Any) -> dict[str, Any]:

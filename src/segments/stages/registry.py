@@ -2,78 +2,84 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from segments import report, store, tracking
+from segments import fetch, report, store, tracking, versions
 from segments.config import Config
 from segments.errors import StoreError
 from segments.model import Segmentation
-from segments.record import config_hash, data_hash, write_record
+from segments.promotion import Verdict, admit, judge
+from segments.record import config_hash, config_text, data_hash, labels_hash, write_record
 from segments.space import Space
 from segments.stages import check_source
+from segments.stages.verify import proof_of
 
 
-def run(config: Config) -> None:
-    """Write the sweep's record, track it, and register the chosen segmentation if there is one."""
+def run(config: Config) -> str | None:
+    """Write the sweep's record, track it, and register the chosen segmentation if there is one; returns what became of it."""
     check_source(store.artifact("sweep", "sweep.json"), config.source.name)
     choice = store.read_json(store.artifact("selection", "choice.json"))
     sweep = store.read_json(store.artifact("sweep", "sweep.json"))
-    candidates = store.read_table(store.artifact("sweep", "candidates.parquet"))
+    candidates = store.read_table(store.artifact("selection", "candidates.parquet"))
     features = store.read_table(store.artifact("features", "customers.parquet"))
     profiles = store.read_table(store.artifact("profiles", "profiles.parquet")) if choice["candidate_id"] else None
     folder = store.ledger(sweep["sweep_id"])
     write_record(config, folder, sweep, choice, candidates, features, profiles)
-    receipt: dict[str, Any] = {
-        "sweep_id": sweep["sweep_id"],
-        "candidate_id": choice["candidate_id"],
-        "name": None,
-        "version": None,
-        "alias": None,
-        "run_id": None,
-    }
-    if profiles is not None:
-        segmentation = champion(choice["candidate_id"], choice["cell"], features)
-        store.write_text(store.artifact("registry", "segmentation.json"), segmentation.to_json())
-        tags = {
-            "candidate_id": choice["candidate_id"],
-            "model_hash": store.sha256(segmentation.to_json().encode()),
-            "data_hash": data_hash(),
-            "config_hash": config_hash(config),
-            "git_commit": store.git_commit(),
-        }
-        store.write_json(
-            store.artifact("registry", "model.json"),
-            {
-                "name": config.registry.model,
-                "alias": config.registry.alias,
-                "candidate_id": choice["candidate_id"],
-                "tags": tags,
-            },
-        )
-        store.write_text(
-            store.artifact("registry", "description.md"),
-            report.model_description(choice, profiles, segmentation.space.columns),
-        )
-    else:
-        for name in ("segmentation.json", "model.json", "description.md"):  # left over from an earlier choice
-            store.artifact("registry", name).unlink(missing_ok=True)
+    receipt: dict[str, Any] = dict.fromkeys(("name", "version", "alias", "run_id", "verdict"))
+    receipt |= {"sweep_id": sweep["sweep_id"], "candidate_id": choice["candidate_id"]}
+    shelf = None if profiles is None else shelve(config, choice, features, profiles)
     with tracking.connect(config.tracking, config.source.name) as tracker:
         tracking.track_sweep(
             tracker, store.read_json(folder / "record.json"), folder / "files", (folder / "note.md").read_text()
         )
-        if profiles is not None:
-            receipt |= register(tracker, features)
+        if shelf is not None:
+            version = add(tracker, shelf)
+            receipt |= {"name": version.name, "version": version.number, "run_id": version.run_id}
+            receipt |= put_in_use(tracker, config, version, features, by_hand=choice["overruled"] is not None)
     store.write_json(store.artifact("registry", "receipt.json"), receipt)
     store.write_text(
         store.artifact("registry", "summary.txt"),
         report.summary(config.source.name, choice, candidates, profiles, receipt) + "\n",
     )
+    return None if shelf is None else str(receipt["verdict"])
 
 
-def champion(candidate_id: str, cell: str, features: pd.DataFrame) -> Segmentation:
+def shelve(config: Config, choice: dict[str, Any], features: pd.DataFrame, profiles: pd.DataFrame) -> Path:
+    """Write down all that a version is made from, where it outlives the next run; returns the folder."""
+    candidate_id = choice["candidate_id"]
+    segmentation, clusters = champion(candidate_id, choice["cell"], features)
+    document = segmentation.to_json()
+    pins = fetch.read_pins()
+    tags = {
+        "source": config.source.name,
+        "candidate_id": candidate_id,
+        "model_hash": store.sha256(document.encode()),
+        "data_hash": data_hash(),
+        "labels_hash": labels_hash(clusters),
+        "config_hash": config_hash(config),
+        "code_hash": store.code_hash(),
+        "git_commit": store.git_commit(),
+        "raw": json.dumps({path: pins[path].md5 for path in config.source.raw_paths if path in pins}),
+    }
+    folder = store.version_folder(tags["model_hash"], candidate_id)
+    model = {"name": config.registry.model, "alias": config.registry.alias, "candidate_id": candidate_id, "tags": tags}
+    store.write_text(folder / "segmentation.json", document)
+    store.write_text(folder / "config.json", config_text(config))
+    store.write_text(folder / "description.md", report.model_description(choice, profiles, segmentation.space.columns))
+    members = store.read_table(store.artifact("profiles", "segments.parquet"))
+    store.write_table(folder / "members.parquet", members)
+    store.write_table(folder / "example.parquet", features[segmentation.space.columns].head(5).astype("float64"))
+    store.write_json(folder / "model.json", model)
+    store.write_text(store.artifact("registry", "segmentation.json"), document)
+    return folder
+
+
+def champion(candidate_id: str, cell: str, features: pd.DataFrame) -> tuple[Segmentation, np.ndarray[Any, Any]]:
     """The chosen candidate as a deployable model, checked: it must give every customer the stored cluster."""
     fits = store.read_json(store.artifact("sweep", "fits.json"))
     names = store.read_json(store.artifact("profiles", "segments.json"))["names"]
@@ -90,20 +96,58 @@ def champion(candidate_id: str, cell: str, features: pd.DataFrame) -> Segmentati
             where=str(store.artifact("selection")),
             fix="run `dvc repro -f sweep`",
         )
-    return segmentation
+    return segmentation, stored
 
 
-def register(tracker: tracking.Tracker, features: pd.DataFrame) -> dict[str, Any]:
-    """Register what ``artifacts/registry`` holds; an experiment in DVC's temporary folder does not take over the alias."""
-    segmentation = store.artifact("registry", "segmentation.json").read_text()
-    example = features[Segmentation.from_json(segmentation).space.columns].head(5).astype("float64")
-    description = store.artifact("registry", "description.md").read_text()
-    return tracking.register(
+def add(tracker: tracking.Tracker, folder: Path) -> versions.Version:
+    """Register what a version's folder holds."""
+    files = {name: (folder / f"{name}.json").read_text() for name in ("segmentation", "config")}
+    return versions.add(
         tracker,
-        store.read_json(store.artifact("registry", "model.json")),
-        segmentation,
-        example,
-        description,
-        note=description,
-        in_use=store.find_project() == store.checkout(),
+        store.read_json(folder / "model.json"),
+        files,
+        store.read_table(folder / "example.parquet"),
+        (folder / "description.md").read_text(),
     )
+
+
+def put_in_use(
+    tracker: tracking.Tracker, config: Config, version: versions.Version, features: pd.DataFrame, *, by_hand: bool
+) -> dict[str, Any]:
+    """Let a version be champion if the rule says so; an experiment in DVC's temporary folder never asks."""
+    if store.find_project() != store.checkout():
+        return {"alias": None, "verdict": "registered beside the one in use: an experiment does not take its place"}
+    alias = config.registry.alias
+    current = versions.find(tracker, version.name, alias)
+    if current is not None and current.number == version.number:
+        return {"alias": alias, "verdict": version.tags.get("verdict", "in use")}
+    versions.challenge(tracker, version)
+    proof = proof_of(tracker, version, config)
+    versions.set_tags(tracker, version, {"proof": "holds" if proof.holds else "; ".join(proof.differences)[:4000]})
+    verdict = admit(
+        proof.differences, version.tags, current.tags if current else None, config.registry, by_hand=by_hand
+    )
+    if verdict is None:
+        assert current is not None
+        verdict = _compared(tracker, config, current, version, features)
+    event = {"at": store.now(), "by": store.person(), "because": verdict.reason, "what": "challenged"}
+    if verdict.promote:
+        tags = {"verdict": verdict.reason, "promoted_at": event["at"], "promoted_by": "the rule"}
+        versions.promote(tracker, version, config.registry, current, tags)
+        event["what"] = "promoted"
+    else:
+        versions.set_tags(tracker, version, {"verdict": verdict.reason})
+    store.remember(event | {key: version.tags[key] for key in ("candidate_id", "model_hash")})
+    return {"alias": alias if verdict.promote else versions.CHALLENGER, "verdict": verdict.reason}
+
+
+def _compared(
+    tracker: tracking.Tracker,
+    config: Config,
+    current: versions.Version,
+    version: versions.Version,
+    features: pd.DataFrame,
+) -> Verdict:
+    """Champion and challenger on the customers of today."""
+    before, after = (Segmentation.from_json(versions.document_of(tracker, v)) for v in (current, version))
+    return judge(features, before, after, config.registry, config.sweep.scoring, config.sweep.seed)

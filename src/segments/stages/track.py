@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from segments import store, tracking
+from segments import store, tracking, versions
 from segments.config import Config
 from segments.making import curves, make_cells
 from segments.stages import registry
@@ -19,8 +19,6 @@ def run(config: Config) -> str:
     by_source: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
     for fact in store.finished_candidates():
         by_source[fact["params"]["source"]][fact["candidate_id"]] = fact
-    receipt = store.artifact("registry", "receipt.json")
-    champion = store.read_json(receipt)["candidate_id"] if receipt.is_file() else None
     lines = []
     for source, known in sorted(by_source.items()):
         with tracking.connect(config.tracking, source) as tracker:
@@ -43,12 +41,40 @@ def run(config: Config) -> str:
                         folder / "files",
                         (folder / "note.md").read_text(),
                     )
-            if champion in known:
-                registry.register(tracker, store.read_table(store.artifact("features", "customers.parquet")))
-            lines.append(
-                f"{source}: {len(known)} candidates, {len(sweeps)} sweeps{', champion' if champion in known else ''}"
-            )
+            lines.append(f"{source}: {len(known)} candidates, {len(sweeps)} sweeps")
+    lines += replay(config, set(by_source))
     return "\n".join(lines) or "nothing to track yet: run `dvc repro`"
+
+
+def replay(config: Config, sources: set[str]) -> list[str]:
+    """Register what the history names and MLflow lacks; a registry without a champion gets all that happened, in order."""
+    registered: dict[str, versions.Version] = {}
+    alive = None
+    for event in store.history():
+        folder = store.version_folder(event["model_hash"], event["candidate_id"])
+        if not (folder / "model.json").is_file():
+            continue
+        model = store.read_json(folder / "model.json")
+        if (source := model["tags"]["source"]) not in sources:
+            continue
+        with tracking.connect(config.tracking, source) as tracker:
+            if alive is None:
+                alive = versions.find(tracker, model["name"], model["alias"]) is not None
+            registered[event["model_hash"]] = version = registry.add(tracker, folder)
+            if alive:
+                continue
+            current = versions.find(tracker, version.name, model["alias"])
+            told = {"verdict": event["because"], "promoted_at": event["at"], "promoted_by": event["by"]}
+            if event["what"] == "challenged":
+                versions.challenge(tracker, version)
+            elif event["what"] == "promoted":
+                versions.promote(tracker, version, config.registry, current, told)
+            elif current is not None:
+                versions.promote(tracker, version, config.registry, current, told, back=True)
+                versions.set_tags(
+                    tracker, current, {"rolled_back": f"{event['at']} by {event['by']}: {event['because']}"}
+                )
+    return [f"{len(registered)} registered versions"] if registered else []
 
 
 def restore(config: Config) -> None:

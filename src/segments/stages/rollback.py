@@ -1,0 +1,34 @@
+"""Command `rollback`: the champion before this one is in use again."""
+
+from __future__ import annotations
+
+from segments import store, tracking, versions
+from segments.config import Config
+from segments.errors import SegmentsError
+
+
+def run(config: Config, because: str = "rolled back") -> str:
+    """Put the version in use that the champion replaced.
+
+    Raises
+    ------
+    SegmentsError
+        If there is no champion, or none before it.
+    """
+    with tracking.connect(config.tracking, config.source.name) as tracker:
+        name, alias = config.registry.model, config.registry.alias
+        current = versions.wanted(tracker, name, alias)
+        before = versions.find(tracker, name, current.tags.get("replaces") or "none")
+        if before is None:
+            raise SegmentsError(
+                f"version {current.number} of {name} replaced no other",
+                where=tracker.uri,
+                fix="nothing to roll back to",
+            )
+        by, at = store.person(), store.now()
+        tags = {"promoted_at": at, "promoted_by": by, "rolled_back": ""}
+        versions.promote(tracker, before, config.registry, current, tags, back=True)
+        versions.set_tags(tracker, current, {"rolled_back": f"{at} by {by}: {because}"})
+        event = {"at": at, "by": by, "because": because, "what": "rolled back to"}
+        store.remember(event | {key: before.tags.get(key, "") for key in ("candidate_id", "model_hash")})
+    return f"{name} version {before.number} is in use again; version {current.number} is kept and was rolled back: {because}"

@@ -1,0 +1,48 @@
+"""Command `verify`: a registered version is made again from its tags, and must come out the same."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from segments import tracking, versions
+from segments.config import Config
+from segments.errors import SegmentsError
+from segments.proof import Claim, Proof, prove
+
+
+def run(config: Config, version: str = "") -> str:
+    """Prove a version (the champion by default); returns what was checked.
+
+    Raises
+    ------
+    SegmentsError
+        Names every difference.
+    """
+    with tracking.connect(config.tracking, config.source.name) as tracker:
+        found = versions.wanted(tracker, config.registry.model, version or config.registry.alias)
+        proof = proof_of(tracker, found, config)
+        said = f"{found.name} version {found.number}"
+        if not proof.holds:
+            listed = "".join(f"\n  - {difference}" for difference in proof.differences)
+            raise SegmentsError(
+                f"{said} is not what its tags say:{listed}",
+                where=tracker.uri,
+                fix="restore what was changed (git, `dvc checkout`, `segments fetch`), or register again with `dvc repro`",
+            )
+    return f"{said} holds: {', '.join(proof.checked)}"
+
+
+def proof_of(tracker: tracking.Tracker, version: versions.Version, config: Config) -> Proof:
+    """Make a version again and compare it with what is on record."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = versions.folder_of(tracker, version, Path(folder))
+        text = (files / "artifacts/config.json").read_text() if (files / "artifacts/config.json").is_file() else ""
+        claim = Claim(
+            version.tags,
+            text,
+            tracking.scores_of(tracker, version.run_id),
+            files,
+            versions.manifest_of(tracker, version),
+        )
+        return prove(claim)
