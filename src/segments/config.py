@@ -27,6 +27,20 @@ METRICS = (
     "davies_bouldin",
     "calinski_harabasz",
 )
+# Scores of the evidence, beside those of the fit.
+EVIDENCE = (
+    "z_silhouette",
+    "z_wcss",
+    "p_silhouette",
+    "p_wcss",
+    "p_adjusted",
+    "jaccard_min",
+    "jaccard_mean",
+    "ari",
+    "prediction_strength",
+    "gap",
+    "gap_error",
+)
 # What the evidence says of a candidate, after Dolnicar, Grün & Leisch (2018), Market Segmentation Analysis; best first.
 GRADES = ("natural", "reproducible", "constructive", "not supported")
 KINDS = ("number", "category")

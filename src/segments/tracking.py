@@ -7,12 +7,15 @@ The only room that imports mlflow, and only inside functions: the import costs s
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import math
 import os
 import shutil
 import sqlite3
 import tempfile
+import time
 import urllib.error
 import urllib.request
 import uuid
@@ -25,7 +28,7 @@ from urllib.parse import unquote, urlsplit
 
 from filelock import FileLock
 
-from segments.config import TrackingConfig
+from segments.config import EVIDENCE, TrackingConfig
 from segments.errors import TrackingError
 from segments.store import ARTIFACTS, checkout, pictures
 from segments.views import Record, colours, links, menu, picture, view_states
@@ -38,6 +41,7 @@ KIND, COMPLETE, CANDIDATE, CURVE, CELL, SWEEP, FINALIST, CHAMPION = (
     f"segments.{tag}"
     for tag in ("kind", "complete", "candidate_id", "curve_id", "cell", "sweep_id", "finalist", "champion")
 )
+SAID, GRADE = "segments.evidence", "segments.grade"
 NOTE = "mlflow.note.content"
 COLOUR = "mlflow.runColor"
 SMALL = ".small"
@@ -166,6 +170,39 @@ def track_candidates(tracker: Tracker, facts: Sequence[Mapping[str, Any]], sweep
                 images={key: path.read_bytes() for key, path in pictures(identity).items()},
                 started_ms=fact["started_ms"],
                 seconds=fact["seconds"],
+            )
+
+
+def track_evidence(tracker: Tracker, rows: Sequence[Mapping[str, Any]], sweep_id: str) -> None:
+    """Add what the evidence says of candidates to their runs: scores at step = k, the grade as a tag; each evidence once.
+
+    Parameters
+    ----------
+    tracker : Tracker
+        The open record.
+    rows : sequence of mapping
+        Per evaluated candidate ``candidate_id``, ``k``, ``grade``, ``null``, ``reason`` and the scores of ``EVIDENCE``.
+    sweep_id : str
+        The sweep they belong to.
+    """
+    from mlflow.entities import Metric, RunTag
+
+    with lock_of(tracker):
+        known = runs_of(tracker, {KIND: "candidate", SWEEP: sweep_id}, CANDIDATE)
+        now = int(time.time() * 1000)
+        for row in rows:
+            run = known.get(row["candidate_id"])
+            plain = {key: row[key] for key in (*EVIDENCE, "grade", "null", "reason")}
+            digest = hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16]
+            if run is None or run.data.tags.get(SAID) == digest:
+                continue
+            tags = {SAID: digest, GRADE: row["grade"], "segments.null": row["null"], "segments.why": row["reason"]}
+            tracker.client.log_batch(
+                run.info.run_id,
+                metrics=[
+                    Metric(key, float(row[key]), now, row["k"]) for key in EVIDENCE if math.isfinite(float(row[key]))
+                ],
+                tags=[RunTag(key, str(value)) for key, value in tags.items()],
             )
 
 

@@ -15,10 +15,15 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from segments.config import EVIDENCE
+
 TAG = "mlflow.sharedViewState."
 SCORES = (
-    "silhouette",
+    "z_silhouette",
+    "jaccard_min",
+    "prediction_strength",
     "silhouette_reference",
+    "silhouette",
     "davies_bouldin",
     "calinski_harabasz",
     "wcss",
@@ -33,11 +38,12 @@ SCORES = (
     "hits",
     "hit_rate",
     "seconds",
+    *(score for score in EVIDENCE if score not in ("z_silhouette", "jaccard_min", "prediction_strength")),
 )
 SMALLER_IS_BETTER = ("wcss", "davies_bouldin")
-PICTURES = ("clusters", "silhouette", "elbow")
+PICTURES = ("clusters", "silhouette", "elbow", "evidence")
 # Scores that are shown as bars; wcss and calinski_harabasz mean little between different feature sets and scalers.
-BARS = ("silhouette", "davies_bouldin", "smallest_share")
+BARS = ("z_silhouette", "jaccard_min", "silhouette_reference", "silhouette", "davies_bouldin", "smallest_share")
 OVER_K = ("wcss", "silhouette", "davies_bouldin", "calinski_harabasz", "smallest_share", "largest_share")
 
 
@@ -123,7 +129,7 @@ def links(base_url: str, record: Record) -> list[Link]:
     return found
 
 
-def view_states(sweep_id: str | None = None, metric: str = "silhouette") -> dict[str, str]:
+def view_states(sweep_id: str | None = None, metric: str = "z_silhouette") -> dict[str, str]:
     """Make the experiment tags that the links of :func:`links` open.
 
     Parameters
@@ -237,7 +243,12 @@ def _candidates() -> dict[str, Any]:
             "Every listed candidate": (
                 1,
                 420,
-                [_parallel(("feature_set", "scaler", "k"), ("smallest_share", "davies_bouldin", "silhouette"))],
+                [
+                    _parallel(
+                        ("feature_set", "scaler", "k"),
+                        ("smallest_share", "jaccard_min", "silhouette_reference", "z_silhouette"),
+                    )
+                ],
             ),
             "The ten best: silhouette of every customer": (1, 900, [_pictures("silhouette")]),
         },
@@ -270,6 +281,7 @@ def _finalists() -> dict[str, Any]:
         "SHOW_ALL",
         {
             "Clusters": (1, 760, [_pictures("clusters")]),
+            "Evidence": (1, 760, [_pictures("evidence")]),
             "Scores": (3, 320, [_bar(score) for score in BARS]),
             "Silhouette of every customer": (1, 760, [_pictures("silhouette")]),
         },
@@ -280,9 +292,10 @@ def _charts(visible: str, sections: dict[str, tuple[int, int, list[dict[str, Any
     """Lay out a chart view: sections (columns, height of a card in pixels, cards) in the order given."""
     charts: list[dict[str, Any]] = []
     shown: list[dict[str, Any]] = []
-    for name, (columns, height, cards) in sections.items():
-        shown.append({"uuid": name, "name": name, "display": True, "columns": columns, "cardHeight": height})
-        charts += [{**card, "uuid": f"{name} {i}", "metricSectionId": name} for i, card in enumerate(cards)]
+    for number, (name, (columns, height, cards)) in enumerate(sections.items()):
+        section = f"s{number}"  # short: a tag holds 5,000 characters
+        shown.append({"uuid": section, "name": name, "display": True, "columns": columns, "cardHeight": height})
+        charts += [{**card, "uuid": f"{section}.{i}", "metricSectionId": section} for i, card in enumerate(cards)]
     # MLflow adds a chart for every score and picture that has none; a deleted one counts as having one.
     scores = {card.get("metricKey") for card in charts}
     keys = {key for card in charts for key in card.get("imageKeys", ())}
@@ -290,7 +303,7 @@ def _charts(visible: str, sections: dict[str, tuple[int, int, list[dict[str, Any
     unwanted += [{"type": "IMAGE", "imageKeys": [key]} for key in PICTURES if key not in keys]
     first = shown[0]["uuid"]
     charts += [
-        {**card, "uuid": f"none {i}", "metricSectionId": first, "deleted": True} for i, card in enumerate(unwanted)
+        {**card, "uuid": f"x{i}", "metricSectionId": first, "deleted": True} for i, card in enumerate(unwanted)
     ]
     order = {"compareRunSections": shown, "isAccordionReordered": True}
     return {"runsHiddenMode": visible, "compareRunCharts": charts, "hideEmptyCharts": True, **order}
