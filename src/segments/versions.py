@@ -367,7 +367,8 @@ def _log_model(tracker: Tracker, run_id: str, files: Mapping[str, str], example:
         paths = {name: Path(folder) / f"{name}.json" for name in files}
         for name, path in paths.items():
             path.write_text(files[name])
-        with mlflow.start_run(run_id=run_id, log_system_metrics=False):
+        with mlflow.start_run(run_id=run_id, log_system_metrics=False), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*Any type hint is inferred")  # the signature says what goes in
             info = mlflow.pyfunc.log_model(
                 name="segmentation",
                 python_model=str(package / "served.py"),  # code, not a pickle

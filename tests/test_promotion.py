@@ -1,0 +1,91 @@
+"""Champion and challenger: who is in use, decided on the same customers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import silhouette_score
+
+from segments.config import Feature, FeatureSet, RegistryConfig, Scaler, ScoringConfig
+from segments.model import Segmentation
+from segments.promotion import admit, judge
+from segments.space import fit_space
+
+RULE = RegistryConfig(tolerance=0.1)
+TABLE = pd.DataFrame({"customer_id": list("abcdef"), "x": [0.0, 1.0, 2.0, 10.0, 11.0, 12.0]})
+
+
+def segmentation(centres: Sequence[float], column: str = "x") -> Segmentation:
+    table = TABLE.rename(columns={"x": column})
+    space, _ = fit_space(table, FeatureSet("s", {column: Feature()}), Scaler("none"))
+    return Segmentation("id", space, np.array(centres)[:, None], ["low", "high"])
+
+
+def verdict(champion: Segmentation, challenger: Segmentation) -> Any:
+    return judge(TABLE, champion, challenger, RULE, ScoringConfig(), seed=0)
+
+
+def test_the_two_are_compared_on_the_same_customers_in_the_reference_space() -> None:
+    found = verdict(segmentation([1.0, 11.0]), segmentation([0.0, 6.0]))
+    standard = (TABLE[["x"]] - TABLE["x"].mean()) / TABLE["x"].std(ddof=0)
+    assert found.champion == pytest.approx(silhouette_score(standard, [0, 0, 0, 1, 1, 1]), abs=1e-9)
+    assert found.challenger == pytest.approx(silhouette_score(standard, [0, 0, 0, 1, 1, 1]), abs=1e-9)
+    assert found.promote
+
+
+def test_one_that_is_worse_by_more_than_the_tolerance_waits() -> None:
+    good, bad = segmentation([1.0, 11.0]), segmentation([0.0, 1.0])
+    assert not verdict(good, bad).promote
+    assert verdict(good, bad).reason.startswith("worse than the champion: silhouette over all features")
+    assert verdict(bad, good).promote
+
+
+def test_a_champion_that_cannot_be_asked_keeps_its_place() -> None:
+    found = verdict(segmentation([1.0, 11.0], column="gone"), segmentation([1.0, 11.0]))
+    assert not found.promote
+    assert "cannot be compared" in found.reason
+
+
+def test_one_segment_for_everybody_wins_against_nobody() -> None:
+    whole, parted = segmentation([5.0, 500.0]), segmentation([1.0, 11.0])
+    assert verdict(whole, parted).promote
+    assert not verdict(parted, whole).promote
+
+
+@pytest.mark.parametrize(
+    ("differences", "tags", "champion", "by_hand", "promote", "because"),
+    [
+        ([], {}, None, False, True, "the first one"),
+        (["x.csv was changed"], {}, None, True, False, "it cannot be made again: x.csv was changed"),
+        ([], {"rolled_back": "yesterday by Ann"}, None, True, False, "it was rolled back (yesterday by Ann)"),
+        ([], {"source": "a"}, {"source": "a"}, True, True, "chosen by hand"),
+        ([], {"source": "a"}, {"source": "b"}, False, True, "the champion is of another source (b)"),
+        ([], {"source": "a"}, {"source": "a"}, False, None, ""),
+    ],
+)
+def test_what_needs_no_comparison(
+    differences: list[str],
+    tags: dict[str, str],
+    champion: dict[str, str] | None,
+    by_hand: bool,
+    promote: bool | None,
+    because: str,
+) -> None:
+    found = admit(differences, tags, champion, RULE, by_hand=by_hand)
+    assert (None if found is None else found.promote) == promote
+    assert found is None or found.reason.startswith(because)
+
+
+@pytest.mark.parametrize("commit", ["unknown", "abc123-dirty"])
+def test_uncommitted_code_waits_where_the_config_says_so(commit: str) -> None:
+    strict = RegistryConfig(require_commit=True)
+    refused = admit([], {"git_commit": commit}, None, strict, by_hand=True)
+    assert refused is not None
+    assert not refused.promote
+    accepted = admit([], {"git_commit": "abc123"}, None, strict, by_hand=False)
+    assert accepted is not None
+    assert accepted.promote
