@@ -1,0 +1,73 @@
+"""Stage `identity`: the chosen clusters and the champion in; ids, names and colours of the segments out, and who is in them."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from segments import identity, store, tracking, versions
+from segments.config import Config, ConfigError
+from segments.identity import Identity, Version
+from segments.model import Segmentation
+from segments.profiles import segment_names
+
+
+def run(config: Config) -> None:
+    """Recognise the champion's segments among the chosen clusters; when nothing was chosen, write nothing."""
+    choice = store.read_json(store.artifact("selection", "choice.json"))
+    made = {name: store.artifact("identity", name) for name in ("identity.json", "segments.parquet")}
+    if choice["candidate_id"] is None:
+        for path in made.values():
+            path.unlink(missing_ok=True)
+        return
+    if choice["feature_set"] not in config.grid_feature_sets:
+        raise ConfigError(
+            f"the chosen feature set '{choice['feature_set']}' is not in sweep.feature_sets",
+            where="sweep.feature_sets",
+            fix="give `segments identity` the same overrides as `segments sweep`",
+        )
+    features = store.read_table(store.artifact("features", "customers.parquet"))
+    labels = store.read_table(store.artifact("selection", "labels.parquet"))
+    clusters = labels["cluster"].to_numpy()
+    columns = list(config.grid_feature_sets[choice["feature_set"]].columns)
+    names = segment_names(features, clusters, columns, config.profiles)
+    found = _known(config, choice["candidate_id"], features, clusters, names)
+    found = identity.renamed(found, config.decisions.names.get(config.source.name, {}))
+    means = identity.centroids(features, clusters)
+    plain = found.to_plain() | {"sentences": identity.sentences(found)}
+    store.write_json(made["identity.json"], {"identity": plain, "centroids": means.to_dict("list")})
+    segments = found.segments
+    store.write_table(
+        made["segments.parquet"],
+        labels.assign(
+            segment_id=[segments[cluster].segment_id for cluster in clusters],
+            segment=[segments[cluster].name for cluster in clusters],
+        ),
+    )
+
+
+def _known(
+    config: Config, candidate_id: str, features: pd.DataFrame, clusters: np.ndarray, names: list[str]
+) -> Identity:
+    """Who the clusters are to those who know the champion."""
+    with tracking.connect(config.tracking, config.source.name) as tracker:
+        champion = versions.find(tracker, config.registry.model, config.registry.alias)
+        if champion is None or champion.tags.get("source") != config.source.name:
+            return identity.first(names)
+        with tempfile.TemporaryDirectory() as folder:
+            files = versions.folder_of(tracker, champion, Path(folder)) / "artifacts"
+            model = Segmentation.from_json((files / "segmentation.json").read_text())
+            stored = json.loads((files / "identity.json").read_text())
+    before = Identity.from_plain({k: v for k, v in stored["identity"].items() if k != "sentences"})
+    if champion.tags["candidate_id"] == candidate_id:
+        return identity.reworded(before, names)
+    shelf = store.version_folder(champion.tags["model_hash"], champion.tags["candidate_id"]) / "members.parquet"
+    # Who was in which segment stays on the machine that registered the champion.
+    nobody = pd.DataFrame({"customer_id": pd.Series(dtype="str"), "cluster": pd.Series(dtype="int64")})
+    members = store.read_table(shelf) if shelf.is_file() else nobody
+    earlier = Version(model, members, pd.DataFrame(stored["centroids"]), before.next_number)
+    return identity.identify(earlier, features, clusters, names, config.identity)
