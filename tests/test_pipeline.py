@@ -139,7 +139,8 @@ def test_the_champion_gives_every_customer_the_stored_segment(champion: Any, rep
     features = reproduced.table("features/customers.parquet")
     stored = reproduced.table("profiles/segments.parquet")
     answer = champion.predict(features)  # the whole table: columns it does not need are passed over
-    assert list(answer) == ["cluster", "segment", "distance", "margin"]
+    numbers = ["distance", "margin", "confidence", "boundary", "out_of_range"]
+    assert list(answer) == ["cluster", "segment_id", "segment", *numbers]
     assert features["customer_id"].tolist() == stored["customer_id"].tolist()
     assert answer["cluster"].tolist() == stored["cluster"].tolist()
     assert answer["segment"].tolist() == stored["segment"].tolist()

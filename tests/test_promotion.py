@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from sklearn.metrics import silhouette_score
 
-from segments.config import Feature, FeatureSet, RegistryConfig, Scaler, ScoringConfig
-from segments.model import Segmentation
+from segments.config import ConfidenceConfig, Feature, FeatureSet, RegistryConfig, Scaler, ScoringConfig
+from segments.model import Segmentation, fit_limits, number_segments
 from segments.promotion import admit, judge
 from segments.space import fit_space
 
@@ -22,7 +22,9 @@ TABLE = pd.DataFrame({"customer_id": list("abcdef"), "x": [0.0, 1.0, 2.0, 10.0, 
 def segmentation(centres: Sequence[float], column: str = "x") -> Segmentation:
     table = TABLE.rename(columns={"x": column})
     space, _ = fit_space(table, FeatureSet("s", {column: Feature()}), Scaler("none"))
-    return Segmentation("id", space, np.array(centres)[:, None], ["low", "high"])
+    points = np.array(centres)[:, None]
+    limits = fit_limits(space, points, table, ConfidenceConfig())
+    return Segmentation("id", space, points, number_segments(["low", "high"]), limits)
 
 
 def verdict(champion: Segmentation, challenger: Segmentation) -> Any:

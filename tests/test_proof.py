@@ -91,7 +91,13 @@ def test_every_entry_of_the_cache_is_hashed_also_inside_folders(tmp_path: Path) 
 def test_the_champion_is_made_again(reproduced: SmallProject) -> None:
     said = reproduced.run("segments", "verify")
     assert "customer-segments version 1 holds" in said
-    for checked in ("model files", "entries of DVC's cache", "the code, in place", "1 raw files", "200 labels, refitted"):
+    for checked in (
+        "model files",
+        "entries of DVC's cache",
+        "the code, in place",
+        "1 raw files",
+        "200 labels, refitted",
+    ):
         assert checked in said
     version = reproduced.client().get_model_version_by_alias("customer-segments", "champion")
     assert version.tags["segments.proof"] == "holds"

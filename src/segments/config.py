@@ -45,6 +45,9 @@ EVIDENCE = (
 GRADES = ("natural", "reproducible", "constructive", "not supported")
 KINDS = ("number", "category")
 
+# Colours that people can tell apart; as many as plots has.
+COLOURS = 12
+
 # Columns made of other features: kept beside them, never counted twice.
 RFM_SCORES = ("r_score", "f_score", "m_score")
 
@@ -809,6 +812,75 @@ class ProfilesConfig:
 
 
 @dataclass(frozen=True, config=CLOSED)
+class SensitivityConfig:
+    """Section ``sensitivity``: what is changed to see whether the chosen segments stay.
+
+    Parameters
+    ----------
+    seeds : int
+        Other seeds of the search.
+    months_earlier : int
+        How much earlier the other as-of date lies.
+    extreme_share : float
+        Share of customers, the most extreme ones, that are left out.
+    """
+
+    seeds: int = 5
+    months_earlier: int = 1
+    extreme_share: float = 0.01
+
+    def __post_init__(self) -> None:
+        in_range(self.seeds, 1, 100, "sensitivity.seeds")
+        in_range(self.months_earlier, 1, 120, "sensitivity.months_earlier")
+        in_range(self.extreme_share, 0, 0.5, "sensitivity.extreme_share")
+
+
+@dataclass(frozen=True, config=CLOSED)
+class IdentityConfig:
+    """Section ``identity``: when a segment of a new version is the segment of an earlier one.
+
+    Parameters
+    ----------
+    min_common : float
+        Share of the customers of either version (whichever has fewer) who must be in both, for segments to be matched by
+        their members; below it the earlier model is asked where it would put the new customers.
+    min_overlap : float
+        Share of the smaller of two segments that must lie in the other, for them to be related at all.
+    max_distance : float
+        Where no customers can be compared: the farthest two centres of one segment may lie apart, in standard deviations.
+    """
+
+    min_common: float = 0.5
+    min_overlap: float = 0.5
+    max_distance: float = 1.0
+
+    def __post_init__(self) -> None:
+        in_range(self.min_common, 0, 1, "identity.min_common")
+        in_range(self.min_overlap, 0.01, 1, "identity.min_overlap")
+        in_range(self.max_distance, 0, 1e9, "identity.max_distance")
+
+
+@dataclass(frozen=True, config=CLOSED)
+class ConfidenceConfig:
+    """Section ``confidence``: when the model warns of its own answer.
+
+    Parameters
+    ----------
+    boundary : float
+        A customer with a lower confidence is on the border of two segments.
+    reach : float
+        Share of a cluster's training customers within reach of its centre; a customer farther out is out of range.
+    """
+
+    boundary: float = 0.1
+    reach: float = 0.99
+
+    def __post_init__(self) -> None:
+        in_range(self.boundary, 0, 1, "confidence.boundary")
+        in_range(self.reach, 0.5, 1, "confidence.reach")
+
+
+@dataclass(frozen=True, config=CLOSED)
 class RegistryConfig:
     """Section ``registry``: the name a segmentation is registered under, and when it takes over.
 
@@ -878,10 +950,12 @@ class Config:
         Number of clusters for ``segments fit``.
     grid_feature_sets, grid_scalers
         What the names in ``sweep.feature_sets`` and ``sweep.scalers`` stand for.
-    explore, features, sweep, selection, profiles, registry, tracking
+    explore, features, sweep, selection, sensitivity, profiles, registry, tracking
         The sections of the stages.
     decisions : Decisions
         What people decided against the rules.
+    identity, confidence
+        What makes a segment the same one in the next version, and when its model warns.
     """
 
     source: Source
@@ -893,6 +967,9 @@ class Config:
     explore: ExploreConfig = field(default_factory=ExploreConfig)
     features: FeaturesConfig = field(default_factory=FeaturesConfig)
     selection: SelectionConfig = field(default_factory=SelectionConfig)
+    sensitivity: SensitivityConfig = field(default_factory=SensitivityConfig)
+    identity: IdentityConfig = field(default_factory=IdentityConfig)
+    confidence: ConfidenceConfig = field(default_factory=ConfidenceConfig)
     profiles: ProfilesConfig = field(default_factory=ProfilesConfig)
     registry: RegistryConfig = field(default_factory=RegistryConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)

@@ -1,23 +1,142 @@
 """The deployable segmentation: a raw feature row in, its segment out. Plain numbers only.
 
-Comes in: feature rows with the columns the champion was fitted on. Goes out: cluster, segment name, distance to its centre, margin to the next.
+Comes in: feature rows with the columns the champion was fitted on. Goes out: cluster, segment, distance to its centre, margin to the next,
+and how far the answer can be believed.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from segments.config import ConfidenceConfig
 from segments.errors import DataError
 from segments.space import Space, nearest, to_space
 
-FORMAT = 1
+FORMAT = 2
+# Who named a segment when no person did.
+RULES = "rules"
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A named group of customers that keeps its identity through versions.
+
+    Parameters
+    ----------
+    segment_id : str
+        ``S1``, ``S2``, ...; never given to another group.
+    name : str
+        What people call it; unique within a version.
+    colour : int
+        Number of its colour in the palette; unique within a version.
+    named_by : str
+        ``rules``, or the person who renamed it.
+    """
+
+    segment_id: str
+    name: str
+    colour: int
+    named_by: str = RULES
+
+    @property
+    def number(self) -> int:
+        """The number in its id.
+
+        Examples
+        --------
+        >>> Segment("S12", "rare customers", 0).number
+        12
+        """
+        return int(self.segment_id[1:])
+
+
+def number_segments(names: Sequence[str]) -> list[Segment]:
+    """Segments of a first version: ids and colours in cluster order.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Name of each cluster's segment.
+
+    Returns
+    -------
+    list of Segment
+        One per cluster.
+
+    Examples
+    --------
+    >>> number_segments(["frequent customers", "rare customers"])[1]
+    Segment(segment_id='S2', name='rare customers', colour=1, named_by='rules')
+    """
+    return [Segment(f"S{cluster + 1}", name, cluster) for cluster, name in enumerate(names)]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How far a segmentation can be believed: learnt from the customers it was fitted on.
+
+    Parameters
+    ----------
+    reach : ndarray of shape (k,)
+        Distance to its centre, in the clustered space, that nearly all training customers of a cluster keep.
+    low, high : ndarray of shape (n_columns,)
+        Lowest and highest raw value of each feature among the training customers.
+    boundary : float
+        Confidence below which a customer is on the border of two segments.
+    """
+
+    reach: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    boundary: float
+
+
+def fit_limits(space: Space, centres: NDArray[np.float64], features: pd.DataFrame, config: ConfidenceConfig) -> Limits:
+    """Learn from the training customers what is within reach.
+
+    Parameters
+    ----------
+    space : Space
+        From raw feature rows to the clustered space.
+    centres : ndarray of shape (k, n_columns)
+        Cluster centres in that space.
+    features : DataFrame of shape (n_customers, ...)
+        The customers the centres were fitted on, in original units.
+    config : ConfidenceConfig
+        Which share of a cluster is within its reach, and where the border begins.
+
+    Returns
+    -------
+    Limits
+        A cluster without training customers reaches nowhere (0).
+
+    Raises
+    ------
+    SweepError
+        If a column is missing.
+
+    Examples
+    --------
+    >>> space = Space(["x"], ["identity"], [1.0], "none", {})
+    >>> table = pd.DataFrame({"x": [0.0, 1.0, 9.0, 12.0]})
+    >>> limits = fit_limits(space, np.array([[0.0], [10.0]]), table, ConfidenceConfig(reach=1.0))
+    >>> limits.reach.tolist(), limits.low.tolist(), limits.high.tolist()
+    ([1.0, 2.0], [0.0], [12.0])
+    """
+    labels, distances = nearest(to_space(space, features), centres)
+    own = distances.min(axis=1)
+    reach = [
+        float(np.quantile(own[labels == c], config.reach)) if (labels == c).any() else 0.0 for c in range(len(centres))
+    ]
+    raw = features[space.columns].to_numpy(dtype=np.float64)
+    return Limits(np.array(reach), raw.min(axis=0), raw.max(axis=0), config.boundary)
 
 
 @dataclass(frozen=True)
@@ -32,21 +151,26 @@ class Segmentation:
         From raw feature rows to the clustered space.
     centres : ndarray of shape (k, n_columns)
         Cluster centres in that space.
-    names : list of str
-        Name of each cluster's segment.
+    segments : list of Segment
+        Segment of each cluster.
+    limits : Limits
+        How far its answers can be believed.
 
     Examples
     --------
     >>> space = Space(["x"], ["identity"], [1.0], "none", {})
-    >>> model = Segmentation("c0", space, np.array([[0.0], [10.0]]), ["low", "high"])
-    >>> model.predict(pd.DataFrame({"x": [1.0]})).to_dict("records")
-    [{'cluster': 0, 'segment': 'low', 'distance': 1.0, 'margin': 8.0}]
+    >>> limits = Limits(np.array([2.0, 2.0]), np.array([-2.0]), np.array([12.0]), boundary=0.1)
+    >>> model = Segmentation("c0", space, np.array([[0.0], [10.0]]), number_segments(["low", "high"]), limits)
+    >>> model.predict(pd.DataFrame({"x": [2.0]})).iloc[0].to_dict()  # doctest: +NORMALIZE_WHITESPACE
+    {'cluster': 0, 'segment_id': 'S1', 'segment': 'low', 'distance': 2.0, 'margin': 6.0, 'confidence': 0.75,
+     'boundary': False, 'out_of_range': False}
     """
 
     candidate_id: str
     space: Space
     centres: NDArray[np.float64]
-    names: list[str]
+    segments: list[Segment]
+    limits: Limits
 
     def predict(self, features: pd.DataFrame) -> pd.DataFrame:
         """Segment of each feature row.
@@ -58,9 +182,12 @@ class Segmentation:
 
         Returns
         -------
-        DataFrame of shape (n, 4)
-            ``cluster`` (int), ``segment`` (name), ``distance`` to its own centre and ``margin``: how much farther the next
-            centre is (0 on the border), both in the clustered space.
+        DataFrame of shape (n, 8)
+            ``cluster`` (int), ``segment_id``, ``segment`` (name), ``distance`` to its own centre and ``margin``: how much
+            farther the next centre is, both in the clustered space; ``confidence``: that margin as a share of the distance
+            to the next centre, from 0 on the border of two segments to 1 at the centre of its own; ``boundary``: whether that is below
+            the limit; ``out_of_range``: whether the row is farther from its centre than nearly all training customers, or
+            a value lies outside the training range.
 
         Raises
         ------
@@ -68,6 +195,12 @@ class Segmentation:
             If a value is missing or infinite; names the column and the first row.
         SweepError
             If a column is missing or outside a transform's domain.
+
+        Notes
+        -----
+        The confidence of a row is its simplified silhouette (Hruschka, Campello & de Castro 2006), so that the mean over the
+        training customers is the candidate's score of that name. It has no unit, needs no model of how clusters spread,
+        and does not call a row certain merely because it is far from everything.
         """
         X = to_space(self.space, features)
         bad = ~np.isfinite(X)
@@ -78,14 +211,26 @@ class Segmentation:
                 fix="drop or mend these rows",
             )
         labels, distances = nearest(X, self.centres)
-        ordered = np.sort(distances, axis=1)
-        margin = ordered[:, 1] - ordered[:, 0] if distances.shape[1] > 1 else np.full(len(X), np.inf)
+        if len(self.centres) > 1:
+            first, second = np.partition(distances, 1, axis=1)[:, :2].T
+        else:
+            first, second = distances[:, 0], np.full(len(X), np.inf)
+        margin = second - first
+        # Rows that sit on two centres at once (which a fit never makes) belong to neither.
+        confidence = 1 - np.divide(first, second, out=np.ones(len(X)), where=second > 0)
+        raw = features[self.space.columns].to_numpy(dtype=np.float64)
+        outside = ((raw < self.limits.low) | (raw > self.limits.high)).any(axis=1)
         return pd.DataFrame(
             {
                 "cluster": labels,
-                "segment": np.array(self.names, dtype=object)[labels],
-                "distance": ordered[:, 0],
+                # taken from a short array of strings: a long one of Python objects costs a second per million rows
+                "segment_id": pd.array([segment.segment_id for segment in self.segments], dtype="str").take(labels),
+                "segment": pd.array([segment.name for segment in self.segments], dtype="str").take(labels),
+                "distance": first,
                 "margin": margin,
+                "confidence": confidence,
+                "boundary": confidence < self.limits.boundary,
+                "out_of_range": outside | (first > self.limits.reach[labels]),
             },
             index=features.index,
         )
@@ -97,7 +242,11 @@ class Segmentation:
             "candidate_id": self.candidate_id,
             "space": self.space.to_plain(),
             "centres": self.centres.tolist(),
-            "names": self.names,
+            "segments": [asdict(segment) for segment in self.segments],
+            "reach": self.limits.reach.tolist(),
+            "low": self.limits.low.tolist(),
+            "high": self.limits.high.tolist(),
+            "boundary": self.limits.boundary,
         }
         return json.dumps(plain, indent=1, ensure_ascii=False)
 
@@ -115,13 +264,15 @@ class Segmentation:
             if plain["format"] != FORMAT:
                 raise DataError(
                     f"the model has format {plain['format']}, this version reads {FORMAT}",
-                    fix="use the version of segments that registered it",
+                    fix="use the version of segments that registered it, or register it anew: `segments registry`",
                 )
+            low, high, reach = (np.array(plain[key], dtype=np.float64) for key in ("low", "high", "reach"))
             return Segmentation(
                 plain["candidate_id"],
                 Space.from_plain(plain["space"]),
                 np.array(plain["centres"], dtype=np.float64),
-                list(plain["names"]),
+                [Segment(**segment) for segment in plain["segments"]],
+                Limits(reach, low, high, float(plain["boundary"])),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"not a segmentation model: {error!r}") from error

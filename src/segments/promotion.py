@@ -121,11 +121,12 @@ def judge(
 
     Examples
     --------
-    >>> from segments.config import Feature, FeatureSet, Scaler
-    >>> from segments.space import fit_space
+    >>> from segments.model import Limits, number_segments
+    >>> from segments.space import Space
     >>> table = pd.DataFrame({"customer_id": list("abcd"), "x": [0.0, 1.0, 10.0, 11.0]})
-    >>> space, _ = fit_space(table, FeatureSet("x", {"x": Feature()}), Scaler("none"))
-    >>> good, bad = (Segmentation("id", space, np.array(c), ["low", "high"]) for c in ([[0.5], [10.5]], [[0.0], [1.0]]))
+    >>> space, limits = Space(["x"], ["identity"], [1.0], "none", {}), Limits(np.ones(2), np.zeros(1), np.ones(1), 0.1)
+    >>> two = number_segments(["low", "high"])
+    >>> good, bad = (Segmentation("id", space, np.array(c), two, limits) for c in ([[0.5], [10.5]], [[0.0], [1.0]]))
     >>> judge(table, bad, good, RegistryConfig(), ScoringConfig(), seed=0).promote
     True
     >>> judge(table, good, bad, RegistryConfig(), ScoringConfig(), seed=0).promote

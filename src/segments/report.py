@@ -70,7 +70,7 @@ def model_description(choice: Mapping[str, Any], profiles: pd.DataFrame, columns
         "",
     ]
     lines += [
-        "**Out**: `cluster`, `segment`, `distance` to its centre and `margin` to the next, in the clustered space.",
+        "**Out**: `cluster`, `segment_id`, `segment`, `distance` to its centre and `margin` to the next in the clustered space, `confidence` (0 on the border, 1 at the centre), and whether the customer is on the `boundary` or `out_of_range`.",
         "",
         "| cluster | segment | customers | share |",
         "|---|---|---|---|",

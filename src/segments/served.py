@@ -20,7 +20,7 @@ class ServedSegmentation(PythonModel):
         self.segmentation = Segmentation.from_json(Path(context.artifacts["segmentation"]).read_text())
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """Cluster, segment name, distance to its centre and margin to the next, one row per feature row."""
+        """Cluster, segment, distance, margin, confidence and warnings, one row per feature row."""
         return self.segmentation.predict(model_input)
 
 

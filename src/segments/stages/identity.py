@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from segments import identity, store, tracking, versions
-from segments.config import Config, ConfigError
+from segments.config import Config
+from segments.errors import ConfigError
 from segments.identity import Identity, Version
 from segments.model import Segmentation
 from segments.profiles import segment_names
@@ -38,8 +39,8 @@ def run(config: Config) -> None:
     found = _known(config, choice["candidate_id"], features, clusters, names)
     found = identity.renamed(found, config.decisions.names.get(config.source.name, {}))
     means = identity.centroids(features, clusters)
-    plain = found.to_plain() | {"sentences": identity.sentences(found)}
-    store.write_json(made["identity.json"], {"identity": plain, "centroids": means.to_dict("list")})
+    said = {"identity": found.to_plain(), "centroids": means.to_dict("list"), "sentences": identity.sentences(found)}
+    store.write_json(made["identity.json"], said)
     segments = found.segments
     store.write_table(
         made["segments.parquet"],
@@ -62,7 +63,7 @@ def _known(
             files = versions.folder_of(tracker, champion, Path(folder)) / "artifacts"
             model = Segmentation.from_json((files / "segmentation.json").read_text())
             stored = json.loads((files / "identity.json").read_text())
-    before = Identity.from_plain({k: v for k, v in stored["identity"].items() if k != "sentences"})
+    before = Identity.from_plain(stored["identity"])
     if champion.tags["candidate_id"] == candidate_id:
         return identity.reworded(before, names)
     shelf = store.version_folder(champion.tags["model_hash"], champion.tags["candidate_id"]) / "members.parquet"

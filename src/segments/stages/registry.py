@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from segments import fetch, report, store, tracking, versions
-from segments.config import Config
+from segments.config import ConfidenceConfig, Config
 from segments.errors import StoreError
-from segments.model import Segmentation
+from segments.identity import Identity
+from segments.model import Segmentation, fit_limits
 from segments.promotion import Verdict, admit, judge
 from segments.record import config_hash, config_text, data_hash, labels_hash, write_record
 from segments.space import Space
@@ -52,7 +53,7 @@ def run(config: Config) -> str | None:
 def shelve(config: Config, choice: dict[str, Any], features: pd.DataFrame, profiles: pd.DataFrame) -> Path:
     """Write down all that a version is made from, where it outlives the next run; returns the folder."""
     candidate_id = choice["candidate_id"]
-    segmentation, clusters = champion(candidate_id, choice["cell"], features)
+    segmentation, clusters = champion(candidate_id, choice["cell"], features, config.confidence)
     document = segmentation.to_json()
     pins = fetch.read_pins()
     tags = {
@@ -71,7 +72,8 @@ def shelve(config: Config, choice: dict[str, Any], features: pd.DataFrame, profi
     store.write_text(folder / "segmentation.json", document)
     store.write_text(folder / "config.json", config_text(config))
     store.write_text(folder / "description.md", report.model_description(choice, profiles, segmentation.space.columns))
-    members = store.read_table(store.artifact("profiles", "segments.parquet"))
+    store.write_bytes(folder / "identity.json", store.artifact("identity", "identity.json").read_bytes())
+    members = store.read_table(store.artifact("identity", "segments.parquet"))
     store.write_table(folder / "members.parquet", members)
     store.write_table(folder / "example.parquet", features[segmentation.space.columns].head(5).astype("float64"))
     store.write_json(folder / "model.json", model)
@@ -79,13 +81,15 @@ def shelve(config: Config, choice: dict[str, Any], features: pd.DataFrame, profi
     return folder
 
 
-def champion(candidate_id: str, cell: str, features: pd.DataFrame) -> tuple[Segmentation, np.ndarray[Any, Any]]:
+def champion(
+    candidate_id: str, cell: str, features: pd.DataFrame, config: ConfidenceConfig
+) -> tuple[Segmentation, np.ndarray[Any, Any]]:
     """The chosen candidate as a deployable model, checked: it must give every customer the stored cluster."""
     fits = store.read_json(store.artifact("sweep", "fits.json"))
-    names = store.read_json(store.artifact("profiles", "segments.json"))["names"]
-    segmentation = Segmentation(
-        candidate_id, Space.from_plain(fits["spaces"][cell]), np.array(fits["centres"][candidate_id]), names
-    )
+    identity = Identity.from_plain(store.read_json(store.artifact("identity", "identity.json"))["identity"])
+    space, centres = Space.from_plain(fits["spaces"][cell]), np.array(fits["centres"][candidate_id])
+    limits = fit_limits(space, centres, features, config)
+    segmentation = Segmentation(candidate_id, space, centres, identity.segments, limits)
     stored = store.read_table(store.artifact("selection", "labels.parquet"))["cluster"].to_numpy()
     different = int(
         (Segmentation.from_json(segmentation.to_json()).predict(features)["cluster"].to_numpy() != stored).sum()
@@ -101,7 +105,7 @@ def champion(candidate_id: str, cell: str, features: pd.DataFrame) -> tuple[Segm
 
 def add(tracker: tracking.Tracker, folder: Path) -> versions.Version:
     """Register what a version's folder holds."""
-    files = {name: (folder / f"{name}.json").read_text() for name in ("segmentation", "config")}
+    files = {name: (folder / f"{name}.json").read_text() for name in ("segmentation", "config", "identity")}
     return versions.add(
         tracker,
         store.read_json(folder / "model.json"),
