@@ -20,8 +20,10 @@ FIXED = [
     "sweep",
     "fit",
     "selection",
+    "sensitivity",
     "profiles",
     "registry",
+    "migration",
     "track",
     "ui",
 ]

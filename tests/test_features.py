@@ -169,6 +169,31 @@ def test_a_log_of_dates_tells_no_time_of_day(cdnow: pd.DataFrame) -> None:
     assert made.report["notes"] == ["no line tells the time of day: there is no morning_share and no evening_share"]
 
 
+def test_an_earlier_day_is_the_log_cut_off_after_it() -> None:
+    day = "2024-01-04"
+    cut = LINES[LINES["purchased_at"] < "2024-01-05"]
+    then = room.as_of(SOURCE, day)
+    assert (then.as_of, room.as_of(SOURCE, SOURCE.as_of)) == (day, SOURCE)
+    looked_back = build_features(None, LINES, then, CONFIG)
+    pd.testing.assert_frame_equal(looked_back.table, build_features(None, cut, then, CONFIG).table)
+    assert looked_back.table["customer_id"].tolist() == ["2", "5", "9"]
+    assert looked_back.table["recency_days"].tolist() == [3.0, 1.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("source", "day", "what"),
+    [
+        (SOURCE, "2024-01-11", "2024-01-11 is later than the last day that is known, 2024-01-10"),
+        (SOURCE, "last week", "'last week' is not a date"),
+        (SOURCE, "", "'' is not a date"),
+        (Source("people", customers=Customers("people.csv")), "2024-01-04", "has no transactions"),
+    ],
+)
+def test_a_day_that_cannot_be_looked_back_to_is_refused(source: Source, day: str, what: str) -> None:
+    with pytest.raises(ConfigError, match=what):
+        room.as_of(source, day)
+
+
 # --- equivalence and properties -----------------------------------------------------------------------------------
 
 MONEY = st.integers(-10_000, 1_000_000).map(lambda cents: cents / 100)

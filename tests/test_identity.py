@@ -99,7 +99,7 @@ def test_continued_segments_keep_id_name_colour_and_who_named_them() -> None:
     assert identity.segments == [old[1], old[0]]
     assert [kin.proposed for kin in identity.kin] == ["u", "v"]
     assert identity.next_number == 9
-    assert sentences(identity)[1] == "S7 'Ruth's best' continues: 90 of 95 customers stayed."
+    assert sentences(identity)[1] == "S7 'Ruth's best' continues: 90 of 95 members stayed."
 
 
 def test_a_split_is_called_by_name_and_the_larger_part_inherits() -> None:
@@ -107,8 +107,8 @@ def test_a_split_is_called_by_name_and_the_larger_part_inherits() -> None:
     assert told(identity) == [("S4", "split"), ("S1", "split"), ("S2", "continued"), ("S3", "continued")]
     assert [kin.parent for kin in identity.kin] == ["S1", None, None, None]
     assert sentences(identity)[:2] == [
-        "S4 'u' splits off from S1 'frequent': 40 of 100 of its customers.",
-        "S1 'frequent' splits: 60 of 100 customers stayed; S4 'u' split off.",
+        "S4 'u' splits off from S1 'frequent': 40 of 100 of its customers are here.",
+        "S1 'frequent' splits: 60 of 100 members stayed; S4 'u' split off.",
     ]
 
 
@@ -117,8 +117,8 @@ def test_a_merge_is_called_by_name_and_the_larger_parts_id_stays() -> None:
     assert told(identity) == [("S3", "merged"), ("S1", "continued")]
     assert (identity.kin[0].absorbed, identity.gone) == (["S2"], ["S2"])
     assert sentences(identity) == [
-        "S3 'lapsed' takes up others: 40 of 40 customers stayed; 30 of 30 customers of S2 'rare' came in.",
-        "S1 'frequent' continues: 100 of 100 customers stayed.",
+        "S3 'lapsed' takes up others: 40 of 40 members stayed; 30 of 30 of S2 'rare' came in.",
+        "S1 'frequent' continues: 100 of 100 members stayed.",
         "S2 'rare' is now part of S3 'lapsed'.",
     ]
 

@@ -33,8 +33,10 @@ PUBLIC = [
     "sweep",
     "fit",
     "selection",
+    "sensitivity",
     "profiles",
     "registry",
+    "migration",
     "track",
     "ui",
 ]

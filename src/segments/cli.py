@@ -24,7 +24,10 @@ STAGES = {
     "features": "clean tables -> one row per customer, all columns",
     "explore": "features -> pictures, their numbers, and warnings",
     "sweep": "features -> every candidate of the grid, tracked in MLflow",
-    "selection": "candidates -> the chosen one, the runner-up, the reason",
+    "evidence": "candidates -> how stable each is, and whether there are clusters at all",
+    "selection": "candidates and evidence -> the chosen one, the runner-up, the reason",
+    "sensitivity": "the chosen one -> how much of it stays under other seeds, scalers, features, dates",
+    "identity": "chosen clusters and the champion -> ids, names and colours that stay",
     "profiles": "chosen clusters -> one named row per segment",
     "registry": "all of it -> a registered model and the sweep's record in MLflow",
 }
@@ -37,6 +40,7 @@ COMMANDS = {
     "verify": "make a registered version again and compare               [VERSION]",
     "promote": "put a registered version in use                          VERSION --because WHY",
     "rollback": "put the champion before this one in use                 [--because WHY]",
+    "migration": "who moved between two dates, and why                      from=DATE [to=DATE]",
     "track": "rebuild MLflow's record from what is on disk",
     "ui": "MLflow's page on 127.0.0.1, with links to the right views",
     "summary": "what the last run chose and why",
@@ -141,6 +145,8 @@ def _run(command: str, words: list[str]) -> None:
         )
     if command == "fetch":
         _fetch(overrides)
+    elif command == "migration":
+        _migration(overrides)
     elif command == "summary":
         from segments.store import artifact, read_text
 
@@ -202,12 +208,7 @@ def _fetch(overrides: list[str]) -> None:
     from segments.fetch import fetch
     from segments.stages import load
 
-    own = {"from": "", "accept": "false"}
-    for word in list(overrides):
-        key, _, value = word.partition("=")
-        if key in own:
-            own[key] = value
-            overrides.remove(word)
+    own = _own(overrides, {"from": "", "accept": "false"})
     if own["accept"] not in ("true", "false"):
         raise ConfigError(f"accept={own['accept']}", where="segments fetch", fix="write accept=true or leave it out")
     for line in fetch(
@@ -216,14 +217,39 @@ def _fetch(overrides: list[str]) -> None:
         print(line)
 
 
+def _migration(overrides: list[str]) -> None:
+    from segments.stages import load, migration
+
+    own = _own(overrides, {"from": "", "to": ""})
+    config = load(overrides)
+    if not own["from"]:
+        raise ConfigError(
+            "from=DATE is missing",
+            where="segments migration",
+            fix="write it as from=YYYY-MM-DD, and to=... if not the last day",
+        )
+    print(migration.run(config, own["from"], own["to"] or config.source.as_of or ""))
+
+
+def _own(overrides: list[str], known: dict[str, str]) -> dict[str, str]:
+    """Take a command's own words out of the overrides; those that are not there keep their default."""
+    own = dict(known)
+    for word in list(overrides):
+        key, _, value = word.partition("=")
+        if key in own:
+            own[key] = value
+            overrides.remove(word)
+    return own
+
+
 def _help(command: str = "") -> str:
     known = STAGES | COMMANDS
     if command in known:
         return f"usage: segments {command} [KEY=VALUE ...]\n\n{command}: {known[command]}\n\n{EPILOG}"
     lines = ["usage: segments COMMAND [KEY=VALUE ...]", "", "stages, in the order `dvc repro` runs them:"]
-    lines += [f"  {name:<10} {text}" for name, text in STAGES.items()]
+    lines += [f"  {name:<11} {text}" for name, text in STAGES.items()]
     lines += ["", "commands:"]
-    lines += [f"  {name:<10} {text}" for name, text in COMMANDS.items()]
+    lines += [f"  {name:<11} {text}" for name, text in COMMANDS.items()]
     return "\n".join([*lines, "", EPILOG])
 
 

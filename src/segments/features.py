@@ -7,7 +7,7 @@ on the order of rows nor on the number of threads, which is what makes every rer
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from segments.config import RFM_SCORES, FeaturesConfig, Source
-from segments.errors import DataError
+from segments.errors import ConfigError, DataError
 
 MONEY_UNIT = 10_000  # one currency unit holds this many of the whole units money is counted in
 LARGEST_AMOUNT = 1e12  # of one line; beyond it, sums of whole units could leave 64 bits
@@ -124,6 +124,49 @@ def build_features(
         "notes": notes,
     }
     return Features(table, cuts, report)
+
+
+def as_of(source: Source, day: str | None) -> Source:
+    """A source as it was known at the end of an earlier day: its features leave out every later line.
+
+    Parameters
+    ----------
+    source : Source
+        With its own as-of date.
+    day : str, optional
+        ISO date, not later than that; ``None`` only where the source has none.
+
+    Raises
+    ------
+    ConfigError
+        If the day cannot be read, lies after the source's as-of date, or there are no transactions to look back in.
+
+    Examples
+    --------
+    >>> from segments.config import Transactions
+    >>> log = Source("mine", as_of="2024-12-31", transactions=Transactions("log.csv", "who", "when", "paid"))
+    >>> as_of(log, "2024-06-30").as_of
+    '2024-06-30'
+    """
+    if day == source.as_of:
+        return source
+    if source.transactions is None or source.as_of is None:
+        raise ConfigError(
+            f"the source '{source.name}' has no transactions, so it has no earlier days",
+            where=f"conf/source/{source.name}.yaml",
+            fix="choose a source with a transaction log",
+        )
+    try:
+        earlier = date.fromisoformat(day or "")
+    except ValueError:
+        raise ConfigError(f"'{day}' is not a date", where="the as-of date", fix="write it as YYYY-MM-DD") from None
+    if earlier > date.fromisoformat(source.as_of):
+        raise ConfigError(
+            f"{day} is later than the last day that is known, {source.as_of}",
+            where="source.as_of",
+            fix=f"choose a day up to {source.as_of}",
+        )
+    return replace(source, as_of=earlier.isoformat())
 
 
 def transaction_features(lines: Any, as_of: date, config: FeaturesConfig) -> Any:

@@ -20,12 +20,12 @@ from segments.errors import ConfigError, DataError, SweepError
 from segments.model import RULES, Segment, Segmentation, number_segments
 
 STATUSES = ("continued", "split", "merged", "born")
-# How clusters were matched, in words for a person.
+# How clusters were matched, and what the counts of the table then are.
 MATCHED_BY = {
-    "first": "this is the first version",
-    "members": "by the customers both versions have",
-    "prediction": "by where the earlier model puts the new customers",
-    "centres": "by the distance of the centres",
+    "first": "",
+    "members": "members stayed",
+    "prediction": "customers whom the earlier model puts there are in it",
+    "centres": "",
 }
 
 
@@ -454,8 +454,8 @@ def sentences(identity: Identity) -> list[str]:
     >>> old = number_segments(["frequent customers", "rare customers"])
     >>> for line in sentences(match(old, np.array([[40, 0], [2, 30]]), ["frequent", "rare"], 3, IdentityConfig())):
     ...     print(line)
-    S1 'frequent customers' continues: 40 of 40 customers stayed.
-    S2 'rare customers' continues: 30 of 32 customers stayed.
+    S1 'frequent customers' continues: 40 of 40 members stayed.
+    S2 'rare customers' continues: 30 of 32 members stayed.
     """
     old = {segment.segment_id: o for o, segment in enumerate(identity.old)}
     table = np.array(identity.table).reshape(len(old), len(identity.kin))
@@ -474,18 +474,18 @@ def sentences(identity: Identity) -> list[str]:
         own = kin.segment.segment_id
         children = [other.segment.segment_id for other in identity.kin if other.parent == own]
         if kin.parent is not None:
-            text = f"splits off from {called(kin.parent)}: {part(kin.parent, cluster)} of its customers"
+            text = f"splits off from {called(kin.parent)}: {part(kin.parent, cluster)} of its customers are here"
         elif own not in old:
             text = "is new"
         elif not counted:
             text = f"continues: its centre lies {table[old[own], cluster]:.2f} standard deviations from the old one"
         else:
             verb = {"split": "splits", "merged": "takes up others"}.get(kin.status, "continues")
-            text = f"{verb}: {part(own, cluster)} customers stayed"
+            text = f"{verb}: {part(own, cluster)} {MATCHED_BY[identity.matched_by]}"
             if children:
                 text += f"; {', '.join(called(child) for child in children)} split off"
         if kin.absorbed:
-            text += "; " + ", ".join(f"{part(o, cluster)} customers of {called(o)}" for o in kin.absorbed) + " came in"
+            text += "; " + ", ".join(f"{part(o, cluster)} of {called(o)}" for o in kin.absorbed) + " came in"
         lines.append(f"{called(own)} {text}.")
     for segment_id in identity.gone:
         into = [kin.segment.segment_id for kin in identity.kin if segment_id in kin.absorbed]

@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from segments import store
 from segments.config import Config
-from segments.features import build_features
+from segments.features import Features, as_of, build_features
 from segments.stages import check_source
 
 
 def run(config: Config) -> None:
-    """Read the clean tables of the source, build every feature once, write the table, its report and the cut-points."""
+    """Build every feature once, write the table, its report and the cut-points."""
+    features = features_as_of(config, config.source.as_of)
+    store.write_table(store.artifact("features", "customers.parquet"), features.table)
+    store.write_json(store.artifact("features", "rfm_cuts.json"), features.rfm_cuts)
+    store.write_json(store.artifact("features", "report.json"), features.report)
+
+
+def features_as_of(config: Config, day: str | None) -> Features:
+    """Read the clean tables of the source and build the features as they were at the end of a day; later lines change nothing.
+
+    Raises
+    ------
+    ConfigError
+        If the source has no transactions to look back in, or the day is later than its as-of date.
+    """
     check_source(store.artifact("data", "report.json"), config.source.name)
     customers = transactions = None
     if config.source.customers is not None:
@@ -17,7 +31,4 @@ def run(config: Config) -> None:
     if config.source.transactions is not None:
         open_log = store.scan_table if config.features.engine == "duckdb" else store.read_table
         transactions = open_log(store.artifact("data", "transactions.parquet"))
-    features = build_features(customers, transactions, config.source, config.features)
-    store.write_table(store.artifact("features", "customers.parquet"), features.table)
-    store.write_json(store.artifact("features", "rfm_cuts.json"), features.rfm_cuts)
-    store.write_json(store.artifact("features", "report.json"), features.report)
+    return build_features(customers, transactions, as_of(config.source, day), config.features)

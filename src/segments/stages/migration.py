@@ -1,0 +1,76 @@
+"""Command `migration`: two dates in, who moved between them and why out: the chosen candidate is fitted at both, its segments recognised."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from segments import store
+from segments.config import Config
+from segments.errors import ConfigError
+from segments.features import as_of
+from segments.identity import Identity, Version, centroids, first, identify, sentences
+from segments.migration import Migration, migrate
+from segments.model import Segmentation, fit_limits
+from segments.plots import png
+from segments.plots.identity import alluvial
+from segments.profiles import segment_names
+from segments.stages.features import features_as_of
+from segments.stages.selection import chosen
+from segments.sweep import Spec, sweep_cell
+
+
+def run(config: Config, start: str, end: str) -> str:
+    """Fit at both dates, compare, and write transitions, counts, picture and who moved; returns the summary."""
+    spec = chosen(config)
+    if spec is None:
+        raise ConfigError(
+            "nothing was chosen, so there is nothing to compare",
+            where="artifacts/selection",
+            fix="see section selection",
+        )
+    start, end = (str(as_of(config.source, day).as_of) for day in (start, end))
+    if start >= end:
+        raise ConfigError(
+            f"from={start} is not before to={end}",
+            where="segments migration",
+            fix="give two days, the earlier one first",
+        )
+    old_features, new_features = (features_as_of(config, day).table for day in (start, end))
+    old, _ = fit_version(config, spec, old_features)
+    new, identity = fit_version(config, spec, new_features, old)
+    return write(migrate(old.model, new.model, old_features, new_features), identity, (start, end))
+
+
+def fit_version(
+    config: Config, spec: Spec, features: pd.DataFrame, earlier: Version | None = None
+) -> tuple[Version, Identity]:
+    """Fit the spec on a feature table and recognise the segments of an earlier version in it."""
+    [candidate] = sweep_cell(features, [spec])
+    names = segment_names(features, candidate.labels, list(spec.feature_set.columns), config.profiles)
+    identity = identify(earlier, features, candidate.labels, names, config.identity) if earlier else first(names)
+    limits = fit_limits(candidate.space, candidate.centres, features, config.confidence)
+    model = Segmentation(candidate.candidate_id, candidate.space, candidate.centres, identity.segments, limits)
+    members = pd.DataFrame({"customer_id": features["customer_id"], "cluster": candidate.labels})
+    return Version(model, members, centroids(features, candidate.labels), identity.next_number), identity
+
+
+def write(migration: Migration, identity: Identity, ends: tuple[str, str]) -> str:
+    """Write what a migration found between two dates or versions; customers go to one local file and nowhere else."""
+    path = {
+        name: store.artifact("migration", name)
+        for name in ("transitions.csv", "migration.json", "migration.png", "moved.parquet")
+    }
+    plain = migration.to_plain()
+    told = {"from": ends[0], "to": ends[1], "identity": identity.to_plain(), "segments": sentences(identity)}
+    store.write_text(path["transitions.csv"], migration.transitions.to_csv(index=False, lineterminator="\n"))
+    store.write_json(path["migration.json"], told | plain)
+    store.write_bytes(path["migration.png"], png(alluvial(migration, ends)))
+    store.write_table(path["moved.parquet"], migration.customers)
+    return "\n".join(
+        [
+            f"{ends[0]} -> {ends[1]}",
+            *sentences(identity),
+            *plain["in_words"],
+            f"More in {path['migration.json'].parent}/",
+        ]
+    )
