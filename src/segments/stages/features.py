@@ -1,10 +1,12 @@
-"""Stage `features`: clean tables in, one row per customer out, with the cut-points of the RFM scores beside it."""
+"""Stage `features`: clean tables in, one row per customer out, with the RFM scores' cut-points and the basket mix beside it."""
 
 from __future__ import annotations
 
+from datetime import date
+
 from segments import store
 from segments.config import Config
-from segments.features import build_features
+from segments.features import basket_mix, build_features
 from segments.stages import check_source
 
 
@@ -21,3 +23,8 @@ def run(config: Config) -> None:
     store.write_table(store.artifact("features", "customers.parquet"), features.table)
     store.write_json(store.artifact("features", "rfm_cuts.json"), features.rfm_cuts)
     store.write_json(store.artifact("features", "report.json"), features.report)
+    mix = store.artifact("features", "basket_mix.parquet")
+    if transactions is None or config.source.as_of is None:
+        mix.unlink(missing_ok=True)  # left over from another source
+    else:
+        store.write_table(mix, basket_mix(transactions, date.fromisoformat(config.source.as_of)))
