@@ -21,6 +21,7 @@ FIXED = [
     "fit",
     "selection",
     "profiles",
+    "briefing",
     "registry",
     "track",
     "ui",

@@ -34,6 +34,7 @@ PUBLIC = [
     "fit",
     "selection",
     "profiles",
+    "briefing",
     "registry",
     "track",
     "ui",

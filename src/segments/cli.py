@@ -25,7 +25,8 @@ STAGES = {
     "explore": "features -> pictures, their numbers, and warnings",
     "sweep": "features -> every candidate of the grid, tracked in MLflow",
     "selection": "candidates -> the chosen one, the runner-up, the reason",
-    "profiles": "chosen clusters -> one named row per segment",
+    "profiles": "chosen clusters -> named segments: what they are like, rules for who is in them",
+    "briefing": "profiles -> one HTML report for a manager, with its pictures",
     "registry": "all of it -> a registered model and the sweep's record in MLflow",
 }
 COMMANDS = {
