@@ -20,7 +20,19 @@ import pandas as pd
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
-STAGES = ["data", "features", "explore", "sweep", "selection", "sensitivity", "profiles", "registry"]
+STAGES = [
+    "data",
+    "features",
+    "explore",
+    "sweep",
+    "evidence",
+    "selection",
+    "sensitivity",
+    "identity",
+    "profiles",
+    "briefing",
+    "registry",
+]
 
 # What makes the grid small; everything else is as it is committed.
 EDITS = {

@@ -22,6 +22,7 @@ FIXED = [
     "selection",
     "sensitivity",
     "profiles",
+    "briefing",
     "registry",
     "migration",
     "track",

@@ -23,7 +23,15 @@ from segments import features as room
 from segments import store
 from segments.config import Config, ConfigError, Customers, FeaturesConfig, Source, Transactions
 from segments.errors import DataError, StoreError
-from segments.features import RFM_COLUMNS, RFM_SCORES, build_features, rfm_cut_points, rfm_scores, transaction_features
+from segments.features import (
+    RFM_COLUMNS,
+    RFM_SCORES,
+    basket_mix,
+    build_features,
+    rfm_cut_points,
+    rfm_scores,
+    transaction_features,
+)
 from segments.stages.features import run
 
 CONFIG = FeaturesConfig()
@@ -426,7 +434,7 @@ def test_the_stage_writes_the_same_bytes_again_and_on_the_other_engine(
         run(configured(source, engine))
         files = sorted(store.artifact("features").iterdir())
         written.append({file.name: file.read_bytes() for file in files})
-    assert list(written[0]) == ["customers.parquet", "report.json", "rfm_cuts.json"]
+    assert list(written[0]) == ["basket_mix.parquet", "customers.parquet", "report.json", "rfm_cuts.json"]
     assert written[0] == written[1] == written[2]
     table = store.read_table(store.artifact("features", "customers.parquet"))
     cuts = store.read_json(store.artifact("features", "rfm_cuts.json"))
@@ -446,3 +454,64 @@ def test_a_missing_or_damaged_log_names_the_stage_that_makes_it(
         run(configured(Source("mine", as_of="2024-01-10", transactions=LOG), engine))
     assert "segments data" in refused.value.fix
     assert not store.artifact("features").exists()
+
+
+# --- the basket mix -------------------------------------------------------------------------------------------------------
+
+
+def mixed() -> pd.DataFrame:
+    departments = ["A", "A", "B", None, "A", "B", "A"]
+    return pd.DataFrame(
+        {
+            "customer_id": ["10", "10", "10", "10", "9", "9", "2"],
+            "order_id": list("abcdefg"),
+            "purchased_at": pd.to_datetime(["2024-01-01"] * 6 + ["2024-02-01"]),
+            "amount": [1.0, 2, 5, 2, -3, 4, 8],
+            "department": pd.Series(departments, dtype="string"),
+        }
+    )
+
+
+@pytest.mark.parametrize("engine", ["pandas", "duckdb"])
+def test_the_basket_mix_by_hand(engine: str) -> None:
+    """Spend is what was paid for, returns aside; a line without a department is other; a later line does not count."""
+    lines = mixed()
+    mix = basket_mix(duckdb.from_df(lines) if engine == "duckdb" else lines, date(2024, 1, 31))
+    assert mix.columns.tolist() == ["customer_id", "spend_on_b", "spend_on_a", "spend_on_other"]
+    assert mix["customer_id"].tolist() == ["9", "10"]
+    assert mix.iloc[0, 1:].tolist() == [1.0, 0.0, 0.0]
+    assert mix.iloc[1, 1:].tolist() == pytest.approx([0.5, 0.3, 0.2])
+
+
+def test_a_customer_who_paid_nothing_has_a_mix_of_nothing() -> None:
+    lines = mixed().assign(amount=[1.0, 2, 5, 2, -3, -4, 8])
+    assert basket_mix(lines, date(2024, 1, 31)).iloc[0, 1:].tolist() == [0.0, 0.0, 0.0]
+
+
+def test_without_departments_there_is_no_mix() -> None:
+    assert basket_mix(mixed().drop(columns="department"), date(2024, 1, 31)).columns.tolist() == ["customer_id"]
+
+
+def test_many_departments_of_like_names_become_ten_columns_and_the_rest() -> None:
+    names = ["Fish & Co", "fish co", "FISH-CO", "???", "Other", *[f"d{i:02}" for i in range(9)]]
+    lines = pd.DataFrame(
+        {
+            "customer_id": "1",
+            "order_id": names,
+            "purchased_at": pd.Timestamp("2024-01-01"),
+            "amount": [float(100 - i) for i in range(len(names))],
+            "department": pd.Series(names, dtype="string"),
+        }
+    )
+    mix = basket_mix(lines, date(2024, 1, 1))
+    columns = mix.columns.tolist()[1:]
+    assert columns[:5] == [
+        "spend_on_fish_co",
+        "spend_on_fish_co_no_2",
+        "spend_on_fish_co_no_3",
+        "spend_on_unnamed",
+        "spend_on_other_no_2",
+    ]
+    assert len(columns) == len(set(columns)) == 11
+    assert columns[-1] == "spend_on_other"
+    assert mix.iloc[0, 1:].sum() == pytest.approx(1.0)

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segments.config import ProfilesConfig, Trait
-from segments.profiles import make_up, overall_profile, segment_names, segment_profiles
+from segments.errors import ConfigError
+from segments.profiles import make_up, mean_ranks, overall_profile, segment_names, segment_profiles
 
 WORDS = ProfilesConfig(
     traits={
@@ -78,7 +79,7 @@ def test_the_most_distinctive_trait_comes_first() -> None:
 
 def test_a_feature_without_words_is_named_plainly() -> None:
     names = segment_names(customers().rename(columns={"visits": "store_trips"}), LABELS, ["store_trips"], WORDS)
-    assert names == ["high store trips customers", "low store trips customers"]
+    assert names == ["high-store-trips customers", "low-store-trips customers"]
 
 
 def test_equal_names_get_what_tells_them_apart() -> None:
@@ -123,3 +124,61 @@ def test_row_order_is_irrelevant(order: list[int]) -> None:
     assert segment_names(shuffled, LABELS[order], ["visits", "spend"], WORDS) == segment_names(
         customers(), LABELS, ["visits", "spend"], WORDS
     )
+
+
+# --- names ------------------------------------------------------------------------------------------------------------
+
+
+@given(st.integers(0, 10_000), st.integers(2, 12), st.integers(1, 4), st.sampled_from(["customers", "loyalty members"]))
+@settings(max_examples=60, deadline=None)
+def test_names_have_five_words_at_most_and_say_the_strongest_first(seed: int, k: int, most: int, noun: str) -> None:
+    """Also when many segments share their traits, and when features have long names and no words."""
+    rng = np.random.default_rng(seed)
+    columns = ["visits", "spend", "age", "average_days_between_visits", "share_of_online_orders"]
+    table = pd.DataFrame(rng.integers(0, 3, (48, 5)).astype(float), columns=columns)
+    labels = np.concatenate([np.arange(k), rng.integers(0, k, 48 - k)]).astype(np.int32)
+    config = ProfilesConfig(max_traits=most, noun=noun, traits=WORDS.traits)
+    names = segment_names(table, labels, columns, config)
+    assert len(set(names)) == len(names) == k
+    assert max(len(name.split()) for name in names) <= 5
+    means = mean_ranks(table, labels, columns)
+    words = {config.traits[c].high: c for c in ("visits", "spend", "age")} | {
+        config.traits[c].low: c for c in ("visits", "spend", "age")
+    }
+    for cluster, name in enumerate(names):
+        said = [words[word.strip(",")] for word in name.split() if word.strip(",") in words]
+        apart = [
+            abs(means.loc[cluster, column] - 0.5)
+            for column in said
+            if config.low >= means.loc[cluster, column] or means.loc[cluster, column] >= config.high
+        ]
+        assert apart == sorted(apart, reverse=True)
+
+
+def test_twelve_segments_with_the_same_traits_are_told_apart() -> None:
+    table = pd.DataFrame({"visits": [9.0] * 24 + [1.0] * 24, "spend": [9.0] * 24 + [1.0] * 24})
+    labels = np.repeat(np.arange(12), 4).astype(np.int32)
+    names = segment_names(table, labels, ["visits", "spend"], WORDS)
+    assert len(set(names)) == 12
+    assert names[0] == "frequent, high-spending customers (1)"
+    assert names[11] == "rare, low-spending customers (6)"
+
+
+@pytest.mark.parametrize("words", ["very often", "", " "])
+def test_a_trait_is_one_word(words: str) -> None:
+    with pytest.raises(ConfigError, match="is not one word") as refused:
+        Trait(words, "low")
+    assert refused.value.where == "profiles.traits"
+
+
+def test_a_noun_is_two_words_at_most() -> None:
+    with pytest.raises(ConfigError, match="'all of our customers' is not one word or two"):
+        ProfilesConfig(noun="all of our customers")
+
+
+def test_levels_stand_in_the_order_of_their_numbers() -> None:
+    income = ["100-124K", "Under 15K", "15-24K", "250K+", "25-34K", "other"]
+    table = pd.DataFrame({"customer_id": list("abcdef"), "income": pd.Series(income, dtype="string")})
+    rows = make_up(table, np.zeros(6, dtype=np.int32), ["all"])
+    assert rows["value"].tolist() == ["Under 15K", "15-24K", "25-34K", "100-124K", "250K+", "other"]
+    assert rows["known"].tolist() == [6] * 6

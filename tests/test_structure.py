@@ -35,6 +35,7 @@ PUBLIC = [
     "selection",
     "sensitivity",
     "profiles",
+    "briefing",
     "registry",
     "migration",
     "track",

@@ -28,7 +28,8 @@ STAGES = {
     "selection": "candidates and evidence -> the chosen one, the runner-up, the reason",
     "sensitivity": "the chosen one -> how much of it stays under other seeds, scalers, features, dates",
     "identity": "chosen clusters and the champion -> ids, names and colours that stay",
-    "profiles": "chosen clusters -> one named row per segment",
+    "profiles": "chosen clusters -> what each segment is like, rules for who is in it",
+    "briefing": "profiles -> one HTML report for a manager, with its pictures",
     "registry": "all of it -> a registered model and the sweep's record in MLflow",
 }
 COMMANDS = {

@@ -9,6 +9,7 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import field
 from datetime import date
+from itertools import product
 
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
@@ -380,6 +381,13 @@ class Source:
             raise ConfigError(
                 f"'{self.as_of}' is not a date", where="source.as_of", fix="write it as YYYY-MM-DD"
             ) from None
+
+    @property
+    def units(self) -> dict[str, str]:
+        """Unit of each feature that has one."""
+        money = dict.fromkeys(("monetary", "basket_value"), self.currency) if self.transactions else {}
+        columns = self.customers.columns if self.customers else {}
+        return money | {name: column.unit for name, column in columns.items()}
 
     @property
     def raw_paths(self) -> list[str]:
@@ -782,6 +790,15 @@ class Trait:
     high: str
     low: str
 
+    def __post_init__(self) -> None:
+        for word in (self.high, self.low):
+            if len(word.split()) != 1:
+                raise ConfigError(
+                    f"'{word}' is not one word",
+                    where="profiles.traits",
+                    fix="join its parts with hyphens: a segment's name has five words at most",
+                )
+
 
 @dataclass(frozen=True, config=CLOSED)
 class ProfilesConfig:
@@ -794,21 +811,118 @@ class ProfilesConfig:
     max_traits : int
         Traits in a name at most, unless more are needed to tell two segments apart.
     noun : str
-        What the members are called.
+        What the members are called, in one word or two.
+    tree_depth : int
+        Questions at most in a rule that tells who is in a segment; more only where the number of segments needs them.
     traits : dict of str to Trait
-        Words per feature; a feature without an entry is called "high <feature>" or "low <feature>".
+        Words per feature; a feature without an entry is called "high-<feature>" or "low-<feature>".
     """
 
     high: float = 0.6
     low: float = 0.4
     max_traits: int = 2
     noun: str = "customers"
+    tree_depth: int = 3
     traits: dict[str, Trait] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         in_range(self.high, 0.5, 1, "profiles.high")
         in_range(self.low, 0, 0.5, "profiles.low")
         in_range(self.max_traits, 1, 4, "profiles.max_traits")
+        in_range(self.tree_depth, 1, 10, "profiles.tree_depth")
+        if len(self.noun.split()) not in (1, 2):
+            raise ConfigError(
+                f"'{self.noun}' is not one word or two",
+                where="profiles.noun",
+                fix="shorten it: a segment's name has five words at most",
+            )
+
+
+@dataclass(frozen=True, config=CLOSED)
+class RfmCells:
+    """A block of RFM scores: from the first to the second number of each, both ends included.
+
+    Parameters
+    ----------
+    r, f, m : list of int
+        Lowest and highest score, 1 to 5, of recency (5: bought most recently), frequency and money.
+    """
+
+    r: list[int] = field(default_factory=lambda: [1, 5])
+    f: list[int] = field(default_factory=lambda: [1, 5])
+    m: list[int] = field(default_factory=lambda: [1, 5])
+
+    def __post_init__(self) -> None:
+        for name in ("r", "f", "m"):
+            ends = getattr(self, name)
+            if len(ends) != 2 or not 1 <= ends[0] <= ends[1] <= 5:
+                raise ConfigError(
+                    f"{name}: {ends} is not a range of scores",
+                    where="rfm_map.segments",
+                    fix="write the lowest and the highest score, such as [4, 5]; scores go from 1 to 5",
+                )
+
+    @property
+    def cells(self) -> list[tuple[int, int, int]]:
+        """Every (r, f, m) in the block."""
+        r, f, m = (range(low, high + 1) for low, high in (self.r, self.f, self.m))
+        return list(product(r, f, m))
+
+
+@dataclass(frozen=True, config=CLOSED)
+class RfmMapConfig:
+    """Section ``rfm_map``: names for blocks of RFM scores, proved to cover each of the 125 score triples exactly once.
+
+    Parameters
+    ----------
+    segments : dict of str to list of RfmCells
+        Name -> the blocks it consists of; without any, no RFM segments are made.
+    """
+
+    segments: dict[str, list[RfmCells]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.segments:
+            return
+        claims: dict[tuple[int, int, int], list[str]] = {cell: [] for cell in RfmCells().cells}
+        for name, blocks in self.segments.items():
+            if not blocks:
+                raise ConfigError(
+                    f"'{name}' has no scores",
+                    where=f"rfm_map.segments.{name}",
+                    fix="give it a block such as {r: [4, 5]}, or remove it",
+                )
+            for cell in (cell for block in blocks for cell in block.cells):
+                claims[cell].append(name)
+        wrong = {cell: names for cell, names in claims.items() if len(names) != 1}
+        if wrong:
+            (r, f, m), names = next(iter(wrong.items()))
+            said = f"is in {' and in '.join(repr(name) for name in names)}" if names else "is in no segment"
+            more = f" (and {len(wrong) - 1} more of 125 are not in exactly one)" if len(wrong) > 1 else ""
+            raise ConfigError(
+                f"r={r} f={f} m={m} {said}{more}",
+                where="rfm_map.segments",
+                fix="mend the blocks so that every triple of scores is in exactly one segment",
+            )
+
+
+@dataclass(frozen=True, config=CLOSED)
+class BriefingConfig:
+    """Section ``briefing``: the report for a manager.
+
+    Parameters
+    ----------
+    title : str
+        Its heading.
+    features : int
+        Features in a comparing picture at most: the clustered ones, then those the segments differ in most.
+    """
+
+    title: str = "Who our customers are"
+    features: int = 16
+
+    def __post_init__(self) -> None:
+        in_range(self.features, 3, 40, "briefing.features")
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -950,7 +1064,7 @@ class Config:
         Number of clusters for ``segments fit``.
     grid_feature_sets, grid_scalers
         What the names in ``sweep.feature_sets`` and ``sweep.scalers`` stand for.
-    explore, features, sweep, selection, sensitivity, profiles, registry, tracking
+    explore, features, sweep, selection, sensitivity, profiles, rfm_map, briefing, registry, tracking
         The sections of the stages.
     decisions : Decisions
         What people decided against the rules.
@@ -971,6 +1085,8 @@ class Config:
     identity: IdentityConfig = field(default_factory=IdentityConfig)
     confidence: ConfidenceConfig = field(default_factory=ConfidenceConfig)
     profiles: ProfilesConfig = field(default_factory=ProfilesConfig)
+    rfm_map: RfmMapConfig = field(default_factory=RfmMapConfig)
+    briefing: BriefingConfig = field(default_factory=BriefingConfig)
     registry: RegistryConfig = field(default_factory=RegistryConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     decisions: Decisions = field(default_factory=Decisions)

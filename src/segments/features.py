@@ -7,6 +7,7 @@ on the order of rows nor on the number of threads, which is what makes every rer
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any, NamedTuple
@@ -24,6 +25,7 @@ RFM_COLUMNS = dict(zip(("recency_days", "frequency", "monetary"), RFM_SCORES, st
 NEEDED = ("customer_id", "order_id", "purchased_at", "amount")
 ALWAYS = ("recency_days", "frequency", "purchase_days", "monetary", "tenure_days", "basket_value")
 GAPS = ("gap_days_mean", "gap_days_std")
+MAIN_DEPARTMENTS = 10  # of the basket mix
 COUNTED = {"department": "departments", "product_id": "products", "store_id": "stores"}
 
 
@@ -327,6 +329,64 @@ def rfm_scores(features: pd.DataFrame, cuts: dict[str, list[float]]) -> pd.DataF
     return scores
 
 
+def basket_mix(lines: Any, as_of: date) -> pd.DataFrame:
+    """What customers put into their baskets: the share of their spend in each of the main departments.
+
+    Descriptors, not features: the table stands beside the features, so that nothing is clustered on it unasked.
+
+    Parameters
+    ----------
+    lines : native frame
+        Clean transaction lines, as :func:`transaction_features` takes them.
+    as_of : date
+        The "today" of the features. Later lines change nothing.
+
+    Returns
+    -------
+    pandas.DataFrame of shape (n_customers, ...)
+        ``customer_id``, sorted as the features are, ``spend_on_<department>`` for the ten departments that earn most,
+        most first, and ``spend_on_other`` where there are more or a line tells none. Shares of spend (money of lines with a
+        positive amount); they add up to 1, or to 0 for a customer without spend. Without departments, only the ids.
+
+    Raises
+    ------
+    DataError
+        If no line lies before the end of the as-of date.
+
+    Examples
+    --------
+    >>> log = pd.DataFrame({"customer_id": ["7", "7"], "order_id": ["a", "b"], "amount": [10.0, 30.0],
+    ...     "purchased_at": pd.to_datetime(["2024-03-01", "2024-03-11"]), "department": ["FISH", "BREAD & CAKE"]})
+    >>> basket_mix(log, date(2024, 3, 31)).to_dict("records")
+    [{'customer_id': '7', 'spend_on_bread_cake': 0.75, 'spend_on_fish': 0.25}]
+    """
+    frame = nw.from_native(lines).lazy()
+    tomorrow = datetime.combine(as_of + timedelta(days=1), time())
+    frame = frame.filter(nw.col("purchased_at") < tomorrow).with_columns(day=_day_number("purchased_at"))
+    _span(frame, as_of)
+    paid = _money("amount")
+    frame = frame.with_columns(sum_spend=nw.when(paid > 0).then(paid).otherwise(0))
+    parts: dict[str, nw.Expr] = {}
+    if "department" in frame.collect_schema().names():
+        known = frame.filter(~nw.col("department").is_null())
+        earned = known.group_by("department").agg(nw.col("sum_spend").sum()).collect("pandas").to_native()
+        earned = earned.astype({"sum_spend": "int64"}).sort_values(["sum_spend", "department"], ascending=[False, True])
+        main = [str(name) for name in earned["department"].head(MAIN_DEPARTMENTS)]
+        parts = {
+            column: _only(nw.col("department") == nw.lit(name))
+            for column, name in zip(_spend_columns(main), main, strict=True)
+        }
+    wanted = ["sum_spend", *parts]
+    frame = frame.with_columns(**parts) if parts else frame
+    sums = frame.group_by("customer_id").agg(*[nw.col(name).sum() for name in wanted])
+    table: pd.DataFrame = sums.collect("pandas").to_native().astype(dict.fromkeys(wanted, "int64"))
+    table = table.sort_values("customer_id", key=_sort_key, kind="stable", ignore_index=True)
+    spend = table["sum_spend"].where(table["sum_spend"] > 0)
+    mix = table[["customer_id"]].assign(**{name: (table[name] / spend).fillna(0.0) for name in parts})
+    rest = table["sum_spend"] - table[list(parts)].sum(axis="columns")
+    return mix.assign(spend_on_other=(rest / spend).fillna(0.0)) if parts and rest.any() else mix
+
+
 # --- the expressions, in the order they are applied ---------------------------------------------------------------
 
 
@@ -393,6 +453,15 @@ def _gaps(frame: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
     gap = nw.col("day") - nw.col("day").shift(1).over("customer_id", order_by="day")
     squares = days.with_columns(gap=gap).with_columns(sum_gaps_squared=nw.col("gap") * nw.col("gap"))
     return squares.group_by("customer_id").agg(nw.len().alias("purchase_days"), nw.col("sum_gaps_squared").sum())
+
+
+def _spend_columns(departments: list[str]) -> list[str]:
+    columns: list[str] = ["spend_on_other"]
+    for name in departments:
+        plain = "spend_on_" + ("_".join(re.findall(r"\w+", name.lower())) or "unnamed")
+        same = sum(column == plain or column.startswith(f"{plain}_no_") for column in columns)
+        columns.append(f"{plain}_no_{same + 1}" if same else plain)
+    return columns[1:]
 
 
 def _share(part: str, whole: nw.Expr) -> nw.Expr:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from segments.config import ProfilesConfig
 
 MONEY = "monetary"
+MOST_WORDS = 5  # of a segment's name
 
 
 def segment_profiles(features: pd.DataFrame, labels: NDArray[np.int32], names: Sequence[str]) -> pd.DataFrame:
@@ -83,8 +85,9 @@ def make_up(features: pd.DataFrame, labels: NDArray[np.int32], names: Sequence[s
     Returns
     -------
     DataFrame
-        One row per cluster, descriptor and value: ``customers``, their ``share`` of the segment's customers for whom the
-        descriptor is known, and ``overall_share``; unknown is a row of its own, counted but without shares.
+        One row per cluster, descriptor and value (by the numbers in them, then by name): ``customers``, their ``share`` of the segment's customers for whom the
+        descriptor is known, ``overall_share``, and ``known`` (how many those customers are); unknown is a row of its own,
+        counted but without shares.
     """
     rows = []
     for descriptor in [c for c in features.columns if c != "customer_id" and c not in numeric_columns(features)]:
@@ -94,7 +97,7 @@ def make_up(features: pd.DataFrame, labels: NDArray[np.int32], names: Sequence[s
             own = values[labels == cluster]
             counts = own.value_counts()
             known = int(counts.sum())
-            for value in sorted(overall.index):
+            for value in sorted(overall.index, key=_level):
                 count = int(counts.get(value, 0))
                 rows.append(
                     (
@@ -105,22 +108,24 @@ def make_up(features: pd.DataFrame, labels: NDArray[np.int32], names: Sequence[s
                         count,
                         count / known if known else np.nan,
                         float(overall[value]),
+                        known,
                     )
                 )
             if unknown := int(own.isna().sum()):
-                rows.append((cluster, names[cluster], descriptor, "unknown", unknown, np.nan, np.nan))
+                rows.append((cluster, names[cluster], descriptor, "unknown", unknown, np.nan, np.nan, known))
     return pd.DataFrame(
-        rows, columns=["cluster", "segment", "descriptor", "value", "customers", "share", "overall_share"]
+        rows, columns=["cluster", "segment", "descriptor", "value", "customers", "share", "overall_share", "known"]
     )
 
 
 def segment_names(
     features: pd.DataFrame, labels: NDArray[np.int32], columns: Sequence[str], config: ProfilesConfig
 ) -> list[str]:
-    """Plain-language name of each cluster, from what sets it apart: deterministic, unique.
+    """Plain-language name of each cluster, from what sets it apart: deterministic, unique, at most five words.
 
     Each clustered feature is ranked over all customers; a segment whose mean rank is high or low earns that feature's word.
-    The most distinctive words come first; two segments with the same words get one more each until they differ.
+    The most distinctive words come first; two segments with the same words get one more each until they differ or the name
+    is full, and are numbered then.
 
     Parameters
     ----------
@@ -153,21 +158,23 @@ def segment_names(
     ]
     words = [[word for c, rank in traits if (word := _word(c, rank, config))] for traits in ordered]
     spare = [[_lean(c, rank, config) for c, rank in traits if not _word(c, rank, config)] for traits in ordered]
-    for count in range(config.max_traits, config.max_traits + len(columns) + 1):
-        names = [
-            _phrase((own + (more if count > config.max_traits else []))[:count], config)
-            for own, more in zip(words, spare, strict=True)
-        ]
-        if count == config.max_traits:
-            short = names
-        clashes = {name for name in short if short.count(name) > 1}
-        merged = [long if name in clashes else name for name, long in zip(short, names, strict=True)]
-        if len(set(merged)) == len(merged):
-            return merged
-    # Nothing the words know tells these apart: number them, largest first.
-    return [
-        name if merged.count(name) == 1 else f"{name} ({merged[: i + 1].count(name)})" for i, name in enumerate(merged)
+    room = MOST_WORDS - len(config.noun.split())
+    at_first = min(config.max_traits, room)
+    names = short = [_phrase(own[:at_first], config) for own in words]
+    clashes = {name for name in short if short.count(name) > 1}
+    for count in range(at_first, room + 1):
+        if len(set(names)) == len(names):
+            return names
+        longer = [_phrase((own + more)[:count], config) for own, more in zip(words, spare, strict=True)]
+        names = [long if name in clashes else name for name, long in zip(short, longer, strict=True)]
+    if len(set(names)) == len(names):
+        return names
+    # No words tell these apart within a name's length: number them, largest first.
+    bases = [
+        _phrase((own + more)[: room - 1], config) if names.count(name) > 1 else name
+        for name, own, more in zip(names, words, spare, strict=True)
     ]
+    return [f"{base} ({bases[: i + 1].count(base)})" if bases.count(base) > 1 else base for i, base in enumerate(bases)]
 
 
 def mean_ranks(features: pd.DataFrame, labels: NDArray[np.int32], columns: Sequence[str]) -> pd.DataFrame:
@@ -240,16 +247,23 @@ def numeric_columns(features: pd.DataFrame) -> list[str]:
     ]
 
 
+def _level(value: str) -> tuple[float, str]:
+    # "Under 15K", "15-24K", "100-124K": by the number a level begins with, where it has one
+    number = re.search(r"\d+(?:\.\d+)?", value)
+    below = re.match(r"\s*(under|below|less|up to|<)", value, re.IGNORECASE)
+    return (float(number[0]) - (0.5 if below else 0.0) if number else np.inf, value)
+
+
 def _word(column: str, rank: float, config: ProfilesConfig) -> str | None:
     return _lean(column, rank, config) if rank >= config.high or rank <= config.low else None
 
 
 def _lean(column: str, rank: float, config: ProfilesConfig) -> str:
     trait = config.traits.get(column)
-    readable = column.replace("_", " ")
+    readable = "-".join(column.replace("_", " ").split())  # one word, however many the column's name has
     if rank >= 0.5:
-        return trait.high if trait else f"high {readable}"
-    return trait.low if trait else f"low {readable}"
+        return trait.high if trait else f"high-{readable}"
+    return trait.low if trait else f"low-{readable}"
 
 
 def _phrase(words: list[str], config: ProfilesConfig) -> str:

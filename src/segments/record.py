@@ -53,6 +53,8 @@ def write_record(
         store.write_bytes(files / "explore" / path.name, path.read_bytes())
     if profiles is not None:
         store.write_text(files / "profiles.csv", profiles.to_csv(index=False))
+        for path in sorted(store.artifact("briefing").glob("[!.]*")):
+            store.write_bytes(files / "briefing" / path.name, path.read_bytes())
     if board := _board(choice, candidates):
         store.write_bytes(files / "finalists.png", board)
     store.replace_folder(files, folder / "files")

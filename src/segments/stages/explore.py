@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from segments import store
-from segments.config import Config, Source
+from segments.config import Config
 from segments.explore import as_plain_data, explore
 from segments.plots import png
 from segments.plots.eda import pictures
@@ -14,7 +14,7 @@ def run(config: Config) -> None:
     """Summarise the feature table, draw it, and write down what is skewed, constant, missing or said twice."""
     check_source(store.artifact("features", "report.json"), config.source.name)
     features = store.read_table(store.artifact("features", "customers.parquet"))
-    seen = explore(features, config.explore, _units(config.source))
+    seen = explore(features, config.explore, config.source.units)
     drawn = {f"{name}.png": png(figure) for name, figure in pictures(seen).items()}
     for name, picture in drawn.items():
         store.write_bytes(store.artifact("explore", name), picture)
@@ -23,9 +23,3 @@ def run(config: Config) -> None:
             stale.unlink()
     store.write_json(store.artifact("explore", "summary.json"), as_plain_data(seen))
     store.write_json(store.artifact("explore", "warnings.json"), seen.warnings)
-
-
-def _units(source: Source) -> dict[str, str]:
-    units = dict.fromkeys(("monetary", "basket_value"), source.currency) if source.transactions else {}
-    columns = source.customers.columns if source.customers else {}
-    return units | {name: column.unit for name, column in columns.items()}

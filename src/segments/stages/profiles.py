@@ -1,25 +1,38 @@
-"""Stage `profiles`: the chosen clusters and all features in, one named row per segment out."""
+"""Stage `profiles`: the chosen clusters and all features in; named segments, what they are like and rules for who is in them out."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
 from segments import store
-from segments.config import Config
+from segments.config import RFM_SCORES, Config
+from segments.descriptors import descriptor_tests, segment_descriptors
 from segments.errors import ConfigError
-from segments.profiles import make_up, overall_profile, segment_names, segment_profiles
+from segments.explanation import plain_rules, reasons
+from segments.identity import Identity
+from segments.profiles import make_up, overall_profile, segment_profiles
+from segments.rfm_map import cross_table, rfm_segments, rfm_table
+from segments.space import Space, to_space
 
 
 def run(config: Config) -> None:
-    """Name and describe the chosen segments; when nothing was chosen, write nothing."""
+    """Describe and explain the chosen segments; when nothing was chosen, write only that."""
     choice = store.read_json(store.artifact("selection", "choice.json"))
-    made = {
-        name: store.artifact("profiles", name)
-        for name in ("profiles.parquet", "make_up.parquet", "overall.json", "segments.json", "segments.parquet")
-    }
-    if choice["candidate_id"] is None:
-        for path in made.values():
-            path.unlink(missing_ok=True)
-        store.write_json(store.artifact("profiles", "segments.json"), {"names": []})
-        return
+    made: dict[str, Any] = {"segments.json": {"names": [], "colours": [], "ids": []}}
+    if choice["candidate_id"] is not None:
+        made = _describe(config, choice)
+    for name, content in made.items():
+        write = store.write_table if name.endswith(".parquet") else store.write_json
+        write(store.artifact("profiles", name), content)
+    for stale in store.artifact("profiles").iterdir():
+        if stale.name not in made:  # left over from an earlier choice or another source
+            stale.unlink()
+
+
+def _describe(config: Config, choice: dict[str, Any]) -> dict[str, Any]:
     if choice["feature_set"] not in config.grid_feature_sets:
         raise ConfigError(
             f"the chosen feature set '{choice['feature_set']}' is not in sweep.feature_sets",
@@ -27,12 +40,45 @@ def run(config: Config) -> None:
             fix="give `segments profiles` the same overrides as `segments sweep`",
         )
     features = store.read_table(store.artifact("features", "customers.parquet"))
-    labels = store.read_table(store.artifact("selection", "labels.parquet"))
+    members = store.read_table(store.artifact("identity", "segments.parquet"))
+    segments = Identity.from_plain(store.read_json(store.artifact("identity", "identity.json"))["identity"]).segments
     columns = list(config.grid_feature_sets[choice["feature_set"]].columns)
-    clusters = labels["cluster"].to_numpy()
-    names = segment_names(features, clusters, columns, config.profiles)
-    store.write_table(made["profiles.parquet"], segment_profiles(features, clusters, names))
-    store.write_table(made["make_up.parquet"], make_up(features, clusters, names))
-    store.write_json(made["overall.json"], overall_profile(features))
-    store.write_json(made["segments.json"], {"names": names})
-    store.write_table(made["segments.parquet"], labels.assign(segment=[names[cluster] for cluster in clusters]))
+    clusters = members["cluster"].to_numpy()
+    names = [segment.name for segment in segments]
+    known = _with_basket_mix(features)
+    space, centres = _fitted(choice)
+    X = to_space(space, features)
+    made = {
+        "profiles.parquet": segment_profiles(features, clusters, names),
+        "make_up.parquet": make_up(features, clusters, names),
+        "overall.json": overall_profile(features),
+        "segments.json": {
+            "names": names,
+            "colours": [segment.colour for segment in segments],
+            "ids": [segment.segment_id for segment in segments],
+        },
+        "segments.parquet": members,
+        "descriptors.parquet": segment_descriptors(known, clusters, names, columns),
+        "tests.parquet": descriptor_tests(known, clusters, columns),
+        "rules.json": plain_rules(features, clusters, columns, config.profiles.tree_depth).to_plain(),
+        "reasons.parquet": members[["customer_id"]].join(reasons(X, clusters, centres, columns, names)),
+    }
+    if config.rfm_map.segments and set(RFM_SCORES) <= set(features.columns):
+        rfm = rfm_segments(features, config.rfm_map)
+        made["rfm.parquet"] = members[["customer_id"]].assign(rfm_segment=rfm)
+        made["rfm_segments.parquet"] = rfm_table(features, config.rfm_map)
+        made["rfm_cross_table.parquet"] = cross_table(rfm, clusters, names, list(config.rfm_map.segments))
+    return made
+
+
+def _with_basket_mix(features: pd.DataFrame) -> pd.DataFrame:
+    """The features and, where there is a log, what customers put into their baskets."""
+    path = store.artifact("features", "basket_mix.parquet")
+    if not path.is_file():
+        return features
+    return features.merge(store.read_table(path), on="customer_id", how="left", validate="one_to_one")
+
+
+def _fitted(choice: dict[str, Any]) -> tuple[Space, np.ndarray[Any, np.dtype[np.float64]]]:
+    fits = store.read_json(store.artifact("sweep", "fits.json"))
+    return Space.from_plain(fits["spaces"][choice["cell"]]), np.array(fits["centres"][choice["candidate_id"]])

@@ -1,0 +1,141 @@
+"""Pictures of segments: the colours given, the numbers given, from 2 to 12 segments, whatever the names."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+
+from segments.plots import PALETTE, png
+from segments.plots import profiles as draw
+
+MANY = [2, 5, 12]
+
+
+def look(k: int) -> tuple[pd.DataFrame, list[str], list[str]]:
+    rng = np.random.default_rng(k)
+    features = ["orders", "money spent ($)", "days since last purchase", "spent on store brands"]
+    names = [f"high-spending, frequent, recent customers ({i})" for i in range(k)]
+    return pd.DataFrame(rng.uniform(size=(4, k)), index=features), names, list(PALETTE[:k])[::-1]
+
+
+def profiles(k: int) -> pd.DataFrame:
+    _, names, _ = look(k)
+    rng = np.random.default_rng(k)
+    revenue = rng.uniform(1, 9, k)
+    return pd.DataFrame(
+        {
+            "segment": names,
+            "size": rng.integers(5, 500, k),
+            "revenue": revenue,
+            "revenue_share": revenue / revenue.sum(),
+        }
+    )
+
+
+def composition(k: int) -> pd.DataFrame:
+    _, names, _ = look(k)
+    rows = [
+        (c, names[c], what, level, 10, 0.5, 0.4, 5 if c == 0 else 50)
+        for what in ("age", "$region$")
+        for c in range(k)
+        for level in ("20-29", "30+")
+    ]
+    columns = ["cluster", "segment", "descriptor", "value", "customers", "share", "overall_share", "known"]
+    unknown = pd.DataFrame([(0, names[0], "age", "unknown", 3, np.nan, np.nan, 5)], columns=columns)
+    return pd.concat([pd.DataFrame(rows, columns=columns), unknown], ignore_index=True)
+
+
+def every(k: int) -> dict[str, Figure]:
+    table, names, colours = look(k)
+    return {
+        "heat_map": draw.heat_map(400 * table, names, colours),
+        "snake": draw.snake(table, names, colours),
+        "radar": draw.radar(table, names, colours),
+        "bubble": draw.bubble(profiles(k), colours, "$"),
+        "make_up": draw.make_up(composition(k), names, colours),
+    }
+
+
+def texts(figure: Figure) -> list[str]:
+    found = figure.findobj(lambda artist: hasattr(artist, "get_text"))
+    return [artist.get_text().replace("\n", " ") for artist in found if artist.get_text()]
+
+
+@pytest.mark.parametrize("k", MANY)
+def test_each_is_drawn_with_every_name_and_equal_bytes(k: int) -> None:
+    _, names, _ = look(k)
+    first, second = every(k), every(k)
+    for key, figure in first.items():
+        said = " | ".join(texts(figure)).replace("- ", "-")
+        assert all(name in said for name in names), key
+        assert png(figure) == png(second[key]), key
+
+
+@pytest.mark.parametrize("k", MANY)
+def test_nothing_said_lies_outside_the_picture(k: int) -> None:
+    """Names are long, segments many: no text may be cut at an edge."""
+    for key, figure in every(k).items():
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        width, height = canvas.get_width_height()
+        for text in figure.findobj(lambda artist: hasattr(artist, "get_text")):
+            if re.search("[a-z]", text.get_text()):  # ticks have more numbers than are drawn
+                box = text.get_window_extent()
+                inside = box.x0 >= -1 and box.y0 >= -1 and box.x1 <= width + 1 and box.y1 <= height + 1
+                assert inside, f"{key}, k={k}: {text.get_text()!r} at {box}"
+
+
+@pytest.mark.parametrize("k", MANY)
+def test_a_segment_has_the_colour_it_was_given(k: int) -> None:
+    table, names, colours = look(k)
+    wanted = [colour.lower() for colour in colours]
+    lines = draw.snake(table, names, colours).axes[0].get_lines()
+    assert [to_hex(line.get_color()) for line in lines if line.get_marker() == "o"] == wanted
+    bubbles = draw.bubble(profiles(k), colours, "").axes[0].collections[0]
+    assert [to_hex(colour) for colour in bubbles.get_facecolor()] == wanted
+    bars = draw.heat_map(100 * table, names, colours).axes[0].patches
+    assert [to_hex(bar.get_facecolor()) for bar in bars] == wanted
+    radars = draw.radar(table, names, colours).axes
+    assert [to_hex(axes.get_lines()[1].get_color()) for axes in radars] == wanted
+    dots = [
+        line for line in draw.make_up(composition(k), names, colours).axes[0].get_lines() if line.get_marker() == "o"
+    ]
+    assert [to_hex(dot.get_color()) for dot in dots[:k]] == wanted
+
+
+def test_the_heat_map_says_the_indices_and_leaves_out_what_has_none() -> None:
+    index = pd.DataFrame([[204.4, 23.0], [np.nan, 5000.0]], index=["orders", "trend"])
+    said = texts(draw.heat_map(index, ["often", "seldom"], PALETTE[:2]))
+    assert {"204", "23", "5,000"} <= set(said)
+    assert "nan" not in said
+
+
+def test_few_known_customers_are_hollow_dots() -> None:
+    _, names, colours = look(3)
+    dots = [
+        line for line in draw.make_up(composition(3), names, colours).axes[0].get_lines() if line.get_marker() == "o"
+    ]
+    assert [to_hex(dot.get_markerfacecolor()) == "#ffffff" for dot in dots[:3]] == [True, False, False]
+
+
+def test_unknown_is_no_level() -> None:
+    _, names, colours = look(2)
+    assert "unknown" not in texts(draw.make_up(composition(2), names, colours))
+
+
+def test_a_negative_revenue_is_drawn() -> None:
+    table = profiles(2).assign(revenue=[-5.0, 10.0], revenue_share=[-1.0, 2.0])
+    assert png(draw.bubble(table, PALETTE[:2], "€"))
+
+
+def test_drawing_changes_nothing() -> None:
+    table, names, colours = look(3)
+    before = table.copy()
+    draw.heat_map(table, names, colours), draw.snake(table, names, colours), draw.radar(table, names, colours)
+    pd.testing.assert_frame_equal(table, before)
