@@ -195,8 +195,8 @@ def calibration_bins(actual: Floats, predicted: Floats, *, shares: bool) -> pd.D
             "customers": n.astype(np.int64),
             "predicted": bins["predicted"].mean().to_numpy(),
             "observed": observed,
-            "low": np.maximum(centre - half, 0.0) if shares else centre - half,
-            "high": centre + half,
+            "low": np.minimum(centre - half, observed),  # Wilson's ends meet 0 and 1 but for rounding
+            "high": np.maximum(centre + half, observed),
         }
     )
 
