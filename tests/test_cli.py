@@ -21,6 +21,7 @@ FIXED = [
     "fit",
     "selection",
     "profiles",
+    "prediction",
     "registry",
     "track",
     "ui",

@@ -26,6 +26,7 @@ STAGES = {
     "sweep": "features -> every candidate of the grid, tracked in MLflow",
     "selection": "candidates -> the chosen one, the runner-up, the reason",
     "profiles": "chosen clusters -> one named row per segment",
+    "prediction": "features up to a day, purchases after it -> churn risk and expected value per customer",
     "registry": "all of it -> a registered model and the sweep's record in MLflow",
 }
 COMMANDS = {

@@ -352,6 +352,17 @@ def ledgers() -> list[Path]:
     return sorted(folders, key=lambda folder: (read_json(folder / "sweep.json")["started_ms"], folder.name))
 
 
+def forecast(prediction_id: str) -> Path:
+    """Folder that keeps what MLflow's runs of a prediction are made from."""
+    return checkout() / ARTIFACTS / "predictions" / prediction_id
+
+
+def forecasts() -> list[Path]:
+    """Folders of every prediction so far, oldest first."""
+    folders = [path.parent for path in forecast("").glob("*/record.json")]
+    return sorted(folders, key=lambda folder: (read_json(folder / "record.json")["started_ms"], folder.name))
+
+
 def replace_folder(new: Path, folder: Path) -> None:
     """Put a finished folder in the place of another, or of none.
 

@@ -43,6 +43,9 @@ def run(config: Config) -> str:
                         folder / "files",
                         (folder / "note.md").read_text(),
                     )
+            for folder in store.forecasts():
+                if (prediction := store.read_json(folder / "record.json"))["source"] == source:
+                    tracking.track_predictions(tracker, prediction, folder)
             if champion in known:
                 registry.register(tracker, store.read_table(store.artifact("features", "customers.parquet")))
             lines.append(
