@@ -30,6 +30,7 @@ STAGES = [
     "sensitivity",
     "identity",
     "profiles",
+    "prediction",
     "briefing",
     "registry",
 ]

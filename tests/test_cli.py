@@ -23,6 +23,7 @@ FIXED = [
     "sensitivity",
     "profiles",
     "briefing",
+    "prediction",
     "registry",
     "migration",
     "track",

@@ -147,7 +147,7 @@ def test_every_weekday_and_leap_day_is_numbered_as_the_calendar_does() -> None:
         {"at": pd.to_datetime(["1900-02-28", "1900-03-01", "2000-02-29", "2023-12-31", "2024-12-31", "2100-03-01"])}
     )
     for native in (days, duckdb.from_df(days)):
-        numbered = nw.from_native(native).lazy().select(room._day_number("at")).collect("pandas").to_native()
+        numbered = nw.from_native(native).lazy().select(room.day_number("at")).collect("pandas").to_native()
         assert numbered.iloc[:, 0].tolist() == [day.toordinal() for day in days["at"]]
 
 

@@ -21,6 +21,7 @@ from small_project import CHECKOUT, SmallProject, expected_grid
 PIPELINE: dict[str, Any] = yaml.safe_load((CHECKOUT / "dvc.yaml").read_text())["stages"]
 SECTIONS: dict[str, Any] = yaml.safe_load((CHECKOUT / "conf/config.yaml").read_text())
 GROUPS = ("source", "feature_set", "scaler", "algorithm", "experiment")
+LISTED = ("prediction_model",)  # groups whose members are named in a list only
 # What the stage `data` can be told stands with the source; the room of `registry` is the model it registers.
 SECTION_OF = {"data": None}
 ROOM_OF = {"registry": "model"}
@@ -36,6 +37,7 @@ PUBLIC = [
     "sensitivity",
     "profiles",
     "briefing",
+    "prediction",
     "registry",
     "migration",
     "track",
@@ -110,7 +112,7 @@ def test_every_public_name_explains_itself(name: str, capsys: pytest.CaptureFixt
 
 
 def test_the_folders_of_conf_are_the_groups() -> None:
-    assert {path.name for path in (CHECKOUT / "conf").iterdir() if path.is_dir()} == set(GROUPS)
+    assert {path.name for path in (CHECKOUT / "conf").iterdir() if path.is_dir()} == {*GROUPS, *LISTED}
 
 
 @pytest.mark.parametrize(("group", "name"), [(group, name) for group in GROUPS for name in members(group)])
@@ -125,6 +127,11 @@ def test_every_member_of_a_group_composes_and_loads(group: str, name: str) -> No
 def test_every_member_of_a_grid_group_can_stand_in_the_grid(group: str) -> None:
     config = load([f"sweep.{group}s=[{','.join(members(group))}]"], project=CHECKOUT)
     assert list(getattr(config, f"grid_{group}s")) == members(group)
+
+
+def test_every_prediction_model_can_stand_in_the_list() -> None:
+    config = load([f"prediction.models=[{','.join(members('prediction_model'))}]"], project=CHECKOUT)
+    assert list(config.grid_prediction_models) == members("prediction_model")
 
 
 @pytest.mark.parametrize("name", members("source"))

@@ -29,6 +29,7 @@ STAGES = {
     "sensitivity": "the chosen one -> how much of it stays under other seeds, scalers, features, dates",
     "identity": "chosen clusters and the champion -> ids, names and colours that stay",
     "profiles": "chosen clusters -> what each segment is like, rules for who is in it",
+    "prediction": "features up to a day, purchases after it -> churn risk and expected value per customer",
     "briefing": "profiles -> one HTML report for a manager, with its pictures",
     "registry": "all of it -> a registered model and the sweep's record in MLflow",
 }

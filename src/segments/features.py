@@ -237,7 +237,7 @@ def transaction_features(lines: Any, as_of: date, config: FeaturesConfig) -> Any
             fix="run `segments data`: it makes a clean log from the raw one",
         )
     tomorrow = datetime.combine(as_of + timedelta(days=1), time())
-    frame = frame.filter(nw.col("purchased_at") < tomorrow).with_columns(day=_day_number("purchased_at"))
+    frame = frame.filter(nw.col("purchased_at") < tomorrow).with_columns(day=day_number("purchased_at"))
     log = _span(frame, as_of)
 
     today = as_of.toordinal()
@@ -362,9 +362,9 @@ def basket_mix(lines: Any, as_of: date) -> pd.DataFrame:
     """
     frame = nw.from_native(lines).lazy()
     tomorrow = datetime.combine(as_of + timedelta(days=1), time())
-    frame = frame.filter(nw.col("purchased_at") < tomorrow).with_columns(day=_day_number("purchased_at"))
+    frame = frame.filter(nw.col("purchased_at") < tomorrow).with_columns(day=day_number("purchased_at"))
     _span(frame, as_of)
-    paid = _money("amount")
+    paid = money("amount")
     frame = frame.with_columns(sum_spend=nw.when(paid > 0).then(paid).otherwise(0))
     parts: dict[str, nw.Expr] = {}
     if "department" in frame.collect_schema().names():
@@ -395,15 +395,17 @@ class _Log(NamedTuple):
     tells_time: bool
 
 
-def _day_number(name: str) -> nw.Expr:
-    # As `date.toordinal`: differences of integers are days on every engine, differences of timestamps are not (Narwhals
+def day_number(name: str) -> nw.Expr:
+    """The day of a time column, numbered as ``date.toordinal`` does."""
+    # Differences of integers are days on every engine, differences of timestamps are not (Narwhals
     # has no `dt.total_minutes` for PySpark). Its remainder by 7 is the weekday, Sunday 0 to Saturday 6, which spares us
     # `dt.weekday`, whose Sunday is 7 on DuckDB and 0 on PySpark.
     before = nw.col(name).dt.year().cast(nw.Int64) - 1
     return before * 365 + before // 4 - before // 100 + before // 400 + nw.col(name).dt.ordinal_day().cast(nw.Int64)
 
 
-def _money(name: str) -> nw.Expr:
+def whole_units(name: str) -> nw.Expr:
+    """Money in whole ten-thousandths, ``MONEY_UNIT`` of them to one."""
     # Floor, not round: engines disagree about halves.
     return (nw.col(name) * MONEY_UNIT + 0.5).floor().cast(nw.Int64)
 
@@ -431,7 +433,7 @@ def _span(frame: nw.LazyFrame[Any], as_of: date) -> _Log:
 
 def _per_line(frame: nw.LazyFrame[Any], log: _Log, today: int, config: FeaturesConfig) -> nw.LazyFrame[Any]:
     names = frame.collect_schema().names()
-    paid, hour = _money("amount"), nw.col("purchased_at").dt.hour()
+    paid, hour = whole_units("amount"), nw.col("purchased_at").dt.hour()
     position = (nw.col("day") - log.first_day) * 2 - (today - log.first_day)  # < 0: earlier half, > 0: recent half
     frame = frame.with_columns(sum_paid=paid, sum_spend=nw.when(paid > 0).then(paid).otherwise(0))
     parts = {
@@ -443,7 +445,7 @@ def _per_line(frame: nw.LazyFrame[Any], log: _Log, today: int, config: FeaturesC
         parts |= {"sum_morning": _only(hour < config.morning_until), "sum_evening": _only(hour >= config.evening_from)}
     if "private_label" in names:
         parts["sum_private_label"] = _only(nw.col("private_label") == nw.lit(True))  # an unknown brand is none of ours
-    parts |= {f"sum_{name}": _money(name) for name in ("discount", "coupon") if name in names}
+    parts |= {f"sum_{name}": whole_units(name) for name in ("discount", "coupon") if name in names}
     missing = {f"no_{name}": nw.when(nw.col(name).is_null()).then(1).otherwise(0) for name in COUNTED if name in names}
     return frame.with_columns(**parts, **missing)
 

@@ -406,6 +406,17 @@ def remember(event: dict[str, Any]) -> None:
         write_json(checkout() / ARTIFACTS / "versions" / "history.json", [*events, event])
 
 
+def forecast(prediction_id: str) -> Path:
+    """Folder that keeps what MLflow's runs of a prediction are made from."""
+    return checkout() / ARTIFACTS / "predictions" / prediction_id
+
+
+def forecasts() -> list[Path]:
+    """Folders of every prediction so far, oldest first."""
+    folders = [path.parent for path in forecast("").glob("*/record.json")]
+    return sorted(folders, key=lambda folder: (read_json(folder / "record.json")["started_ms"], folder.name))
+
+
 def replace_folder(new: Path, folder: Path) -> None:
     """Put a finished folder in the place of another, or of none.
 

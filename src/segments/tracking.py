@@ -42,6 +42,7 @@ KIND, COMPLETE, CANDIDATE, CURVE, CELL, SWEEP, FINALIST, CHAMPION = (
     for tag in ("kind", "complete", "candidate_id", "curve_id", "cell", "sweep_id", "finalist", "champion")
 )
 SAID, GRADE = "segments.evidence", "segments.grade"
+PREDICTION, MEMBER = "segments.prediction_id", "segments.prediction_run"
 NOTE = "mlflow.note.content"
 COLOUR = "mlflow.runColor"
 SMALL = ".small"
@@ -296,6 +297,39 @@ def track_sweep(tracker: Tracker, record: Mapping[str, Any], folder: Path, note:
             flag(tracker, candidate, FINALIST, candidate_id in finalists)
         describe_experiment(tracker, Record(tracker.source, tracker.experiment_id, run.info.run_id), identity)
         return str(run.info.run_id)
+
+
+def track_predictions(tracker: Tracker, record: Mapping[str, Any], folder: Path) -> None:
+    """Record a prediction: one run per model and variant, and its tables and pictures under the candidate whose segments it used.
+
+    Parameters
+    ----------
+    tracker : Tracker
+        The open record.
+    record : mapping
+        ``prediction_id, candidate_id, runs, started_ms, seconds`` as the prediction stage writes them.
+    folder : Path
+        ``runs/<number>/`` holds the pictures of each run, ``files/`` what the candidate's run gets.
+    """
+    with lock_of(tracker):
+        identity = {PREDICTION: record["prediction_id"], CANDIDATE: record["candidate_id"]}
+        known = runs_of(tracker, {KIND: "prediction", PREDICTION: record["prediction_id"]}, MEMBER)
+        for number, run in enumerate(record["runs"]):
+            if run["name"] in known:
+                continue
+            _log(
+                tracker,
+                name=run["name"],
+                tags={KIND: "prediction", MEMBER: run["name"], **identity},
+                params=run["params"],
+                metrics=[(key, value, 0) for key, value in run["metrics"].items()],
+                images={path.stem: path.read_bytes() for path in sorted((folder / "runs" / str(number)).glob("*.png"))},
+                started_ms=record["started_ms"],
+                seconds=record["seconds"] / len(record["runs"]),
+            )
+        candidate = runs_of(tracker, {KIND: "candidate", CANDIDATE: record["candidate_id"]}, CANDIDATE)
+        for run in candidate.values():
+            tracker.client.log_artifacts(run.info.run_id, str(folder / "files"), "prediction")
 
 
 def scores_of(tracker: Tracker, run_id: str) -> dict[str, float]:

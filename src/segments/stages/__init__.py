@@ -93,6 +93,10 @@ def to_config(composed: DictConfig, conf: Path, choices: Mapping[str, str]) -> C
     plain["grid_feature_sets"] = {name: _member(conf, "feature_set", name) for name in _names(grid, "feature_sets")}
     plain["grid_scalers"] = {name: _member(conf, "scaler", name) for name in _names(grid, "scalers")}
     plain["decisions"] = _decisions(conf)
+    models = _names(_mapping(plain.get("prediction")), "models", section="prediction")
+    plain["grid_prediction_models"] = {
+        name: _member(conf, "prediction_model", name, where="prediction.models") for name in models
+    }
     try:
         return TypeAdapter(Config).validate_python(plain)
     except ValidationError as error:
@@ -164,16 +168,16 @@ def check_source(path: Path, source: str) -> None:
         )
 
 
-def _names(grid: dict[str, Any], key: str) -> list[str]:
+def _names(grid: dict[str, Any], key: str, section: str = "sweep") -> list[str]:
     names = grid.get(key) or []
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise ConfigError(
-            f"{names!r} is not a list of names", where=f"sweep.{key}", fix=f"write it as sweep.{key}=[a,b]"
+            f"{names!r} is not a list of names", where=f"{section}.{key}", fix=f"write it as {section}.{key}=[a,b]"
         )
     return names
 
 
-def _member(conf: Path, group: str, name: str) -> Any:
+def _member(conf: Path, group: str, name: str, where: str = "") -> Any:
     """One YAML of a group, as plain data."""
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
@@ -182,14 +186,14 @@ def _member(conf: Path, group: str, name: str) -> Any:
 
     path = conf / group / f"{name}.yaml"
     if not path.is_file():
-        raise _no_member(conf, group, name, where=f"sweep.{group}s")
+        raise _no_member(conf, group, name, where=where or f"sweep.{group}s")
     try:
         plain = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
     except (OmegaConfBaseException, YAMLError, UnicodeDecodeError) as error:
         raise _readable(error, conf) from error
     _check_name(path, plain)
     try:
-        TypeAdapter(get_type_hints(Config)[group]).validate_python(plain)
+        TypeAdapter(get_args(get_type_hints(Config)[f"grid_{group}s"])[1]).validate_python(plain)
     except ConfigError as error:
         raise ConfigError(
             error.what, where=f"conf/{group}/{name}.yaml: {error.where.removeprefix(group + '.')}", fix=error.fix
@@ -243,7 +247,7 @@ def _invalid(error: ValidationError) -> ConfigError:
     # A misspelt key comes with the complaint that the right one is missing: the misspelt one is what to mend.
     first = min(error.errors(), key=lambda found: found["type"] != "unexpected_keyword_argument")
     keys = [str(part) for part in first["loc"]]
-    for group in ("feature_set", "scaler"):
+    for group in ("feature_set", "scaler", "prediction_model"):
         if keys[0] == f"grid_{group}s":
             keys[:2] = [f"conf/{group}/{keys[1]}.yaml" + ":" * (len(keys) > 2)]
     where = ".".join(keys).replace(":.", ": ")

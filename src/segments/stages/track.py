@@ -41,6 +41,9 @@ def run(config: Config) -> str:
                         folder / "files",
                         (folder / "note.md").read_text(),
                     )
+            for folder in store.forecasts():
+                if (prediction := store.read_json(folder / "record.json"))["source"] == source:
+                    tracking.track_predictions(tracker, prediction, folder)
             lines.append(f"{source}: {len(known)} candidates, {len(sweeps)} sweeps")
     lines += replay(config, set(by_source))
     return "\n".join(lines) or "nothing to track yet: run `dvc repro`"
