@@ -20,7 +20,7 @@ import pandas as pd
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
-STAGES = ["data", "features", "explore", "sweep", "selection", "profiles", "registry"]
+STAGES = ["data", "features", "explore", "sweep", "selection", "profiles", "playbook", "registry"]
 
 # What makes the grid small; everything else is as it is committed.
 EDITS = {

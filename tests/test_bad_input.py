@@ -15,7 +15,7 @@ from mall_project import GRID, RAW, Project, make
 
 pytestmark = pytest.mark.slow
 
-STAGES = ["data", "features", "explore", "sweep", "selection", "profiles", "registry"]
+STAGES = ["data", "features", "explore", "sweep", "selection", "profiles", "playbook", "registry"]
 
 
 @pytest.fixture(scope="module")
@@ -281,7 +281,7 @@ def test_faults_in_conf(finished: Project, tmp_path: Path, case: str) -> None:
 
 def test_a_stage_before_its_input_says_what_to_run(project: Project) -> None:
     for stage, makes_input in [
-        *zip(STAGES[1:], ["data", "features", "features", "sweep", "selection", "sweep"], strict=True),
+        *zip(STAGES[1:], ["data", "features", "features", "sweep", "selection", "profiles", "sweep"], strict=True),
         ("fit", "features"),
     ]:
         kept = (project / f"artifacts/{makes_input}").rename(project / "artifacts/away")
@@ -296,7 +296,7 @@ def test_outside_a_project(tmp_path: Path) -> None:
     assert "this is not a segments project" in Project(tmp_path).refuses("data", "source=mall")
 
 
-@pytest.mark.parametrize("stage", ["features", "explore", "sweep", "fit", "profiles", "registry"])
+@pytest.mark.parametrize("stage", ["features", "explore", "sweep", "fit", "profiles", "playbook", "registry"])
 def test_what_was_made_of_another_source_is_refused(finished: Project, stage: str) -> None:
     said = finished.refuses(stage, "source=completejourney")
     assert "source=completejourney" in said or "not in sweep.feature_sets" in said
@@ -320,7 +320,7 @@ def test_damaged_artifacts(project: Project) -> None:
 
 def test_nothing_passes_the_gates(project: Project) -> None:
     """No error: it says so, names what came closest, and registers nothing."""
-    project.work(["selection", "profiles", "registry"], *GRID, "selection.min_silhouette=0.99")
+    project.work(["selection", "profiles", "playbook", "registry"], *GRID, "selection.min_silhouette=0.99")
     said = project.works("summary")
     assert "None of 12 candidates passes" in said
     assert "Nothing is registered" in said
@@ -332,7 +332,9 @@ def test_nothing_passes_the_gates(project: Project) -> None:
 # --- places that cannot be written or reached ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("stage", ["data", "features", "explore", "sweep", "selection", "profiles", "registry"])
+@pytest.mark.parametrize(
+    "stage", ["data", "features", "explore", "sweep", "selection", "profiles", "playbook", "registry"]
+)
 def test_a_full_disk(project: Project, stage: str) -> None:
     """No file may grow beyond 100 bytes, as on a disk that is full; even root cannot write more."""
     said = project.refuses(

@@ -21,7 +21,10 @@ FIXED = [
     "fit",
     "selection",
     "profiles",
+    "playbook",
     "registry",
+    "export",
+    "uplift",
     "track",
     "ui",
 ]

@@ -17,7 +17,15 @@ from small_project import STAGES, SmallProject, digest, expected_grid
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:.*Any type hint:UserWarning")]  # MLflow about itself
 GRID = expected_grid(["income_spending", "age_income"], ["quantile", "none"], range(2, 5))
 NAMES = "candidate_id source feature_set scaler algorithm k seed n_customers wcss silhouette davies_bouldin calinski_harabasz smallest_share"
-COMPUTED = ["data", "features", "explore", "sweep", "selection", "profiles"]  # no run id or version number in these
+COMPUTED = [
+    "data",
+    "features",
+    "explore",
+    "sweep",
+    "selection",
+    "profiles",
+    "playbook",
+]  # no run id or version number in these
 
 
 # --- from nothing, and again -------------------------------------------------------------------------------------------
@@ -73,7 +81,7 @@ def test_an_edited_scaler_reruns_the_sweep_and_what_follows(small_project: Calla
     project = small_project()
     shelf = project.shelf()
     (project / "conf/scaler/quantile.yaml").write_text("name: quantile\nn_quantiles: 20\n")
-    assert project.repro() == ["sweep", "selection", "profiles", "registry"]
+    assert project.repro() == ["sweep", "selection", "profiles", "playbook", "registry"]
     now = project.shelf()
     assert now.items() >= shelf.items()
     assert len(now) == len(shelf) + 6, "only the candidates of the edited scaler are new"
