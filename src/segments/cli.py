@@ -26,12 +26,15 @@ STAGES = {
     "sweep": "features -> every candidate of the grid, tracked in MLflow",
     "selection": "candidates -> the chosen one, the runner-up, the reason",
     "profiles": "chosen clusters -> one named row per segment",
+    "playbook": "segments -> what to do with each: goal, offer, channel, with the evidence",
     "registry": "all of it -> a registered model and the sweep's record in MLflow",
 }
 COMMANDS = {
     "fetch": "bring the raw files of a source under data/ and pin them  [source=NAME] [from=PATH] [accept=true]",
     "describe": "draft conf/source/NAME.yaml from a raw file               FILE",
     "fit": "make ONE candidate, or many with -m                       [feature_set=NAME] [scaler=NAME] [k=N]",
+    "export": "a target list with a control group    [OUT.csv|OUT.parquet] [campaign=NAME] [segment=S1|NAME] [columns=[a,b]] [overwrite=true]",
+    "uplift": "what a campaign brought, by segment   FILE campaign=NAME, or campaign=18 for a past one of the source",
     "track": "rebuild MLflow's record from what is on disk",
     "ui": "MLflow's page on 127.0.0.1, with links to the right views",
     "summary": "what the last run chose and why",
@@ -116,6 +119,9 @@ def _run(command: str, words: list[str]) -> None:
     os.environ.setdefault("MPLBACKEND", "agg")
     from segments.store import find_project
 
+    if command in ("export", "uplift"):
+        _campaign(command, words)
+        return
     os.chdir(find_project())
     many = [word for word in words if word in ("-m", "--multirun")]
     overrides = [word for word in words if word not in (*many, "--timings")]
@@ -160,18 +166,58 @@ def _fetch(overrides: list[str]) -> None:
     from segments.fetch import fetch
     from segments.stages import load
 
-    own = {"from": "", "accept": "false"}
-    for word in list(overrides):
-        key, _, value = word.partition("=")
-        if key in own:
-            own[key] = value
-            overrides.remove(word)
-    if own["accept"] not in ("true", "false"):
-        raise ConfigError(f"accept={own['accept']}", where="segments fetch", fix="write accept=true or leave it out")
+    own, overrides = _own_words("fetch", overrides, {"from": "", "accept": "false"})
     for line in fetch(
         load(overrides).source, Path(own["from"]) if own["from"] else None, accept=own["accept"] == "true"
     ):
         print(line)
+
+
+def _campaign(command: str, words: list[str]) -> None:
+    """`export` and `uplift`: one file, where the person stands; words of their own; overrides."""
+    from pathlib import Path
+
+    from segments.stages import load
+    from segments.store import find_project
+
+    words = [word for word in words if word != "--timings"]
+    files = [word for word in words if "=" not in word and not word.startswith(("-", "~"))]
+    if len(files) > 1 or any(word.startswith("-") for word in words):
+        odd = next((word for word in words if word.startswith("-")), " ".join(files))
+        raise ConfigError(
+            f"'{odd}' is not understood", where=f"segments {command}", fix=f"see `segments {command} --help`"
+        )
+    file = Path(files[0]).absolute() if files else None
+    os.chdir(find_project())
+    rest = [word for word in words if word not in files]
+    if command == "uplift":
+        from segments.stages import uplift
+
+        own, overrides = _own_words(command, rest, {"campaign": ""})
+        print(uplift.run(load(overrides), file, own["campaign"]))
+        return
+    from segments.stages import export
+
+    allowed = {"campaign": "always-on", "segment": "", "columns": "", "overwrite": "false"}
+    own, overrides = _own_words(command, rest, allowed)
+    columns = [name.strip() for name in own["columns"].strip("[]").split(",") if name.strip()]
+    overwrite = own["overwrite"] == "true"
+    print(export.run(load(overrides), file, own["campaign"], own["segment"], columns, overwrite=overwrite))
+
+
+def _own_words(command: str, words: list[str], allowed: dict[str, str]) -> tuple[dict[str, str], list[str]]:
+    """A command's own words, with what stands for those left out, and the overrides among them."""
+    own, rest = dict(allowed), []
+    for word in words:
+        key, _, value = word.partition("=")
+        if key in own:
+            own[key] = value
+        else:
+            rest.append(word)
+    for key, default in allowed.items():
+        if default == "false" and own[key] not in ("true", "false"):
+            raise ConfigError(f"{key}={own[key]}", where=f"segments {command}", fix=f"write {key}=true or leave it out")
+    return own, rest
 
 
 def _help(command: str = "") -> str:
