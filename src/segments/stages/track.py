@@ -43,6 +43,9 @@ def run(config: Config) -> str:
                         folder / "files",
                         (folder / "note.md").read_text(),
                     )
+            for record in sorted(store.uplift_folder().glob("*/record.json")):
+                if store.read_json(record)["source"] == source:
+                    tracking.track_uplift(tracker, record.parent)
             if champion in known:
                 registry.register(tracker, store.read_table(store.artifact("features", "customers.parquet")))
             lines.append(
