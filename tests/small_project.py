@@ -31,6 +31,7 @@ STAGES = [
     "identity",
     "profiles",
     "prediction",
+    "playbook",
     "briefing",
     "registry",
 ]

@@ -26,6 +26,10 @@ FIXED = [
     "prediction",
     "registry",
     "migration",
+    "playbook",
+    "registry",
+    "export",
+    "uplift",
     "track",
     "ui",
 ]

@@ -40,6 +40,10 @@ PUBLIC = [
     "prediction",
     "registry",
     "migration",
+    "playbook",
+    "registry",
+    "export",
+    "uplift",
     "track",
     "ui",
 ]
@@ -113,6 +117,12 @@ def test_every_public_name_explains_itself(name: str, capsys: pytest.CaptureFixt
 
 def test_the_folders_of_conf_are_the_groups() -> None:
     assert {path.name for path in (CHECKOUT / "conf").iterdir() if path.is_dir()} == {*GROUPS, *LISTED}
+    assert {path.name for path in (CHECKOUT / "conf").iterdir() if path.is_dir()} == {*GROUPS, "playbook"}
+
+
+def test_every_playbook_is_used() -> None:
+    """No choice among them: one more YAML is one more playbook."""
+    assert list(load(project=CHECKOUT).playbooks) == members("playbook")
 
 
 @pytest.mark.parametrize(("group", "name"), [(group, name) for group in GROUPS for name in members(group)])

@@ -30,6 +30,7 @@ STAGES = {
     "identity": "chosen clusters and the champion -> ids, names and colours that stay",
     "profiles": "chosen clusters -> what each segment is like, rules for who is in it",
     "prediction": "features up to a day, purchases after it -> churn risk and expected value per customer",
+    "playbook": "segments -> what to do with each: goal, offer, channel, with the evidence",
     "briefing": "profiles -> one HTML report for a manager, with its pictures",
     "registry": "all of it -> a registered model and the sweep's record in MLflow",
 }
@@ -38,22 +39,35 @@ COMMANDS = {
     "describe": "draft conf/source/NAME.yaml from a raw file               FILE",
     "fit": "make ONE candidate, or many with -m                       [feature_set=NAME] [scaler=NAME] [k=N]",
     "select": "choose a candidate by hand, or return to the rule          CANDIDATE_ID|rule --because WHY",
-    "rename": "name a segment by hand                                    SEGMENT_ID NAME --because WHY",
-    "verify": "make a registered version again and compare               [VERSION]",
-    "promote": "put a registered version in use                          VERSION --because WHY",
-    "rollback": "put the champion before this one in use                 [--because WHY]",
-    "migration": "who moved between two dates, and why                      from=DATE [to=DATE]",
+    "rename": "name a segment by hand                                     SEGMENT_ID NAME --because WHY",
+    "verify": "make a registered version again and compare                [VERSION]",
+    "promote": "put a registered version in use                            VERSION --because WHY",
+    "rollback": "put the champion before this one in use                    [--because WHY]",
+    "migration": "who moved between two dates or versions, and why           from=DATE|VERSION [to=DATE|VERSION]",
+    "export": "a target list with a control group                         [OUT.csv|OUT.parquet] [campaign=NAME] [segment=S1|NAME] [columns=[a,b]] [overwrite=true]",
+    "uplift": "what a campaign brought, by segment                        [FILE] campaign=NAME",
     "track": "rebuild MLflow's record from what is on disk",
     "ui": "MLflow's page on 127.0.0.1, with links to the right views",
     "summary": "what the last run chose and why",
 }
-# Commands that take words of their own before the overrides: positional ones ("?" for optional), and options with a value.
-WORDS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "select": (("candidate",), ("because?",)),
-    "rename": (("segment", "name"), ("because",)),
-    "verify": (("version?",), ()),
-    "promote": (("version",), ("because",)),
-    "rollback": ((), ("because?",)),
+# Words of a command's own, beside the overrides: a word in its place, an option `--name VALUE`, a flag `--name`, or `name=VALUE`;
+# and the parameter of its stage they go to. "!" behind the parameter: it may not be left out. "/": a path, from where the person stands.
+WORDS: dict[str, dict[str, str]] = {
+    "select": {"1": "candidate!", "--because": "because"},
+    "rename": {"1": "segment!", "2": "name!", "--because": "because!"},
+    "verify": {"1": "version"},
+    "promote": {"1": "version!", "--because": "because!"},
+    "rollback": {"--because": "because"},
+    "migration": {"from=": "start!", "to=": "end"},
+    "fetch": {"from=": "origin/", "accept=": "accept"},
+    "export": {
+        "1": "file/",
+        "campaign=": "campaign",
+        "segment=": "segment",
+        "columns=": "columns",
+        "overwrite=": "overwrite",
+    },
+    "uplift": {"1": "file/", "campaign=": "campaign!"},
 }
 EPILOG = """Stages and commands take overrides in Hydra's grammar (sweep.k_max=8, source=mall, experiment=mall); with -m they run once
 per combination (segments fit -m k='range(2,8)' scaler=robust,power). --timings prints where the time goes. `dvc repro` runs all stages."""
@@ -135,21 +149,15 @@ def _run(command: str, words: list[str]) -> None:
     os.environ.setdefault("MPLBACKEND", "agg")
     from segments.store import find_project
 
-    os.chdir(find_project())
     many = [word for word in words if word in ("-m", "--multirun")]
     overrides = [word for word in words if word not in (*many, "--timings")]
-    own: dict[str, str] = {}
-    if command in WORDS:
-        own, overrides = _own_words(command, overrides)
+    own, overrides = _own_words(command, overrides)
+    os.chdir(find_project())
     if stray := [word for word in overrides if "=" not in word and not word.startswith("~")]:
         raise ConfigError(
             f"'{stray[0]}' is not an override", where=f"segments {command}", fix="write KEY=VALUE, such as source=mall"
         )
-    if command == "fetch":
-        _fetch(overrides)
-    elif command == "migration":
-        _migration(overrides)
-    elif command == "summary":
+    if command == "summary":
         from segments.store import artifact, read_text
 
         print(read_text(artifact("registry", "summary.txt")), end="")
@@ -179,69 +187,35 @@ def _stage(name: str, config: Config, **own: str) -> None:
 
 
 def _own_words(command: str, words: list[str]) -> tuple[dict[str, str], list[str]]:
-    """A command's own words by name, and the overrides."""
-    positional, options = WORDS[command]
-    usage = (STAGES | COMMANDS)[command].split("  ")[-1].strip()
+    """A command's own words by parameter, and the overrides."""
+    spec = WORDS.get(command, {})
+    usage = f"segments {command} {(STAGES | COMMANDS)[command].split('  ')[-1].strip()}"
     own: dict[str, str] = {}
-    overrides, places = [], [name.removesuffix("?") for name in positional]
+    overrides: list[str] = []
+    places = iter([key for key in spec if key.isdigit()])
     rest = iter(words)
     for word in rest:
-        flag, given, value = word.partition("=")
-        name = flag.removeprefix("--")
-        if flag.startswith("--") and name in [option.removesuffix("?") for option in options]:
-            own[name] = value if given else next(rest, "")
-            if not own[name]:
-                raise ConfigError(f"{flag} needs a value", where=f"segments {command}", fix=f"write {usage}")
-        elif "=" in word and not word.startswith("-"):
+        key, given, value = word.partition("=")
+        if key.startswith("-") and key in spec:
+            own[spec[key]] = value if given else next(rest, "")
+            if not own[spec[key]]:
+                raise ConfigError(f"{key} needs a value", where=f"segments {command}", fix=f"write `{usage}`")
+        elif given and f"{key}=" in spec:
+            own[spec[f"{key}="]] = value
+        elif given or word.startswith("~") or not spec:
             overrides.append(word)
-        elif places and not word.startswith("-"):
-            own[places.pop(0)] = word
+        elif not word.startswith("-") and (place := next(places, "")):
+            own[spec[place]] = word
         else:
-            raise ConfigError(f"'{word}' is not expected here", where=f"segments {command}", fix=f"write {usage}")
-    for name in (*positional, *options):
-        if not name.endswith("?") and name not in own:
-            raise ConfigError(f"{name} is missing", where=f"segments {command}", fix=f"write {usage}")
-    return own, overrides
-
-
-def _fetch(overrides: list[str]) -> None:
-    from pathlib import Path
-
-    from segments.fetch import fetch
-    from segments.stages import load
-
-    own = _own(overrides, {"from": "", "accept": "false"})
-    if own["accept"] not in ("true", "false"):
-        raise ConfigError(f"accept={own['accept']}", where="segments fetch", fix="write accept=true or leave it out")
-    for line in fetch(
-        load(overrides).source, Path(own["from"]) if own["from"] else None, accept=own["accept"] == "true"
-    ):
-        print(line)
-
-
-def _migration(overrides: list[str]) -> None:
-    from segments.stages import load, migration
-
-    own = _own(overrides, {"from": "", "to": ""})
-    config = load(overrides)
-    if not own["from"]:
-        raise ConfigError(
-            "from=DATE is missing",
-            where="segments migration",
-            fix="write it as from=YYYY-MM-DD, and to=... if not the last day",
-        )
-    print(migration.run(config, own["from"], own["to"] or config.source.as_of or ""))
-
-
-def _own(overrides: list[str], known: dict[str, str]) -> dict[str, str]:
-    """Take a command's own words out of the overrides; those that are not there keep their default."""
-    own = dict(known)
-    for word in list(overrides):
-        key, _, value = word.partition("=")
-        if key in own:
-            own[key] = value
-            overrides.remove(word)
-    return own
+            raise ConfigError(f"'{word}' is not expected here", where=f"segments {command}", fix=f"write `{usage}`")
+    for key, parameter in spec.items():
+        if parameter.endswith("!") and not own.get(parameter):
+            name = parameter.rstrip("!") if key.isdigit() else key
+            raise ConfigError(f"{name} is missing", where=f"segments {command}", fix=f"write `{usage}`")
+    return {
+        parameter.rstrip("!/"): os.path.abspath(value) if parameter.endswith("/") else value  # noqa: PTH100 - still text
+        for parameter, value in own.items()
+    }, overrides
 
 
 def _help(command: str = "") -> str:

@@ -51,6 +51,8 @@ BTYD_KINDS = ("mbg_nbd", "pareto_nbd")
 # Colours that people can tell apart; as many as plots has.
 COLOURS = 12
 
+LEVELS = ("high", "low")
+
 # Columns made of other features: kept beside them, never counted twice.
 RFM_SCORES = ("r_score", "f_score", "m_score")
 
@@ -326,6 +328,33 @@ class Fetch:
 
 
 @dataclass(frozen=True, config=CLOSED)
+class Campaigns:
+    """Past campaigns of a source, of which only mailings and redemptions are known: nobody drew a control group.
+
+    Parameters
+    ----------
+    mailings : str
+        Raw file with one row per campaign and customer who got it, relative to the project.
+    redemptions : str
+        Raw file with one row per redeemed coupon, with the same two headers.
+    descriptions : str
+        Raw file with one row per campaign: when it ran.
+    customer, campaign : str
+        Headers of the customer id and the campaign.
+    start, end : str
+        Headers of a campaign's first and last day in `descriptions`.
+    """
+
+    mailings: str
+    redemptions: str
+    descriptions: str
+    customer: str
+    campaign: str
+    start: str
+    end: str
+
+
+@dataclass(frozen=True, config=CLOSED)
 class Source:
     """A raw data set and what its columns mean; one YAML in ``conf/source/``.
 
@@ -344,6 +373,8 @@ class Source:
         Table with one row per customer.
     transactions : Transactions, optional
         Log with one row per purchase line.
+    campaigns : Campaigns, optional
+        Past campaigns, for `segments uplift`.
     currency : str
         Unit of money in profiles and pictures.
     fetch : Fetch
@@ -358,6 +389,7 @@ class Source:
     feature_sets: list[str] = field(default_factory=list)
     customers: Customers | None = None
     transactions: Transactions | None = None
+    campaigns: Campaigns | None = None
     currency: str = ""
     fetch: Fetch = field(default_factory=Fetch)
     policy: Policy = field(default_factory=Policy)
@@ -1091,6 +1123,104 @@ class PredictionConfig:
 
 
 @dataclass(frozen=True, config=CLOSED)
+class When:
+    """Which segments a playbook fits, by traits: features that are high or low there (section ``profiles``).
+
+    Parameters
+    ----------
+    all : dict of str to {"high", "low"}
+        Traits a segment must have, every one.
+    any : dict of str to {"high", "low"}
+        Traits of which it must have at least one, if any are listed.
+    unless : dict of str to {"high", "low"}
+        Traits it must not have, not one.
+    min_revenue_share : float, optional
+        Share of all revenue it must hold; where revenue is not known, the playbook does not fit.
+    """
+
+    all: dict[str, str] = field(default_factory=dict)
+    any: dict[str, str] = field(default_factory=dict)
+    unless: dict[str, str] = field(default_factory=dict)
+    min_revenue_share: float | None = None
+
+    def __post_init__(self) -> None:
+        for part in ("all", "any", "unless"):
+            for feature, level in getattr(self, part).items():
+                one_of(level, LEVELS, f"playbook.when.{part}.{feature}")
+        if self.min_revenue_share is not None:
+            in_range(self.min_revenue_share, 0, 1, "playbook.when.min_revenue_share")
+
+
+@dataclass(frozen=True, config=CLOSED)
+class Playbook:
+    """What to do with a kind of segment; one YAML in ``conf/playbook/``, all of which are used.
+
+    Parameters
+    ----------
+    name : str
+        The name of its YAML.
+    title : str
+        What people call it.
+    goal : str
+        What is to be reached.
+    do, avoid : list of str
+        What to do and what not to do.
+    channel, offer, kpi : str
+        Where to reach these customers, with what, and the figure that tells whether it worked.
+    when : When
+        Which segments it fits; without a condition it fits all.
+    """
+
+    name: str
+    title: str
+    goal: str
+    do: list[str]
+    avoid: list[str]
+    channel: str
+    offer: str
+    kpi: str
+    when: When = field(default_factory=When)
+
+
+@dataclass(frozen=True, config=CLOSED)
+class PlaybookConfig:
+    """Section ``playbook``: which playbooks must find a segment.
+
+    Parameters
+    ----------
+    require : list of str
+        Playbooks that must fit at least one segment; the stage stops when one does not.
+    """
+
+    require: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, config=CLOSED)
+class ExportConfig:
+    """Section ``export``: the control groups of target lists.
+
+    Parameters
+    ----------
+    salt : str
+        Goes into the draw of every control group, so that no other project with equal ids draws the same.
+    control_share : float
+        Share of each segment that is left alone, to compare with.
+    base_rate : float
+        Share expected to respond without the campaign: what the smallest effect it can show is computed from.
+    """
+
+    salt: str = "segments"
+    control_share: float = 0.1
+    base_rate: float = 0.05
+
+    def __post_init__(self) -> None:
+        if not self.salt:
+            raise ConfigError("the salt is empty", where="export.salt", fix="write any text, and keep it")
+        in_range(self.control_share, 0, 0.9, "export.control_share")
+        in_range(self.base_rate, 0.0001, 0.9999, "export.base_rate")
+
+
+@dataclass(frozen=True, config=CLOSED)
 class RegistryConfig:
     """Section ``registry``: the name a segmentation is registered under, and when it takes over.
 
@@ -1160,12 +1290,14 @@ class Config:
         Number of clusters for ``segments fit``.
     grid_feature_sets, grid_scalers, grid_prediction_models
         What the names in ``sweep.feature_sets``, ``sweep.scalers`` and ``prediction.models`` stand for.
-    explore, features, sweep, selection, sensitivity, profiles, rfm_map, prediction, briefing, registry, tracking
-        The sections of the stages.
+    explore, features, sweep, selection, sensitivity, profiles, rfm_map, prediction, playbook, briefing, export, registry, tracking
+        The sections of the stages and commands.
     decisions : Decisions
         What people decided against the rules.
     identity, confidence
         What makes a segment the same one in the next version, and when its model warns.
+    playbooks
+        All of ``conf/playbook/``.
     """
 
     source: Source
@@ -1184,12 +1316,15 @@ class Config:
     rfm_map: RfmMapConfig = field(default_factory=RfmMapConfig)
     briefing: BriefingConfig = field(default_factory=BriefingConfig)
     prediction: PredictionConfig = field(default_factory=lambda: PredictionConfig(models=["recency"]))
+    playbook: PlaybookConfig = field(default_factory=PlaybookConfig)
+    export: ExportConfig = field(default_factory=ExportConfig)
     registry: RegistryConfig = field(default_factory=RegistryConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     decisions: Decisions = field(default_factory=Decisions)
     grid_feature_sets: dict[str, FeatureSet] = field(default_factory=dict)
     grid_scalers: dict[str, Scaler] = field(default_factory=dict)
     grid_prediction_models: dict[str, PredictionModel] = field(default_factory=dict)
+    playbooks: dict[str, Playbook] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         in_range(self.k, 2, 1000, "k")

@@ -270,7 +270,7 @@ def clean_customers(raw: RawTable, source: Source) -> tuple[pd.DataFrame, Report
             "no id column: customers are numbered from 1 in file order, and equal rows count as different customers"
         )
     else:
-        ids = _canonical(_text(cells[id_header], missing))
+        ids = canonical_ids(_text(cells[id_header], missing))
         judged.append((Reason("duplicate row", policy.duplicate_rows, "duplicate_rows"), cells.duplicated()))
         judged.append((Reason("missing customer id", policy.missing_id, "missing_id"), ids.isna()))
 
@@ -289,7 +289,7 @@ def clean_customers(raw: RawTable, source: Source) -> tuple[pd.DataFrame, Report
             elif text.isna().any():
                 notes.append(f"column '{name}' is missing for {int(text.isna().sum())} rows, which are kept")
             continue
-        values = _numbers(text, raw.decimal)
+        values = readable_numbers(text, raw.decimal)
         unreadable = values.isna() & text.notna()
         if values.isna().all():
             seen = _listed(text.dropna().unique()[:3]) or "no values at all"
@@ -394,15 +394,21 @@ def _text(cells: pd.Series, missing: set[str]) -> pd.Series:
     return text.mask(text.str.casefold().isin(missing).fillna(False) | (text == "").fillna(False))
 
 
-def _numbers(text: pd.Series, decimal: str) -> pd.Series:
+def readable_numbers(text: pd.Series, decimal: str) -> pd.Series:
     """Readable numbers as float64, NaN elsewhere."""
     text = text.str.replace(",", ".", regex=False) if decimal == "," else text
     readable = text.str.fullmatch(NUMBER).fillna(False)
     return pd.to_numeric(text.where(readable).str.replace("∞", "inf", regex=False), errors="coerce").astype("float64")
 
 
-def _canonical(ids: pd.Series) -> pd.Series:
-    """Ids as text; when all are integers, without padding, sign or ``.0``: "0001", "1" and "1.0" are one customer."""
+def canonical_ids(ids: pd.Series) -> pd.Series:
+    """Ids as text; when all are integers, without padding, sign or ``.0``: "0001", "1" and "1.0" are one customer.
+
+    Examples
+    --------
+    >>> canonical_ids(pd.Series(["0001", "+20", "3.0"])).tolist()
+    ['1', '20', '3']
+    """
     known = ids.dropna()
     if len(known) and known.str.fullmatch(INTEGER).all():
         return ids.str.replace(r"[.,]0{1,2}$", "", regex=True).str.replace(r"^\+?(-?)0*(\d)", r"\1\2", regex=True)

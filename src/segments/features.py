@@ -364,7 +364,7 @@ def basket_mix(lines: Any, as_of: date) -> pd.DataFrame:
     tomorrow = datetime.combine(as_of + timedelta(days=1), time())
     frame = frame.filter(nw.col("purchased_at") < tomorrow).with_columns(day=day_number("purchased_at"))
     _span(frame, as_of)
-    paid = money("amount")
+    paid = whole_units("amount")
     frame = frame.with_columns(sum_spend=nw.when(paid > 0).then(paid).otherwise(0))
     parts: dict[str, nw.Expr] = {}
     if "department" in frame.collect_schema().names():

@@ -51,6 +51,8 @@ def write_record(
     store.write_json(files / "choice.json", choice)
     for path in sorted(store.artifact("explore").glob("*.png")) + sorted(store.artifact("explore").glob("*.json")):
         store.write_bytes(files / "explore" / path.name, path.read_bytes())
+    for path in sorted(store.artifact("playbook").glob("playbook.[jm]*")):
+        store.write_bytes(files / "playbook" / path.name, path.read_bytes())
     if profiles is not None:
         store.write_text(files / "profiles.csv", profiles.to_csv(index=False))
         for path in sorted(store.artifact("briefing").glob("[!.]*")):

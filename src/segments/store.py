@@ -10,6 +10,7 @@ import getpass
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -18,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segments.errors import StoreError
+from segments.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
     import duckdb
@@ -89,6 +90,14 @@ def write_text(path: Path, content: str) -> None:
 def write_table(path: Path, table: pd.DataFrame) -> None:
     """Write a table as parquet, atomically; equal tables give equal bytes."""
     _atomically(path, lambda temporary: table.to_parquet(temporary, index=False, compression="zstd"))
+
+
+def write_csv(path: Path, table: pd.DataFrame) -> None:
+    """Write a table as CSV (UTF-8, comma, text in quotes), atomically; equal tables give equal bytes."""
+    import csv
+
+    text = table.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+    write_bytes(path, text.encode())
 
 
 def write_relation(path: Path, relation: duckdb.DuckDBPyRelation) -> None:
@@ -415,6 +424,28 @@ def forecasts() -> list[Path]:
     """Folders of every prediction so far, oldest first."""
     folders = [path.parent for path in forecast("").glob("*/record.json")]
     return sorted(folders, key=lambda folder: (read_json(folder / "record.json")["started_ms"], folder.name))
+
+
+def campaign(name: str) -> Path:
+    """Folder that keeps whom a campaign was drawn from, and how.
+
+    Raises
+    ------
+    ConfigError
+        If the name could not be a folder's.
+    """
+    if not re.fullmatch(r"\w[\w.-]{0,59}", name):
+        raise ConfigError(
+            f"'{name}' cannot name a campaign",
+            where="campaign",
+            fix="use up to 60 letters, digits, '.', '_' and '-', a letter, digit or '_' first",
+        )
+    return checkout() / ARTIFACTS / "campaigns" / name
+
+
+def uplift_folder(uplift_id: str = "") -> Path:
+    """Folder that keeps what MLflow's run of a campaign's results is made from."""
+    return checkout() / ARTIFACTS / "uplift" / uplift_id
 
 
 def replace_folder(new: Path, folder: Path) -> None:

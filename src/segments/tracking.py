@@ -30,16 +30,27 @@ from filelock import FileLock
 
 from segments.config import EVIDENCE, TrackingConfig
 from segments.errors import TrackingError
-from segments.store import ARTIFACTS, checkout, pictures
+from segments.store import ARTIFACTS, checkout, pictures, read_json, read_text
 from segments.views import Record, colours, links, menu, picture, view_states
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-KIND, COMPLETE, CANDIDATE, CURVE, CELL, SWEEP, FINALIST, CHAMPION = (
+KIND, COMPLETE, CANDIDATE, CURVE, CELL, SWEEP, FINALIST, CHAMPION, UPLIFT, CAUSAL = (
     f"segments.{tag}"
-    for tag in ("kind", "complete", "candidate_id", "curve_id", "cell", "sweep_id", "finalist", "champion")
+    for tag in (
+        "kind",
+        "complete",
+        "candidate_id",
+        "curve_id",
+        "cell",
+        "sweep_id",
+        "finalist",
+        "champion",
+        "uplift_id",
+        "causal",
+    )
 )
 SAID, GRADE = "segments.evidence", "segments.grade"
 PREDICTION, MEMBER = "segments.prediction_id", "segments.prediction_run"
@@ -297,6 +308,35 @@ def track_sweep(tracker: Tracker, record: Mapping[str, Any], folder: Path, note:
             flag(tracker, candidate, FINALIST, candidate_id in finalists)
         describe_experiment(tracker, Record(tracker.source, tracker.experiment_id, run.info.run_id), identity)
         return str(run.info.run_id)
+
+
+def track_uplift(tracker: Tracker, folder: Path) -> None:
+    """Record a campaign's results: figures per segment, pictures, note and table; the same results once.
+
+    Parameters
+    ----------
+    tracker : Tracker
+        The open record.
+    folder : Path
+        What the command `uplift` made: ``record.json``, ``note.md`` and ``files/``.
+    """
+    record, note = read_json(folder / "record.json"), read_text(folder / "note.md")
+    with lock_of(tracker):
+        identity = record["uplift_id"]
+        if identity in runs_of(tracker, {KIND: "uplift", UPLIFT: identity}, UPLIFT):
+            return
+        images = {path.stem: path.read_bytes() for path in sorted((folder / "files").glob("*.png"))}
+        run = _log(
+            tracker,
+            name=record["name"],
+            tags={KIND: "uplift", UPLIFT: identity, CAUSAL: str(record["causal"]).lower(), NOTE: note},
+            params=record["params"],
+            metrics=record["metrics"],
+            images=images,
+            started_ms=record["started_ms"],
+            seconds=0.0,
+        )
+        tracker.client.log_artifacts(run.info.run_id, str(folder / "files"))
 
 
 def track_predictions(tracker: Tracker, record: Mapping[str, Any], folder: Path) -> None:

@@ -23,6 +23,13 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
 
 DECISIONS = "decisions.yaml"
+# Groups of which many members are read at once, and where the config keeps them.
+MEMBERS = {
+    "feature_set": "grid_feature_sets",
+    "scaler": "grid_scalers",
+    "prediction_model": "grid_prediction_models",
+    "playbook": "playbooks",
+}
 
 
 def load(overrides: Sequence[str] = (), project: Path | None = None) -> Config:
@@ -97,6 +104,8 @@ def to_config(composed: DictConfig, conf: Path, choices: Mapping[str, str]) -> C
     plain["grid_prediction_models"] = {
         name: _member(conf, "prediction_model", name, where="prediction.models") for name in models
     }
+    books = sorted(path.stem for path in (conf / "playbook").glob("*.yaml"))
+    plain["playbooks"] = {name: _member(conf, "playbook", name) for name in books}
     try:
         return TypeAdapter(Config).validate_python(plain)
     except ValidationError as error:
@@ -193,7 +202,7 @@ def _member(conf: Path, group: str, name: str, where: str = "") -> Any:
         raise _readable(error, conf) from error
     _check_name(path, plain)
     try:
-        TypeAdapter(get_args(get_type_hints(Config)[f"grid_{group}s"])[1]).validate_python(plain)
+        TypeAdapter(get_args(get_type_hints(Config)[MEMBERS[group]])[1]).validate_python(plain)
     except ConfigError as error:
         raise ConfigError(
             error.what, where=f"conf/{group}/{name}.yaml: {error.where.removeprefix(group + '.')}", fix=error.fix
@@ -247,8 +256,8 @@ def _invalid(error: ValidationError) -> ConfigError:
     # A misspelt key comes with the complaint that the right one is missing: the misspelt one is what to mend.
     first = min(error.errors(), key=lambda found: found["type"] != "unexpected_keyword_argument")
     keys = [str(part) for part in first["loc"]]
-    for group in ("feature_set", "scaler", "prediction_model"):
-        if keys[0] == f"grid_{group}s":
+    for group, members in MEMBERS.items():
+        if keys[0] == members:
             keys[:2] = [f"conf/{group}/{keys[1]}.yaml" + ":" * (len(keys) > 2)]
     where = ".".join(keys).replace(":.", ": ")
     known = _known_keys(first["loc"][:-1])
@@ -271,7 +280,7 @@ def _known_keys(path: Sequence[str | int]) -> list[str]:
         inner = hints.get(str(part), cls)
         candidates = [inner, *get_args(inner)]
         cls = next((c for c in reversed(candidates) if is_dataclass(c)), cls)
-    return [f.name for f in fields(cls) if not f.name.startswith("grid_")]
+    return [f.name for f in fields(cls) if cls is not Config or f.name not in MEMBERS.values()]
 
 
 def _readable(error: Exception, conf: Path) -> ConfigError:

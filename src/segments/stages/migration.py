@@ -19,7 +19,7 @@ from segments.stages.selection import chosen
 from segments.sweep import Spec, sweep_cell
 
 
-def run(config: Config, start: str, end: str) -> str:
+def run(config: Config, start: str, end: str = "") -> str:
     """Fit at both dates, compare, and write transitions, counts, picture and who moved; returns the summary."""
     spec = chosen(config)
     if spec is None:
@@ -28,7 +28,7 @@ def run(config: Config, start: str, end: str) -> str:
             where="artifacts/selection",
             fix="see section selection",
         )
-    start, end = (str(as_of(config.source, day).as_of) for day in (start, end))
+    start, end = (str(as_of(config.source, day or config.source.as_of).as_of) for day in (start, end))
     if start >= end:
         raise ConfigError(
             f"from={start} is not before to={end}",

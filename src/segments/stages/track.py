@@ -44,6 +44,9 @@ def run(config: Config) -> str:
             for folder in store.forecasts():
                 if (prediction := store.read_json(folder / "record.json"))["source"] == source:
                     tracking.track_predictions(tracker, prediction, folder)
+            for record in sorted(store.uplift_folder().glob("*/record.json")):
+                if store.read_json(record)["source"] == source:
+                    tracking.track_uplift(tracker, record.parent)
             lines.append(f"{source}: {len(known)} candidates, {len(sweeps)} sweeps")
     lines += replay(config, set(by_source))
     return "\n".join(lines) or "nothing to track yet: run `dvc repro`"

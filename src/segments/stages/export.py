@@ -1,0 +1,55 @@
+"""Command `export`: the registered segmentation and its playbooks in, a target list with a control group out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import segments.export as room
+from segments import store
+from segments.config import Config
+from segments.errors import ConfigError
+from segments.model import Segmentation
+from segments.stages import check_source
+
+
+def run(
+    config: Config,
+    file: str = "",
+    campaign: str = "always-on",
+    segment: str = "",
+    columns: str = "",
+    overwrite: str = "false",
+) -> str:
+    """Write the list, and the campaign's receipt before it; returns what the list can show."""
+    if overwrite not in ("true", "false"):
+        raise ConfigError(f"overwrite={overwrite}", where="segments export", fix="write overwrite=true or leave it out")
+    check_source(store.artifact("features", "report.json"), config.source.name)
+    folder = store.campaign(campaign)
+    out = Path(file) if file else store.artifact("export", f"{campaign}.csv")
+    wanted = [name.strip() for name in columns.strip("[]").split(",") if name.strip()]
+    if out.suffix not in (".csv", ".parquet"):
+        raise ConfigError(f"'{out.name}' is neither CSV nor parquet", where="OUT", fix="name it .csv or .parquet")
+    if out.exists() and overwrite != "true":
+        raise ConfigError(f"{out} is there already", where="OUT", fix="choose another name, or add overwrite=true")
+    features = store.read_table(store.artifact("features", "customers.parquet"))
+    model = Segmentation.from_json(store.read_text(store.artifact("registry", "segmentation.json")))
+    playbook = store.read_table(store.artifact("playbook", "playbook.parquet"))
+    table = room.target_list(room.memberships(model, features), playbook, campaign, config.export)
+    rows = room.pick_segment(table, segment) if segment else table
+    known = folder / "receipt.json"
+    earlier = store.read_json(known) if known.is_file() else None
+    listed = room.enlist(store.read_table(folder / "customers.parquet") if earlier else None, rows)
+    receipt = room.commit(earlier, campaign, config.export, room.arms(listed, config.export.base_rate))
+    described = rows.merge(features.drop(columns=[c for c in features if c in rows and c != "customer_id"]))
+    asked = room.pick_columns(described, wanted or room.COLUMNS)
+    store.write_table(folder / "customers.parquet", listed)
+    store.write_json(known, receipt)
+    if out.suffix == ".csv":
+        store.write_csv(out, room.neutralise(asked))
+    else:
+        store.write_table(out, asked)
+    said = [f"{out}: {len(asked):,} customers, campaign '{campaign}', columns {', '.join(asked.columns)}"]
+    said += [f"  {arm.words()}" for arm in room.arms(rows, config.export.base_rate)]
+    return "\n".join(
+        [*said, "  (80 % power, 5 % level, two-sided; response rate without the campaign from export.base_rate)"]
+    )

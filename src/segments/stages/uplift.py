@@ -1,0 +1,122 @@
+"""Command `uplift`: a campaign's results in (a file, or a past campaign of the source), what it brought per segment out, tracked."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+import segments.export as drawing
+import segments.uplift as room
+from segments import intake, store, tracking
+from segments.config import Config, Reader
+from segments.errors import ConfigError
+from segments.model import Segmentation
+from segments.plots import INK, png
+from segments.plots.candidates import colour
+from segments.plots.uplift import forest
+from segments.stages import check_source
+
+
+def run(config: Config, campaign: str, file: str = "") -> str:
+    """Compare or describe, write ``artifacts/uplift/<id>/``, track it; returns the note."""
+    check_source(store.artifact("features", "report.json"), config.source.name)
+    table, verdict, note = _of_file(Path(file), campaign) if file else _of_past(config, campaign)
+    _record(config, campaign, table, verdict, note)
+    return note
+
+
+def _of_file(file: Path, campaign: str) -> tuple[pd.DataFrame, room.Verdict, str]:
+    """Results by group, checked against the receipt of `segments export` if there is one."""
+    folder = store.campaign(campaign)
+    drawn = (folder / "receipt.json").is_file()
+    if drawn:
+        receipt = store.read_json(folder / "receipt.json")
+        listed = store.read_table(folder / "customers.parquet")
+        listed["group"] = drawing.control_groups(
+            listed["customer_id"], receipt["campaign"], receipt["salt"], receipt["control_share"]
+        )
+    else:
+        listed = _members()
+    results = room.read_results(intake.read_cells(file, Reader()), set(listed["customer_id"]), str(file))
+    if not drawn and "group" not in results:
+        raise ConfigError(
+            f"there is no receipt of campaign '{campaign}', and {file.name} has no column group",
+            where=str(file),
+            fix="name the campaign as `segments export` did, or add a column group (treatment, control)",
+        )
+    verdict = room.judge(listed, results, drawn=drawn)
+    whole = (
+        results.drop(columns="group").merge(listed, on="customer_id")
+        if drawn and "group" in results
+        else results.merge(listed, on="customer_id")
+    )
+    table = room.compare(whole, causal=verdict.causal)
+    return table, verdict, room.comparison_note(campaign, table, verdict)
+
+
+def _of_past(config: Config, campaign: str) -> tuple[pd.DataFrame, room.Verdict, str]:
+    """A past campaign of the source: described, never an effect."""
+    spec = config.source.campaigns
+    if spec is None:
+        raise ConfigError(
+            f"the source '{config.source.name}' has no past campaigns",
+            where=f"conf/source/{config.source.name}.yaml: campaigns",
+            fix="give the results: segments uplift FILE campaign=NAME",
+        )
+    raw = [intake.read_cells(Path(path), Reader()) for path in (spec.mailings, spec.redemptions, spec.descriptions)]
+    mailed, redeemed, start, end = room.past_campaign(raw[0], raw[1], raw[2], spec, campaign)
+    lines = store.scan_table(store.artifact("data", "transactions.parquet"))
+    first, last = lines.aggregate("min(purchased_at), max(purchased_at)").fetchall()[0]
+    windows = []
+    for low, high in ((start - (end - start), start), (start, end)):
+        seen = max(min(high, _after(last)) - max(low, _midnight(first)), timedelta(0))
+        windows.append((room.spend_between(lines, low, high), seen / timedelta(weeks=1)))
+    table = room.describe_campaign(_members(), mailed, redeemed, windows[0], windows[1])
+    note = room.description_note(campaign, table, start, end, (windows[0][1], windows[1][1]))
+    return table, room.Verdict(False, ["There was no random control."]), note
+
+
+def _members() -> pd.DataFrame:
+    model = Segmentation.from_json(store.read_text(store.artifact("registry", "segmentation.json")))
+    return drawing.memberships(model, store.read_table(store.artifact("features", "customers.parquet")))
+
+
+def _record(config: Config, campaign: str, table: pd.DataFrame, verdict: room.Verdict, note: str) -> None:
+    """Everything on disk first, whole; then tracked."""
+    facts: dict[str, Any] = {
+        "source": config.source.name,
+        "name": f"uplift {campaign}",
+        "causal": verdict.causal,
+        "params": {"campaign": campaign, "causal": verdict.causal, "segments": int(table["segment_id"].nunique()) - 1},
+        "metrics": room.metrics(table),
+    }
+    identity = store.sha256((json.dumps(facts) + table.to_csv(index=False) + note).encode())[:12]
+    folder = store.uplift_folder(identity)
+    if not (folder / "record.json").is_file():
+        store.write_text(folder / "files" / "uplift.csv", table.to_csv(index=False))
+        store.write_json(folder / "files" / "verdict.json", asdict(verdict))
+        for name, (unit, rows) in room.pictured(table).items():
+            title = f"Campaign {campaign}" + ("" if verdict.causal else ": no random control, not an effect")
+            colours = [INK if label == room.ALL else colour(i) for i, label in enumerate(rows["label"])]
+            picture = png(forest(rows, title, unit, colours, zero=verdict.causal))
+            store.write_bytes(folder / "files" / f"{name}.png", picture)
+        store.write_text(folder / "note.md", note)
+        store.write_json(
+            folder / "record.json", {"uplift_id": identity, "started_ms": int(time.time() * 1000), **facts}
+        )
+    with tracking.connect(config.tracking, config.source.name) as tracker:
+        tracking.track_uplift(tracker, folder)
+
+
+def _midnight(at: datetime) -> datetime:
+    return at.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _after(at: datetime) -> datetime:
+    return _midnight(at) + timedelta(days=1)

@@ -1,0 +1,309 @@
+"""Target lists: control groups that stay, what a list can show, cells no spreadsheet runs, and nothing that was not asked for."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from segments import store
+from segments.config import ExportConfig
+from segments.errors import ConfigError, DataError
+from segments.export import (
+    HOLD_OUT,
+    RISKY,
+    arms,
+    commit,
+    control_groups,
+    enlist,
+    memberships,
+    minimum_detectable_effect,
+    neutralise,
+    pick_columns,
+    pick_segment,
+    restore,
+    target_list,
+)
+from segments.model import Segmentation
+from segments.space import Space
+from small_project import SmallProject
+
+IDS = [str(i) for i in range(20_000)]
+PLAN = pd.DataFrame(
+    {
+        "cluster": [0, 1],
+        "playbook": ["loyalty", "nurture"],
+        "title": ["Loyalty", "Nurture"],
+        "channel": ["app", "mail"],
+        "offer": ["double points", "newsletter"],
+    }
+)
+
+
+def members(n: int = 200) -> pd.DataFrame:
+    cluster = np.arange(n) % 2
+    return pd.DataFrame(
+        {
+            "customer_id": [str(i) for i in range(n)],
+            "cluster": cluster,
+            "segment_id": np.where(cluster == 0, "S1", "S2"),
+            "segment": np.where(cluster == 0, "loyal, frequent", "other"),
+            "confidence": 0.5,
+        }
+    )
+
+
+# --- the control group ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("share", [0.05, 0.1, 0.5])
+def test_the_share_is_met_within_chance_in_every_segment(share: float) -> None:
+    groups = control_groups(IDS, "spring", "salt", share)
+    for offset in range(5):  # five segments
+        own = groups[offset::5]
+        bound = 4 * math.sqrt(share * (1 - share) / len(own))
+        assert abs((own == "control").mean() - share) < bound
+
+
+def test_nobody_and_nearly_everybody() -> None:
+    assert set(control_groups(IDS[:100], "spring", "salt", 0.0)) == {"treatment"}
+    assert (control_groups(IDS, "spring", "salt", 0.9) == "control").mean() == pytest.approx(0.9, abs=0.01)
+
+
+@pytest.mark.parametrize("other", [("summer", "salt"), ("spring", "pepper")])
+def test_another_campaign_or_salt_is_an_independent_draw(other: tuple[str, str]) -> None:
+    one, two = (control_groups(IDS, *which, 0.5) == "control" for which in (("spring", "salt"), other))
+    assert abs(np.corrcoef(one, two)[0, 1]) < 4 / math.sqrt(len(IDS))
+
+
+@given(st.permutations(range(50)), st.integers(1, 50))
+@settings(max_examples=20, deadline=None)
+def test_a_customer_stays_in_a_group_whoever_else_is_there(order: list[int], n: int) -> None:
+    known = dict(zip(IDS[:50], control_groups(IDS[:50], "spring", "salt", 0.3), strict=True))
+    some = [IDS[i] for i in order[:n]]
+    assert [known[one] for one in some] == control_groups(some, "spring", "salt", 0.3).tolist()
+
+
+def test_a_larger_share_keeps_the_earlier_controls() -> None:
+    few, many = (control_groups(IDS, "spring", "salt", share) == "control" for share in (0.1, 0.2))
+    assert many[few].all()
+
+
+def test_the_draw_is_a_keyed_hash_anybody_can_recompute() -> None:
+    """By hand with the standard library: what the receipt says."""
+    import hashlib
+    import hmac
+
+    digest = hmac.new(b"salt", b"spring\x00" + "Zoë".encode(), hashlib.sha256).digest()
+    drawn = int.from_bytes(digest[:8], "big") / 2**64
+    for share in (drawn - 1e-9, drawn + 1e-9):
+        assert control_groups(["Zoë"], "spring", "salt", share) == ["control" if drawn < share else "treatment"]
+
+
+# --- what a list can show ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("h", "n"), [(0.10, 1570), (0.20, 392), (0.30, 174), (0.50, 63), (0.80, 25)])
+def test_the_smallest_effect_is_that_of_cohens_table(h: float, n: int) -> None:
+    """Cohen (1988), table 6.4.1: n per group for power .80 at a two-sided 5 % level."""
+    for base in (0.05, 0.2, 0.5):
+        found = minimum_detectable_effect(base, n, n)
+        if found is None:
+            assert 2 * math.asin(1) - 2 * math.asin(math.sqrt(base)) < h
+            continue
+        assert 2 * math.asin(math.sqrt(base + found)) - 2 * math.asin(math.sqrt(base)) == pytest.approx(h, rel=0.01)
+
+
+def test_the_smallest_effect_has_the_power_it_claims() -> None:
+    """Simulated campaigns: 900 against 100, a rise by the effect; the arcsine test finds it four times in five."""
+    effect = minimum_detectable_effect(0.05, 900, 100)
+    assert effect is not None
+    random = np.random.default_rng(0)
+    treated, control = random.binomial(900, 0.05 + effect, 4000) / 900, random.binomial(100, 0.05, 4000) / 100
+    z = (2 * np.arcsin(np.sqrt(treated)) - 2 * np.arcsin(np.sqrt(control))) / math.sqrt(1 / 900 + 1 / 100)
+    assert (abs(z) > 1.959964).mean() == pytest.approx(0.8, abs=0.03)
+
+
+def test_uneven_groups_show_less_than_even_ones_and_empty_ones_nothing() -> None:
+    even, uneven = minimum_detectable_effect(0.05, 500, 500), minimum_detectable_effect(0.05, 900, 100)
+    assert even is not None
+    assert uneven is not None
+    assert even < uneven
+    assert minimum_detectable_effect(0.05, 100, 0) is None
+    assert minimum_detectable_effect(0.9, 3, 3) is None
+
+
+def test_arms_count_both_groups_and_say_what_they_show() -> None:
+    [first, second] = arms(target_list(members(2000), PLAN, "spring", ExportConfig()), 0.05)
+    assert (first.segment_id, first.treatment + first.control) == ("S1", 1000)
+    assert f"{first.treatment:,} treatment, {first.control:,} control; shows a rise from 5.0 % to" in first.words()
+    assert second.detectable == minimum_detectable_effect(0.05, second.treatment, second.control)
+    [alone] = arms(pd.DataFrame({"segment_id": ["S1"], "segment": ["x"], "group": ["treatment"]}), 0.05)
+    assert "no rise can be shown" in alone.words()
+
+
+def test_segments_are_in_the_order_of_their_numbers() -> None:
+    table = pd.DataFrame({"segment_id": ["S10", "S2"], "segment": ["a", "b"], "group": "treatment"})
+    assert [arm.segment_id for arm in arms(table, 0.05)] == ["S2", "S10"]
+
+
+# --- the list ------------------------------------------------------------------------------------------------------
+
+
+def test_confidence_is_nothing_on_the_border_and_one_on_the_centre() -> None:
+    model = Segmentation("c", Space(["x"], ["identity"], [1.0], "none", {}), np.array([[0.0], [10.0]]), ["low", "high"])
+    table = memberships(model, pd.DataFrame({"customer_id": ["a", "b", "c"], "x": [0.0, 5.0, 9.0]}))
+    assert table["confidence"].tolist() == pytest.approx([1.0, 0.0, 0.8])
+    assert table["segment_id"].tolist() == ["S1", "S1", "S2"]
+    same = Segmentation("c", model.space, np.array([[0.0], [0.0]]), ["a", "b"])
+    assert memberships(same, pd.DataFrame({"customer_id": ["a"], "x": [0.0]}))["confidence"].tolist() == [0.0]
+
+
+def test_controls_are_to_be_left_alone() -> None:
+    table = target_list(members(), PLAN, "spring", ExportConfig(control_share=0.5))
+    assert set(table.loc[table["group"] == "control", "action"]) == {HOLD_OUT}
+    assert set(table.loc[table["group"] == "treatment", "action"]) == {
+        "Loyalty: double points",
+        "Nurture: newsletter",
+    }
+
+
+def test_a_segment_without_a_playbook_is_refused() -> None:
+    with pytest.raises(DataError, match="1 segments of the model have no playbook"):
+        target_list(members(), PLAN[:1], "spring", ExportConfig())
+
+
+def test_a_segment_by_id_or_by_name() -> None:
+    table = target_list(members(), PLAN, "spring", ExportConfig())
+    pd.testing.assert_frame_equal(pick_segment(table, "S1"), pick_segment(table, "loyal, frequent"))
+    assert set(pick_segment(table, "S2")["segment"]) == {"other"}
+    with pytest.raises(ConfigError, match="there is no segment 'othr'") as error:
+        pick_segment(table, "othr")
+    assert error.value.fix == "did you mean 'other'? there are: S1 (loyal, frequent); S2 (other)"
+
+
+def test_nothing_but_the_columns_asked_for() -> None:
+    table = target_list(members(), PLAN, "spring", ExportConfig())
+    assert list(pick_columns(table, ["group", "customer_id"]).columns) == ["group", "customer_id"]
+    for wanted, what in [(["grup"], "there is no column 'grup'"), (["group", "group"], "once"), ([], "at least one")]:
+        with pytest.raises(ConfigError, match=what):
+            pick_columns(table, wanted)
+
+
+def test_a_campaign_keeps_its_draw() -> None:
+    receipt = commit(None, "spring", ExportConfig(), [])
+    assert commit(receipt, "spring", ExportConfig(base_rate=0.2), [])["base_rate"] == 0.2
+    for other in (ExportConfig(salt="x"), ExportConfig(control_share=0.2)):
+        with pytest.raises(ConfigError, match="customers would change groups"):
+            commit(receipt, "spring", other, [])
+
+
+def test_who_is_on_the_list_keeps_the_segment_of_the_first_time() -> None:
+    first = target_list(members(4), PLAN, "spring", ExportConfig())
+    moved = target_list(members(6).assign(segment_id="S9", segment="moved"), PLAN, "spring", ExportConfig())
+    listed = enlist(enlist(None, first), moved)
+    assert listed["customer_id"].tolist() == list("012345")
+    assert listed["segment_id"].tolist() == ["S1", "S2", "S1", "S2", "S9", "S9"]
+    assert listed["group"].tolist() == control_groups(list("012345"), "spring", "segments", 0.1).tolist()
+
+
+# --- spreadsheets --------------------------------------------------------------------------------------------------
+
+ATTACKS = ["=1+1", "+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1", "=cmd|' /C calc'!A0", '=HYPERLINK("x")']
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_no_cell_or_header_is_a_formula(attack: str, tmp_path: Path) -> None:
+    table = pd.DataFrame({"customer_id": [attack], "segment": [attack], attack: ["x"], "change": [-1.5]})
+    store.write_csv(tmp_path / "out.csv", neutralise(table))
+    [header, row] = csv.reader(io.StringIO((tmp_path / "out.csv").read_text(), newline=""))
+    assert [cell for cell in header + row[:-1] if cell.startswith(RISKY) and not cell.startswith("'")] == []
+    assert row[-1] == "-1.5"  # a number is no formula
+    back = pd.read_csv(tmp_path / "out.csv", dtype={"customer_id": "str"})
+    assert restore(back["customer_id"]).tolist() == [attack]
+
+
+@given(st.lists(st.text(st.characters(blacklist_categories=["Cs"])), min_size=1))
+def test_the_way_back_is_exact(cells: list[str]) -> None:
+    made = neutralise(pd.DataFrame({"a": pd.Series(cells, dtype="object")}))["a"]
+    assert not made.str.startswith(RISKY[:-1]).any()
+    assert restore(made).tolist() == cells
+
+
+def test_missing_stays_missing_and_numbers_stay_numbers() -> None:
+    table = pd.DataFrame({"income": pd.Series(["=x", None], dtype="string"), "n": [-1, 2], "x": [-0.5, np.nan]})
+    made = neutralise(table)
+    assert made["income"].isna().tolist() == [False, True]
+    assert made["n"].dtype == "int64"
+    assert made["x"].dtype == "float64"
+
+
+# --- the command ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["", "..", "../x", "a/b", ".x", "x" * 61, "a b"])
+def test_a_campaign_whose_name_is_no_folders(name: str) -> None:
+    with pytest.raises(ConfigError, match="cannot name a campaign"):
+        store.campaign(name)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("control_share", -0.1), ("control_share", 0.95), ("base_rate", 0.0), ("base_rate", 1.0)]
+)
+def test_settings_out_of_range(key: str, value: float) -> None:
+    with pytest.raises(ConfigError, match="out of range"):
+        ExportConfig(**{key: value})
+    with pytest.raises(ConfigError, match="salt is empty"):
+        ExportConfig(salt="")
+
+
+@pytest.mark.slow
+def test_a_list_of_a_source_without_purchases(small_project: Callable[[], SmallProject], tmp_path: Path) -> None:
+    """The customers as marketing gets them; twice the same bytes; refused where something would be lost."""
+    project = small_project()
+    before = project.changes()
+    out = tmp_path / "lists" / "all.csv"
+    said = project.run("segments", "export", str(out), "campaign=spring")
+    assert "S1 " in said
+    assert "200 customers" in said
+    first = out.read_bytes()
+    table = pd.read_csv(out, dtype={"customer_id": str})
+    assert list(table.columns) == ["customer_id", "segment", "confidence", "action", "group"]
+    assert sorted(table["customer_id"], key=int) == [str(i) for i in range(1, 201)]
+    assert table["confidence"].between(0, 1).all()
+    assert "is there already" in project.run("segments", "export", str(out), "campaign=spring", fails=True)
+    project.run("segments", "export", str(out), "campaign=spring", "overwrite=true")
+    assert out.read_bytes() == first
+    receipt = json.loads((project / "artifacts/campaigns/spring/receipt.json").read_text())
+    assert sum(arm["treatment"] + arm["control"] for arm in receipt["arms"]) == 200
+    assert "1" not in {str(value) for value in receipt.values()}, "the receipt names no customer"
+
+    # a segment and columns, as parquet, into the folder the person stands in
+    project.run("segments", "export", "s2.parquet", "segment=S2", "columns=[customer_id,age,group]")
+    own = pd.read_parquet(project / "s2.parquet")
+    assert list(own.columns) == ["customer_id", "age", "group"]
+    assert 0 < len(own) < 200
+    (project / "s2.parquet").unlink()
+    for words, what in {
+        ("x.csv", "campaign=spring", "export.control_share=0.5"): "customers would change groups",
+        ("x.csv", "campaign=spring", "export.salt=other"): "customers would change groups",
+        ("x.txt",): "is neither CSV nor parquet",
+        ("x.csv", "columns=[name]"): "there is no column 'name'",
+        ("x.csv", "segment=S77"): "there is no segment 'S77'",
+        ("x.csv", "y.csv"): "'x.csv y.csv' is not understood",
+        ("x.csv", "overwrite=yes"): "overwrite=true or leave it out",
+        ("x.csv", "source=completejourney"): "made is of source 'mall'",
+        ("x.csv", "--force"): "'--force' is not understood",
+    }.items():
+        assert what in project.run("segments", "export", *words, fails=True)
+        assert not (project / "x.csv").exists()
+    assert project.changes() == before
