@@ -191,6 +191,7 @@ Tables = st.integers(1, 5).flatmap(
 )
 
 
+@settings(deadline=None)
 @given(Tables, st.randoms(use_true_random=False))
 def test_the_numbers_clusters_bear_never_decide_who_gets_which_id(table: list[list[int]], random: Any) -> None:
     counts = np.array(table)
@@ -204,6 +205,7 @@ def test_the_numbers_clusters_bear_never_decide_who_gets_which_id(table: list[li
     assert (shuffled.gone, shuffled.next_number) == (plain.gone, plain.next_number)
 
 
+@settings(deadline=None)
 @given(Tables)
 def test_every_segment_is_accounted_for(table: list[list[int]]) -> None:
     counts = np.array(table)
@@ -229,6 +231,7 @@ def test_every_segment_is_accounted_for(table: list[list[int]]) -> None:
     assert len(sentences(identity)) == k + len(identity.gone)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=60), st.lists(st.integers(0, 2), min_size=60, max_size=60))
 def test_counts_add_up(old: list[int], new: list[int]) -> None:
     table = contingency(np.array(old, dtype=np.int32), np.array(new[: len(old)], dtype=np.int32), 4, 3)
@@ -336,7 +339,7 @@ def test_a_planted_split_and_a_planted_merge(earlier: Any, change: Any) -> None:
     assert back.next_number == 4
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(st.permutations(range(4)))
 def test_permuted_clusters_are_the_same_segments(earlier: Any, order: list[int]) -> None:
     table, old, _ = earlier

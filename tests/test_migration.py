@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segments import cli
+from segments import cli, store
 from segments.migration import CELLS, MOVED, Migration, in_words, migrate
 from segments.model import Limits, Segment, Segmentation, number_segments
 from segments.space import Space
+from segments.stages import load
+from segments.stages.features import features_as_of
+from segments.stages.selection import chosen
+from segments.stages.sweep import grid
+from segments.sweep import candidate_ids, candidates_table, sweep_cell
 
 SPACE = Space(["x"], ["identity"], [1.0], "none", {})
 LOW_MIDDLE_HIGH = number_segments(["low", "middle", "high"])
@@ -96,6 +102,7 @@ def test_the_words_name_no_customer() -> None:
 Rows = st.dictionaries(st.integers(0, 40).map(str), st.floats(-5, 30).map(lambda x: round(x, 1)), min_size=1)
 
 
+@settings(max_examples=40, deadline=None)
 @given(Rows, Rows, st.lists(st.integers(-5, 30), min_size=2, max_size=3, unique=True))
 def test_counts_add_up_exactly(old: dict[str, float], new: dict[str, float], centres: list[int]) -> None:
     migration = migrate(EARLIER, model(*map(float, centres)), table(**old), table(**new))
@@ -115,6 +122,7 @@ def test_counts_add_up_exactly(old: dict[str, float], new: dict[str, float], cen
     assert by_old.to_dict() == predicted.to_dict()
 
 
+@settings(max_examples=40, deadline=None)
 @given(Rows, Rows)
 def test_the_same_model_moves_nobody(old: dict[str, float], new: dict[str, float]) -> None:
     counts = migrate(EARLIER, EARLIER, table(**old), table(**new)).counts
@@ -123,9 +131,94 @@ def test_the_same_model_moves_nobody(old: dict[str, float], new: dict[str, float
     assert same["customer"] == same["both"] == same["returned"] == 0
 
 
-def test_the_command_wants_its_first_date(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, project: Path
+# --- the command, and the stage that looks back in the same log -----------------------------------------------------------
+
+
+def shop() -> pd.DataFrame:
+    """A year of 60 customers: thirds buy weekly, monthly and only in spring; ten of them begin in autumn."""
+    rng = np.random.default_rng(5)
+    lines = []
+    for customer in range(60):
+        every, last = [(7, 365), (30, 365), (10, 120)][customer % 3]
+        days = np.arange(rng.integers(0, 7) + (250 if customer >= 50 and customer % 3 < 2 else 0), last, every)
+        lines += [(f"c{customer}", f"{customer}-{day}", day, rng.lognormal(3, 0.3)) for day in days]
+    table = pd.DataFrame(lines, columns=["customer_id", "order_id", "day", "amount"])
+    table["purchased_at"] = pd.Timestamp("2017-01-01") + pd.to_timedelta(table.pop("day"), unit="D")
+    return table
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, project: Path) -> Path:
+    """Where the stages up to selection have run on the log above; conf/ is the project's own."""
+    (tmp_path / "conf").symlink_to(project / "conf")
+    (tmp_path / "dvc.yaml").symlink_to(project / "dvc.yaml")
+    monkeypatch.chdir(tmp_path)
+    config = load(OVERRIDES)
+    store.write_table(store.artifact("data", "customers.parquet"), pd.DataFrame({"customer_id": ["c0"]}))
+    store.write_table(store.artifact("data", "transactions.parquet"), shop())
+    store.write_json(store.artifact("data", "report.json"), {"source": config.source.name})
+    features = features_as_of(config, config.source.as_of).table
+    store.write_table(store.artifact("features", "customers.parquet"), features)
+    [spec] = [one for cell in grid(config) for one in cell]
+    [candidate] = sweep_cell(features, [spec])
+    store.write_table(store.artifact("sweep", "candidates.parquet"), candidates_table([candidate.to_plain()]))
+    store.write_json(store.artifact("selection", "choice.json"), {"candidate_id": candidate.candidate_id})
+    labels = pd.DataFrame({"customer_id": features["customer_id"], "cluster": candidate.labels})
+    store.write_table(store.artifact("selection", "labels.parquet"), labels)
+    assert candidate_ids([chosen(config)], features) == [candidate.candidate_id], "the spec is found again"
+    return tmp_path
+
+
+OVERRIDES = ["sweep.feature_sets=[rfm]", "sweep.scalers=[standard]", "sweep.k_min=3", "sweep.k_max=3"]
+
+
+def test_the_command_fits_at_both_dates_and_its_counts_add_up(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["migration", "from=2017-06-30", "to=2017-12-31", *OVERRIDES]) == 0
+    said = capsys.readouterr().out
+    made = folder / "artifacts/migration"
+    told = json.loads((made / "migration.json").read_text())
+    moved = pd.read_parquet(made / "moved.parquet")
+    log = shop()
+    early = log.loc[log["purchased_at"] < "2017-07-01", "customer_id"].nunique()
+    assert (sum(told["counts"].values()), len(moved)) == (60, 60)
+    assert (told["counts"]["new"], told["customers_at_both"]) == (60 - early, early)
+    flows = pd.read_csv(made / "transitions.csv")
+    assert flows["customers"].sum() == 60
+    assert flows[list(CELLS)].sum().to_dict() == told["counts"]
+    assert all(line in said for line in [*told["segments"], *told["in_words"]])
+    assert not set(log["customer_id"]) & set(said.replace(".", " ").split()), "no customer is named in what is printed"
+    assert (made / "migration.png").read_bytes()[1:4] == b"PNG"
+    bytes_before = {path.name: path.read_bytes() for path in made.iterdir()}
+    assert cli.main(["migration", "from=2017-06-30", "to=2017-12-31", *OVERRIDES]) == 0
+    assert {path.name: path.read_bytes() for path in made.iterdir()} == bytes_before
+
+
+def test_the_stage_sensitivity_looks_a_month_back(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["sensitivity", *OVERRIDES]) == 0
+    table = pd.read_parquet(folder / "artifacts/sensitivity/sensitivity.parquet")
+    assert table["detail"][table["change"] == "as-of date"].tolist() == ["2017-12-01"]
+    assert "as-of date: agreement" in capsys.readouterr().out
+    store.write_json(store.artifact("selection", "choice.json"), {"candidate_id": None})
+    assert cli.main(["sensitivity", *OVERRIDES]) == 0
+    assert [path.name for path in (folder / "artifacts/sensitivity").iterdir()] == ["sensitivity.json"]
+    assert cli.main(["migration", "from=2017-06-30", *OVERRIDES]) == 2
+    assert "nothing was chosen" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        ([], "from=DATE is missing"),
+        (["from=2017-06-31"], "'2017-06-31' is not a date"),
+        (["from=2018-02-01"], "2018-02-01 is later than the last day that is known"),
+        (["from=2017-12-31", "to=20170630"], "from=2017-12-31 is not before to=2017-06-30"),
+        (["from=2016-01-01"], "no purchase lies on or before the as-of date 2016-01-01"),
+        (["from=2017-06-30", "sweep.scalers=[robust]"], "the chosen scaler 'standard' is not in sweep.scalers"),
+    ],
+)
+def test_dates_that_cannot_be_are_refused(
+    folder: Path, capsys: pytest.CaptureFixture[str], words: list[str], what: str
 ) -> None:
-    monkeypatch.chdir(project)
-    assert cli.main(["migration"]) == 2
-    assert "from=DATE is missing" in capsys.readouterr().err
+    assert cli.main(["migration", *OVERRIDES, *words]) == 2
+    assert what in capsys.readouterr().err
+    assert not (folder / "artifacts/migration").exists()
