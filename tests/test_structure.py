@@ -32,6 +32,7 @@ PUBLIC = [
     "features",
     "sweep",
     "fit",
+    "evidence",
     "selection",
     "profiles",
     "registry",

@@ -24,6 +24,7 @@ STAGES = {
     "features": "clean tables -> one row per customer, all columns",
     "explore": "features -> pictures, their numbers, and warnings",
     "sweep": "features -> every candidate of the grid, tracked in MLflow",
+    "evidence": "candidates -> how stable each is, whether clusters exist, a grade in words",
     "selection": "candidates -> the chosen one, the runner-up, the reason",
     "profiles": "chosen clusters -> one named row per segment",
     "registry": "all of it -> a registered model and the sweep's record in MLflow",
