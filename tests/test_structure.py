@@ -33,6 +33,7 @@ PUBLIC = [
     "features",
     "sweep",
     "fit",
+    "evidence",
     "selection",
     "sensitivity",
     "profiles",

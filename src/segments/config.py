@@ -19,6 +19,7 @@ from segments.errors import ConfigError
 SCALERS = ("none", "standard", "minmax", "robust", "power", "quantile")
 ALGORITHMS = ("kmeans",)
 TRANSFORMS = ("identity", "log1p", "sqrt")
+NULLS = ("unimodal", "copula", "gaussian", "permutation", "uniform")
 METRICS = (
     "z_silhouette",
     "z_wcss",
@@ -752,6 +753,108 @@ class SweepConfig:
 
 
 @dataclass(frozen=True, config=CLOSED)
+class GradesConfig:
+    """Part of section ``evidence``: what a grade asks for (Dolnicar, Grün & Leisch; Hennig's and Tibshirani's readings).
+
+    Parameters
+    ----------
+    alpha : float
+        Clusters exist when the adjusted p is at most this.
+    natural_jaccard, natural_prediction_strength : float
+        Natural: clusters exist, and every one has at least this mean Jaccard, and the fit this prediction strength.
+    reproducible_jaccard : float
+        Reproducible: every cluster has at least this mean Jaccard.
+    constructive_jaccard : float
+        Constructive: every cluster has at least this mean Jaccard. Below, a candidate is not supported.
+    """
+
+    alpha: float = 0.05
+    natural_jaccard: float = 0.85
+    natural_prediction_strength: float = 0.8
+    reproducible_jaccard: float = 0.75
+    constructive_jaccard: float = 0.6
+
+    def __post_init__(self) -> None:
+        in_range(self.alpha, 0, 0.5, "evidence.grades.alpha")
+        in_range(self.natural_prediction_strength, 0, 1, "evidence.grades.natural_prediction_strength")
+        limits = (self.constructive_jaccard, self.reproducible_jaccard, self.natural_jaccard)
+        for name, limit in zip(("constructive", "reproducible", "natural"), limits, strict=True):
+            in_range(limit, 0, 1, f"evidence.grades.{name}_jaccard")
+        if sorted(limits) != list(limits):
+            raise ConfigError(
+                f"the limits are {limits[0]:g}, {limits[1]:g}, {limits[2]:g}: a better grade asks for less",
+                where="evidence.grades.constructive_jaccard, reproducible_jaccard, natural_jaccard",
+                fix="let them rise in this order",
+            )
+
+
+@dataclass(frozen=True, config=CLOSED)
+class EvidenceConfig:
+    """Section ``evidence``: how candidates are put to the test.
+
+    Parameters
+    ----------
+    scope : {"all", "finalists"}
+        Every candidate, or the best few by ``silhouette_reference``.
+    finalists : int
+        How many those are.
+    bootstraps, splits : int
+        Resamples for the Jaccard values, and halvings for the prediction strength, per candidate.
+    null_model : {"unimodal", "copula", "gaussian", "permutation", "uniform"}
+        What data without clusters would look like; :mod:`segments.nulls` says which question each answers.
+    nulls : int
+        Data sets drawn from it per cell.
+    references : int
+        Uniform data sets per cell for the gap statistic.
+    starts : int
+        k-means++ starts per search at most; it ends earlier when the best solution was found twice.
+    max_distances : int
+        Fewer starts, but at least one, where starts x rows x k would exceed this in a resample.
+    null_max_rows : int
+        The same for starts x rows of null data, and of the data compared with them.
+    stop_from : int
+        From this many customers on, a candidate that will be "not supported" in any case is given up: its bootstraps end when the mean
+        Jaccard of a cluster lies three standard errors under ``grades.constructive_jaccard``, and the splits are left out.
+    sample : int
+        Customers to draw from; a random sample of a larger table.
+    seed : int
+        Of every random choice.
+    grades : GradesConfig
+        What a grade asks for.
+    """
+
+    scope: str = "all"
+    finalists: int = 12
+    bootstraps: int = 100
+    splits: int = 50
+    null_model: str = "unimodal"
+    nulls: int = 99
+    references: int = 20
+    starts: int = 10
+    max_distances: int = 45_000
+    null_max_rows: int = 4_000
+    stop_from: int = 1_000
+    sample: int = 5_000
+    seed: int = 0
+    grades: GradesConfig = field(default_factory=GradesConfig)
+
+    def __post_init__(self) -> None:
+        one_of(self.scope, ("all", "finalists"), "evidence.scope")
+        one_of(self.null_model, NULLS, "evidence.null_model")
+        in_range(self.finalists, 1, 1000, "evidence.finalists")
+        in_range(self.bootstraps, 2, 100_000, "evidence.bootstraps")
+        in_range(self.splits, 1, 100_000, "evidence.splits")
+        in_range(self.nulls, 19, 100_000, "evidence.nulls")
+        in_range(self.references, 2, 100_000, "evidence.references")
+        in_range(self.starts, 1, 1000, "evidence.starts")
+        in_range(self.max_distances, 1, 1e12, "evidence.max_distances")
+        in_range(self.null_max_rows, 1, 1e12, "evidence.null_max_rows")
+        in_range(self.stop_from, 0, 1e9, "evidence.stop_from")
+        in_range(self.sample, 100, 1e6, "evidence.sample")
+        in_range(self.seed, 0, 2**32 - 1, "evidence.seed")
+
+
+@dataclass(frozen=True, config=CLOSED)
 class SelectionConfig:
     """Section ``selection``: gates first, then a ranking.
 
@@ -1290,7 +1393,7 @@ class Config:
         Number of clusters for ``segments fit``.
     grid_feature_sets, grid_scalers, grid_prediction_models
         What the names in ``sweep.feature_sets``, ``sweep.scalers`` and ``prediction.models`` stand for.
-    explore, features, sweep, selection, sensitivity, profiles, rfm_map, prediction, playbook, briefing, export, registry, tracking
+    explore, features, sweep, evidence, selection, sensitivity, profiles, rfm_map, prediction, playbook, briefing, export, registry, tracking
         The sections of the stages and commands.
     decisions : Decisions
         What people decided against the rules.
@@ -1308,6 +1411,7 @@ class Config:
     k: int = 5
     explore: ExploreConfig = field(default_factory=ExploreConfig)
     features: FeaturesConfig = field(default_factory=FeaturesConfig)
+    evidence: EvidenceConfig = field(default_factory=EvidenceConfig)
     selection: SelectionConfig = field(default_factory=SelectionConfig)
     sensitivity: SensitivityConfig = field(default_factory=SensitivityConfig)
     identity: IdentityConfig = field(default_factory=IdentityConfig)

@@ -385,6 +385,24 @@ def finished_candidates() -> list[dict[str, Any]]:
     return sorted(facts, key=lambda fact: (fact["started_ms"], fact["candidate_id"]))
 
 
+def shelve_evidence(evidence_id: str, arrays: dict[str, np.ndarray[Any, Any]]) -> None:
+    """Keep the finished evidence of a cell, beside the candidates and outside DVC's outputs: a killed run continues from it."""
+    write_arrays(_evidence_path(evidence_id), arrays)
+
+
+def unshelve_evidence(evidence_id: str) -> dict[str, np.ndarray[Any, Any]] | None:
+    """Evidence of a cell, or ``None`` when it is not finished (or damaged: it is then made again)."""
+    path = _evidence_path(evidence_id)
+    try:
+        return read_arrays(path) if path.is_file() else None
+    except StoreError:
+        return None
+
+
+def _evidence_path(evidence_id: str) -> Path:
+    return checkout() / ARTIFACTS / "weighed" / f"{evidence_id}.npz"
+
+
 def ledger(sweep_id: str) -> Path:
     """Folder that keeps what MLflow's run of a sweep is made from."""
     return checkout() / ARTIFACTS / "sweeps" / sweep_id

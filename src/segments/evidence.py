@@ -1,0 +1,536 @@
+"""Candidates -> what speaks for each. Comes in: a cell's points and clusterings. Goes out: stability, existence, gap, and a grade in words.
+
+Existence is asked of a cell (a feature set with a scaler) as a whole: the data and every null data set are searched at every k with the
+same effort, and what is compared are the WCSS as a share of the total and the mean silhouette. A candidate's z tells by how
+many standard deviations of the null it is better. Its p is adjusted for the search over k: it counts the null data sets whose best z at ANY k
+reaches it (Westfall & Young's single-step maxT). ``p_adjusted`` is the larger of the two scores' adjusted p: both must be convinced.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from segments.config import EvidenceConfig, GradesConfig
+from segments.nulls import Draw, null_model
+from segments.refits import Floats, Integers, quick, refit, starts_for
+from segments.silhouette import silhouette_estimate
+from segments.stability import Stability, stability
+
+GRADES = ("natural", "reproducible", "constructive", "not supported")
+COLUMNS = (
+    "candidate_id",
+    "evaluated",
+    "stopped",
+    "bootstraps",
+    "jaccard_min",
+    "jaccard_mean",
+    "ari",
+    "prediction_strength",
+    "z_wcss",
+    "p_wcss",
+    "z_silhouette",
+    "p_silhouette",
+    "p_adjusted",
+    "gap",
+    "gap_error",
+    "grade",
+    "reason",
+    "null",
+)
+# What evidence comes from; a change of any of these files makes it anew.
+CODE = ("evidence.py", "stability.py", "nulls.py", "refits.py", "silhouette.py", "silhouette_kernel.py")
+
+# The data are searched this often, and the mean is compared: one unlucky search of the data would else pass for a lack of structure.
+_SEARCHES = 5
+# Customers whose silhouette is measured, in the data and in null data alike.
+_QUERIES = 3000
+
+
+@dataclass(frozen=True)
+class Existence:
+    """Scores of the data beside those of data without clusters, for every k of a cell.
+
+    Parameters
+    ----------
+    wcss, silhouette : ndarray of shape (n_k,)
+        Of the data: natural logarithm of WCSS as a share of the total sum of squares; mean silhouette.
+    null_wcss, null_silhouette : ndarray of shape (nulls, n_k)
+        The same of each null data set.
+    """
+
+    wcss: Floats
+    silhouette: Floats
+    null_wcss: Floats
+    null_silhouette: Floats
+
+    def verdict(self) -> dict[str, Floats]:
+        """Columns ``z_wcss, p_wcss, z_silhouette, p_silhouette, p_adjusted``, each of shape (n_k,)."""
+        z_wcss, p_wcss, adjusted_wcss = calibrated(-self.wcss, -self.null_wcss)
+        z_silhouette, p_silhouette, adjusted_silhouette = calibrated(self.silhouette, self.null_silhouette)
+        return {
+            "z_wcss": z_wcss,
+            "p_wcss": p_wcss,
+            "z_silhouette": z_silhouette,
+            "p_silhouette": p_silhouette,
+            "p_adjusted": np.maximum(adjusted_wcss, adjusted_silhouette),
+        }
+
+
+@dataclass(frozen=True)
+class Gap:
+    """The gap statistic of a cell.
+
+    Parameters
+    ----------
+    k : list of int
+        1, then the cell's.
+    gap, error : list of float
+        Mean log WCSS of uniform data minus that of the data; its standard error, with the simulation's.
+    first_se, global_se_max : int
+        The k either rule says; 1 means: no clusters.
+    """
+
+    k: list[int]
+    gap: list[float]
+    error: list[float]
+    first_se: int
+    global_se_max: int
+
+
+@dataclass(frozen=True)
+class CellEvidence:
+    """Everything known of the candidates of one cell.
+
+    Parameters
+    ----------
+    ks : list of int
+        Of the candidates, in order.
+    existence : Existence
+        Data and null scores.
+    gap : Gap
+        The gap statistic.
+    stability : list of Stability or None
+        One per candidate; ``None`` for those not evaluated.
+    """
+
+    ks: list[int]
+    existence: Existence
+    gap: Gap
+    stability: list[Stability | None]
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """All of it as named arrays, ready for a file."""
+        arrays: dict[str, NDArray[Any]] = {"ks": np.array(self.ks)}
+        parts: list[tuple[str, Existence | Gap | Stability]] = [("existence", self.existence), ("gap", self.gap)]
+        parts += [(f"stability{i}", stable) for i, stable in enumerate(self.stability) if stable is not None]
+        for name, part in parts:
+            arrays |= {f"{name}.{field.name}": np.asarray(getattr(part, field.name)) for field in fields(part)}
+        return arrays
+
+    @staticmethod
+    def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> CellEvidence:
+        """What :meth:`to_arrays` wrote."""
+
+        def part(kind: type[Any], name: str) -> Any:
+            values = {field.name: arrays[f"{name}.{field.name}"] for field in fields(kind)}
+            plain = kind is Gap
+            return kind(**{key: v.tolist() if plain or v.ndim == 0 else v for key, v in values.items()})
+
+        return CellEvidence(
+            arrays["ks"].tolist(),
+            part(Existence, "existence"),
+            part(Gap, "gap"),
+            [
+                part(Stability, f"stability{i}") if f"stability{i}.ari" in arrays else None
+                for i in range(len(arrays["ks"]))
+            ],
+        )
+
+
+def weigh_cell(
+    X: Floats,
+    labelings: Sequence[Integers],
+    centres: Sequence[Floats],
+    config: EvidenceConfig,
+    evaluate: Sequence[bool] | None = None,
+) -> CellEvidence:
+    """Gather the evidence for the candidates of one cell.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_customers, n_columns)
+        The clustered space.
+    labelings : sequence of ndarray of shape (n_customers,)
+        Cluster of each customer, per candidate.
+    centres : sequence of ndarray of shape (k, n_columns)
+        Per candidate; k must rise.
+    config : EvidenceConfig
+        Numbers of resamples and null data sets, effort, seed.
+    evaluate : sequence of bool, optional
+        Candidates whose stability is wanted; all by default. Existence always regards every k that was searched.
+
+    Returns
+    -------
+    CellEvidence
+        The same on any number of threads.
+
+    Examples
+    --------
+    >>> random = np.random.default_rng(0)
+    >>> X = np.concatenate([random.normal(size=(40, 2)) + [x, 0] for x in (0, 9)])
+    >>> quickly = EvidenceConfig(bootstraps=10, splits=5, nulls=19)
+    >>> found = weigh_cell(X, [np.repeat([0, 1], 40)], [np.array([[0.0, 0], [9, 0]])], quickly)
+    >>> found.existence.verdict()["p_adjusted"].tolist(), found.gap.global_se_max
+    ([0.05], 2)
+    """
+    rows = np.arange(len(X))
+    if len(X) > config.sample:
+        rows = np.sort(np.random.default_rng([config.seed, 0]).choice(len(X), config.sample, replace=False))
+    ks = [len(own) for own in centres]
+    wanted = [True] * len(ks) if evaluate is None else evaluate
+    found = [
+        stability(X, labels, own, config, rows) if yes else None
+        for labels, own, yes in zip(labelings, centres, wanted, strict=True)
+    ]
+    return CellEvidence(ks, existence(X[rows], ks, config), gap_statistic(X[rows], ks, config), found)
+
+
+def existence(X: Floats, ks: Sequence[int], config: EvidenceConfig) -> Existence:
+    """Search data and null data for k clusters each, with the same effort, and score what is found.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_points, n_features)
+        Points in the clustered space.
+    ks : sequence of int
+        Numbers of clusters; the p are adjusted for all of them.
+    config : EvidenceConfig
+        The null model, how many data sets of it, effort and seed.
+
+    Returns
+    -------
+    Existence
+        Scores of the data (mean of several searches) and of each null data set.
+    """
+    draw = null_model(X, config.null_model)
+    with quick():
+        data = [_scores(X, ks, config, np.random.default_rng([config.seed, 5, i])) for i in range(_SEARCHES)]
+        null = []
+        for i in range(config.nulls):
+            random = np.random.default_rng([config.seed, 6, i])
+            null.append(_scores(draw(random), ks, config, random))
+    own, other = np.mean(data, axis=0), np.array(null)
+    return Existence(own[0], own[1], other[:, 0], other[:, 1])
+
+
+def calibrated(own: Floats, null: Floats) -> tuple[Floats, Floats, Floats]:
+    """Scores beside their null distribution: z, p, and p adjusted for all columns.
+
+    Parameters
+    ----------
+    own : ndarray of shape (n_k,)
+        Scores of the data; more is better.
+    null : ndarray of shape (nulls, n_k)
+        Scores of null data sets.
+
+    Returns
+    -------
+    z, p, p_adjusted : ndarray of shape (n_k,)
+        The p are ranks: with 99 null data sets, 0.01 is the smallest there is.
+
+    References
+    ----------
+    Westfall & Young (1993), Resampling-Based Multiple Testing: the single-step maxT. Phipson & Smyth (2010), Stat. Appl. Genet.
+    Mol. Biol. 9: why the data count as one of the draws.
+
+    Examples
+    --------
+    >>> z, p, adjusted = calibrated(np.array([2.0, 0.0]), np.array([[1.0, 0], [0, 3], [-1, -3]]))
+    >>> z.tolist(), p.tolist(), adjusted.tolist()
+    ([2.0, 0.0], [0.25, 0.75], [0.25, 0.75])
+    """
+    mean, spread = null.mean(axis=0), null.std(axis=0, ddof=1)
+    spread = np.where(spread > 0, spread, np.inf)  # a score that never varies tells nothing
+    z, others = (own - mean) / spread, (null - mean) / spread
+    count = len(null) + 1
+    p = (1 + (others >= z).sum(axis=0)) / count
+    adjusted = (1 + (others.max(axis=1)[:, None] >= z).sum(axis=0)) / count
+    return z, p, adjusted
+
+
+def gap_statistic(X: Floats, ks: Sequence[int], config: EvidenceConfig) -> Gap:
+    """The gap statistic and what its two usual rules say.
+
+    The reference is always the uniform box along the principal axes, whatever the null of :func:`existence`: that is what the rules
+    were made for.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_points, n_features)
+        Points in the clustered space.
+    ks : sequence of int
+        Numbers of clusters, rising; 1 is added in front.
+    config : EvidenceConfig
+        Number of reference data sets, effort and seed.
+
+    Returns
+    -------
+    Gap
+        With R's names: ``Tibs2001SEmax`` and ``globalSEmax`` of ``cluster::maxSE``.
+
+    References
+    ----------
+    Tibshirani, Walther & Hastie (2001), J. R. Stat. Soc. B 63, 411-423.
+    """
+    draw: Draw = null_model(X, "uniform")
+    with quick():
+        own = np.mean(
+            [_log_wcss(X, ks, config, np.random.default_rng([config.seed, 7, i])) for i in range(_SEARCHES)], axis=0
+        )
+        references = []
+        for i in range(config.references):
+            random = np.random.default_rng([config.seed, 8, i])
+            references.append(_log_wcss(draw(random), ks, config, random))
+    table = np.array(references)
+    gap = table.mean(axis=0) - own
+    error = table.std(axis=0) * np.sqrt(1 + 1 / len(table))
+    k = [1, *ks]
+    return Gap(k, gap.tolist(), error.tolist(), k[first_se(gap, error)], k[global_se_max(gap, error)])
+
+
+def first_se(gap: Floats, error: Floats) -> int:
+    """Position of the first gap that the next one, less its error, does not exceed; the last when each does.
+
+    Examples
+    --------
+    >>> first_se(np.array([0.1, 0.5, 0.55, 0.4]), np.array([0.1, 0.1, 0.1, 0.1]))
+    1
+    """
+    enough = gap[:-1] >= gap[1:] - error[1:]
+    return int(enough.argmax()) if enough.any() else len(gap) - 1
+
+
+def global_se_max(gap: Floats, error: Floats) -> int:
+    """Position of the first gap within one error of the largest.
+
+    Examples
+    --------
+    >>> global_se_max(np.array([0.5, 0.1, 0.9, 0.95]), np.array([0.1, 0.1, 0.1, 0.1]))
+    2
+    """
+    best = int(gap.argmax())
+    return int((gap >= gap[best] - error[best]).argmax())
+
+
+def grade(facts: Mapping[str, Any], limits: GradesConfig) -> tuple[str, str]:
+    """Grade a candidate, after Dolnicar, Grün & Leisch, and say why.
+
+    Parameters
+    ----------
+    facts : mapping
+        ``jaccard_min``, ``prediction_strength``, ``p_adjusted``, ``null``, ``bootstraps``, ``stopped``.
+    limits : GradesConfig
+        What each grade asks for.
+
+    Returns
+    -------
+    grade : {"natural", "reproducible", "constructive", "not supported"}
+    reason : str
+        In words, with the numbers.
+
+    References
+    ----------
+    Dolnicar, Grün & Leisch (2018), Market Segmentation Analysis, Springer, ch. 2: natural, reproducible and constructive segmentation.
+
+    Examples
+    --------
+    >>> facts = {"jaccard_min": 0.8, "prediction_strength": 0.7, "p_adjusted": 0.4, "null": "unimodal", "bootstraps": 100, "stopped": False}
+    >>> grade(facts, GradesConfig())[0]
+    'reproducible'
+    """
+    weakest, strength, p = facts["jaccard_min"], facts["prediction_strength"], facts["p_adjusted"]
+    exists = p <= limits.alpha
+    returns = f"its weakest cluster returns with Jaccard {weakest:.2f}"
+    clusters = f"clusters exist (p = {p:.2g} against the {facts['null']} null, adjusted for the search over k)"
+    none = f"no evidence of clusters (p = {p:.2g} against the {facts['null']} null, adjusted for the search over k)"
+    if weakest < limits.constructive_jaccard:
+        count = f" in {facts['bootstraps']} bootstraps, after which it was given up" if facts["stopped"] else ""
+        return (
+            "not supported",
+            f"Not supported: {returns}{count}, under {limits.constructive_jaccard:g}; {clusters if exists else none}.",
+        )
+    if weakest < limits.reproducible_jaccard:
+        return (
+            "constructive",
+            f"Constructive: {returns}, a pattern only (under {limits.reproducible_jaccard:g}); {clusters if exists else none}.",
+        )
+    missing = [
+        *([] if exists else [none]),
+        *(
+            []
+            if weakest >= limits.natural_jaccard
+            else [f"natural asks for a Jaccard of {limits.natural_jaccard:g} in every cluster"]
+        ),
+        *(
+            []
+            if strength >= limits.natural_prediction_strength
+            else [f"prediction strength {strength:.2f} is under {limits.natural_prediction_strength:g}"]
+        ),
+    ]
+    if missing:
+        return "reproducible", f"Reproducible: {returns}; {'; '.join(missing)}."
+    return "natural", f"Natural: {clusters}, {returns}, prediction strength {strength:.2f}."
+
+
+def cell_table(
+    candidate_ids: Sequence[str], found: CellEvidence, config: EvidenceConfig
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """One row per candidate of a cell, and one per cluster.
+
+    Parameters
+    ----------
+    candidate_ids : sequence of str
+        In the order of `found`.
+    found : CellEvidence
+        What :func:`weigh_cell` found.
+    config : EvidenceConfig
+        For the null's name and the grades.
+
+    Returns
+    -------
+    candidates : DataFrame
+        The columns ``COLUMNS``; NaN and "" where a candidate was not evaluated.
+    clusters : DataFrame
+        ``candidate_id, cluster, jaccard, recovered, dissolved``.
+    """
+    verdict = found.existence.verdict()
+    rows, clusters = [], []
+    for i, (candidate_id, stable) in enumerate(zip(candidate_ids, found.stability, strict=True)):
+        if stable is None:
+            rows.append(not_evaluated(candidate_id))
+            continue
+        at = found.gap.k.index(found.ks[i])
+        row: dict[str, Any] = {
+            "candidate_id": candidate_id,
+            "evaluated": True,
+            "stopped": stable.stopped,
+            "bootstraps": stable.bootstraps,
+            "jaccard_min": float(stable.jaccard.min()),
+            "jaccard_mean": float(stable.jaccard.mean()),
+            "ari": stable.ari,
+            "prediction_strength": stable.prediction_strength,
+            **{name: float(values[i]) for name, values in verdict.items()},
+            "gap": found.gap.gap[at],
+            "gap_error": found.gap.error[at],
+            "null": config.null_model,
+        }
+        row["grade"], row["reason"] = grade(row, config.grades)
+        rows.append(row)
+        clusters += [
+            {"candidate_id": candidate_id, "cluster": c, "jaccard": j, "recovered": r, "dissolved": d}
+            for c, (j, r, d) in enumerate(
+                zip(stable.jaccard.tolist(), stable.recovered.tolist(), stable.dissolved.tolist(), strict=True)
+            )
+        ]
+    return pd.DataFrame(rows, columns=list(COLUMNS)), pd.DataFrame(
+        clusters, columns=["candidate_id", "cluster", "jaccard", "recovered", "dissolved"]
+    )
+
+
+def scores_table(candidate_ids: Sequence[str], found: CellEvidence) -> pd.DataFrame:
+    """Scores of data and null data, for the picture: columns ``candidate_id, draw, log_wcss_share, silhouette``; draw 0 is the data."""
+    shown = found.existence
+    tables = [
+        pd.DataFrame(
+            {
+                "candidate_id": candidate_id,
+                "draw": np.arange(len(shown.null_wcss) + 1),
+                "log_wcss_share": np.append(shown.wcss[i], shown.null_wcss[:, i]),
+                "silhouette": np.append(shown.silhouette[i], shown.null_silhouette[:, i]),
+            }
+        )
+        for i, candidate_id in enumerate(candidate_ids)
+        if found.stability[i] is not None
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def not_evaluated(candidate_id: str) -> dict[str, Any]:
+    """The row of a candidate that was left out."""
+    texts = dict.fromkeys(("grade", "reason", "null"), "")
+    numbers = dict.fromkeys(COLUMNS[4:15], np.nan)
+    return {"candidate_id": candidate_id, "evaluated": False, "stopped": False, "bootstraps": 0} | numbers | texts
+
+
+def chosen_for(candidates: pd.DataFrame, config: EvidenceConfig) -> NDArray[np.bool_]:
+    """Which candidates are put to the test.
+
+    Parameters
+    ----------
+    candidates : DataFrame
+        One row per candidate, with ``silhouette_reference``, which is comparable across cells.
+    config : EvidenceConfig
+        Its scope.
+
+    Returns
+    -------
+    ndarray of bool, shape (n_candidates,)
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"silhouette_reference": [0.1, 0.3, 0.2]})
+    >>> chosen_for(table, EvidenceConfig(scope="finalists", finalists=2)).tolist()
+    [False, True, True]
+    """
+    if config.scope == "all":
+        return np.ones(len(candidates), dtype=np.bool_)
+    rank = candidates["silhouette_reference"].rank(method="first", ascending=False).to_numpy()
+    return np.asarray(rank <= config.finalists)
+
+
+def evidence_id(candidate_ids: Sequence[str], evaluate: Sequence[bool], config: EvidenceConfig) -> str:
+    """Hash of a cell's candidates (and so of its data), what is asked of them, and the code that answers.
+
+    The limits of the grades do not count, but the one that stops a hopeless candidate.
+    """
+    asked = asdict(config)
+    asked["grades"] = config.grades.constructive_jaccard
+    for key in ("scope", "finalists"):
+        del asked[key]
+    code = [hashlib.sha256((Path(__file__).parent / name).read_bytes()).hexdigest() for name in CODE]
+    code += [version(package) for package in ("numba", "numpy", "scipy", "scikit-learn")]
+    facts = [list(candidate_ids), [bool(yes) for yes in evaluate], asked, code]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _scores(X: Floats, ks: Sequence[int], config: EvidenceConfig, random: np.random.Generator) -> Floats:
+    """Log of the WCSS's share of the total, and mean silhouette, of every k; shape (2, n_k)."""
+    starts = starts_for(len(X), config.starts, config.null_max_rows)
+    fits = [refit(X, k, starts, random) for k in ks]
+    labelings = np.array([fit.labels for fit in fits])
+    silhouettes = silhouette_estimate(X, labelings, _QUERIES, int(random.integers(2**32)), threads=1).mean
+    return np.array([np.log([_positive(fit.wcss) for fit in fits]) - np.log(_total(X)), silhouettes])
+
+
+def _log_wcss(X: Floats, ks: Sequence[int], config: EvidenceConfig, random: np.random.Generator) -> Floats:
+    starts = starts_for(len(X), config.starts, config.null_max_rows)
+    return np.log([_total(X), *(_positive(refit(X, k, starts, random).wcss) for k in ks)])
+
+
+def _total(X: Floats) -> float:
+    return _positive(float(((X - X.mean(axis=0)) ** 2).sum()))
+
+
+def _positive(value: float) -> float:
+    """Kept off zero: points that all sit on their centres have no logarithm."""
+    return max(value, float(np.finfo(np.float64).tiny))
