@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from segments import report, store
 from segments.config import Config
 from segments.plots import candidates as draw
-from segments.plots import png
+from segments.plots import evidence, png
+from segments.selection import name_of
 
 
 def write_record(
@@ -51,6 +52,9 @@ def write_record(
     store.write_json(files / "choice.json", choice)
     for path in sorted(store.artifact("explore").glob("*.png")) + sorted(store.artifact("explore").glob("*.json")):
         store.write_bytes(files / "explore" / path.name, path.read_bytes())
+    for stage in ("evidence", "selection", "sensitivity"):
+        for path in sorted(store.artifact(stage).glob("*.png")) + sorted(store.artifact(stage).glob("[!c]*.json")):
+            store.write_bytes(files / stage / path.name, path.read_bytes())
     for path in sorted(store.artifact("playbook").glob("playbook.[jm]*")):
         store.write_bytes(files / "playbook" / path.name, path.read_bytes())
     if profiles is not None:
@@ -60,6 +64,7 @@ def write_record(
     if board := _board(choice, candidates):
         store.write_bytes(files / "finalists.png", board)
     store.replace_folder(files, folder / "files")
+    _write_cards(config, folder / "cards", choice, candidates)
     store.write_text(folder / "note.md", report.sweep_note(choice, candidates, profiles))
     ledger = folder / "sweep.json"
     if not ledger.is_file():  # DVC brought the sweep back from its cache: when it ran is not known here
@@ -75,6 +80,29 @@ def write_record(
         "seconds": timing["seconds"],
     }
     store.write_json(folder / "record.json", record)
+
+
+def _write_cards(config: Config, folder: Path, choice: dict[str, Any], candidates: pd.DataFrame) -> None:
+    """The evidence card of every finalist that has evidence."""
+    store.clear(folder)
+    clusters, scores = (
+        store.read_table(store.artifact("evidence", f"{name}.parquet")) for name in ("clusters", "nulls")
+    )
+    gaps = store.read_json(store.artifact("evidence", "gaps.json"))
+    for row in candidates[candidates["candidate_id"].isin(choice["finalists"]) & candidates["evaluated"]].to_dict(
+        "records"
+    ):
+        identity = row["candidate_id"]
+        card = evidence.card(
+            name_of(row),
+            row,
+            clusters[clusters["candidate_id"] == identity],
+            scores[scores["candidate_id"] == identity],
+            gaps[f"{row['feature_set']} · {row['scaler']}"],
+            row["k"],
+            asdict(config.evidence.grades),
+        )
+        store.write_bytes(folder / f"{identity}.png", png(card))
 
 
 def config_text(config: Config) -> str:

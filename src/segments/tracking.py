@@ -52,7 +52,7 @@ KIND, COMPLETE, CANDIDATE, CURVE, CELL, SWEEP, FINALIST, CHAMPION, UPLIFT, CAUSA
         "causal",
     )
 )
-SAID, GRADE = "segments.evidence", "segments.grade"
+SAID, GRADE, CARD = "segments.evidence", "segments.grade", "segments.evidence_card"
 PREDICTION, MEMBER = "segments.prediction_id", "segments.prediction_run"
 NOTE = "mlflow.note.content"
 COLOUR = "mlflow.runColor"
@@ -300,12 +300,24 @@ def track_sweep(tracker: Tracker, record: Mapping[str, Any], folder: Path, note:
                 dataset=dataset,
             )
         tracker.client.log_artifacts(run.info.run_id, str(folder))
-        if (folder / "finalists.png").is_file():
-            note += f"\n{picture(run.info.run_id, 'finalists.png', 'the finalists')}\n"
+        for shown, text in (
+            ("finalists.png", "the finalists"),
+            ("evidence/evidence.png", "the evidence for every candidate"),
+            ("selection/front.png", "fit, stability and simplicity"),
+            ("sensitivity/sensitivity.png", "what stays when something else changes"),
+        ):
+            if (folder / shown).is_file():
+                note += f"\n{picture(run.info.run_id, shown, text)}\n"
         tag(tracker, run, {NOTE: note})
         finalists = set(record["finalists"])
         for candidate_id, candidate in runs_of(tracker, {KIND: "candidate", SWEEP: identity}, CANDIDATE).items():
             flag(tracker, candidate, FINALIST, candidate_id in finalists)
+            if (path := folder.parent / "cards" / f"{candidate_id}.png").is_file():
+                card = path.read_bytes()
+                digest = hashlib.sha256(card).hexdigest()[:16]
+                if candidate.data.tags.get(CARD) != digest:
+                    _log_images(tracker, candidate, {"evidence": card}, int(time.time() * 1000))
+                    tag(tracker, candidate, {CARD: digest})
         describe_experiment(tracker, Record(tracker.source, tracker.experiment_id, run.info.run_id), identity)
         return str(run.info.run_id)
 

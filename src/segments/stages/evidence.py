@@ -12,9 +12,11 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from segments import store
+from segments import store, tracking
 from segments.config import Config
 from segments.evidence import CellEvidence, cell_table, chosen_for, not_evaluated, scores_table
+from segments.plots import png
+from segments.plots.evidence import overview
 from segments.space import Space, to_space
 from segments.stages import check_source
 from segments.sweep import workers_of
@@ -53,6 +55,10 @@ def run(config: Config) -> str:
         store.artifact("evidence", "gaps.json"), {c.name: asdict(evidence.gap) for c, evidence in in_order}
     )
     store.write_json(store.artifact("evidence", "evidence.json"), facts)
+    swept = store.read_table(store.artifact("sweep", "candidates.parquet")).merge(rows, on="candidate_id")
+    store.write_bytes(store.artifact("evidence", "evidence.png"), png(overview(swept)))
+    with tracking.connect(config.tracking, config.source.name) as tracker:
+        tracking.track_evidence(tracker, swept[swept["evaluated"]].to_dict("records"), sweep["sweep_id"])
     grades = ", ".join(
         f"{count} {grade}" for grade, count in rows.loc[rows["evaluated"], "grade"].value_counts().items()
     )
