@@ -807,7 +807,7 @@ class EvidenceConfig:
     references : int
         Uniform data sets per cell for the gap statistic.
     starts : int
-        k-means++ starts per search at most; it ends earlier when the best solution was found twice.
+        k-means++ starts per search at most; it ends earlier when the best solution was found five times.
     max_distances : int
         Fewer starts, but at least one, where starts x rows x k would exceed this in a resample.
     null_max_rows : int
@@ -830,7 +830,7 @@ class EvidenceConfig:
     null_model: str = "unimodal"
     nulls: int = 99
     references: int = 20
-    starts: int = 10
+    starts: int = 20
     max_distances: int = 45_000
     null_max_rows: int = 4_000
     stop_from: int = 1_000

@@ -360,7 +360,7 @@ def grade(facts: Mapping[str, Any], limits: GradesConfig) -> tuple[str, str]:
     """
     weakest, strength, p = facts["jaccard_min"], facts["prediction_strength"], facts["p_adjusted"]
     exists = p <= limits.alpha
-    returns = f"its weakest cluster returns with Jaccard {weakest:.2f}"
+    returns = f"its weakest cluster returns with Jaccard {weakest:.3f}"
     clusters = f"clusters exist (p = {p:.2g} against the {facts['null']} null, adjusted for the search over k)"
     none = f"no evidence of clusters (p = {p:.2g} against the {facts['null']} null, adjusted for the search over k)"
     if weakest < limits.constructive_jaccard:

@@ -26,6 +26,8 @@ Integers = NDArray[np.integer[Any]]
 _MAX_ITER, _TOL = 100, 1e-4
 # Two fits found the same solution when their WCSS agree to this relative difference, which is what _TOL leaves open.
 _SAME = 1e-3
+# Found this often, a solution counts as the best there is; two in a row are too easily the same poor one.
+_HITS = 5
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def starts_for(size: int, starts: int, most: int) -> int:
 
 
 def refit(X: Floats, k: int, starts: int, random: np.random.Generator) -> Refit:
-    """Fit k-means from k-means++ starts until the lowest WCSS was found twice, or the starts are used up.
+    """Fit k-means from k-means++ starts until the lowest WCSS was found five times, or the starts are used up.
 
     Known centres are no start: a search that begins at the answer finds it again, and every clustering looks stable.
 
@@ -104,8 +106,7 @@ def refit(X: Floats, k: int, starts: int, random: np.random.Generator) -> Refit:
         # copy_x: scikit-learn centres the points in place otherwise, and puts them back up to rounding
         model = KMeans(k, n_init=1, max_iter=_MAX_ITER, tol=_TOL, random_state=seed, copy_x=True)
         models.append(model.fit(X))
-        lowest = sorted(models, key=lambda fitted: fitted.inertia_)[:2]
-        if len(lowest) == 2 and lowest[1].inertia_ <= lowest[0].inertia_ * (1 + _SAME):
+        best = min(models, key=lambda fitted: fitted.inertia_)
+        if sum(fitted.inertia_ <= best.inertia_ * (1 + _SAME) for fitted in models) == _HITS:
             break
-    best = lowest[0]
     return Refit(best.labels_, best.cluster_centers_, float(best.inertia_))

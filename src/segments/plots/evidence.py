@@ -20,6 +20,7 @@ GRADE_COLOURS = {
     "constructive": PALETTE[1],
     "not supported": PALE,
 }
+LETTERS = {"natural": "N", "reproducible": "R", "constructive": "C", "not supported": "–", "": ""}
 NOT_EVALUATED = "#FFFFFF"
 
 
@@ -106,7 +107,7 @@ def overview(table: pd.DataFrame) -> Figure:
             color=colour,
             edgecolors=MUTED,
             linewidths=0.5,
-            label=f"{grade} ({len(own)})",
+            label=f"{LETTERS[grade]}  {grade} ({len(own)})",
         )
     left.axhline(0, color=MUTED, linewidth=0.8)
     left.set_xlabel("silhouette in the reference space (all features)", fontsize=10)
@@ -122,7 +123,7 @@ def overview(table: pd.DataFrame) -> Figure:
     for cell, k, grade in zip(cells, table["k"], table["grade"], strict=True):
         at = (names.index(cell), ks.index(k))
         grid[at] = grades.index(grade) if grade else len(grades)
-        right.text(at[1], at[0], grade[:1], ha="center", va="center", fontsize=8, color=INK)
+        right.text(at[1], at[0], LETTERS[grade], ha="center", va="center", fontsize=8, color=INK)
     colours = ListedColormap([*GRADE_COLOURS.values(), NOT_EVALUATED])
     right.imshow(grid, cmap=colours, vmin=-0.5, vmax=len(grades) + 0.5, aspect="auto")
     right.set_xticks(range(len(ks)), [str(k) for k in ks], fontsize=9)
@@ -173,7 +174,7 @@ def _against_null(axis: Any, facts: Mapping[str, Any], scores: pd.DataFrame) -> 
         color=INK,
     )
     axis.set_ylim(0, axis.get_ylim()[1] * 1.25)  # room for the legend
-    axis.legend(fontsize=8, frameon=False, ncols=2, loc="upper center")
+    axis.legend(fontsize=8, framealpha=0.9, edgecolor="none", ncols=2, loc="upper center")
 
 
 def _gaps(axis: Any, gap: Mapping[str, Any], k: int) -> None:
