@@ -465,7 +465,7 @@ def mixed() -> pd.DataFrame:
         {
             "customer_id": ["10", "10", "10", "10", "9", "9", "2"],
             "order_id": list("abcdefg"),
-            "purchased_at": pd.to_datetime(["2024-01-01"] * 6 + ["2024-02-01"]),
+            "purchased_at": pd.to_datetime(["2024-01-01"] * 6 + ["2024-02-03"]),
             "amount": [1.0, 2, 5, 2, -3, 4, 8],
             "department": pd.Series(departments, dtype="string"),
         }

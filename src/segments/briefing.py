@@ -259,13 +259,13 @@ def rule_words(bounds: Mapping[str, Sequence[float | None]], units: Mapping[str,
 
     Examples
     --------
-    >>> rule_words({"frequency": (45.0, None), "recency_days": (2.0, 10.0)}, {})
-    'orders above 45, and days since last purchase above 2 and at most 10'
+    >>> rule_words({"monetary": (1234567.5, None), "recency_days": (2.0, 10.0)}, {})
+    'money spent above 1,234,567.5, and days since last purchase above 2 and at most 10'
     """
     parts = []
     for feature, (above, at_most) in bounds.items():
-        ends = [f"above {above:,g}"] if above is not None else []
-        ends += [f"at most {at_most:,g}"] if at_most is not None else []
+        ends = [f"above {above:,.12g}"] if above is not None else []
+        ends += [f"at most {at_most:,.12g}"] if at_most is not None else []
         parts.append(f"{label(feature, units)} {' and '.join(ends)}")
     return ", and ".join(parts) if parts else "everybody"
 

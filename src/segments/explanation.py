@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold
 from sklearn.tree import DecisionTreeClassifier
 
+CRITERIA = ("gini", "entropy")
+
 Bounds = dict[str, tuple[float | None, float | None]]  # feature -> (above, at most)
 
 
@@ -104,7 +106,12 @@ def plain_rules(features: pd.DataFrame, labels: NDArray[np.int32], columns: Sequ
     depth = max(depth, math.ceil(math.log2(k)) + (k > 4))
     # A tree asks only for order. Ranks keep it exact: scikit-learn's trees compare in single precision.
     order = np.column_stack([np.unique(column, return_inverse=True)[1] for column in X.T]).astype(np.float64)
-    leaves = _leaves(_tree(depth, len(X)).fit(order, labels).tree_, order, X)
+    # Entropy halves many equal segments, where Gini is indifferent and peels off one after the other until the depth is used
+    # up; with few segments Gini is often the truer one. Ties go to Gini, the first.
+    tree = max(
+        (_tree(name, depth, len(X)).fit(order, labels) for name in CRITERIA), key=lambda t: t.score(order, labels)
+    )
+    leaves = _leaves(tree.tree_, order, X)
     found: list[list[Rule]] = [[] for _ in range(k)]
     given = np.empty(len(X), dtype=np.int32)
     for bounds, members, cluster in leaves:
@@ -119,7 +126,7 @@ def plain_rules(features: pd.DataFrame, labels: NDArray[np.int32], columns: Sequ
         (hits / np.maximum(np.bincount(given, minlength=k), 1)).tolist(),
         (hits / np.bincount(labels, minlength=k)).tolist(),
         float(right.mean()),
-        _unseen(order, labels, depth),
+        _unseen(order, labels, tree.criterion, depth),
         depth,
     )
 
@@ -215,21 +222,19 @@ def reasons(
     return pd.DataFrame(out).astype(text)
 
 
-def _tree(depth: int, customers: int) -> DecisionTreeClassifier:
-    # Entropy halves many equal segments; Gini is indifferent there, and peels off one after the other until the depth is
-    # used up. A rule for a handful of customers is no rule; without a limit a tree makes some.
-    return DecisionTreeClassifier(
-        criterion="entropy", max_depth=depth, min_samples_leaf=max(1, customers // 200), random_state=0
-    )
+def _tree(criterion: str, depth: int, customers: int) -> DecisionTreeClassifier:
+    # A rule for a handful of customers is no rule; without a limit a tree makes some.
+    smallest = max(1, customers // 200)
+    return DecisionTreeClassifier(criterion=criterion, max_depth=depth, min_samples_leaf=smallest, random_state=0)
 
 
-def _unseen(X: NDArray[np.float64], labels: NDArray[np.int32], depth: int) -> float | None:
+def _unseen(X: NDArray[np.float64], labels: NDArray[np.int32], criterion: str, depth: int) -> float | None:
     folds = 5
     if np.bincount(labels).min() < folds:
         return None
     right = 0
     for made_from, held_out in StratifiedKFold(folds, shuffle=True, random_state=0).split(X, labels):
-        tree = _tree(depth, len(made_from)).fit(X[made_from], labels[made_from])
+        tree = _tree(criterion, depth, len(made_from)).fit(X[made_from], labels[made_from])
         right += int((tree.predict(X[held_out]) == labels[held_out]).sum())
     return right / len(X)
 
