@@ -33,8 +33,35 @@ COMMANDS = {
     "describe": "draft conf/source/NAME.yaml from a raw file               FILE",
     "fit": "make ONE candidate, or many with -m                       [feature_set=NAME] [scaler=NAME] [k=N]",
     "track": "rebuild MLflow's record from what is on disk",
+    "score": "give every row of a file its segment, by the registered model   INPUT -o OUTPUT [--model models:/NAME@ALIAS] [--no-record]",
+    "serve": "answer requests on 127.0.0.1 with the registered model     [port=N] [model=models:/NAME@ALIAS]",
     "ui": "MLflow's page on 127.0.0.1, with links to the right views",
     "summary": "what the last run chose and why",
+}
+USAGE = {
+    "score": """usage: segments score INPUT -o OUTPUT [--model models:/NAME@ALIAS] [--no-record] [KEY=VALUE ...]
+
+INPUT   CSV or parquet, read in chunks. Either feature rows: an id (customer_id, or as the source calls it) and the columns of the model; other columns
+        and their order do not matter. Or a transaction log as the source describes it, summed up as of source.as_of=YYYY-MM-DD.
+OUTPUT  CSV or parquet, by its suffix; written whole or not at all. Same ids in the same order; cluster, segment, distance, margin, and whatever else
+        the model says. Rows that cannot be scored go to OUTPUT's stem + .rejected.csv with row number, id and reason.
+
+--model      models:/NAME@ALIAS or models:/NAME/VERSION; the champion by default.
+--no-record  leave no record. Otherwise artifacts/monitoring/ and MLflow's experiment `monitoring` keep counts and drift figures, no customers;
+             the same file scored twice by the same version is one record.
+
+exit code: 0 all rows scored, 3 some rejected (the others are scored), 2 nothing done.""",
+    "serve": """usage: segments serve [port=N] [model=models:/NAME@ALIAS] [KEY=VALUE ...]
+
+MLflow's model server on 127.0.0.1, with limits on what it takes (section `serving` of conf/config.yaml). It says its address and an example once the
+model is loaded and has answered. Stop it with Ctrl-C.
+
+POST /invocations with Content-Type: application/json
+  {"dataframe_records": [{"recency_days": 3.0, "frequency": 80.0, "monetary": 2500.0}]}     or
+  {"dataframe_split": {"columns": ["recency_days", "frequency", "monetary"], "data": [[3.0, 80.0, 2500.0]]}}
+answer: {"predictions": [{"cluster": 0, "segment": "...", "distance": 0.1, "margin": 0.2, ...}]}, one per row, in order.
+A request that cannot be answered gets {"error": "one sentence"}: 400 wrong columns or values, 413 too large, 415 another type, 503 too many at once.
+GET /health answers 200.""",
 }
 EPILOG = """Stages and commands take overrides in Hydra's grammar (sweep.k_max=8, source=mall, experiment=mall); with -m they run once
 per combination (segments fit -m k='range(2,8)' scaler=robust,power). --timings prints where the time goes. `dvc repro` runs all stages."""
@@ -114,6 +141,8 @@ def _run(command: str, words: list[str]) -> None:
         )
 
     os.environ.setdefault("MPLBACKEND", "agg")
+    if command == "score":
+        raise SystemExit(_score(words))
     from segments.store import find_project
 
     os.chdir(find_project())
@@ -125,6 +154,8 @@ def _run(command: str, words: list[str]) -> None:
         )
     if command == "fetch":
         _fetch(overrides)
+    elif command == "serve":
+        raise SystemExit(_serve(overrides))
     elif command == "summary":
         from segments.store import artifact, read_text
 
@@ -154,6 +185,53 @@ def _stage(name: str, config: Config) -> None:
         print(said, flush=True)
 
 
+def _score(words: list[str]) -> int:
+    from argparse import ArgumentParser
+    from pathlib import Path
+
+    class Parser(ArgumentParser):
+        def error(self, message: str) -> NoReturn:
+            raise ConfigError(message, where="segments score", fix="`segments score --help` shows how it is written")
+
+    parser = Parser(prog="segments score", add_help=False, allow_abbrev=False)
+    parser.add_argument("input", type=Path)
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("--model")
+    parser.add_argument("--no-record", action="store_true")
+    parser.add_argument("--timings", action="store_true")
+    asked, overrides = parser.parse_known_args(words)
+    if stray := [word for word in overrides if "=" not in word or word.startswith("-")]:
+        parser.error(f"'{stray[0]}' is not known here")
+    from segments.stages import load
+    from segments.stages.score import run
+    from segments.store import find_project
+
+    path, output = asked.input.absolute(), asked.output.absolute()
+    os.chdir(find_project())
+    said, rejected = run(load(overrides), path, output, asked.model, record=not asked.no_record)
+    print(said, flush=True)
+    return 3 if rejected else 0
+
+
+def _serve(overrides: list[str]) -> int:
+    from segments.serving import serve
+    from segments.stages import load
+    from segments.ui import HOST
+
+    own = {"model": "", "port": "", "host": HOST}
+    for word in list(overrides):
+        key, _, value = word.partition("=")
+        if key in own:
+            own[key] = value
+            overrides.remove(word)
+    if own["host"] not in (HOST, "localhost"):
+        raise ConfigError(
+            f"host={own['host']}", where="segments serve", fix=f"leave it out: the server listens on {HOST} only"
+        )
+    port = [f"serving.port={own['port']}"] if own["port"] else []
+    return serve(load([*overrides, *port]), own["model"] or None)
+
+
 def _fetch(overrides: list[str]) -> None:
     from pathlib import Path
 
@@ -176,6 +254,8 @@ def _fetch(overrides: list[str]) -> None:
 
 def _help(command: str = "") -> str:
     known = STAGES | COMMANDS
+    if command in USAGE:
+        return USAGE[command]
     if command in known:
         return f"usage: segments {command} [KEY=VALUE ...]\n\n{command}: {known[command]}\n\n{EPILOG}"
     lines = ["usage: segments COMMAND [KEY=VALUE ...]", "", "stages, in the order `dvc repro` runs them:"]

@@ -7,9 +7,12 @@ The only room that imports mlflow, and only inside functions: the import costs s
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import math
 import os
+import re
 import shutil
 import sqlite3
 import tempfile
@@ -40,6 +43,9 @@ KIND, COMPLETE, CANDIDATE, CURVE, CELL, SWEEP, FINALIST, CHAMPION = (
     for tag in ("kind", "complete", "candidate_id", "curve_id", "cell", "sweep_id", "finalist", "champion")
 )
 NOTE = "mlflow.note.content"
+IDENTITY = ("model_hash", "reference_hash")  # of a model version, in one run
+BATCH, RECORD, DECISION = "segments.batch_id", "segments.record", "segments.decision"
+_METRIC = re.compile(r"[^\w./ -]")  # what MLflow does not allow in the name of a metric
 COLOUR = "mlflow.runColor"
 SMALL = ".small"
 
@@ -262,6 +268,46 @@ def track_sweep(tracker: Tracker, record: Mapping[str, Any], folder: Path, note:
         return str(run.info.run_id)
 
 
+def track_batch(tracker: Tracker, record: Mapping[str, Any]) -> None:
+    """Record a scored batch, once; a record whose figures have changed since (other limits) takes the place of the old one.
+
+    Parameters
+    ----------
+    tracker : Tracker
+        The open record of the experiment ``monitoring``.
+    record : mapping
+        As ``segments score`` wrote it: counts and figures, no customers.
+    """
+    with _lock_of(tracker):
+        identity, content = record["batch_id"], json.dumps(record, ensure_ascii=False, sort_keys=True)
+        digest = hashlib.sha256(content.encode()).hexdigest()
+        known = _runs(tracker, {KIND: "batch", BATCH: identity}, BATCH).get(identity)
+        if known is not None:
+            if known.data.tags.get(RECORD) == digest:
+                return
+            tracker.client.delete_run(known.info.run_id)
+        model = record["model"]
+        counts = {"rows": record["rows"], "scored": record["scored"], "rejected": record["rejected"]}
+        values = {figure["name"]: figure["value"] for figure in record["figures"] if figure["value"] is not None}
+        _log(
+            tracker,
+            name=f"batch {identity}",
+            tags={
+                KIND: "batch",
+                BATCH: identity,
+                RECORD: digest,
+                DECISION: record["decision"],
+                NOTE: record["sentence"],
+            },
+            params={"model": model["name"], "version": model["version"], "source": record["source"]},
+            metrics=[(_METRIC.sub("_", name), value, 0) for name, value in {**counts, **values}.items()],
+            images={},
+            started_ms=record["started_ms"],
+            seconds=record["seconds"],
+            files={"batch.json": content},
+        )
+
+
 def register(
     tracker: Tracker,
     model: Mapping[str, Any],
@@ -270,6 +316,7 @@ def register(
     description: str,
     note: str,
     *,
+    reference: str = "",
     in_use: bool = True,
 ) -> dict[str, Any]:
     """Register a segmentation as a model version and give it the alias; the same model is registered once.
@@ -288,6 +335,8 @@ def register(
         Markdown for the registry page.
     note : str
         Markdown for the champion's run.
+    reference : str
+        What later batches are compared with, as JSON (:func:`segments.monitoring.reference_of`); empty for none.
     in_use : bool
         Whether it gets the alias; without it the version is registered beside the one in use.
 
@@ -323,13 +372,17 @@ def register(
             (
                 v
                 for v in client.search_model_versions(f"name = '{name}'")
-                if v.tags.get("segments.model_hash") == tags["segments.model_hash"] and v.run_id == run.info.run_id
+                if v.run_id == run.info.run_id
+                and all(v.tags.get(f"segments.{key}") == tags.get(f"segments.{key}") for key in IDENTITY)
             ),
             None,
         )
         if version is None:
             version = client.create_model_version(
-                name, source=_log_model(tracker, run.info.run_id, document, example), run_id=run.info.run_id, tags=tags
+                name,
+                source=_log_model(tracker, run.info.run_id, document, example, reference),
+                run_id=run.info.run_id,
+                tags=tags,
             )
         client.update_model_version(name, version.version, description=description)
         for key, value in tags.items():
@@ -350,6 +403,97 @@ def register(
             "alias": model["alias"] if in_use else None,
             "run_id": run.info.run_id,
         }
+
+
+@dataclass(frozen=True)
+class RegisteredModel:
+    """A version of the registry, read as plain text: nothing of it is executed.
+
+    Parameters
+    ----------
+    name, version : str
+        Its place in the registry.
+    uri : str
+        ``models:/<name>/<version>``: an alias may move, this does not.
+    source : str
+        The source it was fitted on; empty when its run is gone.
+    document : str
+        The segmentation as JSON.
+    reference : str
+        The training figures as JSON; empty for a version registered without.
+    """
+
+    name: str
+    version: str
+    uri: str
+    source: str
+    document: str
+    reference: str
+
+
+def read_model(config: TrackingConfig, uri: str) -> RegisteredModel:
+    """Read a registered segmentation without executing anything.
+
+    Parameters
+    ----------
+    config : TrackingConfig
+        Where the record lives.
+    uri : str
+        ``models:/NAME@ALIAS`` or ``models:/NAME/VERSION``.
+
+    Raises
+    ------
+    TrackingError
+        If the address is none, there is no record or no such model, or its files are gone.
+    """
+    match = re.fullmatch(r"models:/([^/@]+)(?:@([^/@]+)|/(\d+))", uri)
+    if match is None:
+        raise TrackingError(
+            f"'{uri}' is not the address of a registered model",
+            where="--model",
+            fix="write models:/NAME@ALIAS or models:/NAME/VERSION, such as models:/customer-segments@champion",
+        )
+    _settings(config)
+    address = tracking_uri(config)
+    if config.uri is not None:
+        preflight(address, config.timeout_seconds)
+    elif not (checkout() / "mlflow.db").is_file():  # MLflow would make an empty one
+        raise TrackingError(
+            "there is no MLflow record yet",
+            where=address,
+            fix="run `dvc repro`; or `segments track`, which makes it from artifacts/",
+        )
+    import mlflow
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    name, alias, number = match.groups()
+    mlflow.set_tracking_uri(address)
+    client = MlflowClient(address, registry_uri=address)
+    try:
+        version = client.get_model_version_by_alias(name, alias) if alias else client.get_model_version(name, number)
+        source = ""
+        if version.run_id:
+            source = client.get_experiment(client.get_run(version.run_id).info.experiment_id).name
+        texts = {}
+        with tempfile.TemporaryDirectory() as folder:
+            root = client.get_model_version_download_uri(name, version.version)
+            path = Path(mlflow.artifacts.download_artifacts(f"{root}/artifacts", dst_path=folder))
+            for key in ("segmentation", "reference"):
+                file = path / f"{key}.json"
+                texts[key] = file.read_text() if file.is_file() else ""
+    except (MlflowException, OSError) as error:
+        raise TrackingError(
+            f"{uri} cannot be read: {_first_line(error)}",
+            where=address,
+            fix="run `dvc repro` (or `segments registry`) to register a model, or name one that MLflow's page lists",
+        ) from error
+    if not texts["segmentation"]:
+        raise TrackingError(
+            f"{uri} holds no segmentation", where=address, fix="name a model that `segments registry` made"
+        )
+    place = f"models:/{name}/{version.version}"
+    return RegisteredModel(name, str(version.version), place, source, texts["segmentation"], texts["reference"])
 
 
 def load_model(config: TrackingConfig, uri: str) -> Any:
@@ -505,6 +649,7 @@ def _log(
     started_ms: int,
     seconds: float,
     dataset: Any = None,
+    files: Mapping[str, str] | None = None,
 ) -> Run:
     """One run in three calls, ``segments.complete`` last."""
     from mlflow.entities import Metric, Param, RunTag
@@ -518,6 +663,8 @@ def _log(
         _log_images(tracker, run, images, ended_ms)
     if dataset is not None:
         tracker.client.log_inputs(run_id, [dataset])
+    for path, text in (files or {}).items():
+        tracker.client.log_text(run_id, text, path)
     # Before the batch: a run that is set terminated shows the duration of the fit, not of the recording.
     tracker.client.set_terminated(run_id, "FINISHED", end_time=ended_ms)
     tracker.client.log_batch(
@@ -584,7 +731,7 @@ def _describe_experiment(tracker: Tracker, record: Record, sweep_id: str) -> Non
         tracker.client.set_experiment_tag(tracker.experiment_id, key, value)
 
 
-def _log_model(tracker: Tracker, run_id: str, document: str, example: Any) -> str:
+def _log_model(tracker: Tracker, run_id: str, document: str, example: Any, reference: str) -> str:
     """Log the pyfunc model in the candidate's run and return its address."""
     from importlib.metadata import version
 
@@ -604,13 +751,14 @@ def _log_model(tracker: Tracker, run_id: str, document: str, example: Any) -> st
         signature = infer_signature(example, Segmentation.from_json(document).predict(example))
     before = tracker.client.get_run(run_id).info
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "segmentation.json"
-        path.write_text(document)
+        files = {"segmentation": document} | ({"reference": reference} if reference else {})
+        for name, text in files.items():
+            (Path(folder) / f"{name}.json").write_text(text)
         with mlflow.start_run(run_id=run_id, log_system_metrics=False):
             info = mlflow.pyfunc.log_model(
                 name="segmentation",
                 python_model=str(package / "served.py"),  # code, not a pickle
-                artifacts={"segmentation": str(path)},
+                artifacts={name: str(Path(folder) / f"{name}.json") for name in files},
                 code_paths=[str(package)],
                 pip_requirements=[
                     f"{name}=={version(name)}" for name in ("mlflow", "numpy", "pandas", "scikit-learn", "pydantic")

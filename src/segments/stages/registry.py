@@ -11,6 +11,7 @@ from segments import report, store, tracking
 from segments.config import Config
 from segments.errors import StoreError
 from segments.model import Segmentation
+from segments.monitoring import reference_of
 from segments.record import config_hash, data_hash, write_record
 from segments.space import Space
 from segments.stages import check_source
@@ -37,9 +38,12 @@ def run(config: Config) -> None:
     if profiles is not None:
         segmentation = champion(choice["candidate_id"], choice["cell"], features)
         store.write_text(store.artifact("registry", "segmentation.json"), segmentation.to_json())
+        reference = store.artifact("registry", "reference.json")
+        store.write_json(reference, reference_of(features, segmentation))
         tags = {
             "candidate_id": choice["candidate_id"],
             "model_hash": store.sha256(segmentation.to_json().encode()),
+            "reference_hash": store.sha256(reference.read_bytes()),
             "data_hash": data_hash(),
             "config_hash": config_hash(config),
             "git_commit": store.git_commit(),
@@ -58,7 +62,12 @@ def run(config: Config) -> None:
             report.model_description(choice, profiles, segmentation.space.columns),
         )
     else:
-        for name in ("segmentation.json", "model.json", "description.md"):  # left over from an earlier choice
+        for name in (
+            "segmentation.json",
+            "reference.json",
+            "model.json",
+            "description.md",
+        ):  # left over from an earlier choice
             store.artifact("registry", name).unlink(missing_ok=True)
     with tracking.connect(config.tracking, config.source.name) as tracker:
         tracking.track_sweep(
@@ -105,5 +114,6 @@ def register(tracker: tracking.Tracker, features: pd.DataFrame) -> dict[str, Any
         example,
         description,
         note=description,
+        reference=store.artifact("registry", "reference.json").read_text(),
         in_use=store.find_project() == store.checkout(),
     )

@@ -48,6 +48,11 @@ def run(config: Config) -> str:
             lines.append(
                 f"{source}: {len(known)} candidates, {len(sweeps)} sweeps{', champion' if champion in known else ''}"
             )
+    if batches := store.batch_records():
+        with tracking.connect(config.tracking, "monitoring") as tracker:
+            for record in batches:
+                tracking.track_batch(tracker, record)
+        lines.append(f"monitoring: {len(batches)} batches")
     return "\n".join(lines) or "nothing to track yet: run `dvc repro`"
 
 
