@@ -36,6 +36,8 @@ PUBLIC = [
     "profiles",
     "registry",
     "track",
+    "score",
+    "serve",
     "ui",
 ]
 
