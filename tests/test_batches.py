@@ -111,7 +111,10 @@ def test_a_csv_of_another_dialect(root: Path, encoding: str) -> None:
     )
 
 
-def test_bad_rows_go_to_the_side_file_with_number_id_and_reason(root: Path, table: pd.DataFrame) -> None:
+def test_bad_rows_go_to_the_side_file_with_number_id_and_reason(
+    root: Path, table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "BYTES_AT_ONCE", 2048)  # rows are numbered through the file, not through a chunk
     cells = table.astype(object)
     cells.loc[7, "x"], cells.loc[123, "y"], cells.loc[400, "customer_id"], cells.loc[499, "x"] = "abc", None, None, -1
     batch = score(write(cells, root / "in.csv"), root / "out.csv")
@@ -123,10 +126,10 @@ def test_bad_rows_go_to_the_side_file_with_number_id_and_reason(root: Path, tabl
         "x is below what its transform log1p takes": 1,
     }
     assert batch.side == root / "out.rejected.csv"
-    side = pd.read_csv(batch.side)
+    side = pd.read_csv(batch.side, dtype={"id": str})
     assert side["row"].tolist() == [8, 124, 401, 500]
     assert side["reason"].tolist()[0] == "x is not a number: 'abc'"
-    assert side["id"].tolist()[0] == "0007" or int(side["id"].tolist()[0]) == 7
+    assert side["id"].tolist()[0] == "0007"
     score(write(table, root / "in.csv"), root / "out.csv")
     assert not batch.side.exists(), "no longer true"
 
@@ -234,6 +237,7 @@ def test_a_command_that_is_not_complete_is_one_error(words: list[str], capsys: p
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*type hint:UserWarning")  # MLflow, about its own default
 def test_the_command_scores_as_the_registered_model_does(small_project: Callable[[], SmallProject]) -> None:
     import mlflow
 
