@@ -1,6 +1,6 @@
 """`make bench`: every measurement, one after another, printed and written to benchmarks/results.md.
 
-``python benchmarks/run.py SECTION ...`` runs only some of: stages, silhouette, grid, growth; the other sections of results.md stay.
+``python benchmarks/run.py SECTION ...`` runs only some of: stages, silhouette, grid, growth, scoring, serving; the other sections of results.md stay.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import time
 from pathlib import Path
 
 import growth
+import scoring
+import serving
 import silhouette
 import stages
 
@@ -24,6 +26,8 @@ HEADINGS = {
     "silhouette": "Scores for k = 2…15: one pass against scikit-learn's loop",
     "grid": "The grid of the bundled data against the sweep a person would write by hand",
     "growth": "A cell (k = 2…15) as customers grow",
+    "scoring": "Ten million feature rows through `segments score`, record included",
+    "serving": "`segments serve` under load (wrk, on the same two cores)",
 }
 
 
@@ -59,7 +63,14 @@ def measure_grid() -> list[str]:
     return lines
 
 
-MEASURES = {"stages": stages.table, "silhouette": measure_silhouette, "grid": measure_grid, "growth": growth.table}
+MEASURES = {
+    "stages": stages.table,
+    "silhouette": measure_silhouette,
+    "grid": measure_grid,
+    "growth": growth.table,
+    "scoring": scoring.table,
+    "serving": serving.table,
+}
 
 
 def main() -> None:

@@ -46,6 +46,8 @@ PUBLIC = [
     "export",
     "uplift",
     "track",
+    "score",
+    "serve",
     "ui",
 ]
 

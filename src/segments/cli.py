@@ -47,11 +47,14 @@ COMMANDS = {
     "export": "a target list with a control group                         [OUT.csv|OUT.parquet] [campaign=NAME] [segment=S1|NAME] [columns=[a,b]] [overwrite=true]",
     "uplift": "what a campaign brought, by segment                        [FILE] campaign=NAME",
     "track": "rebuild MLflow's record from what is on disk",
+    "score": "give every row of a file its segment, by the registered model   INPUT -o OUTPUT [--model models:/NAME@ALIAS] [--no-record]",
+    "serve": "answer requests on 127.0.0.1 with the registered model     [port=N] [model=models:/NAME@ALIAS]",
     "ui": "MLflow's page on 127.0.0.1, with links to the right views",
     "summary": "what the last run chose and why",
 }
 # Words of a command's own, beside the overrides: a word in its place, an option `--name VALUE`, a flag `--name`, or `name=VALUE`;
 # and the parameter of its stage they go to. "!" behind the parameter: it may not be left out. "/": a path, from where the person stands.
+# "?": a flag without a value, which says "false".
 WORDS: dict[str, dict[str, str]] = {
     "select": {"1": "candidate!", "--because": "because"},
     "rename": {"1": "segment!", "2": "name!", "--because": "because!"},
@@ -68,6 +71,33 @@ WORDS: dict[str, dict[str, str]] = {
         "overwrite=": "overwrite",
     },
     "uplift": {"1": "file/", "campaign=": "campaign!"},
+    "score": {"1": "input!/", "-o": "output!/", "--output": "output!/", "--model": "model", "--no-record": "record?"},
+    "serve": {"port=": "port", "model=": "model", "host=": "host"},
+}
+USAGE = {
+    "score": """usage: segments score INPUT -o OUTPUT [--model models:/NAME@ALIAS] [--no-record] [KEY=VALUE ...]
+
+INPUT   CSV or parquet, read in chunks. Either feature rows: an id (customer_id, or as the source calls it) and the columns of the model; other columns
+        and their order do not matter. Or a transaction log as the source describes it, summed up as of source.as_of=YYYY-MM-DD.
+OUTPUT  CSV or parquet, by its suffix; written whole or not at all. Same ids in the same order; cluster, segment, distance, margin, and whatever else
+        the model says. Rows that cannot be scored go to OUTPUT's stem + .rejected.csv with row number, id and reason.
+
+--model      models:/NAME@ALIAS or models:/NAME/VERSION; the champion by default.
+--no-record  leave no record. Otherwise artifacts/monitoring/ and MLflow's experiment `monitoring` keep counts and drift figures, no customers;
+             the same file scored twice by the same version is one record.
+
+exit code: 0 all rows scored, 3 some rejected (the others are scored), 2 nothing done.""",
+    "serve": """usage: segments serve [port=N] [model=models:/NAME@ALIAS] [KEY=VALUE ...]
+
+MLflow's model server on 127.0.0.1, with limits on what it takes (section `serving` of conf/config.yaml). It says its address and an example once the
+model is loaded and has answered. Stop it with Ctrl-C.
+
+POST /invocations with Content-Type: application/json
+  {"dataframe_records": [{"recency_days": 3.0, "frequency": 80.0, "monetary": 2500.0}]}     or
+  {"dataframe_split": {"columns": ["recency_days", "frequency", "monetary"], "data": [[3.0, 80.0, 2500.0]]}}
+answer: {"predictions": [{"cluster": 0, "segment": "...", "distance": 0.1, "margin": 0.2, ...}]}, one per row, in order.
+A request that cannot be answered gets {"error": "one sentence"}: 400 wrong columns or values, 413 too large, 415 another type, 503 too many at once.
+GET /health answers 200.""",
 }
 EPILOG = """Stages and commands take overrides in Hydra's grammar (sweep.k_max=8, source=mall, experiment=mall); with -m they run once
 per combination (segments fit -m k='range(2,8)' scaler=robust,power). --timings prints where the time goes. `dvc repro` runs all stages."""
@@ -182,8 +212,11 @@ def _run(command: str, words: list[str]) -> None:
 
 def _stage(name: str, config: Config, **own: str) -> None:
     said = import_module(f"segments.stages.{name}").run(config, **own)
-    if said:
-        print(said, flush=True)
+    text, code = said if isinstance(said, tuple) else (said, 0)
+    if text:
+        print(text, flush=True)
+    if code:
+        raise SystemExit(code)
 
 
 def _own_words(command: str, words: list[str]) -> tuple[dict[str, str], list[str]]:
@@ -196,7 +229,9 @@ def _own_words(command: str, words: list[str]) -> tuple[dict[str, str], list[str
     rest = iter(words)
     for word in rest:
         key, given, value = word.partition("=")
-        if key.startswith("-") and key in spec:
+        if key in spec and spec[key].endswith("?"):
+            own[spec[key]] = "false"
+        elif key.startswith("-") and key in spec:
             own[spec[key]] = value if given else next(rest, "")
             if not own[spec[key]]:
                 raise ConfigError(f"{key} needs a value", where=f"segments {command}", fix=f"write `{usage}`")
@@ -213,13 +248,15 @@ def _own_words(command: str, words: list[str]) -> tuple[dict[str, str], list[str
             name = parameter.rstrip("!") if key.isdigit() else key
             raise ConfigError(f"{name} is missing", where=f"segments {command}", fix=f"write `{usage}`")
     return {
-        parameter.rstrip("!/"): os.path.abspath(value) if parameter.endswith("/") else value  # noqa: PTH100 - still text
+        parameter.rstrip("!/?"): os.path.abspath(value) if parameter.endswith("/") else value  # noqa: PTH100 - still text
         for parameter, value in own.items()
     }, overrides
 
 
 def _help(command: str = "") -> str:
     known = STAGES | COMMANDS
+    if command in USAGE:
+        return USAGE[command]
     if command in known:
         return f"usage: segments {command} [KEY=VALUE ...]\n\n{command}: {known[command]}\n\n{EPILOG}"
     lines = ["usage: segments COMMAND [KEY=VALUE ...]", "", "stages, in the order `dvc repro` runs them:"]

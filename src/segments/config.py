@@ -1382,6 +1382,83 @@ class TrackingConfig:
 
 
 @dataclass(frozen=True, config=CLOSED)
+class Limits:
+    """From where a figure of a scored batch is amber, and from where red.
+
+    Parameters
+    ----------
+    amber, red : float
+        In the figure's own unit; red is the larger one.
+    """
+
+    amber: float
+    red: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.amber <= self.red:
+            raise ConfigError(
+                f"amber {self.amber} and red {self.red} are not in order",
+                where="monitoring.*.amber, monitoring.*.red",
+                fix="write 0 or more, red the larger one",
+            )
+
+
+@dataclass(frozen=True, config=CLOSED)
+class MonitoringConfig:
+    """Section ``monitoring``: when a scored batch differs from the training data so much that the segmentation should be refitted.
+
+    Parameters
+    ----------
+    psi : Limits
+        Of the population stability index of the segments and of every feature, less what chance alone adds to it.
+    far : Limits
+        Of the share of customers far from their centre, or outside the training data's range (a hundredth of the training customers are).
+    silhouette : Limits
+        Of the loss against the training data.
+    moved : Limits
+        Of the share of known customers who change their segment.
+    rejected : Limits
+        Of the share of rows that cannot be scored.
+    false_alarms : float
+        Share of batches that may show amber or red though nothing has changed.
+    """
+
+    psi: Limits = field(default_factory=lambda: Limits(0.1, 0.25))
+    far: Limits = field(default_factory=lambda: Limits(0.03, 0.1))
+    silhouette: Limits = field(default_factory=lambda: Limits(0.05, 0.1))
+    moved: Limits = field(default_factory=lambda: Limits(0.15, 0.3))
+    rejected: Limits = field(default_factory=lambda: Limits(0.01, 0.05))
+    false_alarms: float = 0.01
+
+    def __post_init__(self) -> None:
+        in_range(self.false_alarms, 1e-6, 0.5, "monitoring.false_alarms")
+
+
+@dataclass(frozen=True, config=CLOSED)
+class ServingConfig:
+    """Section ``serving``: what ``segments serve`` takes.
+
+    Parameters
+    ----------
+    port : int
+        Of 127.0.0.1; the next free one when it is taken.
+    max_rows : int
+        Customers per request.
+    max_mib : float
+        Size of a request.
+    """
+
+    port: int = 5001
+    max_rows: int = 10_000
+    max_mib: float = 4.0
+
+    def __post_init__(self) -> None:
+        in_range(self.port, 1024, 65535, "serving.port")
+        in_range(self.max_rows, 1, 1_000_000, "serving.max_rows")
+        in_range(self.max_mib, 0.001, 1024, "serving.max_mib")
+
+
+@dataclass(frozen=True, config=CLOSED)
 class Config:
     """All of ``conf/``, composed: what the stages read.
 
@@ -1393,7 +1470,7 @@ class Config:
         Number of clusters for ``segments fit``.
     grid_feature_sets, grid_scalers, grid_prediction_models
         What the names in ``sweep.feature_sets``, ``sweep.scalers`` and ``prediction.models`` stand for.
-    explore, features, sweep, evidence, selection, sensitivity, profiles, rfm_map, prediction, playbook, briefing, export, registry, tracking
+    explore, features, sweep, evidence, selection, sensitivity, profiles, rfm_map, prediction, playbook, briefing, export, registry, monitoring, serving, tracking
         The sections of the stages and commands.
     decisions : Decisions
         What people decided against the rules.
@@ -1423,6 +1500,8 @@ class Config:
     playbook: PlaybookConfig = field(default_factory=PlaybookConfig)
     export: ExportConfig = field(default_factory=ExportConfig)
     registry: RegistryConfig = field(default_factory=RegistryConfig)
+    monitoring: MonitoringConfig = field(default_factory=MonitoringConfig)
+    serving: ServingConfig = field(default_factory=ServingConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     decisions: Decisions = field(default_factory=Decisions)
     grid_feature_sets: dict[str, FeatureSet] = field(default_factory=dict)

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import difflib
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
@@ -530,6 +530,14 @@ def clean_transactions(raw: RawLog, source: Source) -> tuple[duckdb.DuckDBPyRela
     lines = numbered.project(", ".join(f"{expression} AS {name}" for name, expression in parsed.items()))
     lines.project(f"*, CASE {verdict} ELSE 0 END AS verdict").create("judged_lines")
     lines = raw.connection.table("judged_lines")
+    faults = " ".join(
+        f"WHEN {number} THEN '{reason.text}'"
+        for number, (reason, _) in enumerate(judged, start=1)
+        if reason.fault and reason.action != "keep"
+    )
+    lines.project(f"{ROW} AS row, customer_id AS id, CASE verdict {faults} END AS reason").filter(
+        "reason IS NOT NULL"
+    ).create_view("rejected_lines")
 
     found = dict(lines.aggregate("verdict, count(*)", "verdict").fetchall())
     rows_raw = sum(found.values())
@@ -553,6 +561,17 @@ def clean_transactions(raw: RawLog, source: Source) -> tuple[duckdb.DuckDBPyRela
     table = kept.order(ROW).project(", ".join(columns))
     _check_types(table, spec.path)
     return table, report
+
+
+def rejected_lines(raw: RawLog) -> Iterator[tuple[int, str | None, str]]:
+    """Number (from 1), customer id and reason of every line that :func:`clean_transactions` left out as bad, in order.
+
+    Choices of the policy (returns, zero amounts, lines after the as-of date) are not bad lines.
+    """
+    cursor = raw.connection.cursor()
+    cursor.execute("SELECT row, id, reason FROM rejected_lines ORDER BY row")
+    while rows := cursor.fetchmany(10_000):
+        yield from rows
 
 
 def compare_ids(customers: pd.DataFrame, lines: duckdb.DuckDBPyRelation) -> list[str]:

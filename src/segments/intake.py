@@ -24,6 +24,9 @@ from typing import Any
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
+import pyarrow.csv as csv_format
+import pyarrow.parquet as pq
 
 from segments.config import Reader, Source
 from segments.data import RawLog, RawTable, last_purchase
@@ -42,6 +45,8 @@ KINDS = {
     ".xlsm": "xlsx",
 }
 SAMPLE_ROWS = 100_000
+ROWS_AT_ONCE = 1 << 17  # of a parquet to score, and about as many of a CSV
+BYTES_AT_ONCE = 1 << 22
 WESTERN = ("Unknown", "English", "French", "German", "Spanish", "Portuguese", "Italian", "Dutch")
 # What a file is by its first bytes, when that is not what its name says.
 SIGNATURES = (
@@ -175,6 +180,75 @@ def read_cells(path: Path, reader: Reader) -> RawTable:
     if frame.empty:
         raise DataError(f"{path} has a header but no rows", where=str(path), fix="check the file")
     return RawTable(_as_text(frame, decimal), decimal)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """An open file of rows to score.
+
+    Parameters
+    ----------
+    headers : list of str
+        Its columns.
+    decimal : {".", ","}
+        Decimal mark of text cells.
+    batches : callable
+        Takes the headers wanted; yields them as :class:`pyarrow.RecordBatch`, in the order of the file.
+    """
+
+    headers: list[str]
+    decimal: str
+    batches: Callable[[list[str]], Iterator[pa.RecordBatch]]
+
+
+def open_rows(path: Path, reader: Reader) -> Rows:
+    """Open a CSV or parquet of any length, to be read in chunks: cells of a CSV stay text, those of a parquet have their types.
+
+    Raises
+    ------
+    DataError
+        As :func:`read_customers`; while it is read, if a line is not as long as the header.
+    """
+    head = _first_bytes(path)
+    kind = _kind(path)
+    _refuse_foreign(path, head, kind)
+    if kind == "parquet":
+        file = _guarded(path, "parquet file", lambda: pq.ParquetFile(path))
+        _refuse_repeated(path, file.schema_arrow.names)
+
+        def parquet_batches(headers: list[str]) -> Iterator[pa.RecordBatch]:
+            batches = file.iter_batches(batch_size=ROWS_AT_ONCE, columns=headers)
+            while (batch := _guarded(path, "parquet file", lambda: next(batches, None))) is not None:
+                yield batch.select(headers)
+
+        return Rows(file.schema_arrow.names, reader.decimal or ".", parquet_batches)
+    if kind == "xlsx":
+        raise DataError(f"{path} is an Excel file", where=str(path), fix="save it as CSV or parquet")
+    dialect = _dialect(path, head, reader)
+
+    def csv_batches(headers: list[str]) -> Iterator[pa.RecordBatch]:
+        options = {
+            "read_options": csv_format.ReadOptions(
+                encoding=dialect.encoding,
+                block_size=BYTES_AT_ONCE,
+                column_names=dialect.header,
+                skip_rows_after_names=1,
+            ),
+            "parse_options": csv_format.ParseOptions(delimiter=dialect.separator, newlines_in_values=True),
+            "convert_options": csv_format.ConvertOptions(
+                include_columns=headers, column_types=dict.fromkeys(headers, pa.string()), strings_can_be_null=False
+            ),
+        }
+        try:
+            yield from csv_format.open_csv(path, **options)
+        except (pa.ArrowInvalid, UnicodeError, OSError) as error:
+            raise DataError(
+                f"{path} cannot be read: {str(error).splitlines()[0]}",
+                where=str(path),
+                fix="mend that line (an unquoted separator, an unclosed quote?), or set read.separator or read.encoding",
+            ) from error
+
+    return Rows(dialect.header, dialect.decimal, csv_batches)
 
 
 # --- files of any kind --------------------------------------------------------------------------------------------
@@ -563,8 +637,6 @@ def _relation(
         _guarded(path, "parquet file", lambda: relation.aggregate("count(*)").fetchall())
         return relation, reader.decimal or ".", []
     if kind == "xlsx":
-        import pyarrow as pa
-
         raw = read_cells(path, reader)
         connection.from_arrow(pa.Table.from_pandas(raw.cells, preserve_index=False)).create(name)
         return connection.table(name), raw.decimal, raw.notes

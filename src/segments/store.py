@@ -14,7 +14,8 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import duckdb
     import numpy as np
     import pandas as pd
+    import pyarrow as pa
 
 ARTIFACTS = Path("artifacts")
 
@@ -235,6 +237,12 @@ def code_hash(package: Path = Path(__file__).parent) -> str:
     return sha256(json.dumps(hashes(package, "*.py")).encode())
 
 
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def md5(path: Path) -> str:
     """MD5 of a file's bytes, as DVC records it (a check against accidents, not against attackers)."""
     with path.open("rb") as file:
@@ -253,6 +261,13 @@ def _read(path: Path, read: Callable[[], Any]) -> Any:
 
 
 def _atomically(path: Path, write: Callable[[Path], object]) -> None:
+    with _whole(path) as temporary:
+        write(temporary)
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """A temporary name that takes the place of `path` when the block ends without an error and has not removed it."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # What a killed process leaves half-written must not lie in a folder that is an output of DVC.
@@ -262,11 +277,12 @@ def _atomically(path: Path, write: Callable[[Path], object]) -> None:
         os.close(handle)
         temporary = Path(name)
         try:
-            write(temporary)
-            with temporary.open("rb+") as file:
-                os.fsync(file.fileno())
-            temporary.chmod(0o644)
-            temporary.replace(path)
+            yield temporary
+            if temporary.exists():
+                with temporary.open("rb+") as file:
+                    os.fsync(file.fileno())
+                temporary.chmod(0o644)
+                temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
@@ -275,6 +291,54 @@ def _atomically(path: Path, write: Callable[[Path], object]) -> None:
             where=str(path.parent.absolute()),
             fix="check free space and permissions; nothing made earlier is lost",
         ) from error
+
+
+@contextmanager
+def growing_table(path: Path) -> Iterator[Callable[[pa.RecordBatch], None]]:
+    """Write a table batch by batch, as CSV or parquet by its suffix: it is there, whole, when the block ends without an error.
+
+    Parameters
+    ----------
+    path : Path
+        Where to; an earlier file is replaced, unless nothing is written.
+
+    Yields
+    ------
+    callable
+        Takes the next :class:`pyarrow.RecordBatch`; all have the columns of the first.
+
+    Raises
+    ------
+    StoreError
+        If the disk is full or read-only, or the folder may not be written.
+    """
+    import pyarrow as pa
+    import pyarrow.csv
+    import pyarrow.parquet
+
+    if path.suffix.lower() not in (".csv", ".parquet"):
+        raise StoreError(
+            f"tables named '{path.suffix or path.name}' cannot be written", where=str(path), fix="use .csv or .parquet"
+        )
+    writer: Any = None
+    with _whole(path) as temporary:
+
+        def write(batch: pa.RecordBatch) -> None:
+            nonlocal writer
+            if writer is None and path.suffix.lower() == ".csv":
+                writer = pa.csv.CSVWriter(temporary, batch.schema)
+            elif writer is None:
+                repeating = [field.name for field in batch.schema if pa.types.is_string(field.type)]
+                writer = pa.parquet.ParquetWriter(temporary, batch.schema, compression="zstd", use_dictionary=repeating)
+            writer.write_batch(batch)
+
+        try:
+            yield write
+        finally:
+            if writer is not None:
+                writer.close()
+        if writer is None:
+            temporary.unlink()
 
 
 def _first_line(error: BaseException) -> str:
@@ -466,6 +530,17 @@ def uplift_folder(uplift_id: str = "") -> Path:
     return checkout() / ARTIFACTS / "uplift" / uplift_id
 
 
+def batch_record(batch_id: str) -> Path:
+    """File that keeps what MLflow's run of a scored batch is made from."""
+    return checkout() / ARTIFACTS / "monitoring" / f"{batch_id}.json"
+
+
+def batch_records() -> list[dict[str, Any]]:
+    """Records of every scored batch so far, oldest first."""
+    records = [read_json(path) for path in batch_record("").parent.glob("[!.]*.json")]
+    return sorted(records, key=lambda record: (record["started_ms"], record["batch_id"]))
+
+
 def replace_folder(new: Path, folder: Path) -> None:
     """Put a finished folder in the place of another, or of none.
 
@@ -482,6 +557,11 @@ def replace_folder(new: Path, folder: Path) -> None:
         raise StoreError(
             f"cannot write {folder}: {_first_line(error)}", fix="check free space and permissions, then run this again"
         ) from error
+
+
+def remove(path: Path) -> None:
+    """Remove a made file, if it is there."""
+    path.unlink(missing_ok=True)
 
 
 def clear(folder: Path) -> None:

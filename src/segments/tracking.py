@@ -12,6 +12,7 @@ import json
 import logging
 import math
 import os
+import re
 import shutil
 import sqlite3
 import tempfile
@@ -55,6 +56,8 @@ KIND, COMPLETE, CANDIDATE, CURVE, CELL, SWEEP, FINALIST, CHAMPION, UPLIFT, CAUSA
 SAID, GRADE, CARD = "segments.evidence", "segments.grade", "segments.evidence_card"
 PREDICTION, MEMBER = "segments.prediction_id", "segments.prediction_run"
 NOTE = "mlflow.note.content"
+BATCH, RECORD, DECISION = "segments.batch_id", "segments.record", "segments.decision"
+_METRIC = re.compile(r"[^\w./ -]")  # what MLflow does not allow in the name of a metric
 COLOUR = "mlflow.runColor"
 SMALL = ".small"
 
@@ -322,6 +325,46 @@ def track_sweep(tracker: Tracker, record: Mapping[str, Any], folder: Path, note:
         return str(run.info.run_id)
 
 
+def track_batch(tracker: Tracker, record: Mapping[str, Any]) -> None:
+    """Record a scored batch, once; a record whose figures have changed since (other limits) takes the place of the old one.
+
+    Parameters
+    ----------
+    tracker : Tracker
+        The open record of the experiment ``monitoring``.
+    record : mapping
+        As ``segments score`` wrote it: counts and figures, no customers.
+    """
+    with lock_of(tracker):
+        identity, content = record["batch_id"], json.dumps(record, ensure_ascii=False, sort_keys=True)
+        digest = hashlib.sha256(content.encode()).hexdigest()
+        known = runs_of(tracker, {KIND: "batch", BATCH: identity}, BATCH).get(identity)
+        if known is not None:
+            if known.data.tags.get(RECORD) == digest:
+                return
+            tracker.client.delete_run(known.info.run_id)
+        model = record["model"]
+        counts = {"rows": record["rows"], "scored": record["scored"], "rejected": record["rejected"]}
+        values = {figure["name"]: figure["value"] for figure in record["figures"] if figure["value"] is not None}
+        _log(
+            tracker,
+            name=f"batch {identity}",
+            tags={
+                KIND: "batch",
+                BATCH: identity,
+                RECORD: digest,
+                DECISION: record["decision"],
+                NOTE: record["sentence"],
+            },
+            params={"model": model["name"], "version": model["version"], "source": record["source"]},
+            metrics=[(_METRIC.sub("_", name), value, 0) for name, value in {**counts, **values}.items()],
+            images={},
+            started_ms=record["started_ms"],
+            seconds=record["seconds"],
+            files={"batch.json": content},
+        )
+
+
 def track_uplift(tracker: Tracker, folder: Path) -> None:
     """Record a campaign's results: figures per segment, pictures, note and table; the same results once.
 
@@ -535,6 +578,7 @@ def _log(
     started_ms: int,
     seconds: float,
     dataset: Any = None,
+    files: Mapping[str, str] | None = None,
 ) -> Run:
     """One run in three calls, ``segments.complete`` last."""
     from mlflow.entities import Metric, Param, RunTag
@@ -548,6 +592,8 @@ def _log(
         _log_images(tracker, run, images, ended_ms)
     if dataset is not None:
         tracker.client.log_inputs(run_id, [dataset])
+    for path, text in (files or {}).items():
+        tracker.client.log_text(run_id, text, path)
     # Before the batch: a run that is set terminated shows the duration of the fit, not of the recording.
     tracker.client.set_terminated(run_id, "FINISHED", end_time=ended_ms)
     tracker.client.log_batch(

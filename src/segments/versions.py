@@ -7,6 +7,7 @@ version before stays within reach of ``segments rollback``.
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from segments.config import RegistryConfig, TrackingConfig
 from segments.errors import TrackingError
-from segments.store import hashes, sha256
+from segments.store import checkout, hashes, sha256
 from segments.tracking import (
     CANDIDATE,
     CHAMPION,
@@ -27,6 +28,7 @@ from segments.tracking import (
     describe_experiment,
     flag,
     lock_of,
+    preflight,
     runs_of,
     settings,
     tag,
@@ -298,6 +300,97 @@ def manifest_of(tracker: Tracker, version: Version) -> dict[str, str]:
         )
     found: dict[str, str] = json.loads(text)
     return found
+
+
+@dataclass(frozen=True)
+class RegisteredModel:
+    """A version of the registry, read as plain text: nothing of it is executed.
+
+    Parameters
+    ----------
+    name, version : str
+        Its place in the registry.
+    uri : str
+        ``models:/<name>/<version>``: an alias may move, this does not.
+    source : str
+        The source it was fitted on; empty when its run is gone.
+    document : str
+        The segmentation as JSON.
+    reference : str
+        The training figures as JSON; empty for a version registered without.
+    """
+
+    name: str
+    version: str
+    uri: str
+    source: str
+    document: str
+    reference: str
+
+
+def read_model(config: TrackingConfig, uri: str) -> RegisteredModel:
+    """Read a registered segmentation without executing anything.
+
+    Parameters
+    ----------
+    config : TrackingConfig
+        Where the record lives.
+    uri : str
+        ``models:/NAME@ALIAS`` or ``models:/NAME/VERSION``.
+
+    Raises
+    ------
+    TrackingError
+        If the address is none, there is no record or no such model, or its files are gone.
+    """
+    match = re.fullmatch(r"models:/([^/@]+)(?:@([^/@]+)|/(\d+))", uri)
+    if match is None:
+        raise TrackingError(
+            f"'{uri}' is not the address of a registered model",
+            where="--model",
+            fix="write models:/NAME@ALIAS or models:/NAME/VERSION, such as models:/customer-segments@champion",
+        )
+    settings(config)
+    address = tracking_uri(config)
+    if config.uri is not None:
+        preflight(address, config.timeout_seconds)
+    elif not (checkout() / "mlflow.db").is_file():  # MLflow would make an empty one
+        raise TrackingError(
+            "there is no MLflow record yet",
+            where=address,
+            fix="run `dvc repro`; or `segments track`, which makes it from artifacts/",
+        )
+    import mlflow
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    name, alias, number = match.groups()
+    mlflow.set_tracking_uri(address)
+    client = MlflowClient(address, registry_uri=address)
+    try:
+        version = client.get_model_version_by_alias(name, alias) if alias else client.get_model_version(name, number)
+        source = ""
+        if version.run_id:
+            source = client.get_experiment(client.get_run(version.run_id).info.experiment_id).name
+        texts = {}
+        with tempfile.TemporaryDirectory() as folder:
+            root = client.get_model_version_download_uri(name, version.version)
+            path = Path(mlflow.artifacts.download_artifacts(f"{root}/artifacts", dst_path=folder))
+            for key in ("segmentation", "reference"):
+                file = path / f"{key}.json"
+                texts[key] = file.read_text() if file.is_file() else ""
+    except (MlflowException, OSError) as error:
+        raise TrackingError(
+            f"{uri} cannot be read: {error}",
+            where=address,
+            fix="run `dvc repro` (or `segments registry`) to register a model, or name one that MLflow's page lists",
+        ) from error
+    if not texts["segmentation"]:
+        raise TrackingError(
+            f"{uri} holds no segmentation", where=address, fix="name a model that `segments registry` made"
+        )
+    place = f"models:/{name}/{version.version}"
+    return RegisteredModel(name, str(version.version), place, source, texts["segmentation"], texts["reference"])
 
 
 def load_model(config: TrackingConfig, uri: str) -> Any:

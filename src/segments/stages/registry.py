@@ -14,6 +14,7 @@ from segments.config import ConfidenceConfig, Config
 from segments.errors import StoreError
 from segments.identity import Identity
 from segments.model import Segmentation, fit_limits
+from segments.monitoring import reference_of
 from segments.promotion import Verdict, admit, judge
 from segments.record import config_hash, config_text, data_hash, labels_hash, write_record
 from segments.space import Space
@@ -33,6 +34,8 @@ def run(config: Config) -> str | None:
     write_record(config, folder, sweep, choice, candidates, features, profiles)
     receipt: dict[str, Any] = dict.fromkeys(("name", "version", "alias", "run_id", "verdict"))
     receipt |= {"sweep_id": sweep["sweep_id"], "candidate_id": choice["candidate_id"]}
+    if profiles is None:  # left over from an earlier choice
+        store.artifact("registry", "segmentation.json").unlink(missing_ok=True)
     shelf = None if profiles is None else shelve(config, choice, features, profiles)
     with tracking.connect(config.tracking, config.source.name) as tracker:
         tracking.track_sweep(
@@ -72,6 +75,7 @@ def shelve(config: Config, choice: dict[str, Any], features: pd.DataFrame, profi
     store.write_text(folder / "segmentation.json", document)
     store.write_text(folder / "config.json", config_text(config))
     store.write_text(folder / "description.md", report.model_description(choice, profiles, segmentation.space.columns))
+    store.write_json(folder / "reference.json", reference_of(features, segmentation))
     store.write_bytes(folder / "identity.json", store.artifact("identity", "identity.json").read_bytes())
     members = store.read_table(store.artifact("identity", "segments.parquet"))
     store.write_table(folder / "members.parquet", members)
@@ -105,7 +109,9 @@ def champion(
 
 def add(tracker: tracking.Tracker, folder: Path) -> versions.Version:
     """Register what a version's folder holds."""
-    files = {name: (folder / f"{name}.json").read_text() for name in ("segmentation", "config", "identity")}
+    files = {
+        name: (folder / f"{name}.json").read_text() for name in ("segmentation", "config", "identity", "reference")
+    }
     return versions.add(
         tracker,
         store.read_json(folder / "model.json"),

@@ -49,6 +49,11 @@ def run(config: Config) -> str:
                     tracking.track_uplift(tracker, record.parent)
             lines.append(f"{source}: {len(known)} candidates, {len(sweeps)} sweeps")
     lines += replay(config, set(by_source))
+    if batches := store.batch_records():
+        with tracking.connect(config.tracking, "monitoring") as tracker:
+            for batch in batches:
+                tracking.track_batch(tracker, batch)
+        lines.append(f"monitoring: {len(batches)} batches")
     return "\n".join(lines) or "nothing to track yet: run `dvc repro`"
 
 

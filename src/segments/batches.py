@@ -1,0 +1,213 @@
+"""A file of rows -> a file of answers, one of rejected rows, and a record. Comes in: paths and a registered model. Goes out: files, whole or not there.
+
+Feature rows are streamed: memory stays the same however many there are. A transaction log is summed up by the rooms of the source, with its as-of date.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from segments import intake, store
+from segments.config import Config, Reader
+from segments.data import clean_transactions, find_header, rejected_lines
+from segments.errors import DataError, StoreError
+from segments.features import build_features
+from segments.model import Segmentation
+from segments.monitoring import Tally, figures, verdict
+from segments.score import Rejected, find_columns, score_batches
+
+SIDE = pa.schema({"row": pa.int64(), "id": pa.string(), "reason": pa.string()})
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A scored file.
+
+    Parameters
+    ----------
+    scored : int
+        Customers with an answer.
+    rejected : dict of str to int
+        Rows without, by reason.
+    notes : list of str
+        What else was left out, and why.
+    side : Path
+        Where the rejected rows are, if there are any.
+    record : dict or None
+        Its record; ``None`` when none was wanted, or the model was registered without training figures.
+    """
+
+    scored: int
+    rejected: dict[str, int]
+    notes: list[str]
+    side: Path
+    record: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
+class _Input:
+    """An opened input: the name of its id, its chunks, and what is known before they are scored."""
+
+    id_name: str
+    decimal: str
+    batches: Iterator[pa.RecordBatch]
+    bad_lines: Iterator[Rejected]
+    notes: list[str]
+    is_log: bool
+
+
+def score_file(
+    config: Config, path: Path, output: Path, segmentation: Segmentation, model: Mapping[str, str], reference: str
+) -> Batch:
+    """Score a CSV or parquet of feature rows, or a transaction log of the config's source.
+
+    Parameters
+    ----------
+    config : Config
+        Its source says what the id is called and what the columns of a log mean; section ``monitoring`` has the limits.
+    path, output : Path
+        What to score, and where the answers go: CSV or parquet, by suffix. Rejected rows go to ``<output's stem>.rejected.csv`` beside it.
+    segmentation : Segmentation
+        The model.
+    model : mapping of str to str
+        ``name`` and ``version`` of the model, for the record.
+    reference : str
+        The model's training figures as JSON; without them no record is made.
+
+    Returns
+    -------
+    Batch
+        What was done. The record is on disk, under the same id whenever the same file is scored by the same version.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, lacks a column, or no row of it can be scored (the rejected rows are then written nevertheless).
+    StoreError
+        If the output cannot be written, or would take the input's place.
+    """
+    side = output.with_name(f"{output.stem}.rejected.csv")
+    if path.resolve() in (output.resolve(), side.resolve()):
+        raise StoreError("the output would take the input's place", where=str(output), fix="name another file")
+    started = time.time()
+    tally = Tally(json.loads(reference), segmentation, _previous(segmentation)) if reference else None
+    scored, rejected = 0, Counter[str]()
+    with ThreadPoolExecutor(1) as pool, _opened(config, path, segmentation.space.columns) as rows:
+        digest = pool.submit(store.file_sha256, path)
+        with store.growing_table(side) as reject, store.growing_table(output) as answer:
+            for line in rows.bad_lines:
+                reject(_side_rows([line]))
+                rejected[line.kind] += 1
+            for chunk in score_batches(segmentation, rows.batches, Reader().missing, rows.decimal):
+                if len(chunk.answers):
+                    answer(chunk.table(rows.id_name))
+                if chunk.rejected:
+                    bad = [replace(one, row=None) for one in chunk.rejected] if rows.is_log else chunk.rejected
+                    reject(_side_rows(bad))
+                scored += len(chunk.answers)
+                rejected.update(one.kind for one in chunk.rejected)
+                if tally is not None:
+                    tally.add(chunk)
+    if not rejected:
+        store.remove(side)
+    counted = dict(rejected.most_common())
+    if not scored:
+        told = "; ".join(f"{rows} {kind}" for kind, rows in counted.items()) or "it has a header but no rows"
+        raise DataError(f"no row of {path.name} can be scored: {told}", where=str(path), fix="check the file")
+    record = None
+    if tally is not None:
+        tally.rejected.update({kind: rejected[kind] - tally.rejected[kind] for kind in rejected})
+        key = [digest.result(), model["name"], model["version"], *([config.source.as_of] if rows.is_log else [])]
+        batch_id = store.sha256(json.dumps(key).encode())[:12]
+        record = _record(config, batch_id, path.name, model, tally, started)
+        store.write_json(store.batch_record(batch_id), record)
+    return Batch(scored, counted, rows.notes, side, record)
+
+
+def _record(
+    config: Config, batch_id: str, name: str, model: Mapping[str, str], tally: Tally, started: float
+) -> dict[str, Any]:
+    """What is kept of a batch: no customers. Scored again, it keeps the time it was first scored at."""
+    found = figures(tally, config.monitoring)
+    decision, sentence = verdict(found)
+    started_ms, seconds = int(started * 1000), round(time.time() - started, 3)
+    if (path := store.batch_record(batch_id)).is_file():
+        before = store.read_json(path)
+        started_ms, seconds = before["started_ms"], before["seconds"]
+    return {
+        "batch_id": batch_id,
+        "scored_at": datetime.fromtimestamp(started_ms / 1000, UTC).isoformat(timespec="seconds"),
+        "started_ms": started_ms,
+        "seconds": seconds,
+        "input": name,
+        "source": config.source.name,
+        "model": dict(model) | {"candidate_id": tally.segmentation.candidate_id},
+        "rows": tally.scored + tally.rejected.total(),
+        "scored": tally.scored,
+        "rejected": tally.rejected.total(),
+        "reasons": dict(tally.rejected.most_common()),
+        "segments": [
+            {"cluster": cluster, "customers": int(customers), "training": training}
+            for cluster, (customers, training) in enumerate(
+                zip(tally.clusters, tally.reference["segments"]["counts"], strict=True)
+            )
+        ],
+        "figures": [figure.to_plain() for figure in found],
+        "decision": decision,
+        "sentence": sentence,
+    }
+
+
+@contextmanager
+def _opened(config: Config, path: Path, columns: list[str]) -> Iterator[_Input]:
+    """The input as chunks of id and model columns, whether it holds feature rows or a log."""
+    source = config.source
+    file = intake.open_rows(path, Reader())
+    spec = source.transactions
+    is_log = spec is not None and all(
+        find_header(file.headers, [name]) for name in (spec.customer, spec.time, spec.amount)
+    )
+    if set(columns) <= set(file.headers) or not is_log:
+        people = [source.customers.id, *source.customers.id_aliases] if source.customers is not None else []
+        names = ["customer_id", *people, *([spec.customer] if spec is not None else [])]
+        headers = find_columns(file.headers, columns, [name for name in names if name is not None])
+        yield _Input(headers[0], file.decimal, file.batches(headers), iter(()), [], False)
+        return
+    assert spec is not None
+    with intake.open_log(replace(source, transactions=replace(spec, path=str(path.resolve())))) as log:
+        lines, report = clean_transactions(log, source)
+        features = build_features(None, lines, replace(source, customers=None), config.features).table
+        find_columns(list(features.columns), columns, ["customer_id"])
+        table = pa.Table.from_pandas(features[["customer_id", *columns]], preserve_index=False)
+        bad = (Rejected(row, id_, reason, reason) for row, id_, reason in rejected_lines(log))
+        counted = [f"{one['rows']} lines left out: {one['reason']}" for one in report["reasons"]]
+        batches = iter(table.to_batches(max_chunksize=intake.ROWS_AT_ONCE))
+        yield _Input("customer_id", ".", batches, bad, [*counted, *report["notes"]], True)
+
+
+def _previous(segmentation: Segmentation) -> dict[str, str] | None:
+    """Segment of each customer when the model was fitted, if that fit is the one on disk."""
+    choice, labels = store.artifact("selection", "choice.json"), store.artifact("profiles", "segments.parquet")
+    if not (choice.is_file() and labels.is_file()):
+        return None
+    if store.read_json(choice)["candidate_id"] != segmentation.candidate_id:
+        return None
+    table = store.read_table(labels)
+    return dict(zip(table["customer_id"].astype(str), table["segment"], strict=True))
+
+
+def _side_rows(rejected: list[Rejected]) -> pa.RecordBatch:
+    return pa.RecordBatch.from_pylist(
+        [{"row": one.row, "id": one.id, "reason": one.reason} for one in rejected], schema=SIDE
+    )
