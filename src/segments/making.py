@@ -17,7 +17,7 @@ from joblib import Parallel, delayed, parallel_config
 
 from segments import store
 from segments.plots import candidates as draw
-from segments.plots import png, small
+from segments.plots import png
 from segments.projection import plane
 from segments.selection import elbow
 from segments.sweep import Spec, candidate_ids, candidates_table, sweep_cell
@@ -45,11 +45,12 @@ def make_cell(features: pd.DataFrame, specs: Sequence[Spec], threads: int = 1) -
         for candidate in made:
             before = time.perf_counter()
             labels, name = candidate.labels, candidate.spec.name
-            pictures = {
-                "clusters": png(scatter.draw(labels, points.centres(labels), name)),
-                "silhouette": png(bars.draw(candidate.silhouettes, labels[candidate.rows], name)),
+            drawn = {
+                "clusters": scatter.pngs(labels, points.centres(labels), name),
+                "silhouette": bars.pngs(candidate.silhouettes, labels[candidate.rows], name),
             }
-            pictures |= {f"{key}.small": small(picture) for key, picture in pictures.items()}
+            pictures = {key: full for key, (full, _) in drawn.items()}
+            pictures |= {f"{key}.small": half for key, (_, half) in drawn.items()}
             fact = candidate.to_plain() | {"started_ms": started_ms, "drawing_seconds": time.perf_counter() - before}
             arrays: dict[str, np.ndarray[Any, Any]] = {
                 "labels": candidate.labels,
