@@ -21,6 +21,8 @@ _SAME = 1e-6
 # Points tried in the place of each centre before a round of moves, and fits in that round: of the moves that cost least at
 # once, and of random ones, which alone leave a solution that all cheap moves lead back to.
 _TRIED, _CHEAP, _RANDOM = 64, 2, 2
+# The second sample is this many times as large as the first.
+_WIDER = 10
 # Rows whose distances to all centres are held at a time.
 _ROWS = 100_000
 
@@ -61,8 +63,8 @@ def best_kmeans(
     A chain starts from the best of a few k-means++ fits. In every round, single centres are moved to badly served points and
     the fit is run from there (random swap, Fraenti 2018); which moves are worth a fit is read from what they
     would cost before any fit (as in Lattanzi & Sohler 2019), for all centres and many points at once. The chain ends when
-    `patience` rounds in a row brought nothing. Large tables are searched on a sample of ``algorithm.sample_rows`` points; the
-    best solution is then fitted on all of them, and moved a round further.
+    `patience` rounds in a row brought nothing. Large tables are searched on a sample of ``algorithm.sample_rows`` points. What
+    is best there need not be on all points; so a round of moves follows on a sample ten times as large, and a last fit on all.
 
     Parameters
     ----------
@@ -98,18 +100,23 @@ def best_kmeans(
     middle = X.mean(axis=0)
     points = X - middle  # scikit-learn does so in place, and undoes it to the last digit but one
     with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
-        if len(X) > 2 * algorithm.sample_rows:
-            rows = np.sort(random.choice(len(X), algorithm.sample_rows, replace=False))
-            chains = _Chains(points[rows], weights[rows], k, algorithm, random)
-            best = chains.search()
-            # Nothing is known of how often the polished solution would be found: the sample's figures stand for it.
-            whole = _Chains(points, weights, k, algorithm, random)
-            wcss, best = float(best.inertia_), whole.fits([best.cluster_centers_])
-            best = whole.moved(best) or best
-        else:
-            chains = _Chains(points, weights, k, algorithm, random)
-            best = chains.search()
-            wcss = float(best.inertia_)
+
+        def chains_over(size: int) -> _Chains:
+            if len(X) <= 2 * size:
+                return _Chains(points, weights, k, algorithm, random)
+            rows = np.sort(random.choice(len(X), size, replace=False))
+            return _Chains(points[rows], weights[rows], k, algorithm, random)
+
+        chains = chains_over(algorithm.sample_rows)
+        best = chains.search()
+        # Nothing is known of how often the polished solution would be found: the sample's figures stand for it.
+        wcss = float(best.inertia_)
+        if len(chains.points) < len(X):
+            wide = chains_over(_WIDER * algorithm.sample_rows)
+            best = wide.fits([best.cluster_centers_])
+            best = wide.moved(best) or best
+            if len(wide.points) < len(X):
+                best = _Chains(points, weights, k, algorithm, random).fits([best.cluster_centers_])
     # Every point belongs to its nearest centre: what the deployed model will say too, by the same function.
     centres = best.cluster_centers_ + middle
     _, centres = canonical_order(_assigned(X, centres), centres, weights)

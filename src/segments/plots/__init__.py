@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -73,7 +73,10 @@ class Backdrop:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
 
         figure.set_dpi(DPI)
-        self.canvas, self.kept, self.under = FigureCanvasAgg(figure), None, None
+        # Any: matplotlib's canvas has no types
+        self.canvas: Any = FigureCanvasAgg(figure)
+        self.kept: object = None
+        self.under: Any = None
 
     def pngs(self, changing: Iterable[Artist], state: object = None) -> tuple[bytes, bytes]:
         """The Figure as PNG, and one of half the width and height, each pixel the mean of four, for a grid of many.
