@@ -475,7 +475,7 @@ class Algorithm:
 
     name: str = "kmeans"
     starts: int = 3
-    patience: int = 3
+    patience: int = 5
     hits: int = 10
     max_fits: int = 1000
     max_rows: int = 100_000
