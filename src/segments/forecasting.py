@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from segments import store
-from segments.plots import png, small
+from segments.plots import png
 from segments.plots import prediction as draw
 from segments.prediction import DECIDES, EVERYBODY, WORDS, Prediction, rows_of
 from segments.store import artifact
@@ -47,7 +47,6 @@ def write_record(made: Prediction, source: str, candidate_id: str, started: floa
         for number, run in enumerate(runs):
             picture = _calibration(made, outcome, run["params"]["model"], run["params"]["variant"])
             store.write_bytes(folder / "runs" / str(number) / f"calibration_{outcome}.png", picture)
-            store.write_bytes(folder / "runs" / str(number) / f"calibration_{outcome}.small.png", small(picture))
     store.write_json(artifact("prediction", "prediction.json"), made.facts)
     for path in [*sorted(artifact("prediction").glob("*.png")), artifact("prediction", "prediction.json")]:
         store.write_bytes(files / path.name, path.read_bytes())
