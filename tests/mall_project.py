@@ -28,6 +28,14 @@ GRID = [
     "algorithm.starts=2",
     "algorithm.max_fits=10",
     "explore.sample=50",
+    "evidence.bootstraps=5",
+    "evidence.splits=3",
+    "evidence.nulls=19",
+    "evidence.references=3",
+    "selection.metric=silhouette",
+    "selection.min_jaccard=0",
+    "selection.min_prediction_strength=0",
+    "selection.grades=[natural,reproducible,constructive,not supported]",
 ]
 
 

@@ -12,10 +12,9 @@ from pathlib import Path
 import pytest
 
 from mall_project import GRID, RAW, Project, make
+from small_project import STAGES
 
 pytestmark = pytest.mark.slow
-
-STAGES = ["data", "features", "explore", "sweep", "selection", "profiles", "briefing", "registry"]
 
 
 @pytest.fixture(scope="module")
@@ -280,10 +279,21 @@ def test_faults_in_conf(finished: Project, tmp_path: Path, case: str) -> None:
 
 
 def test_a_stage_before_its_input_says_what_to_run(project: Project) -> None:
-    for stage, makes_input in [
-        *zip(STAGES[1:], ["data", "features", "features", "sweep", "selection", "sweep", "sweep"], strict=True),
-        ("fit", "features"),
-    ]:
+    for stage, makes_input in {
+        "features": "data",
+        "explore": "features",
+        "sweep": "features",
+        "evidence": "sweep",
+        "selection": "evidence",
+        "sensitivity": "selection",
+        "identity": "selection",
+        "profiles": "selection",
+        "prediction": "selection",
+        "playbook": "profiles",
+        "briefing": "sweep",
+        "registry": "sweep",
+        "fit": "features",
+    }.items():
         kept = (project / f"artifacts/{makes_input}").rename(project / "artifacts/away")
         said = project.refuses(stage, *GRID)
         assert f"run `segments {makes_input}`, or `dvc repro`" in said
@@ -296,7 +306,9 @@ def test_outside_a_project(tmp_path: Path) -> None:
     assert "this is not a segments project" in Project(tmp_path).refuses("data", "source=mall")
 
 
-@pytest.mark.parametrize("stage", ["features", "explore", "sweep", "fit", "profiles", "briefing", "registry"])
+@pytest.mark.parametrize(
+    "stage", ["features", "explore", "sweep", "fit", "evidence", "profiles", "playbook", "briefing", "registry"]
+)
 def test_what_was_made_of_another_source_is_refused(finished: Project, stage: str) -> None:
     said = finished.refuses(stage, "source=completejourney")
     assert "source=completejourney" in said or "not in sweep.feature_sets" in said
@@ -320,7 +332,7 @@ def test_damaged_artifacts(project: Project) -> None:
 
 def test_nothing_passes_the_gates(project: Project) -> None:
     """No error: it says so, names what came closest, and registers nothing."""
-    project.work(["selection", "profiles", "briefing", "registry"], *GRID, "selection.min_silhouette=0.99")
+    project.work(STAGES[STAGES.index("selection") :], *GRID, "selection.min_silhouette=0.99")
     said = project.works("summary")
     assert "None of 12 candidates passes" in said
     assert "Nothing is registered" in said
@@ -345,7 +357,9 @@ def test_a_full_disk(project: Project, stage: str) -> None:
     assert "check free space" in said or "what is finished is on disk" in said
 
 
-@pytest.mark.parametrize("stage", ["data", "features", "explore", "selection", "profiles", "briefing"])
+@pytest.mark.parametrize(
+    "stage", ["data", "features", "explore", "evidence", "selection", "identity", "profiles", "playbook", "briefing"]
+)
 def test_a_file_in_place_of_a_folder(project: Project, stage: str) -> None:
     """As a read-only folder, which root may write all the same."""
     shutil.rmtree(project / f"artifacts/{stage}")

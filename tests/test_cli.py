@@ -11,34 +11,11 @@ import pytest
 from segments import cli
 from segments.errors import SegmentsError
 
-FIXED = [
-    "fetch",
-    "describe",
-    "data",
-    "explore",
-    "features",
-    "sweep",
-    "fit",
-    "selection",
-    "sensitivity",
-    "profiles",
-    "briefing",
-    "prediction",
-    "registry",
-    "migration",
-    "playbook",
-    "registry",
-    "export",
-    "uplift",
-    "track",
-    "ui",
-]
-
 
 def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([]) == cli.main(["--help"]) == 0
     out = capsys.readouterr().out
-    for name in FIXED:
+    for name in (*cli.STAGES, *cli.COMMANDS):
         assert f"\n  {name} " in out
         assert cli.main([name, "--help"]) == 0
         assert f"usage: segments {name}" in capsys.readouterr().out

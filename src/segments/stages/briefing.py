@@ -48,6 +48,7 @@ def run(config: Config) -> None:
             pictures=pictures,
             **table,
             **rfm,
+            **_later_findings(choice),
         )
     )
     made = {"report.html": page.encode()} | {f"{key}.png": picture for key, picture in pictures.items()}
@@ -57,6 +58,23 @@ def run(config: Config) -> None:
     for stale in store.artifact("briefing").glob("*.png"):
         if stale.name not in made:  # left over from other segments
             stale.unlink()
+
+
+def _later_findings(choice: dict[str, Any]) -> dict[str, Any]:
+    """What to do, what to expect and how far to believe it, where those stages have something to say."""
+    plan = store.read_json(store.artifact("playbook", "playbook.json"))
+    books = plan["playbooks"]
+    found: dict[str, Any] = {
+        "playbooks": [books[one["playbook"]] | {"name": books[one["playbook"]]["title"]} for one in plan["assignments"]]
+    }
+    if store.read_json(store.artifact("prediction", "prediction.json"))["applies"]:
+        value = store.read_table(store.artifact("prediction", "segments.parquet"))
+        found["value"] = value.sort_values("cluster").to_dict("records")
+    weighed = store.read_table(store.artifact("evidence", "evidence.parquet")).set_index("candidate_id")
+    row = weighed.loc[choice["candidate_id"]]
+    if row["evaluated"]:
+        found["evidence"] = {"grade": row["grade"], "reason": row["reason"]}
+    return found
 
 
 def _drawn(config: Config, table: dict[str, Any], names: list[str], colours: list[str]) -> dict[str, Any]:
