@@ -47,6 +47,7 @@ COMMANDS = {
     "export": "a target list with a control group                         [OUT.csv|OUT.parquet] [campaign=NAME] [segment=S1|NAME] [columns=[a,b]] [overwrite=true]",
     "uplift": "what a campaign brought, by segment                        [FILE] campaign=NAME",
     "track": "rebuild MLflow's record from what is on disk",
+    "server": "MLflow for a team: PostgreSQL, artifacts, sign-in           --database ADDRESS [--artifacts FOLDER] [--port N] [--host ADDRESS --allowed-hosts NAMES --auth FILE]",
     "ui": "MLflow's page on 127.0.0.1, with links to the right views",
     "summary": "what the last run chose and why",
 }
@@ -68,6 +69,14 @@ WORDS: dict[str, dict[str, str]] = {
         "overwrite=": "overwrite",
     },
     "uplift": {"1": "file/", "campaign=": "campaign!"},
+    "server": {
+        "--database": "database!",
+        "--artifacts": "artifacts",
+        "--port": "port",
+        "--host": "host",
+        "--allowed-hosts": "allowed_hosts",
+        "--auth": "auth",
+    },
 }
 EPILOG = """Stages and commands take overrides in Hydra's grammar (sweep.k_max=8, source=mall, experiment=mall); with -m they run once
 per combination (segments fit -m k='range(2,8)' scaler=robust,power). --timings prints where the time goes. `dvc repro` runs all stages."""
@@ -136,6 +145,15 @@ def _run(command: str, words: list[str]) -> None:
 
         print(describe_file(Path(words[0])), end="")
         return
+    if command == "server":  # needs no project
+        given, stray = _own_words(command, words)
+        if stray:
+            raise ConfigError(
+                f"'{stray[0]}' is not expected here", where="segments server", fix="see `segments --help`"
+            )
+        from segments.server import serve
+
+        serve(**given)
     if command not in (*STAGES, *COMMANDS):
         from difflib import get_close_matches
 
