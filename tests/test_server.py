@@ -24,11 +24,15 @@ import pytest
 from segments import server, tracking, versions
 from segments.config import TrackingConfig
 from segments.errors import ConfigError
-from small_project import BIN, SmallProject, make
+from segments.stages import load
+from small_project import BIN, CHECKOUT, STAGES, SmallProject, make
 from test_tracking import fact, root, runs  # noqa: F401 - a fixture
 from test_versions import CONFIG, add, aliases, promote
 
 # --- two machines at once, one step at a time ---------------------------------------------------------------------
+
+
+AFTER_SWEEP = STAGES[STAGES.index("sweep") + 1 : -1]  # and before the registry
 
 
 class Between:
@@ -231,6 +235,12 @@ def test_a_password_in_the_address_of_the_server_is_refused() -> None:
     assert "hunter2" not in str(error.value)
 
 
+def test_the_server_is_one_choice_and_its_address_another() -> None:
+    assert load([], project=CHECKOUT).tracking.uri is None
+    assert load(["tracking=server"], project=CHECKOUT).tracking.uri == "http://127.0.0.1:5000"
+    assert load(["tracking=server", "tracking.uri=http://h:1"], project=CHECKOUT).tracking.uri == "http://h:1"
+
+
 def test_the_command_refuses_what_would_be_open_to_all(capsys: pytest.CaptureFixture[str]) -> None:
     from segments.cli import main
 
@@ -417,8 +427,18 @@ def person(ready: SmallProject, folder: Path, team: Team) -> SmallProject:
 
 
 def start(project: SmallProject, *words: str) -> subprocess.Popen[str]:
+    return process(project, str(BIN / "segments"), *words)
+
+
+def stages(project: SmallProject, *names: str) -> subprocess.Popen[str]:
+    """Stages one after another in one process, which imports once."""
+    code = f"from segments.cli import main\nfor stage in {names}:\n    assert main([stage]) == 0, stage"
+    return process(project, sys.executable, "-c", code)
+
+
+def process(project: SmallProject, *words: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [str(BIN / "segments"), *words],
+        words,
         cwd=project.root,
         env=project.environment(),
         stdout=subprocess.PIPE,
@@ -428,9 +448,9 @@ def start(project: SmallProject, *words: str) -> subprocess.Popen[str]:
 
 
 def together(*processes: subprocess.Popen[str]) -> None:
-    for process in processes:
-        out, _ = process.communicate(timeout=600)
-        assert process.returncode == 0, out
+    for one in processes:
+        out, _ = one.communicate(timeout=600)
+        assert one.returncode == 0, out
 
 
 @pytest.mark.slow
@@ -479,9 +499,7 @@ def test_two_people_sweep_and_register_at_once(ready: SmallProject, team: Team, 
             r.data.tags["segments.candidate_id"] for r in team.runs() if f"segments.sweep_id.{sweep}" in r.data.tags
         }
         assert members == set(identity)
-    for stage in ("selection", "profiles"):
-        for project in (ann, bob):
-            project.run("segments", stage)
+    together(stages(ann, *AFTER_SWEEP), stages(bob, *AFTER_SWEEP))
     together(start(ann, "registry"), start(bob, "registry"))
     team.check_registry()
     assert {len(team.runs("sweep")), len(team.runs("curve"))} == {2, 10}
@@ -499,20 +517,18 @@ def test_a_server_killed_in_a_sweep_loses_and_doubles_nothing(ready: SmallProjec
     halves = "SELECT count(*) FROM tags WHERE key = 'segments.candidate_id'"
     moments = [(halves, 1), (complete, 4), (complete, 9)]
     for question, many in moments:
-        process = start(project, "sweep", "tracking.retries=0")
+        sweep = start(project, "sweep", "tracking.retries=0")
         while int(team.postgres.sql(question, team.name)) < many:
-            assert process.poll() is None, process.communicate()
+            assert sweep.poll() is None, sweep.communicate()
             time.sleep(0.02)
         team.stop(signal.SIGKILL)
-        out, _ = process.communicate(timeout=300)
-        if process.returncode:  # else it had just finished
-            assert process.returncode == 2, out
+        out, _ = sweep.communicate(timeout=300)
+        if sweep.returncode:  # else it had just finished
+            assert sweep.returncode == 2, out
             assert "`segments track`" in out
             assert "Traceback" not in out
         team.start()
-    project.run("segments", "sweep")
-    for stage in ("selection", "profiles", "registry", "track"):
-        project.run("segments", stage)
+    together(stages(project, "sweep", *AFTER_SWEEP, "registry", "track"))
     assert team.candidates() == sorted(project.candidate_ids())
     assert len(team.candidates()) == 12
     assert {len(team.runs("sweep")), len(team.runs("curve"))} == {1, 4}

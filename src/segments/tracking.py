@@ -305,6 +305,7 @@ def track_sweep(tracker: Tracker, record: Mapping[str, Any], folder: Path, note:
         return str(run.info.run_id)
 
 
+@repeated
 def track_uplift(tracker: Tracker, folder: Path) -> None:
     """Record a campaign's results: figures per segment, pictures, note and table; the same results once.
 
@@ -318,10 +319,9 @@ def track_uplift(tracker: Tracker, folder: Path) -> None:
     record, note = read_json(folder / "record.json"), read_text(folder / "note.md")
     with lock_of(tracker):
         identity = record["uplift_id"]
-        if identity in runs_of(tracker, {KIND: "uplift", UPLIFT: identity}, UPLIFT):
-            return
         images = {path.stem: path.read_bytes() for path in sorted((folder / "files").glob("*.png"))}
-        run = _log(
+        log = partial(
+            _log,
             tracker,
             name=record["name"],
             tags={KIND: "uplift", UPLIFT: identity, CAUSAL: str(record["causal"]).lower(), NOTE: note},
@@ -331,9 +331,11 @@ def track_uplift(tracker: Tracker, folder: Path) -> None:
             started_ms=record["started_ms"],
             seconds=0.0,
         )
+        run = _recorded(tracker, {KIND: "uplift", UPLIFT: identity}, UPLIFT, {identity: log})[identity]
         tracker.client.log_artifacts(run.info.run_id, str(folder / "files"))
 
 
+@repeated
 def track_predictions(tracker: Tracker, record: Mapping[str, Any], folder: Path) -> None:
     """Record a prediction: one run per model and variant, and its tables and pictures under the candidate whose segments it used.
 
@@ -348,11 +350,9 @@ def track_predictions(tracker: Tracker, record: Mapping[str, Any], folder: Path)
     """
     with lock_of(tracker):
         identity = {PREDICTION: record["prediction_id"], CANDIDATE: record["candidate_id"]}
-        known = runs_of(tracker, {KIND: "prediction", PREDICTION: record["prediction_id"]}, MEMBER)
-        for number, run in enumerate(record["runs"]):
-            if run["name"] in known:
-                continue
-            _log(
+        wanted = {
+            run["name"]: partial(
+                _log,
                 tracker,
                 name=run["name"],
                 tags={KIND: "prediction", MEMBER: run["name"], **identity},
@@ -362,6 +362,9 @@ def track_predictions(tracker: Tracker, record: Mapping[str, Any], folder: Path)
                 started_ms=record["started_ms"],
                 seconds=record["seconds"] / len(record["runs"]),
             )
+            for number, run in enumerate(record["runs"])
+        }
+        _recorded(tracker, {KIND: "prediction", PREDICTION: record["prediction_id"]}, MEMBER, wanted)
         candidate = runs_of(tracker, {KIND: "candidate", CANDIDATE: record["candidate_id"]}, CANDIDATE)
         for run in candidate.values():
             tracker.client.log_artifacts(run.info.run_id, str(folder / "files"), "prediction")
