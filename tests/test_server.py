@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.error
@@ -401,8 +402,8 @@ class Team:
 @pytest.fixture
 def team(postgres: Postgres, tmp_path: Path) -> Iterator[Team]:
     found = Team(postgres, tmp_path / "team")
-    found.start()
     try:
+        found.start()
         yield found
     finally:
         found.stop(signal.SIGKILL)
@@ -412,6 +413,8 @@ def team(postgres: Postgres, tmp_path: Path) -> Iterator[Team]:
 def ready(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> SmallProject:
     """Features are made, nothing is recorded. For reading only."""
     project = make(tmp_path_factory.mktemp("ready") / "project", shared_data / "mall" / "Mall_Customers.csv")
+    fewer = {"bootstraps: 100": "bootstraps: 10", "splits: 50": "splits: 5", "nulls: 99": "nulls: 19"}
+    project.edit("conf/config.yaml", fewer | {"references: 20": "references: 5"})
     project.repro("features", "explore")
     project.commit()
     return project

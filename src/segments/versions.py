@@ -172,6 +172,7 @@ def add(
                 source=source,
                 run_id=run.info.run_id,
                 tags={f"segments.{key}": value for key, value in proofs.items()},
+                model_id=source.rsplit("/", 1)[-1],  # a server refuses a source it cannot check
             )
             # Another machine may have registered the same meanwhile: the server numbered the two, and the first stays.
             version = _registered(tracker, name, tags) or _version(created, [])
