@@ -15,7 +15,7 @@ import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -160,7 +160,7 @@ DATABASE = "postgresql://mlflow@127.0.0.1/mlflow"
 @pytest.fixture
 def sign_in(tmp_path: Path) -> Path:
     path = tmp_path / "auth.ini"
-    path.write_text("[mlflow]\ndefault_permission = EDIT\ndatabase_uri = sqlite:///users.db\n")
+    path.write_text("[mlflow]\ndefault_permission = EDIT\ndatabase_uri = sqlite:///users.db\nadmin_username = admin\n")
     path.chmod(0o600)
     return path
 
@@ -359,7 +359,8 @@ class Team:
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         if self.process is not None:
-            os.killpg(self.process.pid, number)
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, number)
             self.process.wait()
             self.process = None
             give_up = time.monotonic() + 60

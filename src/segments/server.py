@@ -24,7 +24,7 @@ from segments.ui import HOST, QUIET
 WORKERS = "2"
 INSTALL = "install what the server needs: `pip install 'segments[server]'`"
 SIGNING = "MLFLOW_FLASK_SERVER_SECRET_KEY"
-KEPT = ("MLFLOW_AUTH_ADMIN_USERNAME", "MLFLOW_AUTH_ADMIN_PASSWORD", SIGNING)
+KEPT = ("MLFLOW_AUTH_ADMIN_PASSWORD", SIGNING)
 
 
 def serve(
@@ -72,7 +72,7 @@ def serve(
     command += ["--artifacts-destination", artifacts if "://" in artifacts else str(Path(artifacts).absolute())]
     if auth:
         command += ["--app-name", "basic-auth"]
-    reached = hosts[0] if hosts else f"{host}:{port}"
+    reached = next((name for name in hosts if "*" not in name), f"{host}:{port}")
     sys.stdout.write(f"MLflow on {host}:{port}; people write tracking.uri=http://{reached}\nStop with Ctrl-C.\n")
     sys.stdout.flush()
     os.execve(sys.executable, command, environment(os.environ, database, hosts, auth))  # noqa: S606 - a fixed list
@@ -196,7 +196,7 @@ def check_auth(path: Path) -> None:
     except (OSError, UnicodeDecodeError, configparser.Error) as error:
         what = f"{path} cannot be read: {_first_line(error)}"
         raise ConfigError(what, where="--auth", fix="see docs/server.md for such a file") from error
-    for key in ("default_permission", "database_uri"):
+    for key in ("default_permission", "database_uri", "admin_username"):
         if not parser.has_option("mlflow", key):
             raise ConfigError(
                 f"{path} has no {key} in its section [mlflow]", where="--auth", fix="see docs/server.md for such a file"
