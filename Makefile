@@ -49,7 +49,7 @@ bench: $(INSTALLED) ## measure speed and write benchmarks/results.md
 	python benchmarks/run.py
 
 lock: $(INSTALLED) ## compile requirements.lock anew (needs uv)
-	python -m uv pip compile --universal --python-version 3.11 --extra dev --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" pyproject.toml -o requirements.lock
+	python -m uv pip compile --universal --python-version 3.11 --extra dev --extra server --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" pyproject.toml -o requirements.lock
 
 clean: ## remove everything that was made, except the raw data, the venv and MLflow's record
 	rm -rf artifacts multirun outputs .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

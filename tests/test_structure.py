@@ -20,7 +20,7 @@ from small_project import CHECKOUT, SmallProject, expected_grid
 
 PIPELINE: dict[str, Any] = yaml.safe_load((CHECKOUT / "dvc.yaml").read_text())["stages"]
 SECTIONS: dict[str, Any] = yaml.safe_load((CHECKOUT / "conf/config.yaml").read_text())
-GROUPS = ("source", "feature_set", "scaler", "algorithm", "experiment")
+GROUPS = ("source", "feature_set", "scaler", "algorithm", "experiment", "tracking")
 LISTED = ("prediction_model",)  # groups whose members are named in a list only
 # What the stage `data` can be told stands with the source; the room of `registry` is the model it registers.
 SECTION_OF = {"data": None}
@@ -53,6 +53,7 @@ PUBLIC = [
     "score",
     "serve",
     "track",
+    "server",
     "ui",
     "summary",
 ]
@@ -136,7 +137,7 @@ def test_every_playbook_is_used() -> None:
 @pytest.mark.parametrize(("group", "name"), [(group, name) for group in GROUPS for name in members(group)])
 def test_every_member_of_a_group_composes_and_loads(group: str, name: str) -> None:
     config = load([f"{group}={name}"], project=CHECKOUT)
-    if group != "experiment":
+    if group not in ("experiment", "tracking"):  # these have no name of their own
         text = yaml.safe_load((CHECKOUT / f"conf/{group}/{name}.yaml").read_text())
         assert getattr(config, group).name == text["name"]
 

@@ -49,6 +49,7 @@ COMMANDS = {
     "track": "rebuild MLflow's record from what is on disk",
     "score": "give every row of a file its segment, by the registered model   INPUT -o OUTPUT [--model models:/NAME@ALIAS] [--no-record]",
     "serve": "answer requests on 127.0.0.1 with the registered model     [port=N] [model=models:/NAME@ALIAS]",
+    "server": "MLflow for a team: PostgreSQL, artifacts, sign-in           --database ADDRESS [--artifacts FOLDER] [--port N] [--host ADDRESS --allowed-hosts NAMES --auth FILE]",
     "ui": "MLflow's page on 127.0.0.1, with links to the right views",
     "summary": "what the last run chose and why",
 }
@@ -73,6 +74,14 @@ WORDS: dict[str, dict[str, str]] = {
     "uplift": {"1": "file/", "campaign=": "campaign!"},
     "score": {"1": "input!/", "-o": "output!/", "--output": "output!/", "--model": "model", "--no-record": "record?"},
     "serve": {"port=": "port", "model=": "model", "host=": "host"},
+    "server": {
+        "--database": "database!",
+        "--artifacts": "artifacts",
+        "--port": "port",
+        "--host": "host",
+        "--allowed-hosts": "allowed_hosts",
+        "--auth": "auth",
+    },
 }
 USAGE = {
     "score": """usage: segments score INPUT -o OUTPUT [--model models:/NAME@ALIAS] [--no-record] [KEY=VALUE ...]
@@ -166,6 +175,15 @@ def _run(command: str, words: list[str]) -> None:
 
         print(describe_file(Path(words[0])), end="")
         return
+    if command == "server":  # needs no project
+        given, stray = _own_words(command, words)
+        if stray:
+            raise ConfigError(
+                f"'{stray[0]}' is not expected here", where="segments server", fix="see `segments --help`"
+            )
+        from segments.server import serve
+
+        serve(**given)
     if command not in (*STAGES, *COMMANDS):
         from difflib import get_close_matches
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import field
 from datetime import date
 from itertools import product
+from urllib.parse import urlsplit
 
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
@@ -1376,6 +1377,12 @@ class TrackingConfig:
     port: int = 5000
 
     def __post_init__(self) -> None:
+        if self.uri and "@" in urlsplit(self.uri).netloc:
+            raise ConfigError(
+                "the address of the server holds a user or a password, and configs are kept in MLflow",
+                where="tracking.uri",
+                fix="leave them out: put them into MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or ~/.mlflow/credentials",
+            )
         in_range(self.timeout_seconds, 1, 3600, "tracking.timeout_seconds")
         in_range(self.retries, 0, 20, "tracking.retries")
         in_range(self.port, 1024, 65535, "tracking.port")

@@ -2,6 +2,9 @@
 
 The record is a projection of files: everything is complete on disk before it is tracked, runs are found again by tags, and the
 tag ``segments.complete`` is written last, so doing it twice changes nothing and ``segments track`` can rebuild all of it.
+
+On a server, people on other machines write beside us, where no lock of ours reaches. So a writer looks again after it wrote: of
+two that recorded the same, at least the later one sees both runs, and everybody keeps the same one.
 The only room that imports mlflow, and only inside functions: the import costs seconds.
 """
 
@@ -23,8 +26,9 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from filelock import FileLock
@@ -61,6 +65,9 @@ _METRIC = re.compile(r"[^\w./ -]")  # what MLflow does not allow in the name of 
 COLOUR = "mlflow.runColor"
 SMALL = ".small"
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
 
 @dataclass(frozen=True)
 class Tracker:
@@ -70,6 +77,29 @@ class Tracker:
     experiment_id: str
     source: str
     uri: str
+
+    @property
+    def local(self) -> bool:
+        """Whether our lock reaches every writer of the record."""
+        return self.uri.startswith("sqlite:")
+
+
+def repeated(write: Callable[Concatenate[Tracker, P], R]) -> Callable[Concatenate[Tracker, P], R]:
+    """Let a writer begin again when a run it met was removed by another machine, which recorded the same; doing it twice is doing it once."""
+
+    @wraps(write)
+    def wrapped(tracker: Tracker, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        from mlflow.exceptions import MlflowException
+
+        for _ in range(2):
+            try:
+                return write(tracker, *args, **kwargs)
+            except MlflowException as error:
+                if tracker.local or error.error_code not in ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST"):
+                    raise
+        return write(tracker, *args, **kwargs)
+
+    return wrapped
 
 
 @contextmanager
@@ -151,6 +181,7 @@ def preflight(uri: str, timeout_seconds: int) -> None:
         ) from error
 
 
+@repeated
 def track_candidates(tracker: Tracker, facts: Sequence[Mapping[str, Any]], sweep_id: str | None = None) -> None:
     """Record finished candidates of one cell, each once.
 
@@ -165,29 +196,19 @@ def track_candidates(tracker: Tracker, facts: Sequence[Mapping[str, Any]], sweep
     """
     with lock_of(tracker):
         cell = facts[0]["cell"]
-        known = runs_of(tracker, {KIND: "candidate", CELL: cell}, CANDIDATE)
-        member = {SWEEP: sweep_id} if sweep_id else {}
+        member = {SWEEP: sweep_id, _member(sweep_id): "true"} if sweep_id else {}
+        conditions = {KIND: "candidate", CELL: cell}
+        known = _recorded(
+            tracker,
+            conditions,
+            CANDIDATE,
+            {fact["candidate_id"]: partial(_log_candidate, tracker, fact, conditions | member) for fact in facts},
+        )
         for fact in facts:
-            identity = fact["candidate_id"]
-            if identity in known:
-                tag(tracker, known[identity], member)
-                continue
-            _log(
-                tracker,
-                name=fact["name"],
-                tags={KIND: "candidate", CANDIDATE: identity, CELL: cell, **member},
-                params={**fact["params"], "n_init": int(fact["scores"]["n_init"])},
-                metrics=[
-                    (key, value, fact["params"]["k"])
-                    for key, value in {**fact["scores"], "seconds": fact["seconds"]}.items()
-                    if key != "n_init"
-                ],
-                images={key: path.read_bytes() for key, path in pictures(identity).items()},
-                started_ms=fact["started_ms"],
-                seconds=fact["seconds"],
-            )
+            tag(tracker, known[fact["candidate_id"]], member)
 
 
+@repeated
 def track_evidence(tracker: Tracker, rows: Sequence[Mapping[str, Any]], sweep_id: str) -> None:
     """Add what the evidence says of candidates to their runs: scores at step = k, the grade as a tag; each evidence once.
 
@@ -203,7 +224,7 @@ def track_evidence(tracker: Tracker, rows: Sequence[Mapping[str, Any]], sweep_id
     from mlflow.entities import Metric, RunTag
 
     with lock_of(tracker):
-        known = runs_of(tracker, {KIND: "candidate", SWEEP: sweep_id}, CANDIDATE)
+        known = runs_of(tracker, {KIND: "candidate", _member(sweep_id): "true"}, CANDIDATE)
         now = int(time.time() * 1000)
         for row in rows:
             run = known.get(row["candidate_id"])
@@ -221,6 +242,7 @@ def track_evidence(tracker: Tracker, rows: Sequence[Mapping[str, Any]], sweep_id
             )
 
 
+@repeated
 def track_curves(
     tracker: Tracker, curves: Mapping[str, tuple[Sequence[Mapping[str, Any]], Callable[[], bytes]]], sweep_id: str
 ) -> None:
@@ -236,24 +258,18 @@ def track_curves(
         The sweep they belong to.
     """
     with lock_of(tracker):
-        known = runs_of(tracker, {KIND: "curve", SWEEP: sweep_id}, CURVE)
         chosen = colours([_cell(facts) for facts, _ in curves.values()])
-        for name, (facts, picture) in curves.items():
-            identity = f"{sweep_id} {name}"
-            if identity in known:
-                continue
-            _log(
-                tracker,
-                name=name,
-                tags={KIND: "curve", CURVE: identity, SWEEP: sweep_id, COLOUR: chosen[_cell(facts)]},
-                params={key: value for key, value in facts[0]["params"].items() if key != "k"},
-                metrics=[(key, value, fact["params"]["k"]) for fact in facts for key, value in fact["scores"].items()],
-                images={"elbow": picture()},
-                started_ms=min(fact["started_ms"] for fact in facts),
-                seconds=sum(fact["seconds"] for fact in facts),
+        conditions = {KIND: "curve", SWEEP: sweep_id}
+        wanted = {
+            f"{sweep_id} {name}": partial(
+                _log_curve, tracker, name, facts, picture, {**conditions, COLOUR: chosen[_cell(facts)]}
             )
+            for name, (facts, picture) in curves.items()
+        }
+        _recorded(tracker, conditions, CURVE, wanted)
 
 
+@repeated
 def track_sweep(tracker: Tracker, record: Mapping[str, Any], folder: Path, note: str) -> str:
     """Record a sweep: its run with config, table, pictures, data and note; its candidates tagged; the views of the experiment set.
 
@@ -273,35 +289,12 @@ def track_sweep(tracker: Tracker, record: Mapping[str, Any], folder: Path, note:
     str
         Run id of the sweep.
     """
-    from mlflow.entities import Dataset, DatasetInput, InputTag
-
     with lock_of(tracker):
         identity = record["sweep_id"]
-        run = runs_of(tracker, {KIND: "sweep", SWEEP: identity}, SWEEP).get(identity)
-        if run is None:
-            data = record["data"]
-            dataset = DatasetInput(
-                Dataset(
-                    name=data["name"],
-                    digest=data["digest"],
-                    source_type="local",
-                    source=data["path"],
-                    schema=data["schema"],
-                    profile=data["profile"],
-                ),
-                [InputTag("mlflow.data.context", "training")],
-            )
-            run = _log(
-                tracker,
-                name=f"sweep {identity}",
-                tags={KIND: "sweep", SWEEP: identity},
-                params=record["params"],
-                metrics=[("candidates", len(record["candidate_ids"]), 0)],
-                images={},
-                started_ms=record["started_ms"],
-                seconds=record["seconds"],
-                dataset=dataset,
-            )
+        conditions = {KIND: "sweep", SWEEP: identity}
+        run = _recorded(tracker, conditions, SWEEP, {identity: partial(_log_sweep, tracker, record, conditions)})[
+            identity
+        ]
         tracker.client.log_artifacts(run.info.run_id, str(folder))
         for shown, text in (
             ("finalists.png", "the finalists"),
@@ -313,7 +306,9 @@ def track_sweep(tracker: Tracker, record: Mapping[str, Any], folder: Path, note:
                 note += f"\n{picture(run.info.run_id, shown, text)}\n"
         tag(tracker, run, {NOTE: note})
         finalists = set(record["finalists"])
-        for candidate_id, candidate in runs_of(tracker, {KIND: "candidate", SWEEP: identity}, CANDIDATE).items():
+        members = runs_of(tracker, {KIND: "candidate", _member(identity): "true"}, CANDIDATE)
+        for candidate_id, candidate in members.items():
+            tag(tracker, candidate, {SWEEP: identity})  # the views that are set below list these
             flag(tracker, candidate, FINALIST, candidate_id in finalists)
             if (path := folder.parent / "cards" / f"{candidate_id}.png").is_file():
                 card = path.read_bytes()
@@ -325,6 +320,7 @@ def track_sweep(tracker: Tracker, record: Mapping[str, Any], folder: Path, note:
         return str(run.info.run_id)
 
 
+@repeated
 def track_batch(tracker: Tracker, record: Mapping[str, Any]) -> None:
     """Record a scored batch, once; a record whose figures have changed since (other limits) takes the place of the old one.
 
@@ -365,6 +361,7 @@ def track_batch(tracker: Tracker, record: Mapping[str, Any]) -> None:
         )
 
 
+@repeated
 def track_uplift(tracker: Tracker, folder: Path) -> None:
     """Record a campaign's results: figures per segment, pictures, note and table; the same results once.
 
@@ -378,10 +375,9 @@ def track_uplift(tracker: Tracker, folder: Path) -> None:
     record, note = read_json(folder / "record.json"), read_text(folder / "note.md")
     with lock_of(tracker):
         identity = record["uplift_id"]
-        if identity in runs_of(tracker, {KIND: "uplift", UPLIFT: identity}, UPLIFT):
-            return
         images = {path.stem: path.read_bytes() for path in sorted((folder / "files").glob("*.png"))}
-        run = _log(
+        log = partial(
+            _log,
             tracker,
             name=record["name"],
             tags={KIND: "uplift", UPLIFT: identity, CAUSAL: str(record["causal"]).lower(), NOTE: note},
@@ -391,9 +387,11 @@ def track_uplift(tracker: Tracker, folder: Path) -> None:
             started_ms=record["started_ms"],
             seconds=0.0,
         )
+        run = _recorded(tracker, {KIND: "uplift", UPLIFT: identity}, UPLIFT, {identity: log})[identity]
         tracker.client.log_artifacts(run.info.run_id, str(folder / "files"))
 
 
+@repeated
 def track_predictions(tracker: Tracker, record: Mapping[str, Any], folder: Path) -> None:
     """Record a prediction: one run per model and variant, and its tables and pictures under the candidate whose segments it used.
 
@@ -408,11 +406,9 @@ def track_predictions(tracker: Tracker, record: Mapping[str, Any], folder: Path)
     """
     with lock_of(tracker):
         identity = {PREDICTION: record["prediction_id"], CANDIDATE: record["candidate_id"]}
-        known = runs_of(tracker, {KIND: "prediction", PREDICTION: record["prediction_id"]}, MEMBER)
-        for number, run in enumerate(record["runs"]):
-            if run["name"] in known:
-                continue
-            _log(
+        wanted = {
+            run["name"]: partial(
+                _log,
                 tracker,
                 name=run["name"],
                 tags={KIND: "prediction", MEMBER: run["name"], **identity},
@@ -422,6 +418,9 @@ def track_predictions(tracker: Tracker, record: Mapping[str, Any], folder: Path)
                 started_ms=record["started_ms"],
                 seconds=record["seconds"] / len(record["runs"]),
             )
+            for number, run in enumerate(record["runs"])
+        }
+        _recorded(tracker, {KIND: "prediction", PREDICTION: record["prediction_id"]}, MEMBER, wanted)
         candidate = runs_of(tracker, {KIND: "candidate", CANDIDATE: record["candidate_id"]}, CANDIDATE)
         for run in candidate.values():
             tracker.client.log_artifacts(run.info.run_id, str(folder / "files"), "prediction")
@@ -526,7 +525,7 @@ def _local_lock(config: TrackingConfig) -> FileLock:
 
 def lock_of(tracker: Tracker) -> FileLock:
     """The lock under which this machine's processes write a record, one at a time."""
-    return FileLock(checkout() / ARTIFACTS / ("mlflow.lock" if tracker.uri.startswith("sqlite:") else "server.lock"))
+    return FileLock(checkout() / ARTIFACTS / ("mlflow.lock" if tracker.local else "server.lock"))
 
 
 def _prepare_local(client: MlflowClient, uri: str) -> None:
@@ -540,31 +539,134 @@ def _prepare_local(client: MlflowClient, uri: str) -> None:
 
 
 def _experiment(client: MlflowClient, source: str, *, local: bool) -> str:
+    from mlflow.exceptions import MlflowException
+
     experiment = client.get_experiment_by_name(source)
     if experiment is None:
         location = (checkout() / "mlruns" / source).as_uri() if local else None
-        return str(client.create_experiment(source, artifact_location=location))
+        try:
+            return str(client.create_experiment(source, artifact_location=location))
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            return _experiment(client, source, local=local)  # somebody else made it just now
     if experiment.lifecycle_stage == "deleted":
         client.restore_experiment(experiment.experiment_id)
     return str(experiment.experiment_id)
 
 
 def runs_of(tracker: Tracker, tags: Mapping[str, str], key: str) -> dict[str, Run]:
-    """Complete runs with these tags, by the tag that identifies them; halves that a killed process left are removed."""
-    found: dict[str, Run] = {}
+    """Complete runs with these tags, by the tag that identifies them; what is not wanted beside them is removed.
+
+    Of doubles, which two machines may have written at once, the oldest stays: everybody who looks chooses the same. Halves that
+    a killed process left go at once from a local record, where our lock says that nobody is writing them; from a server as soon as
+    there is a whole one: somebody on another machine who was still writing finds that instead.
+    """
+    found: dict[str, list[Run]] = {}
     condition = " and ".join(f"tags.`{tag}` = '{value}'" for tag, value in tags.items())
     token = None
     while True:
         page = tracker.client.search_runs([tracker.experiment_id], condition, max_results=1000, page_token=token)
         for run in page:
-            identity = run.data.tags.get(key)
-            if run.data.tags.get(COMPLETE) == "true" and identity not in found:
-                found[str(identity)] = run
-            else:
-                tracker.client.delete_run(run.info.run_id)
+            found.setdefault(str(run.data.tags.get(key)), []).append(run)
         token = page.token
         if not token:
-            return found
+            break
+    kept: dict[str, Run] = {}
+    for identity, runs in found.items():
+        whole = [run for run in runs if run.data.tags.get(COMPLETE) == "true"]
+        if whole:
+            kept[identity] = min(whole, key=lambda run: (run.info.start_time, run.info.run_id))
+        if whole or tracker.local:
+            for run in runs:
+                if run is not kept.get(identity):
+                    memberships = {key: value for key, value in run.data.tags.items() if key.startswith(_member(""))}
+                    if run in whole and memberships:
+                        tag(tracker, kept[identity], memberships)
+                    tracker.client.delete_run(run.info.run_id)
+    return kept
+
+
+def _recorded(
+    tracker: Tracker, tags: Mapping[str, str], key: str, wanted: Mapping[str, Callable[[], Run]]
+) -> dict[str, Run]:
+    """The runs with these tags, those that are wanted and missing made first; looks again until none is missing."""
+    known = runs_of(tracker, tags, key)
+    while missing := [identity for identity in wanted if identity not in known]:
+        for identity in missing:
+            known[identity] = wanted[identity]()
+        if not tracker.local:
+            known = runs_of(tracker, tags, key)
+    return known
+
+
+def _member(sweep_id: str) -> str:
+    """The tag of a sweep's candidates: each may belong to several, of which ``segments.sweep_id`` names the newest."""
+    return f"{SWEEP}.{sweep_id}"
+
+
+def _log_candidate(tracker: Tracker, fact: Mapping[str, Any], tags: Mapping[str, str]) -> Run:
+    return _log(
+        tracker,
+        name=fact["name"],
+        tags={CANDIDATE: fact["candidate_id"], **tags},
+        params={**fact["params"], "n_init": int(fact["scores"]["n_init"])},
+        metrics=[
+            (key, value, fact["params"]["k"])
+            for key, value in {**fact["scores"], "seconds": fact["seconds"]}.items()
+            if key != "n_init"
+        ],
+        images={key: path.read_bytes() for key, path in pictures(fact["candidate_id"]).items()},
+        started_ms=fact["started_ms"],
+        seconds=fact["seconds"],
+    )
+
+
+def _log_curve(
+    tracker: Tracker,
+    name: str,
+    facts: Sequence[Mapping[str, Any]],
+    picture: Callable[[], bytes],
+    tags: Mapping[str, str],
+) -> Run:
+    return _log(
+        tracker,
+        name=name,
+        tags={CURVE: f"{tags[SWEEP]} {name}", **tags},
+        params={key: value for key, value in facts[0]["params"].items() if key != "k"},
+        metrics=[(key, value, fact["params"]["k"]) for fact in facts for key, value in fact["scores"].items()],
+        images={"elbow": picture()},
+        started_ms=min(fact["started_ms"] for fact in facts),
+        seconds=sum(fact["seconds"] for fact in facts),
+    )
+
+
+def _log_sweep(tracker: Tracker, record: Mapping[str, Any], tags: Mapping[str, str]) -> Run:
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    data = record["data"]
+    dataset = DatasetInput(
+        Dataset(
+            name=data["name"],
+            digest=data["digest"],
+            source_type="local",
+            source=data["path"],
+            schema=data["schema"],
+            profile=data["profile"],
+        ),
+        [InputTag("mlflow.data.context", "training")],
+    )
+    return _log(
+        tracker,
+        name=f"sweep {record['sweep_id']}",
+        tags=dict(tags),
+        params=record["params"],
+        metrics=[("candidates", len(record["candidate_ids"]), 0)],
+        images={},
+        started_ms=record["started_ms"],
+        seconds=record["seconds"],
+        dataset=dataset,
+    )
 
 
 def _log(

@@ -29,6 +29,7 @@ from segments.tracking import (
     flag,
     lock_of,
     preflight,
+    repeated,
     runs_of,
     settings,
     tag,
@@ -116,6 +117,7 @@ def document_of(tracker: Tracker, version: Version) -> str:
         return (folder_of(tracker, version, Path(folder)) / "artifacts/segmentation.json").read_text()
 
 
+@repeated
 def add(
     tracker: Tracker,
     model: Mapping[str, Any],
@@ -156,30 +158,28 @@ def add(
         try:
             client.get_registered_model(name)
         except MlflowException:
-            client.create_registered_model(
-                name, description=f"Customer segmentations; the alias `{model['alias']}` is the one in use."
-            )
+            about = f"Customer segmentations; the alias `{model['alias']}` is the one in use."
+            try:
+                client.create_registered_model(name, description=about)
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":  # somebody else made it just now
+                    raise
         tags = {key: str(value) for key, value in model["tags"].items()}
-        version = next(
-            (
-                v
-                for v in versions_of(tracker, name)
-                if v.tags.get("model_hash") == tags["model_hash"] and v.run_id == run.info.run_id
-            ),
-            None,
-        )
+        version = _registered(tracker, name, tags)
         if version is None:
             source, manifest = _log_model(tracker, run.info.run_id, files, example)
-            tags["manifest_hash"] = sha256(manifest.encode())
+            proofs = {**tags, "manifest_hash": sha256(manifest.encode())}
             created = client.create_model_version(
                 name,
                 source=source,
                 run_id=run.info.run_id,
-                tags={f"segments.{key}": value for key, value in tags.items()},
+                tags={f"segments.{key}": value for key, value in proofs.items()},
+                model_id=source.rsplit("/", 1)[-1],  # a server refuses a source it cannot check
             )
-            version = _version(created, [])
+            # Another machine may have registered the same meanwhile: the server numbered the two, and the first stays.
+            version = _registered(tracker, name, tags) or _version(created, [])
+        # Its tags stay as they were registered: they prove its files, also when another config comes to the same model.
         client.update_model_version(name, version.number, description=description)
-        set_tags(tracker, version, tags)
         tag(tracker, run, {NOTE: description})
         found = find(tracker, name, version.number)
         assert found is not None
@@ -232,12 +232,15 @@ def promote(
     client, name = tracker.client, version.name
     with lock_of(tracker):
         current = find(tracker, name, config.alias)
-        if (current and current.number) != (expected and expected.number):
+        overtaken = (current and current.number) != (expected and expected.number)
+        if overtaken and (current is None or current.number != version.number):
             raise TrackingError(
                 f"meanwhile version {current.number if current else 'none'} of {name} was put in use",
                 where=f"{tracker.uri}, alias {config.alias}",
                 fix="run the same command again: it compares with the new champion",
             )
+        if current is not None and current.number == version.number:
+            version = current  # another machine may have put it in use since it was looked up
         replaced = version.tags.get("replaces", "")
         if not back and current is not None and current.number != version.number:
             replaced = current.number
@@ -250,7 +253,7 @@ def promote(
         challenger = find(tracker, name, CHALLENGER)
         if challenger is not None and challenger.number == version.number:
             client.delete_registered_model_alias(name, CHALLENGER)
-        _show(tracker, version)
+        _show(tracker, name, config.alias)
 
 
 def folder_of(tracker: Tracker, version: Version, target: Path) -> Path:
@@ -415,22 +418,51 @@ def _version(found: ModelVersion, aliases: Sequence[str]) -> Version:
     )
 
 
-def _show(tracker: Tracker, version: Version) -> None:
-    """Mark the champion's run, and point the experiment's links at it."""
+def _registered(tracker: Tracker, name: str, tags: Mapping[str, str]) -> Version | None:
+    """The version of this model and candidate; doubles of it, which several machines may have made at once, are removed."""
     from mlflow.exceptions import MlflowException
 
+    same = [
+        v
+        for v in versions_of(tracker, name)
+        if all(v.tags.get(key) == tags.get(key) for key in ("model_hash", "candidate_id"))
+    ]
+    for double in same[1:]:
+        try:
+            tracker.client.delete_model_version(name, double.number)
+            tracker.client.delete_logged_model(double.source.rsplit("/", 1)[-1])
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":  # whoever made it was faster
+                raise
+    return same[0] if same else None
+
+
+@repeated
+def _show(tracker: Tracker, name: str, alias: str) -> None:
+    """Mark the champion's run, and point the experiment's links at it; again if another version was put in use meanwhile."""
+    from mlflow.exceptions import MlflowException
+
+    version = find(tracker, name, alias)
+    if version is None:
+        return
     try:
         run = tracker.client.get_run(version.run_id)
     except MlflowException:
         return
     if run.info.experiment_id != tracker.experiment_id:
         return  # a champion of another source: its own experiment shows it
+    identity = run.data.tags.get(CANDIDATE, "")
+    # By its candidate: the run that was registered may have been the double of another.
+    run = runs_of(tracker, {KIND: "candidate", CANDIDATE: identity}, CANDIDATE).get(identity, run)
     for candidate in [run, *runs_of(tracker, {KIND: "candidate", CHAMPION: "true"}, CANDIDATE).values()]:
         flag(tracker, candidate, CHAMPION, candidate.info.run_id == run.info.run_id)
     sweep_id = run.data.tags.get(SWEEP, "")
     if sweep := runs_of(tracker, {KIND: "sweep", SWEEP: sweep_id}, SWEEP).get(sweep_id):
         here = (tracker.source, tracker.experiment_id, sweep.info.run_id, run.info.run_id)
         describe_experiment(tracker, Record(*here, version.name, version.number), sweep_id)
+    after = find(tracker, name, alias)
+    if after is not None and after.number != version.number:
+        _show(tracker, name, alias)
 
 
 def _manifest_path(source: str) -> str:

@@ -58,11 +58,21 @@ def run(config: Config) -> str:
     swept = store.read_table(store.artifact("sweep", "candidates.parquet")).merge(rows, on="candidate_id")
     store.write_bytes(store.artifact("evidence", "evidence.png"), png(overview(swept)))
     with tracking.connect(config.tracking, config.source.name) as tracker:
-        tracking.track_evidence(tracker, swept[swept["evaluated"]].to_dict("records"), sweep["sweep_id"])
+        track(tracker)
     grades = ", ".join(
         f"{count} {grade}" for grade, count in rows.loc[rows["evaluated"], "grade"].value_counts().items()
     )
     return f"{int(rows['evaluated'].sum())} of {len(rows)} candidates weighed against the {wanted.null_model} null: {grades}; {time.time() - started:.1f} s"
+
+
+def track(tracker: tracking.Tracker) -> None:
+    """Put the evidence on the runs of the candidates it is about, if it is of this source."""
+    path = store.artifact("evidence", "evidence.json")
+    facts = store.read_json(path) if path.is_file() else {"source": None}
+    if facts["source"] == tracker.source:
+        rows = store.read_table(store.artifact("evidence", "evidence.parquet"))
+        rows = store.read_table(store.artifact("sweep", "candidates.parquet")).merge(rows, on="candidate_id")
+        tracking.track_evidence(tracker, rows[rows["evaluated"]].to_dict("records"), facts["sweep_id"])
 
 
 def _cells(config: Config) -> tuple[list[Cell], list[str]]:

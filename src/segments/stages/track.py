@@ -8,7 +8,7 @@ from typing import Any
 from segments import store, tracking, versions
 from segments.config import Config
 from segments.making import curves, make_cells
-from segments.stages import registry
+from segments.stages import evidence, registry
 from segments.stages.sweep import grid
 from segments.sweep import candidate_id, workers_of
 
@@ -41,6 +41,7 @@ def run(config: Config) -> str:
                         folder / "files",
                         (folder / "note.md").read_text(),
                     )
+            evidence.track(tracker)
             for folder in store.forecasts():
                 if (prediction := store.read_json(folder / "record.json"))["source"] == source:
                     tracking.track_predictions(tracker, prediction, folder)
