@@ -13,23 +13,24 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from segmentations import segmentation
 from segments import intake, store
 from segments.batches import Batch, score_file
 from segments.cli import main
 from segments.config import Algorithm as Kmeans
 from segments.config import Config, Customers, Feature, FeatureSet, Scaler, Source, SweepConfig, Transactions
 from segments.errors import DataError, StoreError
-from segments.model import Segmentation
 from segments.monitoring import reference_of
 from segments.space import Space
 from small_project import SmallProject
 
-MODEL = Segmentation(
+MODEL = segmentation(
     "c0",
     Space(["x", "y"], ["log1p", "identity"], [1.0, 1.0], "none", {}),
     np.array([[0.0, 0.0], [2.0, 2.0]]),
     ["low", "high"],
 )
+
 NAMED = {"name": "toy", "version": "1"}
 
 
@@ -206,7 +207,7 @@ def test_a_log_is_summed_up_and_scored(root: Path) -> None:
         }
     )
     path = write(log, root / "log.csv")
-    model = Segmentation(
+    model = segmentation(
         "c0", Space(["recency_days", "monetary"], ["identity"] * 2, [1.0, 1.0], "none", {}), np.eye(2), ["a", "b"]
     )
     batch = score_file(config(source), path, root / "out.csv", model, NAMED, "")

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from segmentations import segmentation
 from segments import store
 from segments.config import ExportConfig
 from segments.errors import ConfigError, DataError
@@ -33,7 +34,6 @@ from segments.export import (
     restore,
     target_list,
 )
-from segments.model import Segmentation
 from segments.space import Space
 from small_project import SmallProject
 
@@ -160,11 +160,11 @@ def test_segments_are_in_the_order_of_their_numbers() -> None:
 
 
 def test_confidence_is_nothing_on_the_border_and_one_on_the_centre() -> None:
-    model = Segmentation("c", Space(["x"], ["identity"], [1.0], "none", {}), np.array([[0.0], [10.0]]), ["low", "high"])
+    model = segmentation("c", Space(["x"], ["identity"], [1.0], "none", {}), np.array([[0.0], [10.0]]), ["low", "high"])
     table = memberships(model, pd.DataFrame({"customer_id": ["a", "b", "c"], "x": [0.0, 5.0, 9.0]}))
-    assert table["confidence"].tolist() == pytest.approx([1.0, 0.0, 0.8])
+    assert table["confidence"].tolist() == pytest.approx([1.0, 0.0, 8 / 9])
     assert table["segment_id"].tolist() == ["S1", "S1", "S2"]
-    same = Segmentation("c", model.space, np.array([[0.0], [0.0]]), ["a", "b"])
+    same = segmentation("c", model.space, np.array([[0.0], [0.0]]), ["a", "b"])
     assert memberships(same, pd.DataFrame({"customer_id": ["a"], "x": [0.0]}))["confidence"].tolist() == [0.0]
 
 

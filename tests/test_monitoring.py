@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pytest
 from scipy.stats import chi2
 
+from segmentations import segmentation
 from segments.config import Algorithm, Feature, FeaturesConfig, FeatureSet, Limits, MonitoringConfig, Scaler
 from segments.errors import ConfigError, DataError
 from segments.features import transaction_features
@@ -20,7 +22,7 @@ from segments.score import Rejected, Scored
 from segments.space import Space
 from segments.sweep import Spec, sweep_cell
 
-LINE = Segmentation("c0", Space(["x"], ["identity"], [1.0], "none", {}), np.array([[0.0], [10.0]]), ["low", "high"])
+LINE = segmentation("c0", Space(["x"], ["identity"], [1.0], "none", {}), np.array([[0.0], [10.0]]), ["low", "high"])
 
 
 def chunk(model: Segmentation, features: pd.DataFrame, rejected: int = 0) -> Scored:
@@ -47,7 +49,7 @@ def skewed() -> tuple[Segmentation, pd.DataFrame]:
     table = pd.DataFrame({"customer_id": [str(i) for i in range(n)], "frequency": counts, "money": money})
     wanted = FeatureSet("fm", {"frequency": Feature("log1p"), "money": Feature("log1p")})
     [made] = sweep_cell(table, [Spec("toy", wanted, Scaler("standard"), Algorithm(starts=2, max_fits=10), 3, 0)])
-    return Segmentation(made.candidate_id, made.space, made.centres, ["a", "b", "c"]), table
+    return segmentation(made.candidate_id, made.space, made.centres, ["a", "b", "c"]), table
 
 
 # --- by hand ---------------------------------------------------------------------------------------------------------
@@ -77,18 +79,15 @@ def test_segments_far_and_moved_by_hand() -> None:
     assert found["far"].training == 0.01  # the last one of each hundred
     assert found["moved"].value == pytest.approx(1 / 3)  # d was not known
     assert found["psi.segments"].value == pytest.approx(0.0)
-    assert found["out_of_range"].value is None and found["out_of_range"].status == "-"
+    assert found["out_of_range"].value == 0
 
 
-def test_out_of_range_counts_when_the_model_says_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    plain = Segmentation.predict
-    monkeypatch.setattr(
-        Segmentation, "predict", lambda self, table: plain(self, table).assign(out_of_range=table["x"].to_numpy() > 10)
-    )
-    found = told(LINE, pd.DataFrame({"x": np.linspace(0, 10, 100)}), pd.DataFrame({"x": np.linspace(0, 20, 100)}))
-    assert found["out_of_range"].training == 0
-    assert found["out_of_range"].value == 0.5
-    assert found["out_of_range"].status == "red"
+def test_out_of_range_counts_what_the_model_says() -> None:
+    training = pd.DataFrame({"x": [*np.linspace(0, 1, 100), *np.linspace(9, 10, 100)]})
+    limits = replace(LINE.limits, low=np.array([0.0]), high=np.array([10.0]))
+    model = replace(LINE, limits=limits)
+    found = told(model, training, pd.DataFrame({"customer_id": list("abcd"), "x": [0.5, 12.0, -1.0, 9.5]}))
+    assert (found["out_of_range"].value, found["out_of_range"].training) == (0.5, 0.0)
 
 
 def test_one_segment_has_no_silhouette() -> None:
@@ -206,7 +205,7 @@ def test_another_period_shows_drift_where_there_is_some(project: Path) -> None:
     first, second = table(lines[~late], date(2017, 6, 30)), table(lines[late], date(2017, 12, 31))
     wanted = FeatureSet("rfm", {name: Feature("log1p") for name in ("recency_days", "frequency", "monetary")})
     [made] = sweep_cell(first, [Spec("cj", wanted, Scaler("quantile"), Algorithm(starts=2, max_fits=10), 4, 0)])
-    model = Segmentation(made.candidate_id, made.space, made.centres, list("abcd"))
+    model = segmentation(made.candidate_id, made.space, made.centres, list("abcd"))
     previous = dict(zip(first["customer_id"], model.predict(first)["segment"], strict=True))
     same = told(model, first, first, previous)
     assert {one.status for one in same.values()} <= {"green", "-"}

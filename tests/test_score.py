@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from segmentations import segmentation
 from segments.config import SCALERS, Algorithm, Feature, FeatureSet, Scaler
 from segments.data import NUMBER
 from segments.errors import DataError
@@ -17,7 +18,7 @@ from segments.score import find_columns, read_numbers, score_batches
 from segments.space import Space
 from segments.sweep import Spec, sweep_cell
 
-LINE = Segmentation("c0", Space(["x"], ["identity"], [1.0], "none", {}), np.array([[0.0], [10.0]]), ["low", "high"])
+LINE = segmentation("c0", Space(["x"], ["identity"], [1.0], "none", {}), np.array([[0.0], [10.0]]), ["low", "high"])
 MISSING = ("NA", "?")
 
 
@@ -41,7 +42,7 @@ def test_wherever_chunks_end_the_answers_are_the_models_own(scaler: str, size: i
     )
     wanted = FeatureSet("xy", {"x": Feature("log1p"), "y": Feature()})
     [made] = sweep_cell(table, [Spec("toy", wanted, Scaler(scaler), Algorithm(starts=2, max_fits=5), 3, 0)])
-    model = Segmentation(made.candidate_id, made.space, made.centres, list("abc"))
+    model = segmentation(made.candidate_id, made.space, made.centres, list("abc"))
     for threads in (1, 2):
         chunks = list(score_batches(model, batches(table, size), threads=threads))
         answers = pd.concat([chunk.answers for chunk in chunks], ignore_index=True)
@@ -56,7 +57,7 @@ def test_a_tie_goes_to_the_lower_number_as_in_the_model() -> None:
 
 
 def test_every_row_ends_in_exactly_one_place() -> None:
-    model = Segmentation("c0", Space(["x", "y"], ["log1p", "sqrt"], [1.0, 1.0], "none", {}), np.eye(2), ["a", "b"])
+    model = segmentation("c0", Space(["x", "y"], ["log1p", "sqrt"], [1.0, 1.0], "none", {}), np.eye(2), ["a", "b"])
     ids = ["1", "", " na ", "4", "5", "6", "7", "8", "9", "10", None]
     x = ["1", "1", "1", "", "abc", "inf", "-1", "1", "1e5", "1,5", "1"]
     y = ["1", "1", "1", "1", "?", "1", "1", "-0.1", "0", "1", "x"]
@@ -76,7 +77,7 @@ def test_every_row_ends_in_exactly_one_place() -> None:
 
 
 def test_values_no_scaler_can_take_are_rejected_not_guessed() -> None:
-    big = Segmentation("c0", Space(["x"], ["identity"], [1e200], "none", {}), np.array([[0.0], [1.0]]), ["a", "b"])
+    big = segmentation("c0", Space(["x"], ["identity"], [1e200], "none", {}), np.array([[0.0], [1.0]]), ["a", "b"])
     kept, answers, rejected = scored(big, ["a", "b", "c"], x=[0.0, 1e200, 1e-1])
     assert kept == ["a"] and answers["cluster"].tolist() == [0]
     assert [reason for _, _, reason in rejected] == ["too large to be scaled", "too large to be measured"]

@@ -15,15 +15,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from segmentations import segmentation
 from segments.cli import main
 from segments.config import ServingConfig
 from segments.errors import ConfigError
-from segments.model import Segmentation
 from segments.serving import AT_ONCE, guarded, problem_of
 from segments.space import Space
 from small_project import SmallProject
 
-MODEL = Segmentation("c0", Space(["x", "y"], ["log1p", "identity"], [1.0, 1.0], "none", {}), np.eye(2), ["low", "high"])
+MODEL = segmentation("c0", Space(["x", "y"], ["log1p", "identity"], [1.0, 1.0], "none", {}), np.eye(2), ["low", "high"])
 GOOD = {"dataframe_records": [{"x": 1.0, "y": 2}]}
 
 

@@ -240,7 +240,9 @@ def _stage(name: str, config: Config, **own: str) -> None:
 def _own_words(command: str, words: list[str]) -> tuple[dict[str, str], list[str]]:
     """A command's own words by parameter, and the overrides."""
     spec = WORDS.get(command, {})
-    usage = f"segments {command} {(STAGES | COMMANDS)[command].split('  ')[-1].strip()}"
+    usage = (
+        f"segments {command} {(STAGES | COMMANDS)[command].split('  ')[-1].strip()}`; see `segments {command} --help"
+    )
     own: dict[str, str] = {}
     overrides: list[str] = []
     places = iter([key for key in spec if key.isdigit()])

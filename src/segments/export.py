@@ -81,19 +81,10 @@ def memberships(model: Segmentation, features: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame of shape (n_customers, 5)
-        ``customer_id, cluster, segment_id, segment, confidence``. Where the model gives no confidence, it is (d2 - d1) / (d2 + d1) of
-        the distances to the nearest and the next centre: 0 on the border, 1 on the centre.
+        ``customer_id, cluster, segment_id, segment, confidence``.
     """
-    predicted = model.predict(features)
-    if "segment_id" not in predicted:
-        predicted["segment_id"] = [f"S{cluster + 1}" for cluster in predicted["cluster"]]
-    if "confidence" not in predicted:
-        both = 2 * predicted["distance"] + predicted["margin"]
-        predicted["confidence"] = np.where(both > 0, predicted["margin"] / both.where(both > 0, 1.0), 0.0)
-    columns = ["cluster", "segment_id", "segment", "confidence"]
-    return pd.concat(
-        [features["customer_id"].reset_index(drop=True), predicted[columns].reset_index(drop=True)], axis=1
-    )
+    predicted = model.predict(features)[["cluster", "segment_id", "segment", "confidence"]]
+    return pd.concat([features["customer_id"].reset_index(drop=True), predicted.reset_index(drop=True)], axis=1)
 
 
 def control_groups(customer_ids: Iterable[str], campaign: str, salt: str, control_share: float) -> NDArray[np.object_]:

@@ -96,7 +96,9 @@ def reference_of(features: pd.DataFrame, segmentation: Segmentation) -> dict[str
     Examples
     --------
     >>> from segments.space import Space
-    >>> model = Segmentation("c0", Space(["x"], ["identity"], [1.0], "none", {}), np.array([[0.0], [10.0]]), ["low", "high"])
+    >>> from segments.model import Limits, number_segments
+    >>> space, limits = Space(["x"], ["identity"], [1.0], "none", {}), Limits(np.ones(2), np.zeros(1), np.ones(1), 0.1)
+    >>> model = Segmentation("c0", space, np.array([[0.0], [10.0]]), number_segments(["low", "high"]), limits)
     >>> found = reference_of(pd.DataFrame({"x": [0.0, 1.0, 2.0, 9.0]}), model)
     >>> found["columns"]["x"]["counts"], found["segments"]["counts"]
     ([1, 0, 0, 1, 0, 0, 1, 0, 0, 1], [3, 1])
@@ -122,7 +124,7 @@ def reference_of(features: pd.DataFrame, segmentation: Segmentation) -> dict[str
         "columns": bins,
         "segments": {"counts": counts.tolist(), "limits": limits},
         "far": float((distances > np.array(limits)[clusters]).mean()),
-        "out_of_range": float(answers["out_of_range"].mean()) if "out_of_range" in answers else None,
+        "out_of_range": float(answers["out_of_range"].mean()),
         "silhouette": mean,
     }
 
@@ -161,7 +163,6 @@ class Tally:
         self.limits = np.array(reference["segments"]["limits"])
         self.clusters = np.zeros(len(self.limits), dtype=np.int64)
         self.scored = self.far = self.out_of_range = self.known = self.moved = 0
-        self.says_range = reference["out_of_range"] is not None
         self.rejected: Counter[str] = Counter()
         self.sample = _Sample(len(self.bins))
 
@@ -175,8 +176,7 @@ class Tally:
         self.far += int((answers["distance"].to_numpy() > self.limits[clusters]).sum())
         for j, counts in enumerate(self.bins):
             counts += _binned(chunk.features[:, j], self.edges[j])
-        if self.says_range and "out_of_range" in answers:
-            self.out_of_range += int(answers["out_of_range"].sum())
+        self.out_of_range += int(answers["out_of_range"].sum())
         if self.previous is not None:
             at = pc.index_in(chunk.ids.cast(pa.string()), value_set=self.previous_ids)
             known = np.flatnonzero(at.is_valid().to_numpy(zero_copy_only=False))
@@ -226,7 +226,7 @@ def figures(tally: Tally, config: MonitoringConfig) -> list[Figure]:
         _share(
             "out_of_range",
             tally.out_of_range,
-            n if tally.says_range else 0,
+            n,
             reference["out_of_range"],
             config.far,
             level,

@@ -151,7 +151,9 @@ def score_batches(
     Examples
     --------
     >>> space = Space(["x"], ["identity"], [1.0], "none", {})
-    >>> model = Segmentation("c0", space, np.array([[0.0], [10.0]]), ["low", "high"])
+    >>> from segments.model import Limits, number_segments
+    >>> limits = Limits(np.ones(2), np.zeros(1), np.ones(1), 0.1)
+    >>> model = Segmentation("c0", space, np.array([[0.0], [10.0]]), number_segments(["low", "high"]), limits)
     >>> batch = pa.RecordBatch.from_pydict({"id": ["a", "b", "c"], "x": ["1", "nine", "9"]})
     >>> [scored] = score_batches(model, [batch])
     >>> scored.ids.to_pylist(), scored.answers["segment"].tolist()

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -68,7 +68,7 @@ def run(config: Config) -> str:
 def track(tracker: tracking.Tracker) -> None:
     """Put the evidence on the runs of the candidates it is about, if it is of this source."""
     path = store.artifact("evidence", "evidence.json")
-    facts = store.read_json(path) if path.is_file() else {"source": None}
+    facts: dict[str, Any] = store.read_json(path) if path.is_file() else {"source": None}
     if facts["source"] == tracker.source:
         rows = store.read_table(store.artifact("evidence", "evidence.parquet"))
         rows = store.read_table(store.artifact("sweep", "candidates.parquet")).merge(rows, on="candidate_id")
