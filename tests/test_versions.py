@@ -26,9 +26,9 @@ def tracker(root: Path) -> Iterator[tracking.Tracker]:  # noqa: F811
         yield tracker
 
 
-def add(tracker: tracking.Tracker, candidate: str, model: Segmentation | None = None) -> versions.Version:
+def add(tracker: tracking.Tracker, candidate: str, model: Segmentation | None = None, **claim: str) -> versions.Version:
     document = (model or segmentation([0.5, 10.5 + int(candidate[1])])).to_json()
-    tags = {"candidate_id": candidate, "model_hash": store.sha256(document.encode()), "source": "toy"}
+    tags = {"candidate_id": candidate, "model_hash": store.sha256(document.encode()), "source": "toy", **claim}
     facts = {"name": CONFIG.model, "alias": CONFIG.alias, "candidate_id": candidate, "tags": tags}
     example = pd.DataFrame({"x": [0.0, 1.0]})
     return versions.add(tracker, facts, {"segmentation": document, "config": "{}"}, example, "what it is")
@@ -46,6 +46,16 @@ def aliases(tracker: tracking.Tracker) -> dict[str, list[str]]:
 def test_the_same_model_is_registered_once(tracker: tracking.Tracker) -> None:
     assert [add(tracker, c).number for c in ("c3", "c4", "c3")] == ["1", "2", "1"]
     assert aliases(tracker) == {"1": [], "2": []}
+
+
+def test_what_could_not_be_proved_is_registered_anew_under_another_claim(tracker: tracking.Tracker) -> None:
+    first = add(tracker, "c3", code_hash="a")
+    versions.set_tags(tracker, first, {"proof": "x.csv was changed"})
+    assert add(tracker, "c3", code_hash="a").number == "1"
+    second = add(tracker, "c3", code_hash="b")
+    assert second.number == "2"
+    versions.set_tags(tracker, second, {"proof": "holds"})
+    assert add(tracker, "c3", code_hash="c").number == "2"
 
 
 def test_a_new_champion_leaves_the_old_one_within_reach(tracker: tracking.Tracker) -> None:

@@ -107,7 +107,8 @@ def _write_cards(config: Config, folder: Path, choice: dict[str, Any], candidate
 
 def config_text(config: Config) -> str:
     """Everything that was asked for, as JSON: :class:`~segments.config.Config` reads it back."""
-    return json.dumps(asdict(config), sort_keys=True, indent=1, ensure_ascii=False) + "\n"
+    # Not sorted: the order of columns is part of what was asked for.
+    return json.dumps(asdict(config), indent=1, ensure_ascii=False) + "\n"
 
 
 def config_hash(config: Config) -> str:

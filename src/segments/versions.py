@@ -422,10 +422,13 @@ def _registered(tracker: Tracker, name: str, tags: Mapping[str, str]) -> Version
     """The version of this model and candidate; doubles of it, which several machines may have made at once, are removed."""
     from mlflow.exceptions import MlflowException
 
+    claim = ("code_hash", "config_hash", "git_commit")
     same = [
         v
         for v in versions_of(tracker, name)
         if all(v.tags.get(key) == tags.get(key) for key in ("model_hash", "candidate_id"))
+        # One that could not be proved stays as it is: the same model with another claim is another version.
+        and (v.tags.get("proof", "holds") == "holds" or all(v.tags.get(key) == tags.get(key) for key in claim))
     ]
     for double in same[1:]:
         try:
