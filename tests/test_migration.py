@@ -208,7 +208,7 @@ def test_the_stage_sensitivity_looks_a_month_back(folder: Path, capsys: pytest.C
 @pytest.mark.parametrize(
     ("words", "what"),
     [
-        ([], "from=DATE is missing"),
+        ([], "from= is missing"),
         (["from=2017-06-31"], "'2017-06-31' is not a date"),
         (["from=2018-02-01"], "2018-02-01 is later than the last day that is known"),
         (["from=2017-12-31", "to=20170630"], "from=2017-12-31 is not before to=2017-06-30"),

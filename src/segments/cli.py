@@ -264,8 +264,8 @@ def _own_words(command: str, words: list[str]) -> tuple[dict[str, str], list[str
         else:
             raise ConfigError(f"'{word}' is not expected here", where=f"segments {command}", fix=f"write `{usage}`")
     for key, parameter in spec.items():
-        if parameter.endswith("!") and not own.get(parameter):
-            name = parameter.rstrip("!") if key.isdigit() else key
+        if "!" in parameter and not own.get(parameter):
+            name = parameter.rstrip("!/") if key.isdigit() else key
             raise ConfigError(f"{name} is missing", where=f"segments {command}", fix=f"write `{usage}`")
     return {
         parameter.rstrip("!/?"): os.path.abspath(value) if parameter.endswith("/") else value  # noqa: PTH100 - still text

@@ -135,7 +135,9 @@ def problem_of(body: bytes, content_type: str, segmentation: Segmentation, max_r
     Examples
     --------
     >>> from segments.space import Space
-    >>> model = Segmentation("c0", Space(["x"], ["identity"], [1.0], "none", {}), np.array([[0.0], [10.0]]), ["low", "high"])
+    >>> from segments.model import Limits, number_segments
+    >>> space, limits = Space(["x"], ["identity"], [1.0], "none", {}), Limits(np.ones(2), np.zeros(1), np.ones(1), 0.1)
+    >>> model = Segmentation("c0", space, np.array([[0.0], [10.0]]), number_segments(["low", "high"]), limits)
     >>> problem_of(b'{"dataframe_records": [{"x": 1}, {"x": "9"}]}', "application/json", model, 10)
     (400, "row 2: x is not a number: '9'")
     >>> problem_of(b'{"dataframe_records": [{"x": 1}]}', "application/json", model, 10) is None

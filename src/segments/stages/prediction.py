@@ -26,8 +26,9 @@ def run(config: Config) -> str:
     """Compare, recommend and look ahead; where that does not apply, say so and write nothing else."""
     started = time.time()
     check_source(store.artifact("features", "report.json"), config.source.name)
-    choice, spec = store.read_json(store.artifact("selection", "choice.json")), chosen(config)
-    if config.source.transactions is None or spec is None:
+    choice = store.read_json(store.artifact("selection", "choice.json"))
+    spec = None if config.source.transactions is None else chosen(config)
+    if spec is None:
         lacking = "transactions" if config.source.transactions is None else "chosen segments"
         for name in [f"{table}.parquet" for table in TABLES] + [f"{picture}.png" for picture in PICTURES]:
             store.artifact("prediction", name).unlink(missing_ok=True)
