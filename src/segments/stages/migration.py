@@ -1,10 +1,13 @@
-"""Command `migration`: two dates in, who moved between them and why out: the chosen candidate is fitted at both, its segments recognised."""
+"""Command `migration`: two dates or two registered versions in, who moved between them and why out."""
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
 import pandas as pd
 
-from segments import store
+from segments import store, tracking, versions
 from segments.config import Config
 from segments.errors import ConfigError
 from segments.features import as_of
@@ -20,7 +23,9 @@ from segments.sweep import Spec, sweep_cell
 
 
 def run(config: Config, start: str, end: str = "") -> str:
-    """Fit at both dates, compare, and write transitions, counts, picture and who moved; returns the summary."""
+    """Fit at both dates, or take two registered versions, compare, and write transitions, counts, picture and who moved; returns the summary."""
+    if start.isdigit():
+        return _between_versions(config, start, end or config.registry.alias)
     spec = chosen(config)
     if spec is None:
         raise ConfigError(
@@ -39,6 +44,18 @@ def run(config: Config, start: str, end: str = "") -> str:
     old, _ = fit_version(config, spec, old_features)
     new, identity = fit_version(config, spec, new_features, old)
     return write(migrate(old.model, new.model, old_features, new_features), identity, (start, end))
+
+
+def _between_versions(config: Config, start: str, end: str) -> str:
+    """Two registered versions on the customers of today: whoever moved did so because the model changed."""
+    features = store.read_table(store.artifact("features", "customers.parquet"))
+    with tracking.connect(config.tracking, config.source.name) as tracker, tempfile.TemporaryDirectory() as folder:
+        old, new = (versions.wanted(tracker, config.registry.model, which) for which in (start, end))
+        before, after = (Segmentation.from_json(versions.document_of(tracker, version)) for version in (old, new))
+        told = versions.folder_of(tracker, new, Path(folder)) / "artifacts" / "identity.json"
+        identity = Identity.from_plain(store.read_json(told)["identity"])
+    ends = (f"version {old.number}", f"version {new.number}")
+    return write(migrate(before, after, features, features), identity, ends)
 
 
 def fit_version(

@@ -1,0 +1,111 @@
+"""Versions over time, as people make them: by the rule, by hand, renamed, rolled back, promoted again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import yaml
+
+from small_project import SmallProject
+
+pytestmark = pytest.mark.slow
+
+
+def aliases(project: SmallProject) -> dict[str, str]:
+    found = project.client().get_registered_model("customer-segments").aliases
+    return {alias: str(number) for alias, number in found.items()}
+
+
+def receipt(project: SmallProject) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((project / "artifacts/registry/receipt.json").read_text())
+    return found
+
+
+def segments(project: SmallProject) -> dict[str, str]:
+    table = project.table("profiles/segments.parquet")
+    return dict(sorted(set(zip(table["segment_id"], table["segment"], strict=True))))
+
+
+def test_a_life_of_a_champion(small_project: Callable[[], SmallProject]) -> None:
+    project = small_project()
+    first, names = project.champion(), segments(project)
+    candidates = project.table("sweep/candidates.parquet")
+    other = candidates[(candidates["candidate_id"] != first) & (candidates["k"] == 4)]["candidate_id"].iloc[0]
+
+    # By hand: recorded with who and why, carried out by the pipeline, promoted though the rule says otherwise.
+    assert "--because is missing" in project.run("segments", "select", other, fails=True)
+    assert "chosen by A Tester" in project.run("segments", "select", other[:10], "--because", "four teams")
+    told = yaml.safe_load((project / "conf/decisions.yaml").read_text())["selected"]["mall"]
+    assert (told["candidate_id"], told["by"], told["because"]) == (other, "A Tester", "four teams")
+    assert "sweep" not in project.repro()
+    assert (aliases(project), project.champion()) == ({"champion": "2", "previous": "1"}, other)
+    assert receipt(project)["verdict"] == "chosen by hand"
+    assert "because four teams" in project.run("segments", "summary")
+
+    # Who moved between the two: only the model changed.
+    said = project.run("segments", "migration", "from=1", "to=2")
+    assert "version 1 -> version 2" in said
+    counts = json.loads((project / "artifacts/migration/migration.json").read_text())["counts"]
+    assert counts["customer"] == 0
+    assert sum(project.table("migration/moved.parquet")["customer_id"].duplicated()) == 0
+
+    # Back again; the version that was rolled back does not return by itself.
+    project.run("segments", "rollback", "--because", "the printers are late")
+    assert (aliases(project), project.champion()) == ({"champion": "1"}, first)
+    project.repro("--force", "registry")
+    assert aliases(project) == {"champion": "1", "challenger": "2"}
+    assert "it was rolled back" in receipt(project)["verdict"]
+    assert "replaced no other" in project.run("segments", "rollback", fails=True)
+    project.run("segments", "promote", "2", "--because", "they came")
+    assert aliases(project) == {"champion": "2", "previous": "1"}
+
+    # A name that a person gave follows the segment into the next version.
+    here = segments(project)
+    assert "there is no segment 'S99'" in project.run("segments", "rename", "S99", "x", "--because", "y", fails=True)
+    known = list(here)
+    taken = project.run("segments", "rename", known[0], here[known[1]], "--because", "y", fails=True)
+    assert f"is taken by {known[1]}" in taken
+    project.run("segments", "rename", known[0], "Sunday shoppers", "--because", "they come on Sundays")
+    assert project.repro()[0] == "identity"
+    assert segments(project) == {**here, known[0]: "Sunday shoppers"}
+    assert aliases(project) == {"champion": "3", "previous": "2"}
+    assert "not worse than the champion" in receipt(project)["verdict"]
+
+    # The choice goes back to the rule: the same people keep id and name where their segment still is.
+    project.run("segments", "select", "rule")
+    project.repro()
+    now = segments(project)
+    assert now.get(known[0], "Sunday shoppers") == "Sunday shoppers"
+    assert set(now) & set(names)
+
+    # A lost registry gets its history back.
+    before = aliases(project)
+    for path in project.root.glob("mlflow.db*"):
+        path.unlink()
+    assert "registered versions" in project.run("segments", "track")
+    assert aliases(project)["champion"] == before["champion"]
+    assert "holds" in project.run("segments", "verify", before["champion"])
+
+
+def test_a_challenger_that_is_worse_waits(small_project: Callable[[], SmallProject]) -> None:
+    project = small_project()
+    before = project.champion()
+    project.edit(
+        "conf/config.yaml",
+        {
+            "metric: silhouette": "metric: calinski_harabasz",
+            "tolerance: 0.05": "tolerance: 0.0",
+            "min_k: 3": "min_k: 4",
+        },
+    )
+    project.repro()
+    if receipt(project)["candidate_id"] == before:
+        pytest.fail("the rule was to choose another one here")
+    score = project.table("selection/candidates.parquet").set_index("candidate_id")["silhouette_reference"]
+    worse = score[receipt(project)["candidate_id"]] < score[before]
+    assert receipt(project)["alias"] == ("challenger" if worse else "champion")
+    assert receipt(project)["verdict"].startswith("worse" if worse else "not worse")
+    assert project.champion() == (before if worse else receipt(project)["candidate_id"])
