@@ -51,6 +51,7 @@ COMMANDS = {
     "serve": "answer requests on 127.0.0.1 with the registered model     [port=N] [model=models:/NAME@ALIAS]",
     "server": "MLflow for a team: PostgreSQL, artifacts, sign-in           --database ADDRESS [--artifacts FOLDER] [--port N] [--host ADDRESS --allowed-hosts NAMES --auth FILE]",
     "ui": "MLflow's page on 127.0.0.1, with links to the right views",
+    "dashboard": "a page on 127.0.0.1: champion, segments, customers, drift   [dashboard.port=N]",
     "summary": "what the last run chose and why",
 }
 # Words of a command's own, beside the overrides: a word in its place, an option `--name VALUE`, a flag `--name`, or `name=VALUE`;
@@ -225,6 +226,10 @@ def _run(command: str, words: list[str]) -> None:
             from segments import tracking, ui
 
             raise SystemExit(ui.serve(config, tracking.tracking_uri(config.tracking)))
+        if command == "dashboard":
+            from segments.dashboard import door
+
+            raise SystemExit(door.serve(config, overrides))
         _stage(command, config, **own)
 
 

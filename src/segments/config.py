@@ -1466,6 +1466,26 @@ class ServingConfig:
 
 
 @dataclass(frozen=True, config=CLOSED)
+class DashboardConfig:
+    """Section ``dashboard``: the page ``segments dashboard`` shows.
+
+    Parameters
+    ----------
+    port : int
+        Of 127.0.0.1; the next free one when it is taken.
+    max_upload_mib : int
+        Size of a file that may be scored on the page.
+    """
+
+    port: int = 8501
+    max_upload_mib: int = 200
+
+    def __post_init__(self) -> None:
+        in_range(self.port, 1024, 65535, "dashboard.port")
+        in_range(self.max_upload_mib, 1, 4096, "dashboard.max_upload_mib")
+
+
+@dataclass(frozen=True, config=CLOSED)
 class Config:
     """All of ``conf/``, composed: what the stages read.
 
@@ -1477,7 +1497,7 @@ class Config:
         Number of clusters for ``segments fit``.
     grid_feature_sets, grid_scalers, grid_prediction_models
         What the names in ``sweep.feature_sets``, ``sweep.scalers`` and ``prediction.models`` stand for.
-    explore, features, sweep, evidence, selection, sensitivity, profiles, rfm_map, prediction, playbook, briefing, export, registry, monitoring, serving, tracking
+    explore, features, sweep, evidence, selection, sensitivity, profiles, rfm_map, prediction, playbook, briefing, export, registry, monitoring, serving, dashboard, tracking
         The sections of the stages and commands.
     decisions : Decisions
         What people decided against the rules.
@@ -1509,6 +1529,7 @@ class Config:
     registry: RegistryConfig = field(default_factory=RegistryConfig)
     monitoring: MonitoringConfig = field(default_factory=MonitoringConfig)
     serving: ServingConfig = field(default_factory=ServingConfig)
+    dashboard: DashboardConfig = field(default_factory=DashboardConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     decisions: Decisions = field(default_factory=Decisions)
     grid_feature_sets: dict[str, FeatureSet] = field(default_factory=dict)

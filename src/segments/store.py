@@ -139,6 +139,13 @@ def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
     return _read(path, lambda: pd.read_parquet(path, columns=columns))
 
 
+def read_csv(path: Path) -> pd.DataFrame:
+    """Read a CSV that an earlier stage made; same errors as :func:`read_table`."""
+    import pandas as pd
+
+    return _read(path, lambda: pd.read_csv(path))
+
+
 def scan_table(path: Path) -> duckdb.DuckDBPyRelation:
     """Open a parquet table that an earlier stage made without reading it: DuckDB streams it, so it may exceed memory.
 

@@ -150,6 +150,48 @@ def connect(config: TrackingConfig, source: str) -> Iterator[Tracker]:
         ) from error
 
 
+def reader(config: TrackingConfig) -> MlflowClient:
+    """MLflow's client for looking only: unlike :func:`connect` it makes nothing, not even an empty record.
+
+    Raises
+    ------
+    TrackingError
+        If there is no record yet, or the server does not answer.
+    """
+    settings(config)
+    address = tracking_uri(config)
+    if config.uri is not None:
+        preflight(address, config.timeout_seconds)
+    elif not (checkout() / "mlflow.db").is_file():  # MLflow would make an empty one
+        raise TrackingError(
+            "there is no MLflow record yet",
+            where=address,
+            fix="run `dvc repro`; or `segments track`, which makes it from artifacts/",
+        )
+    from mlflow import MlflowClient
+
+    return MlflowClient(address, registry_uri=address)
+
+
+def pages_of(config: TrackingConfig, source: str, candidate_ids: Sequence[str]) -> dict[str, str]:
+    """Address of each candidate's run within MLflow's page, by candidate; those without a complete run are left out.
+
+    Raises
+    ------
+    TrackingError
+        As :func:`reader`.
+    """
+    client, found = reader(config), dict[str, str]()
+    experiment = client.get_experiment_by_name(source)
+    if experiment is None:
+        return found
+    for identity in candidate_ids:
+        condition = f"tags.`{KIND}` = 'candidate' and tags.`{CANDIDATE}` = '{identity}' and tags.`{COMPLETE}` = 'true'"
+        for run in client.search_runs([experiment.experiment_id], condition, max_results=1):
+            found[identity] = f"/#/experiments/{experiment.experiment_id}/runs/{run.info.run_id}"
+    return found
+
+
 def tracking_uri(config: TrackingConfig) -> str:
     """Address of the record: the configured server, or the database in the real checkout."""
     return config.uri or f"sqlite:///{checkout() / 'mlflow.db'}"

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from segments.config import RegistryConfig, TrackingConfig
 from segments.errors import TrackingError
-from segments.store import checkout, hashes, sha256
+from segments.store import hashes, sha256
 from segments.tracking import (
     CANDIDATE,
     CHAMPION,
@@ -28,7 +28,7 @@ from segments.tracking import (
     describe_experiment,
     flag,
     lock_of,
-    preflight,
+    reader,
     repeated,
     runs_of,
     settings,
@@ -86,6 +86,28 @@ def versions_of(tracker: Tracker, name: str) -> list[Version]:
         (_version(v, [alias for alias, number in aliases.items() if str(number) == str(v.version)]) for v in found),
         key=lambda version: int(version.number),
     )
+
+
+def registered(config: TrackingConfig, name: str) -> list[Version]:
+    """Every version of a registered model, oldest first, without writing anything.
+
+    Raises
+    ------
+    TrackingError
+        If there is no record yet, it cannot be read, or the server does not answer.
+    """
+    client, address = reader(config), tracking_uri(config)
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        return versions_of(Tracker(client, "", "", address), name)
+    except (MlflowException, SQLAlchemyError) as error:
+        raise TrackingError(
+            f"the MLflow record cannot be read: {(str(error).splitlines() or ['unknown'])[0]}",
+            where=address,
+            fix="`segments track` rebuilds it from artifacts/",
+        ) from error
 
 
 def find(tracker: Tracker, name: str, which: str) -> Version | None:
@@ -353,23 +375,12 @@ def read_model(config: TrackingConfig, uri: str) -> RegisteredModel:
             where="--model",
             fix="write models:/NAME@ALIAS or models:/NAME/VERSION, such as models:/customer-segments@champion",
         )
-    settings(config)
-    address = tracking_uri(config)
-    if config.uri is not None:
-        preflight(address, config.timeout_seconds)
-    elif not (checkout() / "mlflow.db").is_file():  # MLflow would make an empty one
-        raise TrackingError(
-            "there is no MLflow record yet",
-            where=address,
-            fix="run `dvc repro`; or `segments track`, which makes it from artifacts/",
-        )
+    client, address = reader(config), tracking_uri(config)
     import mlflow
-    from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
 
     name, alias, number = match.groups()
     mlflow.set_tracking_uri(address)
-    client = MlflowClient(address, registry_uri=address)
     try:
         version = client.get_model_version_by_alias(name, alias) if alias else client.get_model_version(name, number)
         source = ""

@@ -1,0 +1,60 @@
+"""Entry of the page: ``streamlit run app.py -- OVERRIDES``, as :mod:`segments.dashboard.door` starts it from the project's folder."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import streamlit as st
+
+from segments.config import Config
+from segments.dashboard import compare, monitor, overview, segments, what_if
+from segments.errors import SegmentsError
+from segments.stages import load
+
+PAGES: dict[str, tuple[str, str, Callable[[Config], None]]] = {
+    "overview": ("Overview", ":material/dashboard:", overview.show),
+    "compare": ("Compare", ":material/compare_arrows:", compare.show),
+    "segments": ("Segments", ":material/groups:", segments.show),
+    "what-if": ("What if", ":material/tune:", what_if.show),
+    "monitor": ("Monitor", ":material/monitoring:", monitor.show),
+}
+
+
+def main(overrides: list[str]) -> None:
+    """Show the page a person chose."""
+    st.set_page_config(page_title="Customer segments", page_icon=":material/groups:", layout="wide")
+    try:
+        config = _config(tuple(overrides), max(path.stat().st_mtime_ns for path in Path("conf").rglob("*.yaml")))
+    except SegmentsError as error:
+        st.error(str(error))
+        return
+    made = [
+        st.Page(partial(_shown, show, config), title=title, icon=icon, url_path=path, default=path == "overview")
+        for path, (title, icon, show) in PAGES.items()
+    ]
+    page = st.navigation(made)
+    with st.sidebar:
+        st.caption(f"Source: **{config.source.name}**")
+        st.caption("Reads artifacts and MLflow's registry on this machine. Only buttons that say so write.")
+    page.run()
+
+
+def _shown(show: Callable[[Config], None], config: Config) -> None:
+    """A page; what a person can mend is one sentence, not a traceback."""
+    try:
+        show(config)
+    except SegmentsError as error:
+        st.error(str(error))
+
+
+# Hydra composes one config at a time in a process; the cache's lock sees to that for equal overrides, which all who look share.
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _config(overrides: tuple[str, ...], stamp: int) -> Config:
+    return load(overrides)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,226 @@
+"""Charts of the dashboard. Comes in: small tables. Goes out: Altair charts in the colours of the pictures, each with a description for a screen reader."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import altair as alt
+import pandas as pd
+
+from segments.model import Segment
+from segments.plots import INK, MUTED, PALE, PALETTE
+
+HEIGHT = 260
+# Dashes tell lines apart where colours repeat or are not seen.
+DASHES = ([1, 0], [6, 3], [2, 2], [8, 2, 2, 2], [4, 4])
+LIGHTS = {"amber": "#E69F00", "red": "#D55E00"}
+
+
+def colour(segment: Segment) -> str:
+    """A segment's colour: the one it has in every picture."""
+    return PALETTE[segment.colour % len(PALETTE)]
+
+
+def of_segments(segments: Sequence[Segment]) -> alt.Scale:
+    """Names of segments to their colours; other names are grey."""
+    return alt.Scale(domain=[one.name for one in segments], range=[colour(one) for one in segments])
+
+
+def shares(table: pd.DataFrame, segments: Sequence[Segment]) -> alt.Chart:
+    """Bars side by side for each segment: its share of customers and of revenue.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From :func:`segments.dashboard.figures.overview`.
+    segments : sequence of Segment
+        Give the colours.
+    """
+    names = {"share": "customers", "revenue_share": "revenue"}
+    long = table.melt(
+        id_vars="segment", value_vars=[name for name in names if name in table], var_name="of", value_name="value"
+    ).assign(of=lambda t: t["of"].map(names))
+    return (
+        alt.Chart(long)
+        .mark_bar(cornerRadiusEnd=2)
+        .encode(
+            x=alt.X("value:Q", title="share of all", axis=alt.Axis(format="%")),
+            y=alt.Y("segment:N", title=None, sort=None, axis=alt.Axis(labelLimit=320)),
+            yOffset=alt.YOffset("of:N", sort=list(names.values())),
+            color=alt.Color("segment:N", scale=of_segments(segments), legend=None),
+            opacity=alt.Opacity("of:N", scale=alt.Scale(domain=list(names.values()), range=[1.0, 0.5]), title=None),
+            tooltip=["segment", "of", alt.Tooltip("value:Q", format=".1%")],
+        )
+        .properties(
+            height=max(120, 56 * len(table)), description="Share of customers and of revenue of each segment, as bars"
+        )
+    )
+
+
+def over_time(table: pd.DataFrame, segments: Sequence[Segment], what: str) -> alt.Chart:
+    """Stacked bars: the segments' shares in each version or batch."""
+    order = table.sort_values("order")["when"].drop_duplicates().tolist()
+    known = [one.name for one in segments]
+    scale = of_segments(segments)
+    if others := [name for name in table["segment"].drop_duplicates() if name not in known]:
+        scale = alt.Scale(domain=[*scale.domain, *others], range=[*scale.range, *[PALE] * len(others)])
+    return (
+        alt.Chart(table)
+        .mark_bar(size=28)
+        .encode(
+            x=alt.X("when:N", sort=order, title=what, axis=alt.Axis(labelAngle=0, labelLimit=140)),
+            y=alt.Y("share:Q", title="share of customers", axis=alt.Axis(format="%")),
+            color=alt.Color(
+                "segment:N", scale=scale, title=None, legend=alt.Legend(orient="bottom", columns=2, labelLimit=320)
+            ),
+            order=alt.Order("segment:N"),
+            tooltip=[
+                "when",
+                "segment",
+                alt.Tooltip("customers:Q", format=","),
+                alt.Tooltip("share:Q", format=".1%"),
+            ],
+        )
+        .properties(height=HEIGHT, description=f"Share of each segment in each {what}, as stacked bars")
+    )
+
+
+def lines(table: pd.DataFrame, title: str) -> alt.LayerChart:
+    """A score over k: colour is the feature set, the dash the scaler; a diamond marks the elbow of a WCSS curve."""
+    sets, scalers = (table[name].drop_duplicates().tolist() for name in ("feature_set", "scaler"))
+    base = alt.Chart(table).encode(
+        x=alt.X(
+            "k:Q", title="number of segments k", axis=alt.Axis(tickMinStep=1, format="d"), scale=alt.Scale(zero=False)
+        ),
+        y=alt.Y("value:Q", title=title, scale=alt.Scale(zero=False)),
+        color=alt.Color(
+            "feature_set:N",
+            title="feature set",
+            scale=alt.Scale(domain=sets, range=[PALETTE[i % len(PALETTE)] for i in range(len(sets))]),
+        ),
+        tooltip=["feature_set", "scaler", "k", alt.Tooltip("value:Q", format=".4g")],
+    )
+    dash = alt.StrokeDash(
+        "scaler:N",
+        title="scaler",
+        scale=alt.Scale(domain=scalers, range=[DASHES[i % len(DASHES)] for i in range(len(scalers))]),
+    )
+    drawn = base.mark_line(strokeWidth=1.8).encode(strokeDash=dash)
+    elbows = base.mark_point(shape="diamond", size=70, filled=True).transform_filter("datum.elbow")
+    return alt.layer(drawn, base.mark_circle(size=18), elbows).properties(
+        height=320, description=f"{title} over the number of segments, one line per feature set and scaler"
+    )
+
+
+def parallels(table: pd.DataFrame, axes: Sequence[str], chosen: str | None, picked: Sequence[str]) -> alt.LayerChart:
+    """Candidates as lines across parallel axes; the chosen one and those picked stand out."""
+    table = table.assign(
+        shown=["chosen" if one == chosen else "picked" if one in picked else "others" for one in table["candidate_id"]]
+    )
+    base = alt.Chart(table).encode(
+        x=alt.X("axis:N", sort=list(axes), title=None, axis=alt.Axis(labelAngle=0, labelLimit=120, grid=True)),
+        y=alt.Y("place:Q", title="lowest → highest of all candidates", axis=alt.Axis(labels=False, ticks=False)),
+        detail="candidate_id:N",
+        color=alt.Color(
+            "shown:N",
+            title=None,
+            scale=alt.Scale(domain=["chosen", "picked", "others"], range=["#D55E00", "#0072B2", MUTED]),
+        ),
+        tooltip=["name:N", "axis:N", alt.Tooltip("value:Q", format=".4g")],
+    )
+    few = base.mark_line(strokeWidth=3).transform_filter("datum.shown != 'others'")
+    many = base.mark_line(strokeWidth=0.7, opacity=0.35).transform_filter("datum.shown == 'others'")
+    return alt.layer(many, few).properties(height=300, description="Scores of the candidates on parallel axes")
+
+
+def indices(table: pd.DataFrame, fill: str) -> alt.LayerChart:
+    """Bars of a segment's indices from 100, the mean of all customers."""
+    base = alt.Chart(table).encode(
+        y=alt.Y("feature:N", sort=None, title=None, axis=alt.Axis(labelLimit=220)),
+        tooltip=["feature", *[alt.Tooltip(f"{name}:Q", format=".4g") for name in ("mean", "overall_mean", "index")]],
+    )
+    bars = base.mark_bar(color=fill).encode(
+        x=alt.X("index:Q", title="index: 100 = mean of all customers"), x2=alt.datum(100)
+    )
+    rule = alt.Chart(pd.DataFrame({"index": [100]})).mark_rule(color=INK).encode(x="index:Q")
+    return alt.layer(bars, rule).properties(
+        height=max(120, 20 * len(table)), description="Index of each feature of the segment, 100 is the mean of all"
+    )
+
+
+def demographics(table: pd.DataFrame, fill: str) -> alt.LayerChart:
+    """Bars of a segment's make-up, with a tick at the share among all customers."""
+    base = alt.Chart(table).encode(y=alt.Y("value:N", sort=None, title=None, axis=alt.Axis(labelLimit=200)))
+    tooltip = ["value", alt.Tooltip("share:Q", format=".1%"), alt.Tooltip("overall_share:Q", format=".1%")]
+    bars = base.mark_bar(color=fill).encode(
+        x=alt.X("share:Q", title="share (tick: of all customers)", axis=alt.Axis(format="%")), tooltip=tooltip
+    )
+    ticks = base.mark_tick(color=INK, thickness=2, size=14).encode(x="overall_share:Q", tooltip=tooltip)
+    return alt.layer(bars, ticks).properties(
+        height=max(60, 24 * len(table)), description="Make-up of the segment against all customers"
+    )
+
+
+def nearness(table: pd.DataFrame, segments: Sequence[Segment]) -> alt.Chart:
+    """Bars of one customer's distance to every centre, nearest on top."""
+    return (
+        alt.Chart(table)
+        .mark_bar(cornerRadiusEnd=2)
+        .encode(
+            x=alt.X("distance:Q", title="distance to the centre, in the clustered space"),
+            y=alt.Y("segment:N", sort=None, title=None, axis=alt.Axis(labelLimit=320)),
+            color=alt.Color("segment:N", scale=of_segments(segments), legend=None),
+            tooltip=["segment", alt.Tooltip("distance:Q", format=".3f")],
+        )
+        .properties(
+            height=max(90, 34 * len(table)), description="Distance of this customer to the centre of each segment"
+        )
+    )
+
+
+def against_limits(table: pd.DataFrame, amber: float, red: float) -> alt.LayerChart:
+    """Bars of stability indices, with a line where amber and where red begins."""
+    bars = (
+        alt.Chart(table)
+        .mark_bar(color=PALETTE[0])
+        .encode(
+            y=alt.Y("feature:N", sort=None, title=None, axis=alt.Axis(labelLimit=220)),
+            x=alt.X("psi:Q", title="population stability index (PSI) against training"),
+            tooltip=["feature", alt.Tooltip("psi:Q", format=".3f"), "status"],
+        )
+    )
+    ends = pd.DataFrame({"limit": [amber, red], "light": ["amber from here", "red from here"]})
+    rules = (
+        alt.Chart(ends)
+        .mark_rule(strokeWidth=2)
+        .encode(
+            x="limit:Q",
+            color=alt.Color(
+                "light:N", title=None, scale=alt.Scale(domain=ends["light"].tolist(), range=[*LIGHTS.values()])
+            ),
+            strokeDash=alt.StrokeDash(
+                "light:N", legend=None, scale=alt.Scale(domain=ends["light"].tolist(), range=[[6, 3], [1, 0]])
+            ),
+        )
+    )
+    return alt.layer(bars, rules).properties(
+        height=max(90, 30 * len(table)), description="Stability index of segments and features, with its limits"
+    )
+
+
+def history(table: pd.DataFrame, title: str, limits: Mapping[str, float]) -> alt.LayerChart:
+    """One figure over the batches, with its limits."""
+    order = table["batch"].tolist()
+    base = alt.Chart(table).encode(
+        x=alt.X("batch:N", sort=order, title="batch", axis=alt.Axis(labelAngle=0, labelLimit=120)),
+        tooltip=["batch", alt.Tooltip("value:Q", format=".3f"), "status"],
+    )
+    y = alt.Y("value:Q", title=title)
+    drawn = [base.mark_line(color=PALETTE[0]).encode(y=y), base.mark_circle(color=PALETTE[0], size=60).encode(y=y)]
+    if table["low"].notna().any():
+        drawn.insert(0, base.mark_errorbar(color=MUTED).encode(y=alt.Y("low:Q", title=title), y2="high:Q"))
+    drawn += [
+        alt.Chart(pd.DataFrame({"limit": [at]})).mark_rule(color=LIGHTS[light], strokeDash=[6, 3]).encode(y="limit:Q")
+        for light, at in limits.items()
+    ]
+    return alt.layer(*drawn).properties(height=HEIGHT, description=f"{title} over the scored batches")

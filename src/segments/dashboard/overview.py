@@ -1,0 +1,176 @@
+"""Page Overview: who is in use, since when, on which evidence; what each segment is worth; how the segments moved."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from segments.config import Config
+from segments.dashboard import charts, figures, reading
+from segments.dashboard.reading import Champion, found
+from segments.errors import SegmentsError
+
+COLUMNS = {
+    "segment_id": st.column_config.TextColumn("id", width="small"),
+    "segment": st.column_config.TextColumn("segment", width="large"),
+    "customers": st.column_config.NumberColumn("customers", format="localized"),
+    "share": st.column_config.ProgressColumn("of customers", min_value=0.0, max_value=1.0, format="percent"),
+    "revenue_share": st.column_config.ProgressColumn("of revenue", min_value=0.0, max_value=1.0, format="percent"),
+    "churn_risk": st.column_config.NumberColumn(
+        "churn risk", format="percent", help="Mean risk of no purchase within the horizon"
+    ),
+    "expected_value": st.column_config.NumberColumn(
+        "expected value",
+        format="localized",
+        help="What its customers are expected to spend within the horizon, together",
+    ),
+}
+
+
+def show(config: Config) -> None:
+    """Draw the page."""
+    st.title("Overview")
+    inuse = found(reading.champion, config)
+    if inuse is None:
+        return
+    _champion(inuse)
+    st.header("Segments")
+    _segments(inuse)
+    st.header("Over time")
+    _versions(config, inuse)
+    _batches(inuse)
+
+
+def _champion(inuse: Champion) -> None:
+    version, tags = inuse.version, inuse.version.tags
+    if (described := found(reading.is_described, inuse)) is False:
+        st.warning(
+            "The last run chose another candidate, which waits as challenger. What is said below of revenue, evidence and risk is "
+            "only shown where it belongs to the version in use: compare by `segments verify`, then `segments promote`.",
+            icon=":material/warning:",
+        )
+    row = _evidence(str(tags.get("candidate_id", "")))
+    st.header("In use")
+    with st.container(horizontal=True):
+        st.metric("Model", f"{version.name} v{version.number}", border=True)
+        st.metric("Segments", len(inuse.model.segments), border=True)
+        st.metric("In use since", _day(tags.get("promoted_at", "")), border=True)
+        st.metric("Put in use by", tags.get("promoted_by") or "not recorded", border=True)
+        st.metric("Evidence", str(row.get("grade", "not weighed")), border=True)
+        st.metric("Proof", "holds" if tags.get("proof") == "holds" else tags.get("proof") or "not made", border=True)
+    named = f"**{row['feature_set']} · {row['scaler']} · k={row['k']}**, " if row else ""
+    st.markdown(
+        f"{named}candidate `{tags.get('candidate_id', '?')}`, code `{tags.get('git_commit', 'unknown')[:12]}`, "
+        f"source **{tags.get('source', '?')}**. Why it is in use: {tags.get('verdict') or 'not recorded'}"
+    )
+    if row.get("reason"):
+        st.markdown(str(row["reason"]))
+    if described:
+        st.markdown(reading.choice()["reason"])
+
+
+def _evidence(candidate_id: str) -> dict[str, Any]:
+    table = found(reading.candidates)
+    if table is None:
+        return {}
+    if "grade" not in table:
+        st.info(
+            "Not known yet: how stable each candidate is: run `segments evidence`, then `segments selection`, or `dvc repro`."
+        )
+    rows = table[table["candidate_id"] == candidate_id].to_dict("records")
+    return {str(key): value for key, value in rows[0].items()} if rows else {}
+
+
+def _segments(inuse: Champion) -> None:
+    model = inuse.model
+    people = found(reading.people, inuse.version)
+    if people is not None:
+        sizes = people["segment_id"].value_counts().to_dict()
+    elif inuse.reference is not None:
+        counts = inuse.reference["segments"]["counts"]
+        sizes = {segment.segment_id: n for segment, n in zip(model.segments, counts, strict=True)}
+    else:
+        return
+    revenue: dict[str, float] = {}
+    described = found(reading.is_described, inuse)
+    profiles = found(reading.table, "profiles", "profiles.parquet") if described else None
+    if profiles is not None and "revenue_share" in profiles:
+        revenue = {
+            model.segments[cluster].segment_id: share
+            for cluster, share in zip(profiles["cluster"], profiles["revenue_share"], strict=True)
+        }
+    forecast = people if people is not None and "churn_risk" in people else None
+    table = figures.overview(model.segments, sizes, revenue, forecast)
+    st.dataframe(table, column_config=COLUMNS, hide_index=True, width="stretch")
+    if forecast is None:
+        facts = found(reading.plain, "prediction", "prediction.json")
+        if facts is not None:
+            st.info(
+                f"Churn risk and expected value: {facts.get('reason', 'made for other customers: run `segments prediction`')}."
+            )
+    st.altair_chart(charts.shares(table, model.segments), width="stretch")
+
+
+def _versions(config: Config, inuse: Champion) -> None:
+    versions = reading.registered(config)
+    table = pd.DataFrame(
+        [
+            {
+                "version": int(version.number),
+                "alias": ", ".join(version.aliases),
+                "registered": pd.Timestamp(version.created_ms, unit="ms").strftime("%Y-%m-%d %H:%M"),
+                "in use since": _day(version.tags.get("promoted_at", "")),
+                "candidate": version.tags.get("candidate_id", ""),
+                "verdict": version.tags.get("verdict", ""),
+                "proof": version.tags.get("proof", ""),
+            }
+            for version in reversed(versions)
+        ]
+    )
+    st.subheader("Versions")
+    st.dataframe(
+        table, hide_index=True, width="stretch", column_config={"verdict": st.column_config.TextColumn(width="large")}
+    )
+    sizes = []
+    for version in versions[-12:]:
+        try:
+            members = reading.members(version)
+        except SegmentsError:
+            continue  # made on another machine: the table above lists it
+        sizes.append((f"v{version.number}", members["segment"].value_counts().to_dict()))
+    if sizes:
+        chart = charts.over_time(figures.trend(sizes), inuse.model.segments, "version")
+        st.altair_chart(chart, width="stretch")
+
+
+def _batches(inuse: Champion) -> None:
+    st.subheader("Scored batches")
+    records = found(reading.batches)
+    own = [one for one in records or [] if one["model"]["version"] == inuse.version.number][-12:]
+    if records and not own:
+        st.info("No batch has been scored by the version in use yet: run `segments score FILE -o OUTPUT`.")
+    if not own:
+        return
+    names = [segment.name for segment in inuse.model.segments]
+    training = {names[one["cluster"]]: one["training"] for one in own[-1]["segments"]}
+    sizes = [("training", training)]
+    sizes += [(label(one), {names[two["cluster"]]: two["customers"] for two in one["segments"]}) for one in own]
+    st.altair_chart(charts.over_time(figures.trend(sizes), inuse.model.segments, "batch"), width="stretch")
+    st.markdown(f"Last batch, `{own[-1]['input']}`: **{own[-1]['sentence']}** More on the page Monitor.")
+
+
+def label(record: dict[str, Any]) -> str:
+    """A batch for a person: its file and id.
+
+    Examples
+    --------
+    >>> label({"input": "may.csv", "batch_id": "0123456789ab"})
+    'may.csv 0123'
+    """
+    return f"{record['input']} {record['batch_id'][:4]}"
+
+
+def _day(time: str) -> str:
+    return time[:10] or "–"
