@@ -233,8 +233,8 @@ def _run(command: str, words: list[str]) -> None:
         _stage(command, config, **own)
 
 
-def _stage(name: str, config: Config, **own: str) -> None:
-    said = import_module(f"segments.stages.{name}").run(config, **own)
+def _stage(command: str, config: Config, /, **own: str) -> None:
+    said = import_module(f"segments.stages.{command}").run(config, **own)
     text, code = said if isinstance(said, tuple) else (said, 0)
     if text:
         print(text, flush=True)
