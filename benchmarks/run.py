@@ -1,6 +1,7 @@
 """`make bench`: every measurement, one after another, printed and written to benchmarks/results.md.
 
-``python benchmarks/run.py SECTION ...`` runs only some of: stages, silhouette, grid, growth, scoring, serving; the other sections of results.md stay.
+``python benchmarks/run.py SECTION ...`` runs only some of: stages, silhouette, grid, large_grid, growth, floor, scoring, serving;
+the other sections of results.md stay.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import floor
 import growth
 import scoring
 import serving
@@ -25,6 +27,8 @@ HEADINGS = {
     "stages": "Where the time goes: every stage of the bundled data, from nothing",
     "silhouette": "Scores for k = 2…15: one pass against scikit-learn's loop",
     "grid": "The grid of the bundled data against the sweep a person would write by hand",
+    "large_grid": "The same grid at 30,000 customers",
+    "floor": "What bounds the grid of the bundled data",
     "growth": "A cell (k = 2…15) as customers grow",
     "scoring": "Ten million feature rows through `segments score`, record included",
     "serving": "`segments serve` under load (wrk, on the same two cores)",
@@ -63,6 +67,45 @@ def measure_grid() -> list[str]:
     return lines
 
 
+def measure_large_grid() -> list[str]:
+    """The bundled customers drawn 30,000 times with a little noise; the sweep by hand is timed on some cells only and scaled."""
+    import numpy as np
+    import pandas as pd
+
+    cells, n = 2, 30_000
+    segments = str(Path(sys.executable).parent / "segments")
+    plain = Path(__file__).resolve().parent / "plain_sweep.py"
+    with tempfile.TemporaryDirectory() as folder:
+        project = stages.fresh_copy(Path(folder))
+        for stage in ("data", "features"):
+            stages.seconds([segments, stage], project)
+        path = project / "artifacts" / "features" / "customers.parquet"
+        table, random = pd.read_parquet(path), np.random.default_rng(0)
+        drawn = table.iloc[random.integers(len(table), size=n)].reset_index(drop=True)
+        for name in drawn.columns.drop("customer_id"):
+            # up to 2 % more: no two customers are equal, and logarithms stay defined
+            drawn[name] = drawn[name].astype(float) * random.uniform(1, 1.02, n)
+        drawn["customer_id"] = [str(i) for i in range(n)]
+        drawn.to_parquet(path, index=False)
+        ours, _ = stages.seconds([segments, "sweep"], project)
+        theirs = {}
+        for some in (cells, 0):  # what it costs without any cell is not to be multiplied
+            started = time.perf_counter()
+            command = [sys.executable, str(plain), str(project), "--cells", str(some)]
+            subprocess.run(command, check=True, capture_output=True)
+            theirs[some] = time.perf_counter() - started
+    whole = theirs[0] + (theirs[cells] - theirs[0]) * 25 / cells
+    lines = [
+        "| | seconds |",
+        "|---|---|",
+        f"| by hand, {cells} cells of 25 timed ({theirs[cells]:.0f} s), scaled | {whole:.0f} |",
+        f"| `segments sweep` | {ours:.0f} |",
+        f"| ratio | {whole / ours:.1f} |",
+    ]
+    print("\n".join(lines), flush=True)
+    return lines
+
+
 MEASURES = {
     "stages": stages.table,
     "silhouette": measure_silhouette,
@@ -70,6 +113,9 @@ MEASURES = {
     "growth": growth.table,
     "scoring": scoring.table,
     "serving": serving.table,
+    "floor": floor.table,
+    "large_grid": measure_large_grid,
+    "growth": growth.table,
 }
 
 

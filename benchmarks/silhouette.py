@@ -29,12 +29,17 @@ def timed(call: Callable[[], Any]) -> tuple[float, Any]:
     return time.perf_counter() - started, result
 
 
-def customers(n: int, n_features: int) -> tuple[np.ndarray, np.ndarray]:
-    """Skewed, correlated, standard-scaled features, and k-means labels under every k."""
+def skewed(n: int, n_features: int) -> np.ndarray:
+    """Skewed, correlated, standard-scaled features."""
     random = np.random.default_rng(0)
     common = random.normal(size=(n, 1))
     X = np.exp(0.5 * (random.normal(size=(n, n_features)) + common))
-    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    return (X - X.mean(axis=0)) / X.std(axis=0)
+
+
+def customers(n: int, n_features: int) -> tuple[np.ndarray, np.ndarray]:
+    """Such features, and k-means labels under every k."""
+    X = skewed(n, n_features)
     return X, np.array([KMeans(k, n_init=1, random_state=0).fit(X).labels_ for k in KS], dtype=np.int32)
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from segments import store
+from segments import making, store
 from segments.config import Algorithm, Feature, FeatureSet, Scaler
-from segments.making import curves, make_cell
+from segments.making import curves, make_cell, make_cells
 from segments.sweep import Spec, candidate_id
 
 SET = FeatureSet("xy", {"x": Feature(), "y": Feature()})
@@ -73,3 +73,21 @@ def test_curves_hold_whole_cells_only(features: pd.DataFrame) -> None:
     assert list(found) == ["xy · none"]
     assert [fact["params"]["k"] for fact in found["xy · none"][0]] == [2, 3, 4]
     assert found["xy · none"][1]()[1:4] == b"PNG"
+
+
+def test_finished_cells_need_no_other_process(features: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+    facts = make_cell(features, specs(2, 3))
+
+    def start(*_: object, **__: object) -> None:
+        raise InterruptedError
+
+    monkeypatch.setattr(making, "Parallel", start)
+    assert list(make_cells(features, [specs(2, 3), specs(3)], workers=2)) == [facts, facts[1:]]
+    with pytest.raises(InterruptedError):
+        make_cells(features, [specs(2, 3), specs(2, 3, 4)], workers=2)  # from the call on, not from the first result
+
+
+def test_cells_from_the_shelf_and_from_other_processes_come_together(features: pd.DataFrame) -> None:
+    make_cell(features, specs(2))
+    found = list(make_cells(features, [specs(3), specs(2)], workers=2))
+    assert [[fact["params"]["k"] for fact in facts] for facts in found] == [[2], [3]]

@@ -11,7 +11,7 @@ from matplotlib.colors import to_hex
 from matplotlib.image import imread
 
 from segments.plots import PALETTE, png
-from segments.plots.candidates import MOST_POINTS, Clusters, Silhouettes, board, elbow
+from segments.plots.candidates import MOST_POINTS, Clusters, Silhouettes, _outline, board, elbow
 
 
 def cell(n: int = 300, k: int = 4, seed: int = 0):
@@ -28,12 +28,24 @@ def test_a_reused_figure_gives_the_bytes_of_a_fresh_one(log: tuple[bool, bool]) 
     points, labels, centres, values = cell()
     scatter, bars = Clusters(points, ("a", "b"), log), Silhouettes()
     other = cell(k=7)[1]
-    scatter.draw(other, np.array([points[other == c].mean(axis=0) for c in range(7)]), "k=7")
-    bars.draw(values[::-1], other, "k=7")
-    assert png(scatter.draw(labels, centres, "k=4")) == png(
-        Clusters(points, ("a", "b"), log).draw(labels, centres, "k=4")
-    )
-    assert png(bars.draw(values, labels, "k=4")) == png(Silhouettes().draw(values, labels, "k=4"))
+    scatter.pngs(other, np.array([points[other == c].mean(axis=0) for c in range(7)]), "k=7")
+    bars.pngs(values[::-1] - 0.6, other, "k=7")  # so low that the axis is another
+    assert scatter.pngs(labels, centres, "k=4") == Clusters(points, ("a", "b"), log).pngs(labels, centres, "k=4")
+    assert bars.pngs(values, labels, "k=4") == Silhouettes().pngs(values, labels, "k=4")
+
+
+def test_what_is_kept_as_pixels_is_what_would_be_drawn() -> None:
+    """But for the colours, of which a palette has fewer."""
+    points, labels, centres, values = cell()
+    scatter, bars = Clusters(points, ("a", "b"), (False, False)), Silhouettes()
+    for picture, arguments in ((scatter, (labels, centres, "t")), (bars, (values, labels, "t"))):
+        full, half = picture.pngs(*arguments)
+        whole = imread(io.BytesIO(png(picture.draw(*arguments))))[:, :, :3]
+        kept = imread(io.BytesIO(full))[:, :, :3]
+        assert kept.shape == whole.shape
+        assert np.abs(kept - whole).mean() < 0.01
+        assert np.quantile(np.abs(kept - whole), 0.995) < 0.15
+        assert imread(io.BytesIO(half)).shape[0] == len(whole) // 2
 
 
 def test_every_cluster_has_its_colour_and_its_numbered_centre() -> None:
@@ -43,7 +55,10 @@ def test_every_cluster_has_its_colour_and_its_numbered_centre() -> None:
     assert [to_hex(line.get_color()).upper() for line in lines[:4]] == list(PALETTE[:4])
     assert [len(line.get_xdata()) for line in lines[:4]] == np.bincount(labels).tolist()
     assert np.array_equal(np.column_stack(lines[4].get_data()), centres)
-    assert [text.get_text() for text in figure.axes[0].texts] == ["0", "1", "2", "3"]
+    numbers = lines[5:]
+    assert np.array_equal(np.column_stack([line.get_data() for line in numbers])[:, :], centres.T)
+    outlines = [_outline(cluster).vertices for cluster in range(4)]
+    assert all(np.array_equal(line.get_marker().vertices, own) for line, own in zip(numbers, outlines, strict=True))
 
 
 def test_many_customers_are_thinned_for_the_eye() -> None:

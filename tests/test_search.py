@@ -8,7 +8,9 @@ from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
 from segments.config import Algorithm
-from segments.search import best_kmeans
+from segments.search import _Chains, best_kmeans
+from segments.silhouette_kernel import LANES, swap_kernel
+from segments.space import nearest
 
 
 def blobs(n: int, k: int = 6, seed: int = 0) -> np.ndarray:
@@ -64,3 +66,40 @@ def test_points_on_their_centres_end_the_search() -> None:
     X = np.repeat(np.array([[0.0], [1.0], [5.0]]), 4, axis=0)
     assert best_kmeans(X, 3, Algorithm(), seed=0).n_init < 500
     assert wcss(X, best_kmeans(X, 3, Algorithm(), seed=0).labels) == pytest.approx(0)
+
+
+def test_the_cost_of_a_move_is_that_of_the_moved_centres() -> None:
+    """Against a direct computation; also for more points tried than go side by side, and with weights."""
+    X = blobs(150)
+    weights = np.random.default_rng(2).integers(1, 4, len(X)).astype(float)
+    centres = X[:5].copy()
+    labels = nearest(X, centres)[0]
+    tried = X[10 : 10 + LANES + 7]
+    wcss = np.empty((len(tried), 5))
+    swap_kernel()(X, weights, centres, labels, tried, wcss)
+    for t in range(len(tried)):
+        for c in range(5):
+            moved = centres.copy()
+            moved[c] = tried[t]
+            expected = weights @ (nearest(X, moved)[1].min(axis=1) ** 2)
+            assert wcss[t, c] == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_poor_local_optimum_is_left() -> None:
+    """Two centres in one far group and one for two groups: no fit from there ends elsewhere, one move does."""
+    rng = np.random.default_rng(0)
+    X = np.concatenate([rng.normal(at, 1, size=(40, 2)) for at in (0.0, 30.0, 60.0)])
+    chains = _Chains(X, np.ones(len(X)), 3, Algorithm(), rng)
+    stuck = chains.fits([np.array([[15.0, 15.0], [59.0, 59.0], [61.0, 61.0]])])
+    better = chains.moved(stuck)
+    assert better is not None
+    assert better.inertia_ < stuck.inertia_ / 10
+    assert np.bincount(better.labels_).tolist() == [40, 40, 40]
+    assert chains.moved(better) is None
+
+
+def test_points_are_left_as_they_are() -> None:
+    X = blobs(200)
+    before = X.copy()
+    best_kmeans(X, 4, Algorithm(), seed=0)
+    assert np.array_equal(X, before)

@@ -9,6 +9,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -17,18 +18,33 @@ from joblib import Parallel, delayed, parallel_config
 
 from segments import store
 from segments.plots import candidates as draw
-from segments.plots import png, small
+from segments.plots import png
 from segments.projection import plane
 from segments.selection import elbow
 from segments.sweep import Spec, candidate_ids, candidates_table, sweep_cell
 
 
 def make_cells(features: pd.DataFrame, cells: Sequence[Sequence[Spec]], workers: int) -> Iterator[list[dict[str, Any]]]:
-    """Make cells side by side, each process on one thread; yields each cell's facts as it is finished."""
+    """Make cells side by side, each process on one thread, from the call on; yields each cell's facts as it is finished."""
     # said on Ctrl-C, when the tasks are cancelled because the user wants it
     warnings.filterwarnings("ignore", message=r"\d+ tasks which were still being processed by the workers")
-    with parallel_config("loky", n_jobs=min(workers, len(cells)), inner_max_num_threads=1):
-        yield from Parallel(return_as="generator_unordered")(delayed(make_cell)(features, cell) for cell in cells)
+    ids = candidate_ids((spec for cell in cells for spec in cell), features)
+    shelved = store.shelved()
+    known: list[Sequence[Spec]] = []
+    missing: list[Sequence[Spec]] = []
+    at = 0
+    for cell in cells:
+        # Cells without a gap need no other process; starting them costs seconds.
+        whole = shelved.issuperset(ids[at : at + len(cell)])
+        (known if whole else missing).append(cell)
+        at += len(cell)
+    made: Iterator[list[dict[str, Any]]] = iter(())
+    if missing:
+        # idle_worker_timeout: how long they outlive a parent that was killed
+        options = {"n_jobs": min(workers, len(missing)), "inner_max_num_threads": 1, "idle_worker_timeout": 10}
+        with parallel_config("loky", **options):
+            made = Parallel(return_as="generator_unordered")(delayed(make_cell)(features, cell) for cell in missing)
+    return chain((make_cell(features, cell) for cell in known), made)
 
 
 def make_cell(features: pd.DataFrame, specs: Sequence[Spec], threads: int = 1) -> list[dict[str, Any]]:
@@ -45,11 +61,12 @@ def make_cell(features: pd.DataFrame, specs: Sequence[Spec], threads: int = 1) -
         for candidate in made:
             before = time.perf_counter()
             labels, name = candidate.labels, candidate.spec.name
-            pictures = {
-                "clusters": png(scatter.draw(labels, points.centres(labels), name)),
-                "silhouette": png(bars.draw(candidate.silhouettes, labels[candidate.rows], name)),
+            drawn = {
+                "clusters": scatter.pngs(labels, points.centres(labels), name),
+                "silhouette": bars.pngs(candidate.silhouettes, labels[candidate.rows], name),
             }
-            pictures |= {f"{key}.small": small(picture) for key, picture in pictures.items()}
+            pictures = {key: full for key, (full, _) in drawn.items()}
+            pictures |= {f"{key}.small": half for key, (_, half) in drawn.items()}
             fact = candidate.to_plain() | {"started_ms": started_ms, "drawing_seconds": time.perf_counter() - before}
             arrays: dict[str, np.ndarray[Any, Any]] = {
                 "labels": candidate.labels,

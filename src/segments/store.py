@@ -427,6 +427,11 @@ def unshelve(candidate_id: str) -> dict[str, Any] | None:
         return None
 
 
+def shelved() -> set[str]:
+    """Ids of all candidates on the shelf, damaged ones among them."""
+    return {folder.name for folder in shelf().glob("[!.]*")}
+
+
 def arrays_of(candidate_id: str) -> dict[str, np.ndarray[Any, Any]]:
     """Labels, centres and silhouettes of a finished candidate."""
     return read_arrays(shelf() / candidate_id / "arrays.npz")
@@ -445,7 +450,7 @@ def pictures(candidate_id: str) -> dict[str, Path]:
 
 def finished_candidates() -> list[dict[str, Any]]:
     """Facts of every candidate on the shelf, oldest first."""
-    facts = [known for folder in shelf().glob("[!.]*") if (known := unshelve(folder.name)) is not None]
+    facts = [known for name in shelved() if (known := unshelve(name)) is not None]
     return sorted(facts, key=lambda fact: (fact["started_ms"], fact["candidate_id"]))
 
 

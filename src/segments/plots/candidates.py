@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
+from matplotlib.path import Path
+from matplotlib.textpath import TextPath
 from numpy.typing import NDArray
 
-from segments.plots import INK, MUTED, PALE, PALETTE
+from segments.plots import INK, MUTED, PALE, PALETTE, Backdrop
 
 # Beyond these, points are thinned for the eye; every number in the picture still comes from all customers.
 MOST_POINTS = 3000
@@ -60,6 +63,7 @@ class Clusters:
             set_limits(low - (min(0.2, room) if is_log else room), high * 1.2 if is_log else high + room)
         self.axis.set_xlabel(axes[0], fontsize=10, parse_math=False)
         self.axis.set_ylabel(axes[1], fontsize=10, parse_math=False)
+        self.backdrop = Backdrop(self.figure)
         self.drawn: list[Any] = []
 
     def draw(self, labels: NDArray[np.int32], centres: NDArray[np.float64], title: str) -> Figure:
@@ -88,11 +92,16 @@ class Clusters:
             centres[:, 0], centres[:, 1], "o", color="white", markeredgecolor=INK, markersize=16, zorder=3
         )
         self.drawn += [
-            self.axis.annotate(str(cluster), (x, y), ha="center", va="center", fontsize=10, color=INK, zorder=4)
+            _number(self.axis, cluster, x, y, zorder=4, transform=self.axis.transData)
             for cluster, (x, y) in enumerate(centres)
         ]
         self.axis.set_title(title, fontsize=12, color=INK, parse_math=False, y=1.0)
         return self.figure
+
+    def pngs(self, labels: NDArray[np.int32], centres: NDArray[np.float64], title: str) -> tuple[bytes, bytes]:
+        """As :meth:`draw`, as PNG in full and half size."""
+        self.draw(labels, centres, title)
+        return self.backdrop.pngs([*self.drawn, self.axis.title])
 
 
 class Silhouettes:
@@ -102,6 +111,8 @@ class Silhouettes:
         self.figure, self.axis = _figure()
         self.axis.set_xlabel("silhouette", fontsize=10)
         self.axis.set_ylabel("cluster", fontsize=10)
+        self.axis.set_yticks([])
+        self.backdrop = Backdrop(self.figure)
         self.drawn: list[Any] = []
 
     def draw(self, values: NDArray[np.float64], labels: NDArray[np.int32], title: str) -> Figure:
@@ -154,11 +165,19 @@ class Silhouettes:
                 color=INK,
             )
         )
-        self.axis.set_yticks(ticks, [str(cluster) for cluster in range(len(ticks))])
+        for cluster, at in enumerate(ticks):
+            self.drawn.append(
+                _number(self.axis, cluster, -0.03, at, transform=self.axis.get_yaxis_transform(), clip_on=False)
+            )
         self.axis.set_ylim(-gap, lower + 3 * gap)
         self.axis.set_xlim(min(-0.5, float(values.min())), 1)
         self.axis.set_title(title, fontsize=12, color=INK, parse_math=False, y=1.0)
         return self.figure
+
+    def pngs(self, values: NDArray[np.float64], labels: NDArray[np.int32], title: str) -> tuple[bytes, bytes]:
+        """As :meth:`draw`, as PNG in full and half size."""
+        self.draw(values, labels, title)
+        return self.backdrop.pngs([*self.drawn, self.axis.title], state=self.axis.get_xlim())
 
 
 def elbow(scores: pd.DataFrame, knee: int | None, title: str) -> Figure:
@@ -226,6 +245,29 @@ def board(tiles: list[tuple[str, bytes, bytes]], title: str) -> Figure:
         axes[0, j].set_title(caption, fontsize=12, color=INK)
     figure.suptitle(title, fontsize=11, color=INK)
     return figure
+
+
+def _number(axis: Any, number: int, x: float, y: float, **options: Any) -> Any:
+    """A number as a marker: stamped from an outline that is laid out once, where a text is laid out in every picture."""
+    return axis.plot(
+        [x],
+        [y],
+        marker=_outline(number),
+        markersize=8 * max(1.0, len(str(number)) * 0.8),
+        color=INK,
+        markeredgewidth=0,
+        scalex=False,
+        scaley=False,
+        **options,
+    )[0]
+
+
+@functools.cache
+def _outline(number: int) -> Path:
+    """Outline of a number, centred on the origin."""
+    text = TextPath((0, 0), str(number), size=10)
+    box = text.get_extents()
+    return Path(text.vertices - [(box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2], text.codes)
 
 
 def _figure(width: float = SIDE) -> tuple[Figure, Any]:
