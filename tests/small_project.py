@@ -45,6 +45,14 @@ EDITS = {
         "k_max: 12": "k_max: 4",
         "workers: 0": "workers: 1",
         "sample: 2000": "sample: 200",
+        "bootstraps: 100": "bootstraps: 5",
+        "splits: 50": "splits: 3",
+        "nulls: 99": "nulls: 19",
+        "references: 20": "references: 3",
+        "starts: 20": "starts: 3",
+        "min_jaccard: 0.6": "min_jaccard: 0",  # of five bootstraps: no judgement
+        "min_prediction_strength: 0.5": "min_prediction_strength: 0",
+        "grades: [natural, reproducible, constructive]": "grades: [natural, reproducible, constructive, not supported]",
     },
     "conf/source/mall.yaml": {
         "feature_sets: [income_spending, age_spending, age_income, age_income_spending]": "feature_sets: [income_spending, age_income]",
