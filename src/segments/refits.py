@@ -98,11 +98,10 @@ def refit(X: Floats, k: int, starts: int, random: np.random.Generator) -> Refit:
     tries = 2 + int(np.log(k))  # as scikit-learn's
     best: Refit | None = None
     found: list[float] = []
-    kernel = compiled.refit_kernel()
     with compiling_is_said("the loop over single points"):
         for _ in range(starts):
             labels, centres = np.empty(len(X), dtype=np.int32), np.empty((k, X.shape[1]))
-            found.append(kernel(columns, random.random((k, tries)), _MAX_PASSES, _TOL, labels, centres))
+            found.append(compiled.fit(columns, random.random((k, tries)), _MAX_PASSES, _TOL, labels, centres))
             if best is None or found[-1] < best.wcss:
                 best = Refit(labels, centres, float(found[-1]))
             if sum(wcss <= best.wcss * (1 + _SAME) for wcss in found) == _HITS:
