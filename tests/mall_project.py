@@ -32,6 +32,7 @@ GRID = [
     "evidence.splits=3",
     "evidence.nulls=19",
     "evidence.references=3",
+    "evidence.starts=3",
     "selection.metric=silhouette",
     "selection.min_jaccard=0",
     "selection.min_prediction_strength=0",

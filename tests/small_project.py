@@ -49,6 +49,7 @@ EDITS = {
         "splits: 50": "splits: 3",
         "nulls: 99": "nulls: 19",
         "references: 20": "references: 3",
+        "starts: 20": "starts: 3",
         # so that what is chosen does not hang on a handful of resamples
         "min_jaccard: 0.6": "min_jaccard: 0.0",
         "min_prediction_strength: 0.5": "min_prediction_strength: 0.0",

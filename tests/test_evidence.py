@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import adjusted_rand_score, silhouette_score
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
 
-from segments.config import Algorithm, EvidenceConfig, GradesConfig
+from segments.config import Algorithm, EvidenceConfig, GradesConfig, SelectionConfig
 from segments.errors import ConfigError
 from segments.evidence import (
     COLUMNS,
@@ -29,6 +30,7 @@ from segments.evidence import (
     weigh_cell,
 )
 from segments.search import best_kmeans
+from segments.selection import choose
 
 QUICK = EvidenceConfig(bootstraps=10, splits=4, nulls=39, references=10, starts=4)
 FACTS = {
@@ -186,15 +188,42 @@ def labelled(shared_data: Path, name: str) -> np.ndarray:
         return StandardScaler().fit_transform(np.loadtxt(file))
 
 
+def cell(X: np.ndarray, ks: range) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
+    """The table that a selection gets, and the labels of each candidate."""
+    fits = [best_kmeans(X, k, Algorithm(max_rows=20_000), 0) for k in ks]
+    ids = [str(k) for k in ks]
+    found = weigh_cell(X, [fit.labels for fit in fits], [fit.centres for fit in fits], EvidenceConfig())
+    shares = [np.bincount(fit.labels) / len(X) for fit in fits]
+    scored = {
+        "candidate_id": ids,
+        "feature_set": "x",
+        "scaler": "standard",
+        "k": ks,
+        "wcss": [float(((X - fit.centres[fit.labels]) ** 2).sum()) for fit in fits],
+        "silhouette": [silhouette_score(X, fit.labels) for fit in fits],
+        "smallest_share": [share.min() for share in shares],
+        "largest_share": [share.max() for share in shares],
+    }
+    table, _ = cell_table(ids, found, EvidenceConfig())
+    return pd.DataFrame(scored).merge(table, on="candidate_id"), dict(zip(ids, (f.labels for f in fits), strict=True))
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "k", "natural"),
-    [("hepta", 7, True), ("tetra", 4, True), ("twodiamonds", 2, True), ("chainlink", 2, False), ("atom", 2, False)],
-)
-def test_labelled_sets(shared_data: Path, name: str, k: int, natural: bool) -> None:
-    config = dataclasses.replace(QUICK, bootstraps=30, splits=15)
-    table, _ = cell_table(["k"], weighed(labelled(shared_data, name), [k], config), config)
-    assert (table.loc[0, "grade"] == "natural") == natural, table.loc[0, "reason"]
+@pytest.mark.parametrize(("name", "k"), [("hepta", 7), ("tetra", 4), ("twodiamonds", 2)])
+def test_true_clusters_are_natural_and_chosen(shared_data: Path, name: str, k: int) -> None:
+    table, labels = cell(labelled(shared_data, name), range(2, 11))
+    choice = choose(table, SelectionConfig(min_k=2))
+    assert choice.candidate_id == str(k), choice.reason
+    assert table.set_index("k").loc[k, "grade"] == "natural"
+    with gzip.open(shared_data / "labelled" / f"{name}.labels0.gz", "rt") as file:
+        assert adjusted_rand_score(np.loadtxt(file), labels[str(k)]) >= 0.95
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["chainlink", "atom"])
+def test_what_k_means_cannot_see_is_natural_at_no_k(shared_data: Path, name: str) -> None:
+    table, _ = cell(labelled(shared_data, name), range(2, 11))
+    assert "natural" not in set(table["grade"])
 
 
 @pytest.mark.slow

@@ -39,7 +39,7 @@ def test_the_best_of_those_that_pass_wins_and_the_next_is_runner_up() -> None:
     assert (choice.passed, choice.total, choice.failed["smallest segment"]) == (2, 3, 1)
     assert "k=4" in choice.reason
     assert "0.6000" in choice.reason
-    assert "Runner-up: rfm · robust · k=3 (0.5000)" in choice.reason
+    assert "Runner-up: rfm · robust · k=3 (natural, 0.5000)" in choice.reason
 
 
 @pytest.mark.parametrize(
@@ -65,6 +65,20 @@ def test_each_gate_shuts_on_its_own(gate: str, value: Any, left: str) -> None:
 def test_a_smaller_davies_bouldin_is_better() -> None:
     table = candidates(("a", 3, 0.5, 0.2, 0.5), ("b", 4, 0.6, 0.1, 0.5)).assign(davies_bouldin=[0.3, 0.4])
     assert choose(table, replace(RULE, metric="davies_bouldin")).candidate_id == "a"
+
+
+def test_the_better_grade_goes_before_the_better_score() -> None:
+    """Pieces of true clusters are farther from the null than the clusters themselves can be."""
+    table = candidates(("a", 4, 0.9, 0.2, 0.5), ("b", 2, 0.4, 0.2, 0.5), ("c", 3, 0.5, 0.2, 0.5))
+    choice = choose(table.assign(grade=["reproducible", "natural", "natural"]), RULE)
+    assert choice.finalists == ["c", "b", "a"]
+    assert "2 have the best grade, natural" in choice.reason
+    # a better grade does not help what fails a gate, but the reason tells of it
+    gone = choose(table.assign(grade=["reproducible", "natural", "natural"], smallest_share=[0.2, 0.01, 0.01]), RULE)
+    assert gone.candidate_id == "a"
+    assert (
+        "Without the gate on smallest segment it would have been rfm · robust · k=3 (natural, 0.5000)." in gone.reason
+    )
 
 
 def test_equal_scores_go_to_fewer_segments() -> None:
@@ -111,9 +125,12 @@ def test_the_reason_says_what_would_have_changed_the_choice() -> None:
     table = candidates(("a", 3, 0.5, 0.2, 0.5), ("b", 4, 0.6, 0.01, 0.5), ("c", 5, 0.4, 0.2, 0.5))
     table["z_silhouette"] = [1.0, 2.0, 3.0]
     reason = choose(table, RULE).reason
-    assert "Without the gate on smallest segment it would have been rfm · robust · k=4 (0.6000)." in reason
+    assert "Without the gate on smallest segment it would have been rfm · robust · k=4 (natural, 0.6000)." in reason
     assert "By z_silhouette it would have been rfm · robust · k=5." in reason
-    assert "graded natural (least stable segment 0.90)" in reason
+    assert (
+        "the best grade, natural; of those, rfm · robust · k=3 has the highest silhouette (0.5000; least stable segment 0.90)"
+        in reason
+    )
 
 
 WISH = Decision("c", "rfm · robust · k=5", "five leaflets are printed", "Ann", "2026-01-02T03:04:05+00:00")

@@ -19,14 +19,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from segments.config import EvidenceConfig, GradesConfig
 from segments.nulls import Draw, null_model
-from segments.refits import Floats, Integers, quick, refit, starts_for
+from segments.refits import Floats, Integers, refit, starts_for
 from segments.silhouette import silhouette_estimate
 from segments.stability import Stability, stability
 
-GRADES = ("natural", "reproducible", "constructive", "not supported")
 COLUMNS = (
     "candidate_id",
     "evaluated",
@@ -48,10 +48,18 @@ COLUMNS = (
     "null",
 )
 # What evidence comes from; a change of any of these files makes it anew.
-CODE = ("evidence.py", "stability.py", "nulls.py", "refits.py", "silhouette.py", "silhouette_kernel.py")
+CODE = (
+    "evidence.py",
+    "stability.py",
+    "nulls.py",
+    "refits.py",
+    "refit_kernel.py",
+    "silhouette.py",
+    "silhouette_kernel.py",
+)
 
 # The data are searched this often, and the mean is compared: one unlucky search of the data would else pass for a lack of structure.
-_SEARCHES = 5
+_SEARCHES = 20
 # Customers whose silhouette is measured, in the data and in null data alike.
 _QUERIES = 3000
 
@@ -198,11 +206,12 @@ def weigh_cell(
         rows = np.sort(np.random.default_rng([config.seed, 0]).choice(len(X), config.sample, replace=False))
     ks = [len(own) for own in centres]
     wanted = [True] * len(ks) if evaluate is None else evaluate
-    found = [
-        stability(X, labels, own, config, rows) if yes else None
-        for labels, own, yes in zip(labelings, centres, wanted, strict=True)
-    ]
-    return CellEvidence(ks, existence(X[rows], ks, config), gap_statistic(X[rows], ks, config), found)
+    with threadpool_limits(limits=1):  # many small steps: more threads only wait for one another
+        found = [
+            stability(X, labels, own, config, rows) if yes else None
+            for labels, own, yes in zip(labelings, centres, wanted, strict=True)
+        ]
+        return CellEvidence(ks, existence(X[rows], ks, config), gap_statistic(X[rows], ks, config), found)
 
 
 def existence(X: Floats, ks: Sequence[int], config: EvidenceConfig) -> Existence:
@@ -223,12 +232,11 @@ def existence(X: Floats, ks: Sequence[int], config: EvidenceConfig) -> Existence
         Scores of the data (mean of several searches) and of each null data set.
     """
     draw = null_model(X, config.null_model)
-    with quick():
-        data = [_scores(X, ks, config, np.random.default_rng([config.seed, 5, i])) for i in range(_SEARCHES)]
-        null = []
-        for i in range(config.nulls):
-            random = np.random.default_rng([config.seed, 6, i])
-            null.append(_scores(draw(random), ks, config, random))
+    data = [_scores(X, ks, config, np.random.default_rng([config.seed, 5, i])) for i in range(_SEARCHES)]
+    null = []
+    for i in range(config.nulls):
+        random = np.random.default_rng([config.seed, 6, i])
+        null.append(_scores(draw(random), ks, config, random))
     own, other = np.mean(data, axis=0), np.array(null)
     return Existence(own[0], own[1], other[:, 0], other[:, 1])
 
@@ -293,14 +301,13 @@ def gap_statistic(X: Floats, ks: Sequence[int], config: EvidenceConfig) -> Gap:
     Tibshirani, Walther & Hastie (2001), J. R. Stat. Soc. B 63, 411-423.
     """
     draw: Draw = null_model(X, "uniform")
-    with quick():
-        own = np.mean(
-            [_log_wcss(X, ks, config, np.random.default_rng([config.seed, 7, i])) for i in range(_SEARCHES)], axis=0
-        )
-        references = []
-        for i in range(config.references):
-            random = np.random.default_rng([config.seed, 8, i])
-            references.append(_log_wcss(draw(random), ks, config, random))
+    own = np.mean(
+        [_log_wcss(X, ks, config, np.random.default_rng([config.seed, 7, i])) for i in range(_SEARCHES)], axis=0
+    )
+    references = []
+    for i in range(config.references):
+        random = np.random.default_rng([config.seed, 8, i])
+        references.append(_log_wcss(draw(random), ks, config, random))
     table = np.array(references)
     gap = table.mean(axis=0) - own
     error = table.std(axis=0) * np.sqrt(1 + 1 / len(table))

@@ -1,6 +1,8 @@
 """Candidates and their evidence -> the chosen one. Comes in: one table, the rule, a person's decision if there is one. Goes out: choice, runner-up, reason.
 
-Gates first, then a ranking by a score that can be compared between feature sets and scalers. A person may overrule: it is recorded
+Gates first, then a ranking: the better grade goes first, and within a grade a score that can be compared between feature sets and
+scalers. The score says how far the data are from data without clusters, and pieces of true clusters lie far from it too; the
+grade says whether these very clusters are the ones that exist. A person may overrule: it is recorded
 with the reason, and what the rule would have chosen stays beside it.
 """
 
@@ -15,7 +17,7 @@ import pandas as pd
 from kneed import KneeLocator
 from numpy.typing import NDArray
 
-from segments.config import METRICS, Decision, SelectionConfig
+from segments.config import GRADES, METRICS, Decision, SelectionConfig
 from segments.errors import SegmentsError
 
 # For each metric a ranking may use: whether a larger value is better.
@@ -89,7 +91,7 @@ def choose(candidates: pd.DataFrame, config: SelectionConfig, decision: Decision
     Returns
     -------
     Choice
-        Ties are broken by the smaller k, then by the order of the table.
+        Ranked by grade, then by the metric; ties are broken by the smaller k, then by the order of the table.
 
     Raises
     ------
@@ -113,8 +115,8 @@ def choose(candidates: pd.DataFrame, config: SelectionConfig, decision: Decision
         for row, identity in enumerate(candidates["candidate_id"])
         if not ok[row]
     }
-    ranked = candidates.assign(_misses=[len(misses.get(i, ())) for i in candidates["candidate_id"]]).sort_values(
-        [config.metric, "k"], ascending=[not LARGER_IS_BETTER[config.metric], True], kind="stable"
+    ranked = _ranked(
+        candidates.assign(_misses=[len(misses.get(i, ())) for i in candidates["candidate_id"]]), config.metric
     )
     passing = ranked[ranked["_misses"] == 0]
     overruled = None
@@ -274,6 +276,14 @@ def name_of(row: Mapping[str, Any] | pd.Series[Any]) -> str:
     return f"{row['feature_set']} · {row['scaler']} · k={row['k']}"
 
 
+def _ranked(table: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """The best first: by grade, then by the metric, then by the number of segments."""
+    grade = table["grade"].map({name: place for place, name in enumerate(GRADES)})
+    return table.assign(_grade=grade).sort_values(
+        ["_grade", metric, "k"], ascending=[True, not LARGER_IS_BETTER[metric], True], kind="stable"
+    )
+
+
 def _reason(
     candidates: pd.DataFrame,
     ranked: pd.DataFrame,
@@ -284,21 +294,25 @@ def _reason(
     """Why the first of `passing`, and what would have made it another."""
     best, metric = passing.iloc[0], config.metric
     highest = "highest" if LARGER_IS_BETTER[metric] else "lowest"
+    peers = int((passing["grade"] == best["grade"]).sum())
     said = [
-        f"{name_of(best)} has the {highest} {metric} ({best[metric]:.4f}) of the {len(passing)} candidates (of {len(candidates)}) that pass the gates"
+        f"Of the {len(passing)} candidates (of {len(candidates)}) that pass the gates, {peers} {'has' if peers == 1 else 'have'} the best grade, "
+        f"{best['grade']}; of those, {name_of(best)} has the {highest} {metric} ({best[metric]:.4f}; least stable segment {best['jaccard_min']:.2f})."
     ]
-    said[0] += f"; it is graded {best['grade']} (least stable segment {best['jaccard_min']:.2f})."
     if len(passing) > 1:
-        said.append(f"Runner-up: {name_of(passing.iloc[1])} ({passing.iloc[1][metric]:.4f}).")
+        second = passing.iloc[1]
+        said.append(f"Runner-up: {name_of(second)} ({second['grade']}, {second[metric]:.4f}).")
     # The best that one gate alone keeps out, if it would have won.
     above = ranked.iloc[: int(np.argmax(ranked["candidate_id"] == best["candidate_id"]))]
     for row in above[above["_misses"] == 1].head(1).to_dict("records"):
         gate = misses[row["candidate_id"]][0]
-        said.append(f"Without the gate on {gate} it would have been {name_of(row)} ({row[metric]:.4f}).")
+        said.append(
+            f"Without the gate on {gate} it would have been {name_of(row)} ({row['grade']}, {row[metric]:.4f})."
+        )
     others: dict[str, list[str]] = {}
     for other in ("z_silhouette", "z_wcss", "silhouette_reference", "silhouette"):
         if other != metric and other in passing and passing[other].notna().any():
-            order = passing.sort_values([other, "k"], ascending=[False, True], kind="stable")
+            order = _ranked(passing, other)
             if (first := order.iloc[0])["candidate_id"] != best["candidate_id"]:
                 others.setdefault(name_of(first), []).append(other)
     said += [f"By {' and by '.join(scores)} it would have been {name}." for name, scores in others.items()]
@@ -313,7 +327,7 @@ def _rule(config: SelectionConfig) -> str:
     return (
         f"At least {config.min_k} segments, the smallest holding at least {config.min_smallest_share:.0%} and the largest at most {config.max_largest_share:.0%} of customers, "
         f"silhouette at least {config.min_silhouette:g}, every segment's Jaccard at least {config.min_jaccard:g}, prediction strength at least {config.min_prediction_strength:g}, "
-        f"graded {' or '.join(config.grades)}; of those, the {better} {config.metric}."
+        f"graded {' or '.join(config.grades)}; of those, the best grade, and within it the {better} {config.metric}."
     )
 
 

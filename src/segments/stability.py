@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segments.config import EvidenceConfig
-from segments.refits import Floats, Integers, quick, refit, starts_for
+from segments.refits import Floats, Integers, refit, starts_for
 from segments.space import nearest
 
 # Hennig's readings of a Jaccard value: at least the one, the cluster has come back; at most the other, it has dissolved.
@@ -104,21 +104,20 @@ def stability(
     jaccards, rands = [], []
     agreed = np.zeros(len(X))
     stopped = False
-    with quick():
-        for b in range(config.bootstraps):
-            # the same draws for every k, and another stream of starts for each
-            drawn = np.unique(np.random.default_rng([config.seed, 1, b]).choice(rows, len(rows)))
-            random = np.random.default_rng([config.seed, 2, b, k])
-            starts = starts_for(len(drawn) * k, config.starts, config.max_distances)
-            fit = refit(X[drawn], k, starts, random)
-            table = contingency(labels[drawn], fit.labels, k)
-            match = jaccard(table)
-            jaccards.append(match.max(axis=1))
-            rands.append(adjusted_rand(table))
-            agreed += _partners(table)[nearest(X, fit.centres)[0]] == labels
-            if stopped := _hopeless(np.array(jaccards), len(rows), config):
-                break
-        strength = np.nan if stopped else prediction_strength(X[rows], k, config)
+    for b in range(config.bootstraps):
+        # the same draws for every k, and another stream of starts for each
+        drawn = np.unique(np.random.default_rng([config.seed, 1, b]).choice(rows, len(rows)))
+        random = np.random.default_rng([config.seed, 2, b, k])
+        starts = starts_for(len(drawn) * k, config.starts, config.max_distances)
+        fit = refit(X[drawn], k, starts, random)
+        table = contingency(labels[drawn], fit.labels, k)
+        match = jaccard(table)
+        jaccards.append(match.max(axis=1))
+        rands.append(adjusted_rand(table))
+        agreed += _partners(table)[nearest(X, fit.centres)[0]] == labels
+        if stopped := _hopeless(np.array(jaccards), len(rows), config):
+            break
+    strength = np.nan if stopped else prediction_strength(X[rows], k, config)
     values = np.array(jaccards)
     return Stability(
         values.mean(axis=0),
@@ -155,16 +154,13 @@ def prediction_strength(X: Floats, k: int, config: EvidenceConfig) -> float:
     """
     half = len(X) // 2
     strengths = []
-    with quick():
-        for split in range(config.splits):
-            order = np.random.default_rng([config.seed, 3, split]).permutation(len(X))
-            random = np.random.default_rng([config.seed, 4, split, k])
-            halves = X[order[:half]], X[order[half:]]
-            fits = [
-                refit(own, k, starts_for(len(own) * k, config.starts, config.max_distances), random) for own in halves
-            ]
-            for own, fit, other in zip(halves, fits, reversed(fits), strict=True):
-                strengths.append(_kept_together(contingency(fit.labels, nearest(own, other.centres)[0], k)))
+    for split in range(config.splits):
+        order = np.random.default_rng([config.seed, 3, split]).permutation(len(X))
+        random = np.random.default_rng([config.seed, 4, split, k])
+        halves = X[order[:half]], X[order[half:]]
+        fits = [refit(own, k, starts_for(len(own) * k, config.starts, config.max_distances), random) for own in halves]
+        for own, fit, other in zip(halves, fits, reversed(fits), strict=True):
+            strengths.append(_kept_together(contingency(fit.labels, nearest(own, other.centres)[0], k)))
     return float(np.mean(strengths))
 
 
