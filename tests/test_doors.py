@@ -104,7 +104,8 @@ def test_a_temporary_experiment_on_another_source(small_project: Callable[[], Sm
     a_log(project / "data/shop/log.csv")
     project.run("segments", "fetch", "source=shop")
     project.commit()
-    project.run("dvc", "exp", "run", "--temp", "--name", "shop", "-S", "conf/config.yaml:defaults.1.source=shop")
+    words = ["-S", "conf/config.yaml:defaults.1.source=shop", "-S", "conf/config.yaml:prediction.horizon_days=30"]
+    project.run("dvc", "exp", "run", "--temp", "--name", "shop", *words)
     wanted = expected_grid(["rfm"], ["quantile", "none"], range(2, 5))
     assert project.tracked("shop") == wanted
     assert project.tracked() == GRID
@@ -112,8 +113,8 @@ def test_a_temporary_experiment_on_another_source(small_project: Callable[[], Sm
     assert project.changes() == ""
 
     project.run("dvc", "exp", "apply", "shop")
-    assert "models:/customer-segments/2 (not in use" in project.run("segments", "summary")
-    project.run("segments", "track")
+    assert "models:/customer-segments/2: registered beside the one in use" in project.run("segments", "summary")
+    project.run("segments", "promote", "2", "--because", "it was tried aside and is better")
     assert project.champion() != champion, "taken over on purpose"
     assert project.tracked("shop") == wanted
 
