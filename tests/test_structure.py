@@ -54,6 +54,7 @@ PUBLIC = [
     "serve",
     "track",
     "ui",
+    "dashboard",
     "summary",
 ]
 
