@@ -78,7 +78,7 @@ def over_time(table: pd.DataFrame, segments: Sequence[Segment], what: str) -> al
             x=alt.X("when:N", sort=order, title=what, axis=alt.Axis(labelAngle=0, labelLimit=140)),
             y=alt.Y("share:Q", title="customers", axis=alt.Axis(format="%")),
             color=alt.Color(
-                "segment:N", scale=scale, title=None, legend=alt.Legend(orient="bottom", columns=2, labelLimit=320)
+                "segment:N", scale=scale, title=None, legend=alt.Legend(orient="bottom", columns=2, labelLimit=210)
             ),
             order=alt.Order("place:Q"),
             tooltip=[

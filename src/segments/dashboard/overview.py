@@ -57,13 +57,12 @@ def _champion(inuse: Champion) -> None:
         st.metric("Model", f"{version.name} v{version.number}", border=True)
         st.metric("Segments", len(inuse.model.segments), border=True)
         st.metric("In use since", _day(tags.get("promoted_at", "")), border=True)
-        st.metric("Put in use by", tags.get("promoted_by") or "not recorded", border=True)
         st.metric("Evidence", str(row.get("grade", "not weighed")), border=True)
         st.metric("Proof", _proof(tags), border=True)
     named = f"**{row['feature_set']} · {row['scaler']} · k={row['k']}**, " if row else ""
     st.markdown(
         f"{named}candidate `{tags.get('candidate_id', '?')}`, code `{tags.get('git_commit', 'unknown')[:12]}`, "
-        f"source **{tags.get('source', '?')}**. Why it is in use: {tags.get('verdict') or 'not recorded'}"
+        f"source **{tags.get('source', '?')}**, put in use by **{tags.get('promoted_by') or 'nobody on record'}**. Why: {tags.get('verdict') or 'not recorded'}"
     )
     if row.get("reason"):
         st.markdown(str(row["reason"]))
