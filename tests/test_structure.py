@@ -55,6 +55,7 @@ PUBLIC = [
     "track",
     "server",
     "ui",
+    "dashboard",
     "summary",
 ]
 

@@ -10,30 +10,31 @@ from pathlib import Path
 import streamlit as st
 
 from segments.config import Config
-from segments.dashboard import compare, monitor, overview, segments, what_if
+from segments.dashboard import compare, monitor, overview, segment, what_if
 from segments.errors import SegmentsError
 from segments.stages import load
 
-PAGES: dict[str, tuple[str, str, Callable[[Config], None]]] = {
-    "overview": ("Overview", ":material/dashboard:", overview.show),
-    "compare": ("Compare", ":material/compare_arrows:", compare.show),
-    "segments": ("Segments", ":material/groups:", segments.show),
-    "what-if": ("What if", ":material/tune:", what_if.show),
-    "monitor": ("Monitor", ":material/monitoring:", monitor.show),
+# Without icons: Streamlit makes a page's icon the tab's, too, and fetches that from a server of Google's.
+PAGES: dict[str, tuple[str, Callable[[Config], None]]] = {
+    "overview": ("Overview", overview.show),
+    "compare": ("Compare", compare.show),
+    "segments": ("Segments", segment.show),
+    "what-if": ("What if", what_if.show),
+    "monitor": ("Monitor", monitor.show),
 }
 
 
 def main(overrides: list[str]) -> None:
     """Show the page a person chose."""
-    st.set_page_config(page_title="Customer segments", page_icon=":material/groups:", layout="wide")
+    st.set_page_config(page_title="Customer segments", layout="wide")
     try:
         config = _config(tuple(overrides), max(path.stat().st_mtime_ns for path in Path("conf").rglob("*.yaml")))
     except SegmentsError as error:
         st.error(str(error))
         return
     made = [
-        st.Page(partial(_shown, show, config), title=title, icon=icon, url_path=path, default=path == "overview")
-        for path, (title, icon, show) in PAGES.items()
+        st.Page(partial(_shown, show, config), title=title, url_path=path, default=path == "overview")
+        for path, (title, show) in PAGES.items()
     ]
     page = st.navigation(made)
     with st.sidebar:

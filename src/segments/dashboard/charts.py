@@ -10,7 +10,8 @@ import pandas as pd
 from segments.model import Segment
 from segments.plots import INK, MUTED, PALE, PALETTE
 
-HEIGHT = 260
+HEIGHT = 340
+ROOM = 90  # of the height of a chart, for its axis and title
 # Dashes tell lines apart where colours repeat or are not seen.
 DASHES = ([1, 0], [6, 3], [2, 2], [8, 2, 2, 2], [4, 4])
 LIGHTS = {"amber": "#E69F00", "red": "#D55E00"}
@@ -45,14 +46,19 @@ def shares(table: pd.DataFrame, segments: Sequence[Segment]) -> alt.Chart:
         .mark_bar(cornerRadiusEnd=2)
         .encode(
             x=alt.X("value:Q", title="share of all", axis=alt.Axis(format="%")),
-            y=alt.Y("segment:N", title=None, sort=None, axis=alt.Axis(labelLimit=320)),
+            y=alt.Y("segment:N", title=None, sort=None, axis=alt.Axis(labelLimit=320, labelOverlap=False)),
             yOffset=alt.YOffset("of:N", sort=list(names.values())),
             color=alt.Color("segment:N", scale=of_segments(segments), legend=None),
-            opacity=alt.Opacity("of:N", scale=alt.Scale(domain=list(names.values()), range=[1.0, 0.5]), title=None),
+            opacity=alt.Opacity(
+                "of:O",
+                sort=list(names.values()),
+                scale=alt.Scale(domain=list(names.values()), range=[1.0, 0.5]),
+                title=None,
+            ),
             tooltip=["segment", "of", alt.Tooltip("value:Q", format=".1%")],
         )
         .properties(
-            height=max(120, 56 * len(table)), description="Share of customers and of revenue of each segment, as bars"
+            height=ROOM + 44 * len(table), description="Share of customers and of revenue of each segment, as bars"
         )
     )
 
@@ -64,16 +70,17 @@ def over_time(table: pd.DataFrame, segments: Sequence[Segment], what: str) -> al
     scale = of_segments(segments)
     if others := [name for name in table["segment"].drop_duplicates() if name not in known]:
         scale = alt.Scale(domain=[*scale.domain, *others], range=[*scale.range, *[PALE] * len(others)])
+    places = {name: place for place, name in enumerate(scale.domain)}
     return (
-        alt.Chart(table)
+        alt.Chart(table.assign(place=table["segment"].map(places)))
         .mark_bar(size=28)
         .encode(
             x=alt.X("when:N", sort=order, title=what, axis=alt.Axis(labelAngle=0, labelLimit=140)),
-            y=alt.Y("share:Q", title="share of customers", axis=alt.Axis(format="%")),
+            y=alt.Y("share:Q", title="customers", axis=alt.Axis(format="%")),
             color=alt.Color(
-                "segment:N", scale=scale, title=None, legend=alt.Legend(orient="bottom", columns=2, labelLimit=320)
+                "segment:N", scale=scale, title=None, legend=alt.Legend(orient="bottom", columns=2, labelLimit=210)
             ),
-            order=alt.Order("segment:N"),
+            order=alt.Order("place:Q"),
             tooltip=[
                 "when",
                 "segment",
@@ -92,7 +99,7 @@ def lines(table: pd.DataFrame, title: str) -> alt.LayerChart:
         x=alt.X(
             "k:Q", title="number of segments k", axis=alt.Axis(tickMinStep=1, format="d"), scale=alt.Scale(zero=False)
         ),
-        y=alt.Y("value:Q", title=title, scale=alt.Scale(zero=False)),
+        y=alt.Y("value:Q", title=None, scale=alt.Scale(zero=False)),
         color=alt.Color(
             "feature_set:N",
             title="feature set",
@@ -106,9 +113,11 @@ def lines(table: pd.DataFrame, title: str) -> alt.LayerChart:
         scale=alt.Scale(domain=scalers, range=[DASHES[i % len(DASHES)] for i in range(len(scalers))]),
     )
     drawn = base.mark_line(strokeWidth=1.8).encode(strokeDash=dash)
-    elbows = base.mark_point(shape="diamond", size=70, filled=True).transform_filter("datum.elbow")
-    return alt.layer(drawn, base.mark_circle(size=18), elbows).properties(
-        height=320, description=f"{title} over the number of segments, one line per feature set and scaler"
+    layers = [drawn, base.mark_circle(size=18)]
+    if table["elbow"].any():
+        layers.append(base.mark_point(shape="diamond", size=70, filled=True).transform_filter("datum.elbow"))
+    return alt.layer(*layers).properties(
+        height=400, description=f"{title} over the number of segments, one line per feature set and scaler"
     )
 
 
@@ -136,7 +145,7 @@ def parallels(table: pd.DataFrame, axes: Sequence[str], chosen: str | None, pick
 def indices(table: pd.DataFrame, fill: str) -> alt.LayerChart:
     """Bars of a segment's indices from 100, the mean of all customers."""
     base = alt.Chart(table).encode(
-        y=alt.Y("feature:N", sort=None, title=None, axis=alt.Axis(labelLimit=220)),
+        y=alt.Y("feature:N", sort=None, title=None, axis=alt.Axis(labelLimit=220, labelOverlap=False)),
         tooltip=["feature", *[alt.Tooltip(f"{name}:Q", format=".4g") for name in ("mean", "overall_mean", "index")]],
     )
     bars = base.mark_bar(color=fill).encode(
@@ -144,20 +153,22 @@ def indices(table: pd.DataFrame, fill: str) -> alt.LayerChart:
     )
     rule = alt.Chart(pd.DataFrame({"index": [100]})).mark_rule(color=INK).encode(x="index:Q")
     return alt.layer(bars, rule).properties(
-        height=max(120, 20 * len(table)), description="Index of each feature of the segment, 100 is the mean of all"
+        height=ROOM + 26 * len(table), description="Index of each feature of the segment, 100 is the mean of all"
     )
 
 
 def demographics(table: pd.DataFrame, fill: str) -> alt.LayerChart:
     """Bars of a segment's make-up, with a tick at the share among all customers."""
-    base = alt.Chart(table).encode(y=alt.Y("value:N", sort=None, title=None, axis=alt.Axis(labelLimit=200)))
+    base = alt.Chart(table).encode(
+        y=alt.Y("value:N", sort=None, title=None, axis=alt.Axis(labelLimit=200, labelOverlap=False))
+    )
     tooltip = ["value", alt.Tooltip("share:Q", format=".1%"), alt.Tooltip("overall_share:Q", format=".1%")]
     bars = base.mark_bar(color=fill).encode(
         x=alt.X("share:Q", title="share (tick: of all customers)", axis=alt.Axis(format="%")), tooltip=tooltip
     )
     ticks = base.mark_tick(color=INK, thickness=2, size=14).encode(x="overall_share:Q", tooltip=tooltip)
     return alt.layer(bars, ticks).properties(
-        height=max(60, 24 * len(table)), description="Make-up of the segment against all customers"
+        height=ROOM + 26 * len(table), description="Make-up of the segment against all customers"
     )
 
 
@@ -168,12 +179,12 @@ def nearness(table: pd.DataFrame, segments: Sequence[Segment]) -> alt.Chart:
         .mark_bar(cornerRadiusEnd=2)
         .encode(
             x=alt.X("distance:Q", title="distance to the centre, in the clustered space"),
-            y=alt.Y("segment:N", sort=None, title=None, axis=alt.Axis(labelLimit=320)),
+            y=alt.Y("segment:N", sort=None, title=None, axis=alt.Axis(labelLimit=320, labelOverlap=False)),
             color=alt.Color("segment:N", scale=of_segments(segments), legend=None),
             tooltip=["segment", alt.Tooltip("distance:Q", format=".3f")],
         )
         .properties(
-            height=max(90, 34 * len(table)), description="Distance of this customer to the centre of each segment"
+            height=ROOM + 38 * len(table), description="Distance of this customer to the centre of each segment"
         )
     )
 
@@ -184,7 +195,7 @@ def against_limits(table: pd.DataFrame, amber: float, red: float) -> alt.LayerCh
         alt.Chart(table)
         .mark_bar(color=PALETTE[0])
         .encode(
-            y=alt.Y("feature:N", sort=None, title=None, axis=alt.Axis(labelLimit=220)),
+            y=alt.Y("feature:N", sort=None, title=None, axis=alt.Axis(labelLimit=220, labelOverlap=False)),
             x=alt.X("psi:Q", title="population stability index (PSI) against training"),
             tooltip=["feature", alt.Tooltip("psi:Q", format=".3f"), "status"],
         )
@@ -196,7 +207,10 @@ def against_limits(table: pd.DataFrame, amber: float, red: float) -> alt.LayerCh
         .encode(
             x="limit:Q",
             color=alt.Color(
-                "light:N", title=None, scale=alt.Scale(domain=ends["light"].tolist(), range=[*LIGHTS.values()])
+                "light:N",
+                title=None,
+                legend=alt.Legend(orient="bottom"),
+                scale=alt.Scale(domain=ends["light"].tolist(), range=[*LIGHTS.values()]),
             ),
             strokeDash=alt.StrokeDash(
                 "light:N", legend=None, scale=alt.Scale(domain=ends["light"].tolist(), range=[[6, 3], [1, 0]])
@@ -204,7 +218,7 @@ def against_limits(table: pd.DataFrame, amber: float, red: float) -> alt.LayerCh
         )
     )
     return alt.layer(bars, rules).properties(
-        height=max(90, 30 * len(table)), description="Stability index of segments and features, with its limits"
+        height=ROOM + 60 + 34 * len(table), description="Stability index of segments and features, with its limits"
     )
 
 
@@ -215,10 +229,10 @@ def history(table: pd.DataFrame, title: str, limits: Mapping[str, float]) -> alt
         x=alt.X("batch:N", sort=order, title="batch", axis=alt.Axis(labelAngle=0, labelLimit=120)),
         tooltip=["batch", alt.Tooltip("value:Q", format=".3f"), "status"],
     )
-    y = alt.Y("value:Q", title=title)
+    y = alt.Y("value:Q", title=None)
     drawn = [base.mark_line(color=PALETTE[0]).encode(y=y), base.mark_circle(color=PALETTE[0], size=60).encode(y=y)]
     if table["low"].notna().any():
-        drawn.insert(0, base.mark_errorbar(color=MUTED).encode(y=alt.Y("low:Q", title=title), y2="high:Q"))
+        drawn.insert(0, base.mark_errorbar(color=MUTED).encode(y=alt.Y("low:Q", title=None), y2="high:Q"))
     drawn += [
         alt.Chart(pd.DataFrame({"limit": [at]})).mark_rule(color=LIGHTS[light], strokeDash=[6, 3]).encode(y="limit:Q")
         for light, at in limits.items()

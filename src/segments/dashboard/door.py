@@ -118,6 +118,7 @@ def command(config: Config, port: int, overrides: Sequence[str]) -> list[str]:
         "theme.base": "light",  # the pictures have a light ground too
         "theme.primaryColor": "#0072B2",
         "theme.textColor": "#222222",
+        "theme.metricValueFontSize": "1.5rem",
     }
     flags = [f"--{name}={value}" for name, value in options.items()]
     return [sys.executable, "-m", "streamlit", "run", str(APP), *flags, "--", *overrides]

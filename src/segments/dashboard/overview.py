@@ -14,7 +14,7 @@ from segments.errors import SegmentsError
 
 COLUMNS = {
     "segment_id": st.column_config.TextColumn("id", width="small"),
-    "segment": st.column_config.TextColumn("segment", width="large"),
+    "segment": st.column_config.TextColumn("segment", width="medium"),
     "customers": st.column_config.NumberColumn("customers", format="localized"),
     "share": st.column_config.ProgressColumn("of customers", min_value=0.0, max_value=1.0, format="percent"),
     "revenue_share": st.column_config.ProgressColumn("of revenue", min_value=0.0, max_value=1.0, format="percent"),
@@ -57,13 +57,12 @@ def _champion(inuse: Champion) -> None:
         st.metric("Model", f"{version.name} v{version.number}", border=True)
         st.metric("Segments", len(inuse.model.segments), border=True)
         st.metric("In use since", _day(tags.get("promoted_at", "")), border=True)
-        st.metric("Put in use by", tags.get("promoted_by") or "not recorded", border=True)
         st.metric("Evidence", str(row.get("grade", "not weighed")), border=True)
-        st.metric("Proof", "holds" if tags.get("proof") == "holds" else tags.get("proof") or "not made", border=True)
+        st.metric("Proof", _proof(tags), border=True)
     named = f"**{row['feature_set']} · {row['scaler']} · k={row['k']}**, " if row else ""
     st.markdown(
         f"{named}candidate `{tags.get('candidate_id', '?')}`, code `{tags.get('git_commit', 'unknown')[:12]}`, "
-        f"source **{tags.get('source', '?')}**. Why it is in use: {tags.get('verdict') or 'not recorded'}"
+        f"source **{tags.get('source', '?')}**, put in use by **{tags.get('promoted_by') or 'nobody on record'}**. Why: {tags.get('verdict') or 'not recorded'}"
     )
     if row.get("reason"):
         st.markdown(str(row["reason"]))
@@ -170,6 +169,13 @@ def label(record: dict[str, Any]) -> str:
     'may.csv 0123'
     """
     return f"{record['input']} {record['batch_id'][:4]}"
+
+
+def _proof(tags: dict[str, str]) -> str:
+    """Whether the version could be made again; what differed stands in the table of versions."""
+    if not tags.get("proof"):
+        return "not made"
+    return "holds" if tags["proof"] == "holds" else "does not hold"
 
 
 def _day(time: str) -> str:

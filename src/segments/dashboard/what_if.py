@@ -15,7 +15,7 @@ from segments.batches import score_file
 from segments.config import Config
 from segments.dashboard import charts, figures, reading
 from segments.dashboard.reading import Champion, found
-from segments.dashboard.segments import warn
+from segments.dashboard.segment import warn
 from segments.errors import SegmentsError
 
 SHOWN = 200  # rows of an answer on the page; the file holds all
@@ -58,13 +58,14 @@ def _sliders(inuse: Champion) -> None:
         start = st.selectbox("Start from", list(starts), help="Sets every slider; then move them as you like")
         values = {}
         places = st.columns(2)
+        half = -(-len(ranges) // 2)  # down one column, then the other: the order of the tabulator key
         for number, (feature, row) in enumerate(ranges.iterrows()):
             low, high = row["low"], row["high"]
             if not low < high:
                 values[feature] = low
-                places[number % 2].caption(f"{figures.words(str(feature))} was {low:g} for everybody.")
+                places[number // half].caption(f"{figures.words(str(feature))} was {low:g} for everybody.")
                 continue
-            values[feature] = places[number % 2].slider(
+            values[feature] = places[number // half].slider(
                 figures.words(str(feature)).capitalize(),
                 low,
                 high,

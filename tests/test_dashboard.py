@@ -1,0 +1,261 @@
+"""The dashboard's pages by Streamlit's AppTest: what they show, what they say when something is missing, and at every size.
+
+The registry is stood in for; tests/test_dashboard_browser.py has a real one, and looks at the pages in a browser.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from segments import store, tracking, versions
+from segments.config import ConfidenceConfig, FeatureSet, ProfilesConfig, Scaler
+from segments.dashboard import door, figures, reading
+from segments.errors import ConfigError, StoreError, TrackingError
+from segments.explanation import plain_rules, reasons
+from segments.model import Segmentation, fit_limits, number_segments
+from segments.monitoring import reference_of
+from segments.profiles import make_up, overall_profile, segment_names, segment_profiles
+from segments.space import fit_space, nearest
+from segments.stages import load
+from small_project import CHECKOUT
+
+streamlit = pytest.importorskip("streamlit")
+PAGES = ("overview", "compare", "segment", "what_if", "monitor")
+COLUMNS = ("recency_days", "frequency", "monetary")
+
+
+def script(page: str) -> None:
+    """What a page's script is, for AppTest: it takes the source of this function."""
+    from importlib import import_module
+
+    from segments.stages import load
+
+    import_module(f"segments.dashboard.{page}").show(load(["source=mall"]))
+
+
+def opened(page: str) -> Any:
+    from streamlit.testing.v1 import AppTest
+
+    app = AppTest.from_function(script, args=(page,), default_timeout=60).run()
+    assert not app.exception, app.exception[0].message
+    return app
+
+
+def told(app: Any) -> str:
+    """All the text of a page."""
+    kinds = ("title", "header", "subheader", "markdown", "caption", "info", "warning", "error", "success")
+    return "\n".join(str(one.value) for kind in kinds for one in getattr(app, kind))
+
+
+@pytest.fixture
+def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A project in which nothing has run."""
+    for name in ("conf", "dvc.yaml", "data.dvc"):
+        (tmp_path / name).symlink_to(CHECKOUT / name)
+    monkeypatch.chdir(tmp_path)
+    streamlit.cache_resource.clear()
+    yield tmp_path
+    streamlit.cache_resource.clear()
+
+
+def write(k: int, n: int, monkeypatch: pytest.MonkeyPatch) -> Segmentation:
+    """Artifacts of k segments of n customers, and a registry that holds them as version 1."""
+    random = np.random.default_rng(0)
+    cluster = np.arange(n) % k
+    table = {
+        name: 10.0 * (cluster + 1) * (j + 1) + random.normal(0, 1, n).clip(-3, 3) for j, name in enumerate(COLUMNS)
+    }
+    features = pd.DataFrame({"customer_id": [f"c{i:07d}" for i in range(n)], **table})
+    features["home"] = np.where(cluster % 2, "own", "rent")
+    names = FeatureSet(name="rfm", columns={name: {} for name in COLUMNS})
+    space, X = fit_space(features, names, Scaler(name="standard"))
+    centres = np.array([X[cluster == c].mean(axis=0) for c in range(k)])
+    clusters, _ = nearest(X, centres)
+    words = segment_names(features, clusters, list(COLUMNS), ProfilesConfig())
+    segments = number_segments(words)
+    model = Segmentation("c0", space, centres, segments, fit_limits(space, centres, features, ConfidenceConfig()))
+    members = features[["customer_id"]].assign(
+        cluster=clusters, segment_id=[f"S{c + 1}" for c in clusters], segment=[words[c] for c in clusters]
+    )
+    choice = {"candidate_id": "c0", "reason": "c0 won.", "rule": "The best.", "passed": 1, "total": 1, "elbows": []}
+    choice |= {"finalists": ["c0"], "overruled": None}
+    scores = {"silhouette": [0.5, 0.4], "silhouette_reference": [0.3, 0.2], "wcss": [9.0, 5.0], "smallest_share": 0.1}
+    candidates = pd.DataFrame(
+        {"candidate_id": ["c0", "c1"], "feature_set": "rfm", "scaler": "standard", "k": [k, k + 1], **scores}
+    )
+    for stage, name, content in (
+        ("features", "customers.parquet", features),
+        ("sweep", "sweep.json", {"sweep_id": "s0"}),
+        ("sweep", "candidates.parquet", candidates),
+        ("selection", "choice.json", choice),
+        ("identity", "segments.parquet", members),
+        ("profiles", "profiles.parquet", segment_profiles(features, clusters, words)),
+        ("profiles", "overall.json", overall_profile(features)),
+        ("profiles", "make_up.parquet", make_up(features, clusters, words)),
+        ("profiles", "rules.json", plain_rules(features.head(20_000), clusters[:20_000], COLUMNS, 3).to_plain()),
+        ("profiles", "reasons.parquet", members[["customer_id"]].join(reasons(X, clusters, centres, COLUMNS, words))),
+    ):
+        path = store.artifact(stage, name)
+        store.write_table(path, content) if isinstance(content, pd.DataFrame) else store.write_json(path, content)
+    tags = {"candidate_id": "c0", "model_hash": "h", "verdict": "the first", "promoted_at": "2024-05-06T07:08:09+00:00"}
+    version = versions.Version("customer-segments", "1", "r", tags | {"source": "mall"}, ["champion"], "", 0)
+    text = json.dumps(reference_of(features, model))
+    stored = versions.RegisteredModel("customer-segments", "1", "models:/m/1", "mall", model.to_json(), text)
+    monkeypatch.setattr(versions, "registered", lambda config, name: [version])
+    monkeypatch.setattr(versions, "read_model", lambda config, uri: stored)
+    monkeypatch.setattr(tracking, "pages_of", lambda config, source, ids: {"c0": "/#/experiments/1/runs/r"})
+    return model
+
+
+@pytest.fixture
+def house(empty: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Segmentation]:
+    return lambda k=3, n=300: write(k, n, monkeypatch)
+
+
+# --- nothing there -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_an_empty_project_says_what_to_run(page: str, empty: Path) -> None:
+    said = told(opened(page))
+    assert "run `" in said
+    assert not (empty / "mlflow.db").exists(), "looking must not make a record"
+
+
+def test_an_empty_registry_says_what_to_run(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(versions, "registered", lambda config, name: [])
+    assert "no model is registered yet: run `dvc repro`" in told(opened("overview"))
+
+
+def test_without_prediction_and_evidence_the_rest_is_shown(house: Callable[..., Segmentation]) -> None:
+    house()
+    said = told(opened("overview"))
+    assert "Not known yet: churn risk and expected value: run `segments prediction`, or `dvc repro`." in said
+    assert "how stable each candidate is" in said
+    assert "2024-05-06" in [one.value for one in opened("overview").metric]
+    app = opened("segment")
+    assert "Not known yet: what to do with each segment: run `segments playbook`, or `dvc repro`." in told(app)
+    assert "no batch has been scored yet" in told(opened("monitor"))
+
+
+def test_a_challenger_on_disk_is_not_taken_for_the_champion(house: Callable[..., Segmentation]) -> None:
+    house()
+    choice = json.loads(store.artifact("selection", "choice.json").read_text())
+    store.write_json(
+        store.artifact("selection", "choice.json"), choice | {"candidate_id": "other", "reason": "other won."}
+    )
+    app = opened("overview")
+    assert "waits as challenger" in told(app)
+    assert "other won." not in told(app)
+
+
+# --- every size ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("k", [2, 12])
+@pytest.mark.parametrize("page", PAGES)
+def test_few_and_many_segments_are_shown(page: str, k: int, house: Callable[..., Segmentation]) -> None:
+    model = house(k)
+    app = opened(page)
+    if page == "overview":
+        assert app.dataframe[0].value["segment_id"].tolist() == [f"S{i + 1}" for i in range(k)]
+        assert app.dataframe[0].value["customers"].sum() == 300
+    if page == "what_if":
+        assert [one.label for one in app.slider] == [figures.words(name).capitalize() for name in model.space.columns]
+
+
+def test_a_hundred_thousand_customers_send_a_page_of_them(house: Callable[..., Segmentation]) -> None:
+    house(4, 100_000)
+    app = opened("segment")
+    assert max(len(one.value) for one in app.dataframe) <= 200
+    app.text_input(key="search").set_value("c00000").run()
+    assert "25 customers; 50 a page." in told(app)
+
+
+# --- what the pages answer -------------------------------------------------------------------------------------------------
+
+
+def test_a_customer_is_looked_up(house: Callable[..., Segmentation]) -> None:
+    model = house()
+    app = opened("segment")
+    app.text_input(key="customer").set_value("c0000004").run()
+    row = store.read_table(store.artifact("features", "customers.parquet")).iloc[[4]]
+    confidence = model.predict(row)["confidence"].iloc[0]
+    assert f"{confidence:.0%}" in [one.value for one in app.metric if one.label == "Confidence"]
+    assert "Here rather than in" in told(app)
+    app.text_input(key="customer").set_value("nobody").run()
+    assert "There is no customer 'nobody' among 300" in told(app)
+
+
+def test_sliders_answer_as_the_model_does(house: Callable[..., Segmentation]) -> None:
+    model = house()
+    app = opened("what_if")
+    values = {}
+    for name, slider in zip(model.space.columns, list(app.slider), strict=True):
+        slider.set_value(slider.max)
+        values[name] = slider.max
+    app.run()
+    answer = model.predict(pd.DataFrame([values])).iloc[0]
+    assert f"{answer['segment_id']} · {answer['segment']}" in [one.value for one in app.subheader]
+    assert [one.value for one in app.metric] == [f"{answer['confidence']:.0%}", f"{answer['margin']:.3f}"]
+
+
+def test_a_scored_batch_shows_its_lights(house: Callable[..., Segmentation], tmp_path: Path) -> None:
+    from segments.batches import score_file
+
+    model = house()
+    inuse = reading.champion(load(["source=mall"]))
+    features = store.read_table(store.artifact("features", "customers.parquet"))
+    features.assign(monetary=features["monetary"] * 3).to_csv(tmp_path / "odd.csv", index=False)
+    named = {"name": "customer-segments", "version": "1"}
+    score_file(load(["source=mall"]), tmp_path / "odd.csv", tmp_path / "out.csv", model, named, inuse.text)
+    app = opened("monitor")
+    assert "Refit:" in app.error[0].value
+    assert app.dataframe[0].value["light"].iloc[0] == "■ red"
+    assert app.selectbox[0].options[0].startswith("odd.csv")
+
+
+def test_a_file_changed_on_disk_is_read_anew(house: Callable[..., Segmentation]) -> None:
+    house()
+    before = reading.table("profiles", "profiles.parquet")
+    assert reading.table("profiles", "profiles.parquet") is before
+    store.write_table(store.artifact("profiles", "profiles.parquet"), before.head(1))
+    assert len(reading.table("profiles", "profiles.parquet")) == 1
+
+
+def test_a_missing_file_names_what_it_tells_and_what_makes_it(empty: Path) -> None:
+    with pytest.raises(StoreError) as caught:
+        reading.table("evidence", "clusters.parquet")
+    assert reading.sentence(caught.value) == (
+        "Not known yet: how stable each candidate is: run `segments evidence`, or `dvc repro`."
+    )
+    with pytest.raises(TrackingError):
+        reading.registered(load(["source=mall"]))
+
+
+# --- the door --------------------------------------------------------------------------------------------------------------
+
+
+def test_the_server_stays_on_this_machine_and_asks_nobody() -> None:
+    words = door.command(load(["source=mall"]), 8501, ["source=mall"])
+    for option in ("server.address=127.0.0.1", "browser.gatherUsageStats=false", "server.enableXsrfProtection=true"):
+        assert f"--{option}" in words
+    assert words[-2:] == ["--", "source=mall"]
+
+
+def test_without_streamlit_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(door.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match="make install"):
+        door.serve(load(["source=mall"]))
+
+
+def test_searching_takes_the_text_as_it_is_written() -> None:
+    table = pd.DataFrame({"customer_id": ["a.1", "ab1"], "segment_id": ["S1", "S1"]})
+    assert figures.search(table, "", ".1")["customer_id"].tolist() == ["a.1"]
