@@ -178,8 +178,9 @@ def nearness(table: pd.DataFrame, segments: Sequence[Segment]) -> alt.Chart:
         alt.Chart(table)
         .mark_bar(cornerRadiusEnd=2)
         .encode(
-            x=alt.X("distance:Q", title="distance to the centre, in the clustered space"),
-            y=alt.Y("segment:N", sort=None, title=None, axis=alt.Axis(labelLimit=320, labelOverlap=False)),
+            x=alt.X("distance:Q", title="distance to the centre"),
+            # a narrow place: long names would leave none to the bars
+            y=alt.Y("segment:N", sort=None, title=None, axis=alt.Axis(labelLimit=150, labelOverlap=False)),
             color=alt.Color("segment:N", scale=of_segments(segments), legend=None),
             tooltip=["segment", alt.Tooltip("distance:Q", format=".3f")],
         )

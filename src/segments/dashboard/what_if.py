@@ -53,7 +53,7 @@ def _sliders(inuse: Champion) -> None:
     model = inuse.model
     ranges = figures.ranges(model).set_index("feature")
     starts = _starts(inuse)
-    left, right = st.columns([3, 2], gap="large")
+    left, right = st.columns(2, gap="large")
     with left:
         start = st.selectbox("Start from", list(starts), help="Sets every slider; then move them as you like")
         values = {}
