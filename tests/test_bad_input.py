@@ -344,7 +344,8 @@ def test_nothing_passes_the_gates(project: Project) -> None:
 # --- places that cannot be written or reached ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("stage", STAGES)
+# `prediction` has nothing to say of this source but one line, which is shorter than the limit.
+@pytest.mark.parametrize("stage", [stage for stage in STAGES if stage != "prediction"])
 def test_a_full_disk(project: Project, stage: str) -> None:
     """No file may grow beyond 100 bytes, as on a disk that is full; even root cannot write more."""
     said = project.refuses(

@@ -82,12 +82,15 @@ def test_finished_cells_need_no_other_process(features: pd.DataFrame, monkeypatc
         raise InterruptedError
 
     monkeypatch.setattr(making, "Parallel", start)
-    assert list(make_cells(features, [specs(2, 3), specs(3)], workers=2)) == [facts, facts[1:]]
-    with pytest.raises(InterruptedError):
-        make_cells(features, [specs(2, 3), specs(2, 3, 4)], workers=2)  # from the call on, not from the first result
+    with make_cells(features, [specs(2, 3), specs(3)], workers=2) as made:
+        assert list(made) == [facts, facts[1:]]
+    # at once, not with the first result
+    with pytest.raises(InterruptedError), make_cells(features, [specs(2, 3), specs(2, 3, 4)], workers=2):
+        pass
 
 
 def test_cells_from_the_shelf_and_from_other_processes_come_together(features: pd.DataFrame) -> None:
     make_cell(features, specs(2))
-    found = list(make_cells(features, [specs(3), specs(2)], workers=2))
+    with make_cells(features, [specs(3), specs(2)], workers=2) as made:
+        found = list(made)
     assert [[fact["params"]["k"] for fact in facts] for facts in found] == [[2], [3]]

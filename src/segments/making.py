@@ -5,9 +5,11 @@ Every door (a sweep, one fit, a rebuilt record) makes candidates here, so the sa
 
 from __future__ import annotations
 
+import os
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -24,8 +26,11 @@ from segments.selection import elbow
 from segments.sweep import Spec, candidate_ids, candidates_table, sweep_cell
 
 
-def make_cells(features: pd.DataFrame, cells: Sequence[Sequence[Spec]], workers: int) -> Iterator[list[dict[str, Any]]]:
-    """Make cells side by side, each process on one thread, from the call on; yields each cell's facts as it is finished."""
+@contextmanager
+def make_cells(
+    features: pd.DataFrame, cells: Sequence[Sequence[Spec]], workers: int
+) -> Iterator[Iterator[list[dict[str, Any]]]]:
+    """Make cells side by side, each process on one thread, from here on; gives each cell's facts as it is finished, and stops at the end."""
     # said on Ctrl-C, when the tasks are cancelled because the user wants it
     warnings.filterwarnings("ignore", message=r"\d+ tasks which were still being processed by the workers")
     ids = candidate_ids((spec for cell in cells for spec in cell), features)
@@ -38,16 +43,22 @@ def make_cells(features: pd.DataFrame, cells: Sequence[Sequence[Spec]], workers:
         whole = shelved.issuperset(ids[at : at + len(cell)])
         (known if whole else missing).append(cell)
         at += len(cell)
-    made: Iterator[list[dict[str, Any]]] = iter(())
+    made: Generator[list[dict[str, Any]]] = (facts for facts in list[list[dict[str, Any]]]())
     if missing:
         # idle_worker_timeout: how long they outlive a parent that was killed
         options = {"n_jobs": min(workers, len(missing)), "inner_max_num_threads": 1, "idle_worker_timeout": 10}
         with parallel_config("loky", **options):
-            made = Parallel(return_as="generator_unordered")(delayed(make_cell)(features, cell) for cell in missing)
-    return chain((make_cell(features, cell) for cell in known), made)
+            made = Parallel(return_as="generator_unordered")(
+                delayed(make_cell)(features, cell, maker=os.getpid()) for cell in missing
+            )
+    try:
+        with closing(made):  # else its processes would be stopped by the interpreter's end, and complain
+            yield chain((make_cell(features, cell) for cell in known), made)
+    finally:
+        store.clear_unfinished(os.getpid())
 
 
-def make_cell(features: pd.DataFrame, specs: Sequence[Spec], threads: int = 1) -> list[dict[str, Any]]:
+def make_cell(features: pd.DataFrame, specs: Sequence[Spec], threads: int = 1, maker: int = 0) -> list[dict[str, Any]]:
     """Compute, draw and shelve the candidates of a cell that are not on the shelf yet; facts of all of them, in order."""
     ids = candidate_ids(specs, features)
     facts = {i: known for i in ids if (known := store.unshelve(i)) is not None}
@@ -74,7 +85,7 @@ def make_cell(features: pd.DataFrame, specs: Sequence[Spec], threads: int = 1) -
                 "rows": candidate.rows,
                 "silhouettes": candidate.silhouettes,
             }
-            store.shelve(candidate.candidate_id, fact, candidate.space.to_plain(), arrays, pictures)
+            store.shelve(candidate.candidate_id, fact, candidate.space.to_plain(), arrays, pictures, maker)
             facts[candidate.candidate_id] = fact
     return [facts[i] for i in ids]
 

@@ -366,6 +366,7 @@ def shelve(
     space: dict[str, Any],
     arrays: dict[str, np.ndarray[Any, Any]],
     pictures: dict[str, bytes],
+    maker: int = 0,
 ) -> None:
     """Put a finished candidate on the shelf, whole or not at all; one that is already there stays.
 
@@ -381,6 +382,8 @@ def shelve(
         Labels, centres, silhouettes.
     pictures : dict of str to bytes
         PNGs by key.
+    maker : int
+        Process on whose behalf it is made: should that be interrupted, :func:`clear_unfinished` knows whose halves to remove.
 
     Raises
     ------
@@ -394,7 +397,7 @@ def shelve(
 
     try:
         shelf().mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{candidate_id}.", dir=shelf()))
+        temporary = Path(tempfile.mkdtemp(prefix=f".{candidate_id}.{maker}.", dir=shelf()))
         try:
             for name, plain in (("candidate", facts), ("space", space)):
                 (temporary / f"{name}.json").write_text(json.dumps(plain, ensure_ascii=False, allow_nan=False))
@@ -417,6 +420,12 @@ def shelve(
             f"cannot write {folder}: {_first_line(error)}",
             fix="check free space and permissions; candidates finished earlier are kept, and the next run continues",
         ) from error
+
+
+def clear_unfinished(maker: int) -> None:
+    """Remove what the workers of an interrupted process had half-made on the shelf."""
+    for folder in shelf().glob(f".*.{maker}.*"):
+        clear(folder)
 
 
 def unshelve(candidate_id: str) -> dict[str, Any] | None:

@@ -18,12 +18,12 @@ from segments.profiles import segment_names
 
 
 def run(config: Config) -> None:
-    """Recognise the champion's segments among the chosen clusters; when nothing was chosen, write nothing."""
+    """Recognise the champion's segments among the chosen clusters; when nothing was chosen, write that there are none."""
     choice = store.read_json(store.artifact("selection", "choice.json"))
     made = {name: store.artifact("identity", name) for name in ("identity.json", "segments.parquet")}
     if choice["candidate_id"] is None:
-        for path in made.values():
-            path.unlink(missing_ok=True)
+        made["segments.parquet"].unlink(missing_ok=True)
+        store.write_json(made["identity.json"], {"identity": None, "centroids": {}, "sentences": []})
         return
     if choice["feature_set"] not in config.grid_feature_sets:
         raise ConfigError(

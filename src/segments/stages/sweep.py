@@ -29,8 +29,10 @@ def run(config: Config) -> str:
     identity = sweep_id(i for cell in ids for i in cell)
     sweep = {"sweep_id": identity, "source": config.source.name, "cells": ids}
     known: dict[str, dict[str, Any]] = {}
-    made = make_cells(features, cells, workers_of(config.sweep.workers))  # while MLflow is imported
-    with tracking.connect(config.tracking, config.source.name) as tracker:
+    with (
+        make_cells(features, cells, workers_of(config.sweep.workers)) as made,  # while MLflow is imported
+        tracking.connect(config.tracking, config.source.name) as tracker,
+    ):
         for finished in _progress(made, len(cells)):
             before = time.time()
             tracking.track_candidates(tracker, finished, identity)

@@ -97,4 +97,5 @@ def restore(config: Config) -> None:
         features = store.read_table(store.artifact("features", "customers.parquet"))
         cells = [[spec for spec in cell if candidate_id(spec, features) in missing] for cell in grid(config)]
         if cells := [cell for cell in cells if cell]:
-            list(make_cells(features, cells, workers_of(config.sweep.workers)))
+            with make_cells(features, cells, workers_of(config.sweep.workers)) as made:
+                list(made)
