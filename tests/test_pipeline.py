@@ -153,6 +153,9 @@ def test_the_champion_gives_every_customer_the_stored_segment(champion: Any, rep
     assert features["customer_id"].tolist() == stored["customer_id"].tolist()
     assert answer["cluster"].tolist() == stored["cluster"].tolist()
     assert answer["segment"].tolist() == stored["segment"].tolist()
+    assert answer["confidence"].tolist() == stored["confidence"].tolist()
+    assert answer["boundary"].tolist() == stored["boundary"].tolist()
+    assert stored["agreement"].between(0, 1).all()
     assert (answer["distance"] >= 0).all()
     assert (answer["margin"] >= 0).all()
 

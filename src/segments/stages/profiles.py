@@ -13,6 +13,7 @@ from segments.descriptors import descriptor_tests, segment_descriptors
 from segments.errors import ConfigError
 from segments.explanation import plain_rules, reasons
 from segments.identity import Identity
+from segments.model import Segmentation, fit_limits
 from segments.profiles import make_up, overall_profile, segment_profiles
 from segments.rfm_map import cross_table, rfm_segments, rfm_table
 from segments.space import Space, to_space
@@ -48,6 +49,8 @@ def _describe(config: Config, choice: dict[str, Any]) -> dict[str, Any]:
     known = _with_basket_mix(features)
     space, centres = _fitted(choice)
     X = to_space(space, features)
+    limits = fit_limits(space, centres, features, config.confidence)
+    model = Segmentation(choice["candidate_id"], space, centres, segments, limits)
     made = {
         "profiles.parquet": segment_profiles(features, clusters, names),
         "make_up.parquet": make_up(features, clusters, names),
@@ -57,7 +60,7 @@ def _describe(config: Config, choice: dict[str, Any]) -> dict[str, Any]:
             "colours": [segment.colour for segment in segments],
             "ids": [segment.segment_id for segment in segments],
         },
-        "segments.parquet": members,
+        "segments.parquet": _with_confidence(members, features, model),
         "descriptors.parquet": segment_descriptors(known, clusters, names, columns),
         "tests.parquet": descriptor_tests(known, clusters, columns),
         "rules.json": plain_rules(features, clusters, columns, config.profiles.tree_depth).to_plain(),
@@ -69,6 +72,15 @@ def _describe(config: Config, choice: dict[str, Any]) -> dict[str, Any]:
         made["rfm_segments.parquet"] = rfm_table(features, config.rfm_map)
         made["rfm_cross_table.parquet"] = cross_table(rfm, clusters, names, list(config.rfm_map.segments))
     return made
+
+
+def _with_confidence(members: pd.DataFrame, features: pd.DataFrame, model: Segmentation) -> pd.DataFrame:
+    """Who is in which segment, and how far to believe it: the model's confidence, and the share of bootstraps that agree."""
+    said = model.predict(features)[["confidence", "boundary", "out_of_range"]].reset_index(drop=True)
+    agreement = store.read_table(store.artifact("evidence", "agreement.parquet"))
+    if model.candidate_id in agreement:  # else it has no evidence: a person chose it
+        said["agreement"] = agreement[model.candidate_id].to_numpy()
+    return pd.concat([members.reset_index(drop=True), said], axis=1)
 
 
 def _with_basket_mix(features: pd.DataFrame) -> pd.DataFrame:
