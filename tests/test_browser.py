@@ -85,13 +85,13 @@ def tracked(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Reco
             *SMALL,
             "source.feature_sets=[income_spending,age_spending,age_income,age_income_spending]",
         )
-    table = project.table("sweep/candidates.parquet")
+    table = project.table("selection/candidates.parquet")
     table["name"] = [f"{row.feature_set} · {row.scaler} · k={row.k}" for row in table.itertuples()]
     by_id = table.set_index("candidate_id")
     choice = json.loads((project / "artifacts/selection/choice.json").read_text())
     return Record(
         folder=project.root,
-        best_first=table.sort_values("silhouette", ascending=False)["name"].tolist(),
+        best_first=table.sort_values("z_silhouette", ascending=False)["name"].tolist(),
         finalists=[by_id.loc[identity, "name"] for identity in choice["finalists"]],
         cells=list(dict.fromkeys(zip(table["feature_set"], table["scaler"], strict=True))),
         sweep_id=json.loads((project / "artifacts/sweep/sweep.json").read_text())["sweep_id"],
@@ -259,8 +259,16 @@ def test_candidates_are_listed_best_first_and_the_best_ten_are_drawn(
     parallel = card(page, "Parallel Coordinates")
     assert "Showing all runs" in parallel.inner_text()
     axes = parallel.locator(".parcoords .dimension .label")
-    wait_for(page, axes, 6)
-    assert axes.all_text_contents() == ["feature_set", "scaler", "k", "smallest_share", "davies_bouldin", "silhouette"]
+    wait_for(page, axes, 7)
+    assert axes.all_text_contents() == [
+        "feature_set",
+        "scaler",
+        "k",
+        "smallest_share",
+        "jaccard_min",
+        "silhouette_reference",
+        "z_silhouette",
+    ]
 
 
 def test_the_pictures_are_those_of_the_best_ten(served: Served, visit: Visit, tracked: Record) -> None:
@@ -285,8 +293,7 @@ def test_the_table_shows_parameters_and_scores_best_first(served: Served, visit:
         "params.`feature_set`",
         "params.`scaler`",
         "params.`k`",
-        "metrics.`silhouette`",
-        "metrics.`silhouette_reference`",
+        *(f"metrics.`{score}`" for score in views.SCORES[:2]),
     ]
     cells = page.locator(".ag-center-cols-container .ag-row[row-index='0'] .ag-cell")
     by_column = dict(cells.evaluate_all("cells => cells.map(cell => [cell.getAttribute('col-id'), cell.innerText])"))
@@ -320,7 +327,7 @@ def test_the_finalists_stand_side_by_side(served: Served, visit: Visit, tracked:
     page.goto(served.links["finalists"])
     assert listed(page) == tracked.finalists
     assert visible(page) == len(tracked.finalists)
-    for title, nth in (("clusters", 0), ("silhouette", 1)):
+    for title, nth in (("clusters", 0), ("evidence", 0), ("silhouette", 1)):
         pictures = card(page, title, nth).locator("img.rc-image-img")
         wait_for(page, pictures, len(tracked.finalists))
         assert all(width > 0 for width in pictures.evaluate_all(WIDTHS))

@@ -299,7 +299,7 @@ def test_a_list_of_a_source_without_purchases(small_project: Callable[[], SmallP
         ("x.txt",): "is neither CSV nor parquet",
         ("x.csv", "columns=[name]"): "there is no column 'name'",
         ("x.csv", "segment=S77"): "there is no segment 'S77'",
-        ("x.csv", "y.csv"): "'x.csv y.csv' is not understood",
+        ("x.csv", "y.csv"): "'y.csv' is not expected here",
         ("x.csv", "overwrite=yes"): "overwrite=true or leave it out",
         ("x.csv", "source=completejourney"): "made is of source 'mall'",
         ("x.csv", "--force"): "'--force' is not understood",

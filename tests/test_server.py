@@ -414,8 +414,6 @@ def team(postgres: Postgres, tmp_path: Path) -> Iterator[Team]:
 def ready(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> SmallProject:
     """Features are made, nothing is recorded. For reading only."""
     project = make(tmp_path_factory.mktemp("ready") / "project", shared_data / "mall" / "Mall_Customers.csv")
-    fewer = {"bootstraps: 100": "bootstraps: 10", "splits: 50": "splits: 5", "nulls: 99": "nulls: 19"}
-    project.edit("conf/config.yaml", fewer | {"references: 20": "references: 5"})
     project.repro("features", "explore")
     project.commit()
     return project

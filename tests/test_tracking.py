@@ -147,10 +147,9 @@ def test_a_sweep_has_config_note_dataset_and_marks_its_finalists(root: Path) -> 
         assert sweep.data.tags["mlflow.note.content"] == "**c4 won**"
         assert sweep.inputs.dataset_inputs[0].dataset.digest == "abc"
         assert [item.path for item in tracker.client.list_artifacts(run_id)] == ["config.json"]
-        assert {r.data.tags["segments.candidate_id"]: r.data.tags.get("segments.finalist") for r in runs(tracker)} == {
-            "c3": None,
-            "c4": "true",
-        }
+        tags = {r.data.tags["segments.candidate_id"]: r.data.tags for r in runs(tracker)}
+        assert {identity: tag.get("segments.finalist") for identity, tag in tags.items()} == {"c3": None, "c4": "true"}
+        assert {identity: tag.get("segments.place") for identity, tag in tags.items()} == {"c3": None, "c4": "01"}
         experiment = tracker.client.get_experiment(tracker.experiment_id)
         assert "Customer segmentations of **toy**" in experiment.tags["mlflow.note.content"]
         assert any(tag.startswith("mlflow.sharedViewState.") for tag in experiment.tags)

@@ -136,11 +136,15 @@ def test_the_filter_names_the_kind_and_the_sweep() -> None:
     [("silhouette", False), ("calinski_harabasz", False), ("davies_bouldin", True), ("wcss", True)],
 )
 def test_the_best_candidates_come_first(metric: str, ascending: bool) -> None:
-    for key in ("candidates", "table", "finalists"):
+    for key in ("candidates", "table"):
         assert (state(key, "s1", metric)["orderByKey"], state(key, "s1", metric)["orderByAsc"]) == (
             f"metrics.`{metric}`",
             ascending,
         )
+
+
+def test_finalists_stand_in_the_order_they_were_ranked() -> None:
+    assert (state("finalists")["orderByKey"], state("finalists")["orderByAsc"]) == ("tags.`segments.place`", True)
 
 
 def test_ten_candidates_are_visible_and_all_curves() -> None:

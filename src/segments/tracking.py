@@ -57,6 +57,7 @@ KIND, COMPLETE, CANDIDATE, CURVE, CELL, SWEEP, FINALIST, CHAMPION, UPLIFT, CAUSA
         "causal",
     )
 )
+PLACE = "segments.place"  # "01" for the first finalist: MLflow sorts tags as text
 SAID, GRADE, CARD = "segments.evidence", "segments.grade", "segments.evidence_card"
 PREDICTION, MEMBER = "segments.prediction_id", "segments.prediction_run"
 NOTE = "mlflow.note.content"
@@ -347,11 +348,12 @@ def track_sweep(tracker: Tracker, record: Mapping[str, Any], folder: Path, note:
             if (folder / shown).is_file():
                 note += f"\n{picture(run.info.run_id, shown, text)}\n"
         tag(tracker, run, {NOTE: note})
-        finalists = set(record["finalists"])
+        places = {finalist: f"{place:02}" for place, finalist in enumerate(record["finalists"], start=1)}
         members = runs_of(tracker, {KIND: "candidate", _member(identity): "true"}, CANDIDATE)
         for candidate_id, candidate in members.items():
             tag(tracker, candidate, {SWEEP: identity})  # the views that are set below list these
-            flag(tracker, candidate, FINALIST, candidate_id in finalists)
+            mark(tracker, candidate, FINALIST, "true" if candidate_id in places else None)
+            mark(tracker, candidate, PLACE, places.get(candidate_id))
             if (path := folder.parent / "cards" / f"{candidate_id}.png").is_file():
                 card = path.read_bytes()
                 digest = hashlib.sha256(card).hexdigest()[:16]
@@ -782,10 +784,10 @@ def tag(tracker: Tracker, run: Run, tags: Mapping[str, str]) -> None:
         tracker.client.log_batch(run.info.run_id, tags=different)
 
 
-def flag(tracker: Tracker, run: Run, key: str, wanted: bool) -> None:
-    """Set a tag to "true", or take it away."""
-    if wanted:
-        tag(tracker, run, {key: "true"})
+def mark(tracker: Tracker, run: Run, key: str, value: str | None) -> None:
+    """Set a tag, or take it away."""
+    if value is not None:
+        tag(tracker, run, {key: value})
     elif key in run.data.tags:
         tracker.client.delete_tag(run.info.run_id, key)
 

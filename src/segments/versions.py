@@ -26,8 +26,8 @@ from segments.tracking import (
     SWEEP,
     Tracker,
     describe_experiment,
-    flag,
     lock_of,
+    mark,
     reader,
     repeated,
     runs_of,
@@ -469,7 +469,7 @@ def _show(tracker: Tracker, name: str, alias: str) -> None:
     # By its candidate: the run that was registered may have been the double of another.
     run = runs_of(tracker, {KIND: "candidate", CANDIDATE: identity}, CANDIDATE).get(identity, run)
     for candidate in [run, *runs_of(tracker, {KIND: "candidate", CHAMPION: "true"}, CANDIDATE).values()]:
-        flag(tracker, candidate, CHAMPION, candidate.info.run_id == run.info.run_id)
+        mark(tracker, candidate, CHAMPION, "true" if candidate.info.run_id == run.info.run_id else None)
     sweep_id = run.data.tags.get(SWEEP, "")
     if sweep := runs_of(tracker, {KIND: "sweep", SWEEP: sweep_id}, SWEEP).get(sweep_id):
         here = (tracker.source, tracker.experiment_id, sweep.info.run_id, run.info.run_id)

@@ -158,9 +158,9 @@ def view_states(sweep_id: str | None = None, metric: str = "z_silhouette") -> di
             conditions["segments.finalist"] = "true"
         if sweep_id is not None:
             conditions["segments.sweep_id"] = sweep_id
-        # Curves are ordered by name; a step series has no one value to be best by.
-        order = "attributes.`run_name`" if key == "curves" else f"metrics.`{metric}`"
-        ascending = key == "curves" or metric in SMALLER_IS_BETTER
+        # Curves are ordered by name, since a step series has no one value to be best by; finalists as they were ranked.
+        order = {"curves": "attributes.`run_name`", "finalists": "tags.`segments.place`"}.get(key, f"metrics.`{metric}`")
+        ascending = key in ("curves", "finalists") or metric in SMALLER_IS_BETTER
         facets = {"searchFilter": _filter(conditions), "orderByKey": order, "orderByAsc": ascending, "startTime": "ALL"}
         states[TAG + key] = json.dumps({**facets, **view}, separators=(",", ":"))
     return states
