@@ -31,6 +31,7 @@ GRID = [
     "evidence.bootstraps=5",
     "evidence.splits=3",
     "evidence.nulls=19",
+    "evidence.grades.alpha=0.05",
     "evidence.references=3",
     "evidence.starts=3",
     "selection.metric=silhouette",

@@ -48,6 +48,7 @@ EDITS = {
         "bootstraps: 100": "bootstraps: 5",
         "splits: 50": "splits: 3",
         "nulls: 99": "nulls: 19",
+        "alpha: 0.01": "alpha: 0.05",
         "references: 20": "references: 3",
         "starts: 20": "starts: 3",
         # so that what is chosen does not hang on a handful of resamples

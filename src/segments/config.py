@@ -760,7 +760,7 @@ class GradesConfig:
     Parameters
     ----------
     alpha : float
-        Clusters exist when the adjusted p is at most this.
+        Clusters exist when the adjusted p is at most this. A sweep asks many cells, so it is stricter than the usual 0.05.
     natural_jaccard, natural_prediction_strength : float
         Natural: clusters exist, and every one has at least this mean Jaccard, and the fit this prediction strength.
     reproducible_jaccard : float
@@ -769,14 +769,14 @@ class GradesConfig:
         Constructive: every cluster has at least this mean Jaccard. Below, a candidate is not supported.
     """
 
-    alpha: float = 0.05
+    alpha: float = 0.01
     natural_jaccard: float = 0.85
     natural_prediction_strength: float = 0.8
     reproducible_jaccard: float = 0.75
     constructive_jaccard: float = 0.6
 
     def __post_init__(self) -> None:
-        in_range(self.alpha, 0, 0.5, "evidence.grades.alpha")
+        in_range(self.alpha, 1e-5, 0.5, "evidence.grades.alpha")
         in_range(self.natural_prediction_strength, 0, 1, "evidence.grades.natural_prediction_strength")
         limits = (self.constructive_jaccard, self.reproducible_jaccard, self.natural_jaccard)
         for name, limit in zip(("constructive", "reproducible", "natural"), limits, strict=True):
@@ -845,7 +845,14 @@ class EvidenceConfig:
         in_range(self.finalists, 1, 1000, "evidence.finalists")
         in_range(self.bootstraps, 2, 100_000, "evidence.bootstraps")
         in_range(self.splits, 1, 100_000, "evidence.splits")
-        in_range(self.nulls, 19, 100_000, "evidence.nulls")
+        in_range(self.nulls, 1, 100_000, "evidence.nulls")
+        # Half a draw of slack: 1 / 0.01 need not be 100 to the last digit.
+        if self.nulls + 1.5 < 1 / self.grades.alpha:
+            raise ConfigError(
+                f"with {self.nulls} null data sets the smallest p is {1 / (self.nulls + 1):.3g}: nothing could ever count as clustered",
+                where="evidence.nulls, evidence.grades.alpha",
+                fix=f"draw at least {round(1 / self.grades.alpha) - 1}, or raise evidence.grades.alpha",
+            )
         in_range(self.references, 2, 100_000, "evidence.references")
         in_range(self.starts, 1, 1000, "evidence.starts")
         in_range(self.max_distances, 1, 1e12, "evidence.max_distances")
