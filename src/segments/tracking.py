@@ -123,18 +123,15 @@ def connect(config: TrackingConfig, source: str) -> Iterator[Tracker]:
     uri = tracking_uri(config)
     if config.uri is not None:
         preflight(uri, config.timeout_seconds)
-    else:
-        _preflight_local(checkout() / "mlflow.db")
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
         with _local_lock(config):
-            # The first use of a fresh store creates its tables without a lock of MLflow's own: two at once would crash.
-            client = MlflowClient(uri, registry_uri=uri)
             if config.uri is None:
-                _prepare_local(client, uri)
+                _prepare_local(checkout() / "mlflow.db")
+            client = MlflowClient(uri, registry_uri=uri)
             experiment_id = _experiment(client, source, local=config.uri is None)
         yield Tracker(client, experiment_id, source, uri)
     except MlflowException as error:
@@ -572,14 +569,24 @@ def lock_of(tracker: Tracker) -> FileLock:
     return FileLock(checkout() / ARTIFACTS / ("mlflow.lock" if tracker.local else "server.lock"))
 
 
-def _prepare_local(client: MlflowClient, uri: str) -> None:
-    client.search_experiments(max_results=1)
-    connection = sqlite3.connect(uri.removeprefix("sqlite:///"), timeout=30)
+def _prepare_local(database: Path) -> None:
+    """Have a whole record: MLflow makes its tables one by one, without a lock, and never mends a record that was killed meanwhile."""
+    from mlflow import MlflowClient
+
+    if not database.is_file() or not database.stat().st_size:
+        making = database.with_name("mlflow.db.new")
+        for left in making.parent.glob(f"{making.name}*"):
+            left.unlink()
+        _preflight_local(making)
+        MlflowClient(f"sqlite:///{making}").search_experiments(max_results=1)
+        making.replace(database)
+    _preflight_local(database)
+    connection = sqlite3.connect(database, timeout=30)
     try:
         connection.execute("PRAGMA journal_mode=WAL")
     finally:
         connection.close()
-    mend_moved(checkout())
+    mend_moved(database.parent)
 
 
 def _experiment(client: MlflowClient, source: str, *, local: bool) -> str:
