@@ -21,16 +21,13 @@ from segments.plots import png
 from segments.plots.uplift import forest
 from segments.uplift import (
     compare,
-    comparison_note,
     describe_campaign,
-    description_note,
     judge,
-    metrics,
     past_campaign,
-    pictured,
     read_results,
     spend_between,
 )
+from segments.uplift_note import comparison_note, description_note, metrics, pictured
 from small_project import SmallProject
 
 SEGMENTS = {"S1": 0.10, "S2": 0.0, "S3": 0.03}  # planted rise of the response rate
