@@ -10,10 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import sklearn
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
-from sklearn.cluster import KMeans
 
 from segments.config import Algorithm
 from segments.space import nearest
@@ -99,6 +96,10 @@ def best_kmeans(
     >>> found.labels.tolist(), found.centres.ravel().tolist()
     ([0, 0, 1, 1], [0.5, 10.5])
     """
+    # Here and not at the top: a process that only hands cells to others needs none of it, and it takes more than a second.
+    import sklearn
+    from sklearn.cluster import KMeans
+
     from segments.silhouette_kernel import compiling_is_said
 
     random = np.random.default_rng([seed, k])
@@ -218,6 +219,8 @@ class _Search:
 
     def mixed(self, found: _Population) -> NDArray[np.float64]:
         """A mixture of two fits: their centres paired with the nearest, one of each pair chosen by lot."""
+        from scipy.optimize import linear_sum_assignment
+
         one, other = self.random.choice(len(found.fits), 2, replace=False)
         mine, theirs = found.fits[one].centres, found.fits[other].centres
         rows, columns = linear_sum_assignment(((mine[:, None] - theirs) ** 2).sum(axis=2))
