@@ -7,10 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from small_project import SmallProject, make
 
 PROJECT = Path(__file__).resolve().parent.parent
+
+# The same examples every time, so that what fails is the change at hand; `--hypothesis-profile=default` looks for new ones.
+settings.register_profile("repeatable", derandomize=True)
+settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ import pandas as pd
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
+RAW = "data/mall/Mall_Customers.csv"
 STAGES = [
     "data",
     "features",
@@ -48,6 +49,7 @@ EDITS = {
         "bootstraps: 100": "bootstraps: 5",
         "splits: 50": "splits: 3",
         "nulls: 99": "nulls: 19",
+        "alpha: 0.01": "alpha: 0.05",
         "references: 20": "references: 3",
         "starts: 20": "starts: 3",
         # so that what is chosen does not hang on a handful of resamples
@@ -80,6 +82,32 @@ class SmallProject:
         assert (done.returncode != 0) == fails, f"{' '.join(words)} exited {done.returncode}:\n{done.stdout}"
         return done.stdout
 
+    def start(self, *words: str, **options: Any) -> subprocess.Popen[str]:
+        """Start `segments` in a process group of its own, as a terminal does; its two streams stay apart."""
+        return subprocess.Popen(
+            ["segments", *words],
+            cwd=self.root,
+            env=self.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            **options,
+        )
+
+    def refuses(self, *words: str, **options: Any) -> str:
+        """The one clear error of `segments`: exit code 2, what and what to do, nothing made is lost. Returns it."""
+        before = self.hashes(["."])
+        process = self.start(*words, **options)
+        out, err = process.communicate(timeout=300)
+        assert process.returncode == 2, f"exit code {process.returncode}\n{out}\n{err}"
+        assert out == ""
+        lines = [line for line in err.splitlines() if not line.startswith("[")]  # progress is no complaint
+        assert lines[0].startswith(f"segments {words[0]}: "), err
+        assert [line[:9] for line in lines[1:]] in (["  where: ", "  do:    "], ["  do:    "]), err
+        assert self.hashes(["."]).items() >= before.items()
+        return err
+
     def environment(self) -> dict[str, str]:
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "DVC_", "GIT_"))}
         kept.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -102,6 +130,12 @@ class SmallProject:
             assert text.count(old) == 1, f"{path} holds {old!r} {text.count(old)} times"
             text = text.replace(old, new)
         (self / path).write_text(text)
+
+    def put_raw(self, content: bytes, path: str = RAW) -> None:
+        """Another raw file, pinned as `segments fetch accept=true` would."""
+        (self / path).write_bytes(content)
+        pin = f"- md5: {hashlib.md5(content).hexdigest()}\n  size: {len(content)}\n  hash: md5\n  path: {path}\n"
+        (self / "data.dvc").write_text("outs:\n" + pin)
 
     def commit(self) -> None:
         self.run("git", "add", "--all")
@@ -140,6 +174,12 @@ class SmallProject:
         """Feature set, scaler and k of every candidate in MLflow, sorted; a double shows twice."""
         params = [run.data.params for run in self.runs(source=source)]
         return sorted((p["feature_set"], p["scaler"], int(p["k"])) for p in params)
+
+    def tracked_ids(self) -> list[str]:
+        """Candidate ids of the runs in MLflow, which must all be complete, sorted; a double shows twice."""
+        runs = self.runs()
+        assert all(run.data.tags.get("segments.complete") == "true" for run in runs)
+        return sorted(run.data.tags["segments.candidate_id"] for run in runs)
 
     def champion(self) -> str:
         """The candidate behind the alias."""

@@ -11,22 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from mall_project import GRID, RAW, Project, make
-from small_project import STAGES
+from small_project import CHECKOUT, RAW, STAGES, SmallProject
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Project:
-    """After every stage. For reading only."""
-    return make(tmp_path_factory.mktemp("finished") / "project", shared_data, *STAGES)
-
-
 @pytest.fixture
-def project(finished: Project, tmp_path: Path) -> Project:
+def project(small_project: Callable[[], SmallProject]) -> SmallProject:
     """A copy to damage."""
-    return finished.copy(tmp_path / "project")
+    return small_project()
 
 
 @pytest.fixture(scope="module")
@@ -66,10 +59,10 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_a_raw_file_is_refused(project: Project, mall: bytes, case: str) -> None:
+def test_a_raw_file_is_refused(project: SmallProject, mall: bytes, case: str) -> None:
     change, what = REFUSED[case]
     project.put_raw(change(mall))
-    said = project.refuses("data", *GRID)
+    said = project.refuses("data")
     assert what in said
     assert RAW in said
 
@@ -93,53 +86,53 @@ READ = {
 
 
 @pytest.mark.parametrize("case", READ)
-def test_a_raw_file_is_read_and_what_was_done_is_reported(project: Project, mall: bytes, case: str) -> None:
+def test_a_raw_file_is_read_and_what_was_done_is_reported(project: SmallProject, mall: bytes, case: str) -> None:
     change, rows, told = READ[case]
     raw = change(mall)
     project.put_raw(raw.replace(b"(1-100)", b"(1-100),Note", 1) if case == "an extra column" else raw)
-    project.works("data", *GRID)
+    project.run("segments", "data")
     report = json.loads((project / "artifacts/data/report.json").read_text())["tables"]["customers"]
     assert (report["rows_raw"], report["rows_clean"]) == (200, rows)
     assert told in json.dumps(report)
 
 
-def test_a_wrong_separator_names_the_right_one(project: Project, mall: bytes) -> None:
+def test_a_wrong_separator_names_the_right_one(project: SmallProject, mall: bytes) -> None:
     project.put_raw(mall.replace(b",", b";"))
-    project.edit("conf/source/mall.yaml", "  id: CustomerID", '  id: CustomerID\n  read: {separator: ","}')
-    assert "set read.separator to ';'" in project.refuses("data", *GRID)
+    project.edit("conf/source/mall.yaml", {"  id: CustomerID": '  id: CustomerID\n  read: {separator: ","}'})
+    assert "set read.separator to ';'" in project.refuses("data")
 
 
-def test_a_truncated_xlsx(project: Project, shared_data: Path) -> None:
+def test_a_truncated_xlsx(project: SmallProject, shared_data: Path) -> None:
     path = RAW.replace(".csv", ".xlsx")
-    project.edit("conf/source/mall.yaml", RAW, path)
+    project.edit("conf/source/mall.yaml", {f"path: {RAW}": f"path: {path}"})
     project.put_raw((shared_data / "dirty" / "truncated.xlsx").read_bytes(), path)
-    assert "is not a complete Excel file" in project.refuses("data", *GRID)
+    assert "is not a complete Excel file" in project.refuses("data")
 
 
-def test_the_dirty_copy_is_counted_by_reason(project: Project, shared_data: Path) -> None:
+def test_the_dirty_copy_is_counted_by_reason(project: SmallProject, shared_data: Path) -> None:
     """812 rows in circulation: 12 exact duplicates, 100 with a `?`."""
     project.put_raw((shared_data / "dirty" / "mall_812rows_dups_questionmarks.csv").read_bytes())
-    said = project.refuses("data", *GRID)
+    said = project.refuses("data")
     assert "112 of 812 rows (13.8%) are bad" in said
     assert "12 duplicate row; 10 missing age; 30 missing annual_income; 60 missing spending_score" in said
     assert "source.policy.max_bad_share" in said
     # doing what it says
-    project.works("data", *GRID, "+source.policy.max_bad_share=0.2")
+    project.run("segments", "data", "+source.policy.max_bad_share=0.2")
     report = json.loads((project / "artifacts/data/report.json").read_text())["tables"]["customers"]
     assert (report["rows_raw"], report["rows_clean"], sum(r["rows"] for r in report["reasons"])) == (812, 700, 112)
 
 
-def test_missing_unpinned_and_changed_raw_files(project: Project) -> None:
+def test_missing_unpinned_and_changed_raw_files(project: SmallProject) -> None:
     with (project / RAW).open("a") as file:
         file.write("201,Male,30,40,50\n")
-    assert "is not the expected one" in project.refuses("data", *GRID)
+    assert "is not the expected one" in project.refuses("data")
     assert "accept=true" in project.refuses("fetch", "source=mall")
     (project / RAW).unlink()
-    said = project.refuses("data", *GRID)
+    said = project.refuses("data")
     assert f"the raw file {RAW} is missing" in said
     assert "run `segments fetch source=mall`" in said
     # a clone without any data
-    assert "run `segments fetch source=completejourney`" in project.refuses("data")
+    assert "run `segments fetch source=completejourney`" in project.refuses("data", "source=completejourney")
     assert "does not exist" in project.refuses("fetch", "source=mall", "from=/nowhere.csv")
     (project / "data.dvc").write_text("outs: [")
     assert "data.dvc is damaged" in project.refuses("fetch", "source=mall")
@@ -148,19 +141,21 @@ def test_missing_unpinned_and_changed_raw_files(project: Project) -> None:
 # --- too little to cluster ----------------------------------------------------------------------------------------
 
 
-def test_a_constant_column_cannot_be_clustered_on(project: Project, mall: bytes) -> None:
+def test_a_constant_column_cannot_be_clustered_on(project: SmallProject, mall: bytes) -> None:
     project.put_raw(cells(lambda i, row: [*row[:2], b"30", *row[3:]])(mall))
-    project.work(["data", "features"], *GRID)
-    said = project.refuses("sweep", *GRID)
+    for stage in ("data", "features"):
+        project.run("segments", stage)
+    said = project.refuses("sweep")
     assert "'age' is 30 for every customer" in said
     assert "feature_set age_income" in said
 
 
 @pytest.mark.parametrize(("customers", "advice"), [(1, "more customers"), (4, "lower k to at most 3")])
-def test_too_few_customers(project: Project, mall: bytes, customers: int, advice: str) -> None:
+def test_too_few_customers(project: SmallProject, mall: bytes, customers: int, advice: str) -> None:
     project.put_raw(lines(lambda rows: rows[: 1 + customers])(mall))
-    project.work(["data", "features", "explore"], *GRID)
-    said = project.refuses("sweep", *GRID)
+    for stage in ("data", "features", "explore"):
+        project.run("segments", stage)
+    said = project.refuses("sweep")
     assert f"k = 4 needs more than 4 different customers, and there are {customers}" in said
     assert advice in said
 
@@ -195,19 +190,17 @@ OVERRIDES = {
 
 
 @pytest.mark.parametrize("words", OVERRIDES, ids=" ".join)
-def test_words_on_the_command_line(finished: Project, words: tuple[str, ...]) -> None:
-    source = (
-        [] if any("source=" in word for word in words) or len(words) == 1 or words[0] == "describe" else ["source=mall"]
-    )
-    assert OVERRIDES[words] in finished.refuses(*words, *source)
+def test_words_on_the_command_line(reproduced: SmallProject, words: tuple[str, ...]) -> None:
+    assert OVERRIDES[words] in reproduced.refuses(*words)
 
 
-def test_one_bad_value_of_many_does_not_stop_the_others(project: Project) -> None:
-    done = project.run("fit", "-m", *GRID, "feature_set=income_spending", "k=1,3")
-    assert done.returncode == 2
-    assert "k=1']\nsegments fit: 1 is out of range\n  where: k\n" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert "k=3: WCSS" in done.stdout
+def test_one_bad_value_of_many_does_not_stop_the_others(project: SmallProject) -> None:
+    process = project.start("fit", "-m", "feature_set=income_spending", "k=1,3")
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 2
+    assert "k=1']\nsegments fit: 1 is out of range\n  where: k\n" in err
+    assert "Traceback" not in err
+    assert "k=3: WCSS" in out
 
 
 FILES = {
@@ -261,24 +254,25 @@ FILES = {
 
 
 @pytest.mark.parametrize("case", FILES)
-def test_faults_in_conf(finished: Project, tmp_path: Path, case: str) -> None:
+def test_faults_in_conf(reproduced: SmallProject, tmp_path: Path, case: str) -> None:
     path, (old, new), hint = FILES[case]
-    project = Project(tmp_path)
+    project = SmallProject(tmp_path)
     for name in ("conf", "artifacts/features"):
-        shutil.copytree(finished / name, tmp_path / name, symlinks=True)
-    shutil.copyfile(finished / "dvc.yaml", tmp_path / "dvc.yaml")
+        shutil.copytree(reproduced / name, tmp_path / name, symlinks=True)
+    for name in ("dvc.yaml", "src"):
+        (tmp_path / name).symlink_to(reproduced / name)
     text = (project / f"conf/{path}").read_text()
     assert old in text
     (project / f"conf/{path}").write_bytes(text.replace(old, new, 1).encode(errors="surrogateescape"))
     recipe = ["experiment=mall"] if "recipe" in case else []
-    said = project.refuses("sweep", *recipe, "source=mall", "sweep.scalers=[none,quantile]")
+    said = project.refuses("sweep", *recipe)
     assert hint in said
 
 
 # --- the wrong order, the wrong source, damaged artifacts ---------------------------------------------------------
 
 
-def test_a_stage_before_its_input_says_what_to_run(project: Project) -> None:
+def test_a_stage_before_its_input_says_what_to_run(project: SmallProject) -> None:
     for stage, makes_input in {
         "features": "data",
         "explore": "features",
@@ -295,7 +289,7 @@ def test_a_stage_before_its_input_says_what_to_run(project: Project) -> None:
         "fit": "features",
     }.items():
         kept = (project / f"artifacts/{makes_input}").rename(project / "artifacts/away")
-        said = project.refuses(stage, *GRID)
+        said = project.refuses(stage)
         assert f"run `segments {makes_input}`, or `dvc repro`" in said
         kept.rename(project / f"artifacts/{makes_input}")
     shutil.rmtree(project / "artifacts/registry")
@@ -303,18 +297,19 @@ def test_a_stage_before_its_input_says_what_to_run(project: Project) -> None:
 
 
 def test_outside_a_project(tmp_path: Path) -> None:
-    assert "this is not a segments project" in Project(tmp_path).refuses("data", "source=mall")
+    (tmp_path / "src").symlink_to(CHECKOUT / "src")
+    assert "this is not a segments project" in SmallProject(tmp_path).refuses("data")
 
 
 @pytest.mark.parametrize(
     "stage", ["features", "explore", "sweep", "fit", "evidence", "profiles", "playbook", "briefing", "registry"]
 )
-def test_what_was_made_of_another_source_is_refused(finished: Project, stage: str) -> None:
-    said = finished.refuses(stage, "source=completejourney")
+def test_what_was_made_of_another_source_is_refused(reproduced: SmallProject, stage: str) -> None:
+    said = reproduced.refuses(stage, "source=completejourney")
     assert "source=completejourney" in said or "not in sweep.feature_sets" in said
 
 
-def test_damaged_artifacts(project: Project) -> None:
+def test_damaged_artifacts(project: SmallProject) -> None:
     for path, stage in {
         "data/customers.parquet": "features",
         "features/customers.parquet": "sweep",
@@ -324,16 +319,17 @@ def test_damaged_artifacts(project: Project) -> None:
         file = project / f"artifacts/{path}"
         whole = file.read_bytes()
         file.write_bytes(whole[: len(whole) // 2])
-        said = project.refuses(stage, *GRID)
+        said = project.refuses(stage)
         assert f"artifacts/{path} is damaged" in said
         assert f"run `segments {path.split('/')[0]}`" in said
         file.write_bytes(whole)
 
 
-def test_nothing_passes_the_gates(project: Project) -> None:
+def test_nothing_passes_the_gates(project: SmallProject) -> None:
     """No error: it says so, names what came closest, and registers nothing."""
-    project.work(STAGES[STAGES.index("selection") :], *GRID, "selection.min_silhouette=0.99")
-    said = project.works("summary")
+    for stage in STAGES[STAGES.index("selection") :]:
+        project.run("segments", stage, "selection.min_silhouette=0.99")
+    said = project.run("segments", "summary")
     assert "None of 12 candidates passes" in said
     assert "Nothing is registered" in said
     assert json.loads((project / "artifacts/registry/receipt.json").read_text())["candidate_id"] is None
@@ -346,11 +342,10 @@ def test_nothing_passes_the_gates(project: Project) -> None:
 
 # `prediction` has nothing to say of this source but one line, which is shorter than the limit.
 @pytest.mark.parametrize("stage", [stage for stage in STAGES if stage != "prediction"])
-def test_a_full_disk(project: Project, stage: str) -> None:
+def test_a_full_disk(project: SmallProject, stage: str) -> None:
     """No file may grow beyond 100 bytes, as on a disk that is full; even root cannot write more."""
     said = project.refuses(
         stage,
-        *GRID,
         "sweep.seed=1",
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100)),
     )
@@ -361,15 +356,15 @@ def test_a_full_disk(project: Project, stage: str) -> None:
 @pytest.mark.parametrize(
     "stage", ["data", "features", "explore", "evidence", "selection", "identity", "profiles", "playbook", "briefing"]
 )
-def test_a_file_in_place_of_a_folder(project: Project, stage: str) -> None:
+def test_a_file_in_place_of_a_folder(project: SmallProject, stage: str) -> None:
     """As a read-only folder, which root may write all the same."""
     shutil.rmtree(project / f"artifacts/{stage}")
     (project / f"artifacts/{stage}").touch()
-    assert f"cannot write artifacts/{stage}/" in project.refuses(stage, *GRID)
+    assert f"cannot write artifacts/{stage}/" in project.refuses(stage)
 
 
-def test_the_record_cannot_be_reached(project: Project) -> None:
-    fit = ("fit", *GRID, "feature_set=income_spending")
+def test_the_record_cannot_be_reached(project: SmallProject) -> None:
+    fit = ("fit", "feature_set=income_spending")
     assert "the tracking server does not answer" in project.refuses(*fit, "tracking.uri=http://127.0.0.1:9")
     assert "is not the address of a tracking server" in project.refuses(*fit, "tracking.uri=file:./mlruns")
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -377,11 +372,11 @@ def test_the_record_cannot_be_reached(project: Project) -> None:
         assert "timed out" in project.refuses(*fit, f"tracking.uri={uri}", "tracking.timeout_seconds=1")
 
 
-def test_the_record_is_damaged(project: Project) -> None:
+def test_the_record_is_damaged(project: SmallProject) -> None:
     for path in project.root.glob("mlflow.db*"):
         path.unlink()
     (project / "mlflow.db").write_text("this is not a database")
-    fit = ("fit", *GRID, "feature_set=income_spending")
+    fit = ("fit", "feature_set=income_spending")
     said = project.refuses(*fit)
     assert "file is not a database" in said
     assert "move it away and run `segments track`" in said

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from segments import store, tracking, versions
+from segments import model_files, store, tracking, versions
 from segments.config import ConfidenceConfig, FeatureSet, ProfilesConfig, Scaler
 from segments.dashboard import door, figures, reading
 from segments.errors import ConfigError, StoreError, TrackingError
@@ -107,9 +107,9 @@ def write(k: int, n: int, monkeypatch: pytest.MonkeyPatch) -> Segmentation:
     tags = {"candidate_id": "c0", "model_hash": "h", "verdict": "the first", "promoted_at": "2024-05-06T07:08:09+00:00"}
     version = versions.Version("customer-segments", "1", "r", tags | {"source": "mall"}, ["champion"], "", 0)
     text = json.dumps(reference_of(features, model))
-    stored = versions.RegisteredModel("customer-segments", "1", "models:/m/1", "mall", model.to_json(), text)
+    stored = model_files.RegisteredModel("customer-segments", "1", "models:/m/1", "mall", model.to_json(), text)
     monkeypatch.setattr(versions, "registered", lambda config, name: [version])
-    monkeypatch.setattr(versions, "read_model", lambda config, uri: stored)
+    monkeypatch.setattr(model_files, "read_model", lambda config, uri: stored)
     monkeypatch.setattr(tracking, "pages_of", lambda config, source, ids: {"c0": "/#/experiments/1/runs/r"})
     return model
 

@@ -32,7 +32,7 @@ from segments.evidence import (
 from segments.search import best_kmeans
 from segments.selection import choose
 
-QUICK = EvidenceConfig(bootstraps=10, splits=4, nulls=39, references=10, starts=4)
+QUICK = EvidenceConfig(bootstraps=10, splits=4, nulls=39, references=10, starts=4, grades=GradesConfig(alpha=0.05))
 FACTS = {
     "jaccard_min": 0.95,
     "prediction_strength": 0.9,
@@ -136,7 +136,7 @@ def test_scope_picks_the_best_by_the_comparable_silhouette() -> None:
 def test_the_id_follows_what_matters() -> None:
     base = evidence_id(["a"], [True], QUICK)
     assert base == evidence_id(["a"], [True], dataclasses.replace(QUICK, scope="finalists", finalists=3))
-    assert base == evidence_id(["a"], [True], dataclasses.replace(QUICK, grades=GradesConfig(alpha=0.01)))
+    assert base == evidence_id(["a"], [True], dataclasses.replace(QUICK, grades=GradesConfig(alpha=0.1)))
     changed = [
         evidence_id(["b"], [True], QUICK),
         evidence_id(["a"], [False], QUICK),
@@ -144,6 +144,13 @@ def test_the_id_follows_what_matters() -> None:
         evidence_id(["a"], [True], dataclasses.replace(QUICK, seed=1)),
     ]
     assert len({base, *changed}) == 5
+
+
+def test_null_data_sets_that_could_never_reach_alpha_are_refused() -> None:
+    with pytest.raises(ConfigError, match="with 98 null data sets the smallest p") as said:
+        EvidenceConfig(nulls=98)
+    assert "at least 99" in str(said.value.fix)
+    assert EvidenceConfig(nulls=98, grades=GradesConfig(alpha=0.02)).nulls == 98
 
 
 def test_wcss_is_compared_as_a_share_so_units_do_not_matter() -> None:
@@ -166,7 +173,7 @@ def structureless(kind: str, seed: int, n: int) -> np.ndarray:
 @pytest.mark.parametrize("kind", ["gaussian", "uniform", "log-normal"])
 def test_no_evidence_where_there_are_no_clusters(kind: str, scaler: str) -> None:
     """Of 100 data sets without clusters at most 5 may be called clustered at any k."""
-    config = EvidenceConfig(nulls=39, starts=2)
+    config = EvidenceConfig(starts=2)
     false = 0
     for seed in range(100):
         X = structureless(kind, seed, 150)

@@ -17,7 +17,6 @@ from segments.config import (
     Algorithm,
     Column,
     Config,
-    ConfigError,
     Customers,
     ExploreConfig,
     Feature,
@@ -26,7 +25,7 @@ from segments.config import (
     Source,
     SweepConfig,
 )
-from segments.errors import DataError, StoreError
+from segments.errors import ConfigError, DataError, StoreError
 from segments.explore import MISSING, OTHER, Exploration, as_plain_data, explore
 from segments.stages.explore import run
 

@@ -302,7 +302,7 @@ def test_a_list_of_a_source_without_purchases(small_project: Callable[[], SmallP
         ("x.csv", "y.csv"): "'y.csv' is not expected here",
         ("x.csv", "overwrite=yes"): "overwrite=true or leave it out",
         ("x.csv", "source=completejourney"): "made is of source 'mall'",
-        ("x.csv", "--force"): "'--force' is not understood",
+        ("x.csv", "--force"): "'--force' is not expected here",
     }.items():
         assert what in project.run("segments", "export", *words, fails=True)
         assert not (project / "x.csv").exists()

@@ -14,31 +14,34 @@ from typing import Any
 
 import pytest
 
-from mall_project import GRID, Project, make
+from small_project import SmallProject, make
 
 pytestmark = pytest.mark.slow
 
-FIT = ("fit", *GRID, "feature_set=income_spending", "scaler=quantile")
-SWEEP = ("sweep", *GRID)  # two processes beside the main one
-ALONE = ("sweep", *GRID, "sweep.workers=1")  # the same in one process, which starts sooner
+FIT = ("fit", "feature_set=income_spending", "scaler=quantile")
+SWEEP = ("sweep", "sweep.workers=2")  # two processes beside the main one
+ALONE = ("sweep",)  # the same in one process, which starts sooner
 
 
 @pytest.fixture(scope="module")
-def ready(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Project:
+def ready(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> SmallProject:
     """Features are made, no candidate yet. For reading only."""
-    return make(tmp_path_factory.mktemp("ready") / "project", shared_data, "data", "features")
+    project = make(tmp_path_factory.mktemp("ready") / "project", shared_data / "mall" / "Mall_Customers.csv")
+    for stage in ("data", "features"):
+        project.run("segments", stage)
+    return project
 
 
 @pytest.fixture(scope="module")
-def swept(ready: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+def swept(ready: SmallProject, tmp_path_factory: pytest.TempPathFactory) -> SmallProject:
     """After a sweep that nothing disturbed. For reading only."""
     project = ready.copy(tmp_path_factory.mktemp("swept") / "project")
-    project.works(*ALONE)
+    project.run("segments", *ALONE)
     return project
 
 
 @pytest.fixture
-def project(ready: Project, tmp_path: Path) -> Project:
+def project(ready: SmallProject, tmp_path: Path) -> SmallProject:
     return ready.copy(tmp_path / "project")
 
 
@@ -64,25 +67,20 @@ def alive(session: int) -> list[str]:
     return found
 
 
-def results(project: Project) -> dict[str, str]:
-    """Digests of what the sweep stage hands on."""
-    return {path: digest for path, digest in project.made().items() if path.startswith("artifacts/sweep/")}
-
-
-def check_complete(project: Project, undisturbed: Project) -> None:
+def check_complete(project: SmallProject, undisturbed: SmallProject) -> None:
     """Every candidate once, on disk and in MLflow, and the tables of a sweep that nothing disturbed, byte for byte."""
-    assert results(project) == results(undisturbed)
-    assert len(project.candidates()) == 12
-    assert project.candidates() == sorted(project.shelf()) == project.tracked()
+    assert project.hashes(["sweep"]) == undisturbed.hashes(["sweep"])
+    assert len(project.candidate_ids()) == 12
+    assert sorted(project.candidate_ids()) == sorted(project.shelf()) == project.tracked_ids()
     assert len({run.data.tags["segments.curve_id"] for run in project.runs("curve")}) == len(project.runs("curve")) == 4
 
 
 # --- killed -------------------------------------------------------------------------------------------------------
 
 
-def test_killed_again_and_again_a_rerun_completes_the_plan(project: Project, swept: Project) -> None:
+def test_killed_again_and_again_a_rerun_completes_the_plan(project: SmallProject, swept: SmallProject) -> None:
     moments: list[Callable[[], Any]] = [
-        (project / "mlflow.db").exists,  # MLflow makes its tables
+        lambda: any(path.stat().st_size for path in project.root.glob("mlflow.db.new")),  # MLflow makes its tables
         lambda: (project / "artifacts/candidates").exists() and any((project / "artifacts/candidates").glob(".*")),
         lambda: len(project.shelf()) >= 7,
         (project / "artifacts/sweep").exists,  # everything is computed; the tables are written, the curves tracked
@@ -100,18 +98,16 @@ def test_killed_again_and_again_a_rerun_completes_the_plan(project: Project, swe
     (project / "artifacts/sweep").mkdir(exist_ok=True)
     (project / "artifacts/sweep/candidates.parquet").write_bytes(b"PAR1")
     made = {i: (project / f"artifacts/candidates/{i}/candidate.json").stat().st_mtime_ns for i in finished}
-    project.works(*SWEEP)
+    project.run("segments", *SWEEP)
     check_complete(project, swept)
     assert made == {i: (project / f"artifacts/candidates/{i}/candidate.json").stat().st_mtime_ns for i in finished}, (
         "a finished candidate was computed again"
     )
 
 
-def test_half_written_runs_and_damaged_candidates_are_replaced(swept: Project, tmp_path: Path) -> None:
-    from mlflow import MlflowClient
-
+def test_half_written_runs_and_damaged_candidates_are_replaced(swept: SmallProject, tmp_path: Path) -> None:
     project = swept.copy(tmp_path / "project")
-    client = MlflowClient(f"sqlite:///{project / 'mlflow.db'}")
+    client = project.client()
     half, other, *_ = project.runs()
     client.delete_tag(half.info.run_id, "segments.complete")
     client.create_run(
@@ -124,7 +120,7 @@ def test_half_written_runs_and_damaged_candidates_are_replaced(swept: Project, t
     (two / "arrays.npz").write_bytes((two / "arrays.npz").read_bytes()[:500])
     (three / "space.json").unlink()
     (four / "arrays.npz").write_bytes(b"garbage")
-    project.works(*ALONE)
+    project.run("segments", *ALONE)
     check_complete(project, swept)
     kept = {run.info.run_id for run in project.runs()}
     assert half.info.run_id not in kept
@@ -140,7 +136,7 @@ def test_half_written_runs_and_damaged_candidates_are_replaced(swept: Project, t
     ids=["ctrl-c", "terminate"],
 )
 def test_interrupted_it_stops_cleanly_and_keeps_what_is_finished(
-    project: Project, number: signal.Signals, to_group: bool, code: int, word: str
+    project: SmallProject, number: signal.Signals, to_group: bool, code: int, word: str
 ) -> None:
     process = project.start(*SWEEP, "sweep.scalers=[none,standard,minmax,robust,power,quantile]", "sweep.k_max=8")
     wait_for(lambda: len(project.shelf()) >= 2, process)
@@ -161,22 +157,22 @@ def test_interrupted_it_stops_cleanly_and_keeps_what_is_finished(
 # --- two at once --------------------------------------------------------------------------------------------------
 
 
-def test_several_at_once_on_a_fresh_store(project: Project, swept: Project) -> None:
+def test_several_at_once_on_a_fresh_store(project: SmallProject, swept: SmallProject) -> None:
     """The same fit twice and another one, all first: all succeed, nothing is doubled, and a sweep goes on from there."""
     at_once = [project.start(*FIT, "k=3"), project.start(*FIT, "k=3"), project.start(*FIT, "k=4")]
     said = [process.communicate(timeout=300) for process in at_once]
     assert [process.returncode for process in at_once] == [0, 0, 0], said
     assert len(project.shelf()) == 2
-    assert project.tracked() == sorted(project.shelf())
+    assert project.tracked_ids() == sorted(project.shelf())
     assert said[0][0] == said[1][0]
-    project.works(*ALONE)
+    project.run("segments", *ALONE)
     check_complete(project, swept)
 
 
 # --- the record is lost -------------------------------------------------------------------------------------------
 
 
-def test_the_database_is_deleted_in_mid_sweep(project: Project, swept: Project) -> None:
+def test_the_database_is_deleted_in_mid_sweep(project: SmallProject, swept: SmallProject) -> None:
     process = project.start(*ALONE)
     wait_for(lambda: len(project.shelf()) >= 4, process)
     for path in project.root.glob("mlflow.db*"):
@@ -185,20 +181,20 @@ def test_the_database_is_deleted_in_mid_sweep(project: Project, swept: Project) 
     assert "Traceback" not in err
     assert process.returncode in (0, 2), err
     # it may have had the file open: what it wrote there is gone with the file
-    project.works(*ALONE)
+    project.run("segments", *ALONE)
     check_complete(project, swept)
 
 
-def test_the_record_is_rebuilt_from_what_is_on_disk(swept: Project, tmp_path: Path) -> None:
+def test_the_record_is_rebuilt_from_what_is_on_disk(swept: SmallProject, tmp_path: Path) -> None:
     project = swept.copy(tmp_path / "project")
-    before = project.tracked()
+    before = project.tracked_ids()
     for path in project.root.glob("mlflow.db*"):
         path.unlink()
     shutil.rmtree(project / "mlruns")
     shutil.rmtree(project / f"artifacts/candidates/{before[0]}")  # and a candidate that only the table knows
     for _ in range(2):  # the second time adds nothing
-        project.works("track", *ALONE[1:])
-        assert project.tracked() == before
+        project.run("segments", "track")
+        assert project.tracked_ids() == before
         assert len(project.runs("curve")) == 4
 
 
@@ -223,7 +219,7 @@ HEAVY = {"mlflow", "sklearn", "pandas", "numpy", "matplotlib", "duckdb", "dvc"}
     ],
     ids=" ".join,
 )
-def test_help_and_commands_that_fail_early_import_nothing_heavy(ready: Project, words: list[str]) -> None:
+def test_help_and_commands_that_fail_early_import_nothing_heavy(ready: SmallProject, words: list[str]) -> None:
     code = "import sys; from segments.cli import main; main(sys.argv[1:]); print('imported', *sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code, *words], cwd=ready.root, capture_output=True, text=True, check=True

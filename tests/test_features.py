@@ -21,8 +21,8 @@ from narwhals._spark_like.expr_dt import SparkLikeExprDateTimeNamespace
 
 from segments import features as room
 from segments import store
-from segments.config import Config, ConfigError, Customers, FeaturesConfig, Source, Transactions
-from segments.errors import DataError, StoreError
+from segments.config import Config, Customers, FeaturesConfig, Source, Transactions
+from segments.errors import ConfigError, DataError, StoreError
 from segments.features import (
     RFM_COLUMNS,
     RFM_SCORES,

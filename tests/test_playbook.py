@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 
 from segments.config import Playbook, PlaybookConfig, ProfilesConfig, When
 from segments.errors import ConfigError
-from segments.playbook import Assignment, assign_playbooks, playbook_page, playbook_table, to_plain, unused
+from segments.playbook import (
+    Assignment,
+    assign_playbooks,
+    playbook_page,
+    playbook_table,
+    to_plain,
+    unused,
+    with_outlook,
+)
 from segments.profiles import segment_profiles
 from segments.stages import load
 from small_project import SmallProject
@@ -102,6 +110,28 @@ def test_the_evidence_bears_its_figures() -> None:
         "visits is high: median 21.5 against 11.5 of all customers (mean 21.5, index 182; mean rank 0.83)"
         in playbook_page([big], [book("loyal"), book("rest")])
     )
+
+
+def test_what_is_predicted_of_a_segment_stands_in_its_playbook() -> None:
+    books = [book("loyal", any={"visits": "high"}), book("rest")]
+    made = assign(*books)
+    assert all(one.outlook is None for one in made)
+    assert "churn_risk" not in playbook_table(made, books)
+    predicted = pd.DataFrame(
+        {
+            "cluster": [2, 0, 1],  # in another order than the segments
+            "churn_risk": [0.3, 0.1, 0.2],
+            "expected_value": [30.0, 1010.4, 20.0],
+            "at_risk_revenue": [3.0, 100.0, 2.0],
+        }
+    )
+    told = with_outlook(made, predicted, 60)
+    assert (
+        "In the next 60 days 10.0% are expected to buy nothing and the segment to spend 1,010; "
+        "100 of what it spent in the 60 days before is at risk." in playbook_page([told[0]], books)
+    )
+    assert playbook_table(told, books)["churn_risk"].tolist() == [0.1, 0.2, 0.3]
+    assert to_plain(told, books, "toy")["assignments"][0]["outlook"]["horizon_days"] == 60
 
 
 @pytest.mark.parametrize("shift", [11.0, 20.0])

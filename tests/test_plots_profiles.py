@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from segments.plots import PALETTE, png
 from segments.plots import profiles as draw
+from segments.projection import Plane
 
 MANY = [2, 5, 12]
 
@@ -59,7 +60,16 @@ def every(k: int) -> dict[str, Figure]:
         "radar": draw.radar(table, names, colours),
         "bubble": draw.bubble(profiles(k), colours, "$"),
         "make_up": draw.make_up(composition(k), names, colours),
+        "certainty": draw.certainty(*members(k), names, colours),
     }
+
+
+def members(k: int, n: int = 300) -> tuple[Plane, pd.DataFrame]:
+    """The first customer is out of range, the next two near another segment."""
+    rng = np.random.default_rng(k)
+    of = {"cluster": np.arange(n) % k, "confidence": rng.uniform(size=n)}
+    flags = {"boundary": np.isin(np.arange(n), (1, 2)), "out_of_range": np.arange(n) == 0}
+    return Plane(rng.uniform(0, 9, (n, 2)), ("$x$", "axis 2"), (True, False)), pd.DataFrame(of | flags)
 
 
 def texts(figure: Figure) -> list[str]:
@@ -114,6 +124,26 @@ def test_the_heat_map_says_the_indices_and_leaves_out_what_has_none() -> None:
     said = texts(draw.heat_map(index, ["often", "seldom"], PALETTE[:2]))
     assert {"204", "23", "5,000"} <= set(said)
     assert "nan" not in said
+
+
+def test_certain_customers_are_solid_the_others_marked_and_counted() -> None:
+    _, _, colours = look(2)
+    plane, table = members(2, n=10)
+    clear, border, outside = draw.certainty(plane, table, ["a", "b"], colours).axes[0].collections
+    opacity = clear.get_facecolor()[:, 3]
+    assert (opacity.argsort() == table["confidence"][3:].to_numpy().argsort()).all()
+    assert [len(drawn.get_offsets()) for drawn in (clear, border, outside)] == [7, 2, 1]
+    np.testing.assert_array_equal(border.get_offsets(), plane.points[[1, 2]])
+    # of the five in each segment
+    said = texts(draw.certainty(plane, table, ["a", "b"], colours))
+    assert [text for text in said if re.fullmatch(r"[\d.]+ %", text) and "." in text] == ["20.0 %"] * 3 + ["0.0 %"]
+
+
+def test_many_customers_are_thinned_and_it_says_so() -> None:
+    _, names, colours = look(2)
+    figure = draw.certainty(*members(2, n=9000), names, colours)
+    assert sum(len(drawn.get_offsets()) for drawn in figure.axes[0].collections) == draw.MOST_DRAWN
+    assert "4,000 of 9,000 customers drawn" in texts(figure)
 
 
 def test_few_known_customers_are_hollow_dots() -> None:

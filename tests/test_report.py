@@ -36,7 +36,10 @@ def profiles() -> pd.DataFrame:
 def test_the_sweeps_note_leads_with_the_reason_and_lists_finalists_and_segments() -> None:
     choice = choose(candidates(), SelectionConfig()).to_plain()
     note = report.sweep_note(choice, candidates(), profiles())
-    assert note.startswith("**rfm · robust · k=3 has the highest z_silhouette (5.0000) of the 2 candidates (of 3)")
+    assert note.startswith(
+        "**Of the 2 candidates (of 3) that pass the gates, 2 have the best grade, natural; of those, "
+    )
+    assert "rfm · robust · k=3 has the highest z_silhouette (5.0000" in note.splitlines()[0]
     assert "| rfm · robust · k=4 | natural | 4.5 | 0.90 | 0.80 | 0.2500 | 0.4500 | 10.0% |" in note
     assert "| frequent customers | 1,500 | 60.0% |" in note
     assert "revenue" not in note.split("### Elbows")[0]

@@ -8,8 +8,9 @@ import pytest
 from sklearn.metrics import silhouette_score
 from sklearn.preprocessing import StandardScaler
 
-from segments.config import ScoringConfig
-from segments.scoring import SILHOUETTES, reference_space, score
+from segments.config import Algorithm, ScoringConfig
+from segments.scoring import SILHOUETTES, compile_all, reference_space, score
+from segments.search import best_kmeans
 
 
 def customers(n: int = 400, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -89,3 +90,26 @@ def test_the_reference_space_holds_every_feature_once() -> None:
 def test_every_silhouette_figure_is_there() -> None:
     X, labelings = customers()
     assert set(SILHOUETTES) <= set(score(X, labelings, X, ScoringConfig(), seed=0).scores[0])
+
+
+@pytest.mark.slow
+def test_after_compile_all_nothing_is_compiled_any_more() -> None:
+    """Exact, folded and sampled, few features and many, one thread and two; and the search."""
+    from segments import refit_kernel, refits
+    from segments.silhouette_kernel import cluster_kernel, silhouette_kernel
+
+    compile_all()
+    refits.compile_all()
+    kernels = (silhouette_kernel, cluster_kernel(), refit_kernel.start, refit_kernel.assign, refit_kernel.exchange)
+    compiled = [len(kernel.signatures) for kernel in kernels]
+    assert compiled == [8, 1, 1, 1, 1]
+    for width in (1, 4, 8, 9, 12, 30):
+        X = np.random.default_rng(0).normal(size=(600, width))
+        labelings = np.array([X[:, 0] > 0, X[:, -1] > 1], dtype=np.int32)
+        for points, exact_up_to in ((X, 1000), (X, 300), (np.repeat(X[:150], 4, axis=0), 1000)):
+            scoring = ScoringConfig(exact_up_to=exact_up_to, sample=100)
+            score(
+                points, labelings if points is X else np.repeat(labelings[:, :150], 4, axis=1), X, scoring, 0, threads=2
+            )
+    best_kmeans(X, 5, Algorithm(), seed=0)
+    assert [len(kernel.signatures) for kernel in kernels] == compiled

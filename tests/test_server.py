@@ -26,6 +26,7 @@ from segments import server, tracking, versions
 from segments.config import TrackingConfig
 from segments.errors import ConfigError
 from segments.stages import load
+from segments.tracking import candidates, connection
 from small_project import BIN, CHECKOUT, STAGES, SmallProject, make
 from test_tracking import fact, root, runs  # noqa: F401 - a fixture
 from test_versions import CONFIG, add, aliases, promote
@@ -59,8 +60,7 @@ class Between:
 def other(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tracking.Tracker]:  # noqa: F811
     """Another person's open record. It is ours too, but no lock keeps us apart."""
     monkeypatch.setattr(tracking.Tracker, "local", False)
-    monkeypatch.setattr(tracking, "lock_of", lambda tracker: nullcontext())
-    monkeypatch.setattr(versions, "lock_of", lambda tracker: nullcontext())
+    monkeypatch.setattr(connection, "FileLock", lambda path: nullcontext())
     with tracking.connect(TrackingConfig(), "toy") as tracker:
         yield tracker
 
@@ -100,7 +100,7 @@ def test_a_run_that_is_being_written_elsewhere_is_left_alone_until_there_is_a_wh
 def test_everybody_keeps_the_same_of_two_doubles(other: tracking.Tracker) -> None:
     tracking.track_candidates(other, [fact()], "s1")
     [kept] = runs(other)
-    double = tracking._log_candidate(other, fact() | {"started_ms": fact()["started_ms"] + 1}, dict(kept.data.tags))
+    double = candidates._log_candidate(other, fact() | {"started_ms": fact()["started_ms"] + 1}, dict(kept.data.tags))
     for order in ([kept, double], [double, kept]):
         page = type("Page", (list,), {"token": None})(order)
         us = replace(other, client=Between(other.client, "nothing", print))  # type: ignore[arg-type]
@@ -112,7 +112,8 @@ def test_everybody_keeps_the_same_of_two_doubles(other: tracking.Tracker) -> Non
 
 def test_an_experiment_made_by_somebody_else_meanwhile_is_taken(other: tracking.Tracker) -> None:
     us = we(other, "create_experiment", lambda name, *_: other.client.create_experiment(name))
-    assert tracking._experiment(us.client, "new", local=False) == tracking._experiment(other.client, "new", local=False)
+    ours = connection._experiment(us.client, "new", local=False)
+    assert ours == connection._experiment(other.client, "new", local=False)
 
 
 def test_of_a_model_registered_by_two_at_once_the_first_version_stays(other: tracking.Tracker) -> None:

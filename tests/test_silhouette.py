@@ -175,12 +175,62 @@ def test_inputs_are_left_alone_whatever_their_layout(numbers: type, clusters: ty
 
 
 def test_the_root_without_the_processors_root() -> None:
-    from segments.silhouette_kernel import _scaled_root
+    from segments.silhouette_kernel import LANES, _aligned, _guesses, _scaled_root
 
-    x = np.exp(np.random.default_rng(0).uniform(-600, 600, 20_000))
-    scale = np.array([_scaled_root(value) for value in x]) / np.sqrt(x)
-    assert scale.max() / scale.min() - 1 < 3e-13
-    assert _scaled_root(0.0) == 0.0
+    x, guesses, scale = _aligned(LANES), _aligned(LANES), []
+    for exponents in np.random.default_rng(0).uniform(-600, 600, (300, LANES)):
+        x[:] = np.exp(exponents)
+        _guesses(x, guesses)
+        scale.extend(_scaled_root(*pair) for pair in zip(x, guesses, strict=True))
+        scale[-LANES:] /= np.sqrt(x)
+    assert max(scale) / min(scale) - 1 < 3e-13
+    x[:] = 0.0
+    _guesses(x, guesses)
+    assert _scaled_root(0.0, guesses[0]) == 0.0
+
+
+@given(
+    st.integers(0, 10_000),
+    st.integers(130, 500),
+    st.sampled_from([1, 2, 4, 9, 30]),
+    st.sampled_from([0, 1, 6]),
+    st.booleans(),
+)
+@settings(max_examples=30, deadline=None)
+def test_two_points_may_meet_only_once(seed: int, n: int, d: int, decimals: int, weighted: bool) -> None:
+    """Few clusters make cells that fill whole blocks of queries; one point far off is a cluster of one."""
+    random = np.random.default_rng(seed)
+    X = random.normal(size=(n, d)).round(decimals) + random.choice([0.0, 1e6])
+    labelings = np.array([X[:, 0] > X[0, 0], random.integers(0, 2, n), np.arange(n) == n - 1]).astype(int)
+    labelings[0, :2] = [0, 1]
+    weights = random.integers(1, 4, n) if weighted else None
+    once = silhouette_samples_many(X, labelings, weights, threads=1)
+    assert np.array_equal(silhouette_samples_many(X, labelings, weights, threads=2), once)
+    counts = np.ones(n, dtype=int) if weights is None else weights
+    first = np.cumsum(counts) - counts
+    for row, labels in zip(once, labelings, strict=True):
+        np.testing.assert_allclose(
+            row, by_definition(np.repeat(X, counts, axis=0), np.repeat(labels, counts))[first], atol=1e-11
+        )
+
+
+@pytest.mark.parametrize("share", [0.0, 0.2, 0.5, 1.0])
+def test_so_many_meet_only_once_as_the_tables_hold(monkeypatch: pytest.MonkeyPatch, share: float) -> None:
+    X = np.random.default_rng(0).normal(size=(3000, 3))
+    labelings = kmeans_labelings(X, range(2, 6))
+    joint = silhouette._joined(list(labelings))
+    every, most = silhouette._cut_into_pieces(joint, 14, 64)
+    whole = silhouette_samples_many(X, labelings)
+    table = int(share * 8 * (most * 3000 + (every < most).sum() * 14))
+    monkeypatch.setattr(silhouette, "_TABLES", table)
+    pieces, n_pieces = silhouette._cut_into_pieces(joint, 14, 64)
+    sizes = np.bincount(pieces)[:n_pieces]
+    assert (sizes % 64 == 0).all()
+    assert 0.9 * share * most - 3 <= n_pieces <= most
+    assert 8 * (n_pieces * 3000 + sizes.sum() * 14) <= table
+    for piece in range(n_pieces):
+        assert len(set(joint[pieces == piece])) == 1
+    np.testing.assert_allclose(silhouette_samples_many(X, labelings), whole, atol=1e-12)
 
 
 @pytest.fixture(scope="module")
@@ -230,7 +280,7 @@ def test_an_estimate_tells_which_samples_it_measured(crowd: tuple[np.ndarray, ..
     assert np.array_equal(found.mean, again.mean)
     assert found.rows.shape == (100,)
     assert len(set(found.rows.tolist())) == 100
-    assert np.array_equal(found.samples, silhouette_samples_many(X, labelings)[:, found.rows])
+    np.testing.assert_allclose(found.samples, silhouette_samples_many(X, labelings)[:, found.rows], atol=1e-12)
     assert not np.array_equal(found.rows, silhouette_estimate(X, labelings, 101, seed=4).rows)
 
 
@@ -300,6 +350,15 @@ def test_only_the_first_process_compiles_and_says_so(tmp_path: Path) -> None:
     assert "compiling the silhouette loop for 2 features" in first.stderr
     assert second.stderr == ""
     assert first.stdout == second.stdout
+
+
+@pytest.mark.slow
+def test_processors_without_avx512_agree(tmp_path: Path) -> None:
+    here = python(SCRIPT + "print(score(0))", tmp_path)
+    script = "import os; os.environ['NUMBA_CPU_FEATURES'] = '+avx2,+fma'" + SCRIPT + "print(score(0))"
+    there = python(script, tmp_path)
+    assert there.returncode == 0, there.stderr
+    assert float(there.stdout) == pytest.approx(float(here.stdout), abs=1e-9)
 
 
 @pytest.mark.slow

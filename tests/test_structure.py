@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -99,6 +100,32 @@ def test_a_stage_reruns_when_its_code_or_its_choices_change(name: str) -> None:
     assert [
         path for path in stage["deps"] if path.startswith(("src/", "conf/")) and not (CHECKOUT / path).exists()
     ] == []
+
+
+# What every stage passes through: settings, files, the record. A change there changes no result.
+PASSED = ("config", "errors", "store", "tracking", "versions", "model_files", "fetch", "stages/__init__")
+
+
+def code_of(module: str, seen: set[str]) -> set[str]:
+    """Files of the package that a module brings in, itself included, wherever in it the imports stand."""
+    name = module.removeprefix("segments.").replace(".", "/")
+    file = next(
+        (path for path in (f"{name}.py", f"{name}/__init__.py") if (CHECKOUT / "src/segments" / path).is_file()), None
+    )
+    if file is None or file in seen or file.startswith(PASSED):
+        return seen
+    seen.add(file)
+    for node in ast.walk(ast.parse((CHECKOUT / "src/segments" / file).read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("segments"):
+            for wanted in (node.module, *(f"{node.module}.{alias.name}" for alias in node.names)):
+                code_of(str(wanted), seen)
+    return seen
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_reruns_when_code_it_imports_changes(name: str) -> None:
+    listed = {path.removeprefix("src/segments/") for path in PIPELINE[name]["deps"] if path.startswith("src/")}
+    assert sorted(code_of(f"segments.stages.{name}", set()) - listed) == []
 
 
 # --- the console command -------------------------------------------------------------------------------------------------

@@ -21,16 +21,13 @@ from segments.plots import png
 from segments.plots.uplift import forest
 from segments.uplift import (
     compare,
-    comparison_note,
     describe_campaign,
-    description_note,
     judge,
-    metrics,
     past_campaign,
-    pictured,
     read_results,
     spend_between,
 )
+from segments.uplift_note import comparison_note, description_note, metrics, pictured
 from small_project import SmallProject
 
 SEGMENTS = {"S1": 0.10, "S2": 0.0, "S3": 0.03}  # planted rise of the response rate
@@ -354,5 +351,5 @@ def test_a_campaign_from_list_to_result(small_project: Callable[[], SmallProject
     assert "not in the campaign: 1, first in row 2" in said
     assert "stranger" not in said
     assert "the source 'mall' has no past campaigns" in project.run("segments", "uplift", "campaign=18", fails=True)
-    assert "which campaign?" in project.run("segments", "uplift", str(results), fails=True)
+    assert "campaign= is missing" in project.run("segments", "uplift", str(results), fails=True)
     assert project.changes() == ""

@@ -73,7 +73,7 @@ class Briefing:
     rules : mapping
         As the profiles stage writes them.
     pictures : dict of str to bytes
-        PNGs by key: ``heat_map, snake, bubble, make_up`` and ``radar_<cluster>``; one that is not there is left out.
+        PNGs by key: ``heat_map, snake, bubble, certainty, make_up`` and ``radar_<cluster>``; one that is not there is left out.
     rfm, cross_table : DataFrame, optional
         RFM segments and how they lie across the clustered ones; ``None`` where the source has no purchases.
     playbooks : sequence of mapping, optional

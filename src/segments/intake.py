@@ -1,23 +1,20 @@
 """The edge that opens raw files. Comes in: paths and hints of a source. Goes out: cells for :mod:`segments.data`.
 
-Three kinds of files, told apart by their names and checked by their first bytes: CSV (``.csv``, ``.tsv``, ``.txt``),
-parquet, xlsx. What the source does not say about a CSV (encoding, separator, decimal mark) is found out from the file,
-and noted where it was a guess. A customers table becomes text cells in pandas; a transaction log becomes a DuckDB
-relation, which streams and spills to a temporary folder (``TMPDIR``), so that it may be larger than memory. Every
+Three kinds of files, told apart by their names and checked by their first bytes (:mod:`segments.file_kind`): CSV (``.csv``,
+``.tsv``, ``.txt``), parquet, xlsx. What the source does not say about a CSV is found out from the file
+(:mod:`segments.dialect`). A customers table becomes text cells in pandas; a transaction log becomes a DuckDB relation,
+which streams and spills to a temporary folder (``TMPDIR``), so that it may be larger than memory. Every
 failure is one :class:`~segments.errors.DataError`.
 """
 
 from __future__ import annotations
 
-import codecs
 import csv
-import io
 import re
 import tempfile
-import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -31,43 +28,13 @@ import pyarrow.parquet as pq
 from segments.config import Reader, Source
 from segments.data import RawLog, RawTable, last_purchase
 from segments.describe import describe, guess_roles
+from segments.dialect import decimal_mark, decoding, dialect_of
 from segments.errors import DataError
+from segments.file_kind import first_bytes, guarded, kind_of, refuse_foreign, refuse_repeated
 
-HEAD_BYTES = 1 << 18
-SEPARATORS = (",", ";", "\t", "|")
-KINDS = {
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".txt": "csv",
-    ".parquet": "parquet",
-    ".pq": "parquet",
-    ".xlsx": "xlsx",
-    ".xlsm": "xlsx",
-}
 SAMPLE_ROWS = 100_000
 ROWS_AT_ONCE = 1 << 17  # of a parquet to score, and about as many of a CSV
 BYTES_AT_ONCE = 1 << 22
-WESTERN = ("Unknown", "English", "French", "German", "Spanish", "Portuguese", "Italian", "Dutch")
-# What a file is by its first bytes, when that is not what its name says.
-SIGNATURES = (
-    (b"PK\x03\x04", "an Excel or zip file", "name it .xlsx if it is Excel, unpack it if it is a zip"),
-    (b"PAR1", "a parquet file", "name it .parquet"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel file (.xls)", "save it as .xlsx or CSV"),
-    (b"\x1f\x8b", "a gzip archive", "unpack it"),
-    (b"%PDF", "a PDF", "export the table as CSV"),
-    (b"version https://git-lfs", "a Git LFS pointer, not the data", "run `git lfs pull` where it came from"),
-)
-
-
-@dataclass(frozen=True)
-class Dialect:
-    """How a CSV is written, and which part of that was found out from the file."""
-
-    encoding: str
-    separator: str
-    decimal: str
-    header: list[str]
-    notes: list[str] = field(default_factory=list)
 
 
 # --- what the stages call -----------------------------------------------------------------------------------------
@@ -147,7 +114,7 @@ def describe_file(path: Path) -> str:
         sample = _as_text(picked.project(", ".join(_quoted(name) for name in lines.columns)).df(), decimal)
         roles = guess_roles(sample, reader.missing, decimal)
         last = last_purchase(lines, roles.time, roles.time_format, reader) if roles.time is not None else None
-    dialect = _dialect(path, _first_bytes(path), reader) if _kind(path) == "csv" else None
+    dialect = dialect_of(path, first_bytes(path), reader) if kind_of(path) == "csv" else None
     reading = {}
     if dialect is not None:
         reading = {"separator": dialect.separator, "encoding": dialect.encoding, "decimal": dialect.decimal}
@@ -166,17 +133,17 @@ def describe_file(path: Path) -> str:
 
 def read_cells(path: Path, reader: Reader) -> RawTable:
     """Read a whole file as text cells; same errors as :func:`read_customers`."""
-    head = _first_bytes(path)
-    kind = _kind(path)
-    _refuse_foreign(path, head, kind)
+    head = first_bytes(path)
+    kind = kind_of(path)
+    refuse_foreign(path, head, kind)
     if kind == "csv":
         return _read_csv(path, head, reader)
     decimal = reader.decimal or "."
     if kind == "parquet":
-        frame = _guarded(path, "parquet file", lambda: pd.read_parquet(path))
+        frame = guarded(path, "parquet file", lambda: pd.read_parquet(path))
     else:
         frame = _read_xlsx(path, reader)
-    _refuse_repeated(path, [str(name) for name in frame.columns])
+    refuse_repeated(path, [str(name) for name in frame.columns])
     if frame.empty:
         raise DataError(f"{path} has a header but no rows", where=str(path), fix="check the file")
     return RawTable(_as_text(frame, decimal), decimal)
@@ -209,22 +176,22 @@ def open_rows(path: Path, reader: Reader) -> Rows:
     DataError
         As :func:`read_customers`; while it is read, if a line is not as long as the header.
     """
-    head = _first_bytes(path)
-    kind = _kind(path)
-    _refuse_foreign(path, head, kind)
+    head = first_bytes(path)
+    kind = kind_of(path)
+    refuse_foreign(path, head, kind)
     if kind == "parquet":
-        file = _guarded(path, "parquet file", lambda: pq.ParquetFile(path))
-        _refuse_repeated(path, file.schema_arrow.names)
+        file = guarded(path, "parquet file", lambda: pq.ParquetFile(path))
+        refuse_repeated(path, file.schema_arrow.names)
 
         def parquet_batches(headers: list[str]) -> Iterator[pa.RecordBatch]:
             batches = file.iter_batches(batch_size=ROWS_AT_ONCE, columns=headers)
-            while (batch := _guarded(path, "parquet file", lambda: next(batches, None))) is not None:
+            while (batch := guarded(path, "parquet file", lambda: next(batches, None))) is not None:
                 yield batch.select(headers)
 
         return Rows(file.schema_arrow.names, reader.decimal or ".", parquet_batches)
     if kind == "xlsx":
         raise DataError(f"{path} is an Excel file", where=str(path), fix="save it as CSV or parquet")
-    dialect = _dialect(path, head, reader)
+    dialect = dialect_of(path, head, reader)
 
     def csv_batches(headers: list[str]) -> Iterator[pa.RecordBatch]:
         options = {
@@ -265,71 +232,6 @@ def _existing(project: Path, path: str, source: str) -> Path:
     return full
 
 
-def _kind(path: Path) -> str:
-    kind = KINDS.get(path.suffix.lower())
-    if kind is None:
-        raise DataError(
-            f"files named '{path.suffix or path.name}' cannot be read",
-            where=str(path),
-            fix=f"use one of {', '.join(KINDS)}",
-        )
-    return kind
-
-
-def _first_bytes(path: Path) -> bytes:
-    if path.is_dir():
-        raise DataError(f"{path} is a folder, not a file", where=str(path), fix="name a file in it")
-    if not path.exists():
-        raise DataError(f"{path} does not exist", where=str(path.absolute()), fix="check the path")
-    try:
-        with path.open("rb") as file:
-            head = file.read(HEAD_BYTES)
-    except OSError as error:
-        raise DataError(
-            f"{path} cannot be opened: {error.strerror}", where=str(path), fix="check its permissions"
-        ) from error
-    if not head.strip():
-        raise DataError(
-            f"{path} is empty", where=str(path), fix="get the file again, for example with `segments fetch`"
-        )
-    return head
-
-
-def _refuse_foreign(path: Path, head: bytes, kind: str) -> None:
-    """One clear sentence for a file that is not what its name says."""
-    fitting = {"csv": b"", "parquet": b"PAR1", "xlsx": b"PK\x03\x04"}[kind]
-    if fitting and head.startswith(fitting):
-        return
-    start = head.lstrip(codecs.BOM_UTF8 + b" \t\r\n")[:200].lower()
-    if start.startswith((b"<!doctype", b"<html", b"<head", b"<?xml", b"<!--")):
-        raise DataError(
-            f"{path} is a web page (HTML), not data",
-            where=str(path),
-            fix="the link led to a page: download the file itself, then `segments fetch ... from=PATH`",
-        )
-    for signature, what, fix in SIGNATURES:
-        if head.startswith(signature):
-            raise DataError(f"{path} is {what}", where=str(path), fix=fix)
-    if kind == "xlsx":
-        raise DataError(f"{path} is not an Excel file", where=str(path), fix="name it .csv if it is text")
-    if kind == "parquet":
-        raise DataError(f"{path} is not a parquet file", where=str(path), fix="name it .csv if it is text")
-
-
-def _guarded(path: Path, what: str, read: Callable[[], Any]) -> Any:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # readers warn about styles and metadata, which are not data
-            return read()
-    except MemoryError:
-        raise
-    except Exception as error:  # damaged archives raise whatever their parser stumbled over
-        cause = (str(error).splitlines() or [type(error).__name__])[0]
-        raise DataError(
-            f"{path} is not a complete {what}: {cause}", where=str(path), fix="get the file again; it may be cut off"
-        ) from error
-
-
 def _read_xlsx(path: Path, reader: Reader) -> pd.DataFrame:
     def read() -> tuple[list[str], pd.DataFrame | None]:
         with pd.ExcelFile(path, engine="openpyxl") as book:
@@ -340,7 +242,7 @@ def _read_xlsx(path: Path, reader: Reader) -> pd.DataFrame:
                 reader.sheet or names[0], header=None, dtype=object, keep_default_na=False, na_filter=False
             )
 
-    names, grid = _guarded(path, "Excel file", read)
+    names, grid = guarded(path, "Excel file", read)
     if grid is None:
         raise DataError(
             f"{path} has no sheet '{reader.sheet}'",
@@ -355,16 +257,6 @@ def _read_xlsx(path: Path, reader: Reader) -> pd.DataFrame:
     frame: pd.DataFrame = grid.iloc[1:].reset_index(drop=True)
     frame.columns = pd.Index(header)
     return frame
-
-
-def _refuse_repeated(path: Path, header: list[str]) -> None:
-    seen: set[str] = set()
-    for name in header:
-        if name in seen:
-            raise DataError(
-                f"column '{name}' appears twice in {path}", where=str(path), fix="rename or remove one of them"
-            )
-        seen.add(name)
 
 
 def _as_text(frame: pd.DataFrame, decimal: str) -> pd.DataFrame:
@@ -398,9 +290,9 @@ def _cell_text(cell: Any, decimal: str) -> str | None:
 
 
 def _read_csv(path: Path, head: bytes, reader: Reader) -> RawTable:
-    dialect = _dialect(path, head, reader)
+    dialect = dialect_of(path, head, reader)
     rows: list[list[str]] = []
-    with _decoding(path, dialect.encoding), path.open(encoding=dialect.encoding, newline="") as file:
+    with decoding(path, dialect.encoding), path.open(encoding=dialect.encoding, newline="") as file:
         lines = csv.reader(file, delimiter=dialect.separator, strict=True)
         try:
             next(line for line in lines if any(line))
@@ -419,7 +311,7 @@ def _read_csv(path: Path, head: bytes, reader: Reader) -> RawTable:
     if not rows:
         raise DataError(f"{path} has a header but no rows", where=str(path), fix="check the file")
     cells = pd.DataFrame(rows, columns=dialect.header, dtype="string")
-    decimal = reader.decimal or _decimal(rows)
+    decimal = reader.decimal or decimal_mark(rows)
     return RawTable(
         cells,
         decimal,
@@ -433,177 +325,6 @@ def _ragged(path: Path, line: int, expected: int, found: int) -> DataError:
         where=f"{path}, line {line}",
         fix="mend that line (an unquoted separator or a missing field?), or set read.separator",
     )
-
-
-@contextmanager
-def _decoding(path: Path, encoding: str) -> Iterator[None]:
-    try:
-        yield
-    except UnicodeError as error:
-        raise DataError(
-            f"{path} is not {encoding} text: {error.reason if isinstance(error, UnicodeDecodeError) else error}",
-            where=str(path),
-            fix="set read.encoding to the file's own encoding (utf-8, latin-1, utf-16, ...)",
-        ) from error
-    except OSError as error:
-        raise DataError(
-            f"{path} cannot be read: {error.strerror}", where=str(path), fix="check its permissions"
-        ) from error
-
-
-def _dialect(path: Path, head: bytes, reader: Reader) -> Dialect:
-    notes: list[str] = []
-    encoding = _encoding(path, head, reader, notes)
-    with _decoding(path, encoding):
-        text = codecs.getincrementaldecoder(encoding)().decode(
-            head
-        )  # the last letter may be cut: incremental does not mind
-    if len(head) == HEAD_BYTES:
-        text = text[: text.rfind("\n") + 1] or text
-    guess = _separator(text)
-    separator = reader.separator or guess or ","
-    rows = [row for row in _sample_rows(text, separator) if any(row)]
-    header = [name.strip() or f"column {position}" for position, name in enumerate(rows[0], start=1)] if rows else []
-    if not header:
-        raise DataError(f"{path} is empty", where=str(path), fix="check the file")
-    if reader.separator is not None and len(header) == 1 and guess is not None and guess != reader.separator:
-        raise DataError(
-            f"{path} is not separated by {reader.separator!r}: its header is one field, '{header[0][:60]}'",
-            where=str(path),
-            fix=f"set read.separator to {guess!r}, or leave it out: it is then detected",
-        )
-    _refuse_repeated(path, header)
-    return Dialect(encoding, separator, reader.decimal or _decimal(rows[1:]), header, notes)
-
-
-def _sample_rows(text: str, separator: str, most: int = 1_000) -> list[list[str]]:
-    rows: list[list[str]] = []
-    with suppress(csv.Error):  # the reading itself names the line
-        for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator):
-            rows.append(row)
-            if len(rows) == most:
-                break
-    return rows
-
-
-def _separator(text: str) -> str | None:
-    """Find the separator under which most lines have as many fields (at least two) as the header."""
-    best, found = (0, 0), None
-    for separator in SEPARATORS:
-        rows = [row for row in _sample_rows(text, separator, 200) if row]
-        width = len(rows[0]) if rows else 0
-        agreeing = sum(len(row) == width for row in rows)
-        if width > 1 and (agreeing, width) > best:
-            best, found = (agreeing, width), separator
-    return found
-
-
-def _decimal(rows: list[list[str]]) -> str:
-    """Find a decimal comma, only where it is certain.
-
-    ``1,234`` may be a thousand or a decimal: read as neither, it is counted as unreadable and never scaled by 1000 in
-    silence.
-    """
-    commas = [cell for row in rows for cell in row if "," in cell and re.fullmatch(r"\s*[+-]?\d+,\d+\s*", cell)]
-    if not any(not re.fullmatch(r"\s*[+-]?\d{1,3},\d{3}\s*", cell) for cell in commas):
-        return "."
-    dots = any(re.fullmatch(r"\s*[+-]?\d+\.\d+\s*", cell) for row in rows for cell in row)
-    return "." if dots else ","
-
-
-def _encoding(path: Path, head: bytes, reader: Reader, notes: list[str]) -> str:
-    """Return the encoding as configured, by its byte order mark, or guessed; a guess is noted."""
-    marks = (
-        (codecs.BOM_UTF8, "utf-8-sig"),
-        (codecs.BOM_UTF32_LE, "utf-32"),
-        (codecs.BOM_UTF16_LE, "utf-16"),
-        (codecs.BOM_UTF16_BE, "utf-16"),
-    )
-    marked = next((name for mark, name in marks if head.startswith(mark)), None)
-    if reader.encoding is not None:
-        try:
-            codec = codecs.lookup(reader.encoding).name
-        except LookupError:
-            raise DataError(
-                f"'{reader.encoding}' is not an encoding",
-                where="source.*.read.encoding",
-                fix="use utf-8, latin-1, cp1252, utf-16, ... or leave it out: it is then detected",
-            ) from None
-        return "utf-8-sig" if codec == "utf-8" else codec
-    if marked is None and b"\0" in head:
-        marked = _bare_utf16(head)
-        if marked is None:
-            raise DataError(
-                f"{path} is a binary file, not text",
-                where=str(path),
-                fix="export the table as CSV, parquet or xlsx, and name the file so",
-            )
-    if marked is not None:
-        _refuse_foreign(path, head.decode(marked, errors="replace")[:500].encode(), "csv")
-        return marked
-    _refuse_foreign(path, head, "csv")
-    if _is_utf8(path):
-        return "utf-8"
-    control = sum(byte < 32 and byte not in (9, 10, 12, 13) for byte in head[:4096])
-    if control > len(head[:4096]) / 50:
-        raise DataError(
-            f"{path} is a binary file, not text",
-            where=str(path),
-            fix="export the table as CSV, parquet or xlsx, and name the file so",
-        )
-    guess = _guess_encoding(path)
-    notes.append(
-        f"{path.name} is not UTF-8; read as {guess}, which is a guess: if letters look wrong, set read.encoding"
-    )
-    return guess
-
-
-def _bare_utf16(head: bytes) -> str | None:
-    """UTF-16 without its mark: every second byte of mostly Latin text is zero."""
-    even, odd = head[0:2000:2].count(0), head[1:2000:2].count(0)
-    half = len(head[:2000]) / 2
-    if odd > 0.7 * half and even < 0.05 * half:
-        return "utf-16-le"
-    if even > 0.7 * half and odd < 0.05 * half:
-        return "utf-16-be"
-    return None
-
-
-def _is_utf8(path: Path) -> bool:
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    try:
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                decoder.decode(block)
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _guess_encoding(path: Path) -> str:
-    """Name the encoding by the lines that hold letters beyond ASCII; Western Windows text unless others fit better."""
-    from charset_normalizer import from_bytes
-
-    telling, size = [], 0
-    with path.open("rb") as file:
-        for line in file:
-            if not line.isascii():
-                telling.append(line)
-                size += len(line)
-                if size > 100_000:
-                    break
-    sample = b"".join(telling)
-    guesses = ["cp1252", "latin_1"]
-    if size > 2_000:  # a few letters fit every code page
-        best = from_bytes(sample).best()
-        if best is not None and best.language not in WESTERN:
-            guesses.insert(0, best.encoding)
-    for guess in guesses:
-        with suppress(UnicodeDecodeError):
-            sample.decode(guess)
-            return guess
-    return "latin_1"
 
 
 # --- DuckDB -------------------------------------------------------------------------------------------------------
@@ -629,22 +350,22 @@ def _relation(
     connection: duckdb.DuckDBPyConnection, path: Path, reader: Reader, folder: Path, name: str
 ) -> tuple[duckdb.DuckDBPyRelation, str, list[str]]:
     """Open a file as a DuckDB relation, its decimal mark, and notes on guesses."""
-    head = _first_bytes(path)
-    kind = _kind(path)
-    _refuse_foreign(path, head, kind)
+    head = first_bytes(path)
+    kind = kind_of(path)
+    refuse_foreign(path, head, kind)
     if kind == "parquet":
-        relation = _guarded(path, "parquet file", lambda: connection.read_parquet(str(path)))
-        _guarded(path, "parquet file", lambda: relation.aggregate("count(*)").fetchall())
+        relation = guarded(path, "parquet file", lambda: connection.read_parquet(str(path)))
+        guarded(path, "parquet file", lambda: relation.aggregate("count(*)").fetchall())
         return relation, reader.decimal or ".", []
     if kind == "xlsx":
         raw = read_cells(path, reader)
         connection.from_arrow(pa.Table.from_pandas(raw.cells, preserve_index=False)).create(name)
         return connection.table(name), raw.decimal, raw.notes
-    dialect = _dialect(path, head, reader)
+    dialect = dialect_of(path, head, reader)
     text = path if dialect.encoding == "utf-8" else folder / f"{name}.csv"
     if text != path:
         with (
-            _decoding(path, dialect.encoding),
+            decoding(path, dialect.encoding),
             path.open(encoding=dialect.encoding, newline="") as raw_text,
             text.open("w", encoding="utf-8", newline="") as copy,
         ):

@@ -1,10 +1,10 @@
-"""Segments -> what to do with each. Comes in: features, clusters, their profiles, playbooks. Goes out: a playbook per segment, with the evidence for it."""
+"""Segments -> what to do with each. Comes in: features, clusters, their profiles, playbooks, what is predicted. Goes out: a playbook per segment, with the evidence for it and what is at stake."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -66,6 +66,41 @@ class Evidence:
 
 
 @dataclass(frozen=True)
+class Outlook:
+    """What is predicted of a segment: what its playbook is about to change.
+
+    Parameters
+    ----------
+    horizon_days : int
+        Days that the prediction looks ahead.
+    churn_risk : float
+        Mean probability that a customer buys nothing in them.
+    expected_value : float
+        What the segment is expected to spend in them, in money.
+    at_risk_revenue : float
+        What its customers spent in the days before, each weighted by the churn risk.
+    """
+
+    horizon_days: int
+    churn_risk: float
+    expected_value: float
+    at_risk_revenue: float
+
+    def words(self) -> str:
+        """The outlook as a sentence.
+
+        Examples
+        --------
+        >>> Outlook(90, 0.073, 134455.7, 5739.6).words()
+        'In the next 90 days 7.3% are expected to buy nothing and the segment to spend 134,456; 5,740 of what it spent in the 90 days before is at risk.'
+        """
+        return (
+            f"In the next {self.horizon_days} days {self.churn_risk:.1%} are expected to buy nothing and the segment to spend "
+            f"{self.expected_value:,.0f}; {self.at_risk_revenue:,.0f} of what it spent in the {self.horizon_days} days before is at risk."
+        )
+
+
+@dataclass(frozen=True)
 class Assignment:
     """The playbook of one segment.
 
@@ -91,6 +126,8 @@ class Assignment:
         The next best playbook that fits.
     runner_up_score : float
         Its score.
+    outlook : Outlook, optional
+        What is predicted of the segment, where there is a prediction.
     """
 
     cluster: int
@@ -103,6 +140,7 @@ class Assignment:
     evidence: list[Evidence]
     runner_up: str | None
     runner_up_score: float
+    outlook: Outlook | None = None
 
 
 def assign_playbooks(
@@ -203,6 +241,30 @@ def assign_playbooks(
     return assignments
 
 
+def with_outlook(assignments: Sequence[Assignment], predicted: pd.DataFrame, horizon_days: int) -> list[Assignment]:
+    """Tell each segment's playbook what is predicted of the segment.
+
+    Parameters
+    ----------
+    assignments : sequence of Assignment
+        As :func:`assign_playbooks` returns them.
+    predicted : DataFrame of shape (k, ...)
+        ``cluster, churn_risk, expected_value, at_risk_revenue``, as the prediction says them.
+    horizon_days : int
+        Days that the prediction looks ahead.
+
+    Returns
+    -------
+    list of Assignment
+        In the same order, each with its outlook.
+    """
+    columns = ["churn_risk", "expected_value", "at_risk_revenue"]
+    by_cluster = predicted.set_index("cluster")[columns]
+    return [
+        replace(one, outlook=Outlook(horizon_days, *map(float, by_cluster.loc[one.cluster]))) for one in assignments
+    ]
+
+
 def unused(assignments: Sequence[Assignment], playbooks: Sequence[Playbook]) -> list[str]:
     """Names of the playbooks no segment has, sorted: no fault, the segments are just not of that kind."""
     return sorted({book.name for book in playbooks} - {one.playbook for one in assignments})
@@ -220,8 +282,9 @@ def playbook_table(assignments: Sequence[Assignment], playbooks: Sequence[Playbo
 
     Returns
     -------
-    DataFrame of shape (k, 14)
+    DataFrame of shape (k, 14 or 18)
         ``cluster, segment, size, share, playbook, title, goal, do, avoid, channel, offer, kpi, evidence, runner_up``; lists are joined by "; ".
+        With an outlook also its ``horizon_days, churn_risk, expected_value, at_risk_revenue``.
     """
     by_name = {book.name: book for book in playbooks}
     rows = []
@@ -236,6 +299,7 @@ def playbook_table(assignments: Sequence[Assignment], playbooks: Sequence[Playbo
                 **{key: getattr(book, key) for key in ("channel", "offer", "kpi")},
                 "evidence": "; ".join(evidence.words() for evidence in one.evidence),
                 "runner_up": one.runner_up,
+                **(asdict(one.outlook) if one.outlook else {}),
             }
         )
     return pd.DataFrame(rows).astype({"runner_up": "string"})
@@ -272,11 +336,13 @@ def playbook_page(assignments: Sequence[Assignment], playbooks: Sequence[Playboo
         book = by_name[one.playbook]
         money = f", {one.revenue_share:.0%} of revenue" if one.revenue_share is not None else ""
         second = f" Runner-up: {by_name[one.runner_up].title}." if one.runner_up else ""
+        ahead = ["", one.outlook.words()] if one.outlook else []
         lines += [
             "",
             f"## {one.segment}: {book.title}",
             "",
             f"{one.size:,} customers, {one.share:.0%} of all{money}. {book.goal}.{second}",
+            *ahead,
             "",
             "Why:",
             *([f"- {evidence.words()}" for evidence in one.evidence] or ["- nothing sets it apart enough for another"]),

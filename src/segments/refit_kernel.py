@@ -94,7 +94,9 @@ def assign(points: Any, centres: Any, labels: Any) -> None:
                 labels[i] = c
 
 
-def exchange(points: Any, weights: Any, max_passes: int, tolerance: float, target: float, labels: Any, centres: Any) -> Any:
+def exchange(
+    points: Any, weights: Any, max_passes: int, tolerance: float, target: float, labels: Any, centres: Any
+) -> Any:
     """Hartigan's exchange of single points, from the clusters in labels on; returns the WCSS.
 
     Ends with the pass that gains no more than this share of the WCSS, or when `target` is out of reach.
@@ -109,7 +111,7 @@ def exchange(points: Any, weights: Any, max_passes: int, tolerance: float, targe
     sizes, middles = np.zeros(k), np.zeros((k, n_features))
     heaviest = 0.0
     for i in range(n):
-        c = np.int64(labels[i])
+        c: Any = np.int64(labels[i])
         sizes[c] += weights[i]
         heaviest = max(heaviest, weights[i])
         for f in range(n_features):

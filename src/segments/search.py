@@ -224,7 +224,8 @@ class _Search:
         one, other = self.random.choice(len(found.fits), 2, replace=False)
         mine, theirs = found.fits[one].centres, found.fits[other].centres
         rows, columns = linear_sum_assignment(((mine[:, None] - theirs) ** 2).sum(axis=2))
-        return np.where(self.random.random((self.k, 1)) < 0.5, mine[rows], theirs[columns])
+        either: NDArray[np.float64] = np.where(self.random.random((self.k, 1)) < 0.5, mine[rows], theirs[columns])
+        return either
 
     def moved(self, centres: NDArray[np.float64], fit: _Fit) -> NDArray[np.float64]:
         """With one centre, any, in the place of a point that a fit serves badly."""

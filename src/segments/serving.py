@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from segments import versions
+from segments import model_files
 from segments.config import Config, ServingConfig
 from segments.errors import SegmentsError, TrackingError
 from segments.model import Segmentation
@@ -61,9 +61,9 @@ def serve(config: Config, uri: str | None = None, say: Callable[[str], object] |
     from mlflow.pyfunc import scoring_server
 
     say = say or _say
-    model = versions.read_model(config.tracking, uri or f"models:/{config.registry.model}@{config.registry.alias}")
+    model = model_files.read_model(config.tracking, uri or f"models:/{config.registry.model}@{config.registry.alias}")
     segmentation = Segmentation.from_json(model.document)
-    loaded = versions.load_model(config.tracking, model.uri)
+    loaded = model_files.load_model(config.tracking, model.uri)
     # a middling customer, and nobody's row
     bins = json.loads(model.reference)["columns"] if model.reference else {}
     edges = {name: bins[name]["edges"] if name in bins else [1.0] for name in segmentation.space.columns}

@@ -159,7 +159,9 @@ def view_states(sweep_id: str | None = None, metric: str = "z_silhouette") -> di
         if sweep_id is not None:
             conditions["segments.sweep_id"] = sweep_id
         # Curves are ordered by name, since a step series has no one value to be best by; finalists as they were ranked.
-        order = {"curves": "attributes.`run_name`", "finalists": "tags.`segments.place`"}.get(key, f"metrics.`{metric}`")
+        order = {"curves": "attributes.`run_name`", "finalists": "tags.`segments.place`"}.get(
+            key, f"metrics.`{metric}`"
+        )
         ascending = key in ("curves", "finalists") or metric in SMALLER_IS_BETTER
         facets = {"searchFilter": _filter(conditions), "orderByKey": order, "orderByAsc": ascending, "startTime": "ALL"}
         states[TAG + key] = json.dumps({**facets, **view}, separators=(",", ":"))

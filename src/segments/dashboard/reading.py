@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import pandas as pd
 import streamlit as st
 
-from segments import store, tracking, versions
+from segments import model_files, store, tracking, versions
 from segments.config import Config
 from segments.dashboard import figures
 from segments.errors import SegmentsError, StoreError, TrackingError
@@ -250,7 +250,7 @@ def _registered(_config: Config, address: str, name: str, stamp: Stamp) -> list[
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the model …")
 def _model(_config: Config, number: str, address: str, name: str, stamp: Stamp) -> tuple[Segmentation, str]:
-    stored = versions.read_model(_config.tracking, f"models:/{name}/{number}")
+    stored = model_files.read_model(_config.tracking, f"models:/{name}/{number}")
     return Segmentation.from_json(stored.document), stored.reference
 
 

@@ -285,7 +285,7 @@ def _outline(text: str) -> Path:
     """Outline of a text, the middle of its capitals at the origin."""
     all_vertices, all_codes, at = [], [], 0.0
     for vertices, codes, advance in map(_glyph, text):
-        all_vertices.append(vertices + [at, 0.0])
+        all_vertices.append(vertices + np.array([at, 0.0]))
         all_codes.append(codes)
         at += advance
     return Path(np.concatenate(all_vertices) - [at / 2, 0.365 * _TYPE], np.concatenate(all_codes))

@@ -9,15 +9,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.colors import TwoSlopeNorm
+from matplotlib.colors import TwoSlopeNorm, to_rgba_array
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from segments.plots import INK, MUTED, PALE
+from segments.projection import Plane
 
 FEW_KNOWN = 30  # customers
+MOST_DRAWN = 4000  # customers; more hide each other
 LARGEST_INDEX = 400  # where the heat map's colour is full; the number in the cell says what it is
 
 
@@ -244,6 +246,88 @@ def make_up(rows: pd.DataFrame, names: Sequence[str], colours: Sequence[str]) ->
         axes.set_axisbelow(True)
         axes.set_title(str(name).replace("_", " "), fontsize=9, color=INK, parse_math=False)
         _plain(axes)
+    _legend(figure, names, colours)
+    return figure
+
+
+def certainty(plane: Plane, members: pd.DataFrame, names: Sequence[str], colours: Sequence[str]) -> Figure:
+    """Who belongs clearly: customers in the plane, the paler the less certain; beside it the shares per segment.
+
+    Parameters
+    ----------
+    plane : Plane
+        Where customers are.
+    members : DataFrame of shape (n_customers, ...)
+        ``cluster``, ``confidence`` (0 to 1), ``boundary`` and ``out_of_range`` of each, in the same order.
+    names, colours : sequence of str
+        Of each segment.
+    """
+    k, n = len(names), len(members)
+    height = 5.05 + _legend_height(names, 10.0)
+    figure = Figure(figsize=(10.0, height))
+    axes = figure.add_axes((0.07, 0.55 / height, 0.5, 4.0 / height))
+    drawn = np.unique(np.linspace(0, n - 1, min(n, MOST_DRAWN)).astype(np.intp))
+    part, points = members.iloc[drawn], plane.points[drawn]
+    solid = to_rgba_array(list(colours))[part["cluster"].to_numpy()]
+    solid[:, 3] = 0.15 + 0.85 * part["confidence"].clip(0, 1).to_numpy()
+    outside, border = part["out_of_range"].to_numpy(dtype=bool), part["boundary"].to_numpy(dtype=bool)
+    inside = ~outside & ~border
+    axes.scatter(points[inside, 0], points[inside, 1], s=12, c=solid[inside], linewidths=0)
+    axes.scatter(
+        points[border & ~outside, 0],
+        points[border & ~outside, 1],
+        s=14,
+        facecolors="none",
+        edgecolors=INK,
+        linewidths=0.6,
+    )
+    axes.scatter(points[outside, 0], points[outside, 1], s=26, c=solid[outside, :3], marker="x", linewidths=1)
+    for set_scale, label, set_label, log in (
+        (axes.set_xscale, plane.labels[0], axes.set_xlabel, plane.log[0]),
+        (axes.set_yscale, plane.labels[1], axes.set_ylabel, plane.log[1]),
+    ):
+        if log:
+            set_scale("symlog", linthresh=1.0)
+        set_label(label, fontsize=9, parse_math=False)
+    _plain(axes)
+    if len(drawn) < n:
+        axes.set_title(f"{len(drawn):,} of {n:,} customers drawn", fontsize=8, color=MUTED)
+
+    shares = members.groupby("cluster")[["boundary", "out_of_range"]].mean().reindex(range(k), fill_value=0.0)
+    bars = figure.add_axes((0.66, 0.55 / height, 0.3, 4.0 / height))
+    thick = 0.32
+    for cluster, colour in enumerate(colours):
+        for offset, what, hatch in ((-thick / 2, "boundary", ""), (thick / 2, "out_of_range", "xxx")):
+            value = 100 * float(shares.loc[cluster, what])
+            face = "none" if not hatch else PALE
+            bars.barh(cluster + offset, value, thick, facecolor=face, edgecolor=colour, hatch=hatch, linewidth=1.2)
+            bars.annotate(
+                f"{value:.1f} %",
+                (value, cluster + offset),
+                xytext=(3, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=8,
+            )
+    bars.set_yticks([])
+    bars.set_ylim(k - 0.4, -0.6)
+    bars.set_xlim(0, 1.3 * max(1.0, 100 * float(shares.to_numpy().max())))
+    bars.xaxis.set_major_formatter("{x:.0f} %")
+    bars.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    bars.set_xlabel("of the segment's customers", fontsize=9)
+    _plain(bars)
+    handles = [
+        Line2D([], [], color=INK, marker="o", markerfacecolor="none", linestyle="", markersize=5),
+        Line2D([], [], color=INK, marker="x", linestyle="", markersize=5),
+    ]
+    bars.legend(
+        handles,
+        ["near another segment (hollow bar)", "far outside its segment (hatched bar)"],
+        loc="lower left",
+        bbox_to_anchor=(-0.03, 1.0),
+        fontsize=8,
+        frameon=False,
+    )
     _legend(figure, names, colours)
     return figure
 

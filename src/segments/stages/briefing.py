@@ -10,7 +10,9 @@ from segments.briefing import Briefing, compared_features, label, render
 from segments.config import Config
 from segments.plots import PALETTE, png
 from segments.plots import profiles as draw
+from segments.projection import plane
 from segments.report import swept
+from segments.space import Space
 from segments.stages import check_source
 
 
@@ -26,6 +28,10 @@ def run(config: Config) -> None:
         name: store.read_table(store.artifact("profiles", f"{name}.parquet"))
         for name in ("profiles", "descriptors", "tests", "make_up", "reasons")
     }
+    members = store.read_table(store.artifact("profiles", "segments.parquet"))
+    features = store.read_table(store.artifact("features", "customers.parquet"))
+    fitted = store.read_json(store.artifact("sweep", "fits.json"))["spaces"][choice["cell"]]
+    in_plane = plane(features, Space.from_plain(fitted))
     rfm = {
         key: store.read_table(path)
         for key, name in (("rfm", "rfm_segments"), ("cross_table", "rfm_cross_table"))
@@ -33,7 +39,9 @@ def run(config: Config) -> None:
     }
     named = store.read_json(store.artifact("profiles", "segments.json"))
     colours = [PALETTE[colour % len(PALETTE)] for colour in named["colours"]]
-    pictures = {key: png(figure) for key, figure in _drawn(config, table, named["names"], colours).items()}
+    figures = _drawn(config, table, named["names"], colours)
+    figures["certainty"] = draw.certainty(in_plane, members, named["names"], colours)
+    pictures = {key: png(figure) for key, figure in figures.items()}
     page = render(
         Briefing(
             title=config.briefing.title,

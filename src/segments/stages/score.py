@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from segments import tracking, versions
+from segments import model_files, tracking
 from segments.batches import score_file
 from segments.config import Config
 from segments.model import Segmentation
@@ -12,7 +12,7 @@ from segments.model import Segmentation
 
 def run(config: Config, input: str, output: str, model: str = "", record: str = "true") -> tuple[str, int]:
     """Score a file with a registered model (the champion by default); returns what to say, and the exit code: 3 when rows were rejected."""
-    found = versions.read_model(config.tracking, model or f"models:/{config.registry.model}@{config.registry.alias}")
+    found = model_files.read_model(config.tracking, model or f"models:/{config.registry.model}@{config.registry.alias}")
     batch = score_file(
         config,
         Path(input),

@@ -13,7 +13,7 @@ import pandas as pd
 
 import segments.export as drawing
 import segments.uplift as room
-from segments import intake, store, tracking
+from segments import intake, store, tracking, uplift_note
 from segments.config import Config, Reader
 from segments.errors import ConfigError
 from segments.model import Segmentation
@@ -57,7 +57,7 @@ def _of_file(file: Path, campaign: str) -> tuple[pd.DataFrame, room.Verdict, str
         else results.merge(listed, on="customer_id")
     )
     table = room.compare(whole, causal=verdict.causal)
-    return table, verdict, room.comparison_note(campaign, table, verdict)
+    return table, verdict, uplift_note.comparison_note(campaign, table, verdict)
 
 
 def _of_past(config: Config, campaign: str) -> tuple[pd.DataFrame, room.Verdict, str]:
@@ -78,7 +78,7 @@ def _of_past(config: Config, campaign: str) -> tuple[pd.DataFrame, room.Verdict,
         seen = max(min(high, _after(last)) - max(low, _midnight(first)), timedelta(0))
         windows.append((room.spend_between(lines, low, high), seen / timedelta(weeks=1)))
     table = room.describe_campaign(_members(), mailed, redeemed, windows[0], windows[1])
-    note = room.description_note(campaign, table, start, end, (windows[0][1], windows[1][1]))
+    note = uplift_note.description_note(campaign, table, start, end, (windows[0][1], windows[1][1]))
     return table, room.Verdict(False, ["There was no random control."]), note
 
 
@@ -94,14 +94,14 @@ def _record(config: Config, campaign: str, table: pd.DataFrame, verdict: room.Ve
         "name": f"uplift {campaign}",
         "causal": verdict.causal,
         "params": {"campaign": campaign, "causal": verdict.causal, "segments": int(table["segment_id"].nunique()) - 1},
-        "metrics": room.metrics(table),
+        "metrics": uplift_note.metrics(table),
     }
     identity = store.sha256((json.dumps(facts) + table.to_csv(index=False) + note).encode())[:12]
     folder = store.uplift_folder(identity)
     if not (folder / "record.json").is_file():
         store.write_text(folder / "files" / "uplift.csv", table.to_csv(index=False))
         store.write_json(folder / "files" / "verdict.json", asdict(verdict))
-        for name, (unit, rows) in room.pictured(table).items():
+        for name, (unit, rows) in uplift_note.pictured(table).items():
             title = f"Campaign {campaign}" + ("" if verdict.causal else ": no random control, not an effect")
             colours = [INK if label == room.ALL else colour(i) for i, label in enumerate(rows["label"])]
             picture = png(forest(rows, title, unit, colours, zero=verdict.causal))

@@ -1,0 +1,221 @@
+"""Sections ``evidence``, ``selection`` and ``sensitivity``: how candidates are put to the test, which one is chosen, how firmly it stands."""
+
+from __future__ import annotations
+
+from dataclasses import field
+
+from pydantic.dataclasses import dataclass
+
+from segments.config.checks import CLOSED, in_range, one_of
+from segments.errors import ConfigError
+
+NULLS = ("unimodal", "copula", "gaussian", "permutation", "uniform")
+METRICS = (
+    "z_silhouette",
+    "z_wcss",
+    "silhouette_reference",
+    "silhouette",
+    "silhouette_simplified",
+    "davies_bouldin",
+    "calinski_harabasz",
+)
+
+# Scores of the evidence, beside those of the fit.
+EVIDENCE = (
+    "z_silhouette",
+    "z_wcss",
+    "p_silhouette",
+    "p_wcss",
+    "p_adjusted",
+    "jaccard_min",
+    "jaccard_mean",
+    "ari",
+    "prediction_strength",
+    "gap",
+    "gap_error",
+)
+
+# What the evidence says of a candidate, after Dolnicar, Grün & Leisch (2018), Market Segmentation Analysis; best first.
+GRADES = ("natural", "reproducible", "constructive", "not supported")
+
+
+@dataclass(frozen=True, config=CLOSED)
+class GradesConfig:
+    """Part of section ``evidence``: what a grade asks for (Dolnicar, Grün & Leisch; Hennig's and Tibshirani's readings).
+
+    Parameters
+    ----------
+    alpha : float
+        Clusters exist when the adjusted p is at most this. A sweep asks many cells, so it is stricter than the usual 0.05.
+    natural_jaccard, natural_prediction_strength : float
+        Natural: clusters exist, and every one has at least this mean Jaccard, and the fit this prediction strength.
+    reproducible_jaccard : float
+        Reproducible: every cluster has at least this mean Jaccard.
+    constructive_jaccard : float
+        Constructive: every cluster has at least this mean Jaccard. Below, a candidate is not supported.
+    """
+
+    alpha: float = 0.01
+    natural_jaccard: float = 0.85
+    natural_prediction_strength: float = 0.8
+    reproducible_jaccard: float = 0.75
+    constructive_jaccard: float = 0.6
+
+    def __post_init__(self) -> None:
+        in_range(self.alpha, 1e-5, 0.5, "evidence.grades.alpha")
+        in_range(self.natural_prediction_strength, 0, 1, "evidence.grades.natural_prediction_strength")
+        limits = (self.constructive_jaccard, self.reproducible_jaccard, self.natural_jaccard)
+        for name, limit in zip(("constructive", "reproducible", "natural"), limits, strict=True):
+            in_range(limit, 0, 1, f"evidence.grades.{name}_jaccard")
+        if sorted(limits) != list(limits):
+            raise ConfigError(
+                f"the limits are {limits[0]:g}, {limits[1]:g}, {limits[2]:g}: a better grade asks for less",
+                where="evidence.grades.constructive_jaccard, reproducible_jaccard, natural_jaccard",
+                fix="let them rise in this order",
+            )
+
+
+@dataclass(frozen=True, config=CLOSED)
+class EvidenceConfig:
+    """Section ``evidence``: how candidates are put to the test.
+
+    Parameters
+    ----------
+    scope : {"all", "finalists"}
+        Every candidate, or the best few by ``silhouette_reference``.
+    finalists : int
+        How many those are.
+    bootstraps, splits : int
+        Resamples for the Jaccard values, and halvings for the prediction strength, per candidate.
+    null_model : {"unimodal", "copula", "gaussian", "permutation", "uniform"}
+        What data without clusters would look like; :mod:`segments.nulls` says which question each answers.
+    nulls : int
+        Data sets drawn from it per cell.
+    references : int
+        Uniform data sets per cell for the gap statistic.
+    starts : int
+        k-means++ starts per search at most; it ends earlier when the best solution was found five times.
+    max_distances : int
+        Fewer starts, but at least one, where starts x rows x k would exceed this in a resample.
+    null_max_rows : int
+        The same for starts x rows of null data, and of the data compared with them.
+    stop_from : int
+        From this many customers on, a candidate that will be "not supported" in any case is given up: its bootstraps end when the mean
+        Jaccard of a cluster lies three standard errors under ``grades.constructive_jaccard``, and the splits are left out.
+    sample : int
+        Customers to draw from; a random sample of a larger table.
+    seed : int
+        Of every random choice.
+    grades : GradesConfig
+        What a grade asks for.
+    """
+
+    scope: str = "all"
+    finalists: int = 12
+    bootstraps: int = 100
+    splits: int = 50
+    null_model: str = "unimodal"
+    nulls: int = 99
+    references: int = 20
+    starts: int = 20
+    max_distances: int = 45_000
+    null_max_rows: int = 4_000
+    stop_from: int = 1_000
+    sample: int = 5_000
+    seed: int = 0
+    grades: GradesConfig = field(default_factory=GradesConfig)
+
+    def __post_init__(self) -> None:
+        one_of(self.scope, ("all", "finalists"), "evidence.scope")
+        one_of(self.null_model, NULLS, "evidence.null_model")
+        in_range(self.finalists, 1, 1000, "evidence.finalists")
+        in_range(self.bootstraps, 2, 100_000, "evidence.bootstraps")
+        in_range(self.splits, 1, 100_000, "evidence.splits")
+        in_range(self.nulls, 1, 100_000, "evidence.nulls")
+        # Half a draw of slack: 1 / 0.01 need not be 100 to the last digit.
+        if self.nulls + 1.5 < 1 / self.grades.alpha:
+            raise ConfigError(
+                f"with {self.nulls} null data sets the smallest p is {1 / (self.nulls + 1):.3g}: nothing could ever count as clustered",
+                where="evidence.nulls, evidence.grades.alpha",
+                fix=f"draw at least {round(1 / self.grades.alpha) - 1}, or raise evidence.grades.alpha",
+            )
+        in_range(self.references, 2, 100_000, "evidence.references")
+        in_range(self.starts, 1, 1000, "evidence.starts")
+        in_range(self.max_distances, 1, 1e12, "evidence.max_distances")
+        in_range(self.null_max_rows, 1, 1e12, "evidence.null_max_rows")
+        in_range(self.stop_from, 0, 1e9, "evidence.stop_from")
+        in_range(self.sample, 100, 1e6, "evidence.sample")
+        in_range(self.seed, 0, 2**32 - 1, "evidence.seed")
+
+
+@dataclass(frozen=True, config=CLOSED)
+class SelectionConfig:
+    """Section ``selection``: gates first, then a ranking.
+
+    Parameters
+    ----------
+    min_k : int
+        A candidate with fewer segments does not pass.
+    min_smallest_share, max_largest_share : float
+        A candidate whose smallest segment is smaller, or whose largest is larger, does not pass.
+    min_silhouette : float
+        A candidate with a lower silhouette does not pass.
+    min_jaccard : float
+        A candidate with a segment of lower bootstrap Jaccard does not pass (Hennig 2008: below 0.6 do not trust it).
+    min_prediction_strength : float
+        A candidate of lower prediction strength does not pass (Tibshirani & Walther 2005: 0.8 and above for well-separated clusters).
+    grades : list of {"natural", "reproducible", "constructive", "not supported"}
+        A candidate of another grade does not pass.
+    metric : {"z_silhouette", "z_wcss", "silhouette_reference", ...}
+        The candidates that pass are ranked by this score; the raw silhouette ranks k within one feature set and scaler only.
+    finalists : int
+        How many of the best are shown side by side.
+    """
+
+    min_k: int = 2
+    min_smallest_share: float = 0.03
+    max_largest_share: float = 0.8
+    min_silhouette: float = 0.2
+    min_jaccard: float = 0.6
+    min_prediction_strength: float = 0.5
+    grades: list[str] = field(default_factory=lambda: list(GRADES[:3]))
+    metric: str = "z_silhouette"
+    finalists: int = 6
+
+    def __post_init__(self) -> None:
+        in_range(self.min_k, 2, 1000, "selection.min_k")
+        in_range(self.min_smallest_share, 0, 0.5, "selection.min_smallest_share")
+        in_range(self.max_largest_share, 0, 1, "selection.max_largest_share")
+        in_range(self.min_silhouette, -1, 1, "selection.min_silhouette")
+        in_range(self.min_jaccard, 0, 1, "selection.min_jaccard")
+        in_range(self.min_prediction_strength, 0, 1, "selection.min_prediction_strength")
+        if not self.grades:
+            raise ConfigError("the list is empty", where="selection.grades", fix=f"allowed: {', '.join(GRADES)}")
+        for grade in self.grades:
+            one_of(grade, GRADES, "selection.grades")
+        one_of(self.metric, METRICS, "selection.metric")
+        in_range(self.finalists, 1, 50, "selection.finalists")
+
+
+@dataclass(frozen=True, config=CLOSED)
+class SensitivityConfig:
+    """Section ``sensitivity``: what is changed to see whether the chosen segments stay.
+
+    Parameters
+    ----------
+    seeds : int
+        Other seeds of the search.
+    months_earlier : int
+        How much earlier the other as-of date lies.
+    extreme_share : float
+        Share of customers, the most extreme ones, that are left out.
+    """
+
+    seeds: int = 5
+    months_earlier: int = 1
+    extreme_share: float = 0.01
+
+    def __post_init__(self) -> None:
+        in_range(self.seeds, 1, 100, "sensitivity.seeds")
+        in_range(self.months_earlier, 1, 120, "sensitivity.months_earlier")
+        in_range(self.extreme_share, 0, 0.5, "sensitivity.extreme_share")

@@ -1,0 +1,55 @@
+"""Sections ``identity`` and ``confidence``: who a segment is from version to version, and how surely a customer is in it."""
+
+from __future__ import annotations
+
+from pydantic.dataclasses import dataclass
+
+from segments.config.checks import CLOSED, in_range
+
+# Colours that people can tell apart; as many as plots has.
+COLOURS = 12
+
+
+@dataclass(frozen=True, config=CLOSED)
+class IdentityConfig:
+    """Section ``identity``: when a segment of a new version is the segment of an earlier one.
+
+    Parameters
+    ----------
+    min_common : float
+        Share of the customers of either version (whichever has fewer) who must be in both, for segments to be matched by
+        their members; below it the earlier model is asked where it would put the new customers.
+    min_overlap : float
+        Share of the smaller of two segments that must lie in the other, for them to be related at all.
+    max_distance : float
+        Where no customers can be compared: the farthest two centres of one segment may lie apart, in standard deviations.
+    """
+
+    min_common: float = 0.5
+    min_overlap: float = 0.5
+    max_distance: float = 1.0
+
+    def __post_init__(self) -> None:
+        in_range(self.min_common, 0, 1, "identity.min_common")
+        in_range(self.min_overlap, 0.01, 1, "identity.min_overlap")
+        in_range(self.max_distance, 0, 1e9, "identity.max_distance")
+
+
+@dataclass(frozen=True, config=CLOSED)
+class ConfidenceConfig:
+    """Section ``confidence``: when the model warns of its own answer.
+
+    Parameters
+    ----------
+    boundary : float
+        A customer with a lower confidence is on the border of two segments.
+    reach : float
+        Share of a cluster's training customers within reach of its centre; a customer farther out is out of range.
+    """
+
+    boundary: float = 0.1
+    reach: float = 0.99
+
+    def __post_init__(self) -> None:
+        in_range(self.boundary, 0, 1, "confidence.boundary")
+        in_range(self.reach, 0.5, 1, "confidence.reach")

@@ -1,0 +1,129 @@
+"""The folder ``playbook`` and the sections ``playbook``, ``briefing`` and ``export``: what people read of the segments and do with them."""
+
+from __future__ import annotations
+
+from dataclasses import field
+
+from pydantic.dataclasses import dataclass
+
+from segments.config.checks import CLOSED, in_range, one_of
+from segments.errors import ConfigError
+
+LEVELS = ("high", "low")
+
+
+@dataclass(frozen=True, config=CLOSED)
+class When:
+    """Which segments a playbook fits, by traits: features that are high or low there (section ``profiles``).
+
+    Parameters
+    ----------
+    all : dict of str to {"high", "low"}
+        Traits a segment must have, every one.
+    any : dict of str to {"high", "low"}
+        Traits of which it must have at least one, if any are listed.
+    unless : dict of str to {"high", "low"}
+        Traits it must not have, not one.
+    min_revenue_share : float, optional
+        Share of all revenue it must hold; where revenue is not known, the playbook does not fit.
+    """
+
+    all: dict[str, str] = field(default_factory=dict)
+    any: dict[str, str] = field(default_factory=dict)
+    unless: dict[str, str] = field(default_factory=dict)
+    min_revenue_share: float | None = None
+
+    def __post_init__(self) -> None:
+        for part in ("all", "any", "unless"):
+            for feature, level in getattr(self, part).items():
+                one_of(level, LEVELS, f"playbook.when.{part}.{feature}")
+        if self.min_revenue_share is not None:
+            in_range(self.min_revenue_share, 0, 1, "playbook.when.min_revenue_share")
+
+
+@dataclass(frozen=True, config=CLOSED)
+class Playbook:
+    """What to do with a kind of segment; one YAML in ``conf/playbook/``, all of which are used.
+
+    Parameters
+    ----------
+    name : str
+        The name of its YAML.
+    title : str
+        What people call it.
+    goal : str
+        What is to be reached.
+    do, avoid : list of str
+        What to do and what not to do.
+    channel, offer, kpi : str
+        Where to reach these customers, with what, and the figure that tells whether it worked.
+    when : When
+        Which segments it fits; without a condition it fits all.
+    """
+
+    name: str
+    title: str
+    goal: str
+    do: list[str]
+    avoid: list[str]
+    channel: str
+    offer: str
+    kpi: str
+    when: When = field(default_factory=When)
+
+
+@dataclass(frozen=True, config=CLOSED)
+class PlaybookConfig:
+    """Section ``playbook``: which playbooks must find a segment.
+
+    Parameters
+    ----------
+    require : list of str
+        Playbooks that must fit at least one segment; the stage stops when one does not.
+    """
+
+    require: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, config=CLOSED)
+class BriefingConfig:
+    """Section ``briefing``: the report for a manager.
+
+    Parameters
+    ----------
+    title : str
+        Its heading.
+    features : int
+        Features in a comparing picture at most: the clustered ones, then those the segments differ in most.
+    """
+
+    title: str = "Who our customers are"
+    features: int = 16
+
+    def __post_init__(self) -> None:
+        in_range(self.features, 3, 40, "briefing.features")
+
+
+@dataclass(frozen=True, config=CLOSED)
+class ExportConfig:
+    """Section ``export``: the control groups of target lists.
+
+    Parameters
+    ----------
+    salt : str
+        Goes into the draw of every control group, so that no other project with equal ids draws the same.
+    control_share : float
+        Share of each segment that is left alone, to compare with.
+    base_rate : float
+        Share expected to respond without the campaign: what the smallest effect it can show is computed from.
+    """
+
+    salt: str = "segments"
+    control_share: float = 0.1
+    base_rate: float = 0.05
+
+    def __post_init__(self) -> None:
+        if not self.salt:
+            raise ConfigError("the salt is empty", where="export.salt", fix="write any text, and keep it")
+        in_range(self.control_share, 0, 0.9, "export.control_share")
+        in_range(self.base_rate, 0.0001, 0.9999, "export.base_rate")

