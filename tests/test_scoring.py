@@ -94,13 +94,15 @@ def test_every_silhouette_figure_is_there() -> None:
 
 @pytest.mark.slow
 def test_after_compile_all_nothing_is_compiled_any_more() -> None:
-    """Exact, folded and sampled, few features and many, one thread and two; and the moves of the search."""
-    from segments.silhouette_kernel import cluster_kernel, silhouette_kernel, swap_kernel
+    """Exact, folded and sampled, few features and many, one thread and two; and the search."""
+    from segments import refit_kernel, refits
+    from segments.silhouette_kernel import cluster_kernel, silhouette_kernel
 
     compile_all()
-    kernels = (silhouette_kernel, cluster_kernel(), swap_kernel())
+    refits.compile_all()
+    kernels = (silhouette_kernel, cluster_kernel(), refit_kernel.start, refit_kernel.assign, refit_kernel.exchange)
     compiled = [len(kernel.signatures) for kernel in kernels]
-    assert compiled == [8, 1, 1]
+    assert compiled == [8, 1, 1, 1, 1]
     for width in (1, 4, 8, 9, 12, 30):
         X = np.random.default_rng(0).normal(size=(600, width))
         labelings = np.array([X[:, 0] > 0, X[:, -1] > 1], dtype=np.int32)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
 from segments.config import Algorithm
-from segments.search import _Chains, best_kmeans
-from segments.silhouette_kernel import LANES, swap_kernel
-from segments.space import nearest
+from segments.search import _Fit, _Population, _Search, best_kmeans
 
 
 def blobs(n: int, k: int = 6, seed: int = 0) -> np.ndarray:
@@ -68,34 +68,72 @@ def test_points_on_their_centres_end_the_search() -> None:
     assert wcss(X, best_kmeans(X, 3, Algorithm(), seed=0).labels) == pytest.approx(0)
 
 
-def test_the_cost_of_a_move_is_that_of_the_moved_centres() -> None:
-    """Against a direct computation; also for more points tried than go side by side, and with weights."""
-    X = blobs(150)
-    weights = np.random.default_rng(2).integers(1, 4, len(X)).astype(float)
-    centres = X[:5].copy()
-    labels = nearest(X, centres)[0]
-    tried = X[10 : 10 + LANES + 7]
-    wcss = np.empty((len(tried), 5))
-    swap_kernel()(X, weights, centres, labels, tried, wcss)
-    for t in range(len(tried)):
-        for c in range(5):
-            moved = centres.copy()
-            moved[c] = tried[t]
-            expected = weights @ (nearest(X, moved)[1].min(axis=1) ** 2)
-            assert wcss[t, c] == pytest.approx(expected, rel=1e-12)
+@given(st.integers(0, 10_000), st.integers(2, 7), st.integers(1, 9), st.booleans())
+@settings(max_examples=30, deadline=None)
+def test_no_single_point_could_move_and_gain(seed: int, k: int, d: int, weighted: bool) -> None:
+    """Where an exchange ends: its WCSS and centres are those of its clusters, and every other place for one point costs as much or more."""
+    random = np.random.default_rng(seed)
+    X = random.normal(size=(90, d))
+    weights = random.integers(1, 5, len(X)).astype(float) if weighted else np.ones(len(X))
+
+    def cost(labels: np.ndarray) -> float:
+        middles = [np.average(X[labels == c], axis=0, weights=weights[labels == c]) for c in range(k)]
+        return float(weights @ ((X - np.array(middles)[labels]) ** 2).sum(axis=1))
+
+    fit = _Search(X, weights, k, Algorithm(), random).start()
+    assert fit.wcss == pytest.approx(cost(fit.labels), rel=1e-9)
+    for c in range(k):
+        mine = fit.labels == c
+        np.testing.assert_allclose(fit.centres[c], np.average(X[mine], axis=0, weights=weights[mine]), atol=1e-9)
+    for i in random.choice(len(X), 20, replace=False):
+        if (fit.labels == fit.labels[i]).sum() > 1:
+            for other in set(range(k)) - {fit.labels[i]}:
+                labels = fit.labels.copy()
+                labels[i] = other
+                assert cost(labels) >= fit.wcss * (1 - 1e-9)
 
 
-def test_a_poor_local_optimum_is_left() -> None:
-    """Two centres in one far group and one for two groups: no fit from there ends elsewhere, one move does."""
+def test_a_poor_local_optimum_is_left_by_a_move() -> None:
+    """Two centres in one far group and one for two groups: no fit from there ends elsewhere; with a centre elsewhere it does."""
     rng = np.random.default_rng(0)
     X = np.concatenate([rng.normal(at, 1, size=(40, 2)) for at in (0.0, 30.0, 60.0)])
-    chains = _Chains(X, np.ones(len(X)), 3, Algorithm(), rng)
-    stuck = chains.fits([np.array([[15.0, 15.0], [59.0, 59.0], [61.0, 61.0]])])
-    better = chains.moved(stuck)
-    assert better is not None
-    assert better.inertia_ < stuck.inertia_ / 10
-    assert np.bincount(better.labels_).tolist() == [40, 40, 40]
-    assert chains.moved(better) is None
+    search = _Search(X, np.ones(len(X)), 3, Algorithm(), rng)
+    stuck = search.settled(np.array([[15.0, 15.0], [59.0, 59.0], [61.0, 61.0]]))
+    assert sorted(np.bincount(stuck.labels).tolist())[-1] == 80
+    better = min((search.settled(search.moved(stuck.centres, stuck)) for _ in range(20)), key=lambda fit: fit.wcss)
+    assert better.wcss < stuck.wcss / 10
+    assert np.bincount(better.labels).tolist() == [40, 40, 40]
+
+
+def test_a_fit_that_cannot_reach_its_target_is_given_up() -> None:
+    X = blobs(3000, 12)
+    search = _Search(X, np.ones(len(X)), 12, Algorithm(), np.random.default_rng(0))
+    whole, hopeless = search.settled(X[:12]), search.settled(X[:12], target=0.0)
+    assert whole.wcss < hopeless.wcss == pytest.approx(wcss(X, hopeless.labels))
+
+
+def test_a_mixture_has_one_centre_of_each_pair() -> None:
+    search = _Search(blobs(50), np.ones(50), 3, Algorithm(), np.random.default_rng(0))
+    one = np.array([[0.0, 0, 0], [10, 0, 0], [20, 0, 0]])
+    found = _Population(2)
+    labels = np.zeros(50, dtype=np.int32)
+    found.take(_Fit(labels, one, 2.0))
+    found.take(_Fit(labels, one[::-1] + 1, 1.0))
+    seen = set()
+    for _ in range(40):
+        mixed = search.mixed(found)
+        of_first = [bool((one == centre).all(axis=1).any()) for centre in mixed]
+        assert sorted(np.round(mixed[:, 0] - np.where(of_first, 0, 1)).tolist()) == [0.0, 10.0, 20.0]
+        seen.add(sum(of_first))
+    assert {1, 2} <= seen
+
+
+def test_the_population_keeps_the_best_that_differ() -> None:
+    found, labels = _Population(2), np.zeros(2, dtype=np.int32)
+    for cost in (5.0, 4.0, 4.0 * (1 + 1e-7), 6.0, 3.0):
+        found.take(_Fit(labels, np.zeros((1, 1)), cost))
+    assert [fit.wcss for fit in found.fits] == [3.0, 4.0]
+    assert (found.best.wcss, found.target) == (3.0, 4.0)
 
 
 def test_points_are_left_as_they_are() -> None:

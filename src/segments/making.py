@@ -5,6 +5,7 @@ Every door (a sweep, one fit, a rebuilt record) makes candidates here, so the sa
 
 from __future__ import annotations
 
+import functools
 import os
 import time
 import warnings
@@ -12,18 +13,20 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed, parallel_config
 
 from segments import store
-from segments.plots import candidates as draw
-from segments.plots import png
 from segments.projection import plane
 from segments.selection import elbow
 from segments.sweep import Spec, candidate_ids, candidates_table, sweep_cell
+
+# matplotlib is imported where something is drawn: a sweep that finds everything finished draws nothing.
+if TYPE_CHECKING:
+    from segments.plots.candidates import Silhouettes
 
 
 @contextmanager
@@ -67,8 +70,10 @@ def make_cell(features: pd.DataFrame, specs: Sequence[Spec], threads: int = 1, m
         # A sample is drawn with all labelings of the cell in view: to get the same one, all of them are made again.
         wanted = missing if specs[0].scoring.is_exact(len(features)) else specs
         made = sweep_cell(features, wanted, threads)
+        from segments.plots.candidates import Clusters
+
         points = plane(features, made[0].space)
-        scatter, bars = draw.Clusters(points.points, points.labels, points.log), draw.Silhouettes()
+        scatter, bars = Clusters(points.points, points.labels, points.log), _silhouettes()
         for candidate in made:
             before = time.perf_counter()
             labels, name = candidate.labels, candidate.spec.name
@@ -102,6 +107,16 @@ def curves(
     return found
 
 
+@functools.cache
+def _silhouettes() -> Silhouettes:
+    """One Figure for all cells that this process draws."""
+    from segments.plots.candidates import Silhouettes
+
+    return Silhouettes()
+
+
 def _elbow(facts: list[dict[str, Any]]) -> bytes:
+    from segments.plots import candidates, png
+
     table = candidates_table(facts)
-    return png(draw.elbow(table, elbow(table["k"].tolist(), table["wcss"].tolist()), str(facts[0]["cell"])))
+    return png(candidates.elbow(table, elbow(table["k"].tolist(), table["wcss"].tolist()), str(facts[0]["cell"])))

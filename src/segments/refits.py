@@ -1,9 +1,9 @@
 """Points -> a k-means solution, searched with a small, fixed effort. Comes in: points, k, how often to try. Goes out: labels, centres, WCSS.
 
 Evidence needs the same search many thousand times: on resamples, halves and null data. The effort must be equal everywhere, or a
-difference in effort would pass for a difference in structure; and it must be cheap. So the loop is our own: scikit-learn spends up to
+difference in effort would pass for a difference in structure; and it must be cheap. So the loops are our own: scikit-learn spends up to
 a millisecond on what surrounds a fit, which takes a fiftieth of that on a hundred customers. The candidates themselves come from the
-thorough search in :mod:`segments.search`.
+thorough search in :mod:`segments.search`, which runs the same loops.
 """
 
 from __future__ import annotations
@@ -94,14 +94,15 @@ def refit(X: Floats, k: int, starts: int, random: np.random.Generator) -> Refit:
     from segments import refit_kernel as compiled
     from segments.silhouette_kernel import compiling_is_said
 
-    columns = np.ascontiguousarray(X.T, dtype=np.float64)
+    columns, weights = np.ascontiguousarray(X.T, dtype=np.float64), np.ones(len(X))
     tries = 2 + int(np.log(k))  # as scikit-learn's
     best: Refit | None = None
     found: list[float] = []
     with compiling_is_said("the loop over single points"):
         for _ in range(starts):
-            labels, centres = np.empty(len(X), dtype=np.int32), np.empty((k, X.shape[1]))
-            found.append(compiled.fit(columns, random.random((k, tries)), _MAX_PASSES, _TOL, labels, centres))
+            labels, centres = np.empty(len(X), dtype=np.int32), np.zeros((k, X.shape[1]))
+            compiled.start(columns, weights, random.random((k, tries)), labels)
+            found.append(compiled.exchange(columns, weights, _MAX_PASSES, _TOL, np.inf, labels, centres))
             if best is None or found[-1] < best.wcss:
                 best = Refit(labels, centres, float(found[-1]))
             if sum(wcss <= best.wcss * (1 + _SAME) for wcss in found) == _HITS:
@@ -111,5 +112,8 @@ def refit(X: Floats, k: int, starts: int, random: np.random.Generator) -> Refit:
 
 
 def compile_all() -> None:
-    """Compile the loop once, so that no stage has to wait for it."""
+    """Compile the loops once, so that no stage has to wait for it."""
+    from segments import refit_kernel as compiled
+
     refit(np.arange(3.0)[:, None], 2, 1, np.random.default_rng(0))
+    compiled.assign(np.zeros((1, 3)), np.zeros((2, 1)), np.zeros(3, dtype=np.int32))

@@ -129,13 +129,12 @@ def reference_space(features: pd.DataFrame) -> NDArray[np.float64]:
 
 def compile_all() -> None:
     """Compile the loops for every number of features once, so that no sweep has to wait for it."""
-    from segments.silhouette_kernel import CHUNK, swap_kernel
+    from segments.silhouette_kernel import CHUNK
 
     for width in range(1, CHUNK + 1):
         X = np.arange(4.0)[:, None] + np.eye(4, width)
         labels = np.array([0, 0, 1, 1], dtype=np.int32)
         score(X, labels[None], X, ScoringConfig(), seed=0)
-    swap_kernel()(X, np.ones(4), X[:2], labels, X[2:], np.empty((2, 2)))
 
 
 def _silhouettes(

@@ -1,6 +1,7 @@
 """Points -> the best k-means solution that can be found. Comes in: points (and how often each stands there). Goes out: labels, centres, how sure.
 
-The fits themselves are scikit-learn's; here is which fits are made, and when it is enough.
+Where to look is found by the compiled fits of :mod:`segments.refit_kernel`, of which hundreds cost what scikit-learn takes for a few; the last
+fit, from the best centres found, is scikit-learn's and stands for all.
 """
 
 from __future__ import annotations
@@ -9,20 +10,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import sklearn
 from numpy.typing import NDArray
-from sklearn.cluster import KMeans
 
 from segments.config import Algorithm
 from segments.space import nearest
 
-# Two fits found the same solution when their WCSS agree to this relative difference.
-_SAME = 1e-6
-# Points tried in the place of each centre before a round of moves, and fits in that round: of the moves that cost least at
-# once, and of random ones, which alone leave a solution that all cheap moves lead back to.
-_TRIED, _CHEAP, _RANDOM = 64, 2, 2
-# The second sample is this many times as large as the first.
-_WIDER = 10
+# Two fits found the same solution when their WCSS agree to this relative difference: a few points at a border, more or less.
+_SAME = 1e-5
+# Share of the mixtures of which one centre is moved as well, and mixtures of ends tried after each chain.
+_MOVED, _CROSSINGS = 0.5, 6
+# The second sample is this many times as large as the first, and so many moves are tried on it.
+_WIDER, _WIDE_MOVES = 10, 4
 # Rows whose distances to all centres are held at a time.
 _ROWS = 100_000
 
@@ -38,13 +36,13 @@ class Solution:
     centres : ndarray of shape (k, n_features)
         Cluster centres.
     n_iter : int
-        Iterations of the best fit.
+        Iterations of the last fit.
     n_init : int
         Fits made in all.
     hits : int
-        Search chains that ended at the best solution.
+        Chains and crossings that ended at the best solution.
     hit_rate : float
-        Share of all chains that ended there.
+        Share of all chains and crossings that ended there.
     """
 
     labels: NDArray[np.int32]
@@ -58,13 +56,15 @@ class Solution:
 def best_kmeans(
     X: NDArray[np.float64], k: int, algorithm: Algorithm, seed: int, weights: NDArray[np.float64] | None = None
 ) -> Solution:
-    """Search by chains until several agree on the best solution, or the budget is spent.
+    """Search by chains of fits and crossings of their ends until several agree on the best solution, or the budget is spent.
 
-    A chain starts from the best of a few k-means++ fits. In every round, single centres are moved to badly served points and
-    the fit is run from there (random swap, Fraenti 2018); which moves are worth a fit is read from what they
-    would cost before any fit (as in Lattanzi & Sohler 2019), for all centres and many points at once. The chain ends when
-    `patience` rounds in a row brought nothing. Large tables are searched on a sample of ``algorithm.sample_rows`` points. What
-    is best there need not be on all points; so a round of moves follows on a sample ten times as large, and a last fit on all.
+    A fit starts from greedy k-means++ centres and exchanges single points between clusters (Hartigan & Wong 1979). A chain makes a few such
+    fits and crosses them (as in Gribel & Vidal 2019): of two, the centres are paired and one of each pair is chosen by lot; half of the time, one
+    centre is moved to a badly served point (random swap, Fraenti 2018); and the fit is run from there, to take the place of the worst.
+    The chain ends when `patience` of these in a row brought nothing. The ends of all chains are crossed in the same way.
+
+    Large tables are searched on a sample of ``algorithm.sample_rows`` points. What
+    is best there need not be on all points; so a round of moves follows on a sample ten times as large, and the last fit on all.
 
     Parameters
     ----------
@@ -86,8 +86,9 @@ def best_kmeans(
 
     References
     ----------
+    Hartigan & Wong (1979), Algorithm AS 136, J. R. Stat. Soc. C 28, 100-108.
     Fraenti (2018), Efficiency of random swap clustering, J. Big Data 5:13.
-    Lattanzi & Sohler (2019), A better k-means++ algorithm via local search, ICML.
+    Gribel & Vidal (2019), HG-means: a scalable hybrid genetic algorithm for minimum sum-of-squares clustering, Pattern Recognition 88.
 
     Examples
     --------
@@ -95,33 +96,40 @@ def best_kmeans(
     >>> found.labels.tolist(), found.centres.ravel().tolist()
     ([0, 0, 1, 1], [0.5, 10.5])
     """
+    # Here and not at the top: a process that only hands cells to others needs none of it, and it takes more than a second.
+    import sklearn
+    from sklearn.cluster import KMeans
+
+    from segments.silhouette_kernel import compiling_is_said
+
     random = np.random.default_rng([seed, k])
     weights = np.ones(len(X)) if weights is None else weights
     middle = X.mean(axis=0)
     points = X - middle  # scikit-learn does so in place, and undoes it to the last digit but one
-    with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
 
-        def chains_over(size: int) -> _Chains:
-            if len(X) <= 2 * size:
-                return _Chains(points, weights, k, algorithm, random)
-            rows = np.sort(random.choice(len(X), size, replace=False))
-            return _Chains(points[rows], weights[rows], k, algorithm, random)
+    def search_over(size: int) -> _Search:
+        if len(X) <= 2 * size:
+            return _Search(points, weights, k, algorithm, random)
+        rows = np.sort(random.choice(len(X), size, replace=False))
+        return _Search(points[rows], weights[rows], k, algorithm, random)
 
-        chains = chains_over(algorithm.sample_rows)
-        best = chains.search()
+    with compiling_is_said("the loops over single points"):
+        search = search_over(algorithm.sample_rows)
+        best = search.best()
         # Nothing is known of how often the polished solution would be found: the sample's figures stand for it.
-        wcss = float(best.inertia_)
-        if len(chains.points) < len(X):
-            wide = chains_over(_WIDER * algorithm.sample_rows)
-            best = wide.fits([best.cluster_centers_])
-            best = wide.moved(best) or best
-            if len(wide.points) < len(X):
-                best = _Chains(points, weights, k, algorithm, random).fits([best.cluster_centers_])
+        hits = _hits(search.ends, best.wcss)
+        if len(search.points) < len(X):
+            wide = search_over(_WIDER * algorithm.sample_rows)
+            best = wide.settled(best.centres)
+            for _ in range(_WIDE_MOVES):
+                best = min(best, wide.settled(wide.moved(best.centres, best), best.wcss), key=lambda fit: fit.wcss)
+    with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
+        last = KMeans(k, init=best.centres, n_init=1, max_iter=algorithm.max_iter, tol=algorithm.tol, copy_x=False)
+        last.fit(points, sample_weight=weights)
     # Every point belongs to its nearest centre: what the deployed model will say too, by the same function.
-    centres = best.cluster_centers_ + middle
+    centres = last.cluster_centers_ + middle
     _, centres = canonical_order(_assigned(X, centres), centres, weights)
-    hits = _hits(chains.ends, wcss)
-    return Solution(_assigned(X, centres), centres, int(best.n_iter_), chains.made, hits, hits / len(chains.ends))
+    return Solution(_assigned(X, centres), centres, int(last.n_iter_), search.made, hits, hits / len(search.ends))
 
 
 def canonical_order(
@@ -142,8 +150,17 @@ def canonical_order(
     return rank[labels], centres[order]
 
 
-class _Chains:
-    """Search chains over the same points."""
+@dataclass(frozen=True)
+class _Fit:
+    """Where one fit ended."""
+
+    labels: NDArray[np.int32]
+    centres: NDArray[np.float64]
+    wcss: float
+
+
+class _Search:
+    """A search over the same points: chains of fits, and crossings of where they ended."""
 
     def __init__(
         self,
@@ -153,82 +170,115 @@ class _Chains:
         algorithm: Algorithm,
         random: np.random.Generator,
     ) -> None:
-        self.points, self.weights, self.k, self.algorithm, self.random = points, weights, k, algorithm, random
-        self.made = 0  # fits
-        self.ends: list[float] = []  # WCSS each chain ended with
+        from segments import refit_kernel
 
-    def search(self) -> KMeans:
-        """The best fit of all chains."""
+        self.loops = refit_kernel
+        self.points, self.weights, self.k, self.algorithm, self.random = points, weights, k, algorithm, random
+        self.columns = np.ascontiguousarray(points.T)
+        self.made = 0  # fits
+        self.ends: list[float] = []  # WCSS each chain and crossing ended with
+
+    def best(self) -> _Fit:
+        """The best of all chains and crossings: until enough chains agree, or the budget is spent."""
         algorithm = self.algorithm
         budget = min(algorithm.max_fits, algorithm.max_rows // len(self.points))
-        best = self.chain()
-        # One more chain where there is room for one of the usual length: half a chain finds little.
-        while self.made * (1 + 1 / len(self.ends)) <= budget and _hits(self.ends, best.inertia_) < algorithm.hits:
-            best = min(best, self.chain(), key=lambda model: model.inertia_)
-        return best
+        found = _Population(algorithm.starts)
+        chains: list[float] = []
+        made, usual = 0, 0.0  # chains, and their fits on average
+        # One more where there is room for one of the usual length: half a chain finds little.
+        while not chains or (_hits(chains, found.best.wcss) < algorithm.hits and self.made + usual <= budget):
+            before = self.made
+            end = self.chain()
+            found.take(end)
+            # Starts that all ended at the same solution are so many hits.
+            chains += [end.wcss] * (algorithm.starts if self.made == before + algorithm.starts else 1)
+            for _ in range(_CROSSINGS if len(found.fits) > 1 else 0):
+                crossed = self.settled(self.mixed(found), found.target)
+                self.ends.append(crossed.wcss)
+                found.take(crossed)
+            made += 1
+            usual = self.made / made
+        self.ends += chains
+        return found.best
 
-    def chain(self) -> KMeans:
-        """The end of one more chain."""
-        best = self.fits("k-means++", self.algorithm.starts)
+    def chain(self) -> _Fit:
+        """The best of some starts, and of what comes of them when they are crossed and moved until that brings nothing."""
+        found = _Population(self.algorithm.starts)
+        for _ in range(self.algorithm.starts):
+            found.take(self.start())
         failures = 0
-        while failures < self.algorithm.patience and self.made < self.algorithm.max_fits:
-            if (better := self.moved(best)) is None:
-                failures += 1
-            else:
-                best, failures = better, 0
-        self.ends.append(float(best.inertia_))
-        return best
+        # Starts that all ended at the same solution leave nothing to cross.
+        while len(found.fits) > 1 and failures < self.algorithm.patience and self.made < self.algorithm.max_fits:
+            centres = self.mixed(found)
+            if self.random.random() < _MOVED:
+                centres = self.moved(centres, found.best)
+            least = found.best.wcss
+            found.take(self.settled(centres, found.target))
+            failures = 0 if found.best.wcss < least * (1 - _SAME) else failures + 1
+        return found.best
 
-    def moved(self, model: KMeans) -> KMeans | None:
-        """The best fit after one of several single-centre moves, if it is better."""
-        from segments import silhouette_kernel as compiled
+    def mixed(self, found: _Population) -> NDArray[np.float64]:
+        """A mixture of two fits: their centres paired with the nearest, one of each pair chosen by lot."""
+        from scipy.optimize import linear_sum_assignment
 
-        centres, labels, random = model.cluster_centers_, model.labels_, self.random
-        far = np.cumsum(self.weights * ((self.points - centres[labels]) ** 2).sum(axis=1))
-        if far[-1] == 0:
-            return None  # every point sits on a centre: nothing left to gain
-        # Points badly served are drawn more often; those served perfectly, never.
-        tried = self.points[np.searchsorted(far, random.random(_TRIED) * far[-1], side="right").clip(max=len(far) - 1)]
-        wcss = np.empty((_TRIED, self.k))
-        kernel = compiled.swap_kernel()
-        with compiled.compiling_is_said("the loop over single-centre moves"):
-            kernel(self.points, self.weights, centres, labels, tried, wcss)
-        moves: list[tuple[int, int]] = []
-        apart = set()
-        own = nearest(tried, centres)[0]
-        for at in np.argsort(wcss, axis=None, kind="stable"):
-            into, gone = divmod(int(at), self.k)
-            if (own[into], gone) not in apart:  # two moves between the same clusters end at the same fit
-                apart.add((own[into], gone))
-                moves.append((into, gone))
-            if len(moves) == _CHEAP:
-                break
-        moves += [(into, int(random.integers(self.k))) for into in range(_RANDOM)]
-        starts = []
-        for into, gone in moves:
-            start = centres.copy()
-            start[gone] = tried[into]
-            starts.append(start)
-        found = self.fits(starts)
-        return found if found.inertia_ < model.inertia_ * (1 - _SAME) else None
+        one, other = self.random.choice(len(found.fits), 2, replace=False)
+        mine, theirs = found.fits[one].centres, found.fits[other].centres
+        rows, columns = linear_sum_assignment(((mine[:, None] - theirs) ** 2).sum(axis=2))
+        either: NDArray[np.float64] = np.where(self.random.random((self.k, 1)) < 0.5, mine[rows], theirs[columns])
+        return either
 
-    def fits(self, init: str | Sequence[NDArray[np.float64]], n: int = 1) -> KMeans:
-        """The best of n fits from random starts, or of one from each of these."""
-        seed = int(self.random.integers(2**32 - 1))
-        if not isinstance(init, str):
-            # One call for all: most of a short fit is what scikit-learn does before it.
-            starts, n = iter(init), len(init)
-        self.made += n
-        model = KMeans(
-            self.k,
-            init=init if isinstance(init, str) else lambda *_, random_state: next(starts),
-            n_init=n,
-            max_iter=self.algorithm.max_iter,
-            tol=self.algorithm.tol,
-            random_state=seed,
-            copy_x=False,
-        )
-        return model.fit(self.points, sample_weight=self.weights)
+    def moved(self, centres: NDArray[np.float64], fit: _Fit) -> NDArray[np.float64]:
+        """With one centre, any, in the place of a point that a fit serves badly."""
+        costs = np.zeros(len(self.points))
+        for column, middle in zip(self.columns, fit.centres.T, strict=True):
+            costs += (column - middle[fit.labels]) ** 2
+        reached = np.cumsum(costs * self.weights)
+        at = np.searchsorted(reached, self.random.random() * reached[-1], side="right").clip(max=len(reached) - 1)
+        centres = centres.copy()
+        centres[self.random.integers(self.k)] = self.points[at]
+        return centres
+
+    def start(self) -> _Fit:
+        """A fit from a greedy k-means++ start."""
+        labels = np.empty(len(self.points), dtype=np.int32)
+        draws = self.random.random((self.k, 2 + int(np.log(self.k))))  # as many tries as scikit-learn's
+        self.loops.start(self.columns, self.weights, draws, labels)
+        return self.exchanged(labels, np.zeros((self.k, self.points.shape[1])), np.inf)
+
+    def settled(self, centres: NDArray[np.float64], target: float = np.inf) -> _Fit:
+        """A fit from these centres; given up when it would not come below the target."""
+        labels = np.empty(len(self.points), dtype=np.int32)
+        self.loops.assign(self.columns, centres, labels)
+        return self.exchanged(labels, centres.copy(), target)
+
+    def exchanged(self, labels: NDArray[np.int32], centres: NDArray[np.float64], target: float) -> _Fit:
+        self.made += 1
+        wcss = self.loops.exchange(self.columns, self.weights, self.algorithm.max_iter, 0.0, target, labels, centres)
+        return _Fit(labels, centres, float(wcss))
+
+
+class _Population:
+    """The best few fits that differ, best first: two equal ones have nothing to give each other."""
+
+    def __init__(self, size: int) -> None:
+        self.size = max(size, 2)
+        self.fits: list[_Fit] = []
+
+    @property
+    def best(self) -> _Fit:
+        return self.fits[0]
+
+    @property
+    def target(self) -> float:
+        """What a fit must come below to be of use."""
+        return self.fits[-1].wcss if len(self.fits) == self.size else np.inf
+
+    def take(self, fit: _Fit) -> None:
+        for at, known in enumerate(self.fits):
+            if abs(fit.wcss - known.wcss) <= _SAME * known.wcss:
+                self.fits[at] = min(known, fit, key=lambda one: one.wcss)
+                return
+        self.fits = sorted([*self.fits, fit], key=lambda one: one.wcss)[: self.size]
 
 
 def _assigned(X: NDArray[np.float64], centres: NDArray[np.float64]) -> NDArray[np.int32]:

@@ -1,6 +1,6 @@
-"""The loops behind :mod:`segments.silhouette`, :mod:`segments.cluster_scores` and :mod:`segments.search`, compiled by numba on first use.
+"""The loops behind :mod:`segments.silhouette` and :mod:`segments.cluster_scores`, compiled by numba on first use.
 
-Comes in: checked arrays. Goes out: silhouettes, centre distances and costs of moves, written into arrays of the caller.
+Comes in: checked arrays. Goes out: silhouettes and centre distances, written into arrays of the caller.
 
 Importing this module imports numba (about a second), so its callers import it inside their functions. Compiling takes seconds
 too; numba keeps the machine code on disk, so that only the first process ever pays it, and that one says so in the log.
@@ -344,55 +344,5 @@ def cluster_kernel() -> Any:
             squares[labels[i]] += weights[i] * own
             if sizes[labels[i]] > 1.0 and max(a, b) > 0.0:
                 margins[labels[i]] += weights[i] * (b - a) / max(a, b)
-
-    return _compiled(kernel)
-
-
-@functools.cache
-def swap_kernel() -> Any:
-    """The kernel that says what single-centre moves of a k-means solution would cost."""
-
-    def kernel(points, weights, centres, labels, tried, wcss):  # type: ignore[no-untyped-def]
-        """WCSS with one more centre at tried[t] and without centre c, every point at its nearest of these, into wcss[t, c].
-
-        points (n, features); weights (n,); centres (k, features); labels (n,) nearest centre of each point; tried (t, features).
-        """
-        (n, n_features), k = points.shape, len(centres)
-        first_best, second_best = np.empty(n), np.empty(n)  # squared distances to the two nearest centres
-        for i in range(n):
-            a, b = np.inf, np.inf
-            for c in range(k):
-                square = 0.0
-                for f in range(n_features):
-                    difference = points[i, f] - centres[c, f]
-                    square += difference * difference
-                if square < a:
-                    a, b = square, a
-                elif square < b:
-                    b = square
-            first_best[i], second_best[i] = a, b
-        query = np.empty((n_features, LANES))
-        kept = np.empty(LANES)  # with all old centres
-        more = np.empty((k, LANES))  # what it costs in addition to give up one
-        for first in range(0, len(tried), LANES):
-            n_queries = min(LANES, len(tried) - first)
-            for lane in range(LANES):
-                for f in range(n_features):
-                    query[f, lane] = tried[first + min(lane, n_queries - 1), f]
-            kept[:] = 0.0
-            more[:] = 0.0
-            for i in range(n):
-                a, b, weight, row = first_best[i], second_best[i], weights[i], more[labels[i]]
-                for lane in range(LANES):
-                    square = 0.0
-                    for f in range(n_features):
-                        difference = query[f, lane] - points[i, f]
-                        square += difference * difference
-                    near = min(square, a)
-                    kept[lane] += weight * near
-                    row[lane] += weight * (min(square, b) - near)
-            for lane in range(n_queries):
-                for c in range(k):
-                    wcss[first + lane, c] = kept[lane] + more[c, lane]
 
     return _compiled(kernel)

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.preprocessing import MinMaxScaler, PowerTransformer, QuantileTransformer, RobustScaler, StandardScaler
 
 from segments.config import FeatureSet, Scaler
 from segments.errors import SweepError
@@ -294,6 +293,9 @@ def _transform(raw: NDArray[np.float64], columns: list[str], transforms: list[st
 
 
 def _estimator(name: str, **options: int) -> Any:
+    # Here and not at the top: a process that only hands cells to others needs none of it, and it takes more than a second.
+    from sklearn.preprocessing import MinMaxScaler, PowerTransformer, QuantileTransformer, RobustScaler, StandardScaler
+
     if name == "quantile":
         # subsample=None: landmarks from all customers, so that no random choice enters
         # uniform: a normal output would push the many customers who share the lowest value (no coupon, say) far away
@@ -309,7 +311,7 @@ def _rebuild(space: Space) -> Any:
     for name in _FITTED[space.scaler]:
         setattr(estimator, name, _numbers(fitted[name]))
     if space.scaler == "power":
-        inner = StandardScaler(copy=False)
+        inner = _estimator("standard")
         for name in _FITTED["standard"]:
             setattr(inner, name, _numbers(fitted[f"inner_{name}"]))
         estimator._scaler = inner

@@ -30,7 +30,16 @@ from segments.space import Space, check_columns, fit_space, fold
 
 SCORES = (*SILHOUETTES, *CLUSTER_SCORES, "smallest_share", "largest_share", "n_iter", "n_init", "hits", "hit_rate")
 # What a candidate's numbers come from; a change of any of these files is another candidate.
-CODE = ("sweep.py", "search.py", "scoring.py", "space.py", "silhouette.py", "silhouette_kernel.py", "cluster_scores.py")
+CODE = (
+    "sweep.py",
+    "search.py",
+    "refit_kernel.py",
+    "scoring.py",
+    "space.py",
+    "silhouette.py",
+    "silhouette_kernel.py",
+    "cluster_scores.py",
+)
 PARAMS = ("source", "feature_set", "scaler", "algorithm", "k", "seed", "n_customers")
 
 

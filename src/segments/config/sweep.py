@@ -102,13 +102,13 @@ class Algorithm:
     starts : int
         k-means++ restarts at the beginning of each search chain.
     patience : int
-        A chain ends after this many rounds of single-centre moves in a row brought nothing.
+        A chain ends after this many crossings in a row brought nothing.
     hits : int
         Chains are started until this many have ended at the best solution, ...
     max_fits : int
         ... or this many fits are done, ...
     max_rows : int
-        ... or this many rows have been clustered (fits x customers), so that large tables get fewer chains; one is always ended.
+        ... or this many rows have been clustered (fits x customers), so that large tables get fewer; one chain is always ended.
     sample_rows : int
         A table of more than twice as many rows is searched on a sample of this many; the best solution is polished on all.
     max_iter : int
@@ -118,12 +118,12 @@ class Algorithm:
     """
 
     name: str = "kmeans"
-    starts: int = 3
-    patience: int = 5
+    starts: int = 4
+    patience: int = 8
     hits: int = 10
     max_fits: int = 1000
-    max_rows: int = 100_000
-    sample_rows: int = 20_000
+    max_rows: int = 150_000
+    sample_rows: int = 5_000
     max_iter: int = 300
     tol: float = 1e-6
 

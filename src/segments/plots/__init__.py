@@ -6,6 +6,7 @@ Nothing is computed, saved or shown here. One file per part of the path; what th
 from __future__ import annotations
 
 import io
+import zlib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -113,7 +114,7 @@ class Backdrop:
         self.canvas.restore_region(self.under)
         for artist in changing:
             artist.draw(self.canvas.get_renderer())
-        pixels = Image.fromarray(np.asarray(self.canvas.buffer_rgba())[:, :, :3])
+        pixels = Image.fromarray(np.asarray(self.canvas.buffer_rgba())).convert("RGB")
         return _palette_png(pixels), _palette_png(pixels.reduce(2))
 
 
@@ -123,5 +124,5 @@ def _palette_png(pixels: Image.Image) -> bytes:
     buffer = io.BytesIO()
     # One byte a pixel: half the time and a third of the size of true colours.
     few = pixels.quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
-    few.save(buffer, "PNG", compress_level=3)
+    few.save(buffer, "PNG", compress_level=1, compress_type=zlib.Z_RLE)  # runs of equal pixels are nearly all there is
     return buffer.getvalue()

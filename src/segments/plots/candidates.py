@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.ft2font import LoadFlags
 from matplotlib.path import Path
-from matplotlib.textpath import TextPath
 from numpy.typing import NDArray
 
 from segments.plots import INK, MUTED, PALE, PALETTE, Backdrop
@@ -18,6 +19,7 @@ from segments.plots import INK, MUTED, PALE, PALETTE, Backdrop
 # Beyond these, points are thinned for the eye; every number in the picture still comes from all customers.
 MOST_POINTS = 3000
 SIDE = 5.2  # inches; MLflow's picture grid has square tiles, and shows them at half this size
+_TYPE = 10  # size at which outlines of text are made
 MOST_BARS = 200  # per cluster, in a picture 280 pixels high
 
 
@@ -64,6 +66,12 @@ class Clusters:
         self.axis.set_xlabel(axes[0], fontsize=10, parse_math=False)
         self.axis.set_ylabel(axes[1], fontsize=10, parse_math=False)
         self.backdrop = Backdrop(self.figure)
+        self.customers: list[Any] = []
+        self.middles = _line(
+            self.axis, marker="o", color="white", markeredgecolor=INK, markeredgewidth=1, markersize=16, zorder=3
+        )
+        self.numbers: list[Any] = []
+        self.title = _title(self.axis)
         self.drawn: list[Any] = []
 
     def draw(self, labels: NDArray[np.int32], centres: NDArray[np.float64], title: str) -> Figure:
@@ -78,30 +86,28 @@ class Clusters:
         title : str
             Name of the candidate.
         """
-        for artist in self.drawn:
-            artist.remove()
-        own = labels[:: self.step]
-        self.drawn = []
-        for cluster in range(len(centres)):
+        k, own = len(centres), labels[:: self.step]
+        for cluster in range(len(self.customers), k):
             # a line of markers is stamped from one bitmap; a scatter draws every point anew
-            mine = self.points[own == cluster]
-            self.drawn += self.axis.plot(
-                mine[:, 0], mine[:, 1], "o", color=colour(cluster), markersize=4, markeredgewidth=0, alpha=0.6, zorder=1
-            )
-        self.drawn += self.axis.plot(
-            centres[:, 0], centres[:, 1], "o", color="white", markeredgecolor=INK, markersize=16, zorder=3
-        )
-        self.drawn += [
-            _number(self.axis, cluster, x, y, zorder=4, transform=self.axis.transData)
-            for cluster, (x, y) in enumerate(centres)
-        ]
-        self.axis.set_title(title, fontsize=12, color=INK, parse_math=False, y=1.0)
+            style = {"marker": "o", "color": colour(cluster), "markersize": 4, "alpha": 0.6, "zorder": 1}
+            self.customers.append(_line(self.axis, **style))
+            self.numbers.append(_said(self.axis, str(cluster), zorder=4))
+        for artist in (*self.customers[k:], *self.numbers[k:]):
+            artist.set_visible(False)
+        self.drawn = [*self.customers[:k], self.middles, *self.numbers[:k], self.title]
+        for artist in self.drawn:
+            artist.set_visible(True)
+        for cluster in range(k):
+            self.customers[cluster].set_data(self.points[own == cluster].T)
+            self.numbers[cluster].set_data(centres[cluster : cluster + 1].T)
+        self.middles.set_data(centres.T)
+        _say(self.title, title, 12)
         return self.figure
 
     def pngs(self, labels: NDArray[np.int32], centres: NDArray[np.float64], title: str) -> tuple[bytes, bytes]:
         """As :meth:`draw`, as PNG in full and half size."""
         self.draw(labels, centres, title)
-        return self.backdrop.pngs([*self.drawn, self.axis.title])
+        return self.backdrop.pngs(self.drawn)
 
 
 class Silhouettes:
@@ -113,6 +119,13 @@ class Silhouettes:
         self.axis.set_ylabel("cluster", fontsize=10)
         self.axis.set_yticks([])
         self.backdrop = Backdrop(self.figure)
+        self.bars = self.axis.add_collection(PolyCollection([], linewidths=0), autolim=False)
+        self.mean = _line(
+            self.axis, linestyle="--", linewidth=1, color=INK, transform=self.axis.get_xaxis_transform(), zorder=2
+        )
+        self.numbers: list[Any] = []
+        self.said, self.title = _said(self.axis, transform=self.axis.transAxes), _title(self.axis)
+        self.said.set_data([0.9], [0.97])
         self.drawn: list[Any] = []
 
     def draw(self, values: NDArray[np.float64], labels: NDArray[np.int32], title: str) -> Figure:
@@ -127,9 +140,6 @@ class Silhouettes:
         title : str
             Name of the candidate.
         """
-        for artist in self.drawn:
-            artist.remove()
-        self.drawn = []
         gap = len(values) / 60
         lower, ticks, outlines = 0.0, [], []
         for cluster in range(int(labels.max()) + 1):
@@ -148,36 +158,31 @@ class Silhouettes:
             )
             ticks.append(lower + size / 2)
             lower += size + gap
-        bars = PolyCollection(outlines, facecolors=[colour(cluster) for cluster in range(len(ticks))], linewidths=0)
-        self.drawn.append(self.axis.add_collection(bars, autolim=False))
+        k = len(ticks)
+        for cluster in range(len(self.numbers), k):
+            self.numbers.append(_said(self.axis, str(cluster), transform=self.axis.get_yaxis_transform()))
+        for artist in self.numbers[k:]:
+            artist.set_visible(False)
+        self.drawn = [self.bars, self.mean, self.said, *self.numbers[:k], self.title]
+        for artist in self.drawn:
+            artist.set_visible(True)
+        self.bars.set_verts(outlines)
+        self.bars.set_facecolor([colour(cluster) for cluster in range(k)])
         mean = float(values.mean())
-        self.drawn.append(self.axis.axvline(mean, color=INK, linestyle="--", linewidth=1))
-        self.drawn.append(
-            self.axis.annotate(
-                f"mean {mean:.3f}",
-                (1, 1),
-                xycoords="axes fraction",
-                xytext=(-3, -3),
-                textcoords="offset points",
-                fontsize=10,
-                ha="right",
-                va="top",
-                color=INK,
-            )
-        )
-        for cluster, at in enumerate(ticks):
-            self.drawn.append(
-                _number(self.axis, cluster, -0.03, at, transform=self.axis.get_yaxis_transform(), clip_on=False)
-            )
+        self.mean.set_data([mean, mean], [0, 1])
+        for number, at in zip(self.numbers[:k], ticks, strict=True):
+            number.set_data([-0.03], [at])
         self.axis.set_ylim(-gap, lower + 3 * gap)
-        self.axis.set_xlim(min(-0.5, float(values.min())), 1)
-        self.axis.set_title(title, fontsize=12, color=INK, parse_math=False, y=1.0)
+        # few different ones: for each, the axis is drawn anew
+        self.axis.set_xlim(min(-0.5, np.floor(4 * float(values.min())) / 4), 1)
+        _say(self.said, f"mean {mean:.3f}")
+        _say(self.title, title, 12)
         return self.figure
 
     def pngs(self, values: NDArray[np.float64], labels: NDArray[np.int32], title: str) -> tuple[bytes, bytes]:
         """As :meth:`draw`, as PNG in full and half size."""
         self.draw(values, labels, title)
-        return self.backdrop.pngs([*self.drawn, self.axis.title], state=self.axis.get_xlim())
+        return self.backdrop.pngs(self.drawn, state=self.axis.get_xlim())
 
 
 def elbow(scores: pd.DataFrame, knee: int | None, title: str) -> Figure:
@@ -247,27 +252,52 @@ def board(tiles: list[tuple[str, bytes, bytes]], title: str) -> Figure:
     return figure
 
 
-def _number(axis: Any, number: int, x: float, y: float, **options: Any) -> Any:
-    """A number as a marker: stamped from an outline that is laid out once, where a text is laid out in every picture."""
-    return axis.plot(
-        [x],
-        [y],
-        marker=_outline(number),
-        markersize=8 * max(1.0, len(str(number)) * 0.8),
-        color=INK,
-        markeredgewidth=0,
-        scalex=False,
-        scaley=False,
-        **options,
-    )[0]
+def _line(axis: Any, **style: Any) -> Any:
+    """A line, or markers, whose places come later; the axes take no notice of them."""
+    return axis.plot([], [], **{"linestyle": "", "markeredgewidth": 0, **style}, scalex=False, scaley=False)[0]
+
+
+def _said(axis: Any, text: str = "", **style: Any) -> Any:
+    """A text as a marker: stamped from an outline, where a text of matplotlib's is laid out anew in every picture."""
+    line = _line(axis, color=INK, clip_on=False, **style)
+    if text:
+        _say(line, text)
+    return line
+
+
+def _say(line: Any, text: str, size: float = 10) -> None:
+    """Let a marker say something else."""
+    outline = _outline(text)
+    line.set_marker(outline)
+    # matplotlib scales an outline by the place that is furthest out
+    line.set_markersize(2 * size / _TYPE * float(np.abs(outline.vertices).max(initial=0)))
+
+
+def _title(axis: Any) -> Any:
+    """A place for the title: above the middle of the axes."""
+    line = _said(axis, transform=axis.transAxes)
+    line.set_data([0.5], [1.03])
+    return line
+
+
+@functools.lru_cache(maxsize=64)
+def _outline(text: str) -> Path:
+    """Outline of a text, the middle of its capitals at the origin."""
+    all_vertices, all_codes, at = [], [], 0.0
+    for vertices, codes, advance in map(_glyph, text):
+        all_vertices.append(vertices + np.array([at, 0.0]))
+        all_codes.append(codes)
+        at += advance
+    return Path(np.concatenate(all_vertices) - [at / 2, 0.365 * _TYPE], np.concatenate(all_codes))
 
 
 @functools.cache
-def _outline(number: int) -> Path:
-    """Outline of a number, centred on the origin."""
-    text = TextPath((0, 0), str(number), size=10)
-    box = text.get_extents()
-    return Path(text.vertices - [(box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2], text.codes)
+def _glyph(character: str) -> tuple[NDArray[np.float64], NDArray[np.uint8], float]:
+    """Outline of a character as vertices and codes, and how far the next one stands from it."""
+    font: Any = get_font(findfont(FontProperties()))
+    font.set_size(_TYPE, 72)
+    advance = font.load_char(ord(character), flags=LoadFlags.NO_HINTING).linearHoriAdvance / 65536
+    return *font.get_path(), advance
 
 
 def _figure(width: float = SIDE) -> tuple[Figure, Any]:
