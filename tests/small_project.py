@@ -61,7 +61,7 @@ EDITS = {
     "conf/source/mall.yaml": {
         "feature_sets: [income_spending, age_spending, age_income, age_income_spending]": "feature_sets: [income_spending, age_income]",
     },
-    "conf/algorithm/kmeans.yaml": {"starts: 3": "starts: 2", "max_fits: 1000": "max_fits: 10"},
+    "conf/algorithm/kmeans.yaml": {"starts: 4": "starts: 2", "max_fits: 1000": "max_fits: 10"},
 }
 
 
