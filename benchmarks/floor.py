@@ -1,7 +1,8 @@
-"""What the grid of the bundled data cannot go below on this machine: CPU seconds of each part, done as barely as the libraries allow.
+"""What the grid of the bundled data cannot go below on this machine: CPU seconds of the libraries' parts alone, done as barely as they allow.
 
-MLflow's own calls for 275 runs (created, one batch, terminated; no pictures), the imports of the three processes, plain scikit-learn fits
-(ten restarts, as in the sweep by hand, one thread), and two matplotlib pictures a candidate with nothing reused.
+The imports of the three processes, MLflow's own calls for 275 runs (created, one batch, terminated; no pictures), scikit-learn's fit of
+record of each candidate from its final centres, and two empty PNGs a candidate written by matplotlib. Nothing of ours: no search, no
+scores, nothing drawn, nothing stored.
 """
 
 from __future__ import annotations
@@ -49,35 +50,33 @@ def runs() -> float:
 
 
 def fits() -> float:
-    """CPU seconds of ten restarts, mean over k = 2...12."""
+    """CPU seconds of one fit that starts where it will end, mean over k = 2...12."""
     from sklearn.cluster import KMeans
     from threadpoolctl import threadpool_limits
 
     from silhouette import skewed
 
     X = skewed(CUSTOMERS, 4)
+    taken = []
     with threadpool_limits(1):
-        started = time.process_time()
         for k in range(2, 13):
-            KMeans(k, n_init=10, random_state=0).fit(X)
-    return (time.process_time() - started) / 11
+            centers = KMeans(k, n_init=1, random_state=0).fit(X).cluster_centers_
+            started = time.process_time()
+            KMeans(k, init=centers, n_init=1).fit(X)
+            taken.append(time.process_time() - started)
+    return sum(taken) / len(taken)
 
 
 def pictures() -> float:
-    """CPU seconds of one scatter picture on a fresh Figure."""
+    """CPU seconds of one picture with nothing in it."""
     import io
 
     from matplotlib.figure import Figure
 
-    from silhouette import skewed
-
-    X = skewed(CUSTOMERS, 2)
-    taken = []
+    figure, taken = Figure(figsize=(5.2, 5.2)), []
     for _ in range(6):
         started = time.process_time()
-        figure = Figure(figsize=(5.2, 5.2))
-        figure.subplots().scatter(X[:, 0], X[:, 1], s=5)
-        figure.savefig(io.BytesIO(), format="png", dpi=100)
+        figure.savefig(io.BytesIO(), format="png", dpi=100, pil_kwargs={"compress_level": 3})
         taken.append(time.process_time() - started)
     return min(taken)
 
@@ -87,8 +86,8 @@ def table() -> list[str]:
     parts = {
         "imports of three processes, and MLflow's": imports(),
         f"MLflow's calls for {CANDIDATES} runs": runs() * CANDIDATES,
-        f"scikit-learn's fits, ten restarts of {CANDIDATES} candidates": fits() * CANDIDATES,
-        f"{2 * CANDIDATES} matplotlib pictures, nothing reused": pictures() * 2 * CANDIDATES,
+        f"scikit-learn's fits of record of {CANDIDATES} candidates": fits() * CANDIDATES,
+        f"{2 * CANDIDATES} empty PNGs from matplotlib": pictures() * 2 * CANDIDATES,
     }
     lines = ["| part | CPU seconds |", "|---|---|", *(f"| {name} | {value:.1f} |" for name, value in parts.items())]
     lines.append(f"| **all** | **{sum(parts.values()):.1f}** |")

@@ -14,7 +14,21 @@ import time
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
-STAGES = ("data", "features", "explore", "sweep", "selection", "profiles", "registry")
+STAGES = (
+    "data",
+    "features",
+    "explore",
+    "sweep",
+    "evidence",
+    "selection",
+    "sensitivity",
+    "identity",
+    "profiles",
+    "prediction",
+    "playbook",
+    "briefing",
+    "registry",
+)
 
 
 def fresh_copy(folder: Path) -> Path:

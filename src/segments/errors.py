@@ -63,3 +63,16 @@ class TrackingError(SegmentsError):
 
 class StoreError(SegmentsError):
     """A file that an earlier stage makes is missing, damaged or cannot be written."""
+
+
+def first_line(error: BaseException) -> str:
+    r"""Take the first line of another library's message, to quote it in a sentence of ours.
+
+    Examples
+    --------
+    >>> first_line(OSError("disk full\n  at block 7"))
+    'disk full'
+    >>> first_line(KeyboardInterrupt())
+    'KeyboardInterrupt'
+    """
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -31,6 +31,7 @@ from segments.describe import describe, guess_roles
 from segments.dialect import decimal_mark, decoding, dialect_of
 from segments.errors import DataError
 from segments.file_kind import first_bytes, guarded, kind_of, refuse_foreign, refuse_repeated
+from segments.raw import quoted
 
 SAMPLE_ROWS = 100_000
 ROWS_AT_ONCE = 1 << 17  # of a parquet to score, and about as many of a CSV
@@ -111,7 +112,7 @@ def describe_file(path: Path) -> str:
         picked = lines.project('row_number() OVER () AS "segments row", *').filter(
             f'"segments row" % {step} = 0 OR {step} = 1'
         )
-        sample = _as_text(picked.project(", ".join(_quoted(name) for name in lines.columns)).df(), decimal)
+        sample = _as_text(picked.project(", ".join(quoted(name) for name in lines.columns)).df(), decimal)
         roles = guess_roles(sample, reader.missing, decimal)
         last = last_purchase(lines, roles.time, roles.time_format, reader) if roles.time is not None else None
     dialect = dialect_of(path, first_bytes(path), reader) if kind_of(path) == "csv" else None
@@ -402,7 +403,3 @@ def _csv_error(path: Path, error: duckdb.Error) -> DataError:
         where=str(path),
         fix="mend the file; look for an unclosed quote in or before that line",
     )
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -165,6 +165,17 @@ def require(headers: Sequence[str], wanted: dict[str, Sequence[str]], where: str
     return {key: header for key, header in found.items() if header is not None}
 
 
+def quoted(name: str) -> str:
+    """Quote a column's name for SQL.
+
+    Examples
+    --------
+    >>> quoted('5" pipes')
+    '"5"" pipes"'
+    """
+    return '"' + name.replace('"', '""') + '"'
+
+
 def quoted_list(names: Iterable[str], most: int = 12) -> str:
     """Names for a message, each in quotes, the first few of many.
 

@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
 
-from segments.errors import ConfigError, SegmentsError, TrackingError
+from segments.errors import ConfigError, SegmentsError, TrackingError, first_line
 from segments.ui import HOST, QUIET
 
 WORKERS = "2"
@@ -194,7 +194,7 @@ def check_auth(path: Path) -> None:
     try:
         parser.read_string(path.read_text())
     except (OSError, UnicodeDecodeError, configparser.Error) as error:
-        what = f"{path} cannot be read: {_first_line(error)}"
+        what = f"{path} cannot be read: {first_line(error)}"
         raise ConfigError(what, where="--auth", fix="see docs/server.md for such a file") from error
     for key in ("default_permission", "database_uri", "admin_username"):
         if not parser.has_option("mlflow", key):
@@ -236,7 +236,7 @@ def _check_answers(database: str) -> None:
         ) from error
     except SQLAlchemyError as error:
         raise TrackingError(
-            f"the database does not let us in: {_first_line(error)}",
+            f"the database does not let us in: {first_line(error)}",
             where=database,
             fix="start PostgreSQL, make the database (`createdb NAME`), and see that ~/.pgpass or PGPASSWORD holds the password",
         ) from error
@@ -250,11 +250,7 @@ def _check_free(host: str, port: int) -> None:
             probe.bind(address)
     except OSError as error:
         raise TrackingError(
-            f"nobody can listen there: {_first_line(error)}",
+            f"nobody can listen there: {first_line(error)}",
             where=f"{host}:{port}",
             fix="give another --port, or stop what uses this one",
         ) from error
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from segments.errors import ConfigError, StoreError
+from segments.errors import ConfigError, StoreError, first_line
 
 if TYPE_CHECKING:
     import duckdb
@@ -110,7 +110,7 @@ def write_relation(path: Path, relation: duckdb.DuckDBPyRelation) -> None:
         try:
             relation.write_parquet(str(temporary), compression="zstd")
         except duckdb.IOException as error:
-            raise OSError(_first_line(error)) from error
+            raise OSError(first_line(error)) from error
 
     _atomically(path, write)
 
@@ -264,7 +264,7 @@ def _read(path: Path, read: Callable[[], Any]) -> Any:
     try:
         return read()
     except (OSError, ValueError, EOFError, KeyError) as error:
-        raise StoreError(f"{path} is damaged: {_first_line(error)}", fix=f"delete it and {fix}") from error
+        raise StoreError(f"{path} is damaged: {first_line(error)}", fix=f"delete it and {fix}") from error
 
 
 def _atomically(path: Path, write: Callable[[Path], object]) -> None:
@@ -294,7 +294,7 @@ def _whole(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise StoreError(
-            f"cannot write {path}: {_first_line(error)}",
+            f"cannot write {path}: {first_line(error)}",
             where=str(path.parent.absolute()),
             fix="check free space and permissions; nothing made earlier is lost",
         ) from error
@@ -346,10 +346,6 @@ def growing_table(path: Path) -> Iterator[Callable[[pa.RecordBatch], None]]:
                 writer.close()
         if writer is None:
             temporary.unlink()
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 # --- finished candidates: a shelf outside DVC's outputs, shared by every door and by DVC's temporary copies ---------
@@ -417,7 +413,7 @@ def shelve(
             shutil.rmtree(temporary, ignore_errors=True)
     except OSError as error:
         raise StoreError(
-            f"cannot write {folder}: {_first_line(error)}",
+            f"cannot write {folder}: {first_line(error)}",
             fix="check free space and permissions; candidates finished earlier are kept, and the next run continues",
         ) from error
 
@@ -576,7 +572,7 @@ def replace_folder(new: Path, folder: Path) -> None:
         new.rename(folder)
     except OSError as error:
         raise StoreError(
-            f"cannot write {folder}: {_first_line(error)}", fix="check free space and permissions, then run this again"
+            f"cannot write {folder}: {first_line(error)}", fix="check free space and permissions, then run this again"
         ) from error
 
 

@@ -14,7 +14,19 @@ import duckdb
 
 from segments.config import Products, Reader, Source, Transactions
 from segments.errors import DataError
-from segments.raw import INTEGER, ISO_TIME, NUMBER, RawLog, Reason, Report, account, in_order, quoted_list, require
+from segments.raw import (
+    INTEGER,
+    ISO_TIME,
+    NUMBER,
+    RawLog,
+    Reason,
+    Report,
+    account,
+    in_order,
+    quoted,
+    quoted_list,
+    require,
+)
 
 SAMPLE_LINES = 1_000
 ROW = '"segments row"'  # the blank keeps it apart from any column of ours
@@ -262,7 +274,7 @@ def _repeated_rows(raw: RawLog, numbered: duckdb.DuckDBPyRelation, headers: list
 
     A 64-bit hash per line finds the few that may be equal; only those are compared in full.
     """
-    columns = ", ".join(_quoted(header) for header in headers)
+    columns = ", ".join(quoted(header) for header in headers)
     hashed = numbered.project(f"{ROW}, hash({columns}) AS hashed")
     hashed.aggregate("hashed, count(*) AS n", "hashed").filter("n > 1").project("hashed").create("repeated_hashes")
     if not _one(raw.connection.table("repeated_hashes").aggregate("count(*)")):
@@ -335,17 +347,13 @@ def _with_products(
 # --- SQL ----------------------------------------------------------------------------------------------------------
 
 
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
 def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
 def _cell_sql(header: str, kind: str, reader: Reader) -> str:
     """Write SQL for a cell as text without surrounding blanks, NULL where it means "no value"."""
-    name = _quoted(header)
+    name = quoted(header)
     if kind == "VARCHAR":
         text = f"trim({name}, ' \t\r\n\u00a0')"
         missing = ", ".join(
@@ -361,7 +369,7 @@ def _cell_sql(header: str, kind: str, reader: Reader) -> str:
 
 
 def _number_sql(header: str, kind: str, cell: str, decimal: str) -> str:
-    name = _quoted(header)
+    name = quoted(header)
     if kind == "VARCHAR":
         text = f"replace({cell}, ',', '.')" if decimal == "," else cell
         return (
@@ -374,7 +382,7 @@ def _number_sql(header: str, kind: str, cell: str, decimal: str) -> str:
 
 def _time_sql(header: str, kind: str, cell: str, time_format: str | None) -> str:
     if kind.startswith("TIMESTAMP") or kind == "DATE":
-        return f"TRY_CAST({_quoted(header)} AS TIMESTAMP)"
+        return f"TRY_CAST({quoted(header)} AS TIMESTAMP)"
     if time_format is not None:
         return f"CAST(try_strptime({cell}, {_literal(time_format)}) AS TIMESTAMP)"
     return f"CASE WHEN regexp_full_match({cell}, '{ISO_TIME}') THEN TRY_CAST({cell} AS TIMESTAMP) END"

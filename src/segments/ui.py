@@ -25,7 +25,7 @@ from typing import IO, Any
 from urllib.parse import unquote, urlsplit
 
 from segments.config import Config, RegistryConfig
-from segments.errors import TrackingError
+from segments.errors import TrackingError, first_line
 from segments.views import TAG, Record, links
 
 HOST = "127.0.0.1"
@@ -166,7 +166,7 @@ def records(config: Config, tracking_uri: str) -> list[Record]:
             )
     except (MlflowException, SQLAlchemyError) as error:
         raise TrackingError(
-            f"the MLflow record cannot be read: {_first_line(str(error))}",
+            f"the MLflow record cannot be read: {first_line(error)}",
             where=tracking_uri,
             fix="`segments track` rebuilds it from artifacts/",
         ) from error
@@ -347,7 +347,3 @@ def _last_line(server: Server) -> str:
     server.log.seek(0)
     lines = [line for line in server.log.read().decode(errors="replace").splitlines() if line.strip()]
     return lines[-1].strip() if lines else "it wrote no message"
-
-
-def _first_line(text: str) -> str:
-    return (text.splitlines() or ["unknown"])[0]

@@ -40,7 +40,7 @@ SCORES = (
     "seconds",
     *(score for score in EVIDENCE if score not in ("z_silhouette", "jaccard_min", "prediction_strength")),
 )
-SMALLER_IS_BETTER = ("wcss", "davies_bouldin")
+BEST_FIRST = "metrics.`z_silhouette`"
 PICTURES = ("clusters", "silhouette", "elbow", "evidence")
 # Scores that are shown as bars; wcss and calinski_harabasz mean little between different feature sets and scalers.
 BARS = ("z_silhouette", "jaccard_min", "silhouette_reference", "silhouette", "davies_bouldin", "smallest_share")
@@ -129,15 +129,13 @@ def links(base_url: str, record: Record) -> list[Link]:
     return found
 
 
-def view_states(sweep_id: str | None = None, metric: str = "z_silhouette") -> dict[str, str]:
+def view_states(sweep_id: str | None = None) -> dict[str, str]:
     """Make the experiment tags that the links of :func:`links` open.
 
     Parameters
     ----------
     sweep_id : str, optional
         Only runs of this sweep are listed (tag ``segments.sweep_id``); all by default.
-    metric : str
-        The score that orders the runs, best first.
 
     Returns
     -------
@@ -159,11 +157,13 @@ def view_states(sweep_id: str | None = None, metric: str = "z_silhouette") -> di
         if sweep_id is not None:
             conditions["segments.sweep_id"] = sweep_id
         # Curves are ordered by name, since a step series has no one value to be best by; finalists as they were ranked.
-        order = {"curves": "attributes.`run_name`", "finalists": "tags.`segments.place`"}.get(
-            key, f"metrics.`{metric}`"
-        )
-        ascending = key in ("curves", "finalists") or metric in SMALLER_IS_BETTER
-        facets = {"searchFilter": _filter(conditions), "orderByKey": order, "orderByAsc": ascending, "startTime": "ALL"}
+        order = {"curves": "attributes.`run_name`", "finalists": "tags.`segments.place`"}.get(key, BEST_FIRST)
+        facets = {
+            "searchFilter": _filter(conditions),
+            "orderByKey": order,
+            "orderByAsc": order != BEST_FIRST,
+            "startTime": "ALL",
+        }
         states[TAG + key] = json.dumps({**facets, **view}, separators=(",", ":"))
     return states
 

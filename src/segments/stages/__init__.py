@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from segments.config import Config, Decisions
-from segments.errors import ConfigError, SegmentsError
+from segments.errors import ConfigError, SegmentsError, first_line
 from segments.store import find_project, read_json, write_text
 
 if TYPE_CHECKING:
@@ -300,7 +300,7 @@ def _readable(error: Exception, conf: Path) -> ConfigError:
         return broken
     key = getattr(error, "full_key", None) or getattr(error, "override", None)
     return ConfigError(
-        _first_line(error),
+        first_line(error),
         where=str(key or "the overrides on the command line, or conf/"),
         fix="see conf/config.yaml for what can be set",
     )
@@ -317,7 +317,7 @@ def _broken_yaml(conf: Path) -> ConfigError | None:
         except (OSError, YAMLError, UnicodeDecodeError) as error:
             mark = getattr(error, "problem_mark", None)
             line = f", line {mark.line + 1}" if mark else ""
-            why = getattr(error, "problem", None) or _first_line(error)
+            why = getattr(error, "problem", None) or first_line(error)
             place = f"{path.relative_to(conf.parent)}{line}"
             return ConfigError(f"{path.name} is not valid YAML: {why}", where=place, fix="mend that line")
     return None
@@ -330,7 +330,3 @@ def _nearest_key(key: str) -> str:
         return f"it is not set in conf/ yet: write +{key}=VALUE"
     close = difflib.get_close_matches(last, known, n=1)
     return (f"did you mean '{'.'.join([*path, close[0]])}'? " if close else "") + f"known here: {', '.join(known)}"
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

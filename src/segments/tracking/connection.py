@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 
 from segments.config import TrackingConfig
-from segments.errors import TrackingError
+from segments.errors import TrackingError, first_line
 from segments.store import ARTIFACTS, checkout
 from segments.tracking.moved import mend_moved
 
@@ -72,13 +72,13 @@ def connect(config: TrackingConfig, source: str) -> Iterator[Tracker]:
         yield Tracker(client, experiment_id, source, uri)
     except MlflowException as error:
         raise TrackingError(
-            f"MLflow refused: {_first_line(error)}",
+            f"MLflow refused: {first_line(error)}",
             where=uri,
             fix="what is finished is on disk; mend the record and run `segments track`",
         ) from error
     except (OSError, sqlite3.Error, SQLAlchemyError) as error:
         raise TrackingError(
-            f"the MLflow record cannot be written: {_first_line(error)}",
+            f"the MLflow record cannot be written: {first_line(error)}",
             where=uri,
             fix="what is finished is on disk; mend the record and run `segments track`",
         ) from error
@@ -166,7 +166,7 @@ def _preflight_local(database: Path) -> None:
             connection.close()
     except sqlite3.Error as error:
         raise TrackingError(
-            f"MLflow's record cannot be opened: {_first_line(error)}",
+            f"MLflow's record cannot be opened: {first_line(error)}",
             where=str(database),
             fix="check free space and permissions; if the file is damaged, move it away and run `segments track`: what is on disk is tracked again",
         ) from error
@@ -213,7 +213,3 @@ def _experiment(client: MlflowClient, source: str, *, local: bool) -> str:
     if experiment.lifecycle_stage == "deleted":
         client.restore_experiment(experiment.experiment_id)
     return str(experiment.experiment_id)
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
