@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+import os
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,18 @@ PROJECT = Path(__file__).resolve().parent.parent
 # The same examples every time, so that what fails is the change at hand; `--hypothesis-profile=default` looks for new ones.
 settings.register_profile("repeatable", derandomize=True)
 settings.load_profile("repeatable")
+
+
+@pytest.fixture(autouse=True)
+def mlflow_forgets() -> Iterator[None]:
+    """MLflow keeps addresses for the whole process: no test may find another one's registry."""
+    yield
+    if "mlflow" in sys.modules:
+        import mlflow
+
+        mlflow.set_tracking_uri(None)  # type: ignore[arg-type]
+        mlflow.set_registry_uri(None)  # type: ignore[arg-type]
+        os.environ.pop("MLFLOW_REGISTRY_URI", None)  # which that leaves
 
 
 @pytest.fixture(scope="session")

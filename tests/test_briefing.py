@@ -162,13 +162,30 @@ def test_what_is_not_made_yet_is_named_with_its_command() -> None:
         "kpi": "visits",
     }
     value = {"churn_risk": 0.25, "expected_value": 1234.0, "at_risk_revenue": 99.0}
+    forecast = {"horizon_days": 45, "plain": ["Judged by how long ago."], "recommendation": ["Use it."]}
     full = briefing(
-        playbooks=[play] * 2, value=[value] * 2, evidence={"grade": "reproducible", "reason": "It comes back."}
+        playbooks=[play] * 2,
+        value=[value] * 2,
+        forecast=forecast | {"segments_help": ["No: use one model."]},
+        evidence={"grade": "reproducible", "reason": "It comes back."},
     )
     seen = Page(render(full)).seen
-    for said in ("Welcome back", "Not: Shout", "25 %", "€1,234", "reproducible.", "It comes back."):
+    for said in (
+        "Welcome back",
+        "Not: Shout",
+        "25 %",
+        "€1,234",
+        "reproducible.",
+        "It comes back.",
+        "in 45 days, in all",
+    ):
+        assert said in seen, said
+    for said in ("Judged by how long ago.", "Use it.", "No: use one model.", "found again when other customers"):
         assert said in seen, said
     assert "segments playbook" not in seen
+    seen = Page(render(briefing(why_no_forecast="there are no purchases"))).seen
+    assert "not shown: there are no purchases" in seen
+    assert "segments prediction" not in seen
 
 
 def test_a_source_without_money_categories_or_purchases() -> None:

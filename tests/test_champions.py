@@ -68,6 +68,9 @@ def test_a_life_of_a_champion(small_project: Callable[[], SmallProject]) -> None
     known = list(here)
     taken = project.run("segments", "rename", known[0], here[known[1]], "--because", "y", fails=True)
     assert f"is taken by {known[1]}" in taken
+    for other in (f" {here[known[1]].upper()}", known[1].lower(), "All"):
+        refused = project.run("segments", "rename", known[0], other, "--because", "y", fails=True)
+        assert "is taken by" in refused or "means something else" in refused
     project.run("segments", "rename", known[0], "Sunday shoppers", "--because", "they come on Sundays")
     assert project.repro()[0] == "identity"
     assert segments(project) == {**here, known[0]: "Sunday shoppers"}

@@ -42,6 +42,13 @@ def test_a_stray_word_is_named(
     assert "'mall' is not an override" in capsys.readouterr().err
 
 
+def test_a_name_may_hold_an_equals_sign(capsys: pytest.CaptureFixture[str]) -> None:
+    words, overrides = cli._own_words("rename", ["S1", "Price = value", "--because", "they say so"])
+    assert (words["name"], overrides) == ("Price = value", [])
+    assert cli.main(["rename", "S1", "a=b", "--because", "they say so"]) == 2
+    assert "name is missing ('a=b' was taken for a setting" in capsys.readouterr().err
+
+
 def test_outside_a_project(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     assert cli.main(["data"]) == 2

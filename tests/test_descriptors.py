@@ -111,6 +111,9 @@ def test_what_was_clustered_on_is_not_tested() -> None:
 def test_a_feature_is_derived_only_when_all_it_is_made_of_was_clustered_on() -> None:
     assert role("basket_value", ["monetary"]) == DESCRIPTOR
     assert role("m_score", ["monetary"]) == DERIVED
+    # money is orders times the money in each, and its score follows from it
+    assert role("m_score", ["frequency", "basket_value"]) == DERIVED
+    assert role("m_score", ["frequency"]) == DESCRIPTOR
 
 
 def test_a_feature_that_is_the_same_for_all_or_unknown_is_not_tested() -> None:

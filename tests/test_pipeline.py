@@ -138,10 +138,7 @@ def test_a_grown_grid_computes_only_what_is_new_and_the_record_follows_back(
 @pytest.fixture
 def champion(reproduced: SmallProject) -> Any:
     mlflow.set_tracking_uri(f"sqlite:///{reproduced / 'mlflow.db'}")
-    try:
-        yield mlflow.pyfunc.load_model("models:/customer-segments@champion")
-    finally:
-        mlflow.set_tracking_uri(None)
+    return mlflow.pyfunc.load_model("models:/customer-segments@champion")
 
 
 def test_the_champion_gives_every_customer_the_stored_segment(champion: Any, reproduced: SmallProject) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -188,6 +189,19 @@ def test_a_level_is_high_or_low() -> None:
     assert "did you mean 'high'?" in error.value.fix
 
 
+@pytest.mark.parametrize("needs", [{"all": {"visits": "low", "basket": "high"}}, {"any": {"visits": "low"}}])
+def test_a_playbook_cannot_need_what_it_forbids(needs: dict[str, dict[str, str]]) -> None:
+    with pytest.raises(ConfigError, match="both need and lack 'visits: low'"):
+        When(**needs, unless={"visits": "low"})
+    When(any={"visits": "low", "basket": "high"}, unless={"visits": "low"})
+
+
+def test_a_bar_in_a_name_does_not_break_the_table() -> None:
+    made = [replace(one, segment="a|b") for one in assign(book("rest"))]
+    rows = [line for line in playbook_page(made, [book("rest")]).splitlines() if line.startswith("| ")]
+    assert {row.count("|") for row in rows} == {5}
+
+
 def test_one_playbook_must_fit_everybody() -> None:
     for only in (book("loyal", all={"visits": "high"}), book("loyal", unless={"visits": "high"})):
         with pytest.raises(ConfigError, match="no playbook fits every segment"):
@@ -248,6 +262,7 @@ KINDS = {
     "welcome": {"tenure_days": -1, "recency_days": -1, "frequency": -1},
     "upsell": {"monetary": 1, "basket_value": 1},
     "next_visit": {"recency_days": -1, "frequency": -1, "gap_days_mean": 1},
+    "momentum": {"trend": 1, "recency_days": 1, "frequency": -1},
     "untapped": {"annual_income": 1, "spending_score": -1},
     "smart_budget": {"annual_income": -1, "spending_score": 1, "age": -1},
     "essentials": {"annual_income": -1, "spending_score": -1},

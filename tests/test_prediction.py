@@ -246,6 +246,36 @@ def test_outcomes_by_hand(log: pd.DataFrame, made: Prediction) -> None:
     assert errors["value"].item() == pytest.approx((before - after).abs().mean())
 
 
+def test_what_is_said_to_people_is_what_was_measured(made: Prediction) -> None:
+    churn, value = made.facts["plain"]
+    known, left = made.facts["customers"]["test"], made.facts["left"]["test"]
+    assert f"on {known:,} customers over the 90 days after 2024-10-01" in churn
+    assert f"; {left / known:.1%} did." in churn
+    errors = rows_of(
+        made.comparison, outcome="value", segment="all", metric="mae", **made.facts["recommended"]["value"]
+    )
+    assert value.endswith(f"off by {errors['value'].item():,.0f} on average.")
+
+
+def comparison(*differences: tuple[str, str, float, float, float]) -> pd.DataFrame:
+    columns = ["model", "variant", "difference", "difference_low", "difference_high"]
+    return pd.DataFrame(differences, columns=columns).assign(outcome="churn", metric="brier", segment="all")
+
+
+def test_the_question_whether_segments_help_is_answered_first() -> None:
+    worse, same, better = (
+        ("linear", "per segment", sign * 0.02, sign * 0.02 - 0.01, sign * 0.02 + 0.01) for sign in (1.0, 0.0, -1.0)
+    )
+    asked = "Does modelling per segment help to foresee churn? "
+    for rows, winner, answer in (
+        ([worse], ("recency", GLOBAL), "No: use one model for all customers (recency)."),
+        ([same], ("recency", GLOBAL), "No: use one model"),
+        ([better], ("recency", GLOBAL), "Not enough: segments help some models"),
+        ([better], ("linear", "per segment"), "Yes: the recommended model, linear, uses segments (per segment)."),
+    ):
+        assert room._segments_help(comparison(*rows), "churn", winner).startswith(asked + answer)
+
+
 def test_the_table_has_every_model_variant_segment_and_metric(made: Prediction) -> None:
     table = made.comparison
     assert len(table) == 2 * (3 + 3) * 4 * 4
@@ -350,6 +380,11 @@ def test_every_model_and_variant_is_a_run_once(root: Path, made: Prediction) -> 
     }
     assert images == {"calibration_churn", "calibration_value"}
     [champion] = runs(tracker, "candidate")
+    best = rows_of(
+        made.comparison, outcome="churn", metric="brier", segment="all", **made.facts["recommended"]["churn"]
+    )
+    assert champion.data.metrics["churn_brier"] == pytest.approx(best["value"].item())
+    assert len(tracker.client.get_metric_history(champion.info.run_id, "churn_brier")) == 1, "told once"
     names = {
         item.path.removeprefix("prediction/")
         for item in tracker.client.list_artifacts(champion.info.run_id, "prediction")

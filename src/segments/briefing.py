@@ -25,7 +25,7 @@ LABELS = {
     "monetary": "money spent",
     "tenure_days": "days since first purchase",
     "gap_days_mean": "days between purchases",
-    "gap_days_std": "irregularity of purchases",
+    "gap_days_std": "irregularity of purchases (days)",
     "departments": "departments bought from",
     "products": "different products",
     "stores": "stores visited",
@@ -35,7 +35,7 @@ LABELS = {
     "private_label_share": "spent on store brands",
     "discount_share": "price reductions",
     "coupon_share": "paid with coupons",
-    "trend": "trend of spending",
+    "trend": "trend of spending (−1 to 1)",
     "r_score": "recency score",
     "f_score": "frequency score",
     "m_score": "money score",
@@ -44,6 +44,12 @@ SAME = 0.9  # from this correlation on a descriptor is a clustered feature under
 # Limits of Romano et al. (2006) for Cliff's delta, of Cohen (1988) for the others.
 LIMITS = {"delta": (0.147, 0.33, 0.474), "h": (0.2, 0.5, 0.8), "epsilon": (0.01, 0.06, 0.14), "V": (0.1, 0.3, 0.5)}
 WORTH_SAYING = 0.05  # of a segment, that a further rule must find
+GRADES = {
+    "natural": "There are separate groups in these data, and the same ones are found again when other customers are drawn.",
+    "reproducible": "The same groups are found again when other customers are drawn, though they shade into one another.",
+    "constructive": "These are useful cuts of a continuum, not groups that were there before; with other customers the borders move.",
+    "not supported": "Nothing shows that these groups exist or would be found again: a person chose them all the same.",
+}
 LEVEL = 0.05  # of adjusted p-values
 SIZES = ("negligible", "small", "medium", "large")
 
@@ -73,9 +79,13 @@ class Briefing:
     rules : mapping
         As the profiles stage writes them.
     pictures : dict of str to bytes
-        PNGs by key: ``heat_map, snake, bubble, certainty, make_up`` and ``radar_<cluster>``; one that is not there is left out.
+        PNGs by key: ``heat_map, snake, bubble, certainty, make_up, calibration`` and ``radar_<cluster>``; one that is not there is left out.
     rfm, cross_table : DataFrame, optional
         RFM segments and how they lie across the clustered ones; ``None`` where the source has no purchases.
+    forecast : mapping, optional
+        What the figures of `value` rest on: ``horizon_days``, and lists of sentences: ``plain``, ``recommendation``, ``segments_help``.
+    why_no_forecast : str
+        Why there is none, where that is known.
     playbooks : sequence of mapping, optional
         Per cluster ``name, goal, do, avoid, channel, offer, kpi``.
     value : sequence of mapping, optional
@@ -101,6 +111,8 @@ class Briefing:
     pictures: Mapping[str, bytes] = field(default_factory=dict)
     rfm: pd.DataFrame | None = None
     cross_table: pd.DataFrame | None = None
+    forecast: Mapping[str, Any] | None = None
+    why_no_forecast: str = ""
     playbooks: Sequence[Mapping[str, Any]] | None = None
     value: Sequence[Mapping[str, Any]] | None = None
     evidence: Mapping[str, Any] | None = None
@@ -134,6 +146,7 @@ def render(briefing: Briefing) -> str:
         "numbers": [_test_row(briefing, row) for row in _rows(_by_effect(tests))],
         "features": _feature_rows(briefing),
         "clustered": [label(name, briefing.units) for name in tests[tests["role"] == CLUSTERED]["feature"]],
+        "grades": GRADES,
         "rfm": _rfm_rows(briefing),
         "money": briefing.units.get("monetary", ""),
     }

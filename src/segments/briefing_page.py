@@ -66,7 +66,7 @@ dt { font-weight: 600; } dd { margin: 0; }
 .todo { border-left: 4px solid var(--line); padding-left: 12px; color: var(--soft); }
 code { background: var(--panel); border: 1px solid var(--line); border-radius: 4px; padding: 0 4px; }
 footer { color: var(--soft); font-size: .85rem; padding-top: 40px; padding-bottom: 40px; }
-@media (max-width: 560px) { .headline { font-size: 1.5rem; } dl { grid-template-columns: 1fr; } dd { margin-bottom: 8px; } }
+@media (max-width: 560px) { .bar .narrow { display: none; } .headline { font-size: 1.5rem; } dl { grid-template-columns: 1fr; } dd { margin-bottom: 8px; } }
 @media print {
   :root { --paper: #fff; --panel: #fff; --ink: #000; --soft: #444; --line: #bbb; --accent: #000; }
   body { font-size: 10.5pt; } nav { display: none; } h2 { break-after: avoid; margin-top: 28px; } .cards { grid-template-columns: 1fr 1fr; gap: 12px; }
@@ -87,12 +87,12 @@ footer { color: var(--soft); font-size: .85rem; padding-top: 40px; padding-botto
 <div class="bars">
 <span>Customers</span>
 <div class="bar" role="img" aria-label="Share of customers: {% for c in cards %}{{ c.name }} {{ c.share|percent }}{{ ", " if not loop.last }}{% endfor %}">
-{% for c in cards %}<span style="width: {{ (100 * c.share)|round(2) }}%; background: {{ c.colour }}">{% if c.share >= 0.05 %}<b>{{ c.share|percent }}</b>{% endif %}</span>{% endfor %}
+{% for c in cards %}<span style="width: {{ (100 * c.share)|round(2) }}%; background: {{ c.colour }}">{% if c.share >= 0.05 %}<b{% if c.share < 0.12 %} class="narrow"{% endif %}>{{ c.share|percent }}</b>{% endif %}</span>{% endfor %}
 </div>
 {% if cards[0].revenue_share is not none %}
 <span>Revenue</span>
 <div class="bar" role="img" aria-label="Share of revenue: {% for c in cards %}{{ c.name }} {{ c.revenue_share|percent }}{{ ", " if not loop.last }}{% endfor %}">
-{% for c in cards %}<span style="width: {{ (100 * [c.revenue_share, 0]|max)|round(2) }}%; background: {{ c.colour }}">{% if c.revenue_share >= 0.05 %}<b>{{ c.revenue_share|percent }}</b>{% endif %}</span>{% endfor %}
+{% for c in cards %}<span style="width: {{ (100 * [c.revenue_share, 0]|max)|round(2) }}%; background: {{ c.colour }}">{% if c.revenue_share >= 0.05 %}<b{% if c.revenue_share < 0.12 %} class="narrow"{% endif %}>{{ c.revenue_share|percent }}</b>{% endif %}</span>{% endfor %}
 </div>
 {% endif %}
 </div>
@@ -117,9 +117,9 @@ footer { color: var(--soft); font-size: .85rem; padding-top: 40px; padding-botto
 <div class="facts">
 <div><strong>{{ c.size|whole }}</strong><span>customers, {{ c.share|percent }}</span></div>
 {% if c.revenue_share is not none %}<div><strong>{{ c.revenue_share|percent }}</strong><span>of revenue</span></div>
-<div><strong>{{ money }}{{ c.per_customer }}</strong><span>per customer</span></div>{% endif %}
+<div><strong>{{ money }}{{ c.per_customer }}</strong><span>per customer so far</span></div>{% endif %}
 {% if c.value %}<div><strong>{{ c.value.churn_risk|percent }}</strong><span>risk of leaving</span></div>
-<div><strong>{{ money }}{{ c.value.expected_value|whole }}</strong><span>expected next, in all</span></div>{% endif %}
+<div><strong>{{ money }}{{ c.value.expected_value|whole }}</strong><span>expected in {{ b.forecast.horizon_days }} days, in all</span></div>{% endif %}
 </div>
 <h4>What sets them apart</h4>
 {% if c.apart %}
@@ -128,7 +128,8 @@ footer { color: var(--soft); font-size: .85rem; padding-top: 40px; padding-botto
 {% endfor %}
 </ul>
 {% else %}<p>Like the average customer in everything that is known.</p>{% endif %}
-{% if c.radar in images %}<img src="data:image/png;base64,{{ images[c.radar] }}" alt="Radar of {{ c.name }}: {% for a in c.apart %}{{ a.label }} {{ a.side }}{{ ", " if not loop.last }}{% endfor %}">{% endif %}
+{% if c.radar in images %}<p class="soft">Mean rank among all customers; the dashed ring is the middle, 50 %.</p>
+<img src="data:image/png;base64,{{ images[c.radar] }}" alt="Radar of {{ c.name }}: {% for a in c.apart %}{{ a.label }} {{ a.side }}{{ ", " if not loop.last }}{% endfor %}">{% endif %}
 <h4>Who is in it, as a rule</h4>
 {% if c.rules %}
 <ul>
@@ -223,18 +224,30 @@ With many customers even a tiny difference is certain: read the effect before th
 <h2>What to do, and what it is worth</h2>
 {% if b.playbooks %}<p>What to do stands on each segment's card.</p>{% else %}<p class="todo">What to do with each segment: <code>segments playbook</code> makes it.</p>{% endif %}
 {% if b.value %}
-<div class="wide"><table><caption>Expected in the next period</caption>
+<div class="wide"><table><caption>Expected in the next {{ b.forecast.horizon_days }} days{% if b.as_of %}, from {{ b.as_of }}{% endif %}</caption>
 <thead><tr><th scope="col">Segment</th><th scope="col" class="n">Risk of leaving</th><th scope="col" class="n">Expected value</th><th scope="col" class="n">Revenue at risk</th></tr></thead>
 <tbody>{% for c in cards %}<tr><th scope="row">{{ c.name }}</th><td class="n">{{ c.value.churn_risk|percent }}</td><td class="n">{{ money }}{{ c.value.expected_value|whole }}</td><td class="n">{{ money }}{{ c.value.at_risk_revenue|whole }}</td></tr>{% endfor %}</tbody></table></div>
+{% for sentence in b.forecast.plain %}<p class="lead">{{ sentence }}</p>
+{% endfor %}
+<details><summary>How good the forecasts are, and whether segments help them</summary>
+{% for sentence in b.forecast.recommendation + b.forecast.segments_help %}<p class="lead">{{ sentence }}</p>
+{% endfor %}
+{{ picture("calibration", "Predicted against observed share that left, in groups of customers by rising risk", "On the dashed line, as many left as were expected to. Each dot is a group of customers, its line the 95 % interval.") }}
+</details>
+{% elif b.why_no_forecast %}<p class="todo">Risk of leaving and expected value are not shown: {{ b.why_no_forecast }}.</p>
 {% else %}<p class="todo">Who is about to leave, and what they are worth: <code>segments prediction</code> makes it.</p>{% endif %}
 </section>
 
 <section id="chosen">
 <h2>How it was chosen</h2>
-<p class="lead">{{ b.swept }} were compared. {{ b.choice.rule }}</p>
-<p class="lead">{{ b.choice.reason }}</p>
-{% if b.evidence %}<p class="lead"><strong>{{ b.evidence.grade }}.</strong> {{ b.evidence.reason }}</p>
+<p class="lead">{{ b.swept }} were compared, and these segments have the best evidence of those that passed every test.</p>
+{% if b.evidence %}<p class="lead"><strong>Grade: {{ b.evidence.grade }}.</strong> {{ grades[b.evidence.grade] }}</p>
 {% else %}<p class="todo">Whether these groups exist, or cut a continuum into useful pieces: <code>segments evidence</code> makes it.</p>{% endif %}
+<details><summary>For analysts: the rule, the runner-up and the figures</summary>
+<p class="lead">{{ b.choice.rule }}</p>
+<p class="lead">{{ b.choice.reason }}</p>
+{% if b.evidence %}<p class="lead">{{ b.evidence.reason }}</p>{% endif %}
+</details>
 </section>
 
 <section id="glossary">
@@ -246,6 +259,11 @@ With many customers even a tiny difference is certain: read the effect before th
 <dt>Cliff's delta</dt><dd>How often a customer of the segment lies above one of the others, less how often below: 0 is alike, 1 is always above.</dd>
 <dt>Effect</dt><dd>How large a difference is, whatever the number of customers: negligible, small, medium or large.</dd>
 <dt>p, adjusted</dt><dd>How often chance alone would show a difference this large, made stricter because many are looked at. Below 0.05 counts as shown.</dd>
+{% if b.value %}<dt>Risk of leaving</dt><dd>The chance that a customer buys nothing in the next {{ b.forecast.horizon_days }} days; of a segment, the mean of its customers.</dd>
+<dt>Expected value</dt><dd>What the segment's customers are expected to spend in the next {{ b.forecast.horizon_days }} days.</dd>
+<dt>Revenue at risk</dt><dd>What each customer spent in the last {{ b.forecast.horizon_days }} days times the risk of leaving, added up.</dd>{% endif %}
+{% if b.evidence %}<dt>Grade</dt><dd>Natural: separate groups exist and are found again. Reproducible: found again, though borders are blurred. Constructive: useful cuts of a continuum. Not supported: neither.</dd>{% endif %}
+<dt>Trend of spending</dt><dd>Spending in the recent half of a customer's time against the half before: 1 is all of it recent, −1 none of it.</dd>
 <dt>Rule</dt><dd>A few questions in original units that find most of a segment. A segment can have more than one.</dd>
 <dt>Silhouette</dt><dd>How much closer customers are to their own segment than to the next, from −1 to 1.</dd>
 {% if rfm %}<dt>RFM scores</dt><dd>Five parts, as equal as ties allow, by recency, frequency and money, 5 is best. Equal customers always have equal scores.</dd>

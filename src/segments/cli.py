@@ -262,7 +262,7 @@ def _own_words(command: str, words: list[str]) -> tuple[dict[str, str], list[str
                 raise ConfigError(f"{key} needs a value", where=f"segments {command}", fix=f"write `{usage}`")
         elif given and f"{key}=" in spec:
             own[spec[f"{key}="]] = value
-        elif given or word.startswith("~") or not spec:
+        elif (given and " " not in key) or word.startswith("~") or not spec:
             overrides.append(word)
         elif not word.startswith("-") and (place := next(places, "")):
             own[spec[place]] = word
@@ -271,7 +271,8 @@ def _own_words(command: str, words: list[str]) -> tuple[dict[str, str], list[str
     for key, parameter in spec.items():
         if "!" in parameter and not own.get(parameter):
             name = parameter.rstrip("!/") if key.isdigit() else key
-            raise ConfigError(f"{name} is missing", where=f"segments {command}", fix=f"write `{usage}`")
+            taken = f" ('{overrides[0]}' was taken for a setting, as it has a '=')" if overrides else ""
+            raise ConfigError(f"{name} is missing{taken}", where=f"segments {command}", fix=f"write `{usage}`")
     return {
         parameter.rstrip("!/?"): os.path.abspath(value) if parameter.endswith("/") else value  # noqa: PTH100 - still text
         for parameter, value in own.items()

@@ -38,13 +38,20 @@ def role(feature: str, clustered: Collection[str]) -> str:
 
     Examples
     --------
-    >>> [role(name, ["frequency", "monetary"]) for name in ("monetary", "basket_value", "age")]
-    ['clustered', 'derived', 'descriptor']
+    >>> [role(name, ["frequency", "basket_value"]) for name in ("frequency", "monetary", "m_score", "age")]
+    ['clustered', 'derived', 'derived', 'descriptor']
     """
     if feature in clustered:
         return CLUSTERED
-    sources = ARITHMETIC.get(feature, ())
-    return DERIVED if sources and set(sources) <= set(clustered) else DESCRIPTOR
+    return DERIVED if feature in _following(clustered) else DESCRIPTOR
+
+
+def _following(known: Collection[str]) -> set[str]:
+    """Features that follow from known ones, also through others: the money score from orders and the money in each."""
+    found = set(known)
+    while more := {name for name, sources in ARITHMETIC.items() if set(sources) <= found} - found:
+        found |= more
+    return found
 
 
 def segment_descriptors(

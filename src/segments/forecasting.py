@@ -9,6 +9,8 @@ import json
 import time
 from pathlib import Path
 
+import numpy as np
+
 from segments import store
 from segments.plots import png
 from segments.plots import prediction as draw
@@ -52,11 +54,26 @@ def write_record(made: Prediction, source: str, candidate_id: str, started: floa
         store.write_bytes(files / path.name, path.read_bytes())
     for name in ("comparison", "calibration", "segments"):
         store.write_text(files / f"{name}.csv", getattr(made, name).to_csv(index=False))
-    if not (folder / "record.json").is_file():
-        timing = {"started_ms": int(started * 1000), "seconds": time.time() - started}
-        record = {"prediction_id": identity, "source": source, "candidate_id": candidate_id, "runs": runs, **timing}
-        store.write_json(folder / "record.json", record)
+    told = {f"{outcome}_{metric}": value for outcome in DECIDES for metric, value in _scores(made, outcome).items()}
+    facts = {
+        "prediction_id": identity,
+        "source": source,
+        "candidate_id": candidate_id,
+        "runs": runs,
+        "recommended": told,
+    }
+    timing = {"started_ms": int(started * 1000), "seconds": time.time() - started}
+    if (folder / "record.json").is_file():  # made before: it began when it first did
+        earlier = store.read_json(folder / "record.json")
+        timing = {key: earlier[key] for key in timing}
+    store.write_json(folder / "record.json", facts | timing)
     return folder
+
+
+def _scores(made: Prediction, outcome: str) -> dict[str, float]:
+    best = made.facts["recommended"][outcome]
+    own = rows_of(made.comparison, outcome=outcome, model=best["model"], variant=best["variant"], segment=EVERYBODY)
+    return {row.metric: float(row.value) for row in own.itertuples() if np.isfinite(row.value)}
 
 
 def _calibration(made: Prediction, outcome: str, model: str, variant: str) -> bytes:

@@ -6,6 +6,7 @@ segment is decided by the customers in common, by what the earlier model says of
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -20,6 +21,8 @@ from segments.errors import ConfigError, DataError, SweepError
 from segments.model import RULES, Segment, Segmentation, number_segments
 
 STATUSES = ("continued", "split", "merged", "born")
+# What stands for something else where a segment is named: an id, or the line of all customers.
+RESERVED = re.compile(r"S\d+|all", re.IGNORECASE)
 # How clusters were matched, and what the counts of the table then are.
 MATCHED_BY = {
     "first": "",
@@ -340,6 +343,17 @@ def reworded(identity: Identity, names: Sequence[str]) -> Identity:
     return _told_apart(replace(identity, kin=kin))
 
 
+def alike(one: str, other: str) -> bool:
+    """Whether two names are the same to a person: capitals and spaces do not tell segments apart.
+
+    Examples
+    --------
+    >>> alike("Sunday  shoppers ", "sunday shoppers")
+    True
+    """
+    return one.casefold().split() == other.casefold().split()
+
+
 def renamed(identity: Identity, given: Mapping[str, GivenName]) -> Identity:
     """Put people's names in the place of the rules'; a name that was taken back makes room for the rules' again.
 
@@ -370,7 +384,7 @@ def renamed(identity: Identity, given: Mapping[str, GivenName]) -> Identity:
             own = replace(own, name=one.proposed, named_by=RULES)
         kin.append(replace(one, segment=own))
     people = [one.segment.name for one in kin if one.segment.named_by != RULES]
-    if doubled := sorted({name for name in people if people.count(name) > 1}):
+    if doubled := sorted(name for name in people if sum(alike(name, other) for other in people) > 1):
         raise ConfigError(
             f"two segments are called '{doubled[0]}'", where="conf/decisions.yaml: names", fix="rename one of them"
         )

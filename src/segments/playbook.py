@@ -329,7 +329,7 @@ def playbook_page(assignments: Sequence[Assignment], playbooks: Sequence[Playboo
     by_name = {book.name: book for book in playbooks}
     lines = ["# Playbooks", "", "| segment | customers | playbook | goal |", "|---|---|---|---|"]
     lines += [
-        f"| {one.segment} | {one.size:,} ({one.share:.0%}) | {by_name[one.playbook].title} | {by_name[one.playbook].goal} |"
+        f"| {one.segment.replace('|', '&#124;')} | {one.size:,} ({one.share:.0%}) | {by_name[one.playbook].title} | {by_name[one.playbook].goal} |"
         for one in assignments
     ]
     for one in assignments:

@@ -43,6 +43,13 @@ WORDS = {
     "decile_lift": "top-decile lift",
     "total_ratio": "predicted / actual total",
 }
+PLAIN = {
+    "recency": "how long ago the customer last bought",
+    "last_period": "what the customer did in as many days before",
+    "btyd": "how often and how long ago the customer bought",
+    "linear": "a formula learned from all that is known of customers",
+    "boosting": "decision trees learned from all that is known of customers",
+}
 VARIANTS = (GLOBAL, FEATURE, PER_SEGMENT)
 SIMPLE_FIRST = ("recency", "last_period", "btyd", "linear", "boosting")
 # Sums grow with the length of the history, which differs between the three days: per week they do not.
@@ -209,6 +216,7 @@ def predict(
         "recommended": {outcome: {"model": name, "variant": variant} for outcome, (name, variant) in winners.items()},
         "recommendation": [_sentence(comparison, outcome, winners[outcome], test) for outcome in OUTCOMES],
         "segments_help": [_segments_help(comparison, outcome, winners[outcome]) for outcome in OUTCOMES],
+        "plain": _plainly(test, predicted, winners, models, config.horizon_days),
         "steps": steps,
         "calibration": {
             "error": _score(comparison, "churn", winners["churn"], "calibration_error")["value"],
@@ -593,11 +601,41 @@ def _segments_help(comparison: pd.DataFrame, outcome: str, winner: tuple[str, st
         gap = f"{row.difference:+.3g}, {row.difference_low:+.3g} to {row.difference_high:+.3g}"
         verdicts[verdict].append(f"that of {row.model}, {row.variant} ({gap})")
     said = "; ".join(f"{verdict} {', '.join(which)}" for verdict, which in verdicts.items() if which)
-    used = "uses no segments" if winner[1] == GLOBAL else f"uses them: {winner[1]}"
+    if winner[1] != GLOBAL:
+        answer = f"Yes: the recommended model, {winner[0]}, uses segments ({winner[1]})"
+    elif verdicts["it lowers"]:
+        answer = f"Not enough: segments help some models, but none of those beats the recommended one, {winner[0]}, which uses none"
+    else:
+        answer = f"No: use one model for all customers ({winner[0]})"
     return (
-        f"Does modelling per segment help to foresee {outcome}? In {WORDS[metric]} against the same model without segments, {said}. "
-        f"The recommended {winner[0]} {used}."
+        f"Does modelling per segment help to foresee {outcome}? {answer}. "
+        f"In {WORDS[metric]} against the same model without segments, {said}."
     )
+
+
+def _plainly(
+    test: Snapshot,
+    predicted: Mapping[str, Mapping[tuple[str, str], Floats]],
+    winners: Mapping[str, tuple[str, str]],
+    models: Mapping[str, PredictionModel],
+    days: int,
+) -> list[str]:
+    """What the forecasts rest on and how they did, for people who read no scores; one sentence or two per outcome."""
+    said = []
+    for outcome, (name, variant) in winners.items():
+        happened, ahead = test.outcome(outcome), predicted[outcome][name, variant]
+        by = PLAIN[models[name].kind] + ("" if variant == GLOBAL else ", with segments")
+        checked = (
+            f"Checked on {len(happened):,} customers over the {days} days after {test.cutoff}, then unknown to it: "
+        )
+        said.append(
+            f"The risk of leaving is the chance that a customer buys nothing in the next {days} days, judged by {by}. "
+            f"{checked}it expected {ahead.mean():.1%} to leave; {happened.mean():.1%} did."
+            if outcome == "churn"
+            else f"The expected value is what customers will spend in the next {days} days, judged by {by}. {checked}"
+            f"it expected {ahead.sum():,.0f} in all; they spent {happened.sum():,.0f}. For one customer it was off by {np.abs(ahead - happened).mean():,.0f} on average."
+        )
+    return said
 
 
 def _short(value: float | None) -> str:

@@ -20,6 +20,9 @@ from segments.plots import candidates as draw
 from segments.plots import evidence, png
 from segments.selection import name_of
 
+# What is told of segments; the other tables of the stage hold customers.
+PROFILES = ("profiles", "descriptors", "tests", "make_up", "rfm_segments", "rfm_cross_table")
+
 
 def write_record(
     config: Config,
@@ -58,7 +61,10 @@ def write_record(
     for path in sorted(store.artifact("playbook").glob("playbook.[jm]*")):
         store.write_bytes(files / "playbook" / path.name, path.read_bytes())
     if profiles is not None:
-        store.write_text(files / "profiles.csv", profiles.to_csv(index=False))
+        for name in PROFILES:
+            if (path := store.artifact("profiles", f"{name}.parquet")).is_file():
+                store.write_text(files / "profiles" / f"{name}.csv", store.read_table(path).to_csv(index=False))
+        store.write_bytes(files / "profiles" / "rules.json", store.artifact("profiles", "rules.json").read_bytes())
         for path in sorted(store.artifact("briefing").glob("[!.]*")):
             store.write_bytes(files / "briefing" / path.name, path.read_bytes())
     if board := _board(choice, candidates):

@@ -37,6 +37,13 @@ class When:
         for part in ("all", "any", "unless"):
             for feature, level in getattr(self, part).items():
                 one_of(level, LEVELS, f"playbook.when.{part}.{feature}")
+        for feature, level in self.unless.items():
+            if self.all.get(feature) == level or self.any == {feature: level}:
+                raise ConfigError(
+                    f"a segment cannot both need and lack '{feature}: {level}': the playbook fits none",
+                    where=f"playbook.when.unless.{feature}",
+                    fix="remove it there, or from the traits it needs",
+                )
         if self.min_revenue_share is not None:
             in_range(self.min_revenue_share, 0, 1, "playbook.when.min_revenue_share")
 

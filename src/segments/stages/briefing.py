@@ -42,6 +42,9 @@ def run(config: Config) -> None:
     figures = _drawn(config, table, named["names"], colours)
     figures["certainty"] = draw.certainty(in_plane, members, named["names"], colours)
     pictures = {key: png(figure) for key, figure in figures.items()}
+    forecast = store.artifact("prediction", "calibration_churn.png")
+    if forecast.is_file():
+        pictures["calibration"] = forecast.read_bytes()
     page = render(
         Briefing(
             title=config.briefing.title,
@@ -75,9 +78,14 @@ def _later_findings(choice: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {
         "playbooks": [books[one["playbook"]] | {"name": books[one["playbook"]]["title"]} for one in plan["assignments"]]
     }
-    if store.read_json(store.artifact("prediction", "prediction.json"))["applies"]:
+    ahead = store.read_json(store.artifact("prediction", "prediction.json"))
+    if ahead["applies"]:
         value = store.read_table(store.artifact("prediction", "segments.parquet"))
         found["value"] = value.sort_values("cluster").to_dict("records")
+        said = ("plain", "recommendation", "segments_help")
+        found["forecast"] = {"horizon_days": ahead["settings"]["horizon_days"]} | {key: ahead[key] for key in said}
+    else:
+        found["why_no_forecast"] = ahead["reason"]
     weighed = store.read_table(store.artifact("evidence", "evidence.parquet")).set_index("candidate_id")
     row = weighed.loc[choice["candidate_id"]]
     if row["evaluated"]:

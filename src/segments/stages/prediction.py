@@ -43,7 +43,7 @@ def run(config: Config) -> str:
     folder = write_record(made, config.source.name, choice["candidate_id"], started)
     with tracking.connect(config.tracking, config.source.name) as tracker:
         tracking.track_predictions(tracker, store.read_json(folder / "record.json"), folder)
-    return "\n".join([*made.facts["recommendation"], *made.facts["segments_help"]])
+    return "\n".join(made.facts["recommendation"] + made.facts["segments_help"])
 
 
 def _predict(config: Config, spec: Spec) -> Prediction:

@@ -43,7 +43,11 @@ def run(config: Config) -> str | None:
         )
         if shelf is not None:
             version = add(tracker, shelf)
-            for name in ("briefing", "playbook"):  # what people read about the champion stands under its run too
+            for name in (
+                "briefing",
+                "playbook",
+                "profiles",
+            ):  # what people read about the champion stands under its run too
                 tracker.client.log_artifacts(version.run_id, str(folder / "files" / name), name)
             receipt |= {"name": version.name, "version": version.number, "run_id": version.run_id}
             receipt |= put_in_use(tracker, config, version, features, by_hand=choice["overruled"] is not None)

@@ -112,10 +112,12 @@ def track_predictions(tracker: Tracker, record: Mapping[str, Any], folder: Path)
     tracker : Tracker
         The open record.
     record : mapping
-        ``prediction_id, candidate_id, runs, started_ms, seconds`` as the prediction stage writes them.
+        ``prediction_id, candidate_id, runs, recommended, started_ms, seconds`` as the prediction stage writes them.
     folder : Path
         ``runs/<number>/`` holds the pictures of each run, ``files/`` what the candidate's run gets.
     """
+    from mlflow.entities import Metric
+
     with lock_of(tracker):
         identity = {PREDICTION: record["prediction_id"], CANDIDATE: record["candidate_id"]}
         wanted = {
@@ -136,3 +138,5 @@ def track_predictions(tracker: Tracker, record: Mapping[str, Any], folder: Path)
         candidate = runs_of(tracker, {KIND: "candidate", CANDIDATE: record["candidate_id"]}, CANDIDATE)
         for run in candidate.values():
             tracker.client.log_artifacts(run.info.run_id, str(folder / "files"), "prediction")
+            told = {key: value for key, value in record["recommended"].items() if run.data.metrics.get(key) != value}
+            tracker.client.log_batch(run.info.run_id, [Metric(key, value, 0, 0) for key, value in told.items()])
