@@ -56,8 +56,18 @@ def one(path: str, output: str) -> dict[str, float]:
     import pandas as pd
 
     from segments.batches import score_file
-    from segments.config import Algorithm, Config, Customers, Feature, FeatureSet, Scaler, Source, SweepConfig
-    from segments.model import Segmentation
+    from segments.config import (
+        Algorithm,
+        ConfidenceConfig,
+        Config,
+        Customers,
+        Feature,
+        FeatureSet,
+        Scaler,
+        Source,
+        SweepConfig,
+    )
+    from segments.model import Segmentation, fit_limits, number_segments
     from segments.monitoring import reference_of
     from segments.search import best_kmeans
     from segments.space import fit_space
@@ -66,7 +76,8 @@ def one(path: str, output: str) -> dict[str, float]:
     columns = FeatureSet("four", {name: Feature("log1p") for name in COLUMNS})
     space, X = fit_space(training, columns, Scaler("quantile"))
     centres = best_kmeans(X, 6, Algorithm(max_fits=20), seed=0).centres
-    segmentation = Segmentation("bench", space, centres, list("abcdef"))
+    limits = fit_limits(space, centres, training, ConfidenceConfig())
+    segmentation = Segmentation("bench", space, centres, number_segments(list("abcdef")), limits)
     reference = json.dumps(reference_of(training, segmentation))
     config = Config(
         Source("bench", customers=Customers("-")),

@@ -18,7 +18,7 @@ from segments import intake, store
 from segments.batches import Batch, score_file
 from segments.cli import main
 from segments.config import Algorithm as Kmeans
-from segments.config import Config, Customers, Feature, FeatureSet, Scaler, Source, SweepConfig, Transactions
+from segments.config import Config, Customers, Feature, FeatureSet, Reader, Scaler, Source, SweepConfig, Transactions
 from segments.errors import DataError, StoreError
 from segments.monitoring import reference_of
 from segments.space import Space
@@ -147,20 +147,146 @@ def test_no_rows_are_an_error_and_nothing_is_written(root: Path, table: pd.DataF
     assert (root / "out.csv").read_text() == "an earlier one"
 
 
-def test_when_no_row_is_good_the_reasons_are_kept(root: Path, table: pd.DataFrame) -> None:
-    with pytest.raises(DataError, match="500 x is below"):
-        score(write(table.assign(x=-5.0), root / "in.csv"), root / "out.csv", table)
+def test_when_no_row_is_good_the_reasons_and_a_record_are_kept(root: Path, table: pd.DataFrame) -> None:
+    batch = score(write(table.assign(x=-5.0), root / "in.csv"), root / "out.csv", table)
+    reason = "x is below what its transform log1p takes"
+    assert batch.scored == 0 and batch.rejected == {reason: 500}
     assert len(pd.read_csv(root / "out.rejected.csv")) == 500
-    assert not (root / "out.csv").exists() and not store.batch_records()
+    assert not (root / "out.csv").exists()
+    [record] = store.batch_records()
+    assert record == batch.record
+    assert (record["rows"], record["scored"], record["reasons"]) == (500, 0, {reason: 500})
+    assert {one["name"] for one in record["figures"] if one["value"] is not None} == {"rejected"}
+    assert "no row could be scored" in record["sentence"]
 
 
-def test_a_line_that_breaks_off_leaves_no_output(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(intake, "BYTES_AT_ONCE", 1024)
-    lines = [f"{i},1.0,2.0" for i in range(1000)]
-    (root / "in.csv").write_text("\n".join(["customer_id,x,y", *lines, "1000,1.0"]) + "\n")
-    with pytest.raises(DataError, match="cannot be read"):
+# --- rows that are not as long as the header ----------------------------------------------------------------------------
+
+
+def ragged(root: Path, rows: int, odd: dict[int, str]) -> Path:
+    """A CSV of this many rows, of which some (from 1) are as given."""
+    lines = [odd.get(i, f"{i:04d},{i % 7}.5,2.0") for i in range(1, rows + 1)]
+    (root / "in.csv").write_text("\n".join(["customer_id,x,y", *lines]) + "\n")
+    return root / "in.csv"
+
+
+@pytest.mark.parametrize("at_once", [64, 1 << 10, 1 << 22])
+def test_rows_not_as_long_as_the_header_are_rejected_in_their_places(
+    root: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(intake, "BYTES_AT_ONCE", at_once)
+    odd = dict.fromkeys([1, 2, 3, 77, 500, *range(600, 700), 999, 1000], "1,2") | {
+        400: '4,"a\nb",5,6',
+        300: "",
+        301: "9",
+    }
+    odd[888] = "0888,abc,2.0"  # numbered behind those that are put back
+    batch = score(ragged(root, 1000, odd), root / "out.csv")
+    found = read(root / "out.csv")
+    good = [f"{i:04d}" for i in range(1, 1001) if i not in odd]
+    assert found["customer_id"].tolist() == good
+    expected = MODEL.predict(pd.DataFrame({"x": [int(i) % 7 + 0.5 for i in good], "y": 2.0}))
+    assert found["distance"].tolist() == expected["distance"].tolist()
+    assert batch.rejected == {"not as many fields as the header": len(odd) - 2, "x is not a number": 1}
+    side = pd.read_csv(batch.side)
+    blank = 300  # no row, as everywhere
+    assert side["row"].tolist() == [row - (row > blank) for row in sorted(odd) if row != blank]
+    assert side["reason"][0] == "not as many fields as the header: 2 fields, the header has 3: '1,2'"
+    assert side["reason"][4] == "not as many fields as the header: 1 field, the header has 3: '9'"
+
+
+def test_a_file_of_such_rows_only_is_an_all_bad_batch(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake, "BYTES_AT_ONCE", 64)
+    batch = score(ragged(root, 100, dict.fromkeys(range(1, 101), "1;2")), root / "out.csv")
+    assert batch.scored == 0 and batch.rejected == {"not as many fields as the header": 100}
+    assert pd.read_csv(batch.side)["row"].tolist() == list(range(1, 101))
+    monkeypatch.setattr(intake, "ODD_AT_FIRST", 50)
+    with pytest.raises(DataError, match="none of the first 51 rows") as caught:
         score(root / "in.csv", root / "out.csv")
+    assert "read.separator" in caught.value.fix
+
+
+@pytest.mark.parametrize("last", [8, 990, 2000])
+def test_a_quote_that_is_not_closed_swallows_no_rows(root: Path, monkeypatch: pytest.MonkeyPatch, last: int) -> None:
+    monkeypatch.setattr(intake, "BYTES_AT_ONCE", 1024)
+    odd = {5: '"0005,1.0,2.0', last: f'{last:04d},"1.0",2.0'}
+    with pytest.raises(DataError, match="a quote") as caught:
+        score(ragged(root, 1000, odd), root / "out.csv")
+    assert "unclosed quote" in caught.value.fix and caught.value.where == str(root / "in.csv")
     assert not list(root.glob("*out*"))
+
+
+# --- how a file is read -----------------------------------------------------------------------------------------------------
+
+CYRILLIC = "customer_id;x;y\nИван;1,5;2,25\nАнна;0,5;1,0\n".encode("cp1251")
+
+
+def test_an_encoding_that_was_assumed_is_told_and_one_that_is_given_is_taken(root: Path, table: pd.DataFrame) -> None:
+    (root / "in.csv").write_bytes(CYRILLIC)
+    guessed = score(root / "in.csv", root / "out.parquet", table)
+    assert "read as cp1252, which is a guess" in guessed.notes[0]
+    assert guessed.record is not None and guessed.record["encoding"] == "cp1252"
+    given = score_file(
+        config(), root / "in.csv", root / "out.parquet", MODEL, NAMED, "", {"encoding": "cp1251", "separator": ";"}
+    )
+    assert given.notes == ["in.csv was read as cp1251"]
+    assert pd.read_parquet(root / "out.parquet")["customer_id"].tolist() == ["Иван", "Анна"]
+    plain = score(write(table, root / "in.csv"), root / "out.csv", table)
+    assert plain.notes == [] and plain.record is not None and plain.record["encoding"] == "utf-8"
+
+
+def test_a_source_says_how_its_customers_are_read(root: Path) -> None:
+    (root / "in.csv").write_bytes(CYRILLIC.replace(b"0,5", b"kein"))
+    reading = Reader(encoding="cp1251", separator=";", missing=["kein"])
+    batch = score(
+        root / "in.csv", root / "out.parquet", source=Source("toy", customers=Customers("x.csv", read=reading))
+    )
+    assert pd.read_parquet(root / "out.parquet")["customer_id"].tolist() == ["Иван"]
+    assert batch.rejected == {"x is missing": 1}
+
+
+def test_a_source_says_how_its_log_is_read(root: Path) -> None:
+    reading = Reader(encoding="cp1251", separator="|")
+    spec = Transactions("-", customer="Кто", time="Когда", amount="Сумма", read=reading)
+    (root / "log.csv").write_bytes("Кто|Когда|Сумма\nИван|2024-03-01|10\nАнна|2024-03-30|0\n".encode("cp1251"))
+    model = segmentation(
+        "c0", Space(["monetary"], ["identity"], [1.0], "none", {}), np.array([[0.0], [9.0]]), ["a", "b"]
+    )
+    source = Source("shop", as_of="2024-03-31", transactions=spec)
+    reference = json.dumps(reference_of(pd.DataFrame({"monetary": [1.0, 2.0, 9.0]}), model))
+    batch = score_file(config(source), root / "log.csv", root / "out.parquet", model, NAMED, reference)
+    assert pd.read_parquet(root / "out.parquet")["customer_id"].tolist() == ["Иван"]
+    assert batch.counts == "customers"
+    assert "log.csv was read as cp1251" in batch.notes
+    assert "1 line left out by the policy of the source: zero amount" in batch.notes
+    assert batch.record is not None and batch.record["left_out"] == {"zero amount": 1}
+    assert batch.record["encoding"] == "cp1251" and batch.rejected == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("in.csv", b"customer_id,x\n1,2\n", "the file has no column y"),
+        ("in.csv", b"x,y\n1,2\n", "the file has no id column"),
+        ("in.csv", b"", "is empty"),
+        ("in.csv", b"PK\x03\x04\x14", "save it as CSV or parquet"),
+        ("in.csv", b"\xd0\xcf\x11\xe0", "save it as CSV or parquet"),
+        ("in.xlsx", b"PK\x03\x04\x14", "save it as CSV or parquet"),
+        ("in.doc", b"text", "use one of .csv, .tsv, .txt, .parquet, .pq"),
+        ("in.csv", bytes(range(256)) * 8, "export the table as CSV or parquet"),
+    ],
+)
+def test_an_error_names_the_file_as_the_person_does_and_what_can_be_read(
+    root: Path, name: str, content: bytes, says: str
+) -> None:
+    (root / name).write_bytes(content)
+    with pytest.raises(DataError) as caught:
+        score(root / name, root / "out.csv")
+    assert caught.value.where == str(root / name) and says in str(caught.value)
+    with pytest.raises(DataError) as caught:
+        score_file(config(), root / name, root / "out.csv", MODEL, NAMED, "", shown="mine.csv")
+    assert caught.value.where == "mine.csv" and str(root) not in str(caught.value)
+    assert ".xlsx" not in caught.value.fix and "segments fetch" not in caught.value.fix
 
 
 @pytest.mark.parametrize("name", ["in.csv", "in.xlsx", "out.txt"])
@@ -253,7 +379,7 @@ def test_the_command_scores_as_the_registered_model_does(small_project: Callable
         return done.returncode, done.stdout + done.stderr
 
     code, said = command("in.csv", "-o", "out.csv")
-    assert code == 0 and "Keep: nothing differs" in said
+    assert code == 0 and "Keep: nothing differs" in said and f"{len(features)} rows scored by" in said
     mlflow.set_tracking_uri(f"sqlite:///{project / 'mlflow.db'}")
     loaded = mlflow.pyfunc.load_model("models:/customer-segments@champion")
     expected: Any = loaded.predict(features[loaded.metadata.get_input_schema().input_names()])
@@ -266,19 +392,33 @@ def test_the_command_scores_as_the_registered_model_does(small_project: Callable
     bad.loc[3, loaded.metadata.get_input_schema().input_names()[0]] = "?"
     bad.to_csv(project / "bad.csv", index=False)
     code, said = command("bad.csv", "-o", "out.csv", "--model", "models:/customer-segments/1")
-    assert code == 3 and "1 rows rejected" in said
+    assert code == 3 and "1 row rejected" in said
+    (project / "other.csv").write_bytes(
+        features.assign(customer_id="Жанна").to_csv(index=False, sep=";").encode("cp1251")
+    )
+    code, said = command("other.csv", "-o", "other.parquet", "--no-record", "read.encoding=cp1251", "read.separator=;")
+    assert code == 0 and "other.csv was read as cp1251" in said
+    assert set(read(project / "other.parquet")["customer_id"]) == {"Жанна"}
+    features.assign(customer_id="-").to_csv(project / "none.csv", index=False)
+    code, said = command("none.csv", "-o", "none.out.csv")
+    assert code == 2 and "no row of none.csv can be scored" in said and "kept as batch" in said
+    assert {run.data.metrics["scored"] for run in project.runs("batch", "monitoring")} == {
+        0,
+        len(features),
+        len(features) - 1,
+    }
     code, said = command("bad.csv", "-o", "out.csv", "--model", "models:/nobody@champion")
     assert code == 2 and "Traceback" not in said and "cannot be read" in said
 
     for path in project.root.glob("mlflow.db*"):
         path.unlink()
-    assert "monitoring: 2 batches" in project.run("segments", "track")
+    assert "monitoring: 3 batches" in project.run("segments", "track")
     project.run("segments", "track")
     runs = project.runs("batch", "monitoring")
-    assert len(runs) == 2
+    assert len(runs) == 3
     artifacts = {item.path for item in project.client().list_artifacts(runs[0].info.run_id)}
     assert artifacts == {"batch.json"}
-    assert command("in.csv", "-o", "out.csv")[0] == 0 and len(project.runs("batch", "monitoring")) == 2
+    assert command("in.csv", "-o", "out.csv")[0] == 0 and len(project.runs("batch", "monitoring")) == 3
 
 
 def test_scoring_without_a_model_says_what_to_run(

@@ -21,6 +21,14 @@ def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
         assert f"usage: segments {name}" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("name", cli.WITHOUT_PROJECT)
+def test_help_promises_no_overrides_where_there_are_none(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    cli.main([name, "--help"])
+    assert "KEY=VALUE" not in capsys.readouterr().out
+    assert cli.main([name, "raw.csv", "--database=postgresql:///x", "source=mall"]) == 2
+    assert "segments" in capsys.readouterr().err
+
+
 def test_help_imports_nothing_heavy() -> None:
     code = "import sys; from segments.cli import main; main(['--help']); print(sorted({'mlflow','sklearn','pandas','numpy','matplotlib','hydra','dvc'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -6,6 +6,7 @@ The registry is stood in for; tests/test_dashboard_browser.py has a real one, an
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import pytest
 from segments import model_files, store, tracking, versions
 from segments.config import ConfidenceConfig, FeatureSet, ProfilesConfig, Scaler
 from segments.dashboard import door, figures, reading
-from segments.errors import ConfigError, StoreError, TrackingError
+from segments.errors import ConfigError, DataError, StoreError, TrackingError
 from segments.explanation import plain_rules, reasons
 from segments.model import Segmentation, fit_limits, number_segments
 from segments.monitoring import reference_of
@@ -220,6 +221,48 @@ def test_a_scored_batch_shows_its_lights(house: Callable[..., Segmentation], tmp
     assert "Refit:" in app.error[0].value
     assert app.dataframe[0].value["light"].iloc[0] == "■ red"
     assert app.selectbox[0].options[0].startswith("odd.csv")
+
+
+def test_a_batch_without_a_good_row_is_shown_among_the_others(
+    house: Callable[..., Segmentation], tmp_path: Path
+) -> None:
+    from segments.batches import score_file
+
+    model = house()
+    inuse = reading.champion(load(["source=mall"]))
+    features = store.read_table(store.artifact("features", "customers.parquet"))
+    for name, table in (("good", features), ("bad", features.assign(monetary="?"))):
+        table.to_csv(tmp_path / f"{name}.csv", index=False)
+        named = {"name": "customer-segments", "version": "1"}
+        score_file(load(["source=mall"]), tmp_path / f"{name}.csv", tmp_path / "out.csv", model, named, inuse.text)
+    app = opened("monitor")
+    assert app.selectbox[0].options[0].startswith("bad.csv")
+    assert "no row could be scored" in told(app) and "300 monetary is missing" in told(app)
+    assert "bad.csv" in told(opened("overview"))
+    app.selectbox[0].set_value(1).run()
+    assert not app.exception and "Keep" in app.success[0].value
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("empty.csv", b"", "empty.csv is empty"),
+        ("book.csv", b"PK\x03\x04", "save it as CSV or parquet"),
+        ("other.csv", b"customer_id,colour\n1,red\n", "no column recency_days"),
+        ("bad.csv", b"customer_id,recency_days,frequency,monetary\n1,?,2,3\n", "1 recency_days is missing"),
+    ],
+)
+def test_what_is_wrong_with_an_upload_is_told_without_our_own_paths(
+    house: Callable[..., Segmentation], name: str, content: bytes, says: str
+) -> None:
+    from segments.dashboard.what_if import _score
+
+    house()
+    config = load(["source=mall"])
+    with pytest.raises(DataError) as caught:
+        _score(config, reading.champion(config), name, content, False)
+    said = str(caught.value)
+    assert says in said and tempfile.gettempdir() not in said and ".xlsx" not in said
 
 
 def test_a_file_changed_on_disk_is_read_anew(house: Callable[..., Segmentation]) -> None:

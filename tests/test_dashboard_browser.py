@@ -230,7 +230,7 @@ def test_a_slider_moves_the_answer_and_a_file_is_scored(visit: Visit, looked_at:
     table.to_csv(tmp_path / "rows.csv", index=False)
     (tmp_path / "other.csv").write_text("customer_id,colour\n1,red\n")
     page.get_by_role("tab", name="A file").click()
-    for name, told in (("other.csv", "the file has no column"), ("rows.csv", "49 customers of rows.csv scored")):
+    for name, told in (("other.csv", "the file has no column"), ("rows.csv", "49 rows of rows.csv scored")):
         page.locator("input[type=file]").set_input_files(tmp_path / name)
         visit.settle()
         page.get_by_role("button", name="Score", exact=True).click()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import json
 import signal
@@ -21,7 +22,7 @@ from segments.config import ServingConfig
 from segments.errors import ConfigError
 from segments.serving import AT_ONCE, guarded, problem_of
 from segments.space import Space
-from small_project import SmallProject
+from small_project import CHECKOUT, SmallProject
 
 MODEL = segmentation("c0", Space(["x", "y"], ["log1p", "identity"], [1.0, 1.0], "none", {}), np.eye(2), ["low", "high"])
 GOOD = {"dataframe_records": [{"x": 1.0, "y": 2}]}
@@ -200,6 +201,19 @@ def test_other_hosts_are_refused(host: str, capsys: pytest.CaptureFixture[str]) 
 def test_limits_are_checked() -> None:
     with pytest.raises(ConfigError, match="out of range"):
         ServingConfig(port=80)
+
+
+def test_help_asks_for_the_columns_that_the_readme_asks_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["serve", "--help"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    decoder = json.JSONDecoder()
+    one = decoder.raw_decode(said, said.index('{"dataframe_records"'))[0]["dataframe_records"][0]
+    split = decoder.raw_decode(said, said.index('{"dataframe_split"'))[0]["dataframe_split"]
+    assert [one] == [dict(zip(split["columns"], row, strict=True)) for row in split["data"]]
+    example = (CHECKOUT / "README.md").read_text().split("champion.predict(")[1].split("```")[0]
+    assert {name: [value] for name, value in one.items()} == ast.literal_eval(
+        example[example.index("{") : example.rindex("}") + 1]
+    )
 
 
 # --- over HTTP ----------------------------------------------------------------------------------------------------------------

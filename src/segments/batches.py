@@ -10,17 +10,18 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
 
 from segments import intake, store
-from segments.config import Config, Reader
-from segments.data import clean_transactions, find_header, rejected_lines
+from segments.config import Config, Reader, Source, Transactions
+from segments.data import RawLog, clean_transactions, find_header, rejected_lines
 from segments.errors import DataError, StoreError
 from segments.features import build_features
 from segments.model import Segmentation
@@ -37,11 +38,13 @@ class Batch:
     Parameters
     ----------
     scored : int
-        Customers with an answer.
+        Rows with an answer. How many customers they are is not counted: it would take memory for every id.
     rejected : dict of str to int
         Rows without, by reason.
+    counts : {"rows", "customers"}
+        What is scored: the rows of a file, or the customers of a log.
     notes : list of str
-        What else was left out, and why.
+        What was left out by the policy of the source, and what was assumed.
     side : Path
         Where the rejected rows are, if there are any.
     record : dict or None
@@ -50,9 +53,20 @@ class Batch:
 
     scored: int
     rejected: dict[str, int]
+    counts: str
     notes: list[str]
     side: Path
     record: dict[str, Any] | None
+
+    def told(self) -> str:
+        """The reasons in words, with their rows.
+
+        Examples
+        --------
+        >>> Batch(1, {"age is missing": 1200, "missing id": 1}, "rows", [], Path("out.rejected.csv"), None).told()
+        '1,200 age is missing, 1 missing id'
+        """
+        return ", ".join(f"{rows:,} {reason}" for reason, rows in self.rejected.items())
 
 
 @dataclass(frozen=True)
@@ -60,22 +74,32 @@ class _Input:
     """An opened input: the name of its id, its chunks, and what is known before they are scored."""
 
     id_name: str
+    missing: list[str]
     decimal: str
+    encoding: str | None
     batches: Iterator[pa.RecordBatch]
     bad_lines: Iterator[Rejected]
+    left_out: dict[str, int]
     notes: list[str]
     is_log: bool
 
 
 def score_file(
-    config: Config, path: Path, output: Path, segmentation: Segmentation, model: Mapping[str, str], reference: str
+    config: Config,
+    path: Path,
+    output: Path,
+    segmentation: Segmentation,
+    model: Mapping[str, str],
+    reference: str,
+    read: Mapping[str, Any] = MappingProxyType({}),
+    shown: str = "",
 ) -> Batch:
     """Score a CSV or parquet of feature rows, or a transaction log of the config's source.
 
     Parameters
     ----------
     config : Config
-        Its source says what the id is called and what the columns of a log mean; section ``monitoring`` has the limits.
+        Its source says what the id is called, what the columns of a log mean and how its files are read; section ``monitoring`` has the limits.
     path, output : Path
         What to score, and where the answers go: CSV or parquet, by suffix. Rejected rows go to ``<output's stem>.rejected.csv`` beside it.
     segmentation : Segmentation
@@ -84,16 +108,21 @@ def score_file(
         ``name`` and ``version`` of the model, for the record.
     reference : str
         The model's training figures as JSON; without them no record is made.
+    read : mapping of str to str
+        ``encoding``, ``separator`` or ``decimal`` of this file; they go before what the source says.
+    shown : str
+        What the person calls the file, for errors; its path by default.
 
     Returns
     -------
     Batch
-        What was done. The record is on disk, under the same id whenever the same file is scored by the same version.
+        What was done, even if every row was rejected; there is no output then. The record is on disk, under the same id whenever the same file
+        is scored by the same version.
 
     Raises
     ------
     DataError
-        If the file cannot be read, lacks a column, or no row of it can be scored (the rejected rows are then written nevertheless).
+        If the file cannot be read, lacks a column, or has no rows.
     StoreError
         If the output cannot be written, or would take the input's place.
     """
@@ -103,13 +132,17 @@ def score_file(
     started = time.time()
     tally = Tally(json.loads(reference), segmentation, _previous(segmentation)) if reference else None
     scored, rejected = 0, Counter[str]()
-    with ThreadPoolExecutor(1) as pool, _opened(config, path, segmentation.space.columns) as rows:
+    with (
+        ThreadPoolExecutor(1) as pool,
+        _shown(path, shown),
+        _opened(config, path, segmentation.space.columns, read) as rows,
+    ):
         digest = pool.submit(store.file_sha256, path)
         with store.growing_table(side) as reject, store.growing_table(output) as answer:
             for line in rows.bad_lines:
                 reject(_side_rows([line]))
                 rejected[line.kind] += 1
-            for chunk in score_batches(segmentation, rows.batches, Reader().missing, rows.decimal):
+            for chunk in score_batches(segmentation, rows.batches, rows.missing, rows.decimal):
                 if len(chunk.answers):
                     answer(chunk.table(rows.id_name))
                 if chunk.rejected:
@@ -119,20 +152,37 @@ def score_file(
                 rejected.update(one.kind for one in chunk.rejected)
                 if tally is not None:
                     tally.add(chunk)
-    if not rejected:
-        store.remove(side)
-    counted = dict(rejected.most_common())
-    if not scored:
-        told = "; ".join(f"{rows} {kind}" for kind, rows in counted.items()) or "it has a header but no rows"
-        raise DataError(f"no row of {path.name} can be scored: {told}", where=str(path), fix="check the file")
+        if not rejected:
+            store.remove(side)
+        if not scored and not rejected:
+            raise DataError(f"no row of {path.name} can be scored: it has a header but no rows", fix="check the file")
+    left_out = {reason: lines for reason, lines in rows.left_out.items() if reason not in rejected}
+    notes = [
+        f"{lines:,} line{'s' * (lines != 1)} left out by the policy of the source: {reason}"
+        for reason, lines in left_out.items()
+    ]
     record = None
     if tally is not None:
         tally.rejected.update({kind: rejected[kind] - tally.rejected[kind] for kind in rejected})
         key = [digest.result(), model["name"], model["version"], *([config.source.as_of] if rows.is_log else [])]
         batch_id = store.sha256(json.dumps(key).encode())[:12]
-        record = _record(config, batch_id, path.name, model, tally, started)
+        read_as = {"left_out": left_out, "encoding": rows.encoding}
+        record = _record(config, batch_id, path.name, model, tally, started) | read_as
         store.write_json(store.batch_record(batch_id), record)
-    return Batch(scored, counted, rows.notes, side, record)
+    counts = "customers" if rows.is_log else "rows"
+    return Batch(scored, dict(rejected.most_common()), counts, [*notes, *rows.notes], side, record)
+
+
+@contextmanager
+def _shown(path: Path, name: str) -> Iterator[None]:
+    """Errors about the file say which it is, by the name the person knows it under."""
+    try:
+        yield
+    except DataError as error:
+        told = [error.what, error.where or str(path), error.fix]
+        for own in (str(path.resolve()), str(path)):
+            told = [text.replace(own, name or str(path)) for text in told]
+        raise DataError(told[0], where=told[1], fix=told[2]) from error
 
 
 def _record(
@@ -141,6 +191,8 @@ def _record(
     """What is kept of a batch: no customers. Scored again, it keeps the time it was first scored at."""
     found = figures(tally, config.monitoring)
     decision, sentence = verdict(found)
+    if not tally.scored:
+        sentence = "Keep: no row could be scored, so nothing can be compared with the training data."
     started_ms, seconds = int(started * 1000), round(time.time() - started, 3)
     if (path := store.batch_record(batch_id)).is_file():
         before = store.read_json(path)
@@ -170,30 +222,44 @@ def _record(
 
 
 @contextmanager
-def _opened(config: Config, path: Path, columns: list[str]) -> Iterator[_Input]:
+def _opened(config: Config, path: Path, columns: list[str], read: Mapping[str, Any]) -> Iterator[_Input]:
     """The input as chunks of id and model columns, whether it holds feature rows or a log."""
-    source = config.source
-    file = intake.open_rows(path, Reader())
-    spec = source.transactions
-    is_log = spec is not None and all(
-        find_header(file.headers, [name]) for name in (spec.customer, spec.time, spec.amount)
-    )
-    if set(columns) <= set(file.headers) or not is_log:
-        people = [source.customers.id, *source.customers.id_aliases] if source.customers is not None else []
-        names = ["customer_id", *people, *([spec.customer] if spec is not None else [])]
-        headers = find_columns(file.headers, columns, [name for name in names if name is not None])
-        yield _Input(headers[0], file.decimal, file.batches(headers), iter(()), [], False)
-        return
-    assert spec is not None
-    with intake.open_log(replace(source, transactions=replace(spec, path=str(path.resolve())))) as log:
-        lines, report = clean_transactions(log, source)
-        features = build_features(None, lines, replace(source, customers=None), config.features).table
-        find_columns(list(features.columns), columns, ["customer_id"])
-        table = pa.Table.from_pandas(features[["customer_id", *columns]], preserve_index=False)
-        bad = (Rejected(row, id_, reason, reason) for row, id_, reason in rejected_lines(log))
-        counted = [f"{one['rows']} lines left out: {one['reason']}" for one in report["reasons"]]
-        batches = iter(table.to_batches(max_chunksize=intake.ROWS_AT_ONCE))
-        yield _Input("customer_id", ".", batches, bad, [*counted, *report["notes"]], True)
+    source, spec, people = config.source, config.source.transactions, config.source.customers
+    # the features of a source with a log are made here, not by whoever writes its raw files
+    reader = replace(people.read if people is not None and spec is None else Reader(), **read)
+    file = intake.open_rows(path, reader)
+    if spec is not None and not set(columns) <= set(file.headers):
+        spec = replace(spec, path=str(path.resolve()), read=replace(spec.read, **read))
+        log = file
+        if spec.read != reader:
+            with suppress(DataError):  # then it is no log, or reading it below says what is wrong
+                log = intake.open_rows(path, spec.read)
+        if any(_is_log(one.headers, spec) for one in (file, log)):
+            with intake.open_log(replace(source, transactions=spec)) as lines:
+                yield _summed_up(config, replace(source, transactions=spec), lines, columns, log)
+            return
+    named = [people.id, *people.id_aliases] if people is not None else []
+    names = ["customer_id", *named, *([spec.customer] if spec is not None else [])]
+    headers = find_columns(file.headers, columns, [name for name in names if name is not None])
+    batches = file.batches(headers)
+    yield _Input(headers[0], reader.missing, file.decimal, file.encoding, batches, iter(()), {}, file.notes, False)
+
+
+def _is_log(headers: list[str], spec: Transactions) -> bool:
+    return all(find_header(headers, [name]) for name in (spec.customer, spec.time, spec.amount))
+
+
+def _summed_up(config: Config, source: Source, log: RawLog, columns: list[str], file: intake.Rows) -> _Input:
+    """The customers of a log."""
+    lines, report = clean_transactions(log, source)
+    features = build_features(None, lines, replace(source, customers=None), config.features).table
+    find_columns(list(features.columns), columns, ["customer_id"])
+    table = pa.Table.from_pandas(features[["customer_id", *columns]], preserve_index=False)
+    bad = (Rejected(row, id_, reason, reason) for row, id_, reason in rejected_lines(log))
+    left_out = {one["reason"]: one["rows"] for one in report["reasons"] if one["action"] != "keep"}
+    notes = [*report["notes"], *(note for note in file.notes if note not in report["notes"])]
+    batches = iter(table.to_batches(max_chunksize=intake.ROWS_AT_ONCE))
+    return _Input("customer_id", [], ".", file.encoding, batches, bad, left_out, notes, True)
 
 
 def _previous(segmentation: Segmentation) -> dict[str, str] | None:

@@ -1,6 +1,6 @@
 """The ``segments`` command. Comes in: a command and overrides. Goes out: an exit code; heavy libraries are imported only by the command that needs them.
 
-Exit codes: 0 done, 2 something a person can mend (one message, no traceback), 130 and 143 interrupted.
+Exit codes: 0 done, 2 something a person can mend (one message, no traceback), 3 done but for the rows that `score` rejected, 130 and 143 interrupted.
 """
 
 from __future__ import annotations
@@ -47,13 +47,14 @@ COMMANDS = {
     "export": "a target list with a control group                         [OUT.csv|OUT.parquet] [campaign=NAME] [segment=S1|NAME] [columns=[a,b]] [overwrite=true]",
     "uplift": "what a campaign brought, by segment                        [FILE] campaign=NAME",
     "track": "rebuild MLflow's record from what is on disk",
-    "score": "give every row of a file its segment, by the registered model   INPUT -o OUTPUT [--model models:/NAME@ALIAS] [--no-record]",
+    "score": "give every row of a file its segment, by the registered model   INPUT -o OUTPUT [--model models:/NAME@ALIAS] [--no-record] [read.encoding=NAME]",
     "serve": "answer requests on 127.0.0.1 with the registered model     [port=N] [model=models:/NAME@ALIAS]",
     "server": "MLflow for a team: PostgreSQL, artifacts, sign-in           --database ADDRESS [--artifacts FOLDER] [--port N] [--host ADDRESS --allowed-hosts NAMES --auth FILE]",
     "ui": "MLflow's page on 127.0.0.1, with links to the right views",
     "dashboard": "a page on 127.0.0.1: champion, segments, customers, drift   [dashboard.port=N]",
     "summary": "what the last run chose and why",
 }
+WITHOUT_PROJECT = ("describe", "server")  # these take no overrides
 # Words of a command's own, beside the overrides: a word in its place, an option `--name VALUE`, a flag `--name`, or `name=VALUE`;
 # and the parameter of its stage they go to. "!" behind the parameter: it may not be left out. "/": a path, from where the person stands.
 # "?": a flag without a value, which says "false".
@@ -73,7 +74,16 @@ WORDS: dict[str, dict[str, str]] = {
         "overwrite=": "overwrite",
     },
     "uplift": {"1": "file/", "campaign=": "campaign!"},
-    "score": {"1": "input!/", "-o": "output!/", "--output": "output!/", "--model": "model", "--no-record": "record?"},
+    "score": {
+        "1": "input!/",
+        "-o": "output!/",
+        "--output": "output!/",
+        "--model": "model",
+        "--no-record": "record?",
+        "read.encoding=": "encoding",
+        "read.separator=": "separator",
+        "read.decimal=": "decimal",
+    },
     "serve": {"port=": "port", "model=": "model", "host=": "host"},
     "server": {
         "--database": "database!",
@@ -85,26 +95,33 @@ WORDS: dict[str, dict[str, str]] = {
     },
 }
 USAGE = {
-    "score": """usage: segments score INPUT -o OUTPUT [--model models:/NAME@ALIAS] [--no-record] [KEY=VALUE ...]
+    "score": """usage: segments score INPUT -o OUTPUT [--model models:/NAME@ALIAS] [--no-record] [read.KEY=VALUE ...] [KEY=VALUE ...]
 
 INPUT   CSV or parquet, read in chunks. Either feature rows: an id (customer_id, or as the source calls it) and the columns of the model; other columns
         and their order do not matter. Or a transaction log as the source describes it, summed up as of source.as_of=YYYY-MM-DD.
 OUTPUT  CSV or parquet, by its suffix; written whole or not at all. Same ids in the same order; cluster, segment, distance, margin, and whatever else
-        the model says. Rows that cannot be scored go to OUTPUT's stem + .rejected.csv with row number, id and reason.
+        the model says. Rows that cannot be scored, or are not as long as the header, go to OUTPUT's stem + .rejected.csv with row number, id and
+        reason. Lines of a log that the source's policy leaves out (source.policy: returns, zero amounts, lines after the as-of date) are no
+        faults: they are counted in what is printed and in the record, but are neither in that file nor in the exit code. A log with a line
+        that is not as long as its header is refused.
 
 --model      models:/NAME@ALIAS or models:/NAME/VERSION; the champion by default.
 --no-record  leave no record. Otherwise artifacts/monitoring/ and MLflow's experiment `monitoring` keep counts and drift figures, no customers;
              the same file scored twice by the same version is one record.
+read.encoding=cp1251, 'read.separator=;', read.decimal=,
+             how this CSV is written, where neither the source's own `read` nor the file itself tells it right.
 
-exit code: 0 all rows scored, 3 some rejected (the others are scored), 2 nothing done.""",
+exit code: 0 all rows scored, 3 some rejected (the others are scored), 2 no row scored.""",
     "serve": """usage: segments serve [port=N] [model=models:/NAME@ALIAS] [KEY=VALUE ...]
 
 MLflow's model server on 127.0.0.1, with limits on what it takes (section `serving` of conf/config.yaml). It says its address and an example once the
 model is loaded and has answered. Stop it with Ctrl-C.
 
-POST /invocations with Content-Type: application/json
-  {"dataframe_records": [{"recency_days": 3.0, "frequency": 80.0, "monetary": 2500.0}]}     or
-  {"dataframe_split": {"columns": ["recency_days", "frequency", "monetary"], "data": [[3.0, 80.0, 2500.0]]}}
+POST /invocations with Content-Type: application/json, and the columns of your model (here those of the bundled data's)
+  {"dataframe_records": [{"recency_days": 3.0, "frequency": 80.0, "basket_value": 31.0,
+                          "discount_share": 0.2, "private_label_share": 0.3, "trend": 0.1}]}     or
+  {"dataframe_split": {"columns": ["recency_days", "frequency", "basket_value", "discount_share", "private_label_share", "trend"],
+                       "data": [[3.0, 80.0, 31.0, 0.2, 0.3, 0.1]]}}
 answer: {"predictions": [{"cluster": 0, "segment": "...", "distance": 0.1, "margin": 0.2, ...}]}, one per row, in order.
 A request that cannot be answered gets {"error": "one sentence"}: 400 wrong columns or values, 413 too large, 415 another type, 503 too many at once.
 GET /health answers 200.""",
@@ -283,6 +300,9 @@ def _help(command: str = "") -> str:
     known = STAGES | COMMANDS
     if command in USAGE:
         return USAGE[command]
+    if command in WITHOUT_PROJECT:
+        what, words = (part.strip() for part in known[command].split("  ", 1))
+        return f"usage: segments {command} {words}\n\n{command}: {what}"
     if command in known:
         return f"usage: segments {command} [KEY=VALUE ...]\n\n{command}: {known[command]}\n\n{EPILOG}"
     lines = ["usage: segments COMMAND [KEY=VALUE ...]", "", "stages, in the order `dvc repro` runs them:"]

@@ -157,7 +157,7 @@ def _encoding(path: Path, head: bytes, reader: Reader, notes: list[str]) -> str:
             raise DataError(
                 f"{path} is a binary file, not text",
                 where=str(path),
-                fix="export the table as CSV, parquet or xlsx, and name the file so",
+                fix="export the table as CSV or parquet, and name the file so",
             )
     if marked is not None:
         refuse_foreign(path, head.decode(marked, errors="replace")[:500].encode(), "csv")
@@ -170,7 +170,7 @@ def _encoding(path: Path, head: bytes, reader: Reader, notes: list[str]) -> str:
         raise DataError(
             f"{path} is a binary file, not text",
             where=str(path),
-            fix="export the table as CSV, parquet or xlsx, and name the file so",
+            fix="export the table as CSV or parquet, and name the file so",
         )
     guess = _guess_encoding(path)
     notes.append(

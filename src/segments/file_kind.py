@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ KINDS = {
     ".xlsx": "xlsx",
     ".xlsm": "xlsx",
 }
+SCORED = {suffix: kind for suffix, kind in KINDS.items() if kind != "xlsx"}  # what can be read in chunks
+NO_EXCEL = "save it as CSV or parquet"
 # What a file is by its first bytes, when that is not what its name says.
 SIGNATURES = (
     (b"PK\x03\x04", "an Excel or zip file", "name it .xlsx if it is Excel, unpack it if it is a zip"),
@@ -31,8 +33,15 @@ SIGNATURES = (
 )
 
 
-def kind_of(path: Path) -> str:
-    """What a file says it is, by its name: "csv", "parquet" or "xlsx".
+def kind_of(path: Path, kinds: Mapping[str, str] = KINDS) -> str:
+    """What a file says it is, by its name.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    kinds : mapping of str to str
+        Which endings can be read here, and the kind of each: "csv", "parquet" or "xlsx".
 
     Raises
     ------
@@ -44,12 +53,13 @@ def kind_of(path: Path) -> str:
     >>> kind_of(Path("customers.tsv"))
     'csv'
     """
-    kind = KINDS.get(path.suffix.lower())
+    kind = kinds.get(path.suffix.lower())
     if kind is None:
+        excel = KINDS.get(path.suffix.lower()) == "xlsx"
         raise DataError(
-            f"files named '{path.suffix or path.name}' cannot be read",
+            f"{path} is an Excel file" if excel else f"files named '{path.suffix or path.name}' cannot be read",
             where=str(path),
-            fix=f"use one of {', '.join(KINDS)}",
+            fix=NO_EXCEL if excel else f"use one of {', '.join(kinds)}",
         )
     return kind
 
@@ -74,13 +84,11 @@ def first_bytes(path: Path) -> bytes:
             f"{path} cannot be opened: {error.strerror}", where=str(path), fix="check its permissions"
         ) from error
     if not head.strip():
-        raise DataError(
-            f"{path} is empty", where=str(path), fix="get the file again, for example with `segments fetch`"
-        )
+        raise DataError(f"{path} is empty", where=str(path), fix="get the file again")
     return head
 
 
-def refuse_foreign(path: Path, head: bytes, kind: str) -> None:
+def refuse_foreign(path: Path, head: bytes, kind: str, kinds: Mapping[str, str] = KINDS) -> None:
     """One clear sentence for a file that is not what its name says.
 
     Parameters
@@ -91,6 +99,8 @@ def refuse_foreign(path: Path, head: bytes, kind: str) -> None:
         Its first bytes.
     kind : {"csv", "parquet", "xlsx"}
         What its name says.
+    kinds : mapping of str to str
+        As of :func:`kind_of`: nobody is told to name a file what cannot be read here.
 
     Raises
     ------
@@ -109,11 +119,12 @@ def refuse_foreign(path: Path, head: bytes, kind: str) -> None:
         raise DataError(
             f"{path} is a web page (HTML), not data",
             where=str(path),
-            fix="the link led to a page: download the file itself, then `segments fetch ... from=PATH`",
+            fix="the link led to a page: download the file itself",
         )
     for signature, what, fix in SIGNATURES:
         if head.startswith(signature):
-            raise DataError(f"{path} is {what}", where=str(path), fix=fix)
+            unread = "Excel" in what and "xlsx" not in kinds.values()
+            raise DataError(f"{path} is {what}", where=str(path), fix=NO_EXCEL if unread else fix)
     if kind == "xlsx":
         raise DataError(f"{path} is not an Excel file", where=str(path), fix="name it .csv if it is text")
     if kind == "parquet":

@@ -10,8 +10,10 @@ failure is one :class:`~segments.errors.DataError`.
 from __future__ import annotations
 
 import csv
+import io
 import re
 import tempfile
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as csv_format
@@ -28,14 +31,17 @@ import pyarrow.parquet as pq
 from segments.config import Reader, Source
 from segments.data import RawLog, RawTable, last_purchase
 from segments.describe import describe, guess_roles
-from segments.dialect import decimal_mark, decoding, dialect_of
-from segments.errors import DataError
-from segments.file_kind import first_bytes, guarded, kind_of, refuse_foreign, refuse_repeated
+from segments.dialect import Dialect, decimal_mark, decoding, dialect_of
+from segments.errors import DataError, first_line
+from segments.file_kind import SCORED, first_bytes, guarded, kind_of, refuse_foreign, refuse_repeated
 from segments.raw import quoted
 
 SAMPLE_ROWS = 100_000
 ROWS_AT_ONCE = 1 << 17  # of a parquet to score, and about as many of a CSV
 BYTES_AT_ONCE = 1 << 22
+ODD_AT_FIRST = (
+    100_000  # rows not as long as the header before the first that is: more, and the file is not what it seems
+)
 
 
 # --- what the stages call -----------------------------------------------------------------------------------------
@@ -160,12 +166,19 @@ class Rows:
         Its columns.
     decimal : {".", ","}
         Decimal mark of text cells.
+    encoding : str or None
+        How the text of a CSV is read.
+    notes : list of str
+        What was assumed about it.
     batches : callable
-        Takes the headers wanted; yields them as :class:`pyarrow.RecordBatch`, in the order of the file.
+        Takes the headers wanted; yields them as :class:`pyarrow.RecordBatch`, in the order of the file. A row of a CSV that is not as long as
+        the header has no cells; in a batch with such rows a last column says of them what they look like.
     """
 
     headers: list[str]
     decimal: str
+    encoding: str | None
+    notes: list[str]
     batches: Callable[[list[str]], Iterator[pa.RecordBatch]]
 
 
@@ -175,11 +188,11 @@ def open_rows(path: Path, reader: Reader) -> Rows:
     Raises
     ------
     DataError
-        As :func:`read_customers`; while it is read, if a line is not as long as the header.
+        As :func:`read_customers`; while it is read, if a quote is not closed, or no row is as long as the header.
     """
     head = first_bytes(path)
-    kind = kind_of(path)
-    refuse_foreign(path, head, kind)
+    kind = kind_of(path, SCORED)
+    refuse_foreign(path, head, kind, SCORED)
     if kind == "parquet":
         file = guarded(path, "parquet file", lambda: pq.ParquetFile(path))
         refuse_repeated(path, file.schema_arrow.names)
@@ -189,34 +202,91 @@ def open_rows(path: Path, reader: Reader) -> Rows:
             while (batch := guarded(path, "parquet file", lambda: next(batches, None))) is not None:
                 yield batch.select(headers)
 
-        return Rows(file.schema_arrow.names, reader.decimal or ".", parquet_batches)
-    if kind == "xlsx":
-        raise DataError(f"{path} is an Excel file", where=str(path), fix="save it as CSV or parquet")
+        return Rows(file.schema_arrow.names, reader.decimal or ".", None, [], parquet_batches)
     dialect = dialect_of(path, head, reader)
+    encoding = "utf-8" if dialect.encoding == "utf-8-sig" else dialect.encoding
+    notes = dialect.notes or ([f"{path.name} was read as {encoding}"] if encoding != "utf-8" else [])
+    return Rows(dialect.header, dialect.decimal, encoding, notes, lambda headers: _csv_batches(path, dialect, headers))
 
-    def csv_batches(headers: list[str]) -> Iterator[pa.RecordBatch]:
-        options = {
-            "read_options": csv_format.ReadOptions(
-                encoding=dialect.encoding,
-                block_size=BYTES_AT_ONCE,
-                column_names=dialect.header,
-                skip_rows_after_names=1,
-            ),
-            "parse_options": csv_format.ParseOptions(delimiter=dialect.separator, newlines_in_values=True),
-            "convert_options": csv_format.ConvertOptions(
-                include_columns=headers, column_types=dict.fromkeys(headers, pa.string()), strings_can_be_null=False
-            ),
-        }
-        try:
-            yield from csv_format.open_csv(path, **options)
-        except (pa.ArrowInvalid, UnicodeError, OSError) as error:
-            raise DataError(
-                f"{path} cannot be read: {str(error).splitlines()[0]}",
-                where=str(path),
-                fix="mend that line (an unquoted separator, an unclosed quote?), or set read.separator or read.encoding",
-            ) from error
 
-    return Rows(dialect.header, dialect.decimal, csv_batches)
+def _csv_batches(path: Path, dialect: Dialect, headers: list[str]) -> Iterator[pa.RecordBatch]:
+    """Cells of a CSV under these headers, as text, chunk by chunk."""
+    odd: deque[tuple[int, str]] = (
+        deque()
+    )  # rows not as long as the header: their place in the file, what they look like
+    leading, cause = 0, ""
+
+    def put_aside(row: csv_format.InvalidRow) -> str:
+        # pyarrow calls this in the order of the file, from a thread that may be chunks ahead
+        nonlocal leading, cause
+        place = row.number - 2  # rows are numbered from 1, the header among them
+        leading += place == leading
+        if not _ends_well(row.text, dialect.separator):  # what looks like one row is several
+            cause = f"a quote that begins in row {place + 1} is not closed in its line"
+        elif leading > ODD_AT_FIRST:
+            cause = f"its header has {row.expected_columns} fields, and none of the first {leading:,} rows has as many"
+        fields = f"{row.actual_columns} field{'s' * (row.actual_columns != 1)}"
+        odd.append((place, f"{fields}, the header has {row.expected_columns}: {row.text[:60]!r}"))
+        return "error" if cause else "skip"
+
+    types = dict.fromkeys(headers, pa.string())
+    options = {
+        "read_options": csv_format.ReadOptions(
+            encoding=dialect.encoding,
+            block_size=BYTES_AT_ONCE,
+            column_names=dialect.header,
+            skip_rows_after_names=1,
+        ),
+        "parse_options": csv_format.ParseOptions(
+            delimiter=dialect.separator, newlines_in_values=True, invalid_row_handler=put_aside
+        ),
+        "convert_options": csv_format.ConvertOptions(
+            include_columns=headers, column_types=types, strings_can_be_null=False
+        ),
+    }
+    done = 0
+    try:
+        for batch in csv_format.open_csv(path, **options):
+            whole = _put_back(batch, odd, done)
+            done += len(whole)
+            yield whole
+    except (pa.ArrowInvalid, UnicodeError, OSError) as error:
+        if not cause:
+            cause = first_line(error)
+        if "straddling" in cause:
+            cause = f"a quote is not closed, or a row is longer than {BYTES_AT_ONCE >> 20} MiB"
+        raise DataError(
+            f"{path} cannot be read: {cause}",
+            where=str(path),
+            fix="mend it (look for an unclosed quote), or set read.separator or read.encoding",
+        ) from error
+    if odd:
+        yield _put_back(pa.RecordBatch.from_pylist([], schema=pa.schema(types)), odd, done)
+
+
+def _ends_well(text: str, separator: str) -> bool:
+    """Whether a row that is not as long as the header is one all the same: on one line, or broken inside closed quotes only."""
+    if not {"\n", "\r"} & set(text.strip()):
+        return True
+    try:
+        return len(list(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True))) == 1
+    except csv.Error:
+        return False
+
+
+def _put_back(batch: pa.RecordBatch, odd: deque[tuple[int, str]], done: int) -> pa.RecordBatch:
+    """Put the odd rows that stood among or right behind these, or before them, back in their places; `done` rows of the file stand before them all."""
+    before: list[int] = []  # rows of the batch before each
+    looks: list[str] = []
+    while odd and (here := odd[0][0] - done - len(before)) <= len(batch):
+        before.append(here)
+        looks.append(odd.popleft()[1])
+    if not before:
+        return batch
+    rows = np.insert(np.arange(len(batch)), before, -1)
+    told = np.full(len(rows), None, dtype=object)
+    told[rows < 0] = looks
+    return batch.take(pa.array(rows, mask=rows < 0)).append_column("", pa.array(told, pa.string()))
 
 
 # --- files of any kind --------------------------------------------------------------------------------------------

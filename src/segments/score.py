@@ -1,14 +1,15 @@
 """Feature rows to answers, chunk by chunk. Comes in: cells as a file holds them, and a model. Goes out: answers, and rejected rows with the reason.
 
-Every row ends in exactly one place: among the answers, in the order of the file, or rejected under the first reason that applies: missing
-id, then for each column of the model missing, not a number, infinite, outside the transform's domain, and last too large to be scaled or measured.
+Every row ends in exactly one place: among the answers, in the order of the file, or rejected under the first reason that applies: not as many
+fields as the header, missing id, then for each column of the model missing, not a number, infinite, outside the transform's domain, and last too
+large to be scaled or measured.
 A row's answer depends on nothing but the row, so neither the size of the chunks nor the number of threads shows in it.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -28,6 +29,7 @@ from segments.space import Space, to_space
 
 # Smallest value each transform takes, and whether that one is taken.
 DOMAINS = {"log1p": (-1.0, False), "sqrt": (0.0, True)}
+ODD = "not as many fields as the header"
 PLAIN_NUMBER = r"^-?\d+(\.\d+)?([eE][+-]?\d+)?$"
 
 
@@ -135,7 +137,8 @@ def score_batches(
     segmentation : Segmentation
         The model.
     batches : iterable of pyarrow.RecordBatch
-        First column the id, then the model's columns in their order: numbers, or text.
+        First column the id, then the model's columns in their order: numbers, or text. One more, if there is one, is text: of a row without
+        cells, because it was not as long as the header, what it looks like; of every other row nothing.
     missing : iterable of str
         Texts that mean "no value"; case does not matter.
     decimal : {".", ","}
@@ -190,7 +193,8 @@ def score_batch(
         As :func:`score_batches`.
     """
     space = segmentation.space
-    ids, cells = batch.column(0), batch.columns[1:]
+    width = len(space.columns) + 1
+    ids, cells, odd = batch.column(0), batch.columns[1:width], batch.columns[width:]
     values = np.empty((len(batch), len(cells)))
     unreadable = np.zeros(values.shape, dtype=bool)
     for j, column in enumerate(cells):
@@ -198,20 +202,21 @@ def score_batch(
     rejected: list[Rejected] = []
     alive = np.ones(len(batch), dtype=bool)
 
-    def reject(rows: NDArray[np.bool_], kind: str, column: int | None = None) -> None:
+    def reject(
+        rows: NDArray[np.bool_], kind: str, of: pa.Array | None = None, told: Callable[[Any], str] = _quoted
+    ) -> None:
         for i in np.flatnonzero(alive & rows):
-            detail = ""
-            if column is not None:
-                cell = cells[column][i].as_py()
-                detail = f": {cell[:60]!r}" if isinstance(cell, str) else f": {cell:g}"
             name = ids[i].as_py()
+            detail = "" if of is None else f": {told(of[i].as_py())}"
             rejected.append(Rejected(first_row + int(i), None if name is None else str(name), kind, kind + detail))
         alive[rows] = False
 
+    for looks in odd:
+        reject(looks.is_valid().to_numpy(zero_copy_only=False), ODD, looks, str)
     if (no_id := _no_id(ids, missing)) is not None:
         reject(no_id, "missing id")
     for kind, rows, column in faults(values, unreadable, space):
-        reject(rows, kind, column)
+        reject(rows, kind, None if column is None else cells[column])
     with np.errstate(all="ignore"):  # what overflows is rejected below
         answers = _predict(segmentation, values[alive])
         if answers is None:
@@ -229,6 +234,10 @@ def score_batch(
     if rejected:
         ids = ids.filter(pa.array(alive))
     return Scored(ids, values[alive], answers, rejected)
+
+
+def _quoted(cell: str | float) -> str:
+    return f"{cell[:60]!r}" if isinstance(cell, str) else f"{cell:g}"
 
 
 def faults(

@@ -16,7 +16,7 @@ from segments.config import Config
 from segments.dashboard import charts, figures, reading
 from segments.dashboard.reading import Champion, found
 from segments.dashboard.segment import warn
-from segments.errors import SegmentsError
+from segments.errors import DataError, SegmentsError
 
 SHOWN = 200  # rows of an answer on the page; the file holds all
 
@@ -27,6 +27,7 @@ class Answer:
 
     name: str
     scored: int
+    counts: str
     rejected: dict[str, int]
     notes: list[str]
     content: bytes
@@ -140,14 +141,18 @@ def _score(config: Config, inuse: Champion, name: str, content: Any, keep: bool)
         path.write_bytes(content)
         output = Path(folder) / "scored.csv"
         model = {"name": inuse.version.name, "version": inuse.version.number}
-        batch = score_file(config, path, output, inuse.model, model, inuse.text if keep else "")
+        batch = score_file(config, path, output, inuse.model, model, inuse.text if keep else "", shown=path.name)
         if batch.record is not None:
             with tracking.connect(config.tracking, "monitoring") as tracker:
                 tracking.track_batch(tracker, batch.record)
+        if not batch.scored:
+            kept = "The counts are kept for the page Monitor. " if batch.record is not None else ""
+            raise DataError(f"no row of {path.name} can be scored: {batch.told()}", fix=f"{kept}Mend the file")
         answers = store.read_csv(output)
         return Answer(
             name,
             batch.scored,
+            batch.counts,
             batch.rejected,
             batch.notes,
             output.read_bytes(),
@@ -164,7 +169,7 @@ def _shares(answers: pd.DataFrame, inuse: Champion) -> pd.DataFrame:
 
 def _answered(answer: Answer, inuse: Champion) -> None:
     st.success(
-        f"{answer.scored:,} customers of {answer.name} scored by {inuse.version.name} version {inuse.version.number}."
+        f"{answer.scored:,} {answer.counts} of {answer.name} scored by {inuse.version.name} version {inuse.version.number}."
     )
     if answer.sentence:
         st.markdown(f"Recorded. **{answer.sentence}**")
@@ -172,7 +177,8 @@ def _answered(answer: Answer, inuse: Champion) -> None:
         st.caption(note)
     if answer.rejected:
         reasons = "\n".join(f"- {rows:,} × {reason}" for reason, rows in answer.rejected.items())
-        st.warning(f"{sum(answer.rejected.values()):,} rows could not be scored:\n\n{reasons}")
+        rows = sum(answer.rejected.values())
+        st.warning(f"{rows:,} row{'s' * (rows != 1)} could not be scored:\n\n{reasons}")
     with st.container(horizontal=True):
         st.download_button("Download the answers", answer.content, "scored.csv", "text/csv", on_click="ignore")
         if answer.side:

@@ -7,12 +7,24 @@ from pathlib import Path
 from segments import model_files, tracking
 from segments.batches import score_file
 from segments.config import Config
+from segments.errors import DataError
 from segments.model import Segmentation
 
 
-def run(config: Config, input: str, output: str, model: str = "", record: str = "true") -> tuple[str, int]:
+def run(
+    config: Config,
+    input: str,
+    output: str,
+    model: str = "",
+    record: str = "true",
+    encoding: str = "",
+    separator: str = "",
+    decimal: str = "",
+) -> tuple[str, int]:
     """Score a file with a registered model (the champion by default); returns what to say, and the exit code: 3 when rows were rejected."""
     found = model_files.read_model(config.tracking, model or f"models:/{config.registry.model}@{config.registry.alias}")
+    # a shell leaves \t as it is
+    given = {"encoding": encoding, "separator": separator.replace("\\t", "\t"), "decimal": decimal}
     batch = score_file(
         config,
         Path(input),
@@ -20,15 +32,24 @@ def run(config: Config, input: str, output: str, model: str = "", record: str = 
         Segmentation.from_json(found.document),
         {"name": found.name, "version": found.version},
         found.reference if record == "true" else "",
+        {key: value for key, value in given.items() if value},
     )
-    lines = [f"{batch.scored:,} customers scored by {found.name} version {found.version} -> {output}", *batch.notes]
-    rejected = sum(batch.rejected.values())
-    if rejected:
-        reasons = ", ".join(f"{rows:,} {reason}" for reason, rows in batch.rejected.items())
-        lines.append(f"{rejected:,} rows rejected ({reasons}) -> {batch.side}")
     if batch.record is not None:
         with tracking.connect(config.tracking, "monitoring") as tracker:
             tracking.track_batch(tracker, batch.record)
+    if not batch.scored:
+        kept = "" if batch.record is None else f"; the counts are kept as batch {batch.record['batch_id']}"
+        raise DataError(
+            f"no row of {Path(input).name} can be scored: {batch.told()}", where=input, fix=f"see {batch.side}{kept}"
+        )
+    lines = [
+        f"{batch.scored:,} {batch.counts} scored by {found.name} version {found.version} -> {output}",
+        *batch.notes,
+    ]
+    rejected = sum(batch.rejected.values())
+    if rejected:
+        lines.append(f"{rejected:,} row{'s' * (rejected != 1)} rejected ({batch.told()}) -> {batch.side}")
+    if batch.record is not None:
         lines.append(f"{batch.record['sentence']} (batch {batch.record['batch_id']})")
     elif record == "true":
         lines.append(
