@@ -164,7 +164,7 @@ def parallels(table: pd.DataFrame, axes: Sequence[str], chosen: str | None, pick
     )
     few = base.mark_line(strokeWidth=3).transform_filter("datum.shown != 'others'")
     many = base.mark_line(strokeWidth=0.7, opacity=0.35).transform_filter("datum.shown == 'others'")
-    return alt.layer(many, few).properties(height=300, description="Scores of the candidates on parallel axes")
+    return alt.layer(many, few).properties(height=380, description="Scores of the candidates on parallel axes")
 
 
 def indices(table: pd.DataFrame, fill: str) -> alt.LayerChart:

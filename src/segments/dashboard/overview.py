@@ -16,9 +16,9 @@ COLUMNS = {
     "segment_id": st.column_config.TextColumn("id", width=50),
     "segment": st.column_config.TextColumn("segment", width="medium"),
     "customers": st.column_config.NumberColumn("customers", format="localized"),
-    "share": st.column_config.ProgressColumn("of customers", min_value=0.0, max_value=1.0, format="percent", width=120),
+    "share": st.column_config.ProgressColumn("of customers", min_value=0.0, max_value=1.0, format="percent", width=110),
     "revenue_share": st.column_config.ProgressColumn(
-        "of revenue", min_value=0.0, max_value=1.0, format="percent", width=120
+        "of revenue", min_value=0.0, max_value=1.0, format="percent", width=110
     ),
     "churn_risk": st.column_config.NumberColumn(
         "churn risk", format="percent", help="Mean risk of no purchase within the horizon"
