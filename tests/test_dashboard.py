@@ -9,6 +9,7 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ import pytest
 
 from segments import model_files, store, tracking, versions
 from segments.config import ConfidenceConfig, FeatureSet, ProfilesConfig, Scaler
-from segments.dashboard import door, figures, reading
+from segments.dashboard import charts, door, figures, reading
 from segments.errors import ConfigError, DataError, StoreError, TrackingError
 from segments.explanation import plain_rules, reasons
 from segments.model import Segmentation, fit_limits, number_segments
@@ -111,7 +112,7 @@ def write(k: int, n: int, monkeypatch: pytest.MonkeyPatch) -> Segmentation:
     stored = model_files.RegisteredModel("customer-segments", "1", "models:/m/1", "mall", model.to_json(), text)
     monkeypatch.setattr(versions, "registered", lambda config, name: [version])
     monkeypatch.setattr(model_files, "read_model", lambda config, uri: stored)
-    monkeypatch.setattr(tracking, "pages_of", lambda config, source, ids: {"c0": "/#/experiments/1/runs/r"})
+    monkeypatch.setattr(tracking, "pages_of", lambda config, source, ids: {"c0": "#/experiments/1/runs/r"})
     return model
 
 
@@ -206,6 +207,177 @@ def test_sliders_answer_as_the_model_does(house: Callable[..., Segmentation]) ->
     answer = model.predict(pd.DataFrame([values])).iloc[0]
     assert f"{answer['segment_id']} · {answer['segment']}" in [one.value for one in app.subheader]
     assert [one.value for one in app.metric] == [f"{answer['confidence']:.0%}", f"{answer['margin']:.3f}"]
+
+
+def test_sliders_begin_at_the_median_of_all(
+    house: Callable[..., Segmentation], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = house()
+    features = store.read_table(store.artifact("features", "customers.parquet"))
+    # ties below the middle: deciles there are equal, and a list without the equal ones has another middle
+    features["frequency"] = features["frequency"].clip(lower=features["frequency"].quantile(0.45))
+    text = json.dumps(reference_of(features, model))
+    stored = model_files.RegisteredModel("customer-segments", "1", "models:/m/1", "mall", model.to_json(), text)
+    monkeypatch.setattr(model_files, "read_model", lambda config, uri: stored)
+    app = opened("what_if")
+    assert app.selectbox[0].value == "the median of all customers"
+    assert [one.value for one in app.slider] == pytest.approx([features[name].median() for name in model.space.columns])
+
+
+def test_without_the_choice_a_segment_has_its_members_and_no_blank_tabs(house: Callable[..., Segmentation]) -> None:
+    model = house()
+    assert [tab.label for tab in opened("segment").tabs] == ["Profile", "Rules", "Demographics", "Playbook", "Members"]
+    members = store.read_table(store.artifact("identity", "segments.parquet"))
+    folder = store.version_folder("h", model.candidate_id)
+    store.write_table(folder / "members.parquet", members)
+    choice = json.loads(store.artifact("selection", "choice.json").read_text())
+    store.write_json(store.artifact("selection", "choice.json"), choice | {"candidate_id": "other"})
+    app = opened("segment")
+    assert "The last run chose another candidate" in told(app)
+    assert [tab.label for tab in app.tabs] == ["Members"]
+    store.artifact("selection", "choice.json").unlink()
+    app = opened("segment")
+    assert "Not known yet: which candidate was chosen, and why" in told(app)
+    assert "chose another" not in told(app)
+    assert [tab.label for tab in app.tabs] == ["Members"]
+
+
+def test_a_feature_without_an_index_is_in_the_table_and_not_in_the_chart(house: Callable[..., Segmentation]) -> None:
+    house()
+    assert "has no index" not in told(opened("segment"))
+    features = store.read_table(store.artifact("features", "customers.parquet"))
+    features["trend"] = np.linspace(-1, 1.01, len(features))
+    members = store.read_table(store.artifact("identity", "segments.parquet"))
+    clusters, words = members["cluster"].to_numpy(), members.groupby("cluster")["segment"].first().tolist()
+    store.write_table(store.artifact("profiles", "profiles.parquet"), segment_profiles(features, clusters, words))
+    store.write_json(store.artifact("profiles", "overall.json"), overall_profile(features))
+    app = opened("segment")
+    assert "has no index" in told(app)
+    table = app.dataframe[0].value.set_index("feature")
+    assert table["index"].isna().to_dict() == {
+        "recency days": False,
+        "frequency": False,
+        "monetary": False,
+        "trend": True,
+    }
+
+
+def test_a_link_to_a_run_opens_the_training_pages(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = SimpleNamespace(info=SimpleNamespace(run_id="r1"))
+    experiment = SimpleNamespace(experiment_id="7")
+    client = SimpleNamespace(
+        get_experiment_by_name=lambda name: experiment, search_runs=lambda ids, condition, max_results: [run]
+    )
+    monkeypatch.setattr("segments.tracking.candidates.reader", lambda config: client)
+    page = "/#/experiments/7/runs/r1?workflowType=machine_learning"
+    assert reading.pages(load(["source=mall"]), ["c0"]) == {"c0": f"http://127.0.0.1:5000{page}"}
+    server = load(["source=mall", "tracking=server", "tracking.uri=http://mlflow.example:8080/"])
+    assert reading.pages(server, ["c0"]) == {"c0": f"http://mlflow.example:8080{page}"}
+
+
+def test_compare_says_what_it_shows_without_a_tick(house: Callable[..., Segmentation]) -> None:
+    house()
+    path = store.artifact("sweep", "candidates.parquet")
+    table = pd.concat([store.read_table(path)] * 2, ignore_index=True).assign(candidate_id=["c0", "c1", "c2", "c3"])
+    store.write_table(path, table.assign(k=[2, 3, 4, 5]))
+    choice = json.loads(store.artifact("selection", "choice.json").read_text())
+    store.write_json(store.artifact("selection", "choice.json"), choice | {"finalists": ["c3", "c1", "c0"]})
+    app = opened("compare")
+    assert "without a tick, the first finalists are shown, 2 at most." in told(app)
+    assert [one.value for one in app.subheader][1:] == ["rfm · standard · k=5", "rfm · standard · k=3"]
+    store.artifact("selection", "choice.json").unlink()
+    app = opened("compare")
+    assert "without a tick, those of the best silhouette are shown, 2 at most." in told(app)
+    assert [one.value for one in app.subheader] == ["rfm · standard · k=2", "rfm · standard · k=4"]
+
+
+@pytest.mark.parametrize(
+    ("more", "at"), [([], "registry on this machine."), (["tracking=server"], "registry at http://127.0.0.1:5000.")]
+)
+def test_the_sidebar_says_where_the_record_is(more: list[str], at: str, house: Callable[..., Segmentation]) -> None:
+    from streamlit.testing.v1 import AppTest
+
+    def script(more: list[str]) -> None:
+        from segments.dashboard import app
+
+        app.main(["source=mall", *more])
+
+    house()
+    app = AppTest.from_function(script, args=(more,), default_timeout=60).run()
+    assert at in app.sidebar.caption[1].value
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_heads_are_words_and_what_is_not_known_is_a_dash(page: str, house: Callable[..., Segmentation]) -> None:
+    from segments.batches import score_file
+
+    model = house()
+    features = store.read_table(store.artifact("features", "customers.parquet"))
+    forecast = features[["customer_id"]].assign(churn_risk=0.25, expected_value=1234.5)
+    store.write_table(store.artifact("prediction", "customers.parquet"), forecast)
+    named = {"name": "customer-segments", "version": "1"}
+    store.artifact("features", "batch.csv").write_text(features.to_csv(index=False))
+    text = reading.champion(load(["source=mall"])).text
+    score_file(load(["source=mall"]), store.artifact("features", "batch.csv"), Path("out.csv"), model, named, text)
+    app = opened(page)
+    for one in app.dataframe:
+        heads = json.loads(one.proto.columns)
+        shown = [str(heads.get(name, {}).get("label") or name) for name in one.value]
+        assert not [head for head in shown if "_" in head]
+        assert one.proto.placeholder == "–"
+    if page == "segment":
+        app.text_input(key="customer").set_value("c0000004").run()
+        assert [one.value for one in app.metric if one.label == "Expected value"] == ["1,234"]
+    if page == "monitor":
+        assert " UTC · version 1" in app.selectbox[0].options[0]
+
+
+def test_scores_in_a_reason_are_words(house: Callable[..., Segmentation]) -> None:
+    house()
+    choice = json.loads(store.artifact("selection", "choice.json").read_text())
+    store.write_json(
+        store.artifact("selection", "choice.json"), choice | {"reason": "It has the highest z_silhouette."}
+    )
+    for page in ("overview", "compare"):
+        assert "the highest silhouette z-score" in told(opened(page))
+
+
+def test_an_expected_value_is_shown_in_the_currency() -> None:
+    table = pd.DataFrame({"segment": ["x"], "expected_value": [964708.3]})
+    shown = figures.with_money(table, "$")
+    assert "$964,708<" in shown.to_html()  # type: ignore[union-attr]
+    assert figures.with_money(table[["segment"]], "$").equals(table[["segment"]])  # type: ignore[union-attr]
+
+
+# --- charts ----------------------------------------------------------------------------------------------------------------
+
+
+def test_revenue_is_in_the_chart_only_where_it_is_known() -> None:
+    segments = number_segments(["often", "rare"])
+    table = figures.overview(segments, {"S1": 3, "S2": 1}, {}, None)
+    drawn = charts.shares(table, segments).to_dict()
+    assert "revenue" not in json.dumps(drawn)
+    assert drawn["encoding"]["opacity"]["legend"] is None
+    known = charts.shares(table.assign(revenue_share=[0.9, 0.1]), segments).to_dict()
+    assert known["encoding"]["opacity"]["scale"]["domain"] == ["customers", "revenue"]
+
+
+def test_axes_say_what_they_measure_and_names_are_whole() -> None:
+    segments = number_segments(["often", "rare"])
+    drawn = charts.over_time(figures.trend([("training", {"often": 3, "rare": 1})]), segments).to_dict()
+    assert drawn["encoding"]["y"]["title"] == "share of customers"
+    assert drawn["encoding"]["x"]["title"] is None
+    assert drawn["encoding"]["color"]["legend"] == {"columns": 1, "labelLimit": 0, "orient": "bottom"}
+
+
+@pytest.mark.parametrize("batches", [1, 30])
+def test_every_batch_is_named_and_the_bars_keep_their_height(batches: int) -> None:
+    names = [f"week_{i}.csv 0123" for i in range(batches)]
+    table = pd.DataFrame({"batch": names, "value": 0.1, "low": np.nan, "high": np.nan, "status": "green"})
+    drawn = charts.history(table, "PSI", {}).to_dict()
+    axis = drawn["layer"][0]["encoding"]["x"]["axis"]
+    assert axis["labelOverlap"] is False
+    assert (axis["labelAngle"] == 0) == (drawn["height"] == charts.HEIGHT) == (batches == 1)
 
 
 def test_a_scored_batch_shows_its_lights(house: Callable[..., Segmentation], tmp_path: Path) -> None:

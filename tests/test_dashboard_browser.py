@@ -33,6 +33,7 @@ BENIGN = (
 )
 # Opened at the address of a page, Streamlit first asks for its server below that address.
 SOUGHT = re.compile(r"/[\w-]+/_stcore/(health|host-config)$")
+HEIGHT = """() => document.querySelector('[data-testid="stMain"]').scrollHeight"""
 READY = """() => document.querySelector('[data-testid="stApp"]')?.dataset.testScriptState === 'notRunning'
     && !document.querySelector('[data-testid="stSkeleton"]') && document.querySelector('h1')"""
 
@@ -77,7 +78,20 @@ class Visit:
 
     def keep(self, name: str) -> None:
         if PICTURES:
-            self.page.screenshot(path=CHECKOUT / PICTURES / f"dashboard-{name}.png", animations="disabled")
+            self.picture(CHECKOUT / PICTURES / f"dashboard-{name}.png")
+
+    def picture(self, path: Path) -> None:
+        """The whole page: its main part scrolls by itself, so the window is made as high as that is."""
+        before = self.page.viewport_size
+        self._set_height(600)  # low, so that a short page stays short
+        for _ in range(2):  # a higher window may make some of it higher
+            self._set_height(self.page.evaluate(HEIGHT))
+        self.page.screenshot(path=path, animations="disabled")
+        self._set_height(before["height"])
+
+    def _set_height(self, height: int) -> None:
+        self.page.set_viewport_size({"width": self.page.viewport_size["width"], "height": height})
+        self.settle()
 
 
 @pytest.fixture(scope="module")
@@ -183,7 +197,8 @@ def test_compare_shows_curves_and_pictures_side_by_side(visit: Visit) -> None:
     pictures = page.locator('[data-testid="stImage"] img')
     assert pictures.count() >= 4
     assert all(pictures.evaluate_all("images => images.map(image => image.naturalWidth > 0)"))
-    page.get_by_role("link", name="MLflow run").first.wait_for()
+    link = page.get_by_role("link", name="MLflow run").first
+    assert "?workflowType=machine_learning" in link.get_attribute("href")
     page.get_by_role("heading", name="Curves over k").scroll_into_view_if_needed()
     visit.keep("compare")
     score = page.get_by_role("combobox", name=re.compile("Score on the left"))
@@ -240,6 +255,15 @@ def test_a_slider_moves_the_answer_and_a_file_is_scored(visit: Visit, looked_at:
     with page.expect_download() as saved:
         page.get_by_role("button", name="Download the answers").click()
     assert len(Path(saved.value.path()).read_text().splitlines()) == 50
+
+
+def test_a_picture_holds_the_whole_page(visit: Visit, tmp_path: Path) -> None:
+    visit.open("compare")
+    visit.picture(tmp_path / "compare.png")
+    width, height = (int.from_bytes((tmp_path / "compare.png").read_bytes()[at : at + 4]) for at in (16, 20))
+    assert width == 1440
+    assert height == visit.page.evaluate(HEIGHT) > 1800
+    assert visit.page.viewport_size == {"width": 1440, "height": 1800}
 
 
 def test_monitor_shows_lights_and_says_refit_or_keep(visit: Visit) -> None:

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.stats import chi2
 
 from segmentations import segmentation
@@ -17,7 +19,7 @@ from segments.config import Algorithm, Feature, FeaturesConfig, FeatureSet, Limi
 from segments.errors import ConfigError, DataError
 from segments.features import transaction_features
 from segments.model import Segmentation
-from segments.monitoring import Figure, Tally, figures, reference_of, stability_index, verdict
+from segments.monitoring import Figure, Tally, figures, medians, reference_of, stability_index, verdict
 from segments.score import Rejected, Scored
 from segments.space import Space
 from segments.sweep import Spec, sweep_cell
@@ -61,6 +63,19 @@ def test_the_stability_index_by_hand() -> None:
     assert stability_index(training, batch) == pytest.approx(sum((b - t) * np.log(b / t)))
     assert stability_index(training, training * 7) == pytest.approx(0, abs=1e-3)
     assert np.isfinite(stability_index(np.array([10, 0]), np.array([0, 10])))
+
+
+@given(st.lists(st.integers(0, 5), min_size=6, max_size=60))
+def test_the_median_is_found_among_the_deciles_whatever_ties_there_are(values: list[int]) -> None:
+    table = pd.DataFrame({"x": np.array(values, dtype=float)})
+    assert medians(reference_of(table, LINE))["x"] == pytest.approx(table["x"].median())
+
+
+def test_the_median_is_not_the_middle_of_deciles_that_are_there_once() -> None:
+    table = pd.DataFrame({"x": [0.0] * 40 + [6.0] * 20 + list(np.linspace(7, 99, 40))})
+    edges = reference_of(table, LINE)["columns"]["x"]["edges"]
+    assert edges[len(edges) // 2] != 6
+    assert medians(reference_of(table, LINE)) == {"x": 6.0}
 
 
 def test_ties_never_straddle_an_edge() -> None:

@@ -44,6 +44,14 @@ def test_profiles_by_hand() -> None:
     assert profile.loc["big", "visits_index"] == pytest.approx(100 * 11 / 6.5)
 
 
+def test_a_feature_that_can_be_negative_has_no_index() -> None:
+    table = customers().assign(trend=[-1.0, -1, 0.1, 1, 1, 0])
+    profile = segment_profiles(table, LABELS, ["big", "small"])
+    assert profile["trend_index"].isna().all()
+    assert profile["visits_index"].notna().all()
+    assert profile["trend_mean"].round(9).tolist() == [round(2 / 3, 9), round(-1.9 / 3, 9)]
+
+
 def test_no_money_no_revenue() -> None:
     assert "revenue" not in segment_profiles(customers().drop(columns="monetary"), LABELS, ["big", "small"])
 

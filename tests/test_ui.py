@@ -81,6 +81,12 @@ def test_a_link_opens_the_training_pages_and_names_its_view_and_nothing_else() -
         assert not FACETS & set(parameters)
 
 
+def test_a_page_of_a_run_is_that_of_the_links() -> None:
+    by_label = {link.label: link.url for link in views.links("http://127.0.0.1:5000", WHOLE)}
+    assert views.run_page("http://127.0.0.1:5000", "7", "s1") == by_label["sweep"]
+    assert views.run_page("", "7", "s1") == "#/experiments/7/runs/s1?workflowType=machine_learning"
+
+
 def test_the_record_decides_which_links_there_are() -> None:
     always = ["candidates", "table", "curves", "finalists"]
     assert [link.label for link in views.links("", Record("mall", "7"))] == always

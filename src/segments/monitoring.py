@@ -33,7 +33,7 @@ FEW = 30  # customers among whom a silhouette says nothing yet
 SAMPLE = 10_000  # customers whose silhouettes among one another stand for the batch's
 NAMES = {
     "psi.segments": "segment shares against training (PSI)",
-    "far": "share of customers farther from their centre than 99 % of its training customers",
+    "far": "share of customers farther out than 99 % of training customers",
     "out_of_range": "share of customers outside the range of the training data",
     "silhouette": "silhouette of the batch",
     "moved": "share of known customers who are in another segment than before",
@@ -129,6 +129,37 @@ def reference_of(features: pd.DataFrame, segmentation: Segmentation) -> dict[str
     }
 
 
+def medians(reference: Mapping[str, Any]) -> dict[str, float]:
+    """Median of every column among the training customers.
+
+    It is one of the deciles a reference holds, but not the middle one of the list once equal deciles stand there only once: it is the one that half
+    of the customers are at or below.
+
+    Parameters
+    ----------
+    reference : mapping
+        As :func:`reference_of` made it, of any version.
+
+    Returns
+    -------
+    dict of str to float
+        By column, in original units. Of fewer than six customers it may be another quantile between the same two of them.
+
+    Examples
+    --------
+    >>> counted = {"edges": [0.0, 2.0, 6.0, 10.0, 30.0], "counts": [30, 10, 10, 25, 15, 10]}
+    >>> medians({"columns": {"recency_days": counted}})
+    {'recency_days': 6.0}
+    """
+    found = {}
+    for name, bins in reference["columns"].items():
+        below, total = np.cumsum(bins["counts"]), sum(bins["counts"])
+        # Exactly half are below more than one decile where two values meet in the middle: the highest of these lies between the two.
+        half = np.flatnonzero(2 * below[:-1] == total)
+        found[name] = float(bins["edges"][half[-1] if len(half) else np.flatnonzero(2 * below > total)[0]])
+    return found
+
+
 class Tally:
     """A scored batch, summed up chunk by chunk. The same rows give the same sums, however they are cut into chunks.
 
@@ -218,7 +249,14 @@ def figures(tally: Tally, config: MonitoringConfig) -> list[Figure]:
     ]
     for (name, bins), counts in zip(reference["columns"].items(), tally.bins, strict=True):
         found.append(
-            _stability(f"psi.{name}", f"{name} against training (PSI)", bins["counts"], counts, config.psi, level)
+            _stability(
+                f"psi.{name}",
+                f"{name.replace('_', ' ')} against training (PSI)",
+                bins["counts"],
+                counts,
+                config.psi,
+                level,
+            )
         )
     n = tally.scored
     found.append(_share("far", tally.far, n, reference["far"], config.far, level))

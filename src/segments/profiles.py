@@ -32,7 +32,8 @@ def segment_profiles(features: pd.DataFrame, labels: NDArray[np.int32], names: S
     -------
     DataFrame of shape (k, ...)
         ``cluster, segment, size, share``, ``revenue`` and ``revenue_share`` where money is known, and per numeric feature
-        ``<feature>_mean``, ``<feature>_median`` and ``<feature>_index`` (100 x mean over the mean of all customers).
+        ``<feature>_mean``, ``<feature>_median`` and ``<feature>_index`` (100 x mean over the mean of all customers; NaN for a feature with
+        values below zero, whose mean is no measure of size).
 
     Examples
     --------
@@ -58,7 +59,8 @@ def segment_profiles(features: pd.DataFrame, labels: NDArray[np.int32], names: S
         mean, overall = groups[column].mean().to_numpy(), float(features[column].mean())
         columns[f"{column}_mean"] = mean
         columns[f"{column}_median"] = groups[column].median().to_numpy()
-        columns[f"{column}_index"] = 100 * mean / overall if overall else np.full(len(mean), np.nan)
+        ratio = overall > 0 and float(features[column].min()) >= 0
+        columns[f"{column}_index"] = 100 * mean / overall if ratio else np.full(len(mean), np.nan)
     return pd.DataFrame(columns)
 
 

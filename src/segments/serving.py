@@ -21,6 +21,7 @@ from segments import model_files
 from segments.config import Config, ServingConfig
 from segments.errors import SegmentsError, TrackingError
 from segments.model import Segmentation
+from segments.monitoring import medians
 from segments.score import faults, score_batch
 from segments.ui import HOST, free_port
 
@@ -64,11 +65,7 @@ def serve(config: Config, uri: str | None = None, say: Callable[[str], object] |
     model = model_files.read_model(config.tracking, uri or f"models:/{config.registry.model}@{config.registry.alias}")
     segmentation = Segmentation.from_json(model.document)
     loaded = model_files.load_model(config.tracking, model.uri)
-    # a middling customer, and nobody's row
-    bins = json.loads(model.reference)["columns"] if model.reference else {}
-    edges = {name: bins[name]["edges"] if name in bins else [1.0] for name in segmentation.space.columns}
-    example = {name: between[len(between) // 2] for name, between in edges.items()}
-    body = json.dumps({"dataframe_records": [example]})
+    body = example_of(segmentation, model.reference)
     _check_answers(loaded, body, model.uri)
     limits = config.serving
     port = free_port(limits.port)
@@ -111,6 +108,34 @@ def serve(config: Config, uri: str | None = None, say: Callable[[str], object] |
         signal.signal(signal.SIGTERM, before)
     say("\nStopped.")
     return 0
+
+
+def example_of(segmentation: Segmentation, reference: str) -> str:
+    """A request the model answers, to try it with: one customer in the middle of all, and nobody's row.
+
+    Parameters
+    ----------
+    segmentation : Segmentation
+        The model.
+    reference : str
+        Its training customers in figures, as JSON; empty where the model has none.
+
+    Returns
+    -------
+    str
+        JSON: the median of every column the model asks for, 1 where it is not known.
+
+    Examples
+    --------
+    >>> from segments.space import Space
+    >>> from segments.model import Limits, number_segments
+    >>> space, limits = Space(["x"], ["identity"], [1.0], "none", {}), Limits(np.ones(2), np.zeros(1), np.ones(1), 0.1)
+    >>> model = Segmentation("c0", space, np.array([[0.0], [10.0]]), number_segments(["low", "high"]), limits)
+    >>> example_of(model, '{"columns": {"x": {"edges": [2.0, 6.0, 9.0, 30.0], "counts": [40, 20, 20, 10, 10]}}}')
+    '{"dataframe_records": [{"x": 6.0}]}'
+    """
+    known = medians(json.loads(reference)) if reference else {}
+    return json.dumps({"dataframe_records": [{name: known.get(name, 1.0) for name in segmentation.space.columns}]})
 
 
 def problem_of(body: bytes, content_type: str, segmentation: Segmentation, max_rows: int) -> tuple[int, str] | None:

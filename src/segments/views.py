@@ -18,6 +18,7 @@ from urllib.parse import quote
 from segments.config import EVIDENCE
 
 TAG = "mlflow.sharedViewState."
+TRAINING = "workflowType=machine_learning"  # a fresh browser lands on the GenAI pages unless the link says otherwise
 SCORES = (
     "z_silhouette",
     "jaccard_min",
@@ -105,12 +106,10 @@ def links(base_url: str, record: Record) -> list[Link]:
     table http://h:5000/#/experiments/1/runs?workflowType=machine_learning&compareRunsMode=TABLE&viewStateShareKey=table
     """
     root = base_url.rstrip("/") + "/#" if base_url else "#"
-    # A fresh browser lands on the GenAI pages unless the link says otherwise.
-    training = "workflowType=machine_learning"
     runs = f"{root}/experiments/{quote(record.experiment_id, safe='')}/runs"
 
     def view(key: str, mode: str, shows: str) -> Link:
-        return Link(key, f"{runs}?{training}&compareRunsMode={mode}&viewStateShareKey={key}", shows)
+        return Link(key, f"{runs}?{TRAINING}&compareRunsMode={mode}&viewStateShareKey={key}", shows)
 
     found = [
         view("candidates", "CHART", "the ten best candidates side by side, the best hundred in one parallel chart"),
@@ -119,14 +118,33 @@ def links(base_url: str, record: Record) -> list[Link]:
         view("finalists", "CHART", "the finalists' pictures and scores side by side"),
     ]
     if record.sweep_run_id:
-        url = f"{runs}/{record.sweep_run_id}?{training}"
+        url = run_page(base_url, record.experiment_id, record.sweep_run_id)
         found.append(Link("sweep", url, "what won and why, the data, the full config and table"))
     if record.champion_run_id:
-        url = f"{runs}/{record.champion_run_id}?{training}"
+        url = run_page(base_url, record.experiment_id, record.champion_run_id)
         found.append(Link("champion", url, "the run of the registered segmentation"))
-        url = f"{root}/models/{quote(record.model, safe='')}/versions/{record.version}?{training}"
+        url = f"{root}/models/{quote(record.model, safe='')}/versions/{record.version}?{TRAINING}"
         found.append(Link("registry", url, f"the registered model {record.model}, version {record.version}"))
     return found
+
+
+def run_page(base_url: str, experiment_id: str, run_id: str) -> str:
+    """Address of one run's page in MLflow's UI.
+
+    Parameters
+    ----------
+    base_url : str
+        As for :func:`links`.
+    experiment_id, run_id : str
+        Of the run.
+
+    Examples
+    --------
+    >>> run_page("http://h:5000", "1", "a1")
+    'http://h:5000/#/experiments/1/runs/a1?workflowType=machine_learning'
+    """
+    root = base_url.rstrip("/") + "/#" if base_url else "#"
+    return f"{root}/experiments/{quote(experiment_id, safe='')}/runs/{run_id}?{TRAINING}"
 
 
 def view_states(sweep_id: str | None = None) -> dict[str, str]:

@@ -39,7 +39,8 @@ def main(overrides: list[str]) -> None:
     page = st.navigation(made)
     with st.sidebar:
         st.caption(f"Source: **{config.source.name}**")
-        st.caption("Reads artifacts and MLflow's registry on this machine. Only buttons that say so write.")
+        at = f"at {config.tracking.uri}" if config.tracking.uri else "on this machine"
+        st.caption(f"Reads artifacts on this machine and MLflow's registry {at}. Only buttons that say so write.")
     page.run()
 
 

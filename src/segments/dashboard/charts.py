@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import wrap
 
 import altair as alt
 import pandas as pd
@@ -12,9 +13,24 @@ from segments.plots import INK, MUTED, PALE, PALETTE
 
 HEIGHT = 340
 ROOM = 90  # of the height of a chart, for its axis and title
+LINE = 18  # of the height, for one name in a legend
+LEVEL = 60  # letters that fit beside one another under a chart of half a page
+ONE_WORD_A_LINE = alt.Axis(labelAngle=0, labelOverlap=False, labelExpr="split(datum.label, ' ')", grid=True)
 # Dashes tell lines apart where colours repeat or are not seen.
 DASHES = ([1, 0], [6, 3], [2, 2], [8, 2, 2, 2], [4, 4])
 LIGHTS = {"amber": "#E69F00", "red": "#D55E00"}
+
+
+def _named(names: Sequence[str]) -> alt.Axis:
+    """An axis on which every name is read: level while they are few, slanting beyond."""
+    level = sum(map(len, names)) <= LEVEL
+    return alt.Axis(labelAngle=0 if level else -40, labelLimit=0 if level else 200, labelOverlap=False)
+
+
+def _room(names: Sequence[str]) -> int:
+    """Height that the names of :func:`_named` take when they slant, so that the bars keep theirs."""
+    axis = _named(names).to_dict()
+    return round(0.65 * min(axis["labelLimit"], 6 * max(map(len, names), default=0))) if axis["labelAngle"] else 0
 
 
 def colour(segment: Segment) -> str:
@@ -28,7 +44,7 @@ def of_segments(segments: Sequence[Segment]) -> alt.Scale:
 
 
 def shares(table: pd.DataFrame, segments: Sequence[Segment]) -> alt.Chart:
-    """Bars side by side for each segment: its share of customers and of revenue.
+    """Bars side by side for each segment: its share of customers and, where it is known, of revenue.
 
     Parameters
     ----------
@@ -38,33 +54,37 @@ def shares(table: pd.DataFrame, segments: Sequence[Segment]) -> alt.Chart:
         Give the colours.
     """
     names = {"share": "customers", "revenue_share": "revenue"}
-    long = table.melt(
-        id_vars="segment", value_vars=[name for name in names if name in table], var_name="of", value_name="value"
-    ).assign(of=lambda t: t["of"].map(names))
+    known = [name for name in names if name in table]
+    told = [names[name] for name in known]
+    long = table.melt(id_vars="segment", value_vars=known, var_name="of", value_name="value").assign(
+        of=lambda t: t["of"].map(names)
+    )
     return (
         alt.Chart(long)
         .mark_bar(cornerRadiusEnd=2)
         .encode(
-            x=alt.X("value:Q", title="share of all", axis=alt.Axis(format="%")),
+            x=alt.X("value:Q", title=f"share of all {' and of '.join(told)}", axis=alt.Axis(format="%")),
             y=alt.Y("segment:N", title=None, sort=None, axis=alt.Axis(labelLimit=320, labelOverlap=False)),
-            yOffset=alt.YOffset("of:N", sort=list(names.values())),
+            yOffset=alt.YOffset("of:N", sort=told),
             color=alt.Color("segment:N", scale=of_segments(segments), legend=None),
             opacity=alt.Opacity(
                 "of:O",
-                sort=list(names.values()),
-                scale=alt.Scale(domain=list(names.values()), range=[1.0, 0.5]),
+                sort=told,
+                scale=alt.Scale(domain=told, range=[1.0, 0.5][: len(told)]),
                 title=None,
+                legend=alt.Legend(orient="bottom") if len(told) > 1 else None,
             ),
             tooltip=["segment", "of", alt.Tooltip("value:Q", format=".1%")],
         )
         .properties(
-            height=ROOM + 44 * len(table), description="Share of customers and of revenue of each segment, as bars"
+            height=ROOM + 22 * len(told) * (len(table) + 1),
+            description=f"Share of {' and of '.join(told)} of each segment, as bars",
         )
     )
 
 
-def over_time(table: pd.DataFrame, segments: Sequence[Segment], what: str) -> alt.Chart:
-    """Stacked bars: the segments' shares in each version or batch."""
+def over_time(table: pd.DataFrame, segments: Sequence[Segment], what: str | None = None) -> alt.Chart:
+    """Stacked bars: the segments' shares in each version or batch (`what`; left out where the names under the bars say it)."""
     order = table.sort_values("order")["when"].drop_duplicates().tolist()
     known = [one.name for one in segments]
     scale = of_segments(segments)
@@ -75,10 +95,11 @@ def over_time(table: pd.DataFrame, segments: Sequence[Segment], what: str) -> al
         alt.Chart(table.assign(place=table["segment"].map(places)))
         .mark_bar(size=28)
         .encode(
-            x=alt.X("when:N", sort=order, title=what, axis=alt.Axis(labelAngle=0, labelLimit=140)),
-            y=alt.Y("share:Q", title="customers", axis=alt.Axis(format="%")),
+            x=alt.X("when:N", sort=order, title=what, axis=_named(order)),
+            y=alt.Y("share:Q", title="share of customers", axis=alt.Axis(format="%")),
+            # one below the other, and whole: two beside one another do not fit half a page
             color=alt.Color(
-                "segment:N", scale=scale, title=None, legend=alt.Legend(orient="bottom", columns=2, labelLimit=210)
+                "segment:N", scale=scale, title=None, legend=alt.Legend(orient="bottom", columns=1, labelLimit=0)
             ),
             order=alt.Order("place:Q"),
             tooltip=[
@@ -88,7 +109,10 @@ def over_time(table: pd.DataFrame, segments: Sequence[Segment], what: str) -> al
                 alt.Tooltip("share:Q", format=".1%"),
             ],
         )
-        .properties(height=HEIGHT, description=f"Share of each segment in each {what}, as stacked bars")
+        .properties(
+            height=HEIGHT + LINE * len(scale.domain) + _room(order),
+            description=f"Share of each segment in each {what or 'group'}, as stacked bars",
+        )
     )
 
 
@@ -127,19 +151,20 @@ def parallels(table: pd.DataFrame, axes: Sequence[str], chosen: str | None, pick
         shown=["chosen" if one == chosen else "picked" if one in picked else "others" for one in table["candidate_id"]]
     )
     base = alt.Chart(table).encode(
-        x=alt.X("axis:N", sort=list(axes), title=None, axis=alt.Axis(labelAngle=0, labelLimit=120, grid=True)),
+        x=alt.X("axis:N", sort=list(axes), title=None, axis=ONE_WORD_A_LINE),
         y=alt.Y("place:Q", title="lowest → highest of all candidates", axis=alt.Axis(labels=False, ticks=False)),
         detail="candidate_id:N",
         color=alt.Color(
             "shown:N",
             title=None,
+            legend=alt.Legend(orient="bottom", symbolOpacity=1, symbolStrokeWidth=3),
             scale=alt.Scale(domain=["chosen", "picked", "others"], range=["#D55E00", "#0072B2", MUTED]),
         ),
         tooltip=["name:N", "axis:N", alt.Tooltip("value:Q", format=".4g")],
     )
     few = base.mark_line(strokeWidth=3).transform_filter("datum.shown != 'others'")
     many = base.mark_line(strokeWidth=0.7, opacity=0.35).transform_filter("datum.shown == 'others'")
-    return alt.layer(many, few).properties(height=300, description="Scores of the candidates on parallel axes")
+    return alt.layer(many, few).properties(height=380, description="Scores of the candidates on parallel axes")
 
 
 def indices(table: pd.DataFrame, fill: str) -> alt.LayerChart:
@@ -175,17 +200,22 @@ def demographics(table: pd.DataFrame, fill: str) -> alt.LayerChart:
 def nearness(table: pd.DataFrame, segments: Sequence[Segment]) -> alt.Chart:
     """Bars of one customer's distance to every centre, nearest on top."""
     return (
-        alt.Chart(table)
+        alt.Chart(table.assign(called=["\n".join(wrap(name, 22)) for name in table["segment"]]))
         .mark_bar(cornerRadiusEnd=2)
         .encode(
             x=alt.X("distance:Q", title="distance to the centre"),
-            # a narrow place: long names would leave none to the bars
-            y=alt.Y("segment:N", sort=None, title=None, axis=alt.Axis(labelLimit=150, labelOverlap=False)),
+            # a narrow place: long names on one line would leave none to the bars
+            y=alt.Y(
+                "called:N",
+                sort=None,
+                title=None,
+                axis=alt.Axis(labelLimit=0, labelOverlap=False, labelExpr="split(datum.label, '\\n')"),
+            ),
             color=alt.Color("segment:N", scale=of_segments(segments), legend=None),
             tooltip=["segment", alt.Tooltip("distance:Q", format=".3f")],
         )
         .properties(
-            height=ROOM + 38 * len(table), description="Distance of this customer to the centre of each segment"
+            height=ROOM + 46 * len(table), description="Distance of this customer to the centre of each segment"
         )
     )
 
@@ -197,7 +227,7 @@ def against_limits(table: pd.DataFrame, amber: float, red: float) -> alt.LayerCh
         .mark_bar(color=PALETTE[0])
         .encode(
             y=alt.Y("feature:N", sort=None, title=None, axis=alt.Axis(labelLimit=220, labelOverlap=False)),
-            x=alt.X("psi:Q", title="population stability index (PSI) against training"),
+            x=alt.X("psi:Q", title="PSI against training"),
             tooltip=["feature", alt.Tooltip("psi:Q", format=".3f"), "status"],
         )
     )
@@ -227,7 +257,7 @@ def history(table: pd.DataFrame, title: str, limits: Mapping[str, float]) -> alt
     """One figure over the batches, with its limits."""
     order = table["batch"].tolist()
     base = alt.Chart(table).encode(
-        x=alt.X("batch:N", sort=order, title="batch", axis=alt.Axis(labelAngle=0, labelLimit=120)),
+        x=alt.X("batch:N", sort=order, title="batch", axis=_named(order)),
         tooltip=["batch", alt.Tooltip("value:Q", format=".3f"), "status"],
     )
     y = alt.Y("value:Q", title=None)
@@ -238,4 +268,4 @@ def history(table: pd.DataFrame, title: str, limits: Mapping[str, float]) -> alt
         alt.Chart(pd.DataFrame({"limit": [at]})).mark_rule(color=LIGHTS[light], strokeDash=[6, 3]).encode(y="limit:Q")
         for light, at in limits.items()
     ]
-    return alt.layer(*drawn).properties(height=HEIGHT, description=f"{title} over the scored batches")
+    return alt.layer(*drawn).properties(height=HEIGHT + _room(order), description=f"{title} over the scored batches")

@@ -44,6 +44,7 @@ FACTS = (
     "p_adjusted",
 )
 MOST_PICTURES = 4
+UNTICKED = 2  # candidates side by side before a person has ticked any
 MOST_LINES = 300
 PICTURES = {"clusters": "customers in a plane", "silhouette": "silhouettes", "elbow": "elbow"}
 
@@ -79,7 +80,9 @@ def show(config: Config) -> None:
     if len(kept) > MOST_LINES:
         st.caption(f"The best {MOST_LINES} of {len(kept)} by silhouette are drawn.")
     lines = figures.parallel(best, axes).merge(best[["candidate_id", "name"]], on="candidate_id")
-    chart = charts.parallels(lines, axes, choice["candidate_id"] if choice else None, picked)
+    chart = charts.parallels(
+        lines, [figures.words(name) for name in axes], choice["candidate_id"] if choice else None, picked
+    )
     st.altair_chart(chart, width="stretch")
     st.header("Side by side")
     _side_by_side(config, kept.set_index("candidate_id").loc[picked])
@@ -88,23 +91,22 @@ def show(config: Config) -> None:
 def _why(choice: dict[str, Any]) -> None:
     with st.container(border=True):
         st.subheader("Why this one" if choice["candidate_id"] else "Why none")
-        st.markdown(choice["reason"])
-        st.caption(f"Rule: {choice['rule']} {choice['passed']} of {choice['total']} candidates pass.")
+        st.markdown(figures.readable(choice["reason"]))
+        st.caption(f"Rule: {figures.readable(choice['rule'])} {choice['passed']} of {choice['total']} candidates pass.")
         if choice.get("overruled"):
             one = choice["overruled"]
-            st.markdown(f"Chosen by **{one['by']}** on {one['at'][:10]} against the rule: {one['because']}")
+            st.markdown(f"Chosen by **{one['by']}** on {one['at'][:10]} (UTC) against the rule: {one['because']}")
         if front := reading.picture("selection", "front.png"):
             with st.expander("Fit, stability and simplicity of every candidate"):
                 st.image(front, caption="Candidates by fit and stability; the front is what nothing beats on all three")
 
 
 def _filtered(table: pd.DataFrame) -> pd.DataFrame:
-    left, middle, right = st.columns(3)
     sets, scalers = (table[name].drop_duplicates().tolist() for name in ("feature_set", "scaler"))
-    chosen_sets = left.multiselect("Feature sets", sets, default=sets)
-    chosen_scalers = middle.multiselect("Scalers", scalers, default=scalers)
+    chosen_sets = st.multiselect("Feature sets", sets, default=sets)
+    chosen_scalers = st.multiselect("Scalers", scalers, default=scalers)
     low, high = int(table["k"].min()), int(table["k"].max())
-    within = right.slider("Number of segments k", low, high, (low, high)) if low < high else (low, high)
+    within = st.slider("Number of segments k", low, high, (low, high)) if low < high else (low, high)
     return table[
         table["feature_set"].isin(chosen_sets) & table["scaler"].isin(chosen_scalers) & table["k"].between(*within)
     ]
@@ -128,7 +130,12 @@ def _curves(kept: pd.DataFrame, choice: dict[str, Any] | None) -> None:
 
 def _table(kept: pd.DataFrame, choice: dict[str, Any] | None) -> list[str]:
     st.header("Candidates")
-    st.caption(f"Tick up to {MOST_PICTURES} to see them side by side; without a tick, the finalists are shown.")
+    known = set(kept["candidate_id"])
+    finalists = [one for one in (choice["finalists"] if choice else []) if one in known][:UNTICKED]
+    instead = "the first finalists" if finalists else "those of the best silhouette"
+    st.caption(
+        f"Tick up to {MOST_PICTURES} to see them side by side; without a tick, {instead} are shown, {UNTICKED} at most."
+    )
     columns = ["name", "silhouette", *[name for name in SCORES if name in kept and name not in ("silhouette", "wcss")]]
     columns += ["grade"] if "grade" in kept else []
     event = st.dataframe(
@@ -138,19 +145,16 @@ def _table(kept: pd.DataFrame, choice: dict[str, Any] | None) -> list[str]:
         height=320,
         on_select="rerun",
         selection_mode="multi-row",
+        placeholder="–",
         column_config={
-            name: st.column_config.NumberColumn(figures.words(name), format="%.3f")
+            name: st.column_config.NumberColumn(figures.words(name), format="%.3f", help=SCORES[name])
             for name in columns
             if name in SCORES
         },
         key="candidates",
     )
     ticked = kept.iloc[[row for row in event["selection"]["rows"] if row < len(kept)]]["candidate_id"].tolist()
-    if not ticked:
-        finalists = choice["finalists"] if choice else []
-        known = set(kept["candidate_id"])
-        ticked = [one for one in finalists if one in known][:2] or kept["candidate_id"].head(2).tolist()
-    return list(ticked[:MOST_PICTURES])
+    return list(ticked[:MOST_PICTURES]) or finalists or kept["candidate_id"].head(UNTICKED).tolist()
 
 
 def _side_by_side(config: Config, picked: pd.DataFrame) -> None:
@@ -179,9 +183,10 @@ def _side_by_side(config: Config, picked: pd.DataFrame) -> None:
                 told = ", ".join(f"{one:.2f}" for one in own.sort_values("cluster")["jaccard"])
                 st.caption(f"Stability of its segments (Jaccard over resamples): {told}")
             if isinstance(row.get("reason"), str):
-                st.caption(row["reason"])
+                st.caption(figures.readable(row["reason"]))
             if link := links.get(str(identity)):
-                st.markdown(f"[MLflow run]({link}) (start its page with `segments ui`)")
+                start = "" if config.tracking.uri else " (start its page with `segments ui`)"
+                st.markdown(f"[MLflow run]({link}){start}")
             else:
                 st.caption("It has no run in MLflow: run `segments track`.")
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from segments.model import Segment, Segmentation
+from segments.monitoring import NAMES
 from segments.space import to_space
+
+if TYPE_CHECKING:
+    from pandas.io.formats.style import Styler
 
 PAGE = 50  # customers on a page of the list
 STEPS = 200  # of a slider
@@ -20,6 +25,20 @@ SHAPES = {
     "red": "■",
     "-": "○",
 }  # a light is told by its shape and word, not by colour alone
+
+
+# Scores whose names say little by themselves, short enough for the head of a column.
+TITLES = {
+    "wcss": "WCSS",
+    "silhouette_reference": "silhouette, all features",
+    "davies_bouldin": "Davies-Bouldin",
+    "calinski_harabasz": "Calinski-Harabasz",
+    "jaccard_min": "weakest Jaccard",
+    "z_silhouette": "silhouette z-score",
+    "p_adjusted": "adjusted p",
+    "gap": "gap statistic",
+    "smallest_share": "smallest segment",
+}
 
 
 def people(members: pd.DataFrame, forecast: pd.DataFrame | None) -> pd.DataFrame:
@@ -156,13 +175,13 @@ def parallel(candidates: pd.DataFrame, scores: Sequence[str]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``candidate_id, axis, place`` (0 at the lowest value, 1 at the highest) and ``value``.
+        ``candidate_id, axis`` (the score in words), ``place`` (0 at the lowest value, 1 at the highest) and ``value``.
 
     Examples
     --------
     >>> table = pd.DataFrame({"candidate_id": ["a", "b"], "wcss": [8.0, 2.0], "ari": [1.0, 1.0]})
     >>> parallel(table, ["wcss", "ari"])[["axis", "place"]].to_numpy().tolist()
-    [['wcss', 1.0], ['wcss', 0.0]]
+    [['WCSS', 1.0], ['WCSS', 0.0]]
     """
     rows = []
     for score in scores:
@@ -173,7 +192,7 @@ def parallel(candidates: pd.DataFrame, scores: Sequence[str]) -> pd.DataFrame:
                 pd.DataFrame(
                     {
                         "candidate_id": candidates["candidate_id"],
-                        "axis": score,
+                        "axis": words(score),
                         "place": (values - low) / (high - low),
                         "value": values,
                     }
@@ -190,7 +209,8 @@ def profile(profiles: pd.DataFrame, overall: Mapping[str, Mapping[str, float]], 
     Returns
     -------
     DataFrame
-        ``feature, mean, median, overall_mean, overall_median`` and ``index``: 100 x mean / mean of all.
+        ``feature`` (in words), ``mean, median, overall_mean, overall_median`` and ``index``: 100 x mean / mean of all, NaN for a feature with
+        values below zero.
 
     Examples
     --------
@@ -202,7 +222,7 @@ def profile(profiles: pd.DataFrame, overall: Mapping[str, Mapping[str, float]], 
     return pd.DataFrame(
         [
             {
-                "feature": name,
+                "feature": words(name),
                 "mean": row[f"{name}_mean"],
                 "median": row[f"{name}_median"],
                 "overall_mean": known["mean"],
@@ -296,7 +316,7 @@ def lights(figures: Sequence[Mapping[str, Any]], limits: Mapping[str, tuple[floa
         rows.append(
             {
                 "light": told,
-                "what": one["says"],
+                "what": NAMES.get(one["name"], one["says"]),  # a record of old may say it longer
                 **{key: one[key] for key in ("value", "training", "low", "high")},
                 "amber": amber,
                 "red": red,
@@ -365,7 +385,41 @@ def words(name: str) -> str:
 
     Examples
     --------
-    >>> words("recency_days")
-    'recency days'
+    >>> words("recency_days"), words("z_silhouette")
+    ('recency days', 'silhouette z-score')
     """
-    return name.replace("_", " ")
+    return TITLES.get(name, name.replace("_", " "))
+
+
+def readable(text: str) -> str:
+    """A sentence for a person: the scores in it by their titles.
+
+    Examples
+    --------
+    >>> readable("It has the highest z_silhouette (13.2).")
+    'It has the highest silhouette z-score (13.2).'
+    """
+    return re.sub(r"\b[a-z]+(?:_[a-z]+)+\b", lambda found: TITLES.get(found[0], found[0]), text)
+
+
+def money(value: float, currency: str) -> str:
+    """An amount for a person, in whole units; a dash where it is not known.
+
+    Examples
+    --------
+    >>> money(964708.3, "$"), money(-5.2, "EUR"), money(1234.5, ""), money(float("nan"), "$")
+    ('$964,708', '-5 EUR', '1,234', '–')
+    """
+    if not np.isfinite(value):
+        return "–"
+    amount = f"{abs(value):,.0f}"
+    sign = "-" if value < 0 and amount != "0" else ""
+    # a sign stands before the number, a word after it
+    return f"{sign}{amount} {currency}" if currency.isalpha() else f"{sign}{currency}{amount}"
+
+
+def with_money(table: pd.DataFrame, currency: str) -> pd.DataFrame | Styler:
+    """A table whose column ``expected_value``, where it has one, is shown in the source's currency; sorted it is a number still."""
+    if "expected_value" not in table:
+        return table
+    return table.style.format({"expected_value": partial(money, currency=currency)})

@@ -29,7 +29,7 @@ def show(config: Config) -> None:
             "Batch",
             range(len(newest)),
             format_func=lambda i: (
-                f"{label(newest[i])} · {newest[i]['scored_at'][:16].replace('T', ' ')} · version {newest[i]['model']['version']}"
+                f"{label(newest[i])} · {newest[i]['scored_at'][:16].replace('T', ' ')} UTC · version {newest[i]['model']['version']}"
             ),
         )
         _batch(config, newest[chosen], None if inuse is None else inuse.model.segments)
@@ -71,6 +71,7 @@ def _batch(config: Config, record: dict[str, Any], segments: Any) -> None:
         hide_index=True,
         width="stretch",
         height=min(36 * len(table) + 40, 480),
+        placeholder="–",
         column_config={
             "light": st.column_config.TextColumn("light", width="small"),
             "what": st.column_config.TextColumn("figure", width="large"),
@@ -96,7 +97,7 @@ def _batch(config: Config, record: dict[str, Any], segments: Any) -> None:
     shares = [(name, one["training"], one["customers"]) for name, one in parts]
     trend = figures.trend([("training", {n: t for n, t, _ in shares}), ("this batch", {n: c for n, _, c in shares})])
     left.subheader("Segments")
-    left.altair_chart(charts.over_time(trend, segments or [], "customers"), width="stretch")
+    left.altair_chart(charts.over_time(trend, segments or []), width="stretch")
     psi = pd.DataFrame(
         [
             {"feature": figures.words(one["name"].partition(".")[2]), "psi": one["value"], "status": one["status"]}

@@ -13,17 +13,18 @@ from segments.dashboard.reading import Champion, found
 from segments.errors import SegmentsError
 
 COLUMNS = {
-    "segment_id": st.column_config.TextColumn("id", width="small"),
+    "segment_id": st.column_config.TextColumn("id", width=50),
     "segment": st.column_config.TextColumn("segment", width="medium"),
     "customers": st.column_config.NumberColumn("customers", format="localized"),
-    "share": st.column_config.ProgressColumn("of customers", min_value=0.0, max_value=1.0, format="percent"),
-    "revenue_share": st.column_config.ProgressColumn("of revenue", min_value=0.0, max_value=1.0, format="percent"),
+    "share": st.column_config.ProgressColumn("of customers", min_value=0.0, max_value=1.0, format="percent", width=110),
+    "revenue_share": st.column_config.ProgressColumn(
+        "of revenue", min_value=0.0, max_value=1.0, format="percent", width=110
+    ),
     "churn_risk": st.column_config.NumberColumn(
         "churn risk", format="percent", help="Mean risk of no purchase within the horizon"
     ),
     "expected_value": st.column_config.NumberColumn(
         "expected value",
-        format="localized",
         help="What its customers are expected to spend within the horizon, together",
     ),
 }
@@ -37,7 +38,7 @@ def show(config: Config) -> None:
         return
     _champion(inuse)
     st.header("Segments")
-    _segments(inuse)
+    _segments(config, inuse)
     st.header("Over time")
     _versions(config, inuse)
     _batches(inuse)
@@ -56,7 +57,7 @@ def _champion(inuse: Champion) -> None:
     with st.container(horizontal=True):
         st.metric("Model", f"{version.name} v{version.number}", border=True)
         st.metric("Segments", len(inuse.model.segments), border=True)
-        st.metric("In use since", _day(tags.get("promoted_at", "")), border=True)
+        st.metric("In use since (UTC)", _day(tags.get("promoted_at", "")), border=True)
         st.metric("Evidence", str(row.get("grade", "not weighed")), border=True)
         st.metric("Proof", _proof(tags), border=True)
     named = f"**{row['feature_set']} · {row['scaler']} · k={row['k']}**, " if row else ""
@@ -65,9 +66,9 @@ def _champion(inuse: Champion) -> None:
         f"source **{tags.get('source', '?')}**, put in use by **{tags.get('promoted_by') or 'nobody on record'}**. Why: {tags.get('verdict') or 'not recorded'}"
     )
     if row.get("reason"):
-        st.markdown(str(row["reason"]))
+        st.markdown(figures.readable(str(row["reason"])))
     if described:
-        st.markdown(reading.choice()["reason"])
+        st.markdown(figures.readable(reading.choice()["reason"]))
 
 
 def _evidence(candidate_id: str) -> dict[str, Any]:
@@ -82,7 +83,7 @@ def _evidence(candidate_id: str) -> dict[str, Any]:
     return {str(key): value for key, value in rows[0].items()} if rows else {}
 
 
-def _segments(inuse: Champion) -> None:
+def _segments(config: Config, inuse: Champion) -> None:
     model = inuse.model
     people = found(reading.people, inuse.version)
     if people is not None:
@@ -102,7 +103,8 @@ def _segments(inuse: Champion) -> None:
         }
     forecast = people if people is not None and "churn_risk" in people else None
     table = figures.overview(model.segments, sizes, revenue, forecast)
-    st.dataframe(table, column_config=COLUMNS, hide_index=True, width="stretch")
+    shown = figures.with_money(table, config.source.currency)
+    st.dataframe(shown, column_config=COLUMNS, hide_index=True, width="stretch", placeholder="–")
     if forecast is None:
         facts = found(reading.plain, "prediction", "prediction.json")
         if facts is not None:
@@ -119,8 +121,8 @@ def _versions(config: Config, inuse: Champion) -> None:
             {
                 "version": int(version.number),
                 "alias": ", ".join(version.aliases),
-                "registered": pd.Timestamp(version.created_ms, unit="ms").strftime("%Y-%m-%d %H:%M"),
-                "in use since": _day(version.tags.get("promoted_at", "")),
+                "registered (UTC)": pd.Timestamp(version.created_ms, unit="ms").strftime("%Y-%m-%d %H:%M"),
+                "in use since (UTC)": _day(version.tags.get("promoted_at", "")),
                 "candidate": version.tags.get("candidate_id", ""),
                 "verdict": version.tags.get("verdict", ""),
                 "proof": version.tags.get("proof", ""),
@@ -130,7 +132,11 @@ def _versions(config: Config, inuse: Champion) -> None:
     )
     st.subheader("Versions")
     st.dataframe(
-        table, hide_index=True, width="stretch", column_config={"verdict": st.column_config.TextColumn(width="large")}
+        table,
+        hide_index=True,
+        width="stretch",
+        placeholder="–",
+        column_config={"verdict": st.column_config.TextColumn(width="large")},
     )
     sizes = []
     for version in versions[-12:]:

@@ -21,6 +21,7 @@ from segments.config import Config
 from segments.dashboard import figures
 from segments.errors import SegmentsError, StoreError, TrackingError
 from segments.model import Segmentation
+from segments.ui import HOST
 from segments.versions import Version
 
 T = TypeVar("T")
@@ -197,8 +198,8 @@ def features() -> pd.DataFrame:
 def pages(config: Config, candidate_ids: Sequence[str]) -> dict[str, str]:
     """Address of each candidate's run on MLflow's page (``segments ui``)."""
     places = _pages(config, tuple(candidate_ids), config.source.name, *_registry_key(config))
-    host = config.tracking.uri or f"http://127.0.0.1:{config.tracking.port}"
-    return {identity: host.rstrip("/") + place for identity, place in places.items()}
+    host = (config.tracking.uri or f"http://{HOST}:{config.tracking.port}").rstrip("/")
+    return {identity: f"{host}/{place}" for identity, place in places.items()}
 
 
 def _known(stage: str, name: str, read: Callable[[str, Stamp], T]) -> T:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -11,8 +12,17 @@ from segments.config import Config
 from segments.dashboard import charts, figures, reading
 from segments.dashboard.reading import Champion, found
 from segments.model import Segment
+from segments.profiles import numeric_columns
 
 ADVICE = {"goal": "Goal", "do": "Do", "avoid": "Avoid", "channel": "Channel", "offer": "Offer", "kpi": "Measure"}
+NUMBERS = {  # of a profile: head and width of their columns
+    "mean": ("mean", 80),
+    "median": ("median", 80),
+    "overall_mean": ("mean of all", 92),
+    "overall_median": ("median of all", 104),
+    "index": ("index", 64),
+}
+FORMATS = {"churn_risk": "percent", "expected_value": None}  # of members; the table brings the currency
 MOST_EXPORTED = 1_000_000
 
 
@@ -23,33 +33,32 @@ def show(config: Config) -> None:
     if inuse is None:
         return
     people = found(reading.people, inuse.version)
-    described = bool(found(reading.is_described, inuse))
-    if not described:
+    # None: no choice is there to compare with, which `found` has said
+    if (described := found(reading.is_described, inuse)) is False:
         st.warning(
             "The last run chose another candidate: profile, rules and playbook of the version in use are not on this machine any more. "
             "Put the new one in use (`segments promote VERSION --because WHY`) or run `dvc repro` with the old choice.",
             icon=":material/warning:",
         )
-    _look_up(inuse, people, described)
+    _look_up(inuse, people, bool(described), config.source.currency)
     ids = [segment.segment_id for segment in inuse.model.segments]
     named = {segment.segment_id: segment for segment in inuse.model.segments}
     st.header("One segment")
     chosen = st.selectbox("Segment", ids, format_func=lambda one: f"{one} · {named[one].name}", key="segment")
     segment, cluster = named[chosen], ids.index(chosen)
     st.html(_chip(segment))
-    tabs = st.tabs(["Profile", "Rules", "Demographics", "Playbook", "Members"])
-    if described:
-        with tabs[0]:
-            _profile(segment, cluster)
-        with tabs[1]:
-            _rules(cluster)
-        with tabs[2]:
-            _demographics(segment, cluster)
-        with tabs[3]:
-            _playbook(cluster)
-    with tabs[4]:
-        if people is not None:
-            _members(people, inuse, segment)
+    told: dict[str, Callable[[], None]] = {
+        "Profile": lambda: _profile(segment, cluster),
+        "Rules": lambda: _rules(cluster),
+        "Demographics": lambda: _demographics(segment, cluster),
+        "Playbook": lambda: _playbook(cluster),
+    }
+    tabs = dict(told) if described else {}
+    if people is not None:
+        tabs["Members"] = lambda: _members(people, inuse, segment, config.source.currency)
+    for tab, draw in zip(st.tabs(list(tabs)) if tabs else [], tabs.values(), strict=True):
+        with tab:
+            draw()
 
 
 def _chip(segment: Segment) -> str:
@@ -75,19 +84,23 @@ def _profile(segment: Segment, cluster: int) -> None:
         if "revenue_share" in row:
             st.metric("Of all revenue", f"{row['revenue_share']:.1%}", border=True)
     table = figures.profile(profiles, overall, cluster)
-    left, right = st.columns(2)
+    left, right = st.columns([4, 3])
     left.dataframe(
         table,
         hide_index=True,
         width="stretch",
-        height=min(36 * len(table) + 40, 620),
-        column_config={
-            name: st.column_config.NumberColumn(figures.words(name), format="%.4g")
-            for name in table
-            if name != "feature"
+        height=min(36 * len(table) + 40, 800),
+        placeholder="–",
+        column_config={"feature": st.column_config.TextColumn(width=130)}
+        | {
+            name: st.column_config.NumberColumn(title, format="%.4g", width=width)
+            for name, (title, width) in NUMBERS.items()
         },
     )
-    right.altair_chart(charts.indices(table.dropna(subset=["index"]), charts.colour(segment)), width="stretch")
+    drawn = table.dropna(subset=["index"])
+    right.altair_chart(charts.indices(drawn, charts.colour(segment)), width="stretch")
+    if len(drawn) < len(table):
+        right.caption("A feature with values below zero has no index: its mean is no measure of size.")
 
 
 def _rules(cluster: int) -> None:
@@ -136,7 +149,7 @@ def _advise(book: dict[Any, Any]) -> None:
     st.markdown("\n".join(f"- **{title}**: {book[key]}" for key, title in ADVICE.items() if book[key]))
 
 
-def _members(people: pd.DataFrame, inuse: Champion, segment: Segment) -> None:
+def _members(people: pd.DataFrame, inuse: Champion, segment: Segment, currency: str) -> None:
     left, middle, right = st.columns([3, 1, 1], vertical_alignment="bottom")
     text = left.text_input("Search by id", key="search", placeholder="part of a customer's id")
     kept = figures.search(people, segment.segment_id, text)
@@ -158,10 +171,23 @@ def _members(people: pd.DataFrame, inuse: Champion, segment: Segment) -> None:
             rows[["customer_id", *[c for c in inuse.model.space.columns if c in rows]]], on="customer_id", how="left"
         )
     st.caption(f"{len(kept):,} customers; {figures.PAGE} a page.")
-    st.dataframe(shown.drop(columns=["cluster", "segment_id"]), hide_index=True, width="stretch", height=420)
+    shown = shown.drop(columns=["cluster", "segment_id"])
+    st.dataframe(
+        figures.with_money(shown, currency),
+        hide_index=True,
+        width="stretch",
+        height=420,
+        placeholder="–",
+        column_config={
+            name: st.column_config.NumberColumn(figures.words(name), format=FORMATS.get(name, "%.4g"))
+            if name in numeric_columns(shown)
+            else figures.words(name)
+            for name in shown
+        },
+    )
 
 
-def _look_up(inuse: Champion, people: pd.DataFrame | None, described: bool) -> None:
+def _look_up(inuse: Champion, people: pd.DataFrame | None, described: bool, currency: str) -> None:
     st.header("One customer")
     customer = st.text_input("Customer's id", key="customer", placeholder="for example 17").strip()
     if not customer:
@@ -190,11 +216,7 @@ def _look_up(inuse: Champion, people: pd.DataFrame | None, described: bool) -> N
             if own is not None and len(own) and "churn_risk" in own:
                 one = own.iloc[0]
                 st.metric("Churn risk", f"{one['churn_risk']:.1%}" if pd.notna(one["churn_risk"]) else "–", border=True)
-                st.metric(
-                    "Expected value",
-                    f"{one['expected_value']:,.2f}" if pd.notna(one["expected_value"]) else "–",
-                    border=True,
-                )
+                st.metric("Expected value", figures.money(one["expected_value"], currency), border=True)
         if own is not None and len(own) and own.iloc[0]["segment_id"] != segment.segment_id:
             st.warning(
                 f"When the model was made, this customer was in {own.iloc[0]['segment_id']} · {own.iloc[0]['segment']}."
@@ -212,6 +234,7 @@ def _look_up(inuse: Champion, people: pd.DataFrame | None, described: bool) -> N
         st.dataframe(
             pd.DataFrame({figures.words(name): [value] for name, value in values.items()}),
             hide_index=True,
+            placeholder="–",
             width="stretch",
         )
 

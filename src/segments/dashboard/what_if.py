@@ -17,6 +17,7 @@ from segments.dashboard import charts, figures, reading
 from segments.dashboard.reading import Champion, found
 from segments.dashboard.segment import warn
 from segments.errors import DataError, SegmentsError
+from segments.monitoring import medians
 
 SHOWN = 200  # rows of an answer on the page; the file holds all
 
@@ -95,8 +96,7 @@ def _starts(inuse: Champion) -> dict[str, dict[str, float]]:
     model = inuse.model
     middle = dict(zip(model.space.columns, ((model.limits.low + model.limits.high) / 2).tolist(), strict=True))
     if inuse.reference is not None:
-        for name, bins in inuse.reference["columns"].items():
-            middle[name] = bins["edges"][len(bins["edges"]) // 2]
+        middle = medians(inuse.reference)
     starts = {"the median of all customers" if inuse.reference else "the middle of every range": middle}
     if store.artifact("profiles", "profiles.parquet").is_file() and found(reading.is_described, inuse):
         profiles = reading.table("profiles", "profiles.parquet").set_index("cluster")
@@ -185,4 +185,10 @@ def _answered(answer: Answer, inuse: Champion) -> None:
             st.download_button("Download the rejected rows", answer.side, "rejected.csv", "text/csv", on_click="ignore")
     st.altair_chart(charts.shares(answer.shares, inuse.model.segments), width="stretch")
     st.caption(f"The first {len(answer.head):,} of {answer.scored:,}:")
-    st.dataframe(answer.head, hide_index=True, width="stretch")
+    st.dataframe(
+        answer.head,
+        hide_index=True,
+        width="stretch",
+        placeholder="–",
+        column_config={name: figures.words(name) for name in answer.head},
+    )

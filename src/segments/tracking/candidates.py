@@ -30,7 +30,7 @@ from segments.tracking.runs import (
     runs_of,
     tag,
 )
-from segments.views import colours
+from segments.views import colours, run_page
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -130,7 +130,7 @@ def scores_of(tracker: Tracker, run_id: str) -> dict[str, float]:
 
 
 def pages_of(config: TrackingConfig, source: str, candidate_ids: Sequence[str]) -> dict[str, str]:
-    """Address of each candidate's run within MLflow's page, by candidate; those without a complete run are left out.
+    """Address of each candidate's run below that of MLflow's page, by candidate; those without a complete run are left out.
 
     Raises
     ------
@@ -144,7 +144,7 @@ def pages_of(config: TrackingConfig, source: str, candidate_ids: Sequence[str]) 
     for identity in candidate_ids:
         condition = f"tags.`{KIND}` = 'candidate' and tags.`{CANDIDATE}` = '{identity}' and tags.`{COMPLETE}` = 'true'"
         for run in client.search_runs([experiment.experiment_id], condition, max_results=1):
-            found[identity] = f"/#/experiments/{experiment.experiment_id}/runs/{run.info.run_id}"
+            found[identity] = run_page("", experiment.experiment_id, run.info.run_id)
     return found
 
 
