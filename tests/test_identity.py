@@ -19,6 +19,7 @@ from segments.identity import (
     Version,
     centre_distances,
     centroids,
+    compare,
     contingency,
     first,
     identify,
@@ -137,6 +138,79 @@ def test_what_is_scattered_is_neither_continued_nor_inherited() -> None:
     assert "S1 'frequent' is gone." in sentences(scattered)
 
 
+# S1 holds 56 % of the customers, so it is most of clusters that have nothing to do with it.
+CHANCE = [
+    [301, 84, 239, 182, 200, 95, 138, 64, 70],
+    [67, 103, 36, 36, 31, 87, 59, 73, 88],
+    [24, 115, 23, 50, 23, 66, 47, 106, 62],
+]
+
+
+def test_a_large_segments_id_is_not_inherited_by_chance() -> None:
+    identity = matched(CHANCE, names="opqrstuvw")
+    assert identity.gone == ["S1", "S2", "S3"], "no cluster holds more than a quarter of any of them"
+    # Of 307, 239 come from S1: 78 %, half of the way from the 56 % that chance makes to all; of 392, 301: 77 %, not quite.
+    assert {kin.proposed: kin.parent for kin in identity.kin if kin.parent} == {"q": "S1", "s": "S1"}
+    assert [kin.status for kin in identity.kin if not kin.parent] == ["born"] * 7
+    q, s = (f"{identity.kin[c].segment.segment_id} '{name}'" for c, name in ((2, "q"), (4, "s")))
+    assert sentences(identity)[9] == f"S1 'frequent' is gone; {q}, {s} came out of it."
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_clusters_drawn_by_lot_are_nobodys_kin(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    old = rng.choice(3, 2400, p=[0.6, 0.2, 0.2]).astype(np.int32)
+    table = contingency(old, rng.choice(6, 2400).astype(np.int32), 3, 6)
+    identity = match(OLD, table, list("uvwxyz"), 4, CONFIG)
+    assert [kin.status for kin in identity.kin] == ["born"] * 6
+    assert identity.gone == ["S1", "S2", "S3"]
+
+
+def test_two_in_whom_most_of_either_are_the_same_are_one_segment_though_chance_would_do_as_much() -> None:
+    assert told(matched([[89, 6], [4, 1]], old=OLD[:2], after=3)) == [("S1", "continued"), ("S3", "born")]
+
+
+def test_what_falls_to_pieces_is_gone_and_its_pieces_know_where_they_come_from() -> None:
+    identity = matched([[35, 33, 32, 0], [0, 0, 0, 60], [0, 0, 0, 0]], old=OLD, after=4)
+    assert told(identity) == [("S4", "split"), ("S5", "split"), ("S6", "split"), ("S2", "continued")]
+    assert [kin.parent for kin in identity.kin] == ["S1", "S1", "S1", None]
+    assert sentences(identity)[0] == "S4 'u' comes out of S1 'frequent': 35 of 100 of its customers are here."
+    assert sentences(identity)[4] == "S1 'frequent' is gone; S4 'u', S5 'v', S6 'w' came out of it."
+    loose = match(OLD, np.array(identity.table), list("uvwx"), 4, replace(CONFIG, min_kept=0.3))
+    assert told(loose)[0] == ("S1", "split"), "how much an heir must hold is a choice"
+
+
+def test_one_that_falls_in_two_lives_on_though_some_of_its_customers_are_elsewhere() -> None:
+    assert told(matched([[48, 47, 5], [0, 0, 60], [0, 0, 0]]))[:2] == [("S1", "split"), ("S4", "split")]
+
+
+# --- between any two versions --------------------------------------------------------------------------------------------
+
+THIRD = [OLD[0], Segment("S12", "late", 11), Segment("S13", "early", 3)]
+
+
+def test_versions_far_apart_are_told_by_the_ids_they_have() -> None:
+    there = compare(OLD, THIRD, np.array([[90, 10, 0], [0, 50, 0], [0, 0, 40]]), CONFIG)
+    assert [(kin.segment, kin.status, kin.parent, kin.absorbed) for kin in there.kin] == [
+        (OLD[0], "continued", None, []),
+        (THIRD[1], "split", "S2", []),
+        (THIRD[2], "split", "S3", []),
+    ]
+    assert sentences(there)[3] == "S2 'rare' is gone; S12 'late' came out of it."
+    back = compare(THIRD, OLD, np.array([[90, 0, 0], [10, 50, 0], [0, 0, 40]]), CONFIG)
+    assert sentences(back)[0] == "S1 'frequent' continues: 90 of 90 of its customers are in it in both versions."
+    assert (there.gone, back.gone) == (["S2", "S3"], ["S12", "S13"])
+
+
+def test_a_version_beside_itself_has_not_changed() -> None:
+    same = compare(OLD, OLD, np.diag([5, 4, 0]), CONFIG)
+    assert [kin.status for kin in same.kin] == ["continued"] * 3
+    assert (same.gone, same.segments) == ([], OLD)
+
+
+# --- numbers, names, colours ---------------------------------------------------------------------------------------------
+
+
 def test_a_new_number_was_never_given_before() -> None:
     """S9 was gone two versions ago: the counter remembers it, the earlier version's segments do not."""
     identity = matched([[10, 0], [0, 0], [0, 0]], old=OLD, after=10)
@@ -153,6 +227,26 @@ def test_a_proposed_name_that_is_taken_is_told_apart() -> None:
 def test_a_new_segment_takes_no_colour_that_was_just_seen() -> None:
     identity = matched([[9, 0], [0, 0], [0, 0]])
     assert [segment.colour for segment in identity.segments] == [0, 3]
+
+
+def test_a_new_segment_takes_no_colour_that_any_earlier_one_had_until_all_were_used() -> None:
+    """From three to eleven to ten segments, as it was: the third version's new ones took the colours of the first one's."""
+    nobody = np.zeros((3, 8), dtype=np.int64)
+    second = match(OLD, nobody, list("opqrstuv"), 4, CONFIG)
+    assert [s.colour for s in second.segments] == list(range(3, 11))
+    kept = np.zeros((8, 3), dtype=np.int64)
+    kept[0, 0] = 9
+    third = match(second.segments, kept, list("abc"), second.next_number, CONFIG, second.colours)
+    assert [(s.segment_id, s.colour) for s in third.segments] == [("S4", 3), ("S12", 11), ("S13", 0)]
+    assert third.colours == [1, 2, 4, 5, 6, 7, 8, 9, 10, 0, 3, 11], "the longest unused stands first"
+    fourth = match_centres(third.segments, np.full((3, 1), 9.0), ["d"], third.next_number, CONFIG, third.colours)
+    assert fourth.segments[0].colour == 1
+
+
+def test_an_identity_of_before_colours_were_remembered_is_read() -> None:
+    plain = matched([[9, 0], [0, 0], [0, 0]]).to_plain()
+    del plain["colours"]
+    assert Identity.from_plain(plain).colours == [1, 2, 0, 3]
 
 
 def test_centres_alone_continue_or_bear() -> None:
@@ -224,11 +318,18 @@ def test_every_segment_is_accounted_for(table: list[list[int]]) -> None:
     born = sorted(int(i[1:]) for i in ids if i not in olds)
     assert born == list(range(n + 1, identity.next_number))
     for kin in identity.kin:
-        assert kin.parent is None or kin.parent in ids, "a child's parent lives on"
+        assert kin.parent is None or kin.parent in olds
         assert (kin.status == "born") == (
             kin.segment.segment_id not in olds and kin.parent is None and not kin.absorbed
         )
+        if kin.segment.segment_id in olds:
+            o, c = [s.segment_id for s in old].index(kin.segment.segment_id), identity.kin.index(kin)
+            assert counts[o, c] >= CONFIG.min_kept * counts[o].sum(), "an heir holds enough of what it inherits"
     assert len(sentences(identity)) == k + len(identity.gone)
+    again = compare(old, identity.segments, counts, CONFIG)
+    assert [(kin.segment, kin.status, kin.parent) for kin in again.kin] == [
+        (kin.segment, kin.status, kin.parent) for kin in identity.kin
+    ], "the ids tell the same story"
 
 
 @settings(deadline=None)

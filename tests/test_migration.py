@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -16,6 +18,7 @@ from segments.migration import CELLS, MOVED, Migration, in_words, migrate
 from segments.model import Limits, Segment, Segmentation, number_segments
 from segments.space import Space
 from segments.stages import load
+from segments.stages import migration as stage
 from segments.stages.features import features_as_of
 from segments.stages.selection import chosen
 from segments.stages.sweep import grid
@@ -203,6 +206,57 @@ def test_the_stage_sensitivity_looks_a_month_back(folder: Path, capsys: pytest.C
     assert [path.name for path in (folder / "artifacts/sensitivity").iterdir()] == ["sensitivity.json"]
     assert cli.main(["migration", "from=2017-06-30", *OVERRIDES]) == 2
     assert "nothing was chosen" in capsys.readouterr().err
+
+
+@pytest.fixture
+def three_versions(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[Segmentation]:
+    """Registered: S1 and S2; then S2 split, so S3 is there; then S1 gone to pieces, S4 and S5."""
+    days = store.read_table(store.artifact("features", "customers.parquet"))[["customer_id", "recency_days"]]
+    x = np.where(np.arange(len(days)) % 4 == 0, 20.0, np.where(np.arange(len(days)) % 4 == 1, 12.0, np.arange(60) % 3))
+    store.write_table(store.artifact("features", "customers.parquet"), days.assign(x=x))
+    s1, s2, s3 = LOW_MIDDLE_HIGH
+    s4, s5 = Segment("S4", "lower", 3), Segment("S5", "less low", 4)
+    known = [model(1, 16, segments=[s1, s2]), model(1, 12, 20, segments=[s1, s3, s2])]
+    known.append(model(0, 2, 12, 20, segments=[s4, s5, s3, s2]))
+    monkeypatch.setattr(stage.tracking, "connect", lambda *_: nullcontext())
+    monkeypatch.setattr(stage.versions, "wanted", lambda _, __, which: SimpleNamespace(number=which))
+    monkeypatch.setattr(stage.versions, "document_of", lambda _, version: known[int(version.number) - 1].to_json())
+    return known
+
+
+@pytest.mark.parametrize(("start", "end"), [(a, b) for a in "123" for b in "123"])
+def test_between_any_two_versions_the_story_is_that_of_these_two(
+    three_versions: list[Segmentation], folder: Path, capsys: pytest.CaptureFixture[str], start: str, end: str
+) -> None:
+    assert cli.main(["migration", f"from={start}", f"to={end}", *OVERRIDES]) == 0
+    said = capsys.readouterr().out
+    ids = [{segment.segment_id for segment in three_versions[int(one) - 1].segments} for one in (start, end)]
+    story = json.loads((folder / "artifacts/migration/migration.json").read_text())
+    assert {line.split()[0] for line in story["segments"]} == ids[0] | ids[1], "no word of a third version's segments"
+    for segment_id in ids[0] & ids[1]:
+        assert f"{segment_id} '" in said
+        [line] = [line for line in story["segments"] if line.startswith(f"{segment_id} ")]
+        assert "is new" not in line and "gone" not in line, "the same segment is not a new one"
+    assert sum(story["counts"].values()) == 60
+    # What the words count is what the transitions count.
+    flows = pd.read_csv(folder / "artifacts/migration/transitions.csv")
+    held = np.array(story["identity"]["table"])
+    assert flows["customers"].sum() == held.sum() == 60
+    assert flows.loc[flows["from_id"] == flows["to_id"], "customers"].sum() == story["counts"]["stayed"]
+    if start == end:
+        assert all("continues: " in line for line in story["segments"])
+        assert story["counts"] == dict.fromkeys(CELLS, 0) | {"stayed": 60}
+
+
+def test_a_split_and_its_way_back_between_versions(
+    three_versions: list[Segmentation], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["migration", "from=1", "to=2", *OVERRIDES]) == 0
+    assert "S3 'high' splits off from S2 'middle': 15 of 30" in capsys.readouterr().out
+    assert cli.main(["migration", "from=2", "to=1", *OVERRIDES]) == 0
+    assert "15 of S3 'high' came in" in capsys.readouterr().out
+    assert cli.main(["migration", "from=1", "to=3", *OVERRIDES]) == 0
+    assert "S1 'low' is gone; S4 'lower', S5 'less low' came out of it." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -152,6 +152,7 @@ def test_the_champion_gives_every_customer_the_stored_segment(champion: Any, rep
     assert answer["segment"].tolist() == stored["segment"].tolist()
     assert answer["confidence"].tolist() == stored["confidence"].tolist()
     assert answer["boundary"].tolist() == stored["boundary"].tolist()
+    assert answer["margin"].tolist() == stored["margin"].tolist()
     assert stored["agreement"].between(0, 1).all()
     assert (answer["distance"] >= 0).all()
     assert (answer["margin"] >= 0).all()

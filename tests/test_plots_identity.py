@@ -5,14 +5,14 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
-from matplotlib.patches import Polygon, Rectangle
+from matplotlib.patches import Patch, Polygon, Rectangle
 
 from segments.migration import migrate
 from segments.model import Segment
 from segments.plots import PALE, PALETTE, png
 from segments.plots.identity import alluvial
 from segments.plots.sensitivity import agreement
-from test_migration import EARLIER, model, table
+from test_migration import EARLIER, LATER, model, table
 
 SPLIT = model(
     0.0, 10.0, 16.0, segments=[Segment("S1", "low", 4), Segment("S2", "$middle$", 1), Segment("S9", "far off", 2)]
@@ -43,6 +43,20 @@ def test_every_segment_is_named_on_its_sides() -> None:
     assert sum(text.startswith("S2 ") for text in texts) == 2
     assert {"new 1", "gone 1"} <= set(texts)
     assert png(figure) == png(alluvial(MIGRATION, ("v1", "v2"))), "a $ in a name is no formula"
+
+
+def is_first(patch: Patch) -> bool:
+    return isinstance(patch, Rectangle) and to_hex(patch.get_facecolor()).upper() == PALETTE[0]
+
+
+def test_two_segments_of_one_colour_are_told_apart() -> None:
+    """More segments were known than the palette has colours: S9 has S1's."""
+    late = model(0.0, 10.0, segments=[Segment("S9", "late", 0), Segment("S2", "middle", 1)])
+    axis = alluvial(migrate(EARLIER, late, table(a=1, b=11), table(a=1, b=11)), ("v1", "v9")).axes[0]
+    hatched = {(bar.get_x() == 0, bool(bar.get_hatch())) for bar in axis.patches if is_first(bar)}
+    assert hatched == {(True, False), (False, True)}
+    plain = migrate(EARLIER, LATER, table(a=1, b=11, c=20), table(a=1, b=11))
+    assert not any(patch.get_hatch() for patch in alluvial(plain, ("v1", "v2")).axes[0].patches)
 
 
 def test_one_dot_per_change() -> None:

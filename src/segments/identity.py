@@ -2,6 +2,7 @@
 
 A cluster is an integer of one fit; a segment is a group of customers that people know by name. Which new cluster is which old
 segment is decided by the customers in common, by what the earlier model says of the new customers, or by where the centres lie.
+Customers in common prove nothing where chance alone puts them: most of any cluster comes from a segment that holds most customers.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ MATCHED_BY = {
     "members": "members stayed",
     "prediction": "customers whom the earlier model puts there are in it",
     "centres": "",
+    "ids": "of its customers are in it in both versions",
 }
 
 
@@ -41,10 +43,11 @@ class Kin:
     segment : Segment
         Its id, name and colour: inherited, or new.
     status : {"continued", "split", "merged", "born"}
-        ``continued``: one old segment, one new. ``split``: a part of an old segment; the larger part keeps the id, the
-        others are children with ids of their own. ``merged``: it took up other old segments. ``born``: akin to none.
+        ``continued``: one old segment, one new. ``split``: a part of an old segment; the larger part, if it holds enough
+        of it, keeps the id, the others are children with ids of their own. ``merged``: it took up other old segments.
+        ``born``: akin to none.
     parent : str, optional
-        Of a split's child: the id of the segment it comes from.
+        Of a split's child: the id of the segment it comes from, which is gone when it fell to pieces.
     absorbed : list of str
         Of a merged one: ids of the old segments that went into it, beside its own.
     proposed : str
@@ -70,12 +73,14 @@ class Identity:
         Ids of old segments that no cluster bears any more; those that were absorbed are named there too.
     next_number : int
         Number of the next new segment: higher than any that was ever given.
-    matched_by : {"first", "members", "prediction", "centres"}
+    matched_by : {"first", "members", "prediction", "centres", "ids"}
         What was compared.
     old : list of Segment
         Segments of the earlier version, in the order of its clusters.
     table : list of list of float
         Rows: old segments, columns: new clusters. Customers in both; or, matched by centres, their distance in standard deviations.
+    colours : list of int
+        Every colour that this version or an earlier one had, the longest unused first.
     """
 
     kin: list[Kin]
@@ -84,6 +89,7 @@ class Identity:
     matched_by: str
     old: list[Segment]
     table: list[list[float]]
+    colours: list[int]
 
     @property
     def segments(self) -> list[Segment]:
@@ -96,7 +102,7 @@ class Identity:
 
     @staticmethod
     def from_plain(plain: Mapping[str, Any]) -> Identity:
-        """The identity that :meth:`to_plain` described.
+        """The identity that :meth:`to_plain` described; one written before colours were remembered knows those of two versions.
 
         Raises
         ------
@@ -106,7 +112,8 @@ class Identity:
         try:
             kin = [Kin(**{**one, "segment": Segment(**one["segment"])}) for one in plain["kin"]]
             old = [Segment(**one) for one in plain["old"]]
-            return Identity(**{**plain, "kin": kin, "old": old})
+            colours = plain.get("colours", _used(_used([], old), [one.segment for one in kin]))
+            return Identity(**{**plain, "kin": kin, "old": old, "colours": colours})
         except (KeyError, TypeError) as error:
             raise DataError(f"not the identity of segments: {error!r}") from error
 
@@ -125,12 +132,15 @@ class Version:
         Mean of every numeric feature per cluster, in original units (:func:`centroids`).
     next_number : int
         Number of the next new segment.
+    colours : sequence of int
+        Every colour that was ever used, the longest unused first.
     """
 
     model: Segmentation
     members: pd.DataFrame
     centroids: pd.DataFrame
     next_number: int
+    colours: Sequence[int] = ()
 
 
 def first(names: Sequence[str]) -> Identity:
@@ -147,7 +157,7 @@ def first(names: Sequence[str]) -> Identity:
     ['S1', 'S2']
     """
     kin = [Kin(segment, "born", None, [], name) for segment, name in zip(number_segments(names), names, strict=True)]
-    return Identity(kin, [], len(names) + 1, "first", [], [])
+    return Identity(kin, [], len(names) + 1, "first", [], [], list(range(len(names))))
 
 
 def identify(
@@ -192,9 +202,9 @@ def identify(
         pass  # the earlier model's features are not those of the new table
     if not tables:
         distances = centre_distances(earlier.centroids, centroids(features, labels), features)
-        return match_centres(old, distances, names, earlier.next_number, config)
+        return match_centres(old, distances, names, earlier.next_number, config, earlier.colours)
     by = max(tables, key=lambda name: _kept(tables[name]))  # members come first where both say the same
-    return match(old, tables[by], names, earlier.next_number, config, matched_by=by)
+    return match(old, tables[by], names, earlier.next_number, config, earlier.colours, matched_by=by)
 
 
 def match(
@@ -203,14 +213,16 @@ def match(
     names: Sequence[str],
     next_number: int,
     config: IdentityConfig,
+    colours: Sequence[int] = (),
     matched_by: str = "members",
 ) -> Identity:
     """Match new clusters to old segments by the customers they have in common.
 
-    Of all one-to-one matchings that pair only related groups, the one in which most customers keep their segment (the
-    Hungarian method); at equal numbers the older id is kept. What is left over is a split's child when most of its
-    customers come from one old segment, and otherwise born; an old segment left over is absorbed where most of its
-    customers went, and otherwise simply gone.
+    A cluster can bear an old segment's id only if it holds enough of that segment, and the two are related: most of one
+    lies in the other beyond what chance would put there, or most of those in either are in both. Of all one-to-one matchings
+    of such pairs, the one in which most customers keep their segment (the Hungarian method) is taken; at equal numbers the
+    older id is kept. What is left over is a split's child when it comes from one old segment, beyond chance, and otherwise born; an old
+    segment left over is absorbed where it went, beyond chance, and otherwise simply gone.
 
     Parameters
     ----------
@@ -223,7 +235,9 @@ def match(
     next_number : int
         Number of the next new segment.
     config : IdentityConfig
-        ``min_overlap``: share of the smaller of two that must lie in the other.
+        ``min_kept``: share of an old segment that its heir must hold; ``min_overlap``: what makes two related.
+    colours : sequence of int
+        Every colour that was ever used, the longest unused first: new segments avoid them as far as the palette reaches.
     matched_by : str
         Recorded.
 
@@ -232,9 +246,17 @@ def match(
     Identity
         Independent of how the new clusters are numbered.
 
+    Notes
+    -----
+    Beyond chance is meant as in Cohen's kappa: of a share s, where chance alone would give b, (s - b) / (1 - b) is left. With
+    b the old segment's share of all customers, a cluster drawn at random has 0, one that lies within the segment 1.
+
     References
     ----------
     Kuhn (1955), The Hungarian method for the assignment problem, Naval Research Logistics Quarterly 2.
+    Spiliopoulou, Ntoutsi, Theodoridis & Schult (2006), MONIC: modeling and monitoring cluster transitions, KDD (what share
+    of a cluster must be found again for it to survive).
+    Cohen (1960), A coefficient of agreement for nominal scales, Educational and Psychological Measurement 20.
 
     Examples
     --------
@@ -247,26 +269,52 @@ def match(
     # Largest first, then by content: the numbers clusters happen to bear decide nothing.
     columns = sorted(range(len(names)), key=lambda c: (-int(table[:, c].sum()), *(-table[rows, c]).tolist(), names[c]))
     counts = table[np.ix_(rows, columns)].astype(np.int64)
-    n, k = counts.shape
-    sizes, new_sizes = counts.sum(axis=1, keepdims=True), counts.sum(axis=0, keepdims=True)
-    related = (counts > 0) & (counts >= config.min_overlap * np.minimum(sizes, new_sizes))
+    n = len(rows)
+    heritable = _heritable(counts, config)
     # Whole customers decide; below one customer, the older segment.
-    worth = np.where(related, counts * (n * n + 1) + (n - np.arange(n))[:, None], 0)
-    heirs = {c: o for o, c in zip(*linear_sum_assignment(worth, maximize=True), strict=True) if related[o, c]}
-
-    parents: dict[int, int] = {}
-    absorbed: dict[int, list[int]] = {c: [] for c in range(k)}
-    for c in range(k):
-        o = int(counts[:, c].argmax()) if n else 0
-        if c not in heirs and n and 0 < counts[o, c] >= config.min_overlap * new_sizes[0, c]:
-            parents[c] = o
-    for o in set(range(n)) - set(heirs.values()):
-        c = int(counts[o].argmax())
-        if 0 < counts[o, c] >= config.min_overlap * sizes[o, 0]:
-            absorbed[c].append(o)
+    worth = np.where(heritable, counts * (n * n + 1) + (n - np.arange(n))[:, None], 0)
+    heirs = {c: o for o, c in zip(*linear_sum_assignment(worth, maximize=True), strict=True) if heritable[o, c]}
+    parents, absorbed = _left_over(counts, heirs, config)
+    ordered = [old[o] for o in rows]
     return _settle(
-        [old[o] for o in rows], columns, heirs, parents, absorbed, names, next_number, matched_by, old, table
+        ordered, columns, heirs, parents, absorbed, names, next_number, colours, matched_by, old, table.tolist()
     )
+
+
+def compare(
+    old: Sequence[Segment], new: Sequence[Segment], table: NDArray[np.int64], config: IdentityConfig
+) -> Identity:
+    """Say what lies between two versions whose segments have their ids already, whichever of them is the newer.
+
+    Parameters
+    ----------
+    old, new : sequence of Segment
+        Segments of both versions.
+    table : ndarray of shape (n_old, n_new)
+        Customers of each old segment (row) in each new one (column).
+    config : IdentityConfig
+        When a segment that only one of them has comes from, or went into, one of the other's.
+
+    Returns
+    -------
+    Identity
+        A segment continues where its id is in both.
+
+    Examples
+    --------
+    >>> old, new = number_segments(["frequent", "rare"]), number_segments(["frequent", "rare", "lapsed"])
+    >>> [kin.status for kin in compare(old, new, np.array([[40, 0, 0], [0, 30, 28]]), IdentityConfig()).kin]
+    ['continued', 'split', 'split']
+    >>> compare(new, old, np.array([[40, 0], [0, 30], [0, 28]]), IdentityConfig()).kin[1].absorbed
+    ['S3']
+    """
+    places = {segment.segment_id: o for o, segment in enumerate(old)}
+    heirs = {c: places[segment.segment_id] for c, segment in enumerate(new) if segment.segment_id in places}
+    parents, absorbed = _left_over(table, heirs, config)
+    next_number = max(segment.number for segment in [*old, *new]) + 1
+    names = [segment.name for segment in new]
+    columns = range(len(new))
+    return _told(old, columns, new, parents, absorbed, names, next_number, (), "ids", old, table.tolist())
 
 
 def match_centres(
@@ -275,6 +323,7 @@ def match_centres(
     names: Sequence[str],
     next_number: int,
     config: IdentityConfig,
+    colours: Sequence[int] = (),
 ) -> Identity:
     """Match new clusters to old segments by their centres alone: for versions that share neither customers nor features.
 
@@ -292,6 +341,8 @@ def match_centres(
         Number of the next new segment.
     config : IdentityConfig
         ``max_distance`` of two centres of one segment.
+    colours : sequence of int
+        Every colour that was ever used, the longest unused first.
 
     Returns
     -------
@@ -312,7 +363,8 @@ def match_centres(
     cost = np.where(within, near, (config.max_distance + 1) * (min(near.shape) + 1))
     heirs = {c: o for o, c in zip(*linear_sum_assignment(cost), strict=True) if within[o, c]}
     none: dict[int, list[int]] = {c: [] for c in range(len(names))}
-    return _settle([old[o] for o in rows], columns, heirs, {}, none, names, next_number, "centres", old, distances)
+    ordered, table = [old[o] for o in rows], distances.tolist()
+    return _settle(ordered, columns, heirs, {}, none, names, next_number, colours, "centres", old, table)
 
 
 def reworded(identity: Identity, names: Sequence[str]) -> Identity:
@@ -488,7 +540,8 @@ def sentences(identity: Identity) -> list[str]:
         own = kin.segment.segment_id
         children = [other.segment.segment_id for other in identity.kin if other.parent == own]
         if kin.parent is not None:
-            text = f"splits off from {called(kin.parent)}: {part(kin.parent, cluster)} of its customers are here"
+            verb = "comes out of" if kin.parent in identity.gone else "splits off from"
+            text = f"{verb} {called(kin.parent)}: {part(kin.parent, cluster)} of its customers are here"
         elif own not in old:
             text = "is new"
         elif not counted:
@@ -503,7 +556,11 @@ def sentences(identity: Identity) -> list[str]:
         lines.append(f"{called(own)} {text}.")
     for segment_id in identity.gone:
         into = [kin.segment.segment_id for kin in identity.kin if segment_id in kin.absorbed]
-        lines.append(f"{called(segment_id)} {f'is now part of {called(into[0])}' if into else 'is gone'}.")
+        parts = [called(kin.segment.segment_id) for kin in identity.kin if kin.parent == segment_id]
+        text = f"is now part of {called(into[0])}" if into else "is gone"
+        if parts:
+            text += f"; {', '.join(parts)} came out of it"
+        lines.append(f"{called(segment_id)} {text}.")
     return lines
 
 
@@ -519,6 +576,42 @@ def _told_apart(identity: Identity) -> Identity:
     return replace(identity, kin=kin)
 
 
+def _heritable(counts: NDArray[np.int64], config: IdentityConfig) -> NDArray[np.bool_]:
+    """Which cluster (column) could bear the id of which old segment (row)."""
+    sizes, new_sizes = counts.sum(axis=1, keepdims=True), counts.sum(axis=0, keepdims=True)
+    in_either = sizes + new_sizes - counts
+    related = _beyond_chance(counts, config) | _beyond_chance(counts.T, config).T
+    heritable: NDArray[np.bool_] = (counts > 0) & (counts >= config.min_kept * sizes)
+    heritable &= related | (counts >= config.min_overlap * in_either)
+    return heritable
+
+
+def _beyond_chance(counts: NDArray[np.int64], config: IdentityConfig) -> NDArray[np.bool_]:
+    """Which column lies in which row, by more than the row's share of all would make of any column."""
+    n, sizes, new_sizes = counts.sum(), counts.sum(axis=1, keepdims=True), counts.sum(axis=0, keepdims=True)
+    chance = sizes * new_sizes  # everything n times, so that whole numbers are compared
+    beyond: NDArray[np.bool_] = n * counts - chance >= config.min_overlap * (n * new_sizes - chance)
+    beyond &= counts > 0
+    return beyond
+
+
+def _left_over(
+    counts: NDArray[np.int64], heirs: Mapping[int, int], config: IdentityConfig
+) -> tuple[dict[int, int], dict[int, list[int]]]:
+    """Parents of the clusters that inherited nothing, and the old segments without an heir that each cluster took up."""
+    n, k = counts.shape
+    comes_from, goes_to = _beyond_chance(counts, config), _beyond_chance(counts.T, config).T
+    parents: dict[int, int] = {}
+    absorbed: dict[int, list[int]] = {c: [] for c in range(k)}
+    for c in range(k):
+        if c not in heirs and n and comes_from[o := int(counts[:, c].argmax()), c]:
+            parents[c] = o
+    for o in set(range(n)) - set(heirs.values()):
+        if goes_to[o, c := int(counts[o].argmax())] and parents.get(c) != o:  # a part does not take up the whole
+            absorbed[c].append(o)
+    return parents, absorbed
+
+
 def _settle(
     rows: Sequence[Segment],
     columns: Sequence[int],
@@ -527,40 +620,71 @@ def _settle(
     absorbed: Mapping[int, Sequence[int]],
     names: Sequence[str],
     next_number: int,
+    colours: Sequence[int],
     matched_by: str,
     old: Sequence[Segment],
-    table: NDArray[Any],
+    table: list[list[float]],
 ) -> Identity:
     """Give out ids, names and colours; positions in `heirs`, `parents` and `absorbed` are those of `rows` and `columns`."""
     next_number = max([next_number, *(segment.number + 1 for segment in old)])
     kept = {c: rows[o] for c, o in heirs.items()}
     taken = {segment.name for segment in kept.values()}
-    # A new segment in the colour of one that has just gone would pass for it.
-    before, now = {segment.colour for segment in old}, {segment.colour for segment in kept.values()}
-    fresh = [i for i in range(COLOURS) if i not in before] + [i for i in range(COLOURS) if i in before - now]
-    free = iter([*fresh, *range(max([COLOURS - 1, *before]) + 1, len(names) + len(old) + COLOURS + 1)])
-    kin: dict[int, Kin] = {}
+    # A new segment in the colour of one that is gone would pass for it, in every picture that has both.
+    used, now = _used(colours, old), {segment.colour for segment in kept.values()}
+    fresh = [i for i in range(COLOURS) if i not in used] + [i for i in used if i < COLOURS and i not in now]
+    free = iter([*fresh, *range(max([COLOURS - 1, *used]) + 1, len(names) + max([COLOURS, *used]) + 1)])
+    segments = []
     for c, cluster in enumerate(columns):
         if c in kept:
-            segment = kept[c]
-        else:
-            name = names[cluster]
-            while name in taken:
-                name = f"{name} (S{next_number})"
-            segment = Segment(f"S{next_number}", name, next(free))
-            next_number += 1
-            taken.add(name)
+            segments.append(kept[c])
+            continue
+        name = names[cluster]
+        while name in taken:
+            name = f"{name} (S{next_number})"
+        segments.append(Segment(f"S{next_number}", name, next(free)))
+        next_number += 1
+        taken.add(name)
+    return _told(rows, columns, segments, parents, absorbed, names, next_number, colours, matched_by, old, table)
+
+
+def _told(
+    rows: Sequence[Segment],
+    columns: Sequence[int],
+    segments: Sequence[Segment],
+    parents: Mapping[int, int],
+    absorbed: Mapping[int, Sequence[int]],
+    names: Sequence[str],
+    next_number: int,
+    colours: Sequence[int],
+    matched_by: str,
+    old: Sequence[Segment],
+    table: list[list[float]],
+) -> Identity:
+    """What became of whom; positions in `parents` and `absorbed` are those of `rows` and `columns`, as those of `segments`."""
+    before, now = ({segment.segment_id for segment in part} for part in (rows, segments))
+    split = {rows[o].segment_id for o in parents.values()}
+    kin: dict[int, Kin] = {}
+    for c, cluster in enumerate(columns):
+        own = segments[c].segment_id
         status = "born"
         if absorbed[c]:
             status = "merged"
-        elif c in parents or (c in heirs and heirs[c] in parents.values()):
+        elif c in parents or own in split:
             status = "split"
-        elif c in kept:
+        elif own in before:
             status = "continued"
         parent = rows[parents[c]].segment_id if c in parents else None
-        kin[cluster] = Kin(segment, status, parent, [rows[o].segment_id for o in sorted(absorbed[c])], names[cluster])
-    gone = [segment.segment_id for segment in rows if segment not in kept.values()]
-    return Identity([kin[c] for c in range(len(names))], gone, next_number, matched_by, list(old), table.tolist())
+        took = [rows[o].segment_id for o in sorted(absorbed[c])]
+        kin[cluster] = Kin(segments[c], status, parent, took, names[cluster])
+    gone = [segment.segment_id for segment in rows if segment.segment_id not in now]
+    used = _used(_used(colours, old), segments)
+    return Identity([kin[c] for c in range(len(names))], gone, next_number, matched_by, list(old), table, used)
+
+
+def _used(colours: Sequence[int], segments: Sequence[Segment]) -> list[int]:
+    """Colours ever used, the longest unused first, after these segments used theirs."""
+    now = sorted({segment.colour for segment in segments})
+    return [colour for colour in colours if colour not in now] + now
 
 
 def _kept(table: NDArray[np.int64]) -> float:

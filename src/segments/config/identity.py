@@ -20,18 +20,24 @@ class IdentityConfig:
         Share of the customers of either version (whichever has fewer) who must be in both, for segments to be matched by
         their members; below it the earlier model is asked where it would put the new customers.
     min_overlap : float
-        Share of the smaller of two segments that must lie in the other, for them to be related at all.
+        Share of one of two segments that must lie in the other beyond what chance would put there (0: as much as chance, 1:
+        all of it), or of those in either that must be in both, for the two to be related at all.
+    min_kept : float
+        Share of an old segment's customers whom its heir must hold; where nobody does, its id is not borne any more. Less
+        than half, so that one that falls in two lives on in the larger part though some of its customers are elsewhere.
     max_distance : float
         Where no customers can be compared: the farthest two centres of one segment may lie apart, in standard deviations.
     """
 
     min_common: float = 0.5
     min_overlap: float = 0.5
+    min_kept: float = 0.4
     max_distance: float = 1.0
 
     def __post_init__(self) -> None:
         in_range(self.min_common, 0, 1, "identity.min_common")
         in_range(self.min_overlap, 0.01, 1, "identity.min_overlap")
+        in_range(self.min_kept, 0.01, 1, "identity.min_kept")
         in_range(self.max_distance, 0, 1e9, "identity.max_distance")
 
 

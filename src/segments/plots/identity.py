@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon, Rectangle
@@ -12,6 +14,7 @@ from segments.plots import INK, MUTED, PALE, PALETTE
 
 WIDTH = 0.03  # of a bar, as a share of the way between the dates
 GAP = 0.025  # between bars, as a share of all customers
+HATCH = "//"  # of a segment whose colour another in the picture has: there are more segments than colours
 OUTSIDE = {"from_id": "new", "to_id": "gone"}  # those who are not there on that side
 
 
@@ -36,6 +39,7 @@ def alluvial(migration: Migration, ends: tuple[str, str]) -> Figure:
     )
     segments = {segment.segment_id: segment for segment in [*migration.old, *migration.new]}
     order = [*sorted(segments, key=lambda segment_id: segments[segment_id].number), *OUTSIDE.values()]
+    twins = _twins([segments[segment_id] for segment_id in order if segment_id in segments])
     figure = Figure(figsize=(10.0, 5.6))
     axis = figure.add_axes((0.23, 0.03, 0.54, 0.8))
     total = int(flows["customers"].sum())
@@ -46,7 +50,11 @@ def alluvial(migration: Migration, ends: tuple[str, str]) -> Figure:
         for segment_id in [one for one in order if one in sizes.index]:
             height = int(sizes[segment_id])
             colour = _colour(segments.get(segment_id))
-            axis.add_patch(Rectangle((x, y), WIDTH, height, facecolor=colour, linewidth=0, zorder=2))
+            hatch = HATCH if segment_id in twins else None
+            bar = Rectangle(
+                (x, y), WIDTH, height, facecolor=colour, hatch=hatch, edgecolor="white", linewidth=0, zorder=2
+            )
+            axis.add_patch(bar)
             axis.text(
                 x - 0.015 if align == "right" else x + WIDTH + 0.015,
                 y + height / 2,
@@ -69,7 +77,9 @@ def alluvial(migration: Migration, ends: tuple[str, str]) -> Figure:
         left, right = tops["from_id", flow.from_id], tops["to_id", flow.to_id]
         upper = left + (right - left) * bend
         band = np.concatenate([np.column_stack([xs, upper]), np.column_stack([xs, upper + flow.customers])[::-1]])
-        axis.add_patch(Polygon(band, facecolor=_colour(segments.get(flow.from_id)), alpha=0.45, linewidth=0, zorder=1))
+        colour, hatch = _colour(segments.get(flow.from_id)), HATCH if flow.from_id in twins else None
+        flowing = Polygon(band, facecolor=colour, hatch=hatch, edgecolor="white", alpha=0.45, linewidth=0, zorder=1)
+        axis.add_patch(flowing)
         tops["from_id", flow.from_id] += flow.customers
         tops["to_id", flow.to_id] += flow.customers
         lowest = max(lowest, tops["from_id", flow.from_id], tops["to_id", flow.to_id])
@@ -89,6 +99,12 @@ def alluvial(migration: Migration, ends: tuple[str, str]) -> Figure:
 
 def _colour(segment: Segment | None) -> str:
     return PALETTE[segment.colour % len(PALETTE)] if segment else PALE
+
+
+def _twins(segments: Sequence[Segment]) -> set[str]:
+    """Ids of the segments that look like one before them."""
+    colours = [_colour(segment) for segment in segments]
+    return {segment.segment_id for i, segment in enumerate(segments) if colours[i] in colours[:i]}
 
 
 def _label(segment_id: str, segment: Segment | None, customers: int) -> str:

@@ -70,5 +70,5 @@ def _known(
     # Who was in which segment stays on the machine that registered the champion.
     nobody = pd.DataFrame({"customer_id": pd.Series(dtype="str"), "cluster": pd.Series(dtype="int64")})
     members = store.read_table(shelf) if shelf.is_file() else nobody
-    earlier = Version(model, members, pd.DataFrame(stored["centroids"]), before.next_number)
+    earlier = Version(model, members, pd.DataFrame(stored["centroids"]), before.next_number, before.colours)
     return identity.identify(earlier, features, clusters, names, config.identity)

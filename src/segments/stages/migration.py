@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 import pandas as pd
 
 from segments import store, tracking, versions
 from segments.config import Config
 from segments.errors import ConfigError
 from segments.features import as_of
-from segments.identity import Identity, Version, centroids, first, identify, sentences
+from segments.identity import Identity, Version, centroids, compare, contingency, first, identify, sentences
 from segments.migration import Migration, migrate
 from segments.model import Segmentation, fit_limits
 from segments.plots import png
@@ -49,11 +46,13 @@ def run(config: Config, start: str, end: str = "") -> str:
 def _between_versions(config: Config, start: str, end: str) -> str:
     """Two registered versions on the customers of today: whoever moved did so because the model changed."""
     features = store.read_table(store.artifact("features", "customers.parquet"))
-    with tracking.connect(config.tracking, config.source.name) as tracker, tempfile.TemporaryDirectory() as folder:
+    with tracking.connect(config.tracking, config.source.name) as tracker:
         old, new = (versions.wanted(tracker, config.registry.model, which) for which in (start, end))
         before, after = (Segmentation.from_json(versions.document_of(tracker, version)) for version in (old, new))
-        told = versions.folder_of(tracker, new, Path(folder)) / "artifacts" / "identity.json"
-        identity = Identity.from_plain(store.read_json(told)["identity"])
+    was, now = (model.predict(features)["cluster"].to_numpy() for model in (before, after))
+    # What each version was told of its own predecessor may be about a third one.
+    table = contingency(was, now, len(before.segments), len(after.segments))
+    identity = compare(before.segments, after.segments, table, config.identity)
     ends = (f"version {old.number}", f"version {new.number}")
     return write(migrate(before, after, features, features), identity, ends)
 
@@ -68,7 +67,8 @@ def fit_version(
     limits = fit_limits(candidate.space, candidate.centres, features, config.confidence)
     model = Segmentation(candidate.candidate_id, candidate.space, candidate.centres, identity.segments, limits)
     members = pd.DataFrame({"customer_id": features["customer_id"], "cluster": candidate.labels})
-    return Version(model, members, centroids(features, candidate.labels), identity.next_number), identity
+    means = centroids(features, candidate.labels)
+    return Version(model, members, means, identity.next_number, identity.colours), identity
 
 
 def write(migration: Migration, identity: Identity, ends: tuple[str, str]) -> str:

@@ -75,8 +75,8 @@ def _describe(config: Config, choice: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_confidence(members: pd.DataFrame, features: pd.DataFrame, model: Segmentation) -> pd.DataFrame:
-    """Who is in which segment, and how far to believe it: the model's confidence, and the share of bootstraps that agree."""
-    said = model.predict(features)[["confidence", "boundary", "out_of_range"]].reset_index(drop=True)
+    """Who is in which segment, and how far to believe it: the model's margin and confidence, and the share of bootstraps that agree."""
+    said = model.predict(features)[["margin", "confidence", "boundary", "out_of_range"]].reset_index(drop=True)
     agreement = store.read_table(store.artifact("evidence", "agreement.parquet"))
     if model.candidate_id in agreement:  # else it has no evidence: a person chose it
         said["agreement"] = agreement[model.candidate_id].to_numpy()
