@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from segmentations import segmentation
 from segments import store
-from segments.config import ExportConfig
+from segments.config import ExportConfig, Reader
 from segments.errors import ConfigError, DataError
 from segments.export import (
     HOLD_OUT,
@@ -26,6 +26,7 @@ from segments.export import (
     commit,
     control_groups,
     enlist,
+    hold_out,
     memberships,
     minimum_detectable_effect,
     neutralise,
@@ -34,7 +35,10 @@ from segments.export import (
     restore,
     target_list,
 )
+from segments.intake import read_cells
+from segments.intervals import difference_of_proportions
 from segments.space import Space
+from segments.uplift import read_results
 from small_project import SmallProject
 
 IDS = [str(i) for i in range(20_000)]
@@ -112,25 +116,53 @@ def test_the_draw_is_a_keyed_hash_anybody_can_recompute() -> None:
 # --- what a list can show ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("h", "n"), [(0.10, 1570), (0.20, 392), (0.30, 174), (0.50, 63), (0.80, 25)])
-def test_the_smallest_effect_is_that_of_cohens_table(h: float, n: int) -> None:
-    """Cohen (1988), table 6.4.1: n per group for power .80 at a two-sided 5 % level."""
+@pytest.mark.parametrize(("h", "n"), [(0.10, 1570), (0.20, 392), (0.30, 174), (0.50, 63)])
+def test_the_smallest_effect_of_equal_groups_is_near_that_of_cohens_table(h: float, n: int) -> None:
+    """Cohen (1988), table 6.4.1: n per group for power .80 at a two-sided 5 % level, of a test that equals the interval in large groups."""
     for base in (0.05, 0.2, 0.5):
         found = minimum_detectable_effect(base, n, n)
-        if found is None:
-            assert 2 * math.asin(1) - 2 * math.asin(math.sqrt(base)) < h
-            continue
-        assert 2 * math.asin(math.sqrt(base + found)) - 2 * math.asin(math.sqrt(base)) == pytest.approx(h, rel=0.01)
+        assert found is not None
+        assert 2 * math.asin(math.sqrt(base + found)) - 2 * math.asin(math.sqrt(base)) == pytest.approx(h, rel=0.025)
 
 
-def test_the_smallest_effect_has_the_power_it_claims() -> None:
-    """Simulated campaigns: 900 against 100, a rise by the effect; the arcsine test finds it four times in five."""
-    effect = minimum_detectable_effect(0.05, 900, 100)
+@pytest.mark.parametrize(
+    ("base", "treatment", "control"),
+    [
+        (0.05, 900, 100),
+        (0.05, 458, 58),
+        (0.05, 90, 10),
+        (0.2, 40, 12),
+        (0.05, 500, 500),
+        (0.01, 5000, 500),
+        (0.2, 15, 5),
+    ],
+)
+def test_the_smallest_effect_has_the_power_it_claims(base: float, treatment: int, control: int) -> None:
+    """Simulated campaigns with a rise by the effect: `uplift`'s interval lies above 0 four times in five."""
+    effect = minimum_detectable_effect(base, treatment, control)
     assert effect is not None
     random = np.random.default_rng(0)
-    treated, control = random.binomial(900, 0.05 + effect, 4000) / 900, random.binomial(100, 0.05, 4000) / 100
-    z = (2 * np.arcsin(np.sqrt(treated)) - 2 * np.arcsin(np.sqrt(control))) / math.sqrt(1 / 900 + 1 / 100)
-    assert (abs(z) > 1.959964).mean() == pytest.approx(0.8, abs=0.03)
+    drawn = zip(random.binomial(treatment, base + effect, 5000), random.binomial(control, base, 5000), strict=True)
+    shown = [difference_of_proportions(int(one), treatment, int(other), control).low > 0 for one, other in drawn]
+    assert np.mean(shown) == pytest.approx(0.8, abs=0.02)  # 3.5 standard errors of 5000 campaigns
+
+
+def test_the_smallest_effect_by_enumeration() -> None:
+    """Every outcome of 6 against 4, by hand."""
+    effect = minimum_detectable_effect(0.1, 6, 4)
+    assert effect is not None
+    power = sum(
+        math.comb(6, one)
+        * (0.1 + effect) ** one
+        * (0.9 - effect) ** (6 - one)
+        * math.comb(4, other)
+        * 0.1**other
+        * 0.9 ** (4 - other)
+        for one in range(7)
+        for other in range(5)
+        if difference_of_proportions(one, 6, other, 4).low > 0
+    )
+    assert power == pytest.approx(0.8, abs=1e-9)
 
 
 def test_uneven_groups_show_less_than_even_ones_and_empty_ones_nothing() -> None:
@@ -170,11 +202,25 @@ def test_confidence_is_nothing_on_the_border_and_one_on_the_centre() -> None:
 
 def test_controls_are_to_be_left_alone() -> None:
     table = target_list(members(), PLAN, "spring", ExportConfig(control_share=0.5))
-    assert set(table.loc[table["group"] == "control", "action"]) == {HOLD_OUT}
+    controls = table[table["group"] == "control"]
+    assert set(controls["action"]) == {HOLD_OUT}
+    assert controls[["playbook", "channel", "offer"]].isna().all(axis=None)
+    assert table.loc[table["group"] == "treatment", ["playbook", "channel", "offer"]].notna().all(axis=None)
     assert set(table.loc[table["group"] == "treatment", "action"]) == {
         "Loyalty: double points",
         "Nurture: newsletter",
     }
+
+
+@pytest.mark.parametrize(
+    ("columns", "all_there"),
+    [(["customer_id", "offer", "channel"], False), (["customer_id", "action"], True), (["group", "customer_id"], True)],
+)
+def test_controls_nobody_could_tell_are_held_out(columns: list[str], all_there: bool) -> None:
+    table = target_list(members(), PLAN, "spring", ExportConfig(control_share=0.5))
+    held = hold_out(table, columns)
+    assert set(held["group"]) == ({"treatment", "control"} if all_there else {"treatment"})
+    assert len(held) == (len(table) if all_there else (table["group"] == "treatment").sum())
 
 
 def test_a_segment_without_a_playbook_is_refused() -> None:
@@ -186,6 +232,9 @@ def test_a_segment_by_id_or_by_name() -> None:
     table = target_list(members(), PLAN, "spring", ExportConfig())
     pd.testing.assert_frame_equal(pick_segment(table, "S1"), pick_segment(table, "loyal, frequent"))
     assert set(pick_segment(table, "S2")["segment"]) == {"other"}
+    confused = table.assign(segment=table["segment"].replace("loyal, frequent", "S2"))
+    assert set(pick_segment(confused, "S2")["segment_id"]) == {"S2"}, "an id goes before a name"
+    assert set(pick_segment(confused, "S1")["segment"]) == {"S2"}
     with pytest.raises(ConfigError, match="there is no segment 'othr'") as error:
         pick_segment(table, "othr")
     assert error.value.fix == "did you mean 'other'? there are: S1 (loyal, frequent); S2 (other)"
@@ -200,11 +249,12 @@ def test_nothing_but_the_columns_asked_for() -> None:
 
 
 def test_a_campaign_keeps_its_draw() -> None:
-    receipt = commit(None, "spring", ExportConfig(), [])
-    assert commit(receipt, "spring", ExportConfig(base_rate=0.2), [])["base_rate"] == 0.2
+    receipt = commit(None, "spring", ExportConfig(), [], "c1")
+    later = commit(receipt, "spring", ExportConfig(base_rate=0.2), [], "c2")
+    assert (later["base_rate"], later["candidate_id"]) == (0.2, "c1")
     for other in (ExportConfig(salt="x"), ExportConfig(control_share=0.2)):
         with pytest.raises(ConfigError, match="customers would change groups"):
-            commit(receipt, "spring", other, [])
+            commit(receipt, "spring", other, [], "c1")
 
 
 def test_who_is_on_the_list_keeps_the_segment_of_the_first_time() -> None:
@@ -237,6 +287,54 @@ def test_the_way_back_is_exact(cells: list[str]) -> None:
     made = neutralise(pd.DataFrame({"a": pd.Series(cells, dtype="object")}))["a"]
     assert not made.str.startswith(RISKY[:-1]).any()
     assert restore(made).tolist() == cells
+
+
+HOSTILE = [
+    "a,b",
+    'say "x"',
+    "two\nlines",
+    "x;=1+1;y",
+    "x\t@SUM(A1)",
+    'x\n"=1+1',
+    ";;'=1",
+    "\r\n-2",
+    "x;",
+    '";"=1',
+    "=a;=b",
+    "plain",
+]
+
+
+def cells_of(text: str, separator: str) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
+
+
+def formulas_of(text: str, separator: str) -> list[str]:
+    """Cells that are formulas, also after white space a spreadsheet may drop."""
+    cells = [cell for row in cells_of(text, separator) for cell in row]
+    return [cell for cell in cells if cell.lstrip("\t\r\n").startswith(tuple("=+-@＝＋－＠"))]
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@given(cells=st.lists(st.text("=+-@;,\t\r\n\"' a＝", max_size=9), min_size=1, max_size=6))
+def test_no_cell_is_a_formula_whatever_the_spreadsheet_separates_by(separator: str, cells: list[str]) -> None:
+    """Where semicolons separate, the quotes of a second column do not hold them together."""
+    table = neutralise(pd.DataFrame({"customer_id": ["1"] * len(cells), "segment": pd.Series(cells, dtype="object")}))
+    assert restore(table["segment"]).tolist() == cells
+    text = table.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")  # as store.write_csv has it
+    assert formulas_of(text, separator) == []
+
+
+def test_hostile_ids_come_back_from_a_file(tmp_path: Path) -> None:
+    """Listed, written, quoted, filled in and read again as results: the same customers."""
+    path = tmp_path / "list.csv"
+    table = pd.DataFrame({"customer_id": HOSTILE, "segment": HOSTILE, "spend": 1.0})
+    store.write_csv(path, neutralise(table))
+    text = path.read_bytes().decode()
+    assert len(cells_of(text, ",")) == len(HOSTILE) + 1
+    assert [formulas_of(text, separator) for separator in ",;\t"] == [[], [], []]
+    read = read_results(read_cells(path, Reader()), set(HOSTILE), "list.csv")
+    assert read["customer_id"].tolist() == HOSTILE
 
 
 def test_missing_stays_missing_and_numbers_stay_numbers() -> None:
@@ -293,6 +391,17 @@ def test_a_list_of_a_source_without_purchases(small_project: Callable[[], SmallP
     assert list(own.columns) == ["customer_id", "age", "group"]
     assert 0 < len(own) < 200
     (project / "s2.parquet").unlink()
+    # without a column that marks the controls, they are left out of the file and not of the campaign
+    said = project.run(
+        "segments", "export", "x.csv", "campaign=fall", "columns=[customer_id,offer]", "export.control_share=0.5"
+    )
+    listed = pd.read_parquet(project / "artifacts/campaigns/fall/customers.parquet")
+    controls = set(listed.loc[listed["group"] == "control", "customer_id"])
+    mailed = pd.read_csv(project / "x.csv", dtype=str)
+    assert f"{len(controls)} customers of the control group are not in the file" in said
+    assert set(mailed["customer_id"]) == set(listed["customer_id"]) - controls
+    assert mailed["offer"].notna().all()
+    (project / "x.csv").unlink()
     for words, what in {
         ("x.csv", "campaign=spring", "export.control_share=0.5"): "customers would change groups",
         ("x.csv", "campaign=spring", "export.salt=other"): "customers would change groups",

@@ -5,21 +5,29 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
+from segmentations import segmentation
 from segments import store, tracking
-from segments.config import Campaigns, TrackingConfig
+from segments.config import Campaigns, ExportConfig, TrackingConfig
 from segments.data import RawTable
 from segments.errors import ConfigError, DataError
-from segments.export import control_groups
-from segments.plots import png
+from segments.export import commit, control_groups
+from segments.intervals import difference_of_proportions
+from segments.plots import INK, PALETTE, png
 from segments.plots.uplift import forest
+from segments.space import Space
+from segments.stages import load
+from segments.stages import uplift as stage
 from segments.uplift import (
+    Verdict,
     compare,
     describe_campaign,
     judge,
@@ -141,12 +149,74 @@ def test_groups_other_than_drawn_are_reported() -> None:
 def test_missing_results_are_counted_and_uneven_ones_withdraw_the_claim() -> None:
     drawn = campaign(0, SEGMENTS)
     random = np.random.default_rng(0)
-    even = judge(drawn, drawn[random.random(len(drawn)) < 0.9], drawn=True)
+    even = judge(drawn, drawn[random.random(len(drawn)) < 0.95], drawn=True)
     assert even.causal
     assert "Results are missing for" in even.reasons[1]
     only_buyers = drawn[(drawn["group"] == "treatment") | (drawn["responded"] == 1)]
     assert not judge(drawn, only_buyers, drawn=True).causal
     assert not judge(drawn[drawn["group"] == "treatment"], drawn, drawn=True).causal
+
+
+def test_results_that_most_lack_are_not_those_of_the_campaign() -> None:
+    """As many are missing in both groups: chance explains that, and still nothing follows from the rest."""
+    drawn = campaign(0, SEGMENTS)
+    half = drawn[np.random.default_rng(0).random(len(drawn)) < 0.5]
+    verdict = judge(drawn, half, drawn=True)
+    assert (verdict.causal, verdict.complete) == (False, False)
+    assert "than chance explains" not in " ".join(verdict.reasons)
+    assert "More than 10 % of the exported customers have no result in S1 (" in verdict.reasons[1]
+    assert verdict.reasons[-1] == "Give a row for every exported customer, with 0 where nothing was bought."
+    one = drawn[drawn["segment_id"] == "S1"]
+    verdict = judge(drawn, one, drawn=True)
+    assert verdict.causal, "whole segments may be left out"
+    assert verdict.reasons[1] == "No customer of S2; S3 has a result: nothing is said of them."
+    verdict = judge(drawn, pd.concat([one[:-300], drawn[drawn["segment_id"] != "S1"]]), drawn=True)
+    assert not verdict.causal, "one segment is enough"
+    assert "no result in S1 (300 of" in verdict.reasons[1]
+
+
+@pytest.mark.parametrize("outcomes", [["responded"], ["spend"], ["responded", "spend"]])
+@pytest.mark.parametrize("control", [0.3, 0.0], ids=["both groups", "no controls"])
+def test_a_file_of_buyers_only_is_no_campaign(outcomes: list[str], control: float) -> None:
+    """95 of 100 buy, so few are missing; but nobody in the file has 0."""
+    drawn = campaign(0, SEGMENTS, share=control)
+    buys = np.random.default_rng(1).random(len(drawn)) < 0.95
+    bought = drawn.assign(responded=1.0)[["customer_id", "segment_id", "segment", "group", *outcomes]]
+    verdict = judge(drawn, bought[buys], drawn=True)
+    assert (verdict.causal, verdict.complete) == (False, False)
+    assert "Nobody in the file has 0" in " ".join(verdict.reasons)
+    table = compare(bought[buys], causal=verdict.causal)
+    note = comparison_note("spring", table, verdict)
+    assert note.count(", only of the customers in the file") == len(outcomes)
+    assert metrics(table, complete=verdict.complete) == []
+    assert judge(drawn, bought, drawn=True).complete, "everybody bought, and everybody is there"
+    assert "Nobody in the file has 0" in judge(drawn, bought[buys], drawn=False).reasons[1]
+
+
+def test_results_in_another_order_are_the_same_results() -> None:
+    drawn = campaign(0, SEGMENTS)
+    shuffled = drawn.sample(frac=0.97, random_state=0)
+    assert judge(drawn, shuffled, drawn=True) == judge(drawn, shuffled.sort_index(), drawn=True)
+    assert judge(drawn, shuffled, drawn=True).causal
+
+
+def test_a_difference_of_shares_is_in_points() -> None:
+    rows = [("treatment", 1), ("treatment", 0), ("control", 0), ("control", 0)]
+    results = pd.DataFrame(rows, columns=["group", "responded"]).assign(segment_id="S1", segment="x")
+    table = compare(results, causal=True)
+    note = comparison_note("spring", table, Verdict(True))
+    assert "| 50.0 % of 2 | 0.0 % of 2 | +50.0 points | -" in note
+    [(unit, drawn)] = pictured(table).values()
+    assert unit == "treatment minus control, percentage points (95 % interval)"
+    assert drawn["text"].str.fullmatch(r"\+50\.0 \(-\d+\.\d to \+\d+\.\d\) points").all()
+
+
+def test_shares_are_compared_by_the_interval_that_a_lists_reach_is_solved_for() -> None:
+    results = campaign(0, {"S1": 0.05}, n=500)
+    counts = results.groupby("group")["responded"].agg(["sum", "count"]).astype(int)
+    treated, control = counts.loc["treatment"], counts.loc["control"]
+    made = difference_of_proportions(treated["sum"], treated["count"], control["sum"], control["count"])
+    assert compare(results, causal=True).loc[0, ["low", "high"]].tolist() == [made.low, made.high]
 
 
 # --- what is read --------------------------------------------------------------------------------------------------
@@ -224,7 +294,6 @@ def test_campaign_18_of_the_bundled_data(project: Path) -> None:
 
     from segments.config import Reader
     from segments.intake import read_cells
-    from segments.stages import load
 
     spec = load(["source=completejourney"], project).source.campaigns
     assert spec is not None
@@ -302,7 +371,8 @@ def test_the_record_holds_a_campaign_once(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.chdir(tmp_path)
     folder = store.uplift_folder("u1")
     table = compare(campaign(0, SEGMENTS), causal=True)
-    facts = {"uplift_id": "u1", "name": "uplift spring", "causal": True, "started_ms": 1_700_000_000_000}
+    facts = {"uplift_id": "u1", "candidate_id": "c1", "name": "uplift spring", "causal": True}
+    facts["started_ms"] = 1_700_000_000_000
     store.write_json(folder / "record.json", {**facts, "params": {"campaign": "spring"}, "metrics": metrics(table)})
     store.write_text(folder / "note.md", "# Campaign spring: effect\n")
     store.write_text(folder / "files" / "uplift.csv", table.to_csv(index=False))
@@ -311,12 +381,40 @@ def test_the_record_holds_a_campaign_once(tmp_path: Path, monkeypatch: pytest.Mo
     for _ in range(2):
         with tracking.connect(TrackingConfig(), "toy") as tracker:
             tracking.track_uplift(tracker, folder)
-    [run] = tracker.client.search_runs([tracker.experiment_id], "tags.`segments.kind` = 'uplift'")
+    [run] = tracker.client.search_runs([tracker.experiment_id], "tags.`segments.candidate_id` = 'c1'")
+    assert run.data.tags["segments.kind"] == "uplift"
     assert run.data.tags["segments.causal"] == "true"
     assert run.data.tags["mlflow.note.content"].startswith("# Campaign spring")
     assert len(tracker.client.get_metric_history(run.info.run_id, "responded_difference")) == 4
     files = {item.path for item in tracker.client.list_artifacts(run.info.run_id)}
     assert files == {"images", "responded.png", "uplift.csv"}
+
+
+def test_a_segment_alone_keeps_its_colour_and_its_candidate(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Results of S3 only, from the receipt to the record: drawn in S3's colour, told of the candidate that made the list."""
+    config = load(["source=mall"], project)
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf/config.yaml").write_text("")
+    (tmp_path / "dvc.yaml").write_text("stages: {}\n")
+    monkeypatch.chdir(tmp_path)
+    model = segmentation("c2", Space(["x"], ["identity"], [1.0], "none", {}), np.zeros((3, 1)), ["a", "b", "c"])
+    store.write_text(store.artifact("registry", "segmentation.json"), model.to_json())
+    store.write_json(store.artifact("features", "report.json"), {"source": "mall"})
+    drawn = campaign(0, SEGMENTS)
+    store.write_json(store.campaign("spring") / "receipt.json", commit(None, "spring", ExportConfig(), [], "c1"))
+    listed = drawn[["customer_id", "segment_id", "segment", "group"]]
+    store.write_table(store.campaign("spring") / "customers.parquet", listed)
+    drawn[drawn["segment_id"] == "S3"][["customer_id", "responded"]].to_csv("results.csv", index=False)
+    used: list[list[str]] = []
+    monkeypatch.setattr(stage, "forest", lambda rows, title, unit, colours, zero: used.append(colours) or Figure())
+    monkeypatch.setattr(tracking, "connect", lambda *_: nullcontext())
+    monkeypatch.setattr(tracking, "track_uplift", lambda *_: None)
+    stage.run(config, "spring", "results.csv")
+    assert used == [[PALETTE[2], INK]]
+    [folder] = store.uplift_folder().iterdir()
+    assert store.read_json(folder / "record.json")["candidate_id"] == "c1"
 
 
 @pytest.mark.slow
@@ -332,7 +430,9 @@ def test_a_campaign_from_list_to_result(small_project: Callable[[], SmallProject
     said = project.run("segments", "uplift", str(results), "campaign=spring")
     assert said.startswith("# Campaign spring: effect")
     assert project.run("segments", "uplift", str(results), "campaign=spring") == said
-    assert len(project.runs("uplift")) == 1
+    [run] = project.runs("uplift")
+    candidate_id = json.loads((project / "artifacts/registry/segmentation.json").read_text())["candidate_id"]
+    assert run.data.tags["segments.candidate_id"] == candidate_id
     [folder] = (project / "artifacts/uplift").iterdir()
     record = json.loads((folder / "record.json").read_text())
     whole = {name: value for name, value, step in record["metrics"] if step == 0}

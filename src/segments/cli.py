@@ -125,6 +125,30 @@ POST /invocations with Content-Type: application/json, and the columns of your m
 answer: {"predictions": [{"cluster": 0, "segment": "...", "distance": 0.1, "margin": 0.2, ...}]}, one per row, in order.
 A request that cannot be answered gets {"error": "one sentence"}: 400 wrong columns or values, 413 too large, 415 another type, 503 too many at once.
 GET /health answers 200.""",
+    "export": """usage: segments export [OUT.csv|OUT.parquet] [campaign=NAME] [segment=S1|NAME] [columns=[a,b]] [overwrite=true] [KEY=VALUE ...]
+
+A target list, and what it can show. Of each segment, export.control_share is left alone, drawn by a keyed hash of campaign and customer: the same
+customers however often a list is made.
+
+OUT       artifacts/export/CAMPAIGN.csv by default.
+campaign  names the draw, by which `segments uplift` finds it again; always-on by default.
+segment   one segment, by its id or else its name; all by default.
+columns   customer_id, segment, confidence, action and group by default; also segment_id, playbook, channel, offer (empty for controls) and every
+          feature. Without group or action nobody could tell the controls, so they are not in the file: the summary says how many.
+
+In CSV, text that a spreadsheet would take for a formula gets an apostrophe in front.""",
+    "uplift": """usage: segments uplift [FILE] campaign=NAME [KEY=VALUE ...]
+
+What a campaign brought, by segment: treatment against control, with 95 % intervals. Without FILE, a past campaign of the source is described.
+
+FILE    CSV, parquet or xlsx with a header and one row for EVERY customer of the exported list, controls too:
+  customer_id  as in the list
+  responded    1 or 0, yes or no, true or false     } one of the two, or both;
+  spend        money in the campaign's time         } 0 for who did nothing, never left out
+  group        treatment or control; needed only when `segments export` did not draw the campaign, and then no effect is claimed
+Other columns are left alone.
+
+No effect is claimed when more than 10 % of a segment's exported customers have no row, or when only those who bought are in the file.""",
 }
 EPILOG = """Stages and commands take overrides in Hydra's grammar (sweep.k_max=8, source=mall, experiment=mall); with -m they run once
 per combination (segments fit -m k='range(2,8)' scaler=robust,power). --timings prints where the time goes. `dvc repro` runs all stages."""

@@ -9,9 +9,10 @@ from __future__ import annotations
 import difflib
 import hmac
 import math
+import re
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -20,14 +21,21 @@ from numpy.typing import NDArray
 
 from segments.config import ExportConfig
 from segments.errors import ConfigError, DataError
+from segments.intervals import difference_of_proportions
 from segments.model import Segmentation
 
 COLUMNS = ("customer_id", "segment", "confidence", "action", "group")
 TREATMENT, CONTROL = "treatment", "control"
 HOLD_OUT = "control group: leave alone"
-ALPHA, POWER = 0.05, 0.8
+PLAN = ("playbook", "channel", "offer")  # what is done with a customer: nothing, with a control
+TELLING = ("group", "action")  # columns of a list that say who is left alone
+POWER = 0.8
 # What makes a spreadsheet take a cell for a formula, also in the full width of East Asian keyboards; and our own mark.
 RISKY = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠", "'")
+# A spreadsheet that separates by semicolons or tabs takes our commas for text: to it, a cell begins after each of these, quoted or not.
+_BREAKS = ";\t\r\n"
+_BEGINS_RISKY = re.compile(rf'(?:^|(?<=[{_BREAKS}]))(?="*[{re.escape("".join(RISKY))}])')
+_MARKED = re.compile(rf"(^|[{_BREAKS}])'")
 
 
 @dataclass(frozen=True)
@@ -43,7 +51,7 @@ class Arm:
     base_rate : float
         Share expected to respond without the campaign.
     detectable : float or None
-        Smallest rise of that share (0.02 is two points) that a campaign shows with 80 % power at the 5 % level, two-sided;
+        Smallest rise of that share (0.02 is two points) that 80 of 100 campaigns show, as :func:`minimum_detectable_effect` has it;
         ``None`` when no rise can be shown.
     """
 
@@ -59,8 +67,8 @@ class Arm:
 
         Examples
         --------
-        >>> Arm("S1", "loyal", 900, 100, 0.05, 0.0765).words()
-        'S1 loyal: 900 treatment, 100 control; shows a rise from 5.0 % to 12.7 % or more'
+        >>> Arm("S1", "loyal", 900, 100, 0.05, 0.0902).words()
+        'S1 loyal: 900 treatment, 100 control; shows a rise from 5.0 % to 14.0 % or more'
         """
         shows = "no rise can be shown: the groups are too small"
         if self.detectable is not None:
@@ -117,10 +125,11 @@ def control_groups(customer_ids: Iterable[str], campaign: str, salt: str, contro
 
 
 def minimum_detectable_effect(base_rate: float, treatment: int, control: int) -> float | None:
-    """Smallest rise of a response rate that a comparison of two groups shows.
+    """Smallest rise of a response rate that a comparison of two groups shows with 80 % power.
 
-    With Cohen's h = 2 asin(sqrt(p2)) - 2 asin(sqrt(p1)), a two-sided test at level alpha has the wanted power when
-    h = (z(1 - alpha/2) + z(power)) sqrt(1/n1 + 1/n2); solved for p2.
+    It shows when the interval that `segments uplift` reports (Newcombe's, 95 %) lies above 0. The chance of that is summed exactly: for
+    every number of responses in the control group, how likely it is, times the chance of as many in treatment as the interval
+    then needs. The more the rate rises, the greater that chance: one root.
 
     Parameters
     ----------
@@ -134,23 +143,34 @@ def minimum_detectable_effect(base_rate: float, treatment: int, control: int) ->
     float or None
         p2 - p1; ``None`` when a group is empty or not even a rate of 1 would show.
 
-    References
-    ----------
-    Cohen, J. (1988). Statistical Power Analysis for the Behavioral Sciences, 2nd ed., chapter 6.
+    Notes
+    -----
+    Of the control group's responses, those farther than seven standard deviations from the expected number are left out.
 
     Examples
     --------
-    Cohen's table 6.4.1: h = 0.20 needs 392 in each group.
+    Cohen (1988, table 6.4.1) has 0.099 for a test of these groups.
 
     >>> round(minimum_detectable_effect(0.5, 392, 392), 3)
-    0.099
+    0.1
     """
     if min(treatment, control) < 1:
         return None
-    normal = NormalDist()
-    h = (normal.inv_cdf(1 - ALPHA / 2) + normal.inv_cdf(POWER)) * math.sqrt(1 / treatment + 1 / control)
-    angle = math.asin(math.sqrt(base_rate)) + h / 2
-    return math.sin(angle) ** 2 - base_rate if angle <= math.pi / 2 else None
+    from scipy.optimize import brentq
+    from scipy.special import bdtr, bdtrc
+
+    middle, reach = control * base_rate, 7 * math.sqrt(control * base_rate * (1 - base_rate)) + 10
+    counts = np.arange(max(0, math.floor(middle - reach)), min(control, math.ceil(middle + reach)) + 1)
+    below = bdtr(counts[0] - 1, control, base_rate) if counts[0] else 0.0
+    chances = np.diff(bdtr(counts, control, base_rate), prepend=below)
+    needed = [0]
+    for count in counts.tolist():
+        needed.append(_needed(treatment, count, control, at_least=needed[-1]))
+
+    def lacking(rate: float) -> float:
+        return float(chances @ bdtrc(np.array(needed[1:]) - 1, treatment, rate)) - POWER
+
+    return float(brentq(lacking, base_rate, 1.0)) - base_rate if lacking(1.0) > 0 else None
 
 
 def target_list(members: pd.DataFrame, playbook: pd.DataFrame, campaign: str, config: ExportConfig) -> pd.DataFrame:
@@ -170,7 +190,8 @@ def target_list(members: pd.DataFrame, playbook: pd.DataFrame, campaign: str, co
     Returns
     -------
     DataFrame
-        `members` and ``group``, ``playbook``, ``channel``, ``offer``, ``action`` (playbook and offer; controls are to be left alone).
+        `members` and ``playbook``, ``channel``, ``offer`` (empty for controls), ``group``, ``action`` (playbook and offer; controls are
+        to be left alone).
 
     Raises
     ------
@@ -186,19 +207,23 @@ def target_list(members: pd.DataFrame, playbook: pd.DataFrame, campaign: str, co
     plans = playbook.set_index("cluster")[["playbook", "title", "channel", "offer"]]
     table = members.join(plans, on="cluster")
     table["group"] = control_groups(table["customer_id"], campaign, config.salt, config.control_share)
-    table["action"] = (table["title"] + ": " + table["offer"]).where(table["group"] == TREATMENT, HOLD_OUT)
+    treated = table["group"] == TREATMENT
+    table["action"] = (table["title"] + ": " + table["offer"]).where(treated, HOLD_OUT)
+    table.loc[~treated, list(PLAN)] = None
     return table.drop(columns=["title"])
 
 
 def pick_segment(table: pd.DataFrame, wanted: str) -> pd.DataFrame:
-    """The rows of one segment, by its id or name.
+    """The rows of one segment, by its id or else its name: an id is no other segment's, whatever people call that.
 
     Raises
     ------
     ConfigError
         If there is no such segment; lists those there are.
     """
-    rows = table[(table["segment_id"] == wanted) | (table["segment"] == wanted)]
+    rows = table[table["segment_id"] == wanted]
+    if rows.empty:
+        rows = table[table["segment"] == wanted]
     if rows.empty:
         have = dict(sorted(zip(table["segment_id"], table["segment"], strict=True)))
         close = difflib.get_close_matches(wanted, [*have, *have.values()], n=1)
@@ -233,6 +258,27 @@ def pick_columns(table: pd.DataFrame, wanted: Sequence[str]) -> pd.DataFrame:
     return table[list(wanted)]
 
 
+def hold_out(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """The rows a list may have: without a column that tells controls from the treated, no controls.
+
+    Who is a control is known without the list, from the receipt's draw.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With ``group``.
+    columns : sequence of str
+        The columns of the list.
+
+    Examples
+    --------
+    >>> both = pd.DataFrame({"customer_id": ["1", "2"], "group": ["treatment", "control"]})
+    >>> len(hold_out(both, ["customer_id"])), len(hold_out(both, ["customer_id", "group"]))
+    (1, 2)
+    """
+    return table if set(TELLING) & set(columns) else table[table["group"] == TREATMENT]
+
+
 def arms(table: pd.DataFrame, base_rate: float) -> list[Arm]:
     """What the list of each segment can show, in the order of the segment ids.
 
@@ -251,7 +297,9 @@ def arms(table: pd.DataFrame, base_rate: float) -> list[Arm]:
     return sorted(found, key=lambda arm: (len(arm.segment_id), arm.segment_id))  # S2 before S10
 
 
-def commit(known: dict[str, Any] | None, campaign: str, config: ExportConfig, found: Sequence[Arm]) -> dict[str, Any]:
+def commit(
+    known: dict[str, Any] | None, campaign: str, config: ExportConfig, found: Sequence[Arm], candidate_id: str
+) -> dict[str, Any]:
     """The receipt of a campaign: what its groups were drawn with, so that results can be checked against it.
 
     Parameters
@@ -264,6 +312,8 @@ def commit(known: dict[str, Any] | None, campaign: str, config: ExportConfig, fo
         Salt, share and base rate.
     found : sequence of Arm
         What the lists of all segments exported so far can show.
+    candidate_id : str
+        The candidate behind the segments; the receipt keeps that of the first list, as customers keep the segment of theirs.
 
     Raises
     ------
@@ -280,6 +330,7 @@ def commit(known: dict[str, Any] | None, campaign: str, config: ExportConfig, fo
     return {
         **drawn,
         "method": "HMAC-SHA256(salt, campaign + NUL + customer_id), first 8 bytes / 2^64 < control_share is control",
+        "candidate_id": (known or {}).get("candidate_id", candidate_id),
         "base_rate": config.base_rate,
         "arms": [asdict(arm) for arm in found],
     }
@@ -309,7 +360,9 @@ def enlist(known: pd.DataFrame | None, table: pd.DataFrame) -> pd.DataFrame:
 def neutralise(table: pd.DataFrame) -> pd.DataFrame:
     """Text that no spreadsheet takes for a formula: an apostrophe before a risky first character, in cells and headers; numbers stay numbers.
 
-    The way back is :func:`restore`, exactly: text that begins with an apostrophe gets another one.
+    Inside a text the same goes for what follows a semicolon, a tab or a line break: a spreadsheet that separates by those begins a cell
+    there, quotes or not, for to it the quotes are closed at the first comma. The way back is :func:`restore`, exactly: where an apostrophe
+    stands already, it gets another one.
 
     Parameters
     ----------
@@ -318,8 +371,8 @@ def neutralise(table: pd.DataFrame) -> pd.DataFrame:
 
     Examples
     --------
-    >>> neutralise(pd.DataFrame({"id": ["=1+1", "7"], "change": [-1, 2]})).to_dict("list")
-    {'id': ["'=1+1", '7'], 'change': [-1, 2]}
+    >>> neutralise(pd.DataFrame({"id": ["=1+1", "a;=1+1", "7"], "change": [-1, 2, 0]})).to_dict("list")
+    {'id': ["'=1+1", "a;'=1+1", '7'], 'change': [-1, 2, 0]}
     """
     columns = {
         _harmless(str(name)): values
@@ -335,12 +388,21 @@ def restore(text: pd.Series) -> pd.Series:
 
     Examples
     --------
-    >>> restore(pd.Series(["'=1+1", "7"])).tolist()
-    ['=1+1', '7']
+    >>> restore(pd.Series(["'=1+1", "a;'=1+1", "7"])).tolist()
+    ['=1+1', 'a;=1+1', '7']
     """
-    return text.str.replace(r"^'", "", regex=True)
+    return text.str.replace(_MARKED, r"\1", regex=True)
+
+
+def _needed(treatment: int, responded: int, control: int, at_least: int) -> int:
+    """Responses in treatment from which on the interval lies above 0, against so many in control; one more than there are when none do."""
+
+    def shows(treated: int) -> bool:
+        return difference_of_proportions(treated, treatment, responded, control).low > 0
+
+    # more in treatment raise the interval, more in control lower it
+    return at_least + bisect_left(range(at_least, treatment + 1), True, key=shows)
 
 
 def _harmless(cell: object) -> str:
-    text = str(cell)
-    return f"'{text}" if text.startswith(RISKY) else text
+    return _BEGINS_RISKY.sub("'", str(cell))

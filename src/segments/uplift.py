@@ -20,13 +20,15 @@ from numpy.typing import NDArray
 from segments.config import Campaigns
 from segments.data import RawTable, canonical_ids, readable_numbers
 from segments.errors import ConfigError, DataError
+from segments.export import CONTROL, TREATMENT, restore
 from segments.features import MONEY_UNIT
 from segments.intervals import Difference, combine, difference_of_means, difference_of_proportions, wilson
 
-TREATMENT, CONTROL = "treatment", "control"
 OUTCOMES = {"responded": "share who responded", "spend": "spend per customer"}
-YES_NO = {"1": 1.0, "true": 1.0, "yes": 1.0, "y": 1.0, "0": 0.0, "false": 0.0, "no": 0.0, "n": 0.0}
+# "1.0" is what a table program makes of 1 once a cell of the column was empty
+YES_NO = dict.fromkeys(("1", "1.0", "true", "yes", "y"), 1.0) | dict.fromkeys(("0", "0.0", "false", "no", "n"), 0.0)
 MOST_SWAPPED = 0.05  # share of customers treated otherwise than drawn, up to which the campaign counts as run as drawn
+MOST_MISSING = 0.1  # share of a segment's customers without a result, up to which the others can stand for all
 ALL = "all"
 
 
@@ -40,10 +42,13 @@ class Verdict:
         Whether chance decided who was treated, and nothing spoilt it since.
     reasons : list of str
         Why, or why not: sentences.
+    complete : bool
+        Whether shares and means are those of the campaign; otherwise they are of the customers in the file, whoever these are.
     """
 
     causal: bool
     reasons: list[str] = field(default_factory=list)
+    complete: bool = True
 
 
 # --- results of a campaign that was drawn -------------------------------------------------------------------------
@@ -56,7 +61,7 @@ def read_results(raw: RawTable, known: Collection[str], where: str) -> pd.DataFr
     ----------
     raw : RawTable
         Columns ``customer_id``, ``responded`` (1/0, yes/no, true/false) or ``spend`` or both, and ``group`` if known; case does
-        not matter, others are left alone. Ids may bear the apostrophe that :func:`segments.export.neutralise` puts.
+        not matter, others are left alone. Ids may bear the apostrophes that :func:`segments.export.neutralise` puts.
     known : collection of str
         Customers the results can be of.
     where : str
@@ -119,35 +124,46 @@ def judge(listed: pd.DataFrame, results: pd.DataFrame, *, drawn: bool) -> Verdic
     Parameters
     ----------
     listed : DataFrame
-        Everybody the campaign was drawn from: ``customer_id``, ``group``.
+        Everybody the campaign was drawn from: ``customer_id, segment_id, segment, group``.
     results : DataFrame
         As :func:`read_results` returns it.
     drawn : bool
         Whether a receipt of `segments export` says how the groups were drawn.
 
+    Notes
+    -----
+    Whose results are missing is asked among the segments that have any: of the others nothing is said. More than a tenth missing from
+    one of them, or nobody in the file without a purchase while others are missing, spoils the claim even if both groups lack as many:
+    a campaign changes who buys, so the buyers of the two groups are not alike.
+
     Examples
     --------
-    >>> everybody = pd.DataFrame({"customer_id": ["1", "2"], "group": ["treatment", "control"]})
+    >>> everybody = pd.DataFrame({"customer_id": ["1", "2"], "segment_id": "S1", "segment": "x", "group": ["treatment", "control"]})
     >>> judge(everybody, everybody.assign(spend=1.0), drawn=True).causal
     True
     """
+    came = listed["customer_id"].isin(results["customer_id"])
+    no_zero = bool((results[[name for name in OUTCOMES if name in results]] != 0).all(axis=None))
     if not drawn:
-        return Verdict(
-            False,
-            [
-                "No receipt says that chance decided who was treated: there is no random control, and no causal claim is made."
-            ],
-        )
-    both = listed.merge(results.drop(columns="group", errors="ignore"), on="customer_id", how="left", indicator=True)
-    came = both["_merge"] == "both"
+        reasons = [
+            "No receipt says that chance decided who was treated: there is no random control, and no causal claim is made."
+        ]
+        complete = bool(came.all()) or not no_zero
+        if not complete:
+            reasons.append(
+                "Nobody in the file has 0: if only those who responded or bought are in it, its figures are not those of the campaign. "
+                "Give a row for everybody who was in it, with 0 where nothing was bought."
+            )
+        return Verdict(False, reasons, complete)
+    compared = listed["segment_id"].isin(listed.loc[came, "segment_id"])
+    both, came = listed[compared], came[compared]
     sizes = both["group"].value_counts()
     missing = both[~came]["group"].value_counts()
     counts = [int(found.get(group, 0)) for group in (TREATMENT, CONTROL) for found in (missing, sizes)]
     reasons, causal = [], True
     if min(counts[1], counts[3]) == 0:
-        return Verdict(
-            False, ["One of the groups is empty: there is nothing to compare with, and no causal claim is made."]
-        )
+        causal = False
+        reasons.append("One of the groups is empty: there is nothing to compare with, and no causal claim is made.")
     if counts[0] + counts[2]:
         gone = difference_of_proportions(counts[0], counts[1], counts[2], counts[3], level=0.99)
         told = f"Results are missing for {counts[0]:,} of {counts[1]:,} in treatment and {counts[2]:,} of {counts[3]:,} in control"
@@ -155,9 +171,27 @@ def judge(listed: pd.DataFrame, results: pd.DataFrame, *, drawn: bool) -> Verdic
             causal = False
             told += ": more in one group than chance explains, so no causal claim is made"
         reasons.append(told + ".")
+    gaps = [(name, len(own), int((~came[own.index]).sum())) for _, name, own in _by_segment(both)]
+    large = [f"{name} ({lost:,} of {size:,})" for name, size, lost in gaps if lost > MOST_MISSING * size]
+    if large:
+        reasons.append(
+            f"More than {MOST_MISSING * 100:.0f} % of the exported customers have no result in {'; '.join(large)}: the figures are of the customers "
+            "in the file, not of the campaign, and no causal claim is made."
+        )
+    only_buyers = no_zero and not came.all()
+    if only_buyers:
+        reasons.append(
+            "Nobody in the file has 0, and others have no result, as if only those who responded or bought were in it: "
+            "the figures are not those of the campaign, and no causal claim is made."
+        )
+    if large or only_buyers:
+        causal = False
+        reasons.append("Give a row for every exported customer, with 0 where nothing was bought.")
+    if left_out := [name for _, name, _ in _by_segment(listed[~compared])]:
+        reasons.append(f"No customer of {'; '.join(left_out)} has a result: nothing is said of them.")
     if "group" in results:
-        said = results.set_index("customer_id")["group"]
-        swapped = int((both[came].set_index("customer_id")["group"] != said).sum())
+        there = both[came]
+        swapped = int((there["group"] != there["customer_id"].map(results.set_index("customer_id")["group"])).sum())
         if swapped:
             told = (
                 f"{swapped:,} of {len(results):,} customers are in another group in the file than they were drawn into"
@@ -173,7 +207,7 @@ def judge(listed: pd.DataFrame, results: pd.DataFrame, *, drawn: bool) -> Verdic
             0,
             "Chance decided who was treated (the groups are those of the receipt): differences are effects of the campaign.",
         )
-    return Verdict(causal, reasons)
+    return Verdict(causal, reasons, complete=not (large or only_buyers))
 
 
 def compare(results: pd.DataFrame, *, causal: bool) -> pd.DataFrame:
@@ -365,8 +399,8 @@ def _by_segment(table: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
 
 
 def _known_ids(text: pd.Series, known: Collection[str]) -> pd.Series:
-    """Ids as the project knows them: as written, without the apostrophe of an export, or without padding."""
-    restored = text.str.replace(r"^'", "", regex=True)
+    """Ids as the project knows them: as written, without the apostrophes of an export, or without padding."""
+    restored = restore(text)
     everybody = set(known)
     found = text
     for other in (restored, canonical_ids(text), canonical_ids(restored)):

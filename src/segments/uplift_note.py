@@ -28,14 +28,18 @@ def comparison_note(campaign: str, table: pd.DataFrame, verdict: Verdict) -> str
         *verdict.reasons,
     ]
     for outcome, rows in table.groupby("outcome", sort=False):
-        shown = _percent if outcome == "responded" else _money
-        lines += ["", f"## {OUTCOMES[str(outcome)].capitalize()}", ""]
+        shown, taken = (_percent, _points) if outcome == "responded" else (_money, _gain)
+        heading = OUTCOMES[str(outcome)].capitalize() + (
+            "" if verdict.complete else ", only of the customers in the file"
+        )
+        lines += ["", f"## {heading}", ""]
         lines += ["| segment | treatment | control |" + (" difference | 95 % interval |" if verdict.causal else "")]
         lines += ["|---|---|---|" + ("---|---|" if verdict.causal else "")]
         for row in rows.itertuples():
             line = f"| {row.segment} | {shown(row.treatment)} of {row.n_treatment:,} | {shown(row.control)} of {row.n_control:,} |"
             if verdict.causal:
-                line += f" {shown(row.difference, '+')} | {shown(row.low, '+')} to {shown(row.high, '+')} |"
+                points = " points" if outcome == "responded" and math.isfinite(row.low) else ""
+                line += f" {taken(row.difference)}{points} | {taken(row.low)} to {taken(row.high)}{points} |"
             lines.append(line)
     if verdict.causal:
         lines += [
@@ -104,24 +108,30 @@ def pictured(table: pd.DataFrame) -> dict[str, tuple[str, pd.DataFrame]]:
     found = {}
     for outcome, rows in table[table["difference"].notna()].groupby("outcome", sort=False):
         shares = outcome == "responded"
-        shown = _percent if shares else _money
-        unit = "treatment minus control, " + ("points of %" if shares else "money per customer") + " (95 % interval)"
+        shown = _points if shares else _gain
+        unit = (
+            "treatment minus control, " + ("percentage points" if shares else "money per customer") + " (95 % interval)"
+        )
         own = rows.rename(columns={"difference": "estimate"})
-        text = [
-            f"{shown(row.estimate, '+')} ({shown(row.low, '+')} to {shown(row.high, '+')})" for row in own.itertuples()
-        ]
+        text = [f"{shown(row.estimate)} ({shown(row.low)} to {shown(row.high)})" for row in own.itertuples()]
+        if shares:
+            text = [f"{one} points" for one in text]
         found[str(outcome)] = (unit, _drawn(own, text, 100 if shares else 1))
     return found
 
 
-def metrics(table: pd.DataFrame) -> list[tuple[str, float, int]]:
+def metrics(table: pd.DataFrame, *, complete: bool = True) -> list[tuple[str, float, int]]:
     """Name, value and step of every figure MLflow shows: over all at step 0, segments at step 1, 2, … in their order.
 
     Parameters
     ----------
     table : DataFrame
         As :func:`compare` or :func:`describe_campaign` returns it.
+    complete : bool
+        Without it the figures are not those of the campaign, and MLflow, which shows them without the warning, gets none.
     """
+    if not complete:
+        return []
     past = "rate" in table
     figures = (
         ["rate", "low", "high", "weekly_before", "weekly_during"]
@@ -145,12 +155,21 @@ def metrics(table: pd.DataFrame) -> list[tuple[str, float, int]]:
 
 def _drawn(rows: pd.DataFrame, text: list[str], factor: float) -> pd.DataFrame:
     figures = {name: rows[name].to_numpy() * factor for name in ("estimate", "low", "high")}
-    return pd.DataFrame({"label": rows["segment"].to_numpy(), **figures, "text": text})
+    named = {"segment_id": rows["segment_id"].to_numpy(), "label": rows["segment"].to_numpy()}
+    return pd.DataFrame({**named, **figures, "text": text})
 
 
-def _percent(value: float, sign: str = "") -> str:
-    return f"{value * 100:{sign}.1f} %" if math.isfinite(value) else "–"
+def _percent(value: float) -> str:
+    return f"{value * 100:.1f} %" if math.isfinite(value) else "–"
 
 
-def _money(value: float, sign: str = "") -> str:
-    return f"{value:{sign},.2f}" if math.isfinite(value) else "–"
+def _points(value: float) -> str:
+    return f"{value * 100:+.1f}" if math.isfinite(value) else "–"
+
+
+def _money(value: float) -> str:
+    return f"{value:,.2f}" if math.isfinite(value) else "–"
+
+
+def _gain(value: float) -> str:
+    return f"{value:+,.2f}" if math.isfinite(value) else "–"

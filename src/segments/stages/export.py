@@ -39,9 +39,11 @@ def run(
     known = folder / "receipt.json"
     earlier = store.read_json(known) if known.is_file() else None
     listed = room.enlist(store.read_table(folder / "customers.parquet") if earlier else None, rows)
-    receipt = room.commit(earlier, campaign, config.export, room.arms(listed, config.export.base_rate))
+    found = room.arms(listed, config.export.base_rate)
+    receipt = room.commit(earlier, campaign, config.export, found, model.candidate_id)
     described = rows.merge(features.drop(columns=[c for c in features if c in rows and c != "customer_id"]))
-    asked = room.pick_columns(described, wanted or room.COLUMNS)
+    wanted = wanted or list(room.COLUMNS)
+    asked = room.pick_columns(room.hold_out(described, wanted), wanted)
     store.write_table(folder / "customers.parquet", listed)
     store.write_json(known, receipt)
     if out.suffix == ".csv":
@@ -50,6 +52,10 @@ def run(
         store.write_table(out, asked)
     said = [f"{out}: {len(asked):,} customers, campaign '{campaign}', columns {', '.join(asked.columns)}"]
     said += [f"  {arm.words()}" for arm in room.arms(rows, config.export.base_rate)]
-    return "\n".join(
-        [*said, "  (80 % power, 5 % level, two-sided; response rate without the campaign from export.base_rate)"]
-    )
+    said.append("  (in 80 of 100 such campaigns; response rate without the campaign from export.base_rate)")
+    if held := len(rows) - len(asked):
+        said.append(
+            f"  {held:,} customers of the control group are not in the file: without the column group or action they could not be told "
+            "from the treated. `segments uplift` needs their results too; columns=[customer_id,group] lists them."
+        )
+    return "\n".join(said)

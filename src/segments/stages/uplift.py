@@ -17,7 +17,7 @@ from segments import intake, store, tracking, uplift_note
 from segments.config import Config, Reader
 from segments.errors import ConfigError
 from segments.model import Segmentation
-from segments.plots import INK, png
+from segments.plots import INK, MUTED, png
 from segments.plots.candidates import colour
 from segments.plots.uplift import forest
 from segments.stages import check_source
@@ -26,12 +26,12 @@ from segments.stages import check_source
 def run(config: Config, campaign: str, file: str = "") -> str:
     """Compare or describe, write ``artifacts/uplift/<id>/``, track it; returns the note."""
     check_source(store.artifact("features", "report.json"), config.source.name)
-    table, verdict, note = _of_file(Path(file), campaign) if file else _of_past(config, campaign)
-    _record(config, campaign, table, verdict, note)
+    table, verdict, note, candidate_id = _of_file(Path(file), campaign) if file else _of_past(config, campaign)
+    _record(config, campaign, table, verdict, note, candidate_id)
     return note
 
 
-def _of_file(file: Path, campaign: str) -> tuple[pd.DataFrame, room.Verdict, str]:
+def _of_file(file: Path, campaign: str) -> tuple[pd.DataFrame, room.Verdict, str, str]:
     """Results by group, checked against the receipt of `segments export` if there is one."""
     folder = store.campaign(campaign)
     drawn = (folder / "receipt.json").is_file()
@@ -41,8 +41,9 @@ def _of_file(file: Path, campaign: str) -> tuple[pd.DataFrame, room.Verdict, str
         listed["group"] = drawing.control_groups(
             listed["customer_id"], receipt["campaign"], receipt["salt"], receipt["control_share"]
         )
+        candidate_id = receipt.get("candidate_id", "")  # receipts of old do not say
     else:
-        listed = _members()
+        listed, candidate_id = _members()
     results = room.read_results(intake.read_cells(file, Reader()), set(listed["customer_id"]), str(file))
     if not drawn and "group" not in results:
         raise ConfigError(
@@ -57,10 +58,10 @@ def _of_file(file: Path, campaign: str) -> tuple[pd.DataFrame, room.Verdict, str
         else results.merge(listed, on="customer_id")
     )
     table = room.compare(whole, causal=verdict.causal)
-    return table, verdict, uplift_note.comparison_note(campaign, table, verdict)
+    return table, verdict, uplift_note.comparison_note(campaign, table, verdict), candidate_id
 
 
-def _of_past(config: Config, campaign: str) -> tuple[pd.DataFrame, room.Verdict, str]:
+def _of_past(config: Config, campaign: str) -> tuple[pd.DataFrame, room.Verdict, str, str]:
     """A past campaign of the source: described, never an effect."""
     spec = config.source.campaigns
     if spec is None:
@@ -77,24 +78,37 @@ def _of_past(config: Config, campaign: str) -> tuple[pd.DataFrame, room.Verdict,
     for low, high in ((start - (end - start), start), (start, end)):
         seen = max(min(high, _after(last)) - max(low, _midnight(first)), timedelta(0))
         windows.append((room.spend_between(lines, low, high), seen / timedelta(weeks=1)))
-    table = room.describe_campaign(_members(), mailed, redeemed, windows[0], windows[1])
+    members, candidate_id = _members()
+    table = room.describe_campaign(members, mailed, redeemed, windows[0], windows[1])
     note = uplift_note.description_note(campaign, table, start, end, (windows[0][1], windows[1][1]))
-    return table, room.Verdict(False, ["There was no random control."]), note
+    return table, room.Verdict(False, ["There was no random control."]), note, candidate_id
 
 
-def _members() -> pd.DataFrame:
+def _members() -> tuple[pd.DataFrame, str]:
+    """Everybody in today's segments, and the candidate that made these."""
     model = Segmentation.from_json(store.read_text(store.artifact("registry", "segmentation.json")))
-    return drawing.memberships(model, store.read_table(store.artifact("features", "customers.parquet")))
+    features = store.read_table(store.artifact("features", "customers.parquet"))
+    return drawing.memberships(model, features), model.candidate_id
 
 
-def _record(config: Config, campaign: str, table: pd.DataFrame, verdict: room.Verdict, note: str) -> None:
+def _colours() -> dict[str, str]:
+    """Colours by segment id; a campaign's segments may be older than those registered now, or nothing registered any more."""
+    path = store.artifact("registry", "segmentation.json")
+    known = Segmentation.from_json(store.read_text(path)).segments if path.is_file() else []
+    return {room.ALL: INK, **{segment.segment_id: colour(segment.colour) for segment in known}}
+
+
+def _record(
+    config: Config, campaign: str, table: pd.DataFrame, verdict: room.Verdict, note: str, candidate_id: str
+) -> None:
     """Everything on disk first, whole; then tracked."""
     facts: dict[str, Any] = {
         "source": config.source.name,
         "name": f"uplift {campaign}",
         "causal": verdict.causal,
+        "candidate_id": candidate_id,
         "params": {"campaign": campaign, "causal": verdict.causal, "segments": int(table["segment_id"].nunique()) - 1},
-        "metrics": uplift_note.metrics(table),
+        "metrics": uplift_note.metrics(table, complete=verdict.complete),
     }
     identity = store.sha256((json.dumps(facts) + table.to_csv(index=False) + note).encode())[:12]
     folder = store.uplift_folder(identity)
@@ -103,7 +117,7 @@ def _record(config: Config, campaign: str, table: pd.DataFrame, verdict: room.Ve
         store.write_json(folder / "files" / "verdict.json", asdict(verdict))
         for name, (unit, rows) in uplift_note.pictured(table).items():
             title = f"Campaign {campaign}" + ("" if verdict.causal else ": no random control, not an effect")
-            colours = [INK if label == room.ALL else colour(i) for i, label in enumerate(rows["label"])]
+            colours = rows["segment_id"].map(_colours()).fillna(MUTED).tolist()
             picture = png(forest(rows, title, unit, colours, zero=verdict.causal))
             store.write_bytes(folder / "files" / f"{name}.png", picture)
         store.write_text(folder / "note.md", note)

@@ -87,12 +87,13 @@ def track_uplift(tracker: Tracker, folder: Path) -> None:
     record, note = read_json(folder / "record.json"), read_text(folder / "note.md")
     with lock_of(tracker):
         identity = record["uplift_id"]
+        made_of = {CANDIDATE: record["candidate_id"]} if record.get("candidate_id") else {}  # older records do not say
         images = {path.stem: path.read_bytes() for path in sorted((folder / "files").glob("*.png"))}
         log = partial(
             log_run,
             tracker,
             name=record["name"],
-            tags={KIND: "uplift", UPLIFT: identity, CAUSAL: str(record["causal"]).lower(), NOTE: note},
+            tags={KIND: "uplift", UPLIFT: identity, CAUSAL: str(record["causal"]).lower(), NOTE: note, **made_of},
             params=record["params"],
             metrics=record["metrics"],
             images=images,
