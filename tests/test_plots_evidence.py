@@ -46,7 +46,7 @@ def test_the_overview_has_every_cell_and_leaves_out_what_was_not_weighed() -> No
 
 @pytest.mark.parametrize(
     ("rules", "words"),
-    [((4, 5), "both ask for more"), ((1, 1), "no clusters at all"), ((1, 2), "fewer"), ((3, 5), "one of the rules"), ((1, 5), "neither")],
+    [((4, 5), "both rules ask for more"), ((1, 1), "no clusters at all"), ((1, 2), "fewer"), ((3, 5), "one of the rules"), ((1, 5), "neither")],
 )  # fmt: skip
 def test_the_card_says_what_the_gap_rules_mean_for_its_k(rules: tuple[int, int], words: str) -> None:
     assert words in _of_rules({"first_se": rules[0], "global_se_max": rules[1]}, 3)

@@ -96,7 +96,7 @@ def overview(table: pd.DataFrame) -> Figure:
         1,
         2,
         gridspec_kw={
-            "left": 0.05,
+            "left": 0.065,
             "right": 0.985,
             "bottom": 0.11,
             "top": 0.93,
@@ -176,7 +176,7 @@ def _against_null(axis: Any, facts: Mapping[str, Any], scores: pd.DataFrame) -> 
     null, data = scores.loc[scores["draw"] > 0, "silhouette"], scores.loc[scores["draw"] == 0, "silhouette"].item()
     axis.hist(null, bins=20, color=PALE, edgecolor=MUTED, linewidth=0.5, label=f"{facts['null']} null ({len(null)})")
     axis.axvline(data, color=PALETTE[5], linewidth=2, label="the data")
-    axis.set_xlabel(f"mean silhouette; null: {NULLS[facts['null']]}", fontsize=9)
+    axis.set_xlabel(f"mean silhouette; null:\n{NULLS[facts['null']]}", fontsize=9)
     axis.set_title(
         f"Do clusters exist? z = {facts['z_silhouette']:.1f} (WCSS {facts['z_wcss']:.1f}), p = {facts['p_adjusted']:.2g}",
         fontsize=11,
@@ -202,7 +202,7 @@ def _of_rules(gap: Mapping[str, Any], k: int) -> str:
     if k in rules:
         return "both rules agree with it" if len(rules) == 1 else "one of the rules agrees with it"
     if min(rules) > k:
-        return "both ask for more: against an even box, mere skew pays for finer cuts"
+        return "both rules ask for more: against an even box, mere skew pays for finer cuts"
     if max(rules) < k:
-        return "both ask for fewer" if max(rules) > 1 else "both see no clusters at all"
-    return "neither says this k"
+        return "both rules ask for fewer" if max(rules) > 1 else "both rules see no clusters at all"
+    return "neither rule says this k"
