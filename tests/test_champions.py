@@ -97,7 +97,7 @@ def test_a_challenger_that_is_worse_waits(small_project: Callable[[], SmallProje
         "conf/config.yaml",
         {
             "metric: silhouette_reference": "metric: z_wcss",
-            "tolerance: 0.01": "tolerance: 0.0",
+            "tolerance: 2.0": "tolerance: 0.0",
             "min_k: 3": "min_k: 4",
         },
     )
