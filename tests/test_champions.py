@@ -99,8 +99,8 @@ def test_a_challenger_that_is_worse_waits(small_project: Callable[[], SmallProje
     project.edit(
         "conf/config.yaml",
         {
-            "metric: silhouette": "metric: calinski_harabasz",
-            "tolerance: 0.05": "tolerance: 0.0",
+            "metric: silhouette_reference": "metric: z_wcss",
+            "tolerance: 2.0": "tolerance: 0.0",
             "min_k: 3": "min_k: 4",
         },
     )

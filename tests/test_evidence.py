@@ -38,6 +38,8 @@ FACTS = {
     "prediction_strength": 0.9,
     "p_adjusted": 0.01,
     "null": "unimodal",
+    "valley_p": 0.001,
+    "valley_pair": "0 and 1",
     "bootstraps": 100,
     "stopped": False,
 }
@@ -73,7 +75,10 @@ def test_gap_rules_on_a_curve_where_they_differ() -> None:
     ("change", "expected", "words"),
     [
         ({}, "natural", "clusters exist"),
-        ({"p_adjusted": 0.2}, "reproducible", "no evidence of clusters"),
+        ({"p_adjusted": 0.2}, "reproducible", "no evidence of clusters: stable cuts of a continuum (p = 0.2 against the unimodal null"),
+        ({"valley_p": 0.3, "valley_pair": "1 and 3"}, "reproducible", "but no gap between clusters 1 and 3 (p = 0.3)"),
+        ({"valley_p": 0.3, "jaccard_min": 0.65}, "constructive", "but no gap between clusters 0 and 1"),
+        ({"valley_p": 0.3, "p_adjusted": 0.2, "jaccard_min": 0.65}, "constructive", "no evidence of clusters (p = 0.2"),
         ({"prediction_strength": 0.7}, "reproducible", "prediction strength 0.70 is under 0.8"),
         ({"jaccard_min": 0.8}, "reproducible", "Jaccard of 0.85 in every cluster"),
         ({"jaccard_min": 0.65}, "constructive", "a pattern only"),
@@ -99,6 +104,8 @@ def test_three_blobs_are_natural_at_three() -> None:
     assert list(table.columns) == list(COLUMNS)
     assert table.set_index("candidate_id").loc["b", ["grade", "p_adjusted"]].tolist() == ["natural", 1 / 40]
     assert table["grade"].tolist().count("natural") == 1
+    assert table["valley_p"].tolist() == [one.p for one in found.valleys]
+    assert table.loc[1, "valley_p"] < 1e-6
     assert clusters.groupby("candidate_id").size().tolist() == [2, 3, 4]
     assert (found.gap.first_se, found.gap.global_se_max) == (3, 3)
 
@@ -120,8 +127,8 @@ def test_candidates_out_of_scope_have_an_empty_row() -> None:
     back = CellEvidence.from_arrays(found.to_arrays())
     table, clusters = cell_table(["a", "b"], back, QUICK)
     assert table["evaluated"].tolist() == [False, True]
-    assert table.loc[0, ["grade", "reason", "null"]].tolist() == ["", "", ""]
-    assert table.loc[0, list(COLUMNS[4:15])].isna().all()
+    assert table.loc[0, ["grade", "reason", "null", "valley_pair"]].tolist() == [""] * 4
+    assert table.loc[0, list(COLUMNS[4:16])].isna().all()
     assert set(clusters["candidate_id"]) == set(scores_table(["a", "b"], back)["candidate_id"]) == {"b"}
     # the search over k was made all the same
     assert found.existence.null_wcss.shape == (39, 2)
@@ -131,6 +138,15 @@ def test_scope_picks_the_best_by_the_comparable_silhouette() -> None:
     table = pd.DataFrame({"silhouette_reference": [0.3, 0.1, 0.3, 0.2]})
     config = EvidenceConfig(scope="finalists", finalists=2)
     assert chosen_for(table, config).tolist() == [True, False, True, False]
+
+
+def test_what_cannot_be_selected_takes_no_place_among_the_finalists() -> None:
+    table = pd.DataFrame({"silhouette_reference": [0.9, 0.1, 0.8, 0.2]})
+    eligible = np.array([False, True, False, True])
+    config = EvidenceConfig(scope="finalists", finalists=2)
+    assert chosen_for(table, config, eligible).tolist() == [False, True, False, True]
+    # a place nobody else wants goes to the best of the others: something is always weighed
+    assert chosen_for(table, dataclasses.replace(config, finalists=3), eligible).tolist() == [True, True, False, True]
 
 
 def test_the_id_follows_what_matters() -> None:
@@ -188,6 +204,28 @@ def test_a_gaussian_null_calls_skew_structure_and_the_default_does_not() -> None
     p = {null: existence(X, range(2, 8), dataclasses.replace(QUICK, null_model=null)).verdict() for null in ("gaussian", "unimodal")}  # fmt: skip
     assert p["gaussian"]["p_adjusted"].min() <= 0.05
     assert p["unimodal"]["p_adjusted"].min() > 0.05
+
+
+def funnel(seed: int, n: int = 1200) -> np.ndarray:
+    """One cloud whose third column is noisier for rare buyers: dependence that is no correlation."""
+    random = np.random.default_rng(seed)
+    frequency = random.normal(size=n)
+    recency = -0.7 * frequency + 0.7 * random.normal(size=n)
+    trend = np.tanh(0.45 * random.normal(size=n) * np.exp(-0.6 * frequency))
+    return StandardScaler().fit_transform(np.column_stack([frequency, recency, trend]))
+
+
+def test_a_funnel_is_far_from_every_null_but_not_natural() -> None:
+    X = funnel(0)
+    found = weighed(X, [2, 3, 4], dataclasses.replace(QUICK, stop_from=10_000))
+    table, _ = cell_table(["2", "3", "4"], found, QUICK)
+    at_three = table.set_index("candidate_id").loc["3"]
+    assert at_three["p_adjusted"] <= QUICK.grades.alpha, "the null alone is fooled"
+    assert at_three["jaccard_min"] >= QUICK.grades.natural_jaccard
+    assert at_three["prediction_strength"] >= QUICK.grades.natural_prediction_strength
+    assert at_three["grade"] == "reproducible"
+    assert "no gap between clusters" in at_three["reason"]
+    assert "natural" not in set(table["grade"])
 
 
 def labelled(shared_data: Path, name: str) -> np.ndarray:

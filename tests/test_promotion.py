@@ -46,6 +46,25 @@ def test_one_that_is_worse_by_more_than_the_tolerance_waits() -> None:
     assert verdict(bad, good).promote
 
 
+def test_what_looks_visibly_worse_is_not_excused_by_the_default_tolerance() -> None:
+    """Over many features all silhouettes are small: 0.02 is a third of the champion's here."""
+    random = np.random.default_rng(0)
+    columns = {name: random.normal(size=300) for name in ("x", *(f"noise{i}" for i in range(12)))}
+    table = pd.DataFrame({"customer_id": [str(i) for i in range(300)], **columns})
+
+    def cut_at(place: float) -> Segmentation:
+        space, _ = fit_space(table, FeatureSet("s", {"x": Feature()}), Scaler("none"))
+        points = np.array([[place - 1.0], [place + 1.0]])
+        limits = fit_limits(space, points, table, ConfidenceConfig())
+        return Segmentation("id", space, points, number_segments(["low", "high"]), limits)
+
+    found = judge(table, cut_at(-1.9), cut_at(0.0), RegistryConfig(), ScoringConfig(), seed=0)
+    assert found.champion is not None
+    assert found.challenger is not None
+    assert 0.01 < found.champion - found.challenger < 0.05
+    assert not found.promote
+
+
 def test_a_champion_that_cannot_be_asked_keeps_its_place() -> None:
     found = verdict(segmentation([1.0, 11.0], column="gone"), segmentation([1.0, 11.0]))
     assert not found.promote

@@ -18,6 +18,8 @@ def candidates() -> pd.DataFrame:
         "prediction_strength": 0.8,
         "grade": "natural",
         "z_silhouette": frame["silhouette"] * 10,
+        "null": ["unimodal", "unimodal", ""],
+        "reason": "Natural: it comes back.",
     }
     return frame.assign(feature_set="rfm", scaler="robust", n_customers=2469, **fit, **evidence)
 
@@ -41,6 +43,8 @@ def test_the_sweeps_note_leads_with_the_reason_and_lists_finalists_and_segments(
     )
     assert "rfm · robust · k=3 has the highest z_silhouette (5.0000" in note.splitlines()[0]
     assert "| rfm · robust · k=4 | natural | 4.5 | 0.90 | 0.80 | 0.2500 | 0.4500 | 10.0% |" in note
+    assert "| candidate | grade | z against the unimodal null | least stable segment |" in note
+    assert "data without clusters (a Gaussian copula with the data's columns, each made one-peaked)" in note
     assert "| frequent customers | 1,500 | 60.0% |" in note
     assert "revenue" not in note.split("### Elbows")[0]
 
@@ -66,6 +70,14 @@ def test_the_summary_says_what_was_swept_chosen_and_registered() -> None:
     text = report.summary("mall", choice, candidates(), profiles(), receipt)
     assert "3 candidates (1 feature set × 1 scaler × k 3–5) on 2,469 customers" in text
     assert "models:/customer-segments@champion (version 3): the first one" in text
+
+
+def test_the_note_and_the_summary_say_how_firm_it_is() -> None:
+    choice = choose(candidates(), SelectionConfig()).to_plain()
+    said = "Not firm: without trend the segments become largely others."
+    assert report.sweep_note(choice, candidates(), profiles(), said).splitlines()[2] == said
+    assert f"Firm?   {said}" in report.summary("mall", choice, candidates(), profiles(), {}, said)
+    assert "irm" not in report.summary("mall", choice, candidates(), profiles(), {})
 
 
 def test_the_models_description_names_its_columns() -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from segments.config import Decision, SelectionConfig
-from segments.errors import SegmentsError
+from segments.errors import ConfigError, SegmentsError
 from segments.selection import choose, elbow, pareto_front
 
 RULE = SelectionConfig(min_k=2, metric="silhouette")
@@ -30,6 +30,8 @@ def candidates(*rows: tuple[str, int, float, float, float]) -> pd.DataFrame:
         jaccard_min=0.9,
         prediction_strength=0.8,
         grade="natural",
+        null="unimodal",
+        reason="Natural: it comes back.",
     )
 
 
@@ -77,7 +79,8 @@ def test_the_better_grade_goes_before_the_better_score() -> None:
     gone = choose(table.assign(grade=["reproducible", "natural", "natural"], smallest_share=[0.2, 0.01, 0.01]), RULE)
     assert gone.candidate_id == "a"
     assert (
-        "Without the gate on smallest segment it would have been rfm · robust · k=3 (natural, 0.5000)." in gone.reason
+        "Without the gate on smallest segment (0.01 against at least 0.03) it would have been rfm · robust · k=3 (natural, 0.5000)."
+        in gone.reason
     )
 
 
@@ -89,7 +92,10 @@ def test_nothing_passes_nothing_is_chosen_and_the_closest_is_named() -> None:
     choice = choose(candidates(("a", 3, 0.1, 0.2, 0.5), ("b", 4, 0.15, 0.001, 0.5)), RULE)
     assert choice.candidate_id is None
     assert choice.runner_up is None
-    assert "Closest: rfm · robust · k=3, which fails on silhouette" in choice.reason
+    assert (
+        "Closest: rfm · robust · k=3, which fails on silhouette (0.1 against at least 0.2). Natural: it"
+        in choice.reason
+    )
     assert "Nothing is registered" in choice.reason
 
 
@@ -110,7 +116,8 @@ def test_elbows_are_advice_per_cell() -> None:
     table = pd.concat(
         [candidates(*[(f"{s}{k}", k, 0.5, 0.2, 0.5) for k in range(2, 9)]).assign(scaler=s) for s in ("robust", "none")]
     )
-    assert [(e["scaler"], e["k"] is not None) for e in choose(table, RULE).elbows] == [("robust", True), ("none", True)]
+    rule = replace(RULE, metric="z_silhouette")
+    assert [(e["scaler"], e["k"] is not None) for e in choose(table, rule).elbows] == [("robust", True), ("none", True)]
 
 
 def test_what_has_no_evidence_does_not_pass() -> None:
@@ -118,14 +125,60 @@ def test_what_has_no_evidence_does_not_pass() -> None:
     table.loc[1, ["jaccard_min", "prediction_strength", "z_silhouette"]] = np.nan
     table.loc[1, "grade"] = None
     assert choose(table, replace(RULE, metric="z_silhouette")).candidate_id == "a"
-    assert choose(table, RULE).misses == {"b": ["stability", "prediction strength", "grade"]}
+    choice = choose(table, RULE)
+    assert choice.misses == {"b": ["evidence (not weighed)"]}
+    assert (choice.failed["stability"], choice.failed["grade"], choice.failed["evidence (not weighed)"]) == (0, 0, 1)
+
+
+def test_what_was_not_weighed_is_not_what_came_closest() -> None:
+    table = candidates(("a", 3, 0.5, 0.2, 0.5), ("b", 4, 0.6, 0.1, 0.5)).assign(jaccard_min=[0.2, np.nan])
+    table["prediction_strength"] = np.nan
+    table.loc[1, "grade"] = ""
+    reason = choose(table, RULE).reason
+    assert "1 fail on evidence (not weighed)" in reason
+    assert (
+        "Closest: rfm · robust · k=3, which fails on stability (0.2 against at least 0.6) and prediction strength (not measured against at least 0.5)"
+        in reason
+    )
+
+
+def test_a_near_miss_is_told_with_its_number() -> None:
+    table = candidates(("a", 3, 0.5, 0.2, 0.5)).assign(jaccard_min=0.9487, grade="reproducible")
+    reason = choose(table, replace(RULE, min_jaccard=0.999, grades=["natural"])).reason
+    assert "stability (0.9487 against at least 0.999) and grade (reproducible; asked is natural)" in reason
+
+
+def test_the_reason_says_whether_there_are_clusters_and_against_which_null() -> None:
+    none = "Reproducible: no evidence of clusters: stable cuts of a continuum."
+    table = candidates(("a", 3, 0.5, 0.2, 0.5)).assign(grade="reproducible", reason=none, null="copula")
+    said = choose(table, replace(RULE, metric="z_silhouette")).reason
+    assert none in said
+    assert "z_silhouette (5.0000 against a Gaussian copula with the data's own columns; least stable" in said
+    chosen = Decision("a", "rfm · robust · k=3", "they are liked", "Ann", "2026-01-02T03:04:05+00:00")
+    assert f"because they are liked. {none} By the rule" in choose(table, RULE, chosen).reason
+
+
+@pytest.mark.parametrize("metric", ["silhouette", "davies_bouldin", "calinski_harabasz"])
+def test_scores_of_one_space_do_not_rank_several(metric: str) -> None:
+    one = candidates(("a", 3, 0.5, 0.2, 0.5), ("b", 4, 0.6, 0.1, 0.5))
+    rule = replace(RULE, metric=metric)
+    assert choose(one, rule).candidate_id is not None
+    for other in ({"scaler": ["robust", "none"]}, {"feature_set": ["rfm", "value"]}):
+        with pytest.raises(ConfigError, match="the candidates lie in 2") as said:
+            choose(one.assign(**other), rule)
+        assert said.value.where == "selection.metric"
+        assert "z_silhouette" in str(said.value.fix)
+        assert choose(one.assign(**other), replace(RULE, metric="silhouette_reference")).candidate_id == "b"
 
 
 def test_the_reason_says_what_would_have_changed_the_choice() -> None:
     table = candidates(("a", 3, 0.5, 0.2, 0.5), ("b", 4, 0.6, 0.01, 0.5), ("c", 5, 0.4, 0.2, 0.5))
     table["z_silhouette"] = [1.0, 2.0, 3.0]
     reason = choose(table, RULE).reason
-    assert "Without the gate on smallest segment it would have been rfm · robust · k=4 (natural, 0.6000)." in reason
+    assert (
+        "Without the gate on smallest segment (0.01 against at least 0.03) it would have been rfm · robust · k=4 (natural, 0.6000)."
+        in reason
+    )
     assert "By z_silhouette it would have been rfm · robust · k=5." in reason
     assert (
         "the best grade, natural; of those, rfm · robust · k=3 has the highest silhouette (0.5000; least stable segment 0.90)"
@@ -143,7 +196,8 @@ def test_a_person_goes_before_the_rule_and_the_rule_stays_on_record() -> None:
     assert choice.overruled is not None
     assert (choice.overruled["by"], choice.overruled["candidate_id"]) == ("Ann", "b")
     assert choice.reason.startswith(
-        "Chosen by Ann on 2026-01-02: rfm · robust · k=5, because five leaflets are printed. It fails on smallest segment. By the rule:"
+        "Chosen by Ann on 2026-01-02: rfm · robust · k=5, because five leaflets are printed. It fails on smallest segment (0.01 against at least 0.03). "
+        "Natural: it comes back. By the rule:"
     )
 
 

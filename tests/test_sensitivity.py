@@ -11,7 +11,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from segments.config import Algorithm, Feature, FeatureSet, Scaler, SensitivityConfig
 from segments.errors import ConfigError
-from segments.sensitivity import CHANGES, extreme_rows, in_words, months_before, sensitivity
+from segments.sensitivity import CHANGES, extreme_rows, firmness, in_words, months_before, sensitivity
 from segments.sweep import Spec, sweep_cell
 
 SET = FeatureSet("xy", {"x": Feature(), "y": Feature()})
@@ -113,6 +113,21 @@ def test_the_worst_case_is_named(found: tuple[pd.DataFrame, list[str]]) -> None:
     assert lines[1] == "scaler: agreement 1.00 (none)"
     assert lines[2].startswith("feature left out: agreement ")
     assert lines[2].endswith("(x) to 1.00 (y)")
+
+
+def test_what_the_segments_hang_on_is_said_in_a_sentence(found: tuple[pd.DataFrame, list[str]]) -> None:
+    said = firmness(found[0])
+    assert said.startswith("Not firm: with the feature x left out the segments become largely others (agreement ")
+    assert "and so" not in said, "all else leaves them as they are"
+    firm = firmness(found[0][found[0]["detail"] != "x"])
+    assert firm.startswith("Firm: of all that was changed, most depends on ")
+    assert "(agreement 1.00; 1 is the same, 0 is chance)" in firm
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_every_kind_of_change_has_its_words(change: str) -> None:
+    table = pd.DataFrame([(change, "12", 0.1, 90)], columns=["change", "detail", "ari", "customers"])
+    assert "12" in firmness(table)
 
 
 @pytest.mark.parametrize(("key", "value"), [("seeds", 0), ("months_earlier", 0), ("extreme_share", 0.6)])

@@ -246,7 +246,6 @@ With many customers even a tiny difference is certain: read the effect before th
 <details><summary>For analysts: the rule, the runner-up and the figures</summary>
 <p class="lead">{{ b.choice.rule }}</p>
 <p class="lead">{{ b.choice.reason }}</p>
-{% if b.evidence %}<p class="lead">{{ b.evidence.reason }}</p>{% endif %}
 </details>
 </section>
 

@@ -4,6 +4,7 @@ Existence is asked of a cell (a feature set with a scaler) as a whole: the data 
 same effort, and what is compared are the WCSS as a share of the total and the mean silhouette. A candidate's z tells by how
 many standard deviations of the null it is better. Its p is adjusted for the search over k: it counts the null data sets whose best z at ANY k
 reaches it (Westfall & Young's single-step maxT). ``p_adjusted`` is the larger of the two scores' adjusted p: both must be convinced.
+``valley_p`` asks the candidate itself for a gap between every two clusters: no null knows of every shape that one cloud can have.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from segments.nulls import Draw, null_model
 from segments.refits import Floats, Integers, refit, starts_for
 from segments.silhouette import silhouette_estimate
 from segments.stability import Stability, stability
+from segments.valleys import Valley, valley
 
 COLUMNS = (
     "candidate_id",
@@ -41,11 +43,13 @@ COLUMNS = (
     "z_silhouette",
     "p_silhouette",
     "p_adjusted",
+    "valley_p",
     "gap",
     "gap_error",
     "grade",
     "reason",
     "null",
+    "valley_pair",
 )
 # What evidence comes from; a change of any of these files makes it anew.
 CODE = (
@@ -56,6 +60,7 @@ CODE = (
     "refit_kernel.py",
     "silhouette.py",
     "silhouette_kernel.py",
+    "valleys.py",
 )
 
 # The data are searched this often, and the mean is compared: one unlucky search of the data would else pass for a lack of structure.
@@ -129,16 +134,23 @@ class CellEvidence:
         The gap statistic.
     stability : list of Stability or None
         One per candidate; ``None`` for those not evaluated.
+    valleys : list of Valley
+        One per candidate.
     """
 
     ks: list[int]
     existence: Existence
     gap: Gap
     stability: list[Stability | None]
+    valleys: list[Valley]
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """All of it as named arrays, ready for a file."""
-        arrays: dict[str, NDArray[Any]] = {"ks": np.array(self.ks)}
+        arrays: dict[str, NDArray[Any]] = {
+            "ks": np.array(self.ks),
+            "valleys.p": np.array([one.p for one in self.valleys]),
+            "valleys.pair": np.array([one.pair for one in self.valleys]),
+        }
         parts: list[tuple[str, Existence | Gap | Stability]] = [("existence", self.existence), ("gap", self.gap)]
         parts += [(f"stability{i}", stable) for i, stable in enumerate(self.stability) if stable is not None]
         for name, part in parts:
@@ -161,6 +173,10 @@ class CellEvidence:
             [
                 part(Stability, f"stability{i}") if f"stability{i}.ari" in arrays else None
                 for i in range(len(arrays["ks"]))
+            ],
+            [
+                Valley(p, (a, b))
+                for p, (a, b) in zip(arrays["valleys.p"].tolist(), arrays["valleys.pair"].tolist(), strict=True)
             ],
         )
 
@@ -211,7 +227,13 @@ def weigh_cell(
             stability(X, labels, own, config, rows) if yes else None
             for labels, own, yes in zip(labelings, centres, wanted, strict=True)
         ]
-        return CellEvidence(ks, existence(X[rows], ks, config), gap_statistic(X[rows], ks, config), found)
+        return CellEvidence(
+            ks,
+            existence(X[rows], ks, config),
+            gap_statistic(X[rows], ks, config),
+            found,
+            [valley(X[rows], labels[rows], own) for labels, own in zip(labelings, centres, strict=True)],
+        )
 
 
 def existence(X: Floats, ks: Sequence[int], config: EvidenceConfig) -> Existence:
@@ -342,10 +364,13 @@ def global_se_max(gap: Floats, error: Floats) -> int:
 def grade(facts: Mapping[str, Any], limits: GradesConfig) -> tuple[str, str]:
     """Grade a candidate, after Dolnicar, Grün & Leisch, and say why.
 
+    Clusters exist where the data hold more than the null does and there is a gap between every two clusters. Without, a candidate can
+    be reproducible all the same: stable cuts of a continuum.
+
     Parameters
     ----------
     facts : mapping
-        ``jaccard_min``, ``prediction_strength``, ``p_adjusted``, ``null``, ``bootstraps``, ``stopped``.
+        ``jaccard_min``, ``prediction_strength``, ``p_adjusted``, ``null``, ``valley_p``, ``valley_pair``, ``bootstraps``, ``stopped``.
     limits : GradesConfig
         What each grade asks for.
 
@@ -361,28 +386,40 @@ def grade(facts: Mapping[str, Any], limits: GradesConfig) -> tuple[str, str]:
 
     Examples
     --------
-    >>> facts = {"jaccard_min": 0.8, "prediction_strength": 0.7, "p_adjusted": 0.4, "null": "unimodal", "bootstraps": 100, "stopped": False}
-    >>> grade(facts, GradesConfig())[0]
-    'reproducible'
+    >>> facts = {"jaccard_min": 0.8, "prediction_strength": 0.7, "p_adjusted": 0.4, "null": "unimodal", "valley_p": 1.0,
+    ...     "valley_pair": "0 and 1", "bootstraps": 100, "stopped": False}
+    >>> said, why = grade(facts, GradesConfig())
+    >>> said, "no evidence of clusters: stable cuts of a continuum" in why
+    ('reproducible', True)
     """
-    weakest, strength, p = facts["jaccard_min"], facts["prediction_strength"], facts["p_adjusted"]
-    exists = p <= limits.alpha
+    weakest, strength, valley_p = facts["jaccard_min"], facts["prediction_strength"], facts["valley_p"]
+    structure, apart = facts["p_adjusted"] <= limits.alpha, valley_p <= limits.alpha
+    exists = structure and apart
     returns = f"its weakest cluster returns with Jaccard {weakest:.3f}"
-    clusters = f"clusters exist (p = {p:.2g} against the {facts['null']} null, adjusted for the search over k)"
-    none = f"no evidence of clusters (p = {p:.2g} against the {facts['null']} null, adjusted for the search over k)"
+    against = f"(p = {facts['p_adjusted']:.2g} against the {facts['null']} null, adjusted for the search over k)"
+    if exists:
+        clusters = f"clusters exist {against} with a gap between every two (p = {valley_p:.2g})"
+    elif structure:
+        clusters = f"more structure than the null has {against}, but no gap between clusters {facts['valley_pair']} (p = {valley_p:.2g})"
+    else:
+        clusters = f"no evidence of clusters {against}"
     if weakest < limits.constructive_jaccard:
         count = f" in {facts['bootstraps']} bootstraps, after which it was given up" if facts["stopped"] else ""
         return (
             "not supported",
-            f"Not supported: {returns}{count}, under {limits.constructive_jaccard:g}; {clusters if exists else none}.",
+            f"Not supported: {returns}{count}, under {limits.constructive_jaccard:g}; {clusters}.",
         )
     if weakest < limits.reproducible_jaccard:
         return (
             "constructive",
-            f"Constructive: {returns}, a pattern only (under {limits.reproducible_jaccard:g}); {clusters if exists else none}.",
+            f"Constructive: {returns}, a pattern only (under {limits.reproducible_jaccard:g}); {clusters}.",
         )
     missing = [
-        *([] if exists else [none]),
+        *(
+            []
+            if exists
+            else [clusters if structure else f"no evidence of clusters: stable cuts of a continuum {against}"]
+        ),
         *(
             []
             if weakest >= limits.natural_jaccard
@@ -426,7 +463,7 @@ def cell_table(
         if stable is None:
             rows.append(not_evaluated(candidate_id))
             continue
-        at = found.gap.k.index(found.ks[i])
+        at, between = found.gap.k.index(found.ks[i]), found.valleys[i]
         row: dict[str, Any] = {
             "candidate_id": candidate_id,
             "evaluated": True,
@@ -437,6 +474,8 @@ def cell_table(
             "ari": stable.ari,
             "prediction_strength": stable.prediction_strength,
             **{name: float(values[i]) for name, values in verdict.items()},
+            "valley_p": between.p,
+            "valley_pair": "{} and {}".format(*between.pair),
             "gap": found.gap.gap[at],
             "gap_error": found.gap.error[at],
             "null": config.null_model,
@@ -474,12 +513,14 @@ def scores_table(candidate_ids: Sequence[str], found: CellEvidence) -> pd.DataFr
 
 def not_evaluated(candidate_id: str) -> dict[str, Any]:
     """The row of a candidate that was left out."""
-    texts = dict.fromkeys(("grade", "reason", "null"), "")
-    numbers = dict.fromkeys(COLUMNS[4:15], np.nan)
+    texts = dict.fromkeys(("grade", "reason", "null", "valley_pair"), "")
+    numbers = dict.fromkeys(COLUMNS[4:16], np.nan)
     return {"candidate_id": candidate_id, "evaluated": False, "stopped": False, "bootstraps": 0} | numbers | texts
 
 
-def chosen_for(candidates: pd.DataFrame, config: EvidenceConfig) -> NDArray[np.bool_]:
+def chosen_for(
+    candidates: pd.DataFrame, config: EvidenceConfig, eligible: NDArray[np.bool_] | None = None
+) -> NDArray[np.bool_]:
     """Which candidates are put to the test.
 
     Parameters
@@ -488,6 +529,8 @@ def chosen_for(candidates: pd.DataFrame, config: EvidenceConfig) -> NDArray[np.b
         One row per candidate, with ``silhouette_reference``, which is comparable across cells.
     config : EvidenceConfig
         Its scope.
+    eligible : ndarray of bool, shape (n_candidates,), optional
+        Candidates that can be selected at all: they are weighed before any other; all by default.
 
     Returns
     -------
@@ -501,8 +544,9 @@ def chosen_for(candidates: pd.DataFrame, config: EvidenceConfig) -> NDArray[np.b
     """
     if config.scope == "all":
         return np.ones(len(candidates), dtype=np.bool_)
-    rank = candidates["silhouette_reference"].rank(method="first", ascending=False).to_numpy()
-    return np.asarray(rank <= config.finalists)
+    last = np.zeros(len(candidates), dtype=np.bool_) if eligible is None else ~eligible
+    order = np.lexsort((-candidates["silhouette_reference"].to_numpy(), last))
+    return np.isin(np.arange(len(candidates)), order[: config.finalists])
 
 
 def evidence_id(candidate_ids: Sequence[str], evaluate: Sequence[bool], config: EvidenceConfig) -> str:

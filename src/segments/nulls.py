@@ -15,6 +15,9 @@ copula
 unimodal
     As copula, with each column replaced by the nearest distribution with one peak. "Is there more than skewed, correlated columns
     of one peak each?" Skew says no, correlation says no, two peaks in a column say yes: the default.
+
+None of them knows of dependence that is no correlation: a funnel, whose noise grows along it, is far from all five. So a grade asks
+for a gap between the clusters besides (:mod:`segments.valleys`).
 """
 
 from __future__ import annotations

@@ -70,8 +70,9 @@ def write_record(
     if board := _board(choice, candidates):
         store.write_bytes(files / "finalists.png", board)
     store.replace_folder(files, folder / "files")
-    _write_cards(config, folder / "cards", choice, candidates)
-    store.write_text(folder / "note.md", report.sweep_note(choice, candidates, profiles))
+    firmness = store.read_json(store.artifact("sensitivity", "sensitivity.json"))["firmness"]
+    _write_cards(config, folder / "cards", choice, candidates, firmness)
+    store.write_text(folder / "note.md", report.sweep_note(choice, candidates, profiles, firmness))
     ledger = folder / "sweep.json"
     if not ledger.is_file():  # DVC brought the sweep back from its cache: when it ran is not known here
         store.write_json(ledger, sweep | {"started_ms": 0, "seconds": 0.0})
@@ -88,8 +89,10 @@ def write_record(
     store.write_json(folder / "record.json", record)
 
 
-def _write_cards(config: Config, folder: Path, choice: dict[str, Any], candidates: pd.DataFrame) -> None:
-    """The evidence card of every finalist that has evidence."""
+def _write_cards(
+    config: Config, folder: Path, choice: dict[str, Any], candidates: pd.DataFrame, firmness: str | None
+) -> None:
+    """The evidence card of every finalist that has evidence; the chosen one's says how firm it is, too."""
     store.clear(folder)
     clusters, scores = (
         store.read_table(store.artifact("evidence", f"{name}.parquet")) for name in ("clusters", "nulls")
@@ -107,6 +110,7 @@ def _write_cards(config: Config, folder: Path, choice: dict[str, Any], candidate
             gaps[f"{row['feature_set']} · {row['scaler']}"],
             row["k"],
             asdict(config.evidence.grades),
+            firmness if identity == choice["candidate_id"] else None,
         )
         store.write_bytes(folder / f"{identity}.png", png(card))
 

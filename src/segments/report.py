@@ -7,8 +7,12 @@ from typing import Any
 
 import pandas as pd
 
+from segments.config import NULLS
 
-def sweep_note(choice: Mapping[str, Any], candidates: pd.DataFrame, profiles: pd.DataFrame | None) -> str:
+
+def sweep_note(
+    choice: Mapping[str, Any], candidates: pd.DataFrame, profiles: pd.DataFrame | None, firmness: str | None = None
+) -> str:
     """Markdown that says what was swept, what won and why, and what the segments are.
 
     Parameters
@@ -19,14 +23,17 @@ def sweep_note(choice: Mapping[str, Any], candidates: pd.DataFrame, profiles: pd
         One row per candidate.
     profiles : DataFrame or None
         One row per segment; ``None`` when nothing was chosen.
+    firmness : str, optional
+        What the sensitivity found, in a sentence.
     """
-    lines = [f"**{choice['reason']}**", "", f"Rule: {choice['rule']}", "", f"Swept: {swept(candidates)}.", ""]
+    lines = [f"**{choice['reason']}**", "", *([firmness, ""] if firmness else [])]
+    lines += [f"Rule: {choice['rule']}", "", f"Swept: {swept(candidates)}.", ""]
     table = candidates.set_index("candidate_id").loc[choice["finalists"]]
     heading = "Finalists" if choice["candidate_id"] else "What came closest"
     lines += [
         f"### {heading}",
         "",
-        "| candidate | grade | z | least stable segment | prediction strength | silhouette over all features | silhouette | smallest |",
+        f"| candidate | grade | z against the {_null(candidates)} null | least stable segment | prediction strength | silhouette over all features | silhouette | smallest |",
         "|---|---|---|---|---|---|---|---|",
     ]
     lines += [
@@ -56,7 +63,7 @@ def sweep_note(choice: Mapping[str, Any], candidates: pd.DataFrame, profiles: pd
     ]
     lines += [
         "",
-        "z says how far the silhouette lies above that of data without clusters, in standard deviations: it compares feature sets and scalers; so does the silhouette over all features. The plain silhouette ranks k within one feature set and scaler only.",
+        f"z says how far the silhouette lies above that of data without clusters ({NULLS[_null(candidates)]}), in standard deviations: it compares feature sets and scalers; so does the silhouette over all features. The plain silhouette ranks k within one feature set and scaler only.",
     ]
     return "\n".join(lines) + "\n"
 
@@ -85,6 +92,7 @@ def summary(
     candidates: pd.DataFrame,
     profiles: pd.DataFrame | None,
     receipt: Mapping[str, Any],
+    firmness: str | None = None,
 ) -> str:
     """The end of ``make repro``: what was swept, what was chosen and why, who the segments are.
 
@@ -96,8 +104,11 @@ def summary(
         As in :func:`sweep_note`.
     receipt : mapping
         The registry stage's receipt.
+    firmness
+        As in :func:`sweep_note`.
     """
     lines = [f"Swept   {source}: {swept(candidates)}", f"Rule    {choice['rule']}", f"Chosen  {choice['reason']}"]
+    lines += [f"Firm?   {firmness}"] if firmness else []
     if profiles is not None:
         width = max(len(name) for name in profiles["segment"])
         lines.append("")
@@ -114,6 +125,11 @@ def summary(
         else:
             lines.append(f"Model   models:/{receipt['name']}/{version}: {receipt['verdict']}")
     return "\n".join(lines)
+
+
+def _null(candidates: pd.DataFrame) -> str:
+    """Name of the null model of those that were weighed; they all have the same."""
+    return next(str(name) for name in candidates["null"] if name)
 
 
 def swept(candidates: pd.DataFrame) -> str:

@@ -10,20 +10,40 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from kneed import KneeLocator
 from numpy.typing import NDArray
 
-from segments.config import GRADES, METRICS, Decision, SelectionConfig
-from segments.errors import SegmentsError
+from segments.config import GRADES, METRICS, NULLS, Decision, SelectionConfig
+from segments.errors import ConfigError, SegmentsError
 
 # For each metric a ranking may use: whether a larger value is better.
 LARGER_IS_BETTER = {metric: metric != "davies_bouldin" for metric in METRICS}
 # Scores of a fit in its own space: they rank k within a cell, not cells among each other.
 OWN_SPACE = ("silhouette", "silhouette_simplified", "davies_bouldin", "calinski_harabasz")
+NOT_WEIGHED = "evidence (not weighed)"
+
+
+class Gate(NamedTuple):
+    """What a candidate must reach: the gate's name in words, the score, its limit, and whether more is better."""
+
+    name: str
+    column: str
+    limit: float
+    at_least: bool = True
+
+    def passes(self, candidates: pd.DataFrame) -> NDArray[np.bool_]:
+        """Whether each candidate does; one whose score is missing does not."""
+        values = candidates[self.column]
+        return np.asarray(values >= self.limit if self.at_least else values <= self.limit)
+
+    def lack(self, row: Mapping[str, Any] | pd.Series[Any]) -> str:
+        """Its name with value and limit."""
+        value = "not measured" if np.isnan(row[self.column]) else f"{row[self.column]:.4g}"
+        return f"{self.name} ({value} against at {'least' if self.at_least else 'most'} {self.limit:g})"
 
 
 @dataclass(frozen=True)
@@ -51,7 +71,7 @@ class Choice:
     front : list of str
         Ids on the Pareto front of fit, stability and simplicity, simplest first.
     misses : dict of str to list of str
-        The gates each candidate fails; candidates that pass are left out.
+        The gates each candidate fails; candidates that pass are left out, and one that was not weighed fails no gate of the evidence.
     overruled : dict or None
         When a person chose: ``by, at, because`` and the rule's own ``candidate_id`` and ``name``.
     """
@@ -95,6 +115,8 @@ def choose(candidates: pd.DataFrame, config: SelectionConfig, decision: Decision
 
     Raises
     ------
+    ConfigError
+        If the metric is a score of a fit in its own space, and the candidates lie in several.
     SegmentsError
         If the decision names a candidate that is not in the table.
 
@@ -102,11 +124,18 @@ def choose(candidates: pd.DataFrame, config: SelectionConfig, decision: Decision
     --------
     >>> table = pd.DataFrame({"candidate_id": ["a", "b"], "feature_set": "x", "scaler": "none", "k": [3, 4], "wcss": [2.0, 1.0],
     ...     "silhouette": [0.5, 0.6], "smallest_share": [0.2, 0.001], "largest_share": [0.5, 0.5], "grade": "natural",
-    ...     "jaccard_min": 0.9, "prediction_strength": 0.9, "z_silhouette": [7.0, 9.0]})
+    ...     "jaccard_min": 0.9, "prediction_strength": 0.9, "z_silhouette": [7.0, 9.0], "null": "unimodal", "reason": "Natural: why."})
     >>> choice = choose(table, SelectionConfig())
     >>> choice.candidate_id, choice.failed["smallest segment"]
     ('a', 1)
     """
+    spaces = candidates[["feature_set", "scaler"]].drop_duplicates()
+    if config.metric in OWN_SPACE and len(spaces) > 1:
+        raise ConfigError(
+            f"{config.metric} cannot be compared between feature sets and scalers, and the candidates lie in {len(spaces)} of them",
+            where="selection.metric",
+            fix=f"allowed here: {', '.join(metric for metric in METRICS if metric not in OWN_SPACE)}; or sweep one feature set with one scaler",
+        )
     gates = gates_of(candidates, config)
     ok = np.logical_and.reduce(list(gates.values()))
     failed = {name: int((~passes).sum()) for name, passes in gates.items()}
@@ -121,11 +150,16 @@ def choose(candidates: pd.DataFrame, config: SelectionConfig, decision: Decision
     passing = ranked[ranked["_misses"] == 0]
     overruled = None
     if passing.empty:
-        closest = ranked.sort_values("_misses", kind="stable")
+        # What was not weighed fails on that alone, and is not close for it.
+        weighed = ranked["jaccard_min"].notna()
+        closest = ranked.assign(_weighed=weighed).sort_values(
+            ["_weighed", "_misses"], ascending=[False, True], kind="stable"
+        )
         nearest = closest.iloc[0]
+        lacks = _lacks(nearest, misses[nearest["candidate_id"]], config)
         reason = (
-            f"None of {len(candidates)} candidates passes: {_counts(failed)}. Closest: {name_of(nearest)}, which fails on "
-            f"{' and '.join(misses[nearest['candidate_id']])}. Nothing is registered."
+            f"None of {len(candidates)} candidates passes: {_counts(failed)}. Closest: {name_of(nearest)}, which fails on {lacks}. "
+            f"{nearest['reason']} Nothing is registered."
         )
         order, best, runner_up = closest["candidate_id"].tolist(), None, None
     else:
@@ -154,8 +188,8 @@ def choose(candidates: pd.DataFrame, config: SelectionConfig, decision: Decision
             f"Chosen by {decision.by} on {decision.at[:10]}: {name_of(best)}, because {decision.because.rstrip('.')}."
         )
         if fails := misses.get(decision.candidate_id):
-            said += f" It fails on {' and '.join(fails)}."
-        reason = f"{said} By the rule: {reason}"
+            said += f" It fails on {_lacks(best, fails, config)}."
+        reason = f"{said} {best['reason']} By the rule: {reason}"
         runner_up = None if rule is None else str(rule["candidate_id"])
         if runner_up == decision.candidate_id:
             runner_up = order[1] if len(order) > 1 else None
@@ -184,7 +218,7 @@ def gates_of(candidates: pd.DataFrame, config: SelectionConfig) -> dict[str, NDA
     Parameters
     ----------
     candidates : DataFrame of shape (n_candidates, ...)
-        The sweep's table with the evidence's columns beside it; what was not evaluated is missing there, and does not pass.
+        The sweep's table with the evidence's columns beside it; what was not weighed is missing there, and fails on that alone.
     config : SelectionConfig
         Where the gates stand.
 
@@ -193,21 +227,16 @@ def gates_of(candidates: pd.DataFrame, config: SelectionConfig) -> dict[str, NDA
     dict of str to ndarray of shape (n_candidates,)
         By the gate's name in words.
     """
-    return cheap_gates_of(candidates, config) | {
-        "stability": (candidates["jaccard_min"] >= config.min_jaccard).to_numpy(),
-        "prediction strength": (candidates["prediction_strength"] >= config.min_prediction_strength).to_numpy(),
-        "grade": candidates["grade"].isin(config.grades).to_numpy(),
-    }
+    weighed = candidates["jaccard_min"].notna().to_numpy()
+    found = {gate.name: gate.passes(candidates) for gate in _dear(config)}
+    found["grade"] = candidates["grade"].isin(config.grades).to_numpy()
+    passes = {name: passing | ~weighed for name, passing in found.items()}
+    return cheap_gates_of(candidates, config) | passes | {NOT_WEIGHED: weighed}
 
 
 def cheap_gates_of(candidates: pd.DataFrame, config: SelectionConfig) -> dict[str, NDArray[np.bool_]]:
     """Whether each candidate passes each gate that needs no evidence; as :func:`gates_of`."""
-    return {
-        "number of segments": (candidates["k"] >= config.min_k).to_numpy(),
-        "smallest segment": (candidates["smallest_share"] >= config.min_smallest_share).to_numpy(),
-        "largest segment": (candidates["largest_share"] <= config.max_largest_share).to_numpy(),
-        "silhouette": (candidates["silhouette"] >= config.min_silhouette).to_numpy(),
-    }
+    return {gate.name: gate.passes(candidates) for gate in _cheap(config)}
 
 
 def pareto_front(candidates: pd.DataFrame, config: SelectionConfig) -> list[str]:
@@ -276,6 +305,31 @@ def name_of(row: Mapping[str, Any] | pd.Series[Any]) -> str:
     return f"{row['feature_set']} · {row['scaler']} · k={row['k']}"
 
 
+def _cheap(config: SelectionConfig) -> list[Gate]:
+    """The gates that need no evidence."""
+    return [
+        Gate("number of segments", "k", config.min_k),
+        Gate("smallest segment", "smallest_share", config.min_smallest_share),
+        Gate("largest segment", "largest_share", config.max_largest_share, at_least=False),
+        Gate("silhouette", "silhouette", config.min_silhouette),
+    ]
+
+
+def _dear(config: SelectionConfig) -> list[Gate]:
+    """The gates on numbers of the evidence."""
+    return [
+        Gate("stability", "jaccard_min", config.min_jaccard),
+        Gate("prediction strength", "prediction_strength", config.min_prediction_strength),
+    ]
+
+
+def _lacks(row: Mapping[str, Any] | pd.Series[Any], names: Sequence[str], config: SelectionConfig) -> str:
+    """The gates a candidate fails, each with what it has and what is asked."""
+    said = {gate.name: gate.lack(row) for gate in (*_cheap(config), *_dear(config)) if gate.name in names}
+    said["grade"] = f"grade ({row['grade']}; asked is {' or '.join(config.grades)})"
+    return " and ".join(said.get(name, name) for name in names)
+
+
 def _ranked(table: pd.DataFrame, metric: str) -> pd.DataFrame:
     """The best first: by grade, then by the metric, then by the number of segments."""
     grade = table["grade"].map({name: place for place, name in enumerate(GRADES)})
@@ -293,11 +347,13 @@ def _reason(
 ) -> str:
     """Why the first of `passing`, and what would have made it another."""
     best, metric = passing.iloc[0], config.metric
+    against = f" against {NULLS[best['null']]}" if metric.startswith("z_") else ""
     highest = "highest" if LARGER_IS_BETTER[metric] else "lowest"
     peers = int((passing["grade"] == best["grade"]).sum())
     said = [
         f"Of the {len(passing)} candidates (of {len(candidates)}) that pass the gates, {peers} {'has' if peers == 1 else 'have'} the best grade, "
-        f"{best['grade']}; of those, {name_of(best)} has the {highest} {metric} ({best[metric]:.4f}; least stable segment {best['jaccard_min']:.2f})."
+        f"{best['grade']}; of those, {name_of(best)} has the {highest} {metric} ({best[metric]:.4f}{against}; least stable segment {best['jaccard_min']:.2f}).",
+        best["reason"],
     ]
     if len(passing) > 1:
         second = passing.iloc[1]
@@ -305,12 +361,12 @@ def _reason(
     # The best that one gate alone keeps out, if it would have won.
     above = ranked.iloc[: int(np.argmax(ranked["candidate_id"] == best["candidate_id"]))]
     for row in above[above["_misses"] == 1].head(1).to_dict("records"):
-        gate = misses[row["candidate_id"]][0]
+        gate = _lacks(row, misses[row["candidate_id"]], config)
         said.append(
             f"Without the gate on {gate} it would have been {name_of(row)} ({row['grade']}, {row[metric]:.4f})."
         )
     others: dict[str, list[str]] = {}
-    for other in ("z_silhouette", "z_wcss", "silhouette_reference", "silhouette"):
+    for other in ("z_silhouette", "z_wcss", "silhouette_reference"):
         if other != metric and other in passing and passing[other].notna().any():
             order = _ranked(passing, other)
             if (first := order.iloc[0])["candidate_id"] != best["candidate_id"]:

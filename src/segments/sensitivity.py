@@ -20,6 +20,8 @@ from segments.errors import SweepError
 from segments.space import fit_space
 from segments.sweep import Spec, sweep_cell
 
+# Agreement under which two segmentations are more different than alike (Steinley 2004: under 0.65 is poor recovery).
+POOR = 0.65
 CHANGES = ("seed", "scaler", "feature left out", "as-of date", "extreme customers left out")
 
 
@@ -164,6 +166,50 @@ def in_words(table: pd.DataFrame) -> list[str]:
             text = f"{low} ({own['detail'].iloc[0]}) to {high} ({own['detail'].iloc[-1]})"
         lines.append(f"{change}: agreement {text}")
     return lines
+
+
+def firmness(table: pd.DataFrame) -> str:
+    """Say in a sentence whether the segments hold, and what they hang on.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Made by :func:`sensitivity`.
+
+    Returns
+    -------
+    str
+        Names the worst change; where that leaves less than ``POOR``, the worst of each other kind that does, too.
+
+    References
+    ----------
+    Steinley (2004), Properties of the Hubert-Arabie adjusted Rand index, Psychological Methods 9, 386-396.
+
+    Examples
+    --------
+    >>> rows = [("scaler", "robust", 0.5, 90), ("feature left out", "trend", 0.25, 90), ("as-of date", "2017-12-01", 0.7, 90)]
+    >>> firmness(pd.DataFrame(rows, columns=["change", "detail", "ari", "customers"]))
+    'Not firm: with the feature trend left out the segments become largely others (agreement 0.25; 1 is the same, 0 is chance), and so they do with scaler robust (0.50).'
+    """
+    worst = table.sort_values("ari", kind="stable").drop_duplicates("change")
+    told = [(_in_words(row.change, row.detail), row.ari) for row in worst.itertuples()]
+    (first, lowest), *others = told
+    scale = f"(agreement {lowest:.2f}; 1 is the same, 0 is chance)"
+    if lowest >= POOR:
+        return f"Firm: of all that was changed, most depends on {first.removeprefix('with ')}, and the segments stay much the same {scale}."
+    also = [f"{words} ({ari:.2f})" for words, ari in others if ari < POOR]
+    more = f", and so they do {' and '.join(also)}" if also else ""
+    return f"Not firm: {first} the segments become largely others {scale}{more}."
+
+
+def _in_words(change: str, detail: str) -> str:
+    return {
+        "seed": f"with seed {detail}",
+        "scaler": f"with scaler {detail}",
+        "feature left out": f"with the feature {detail} left out",
+        "as-of date": f"with the as-of date {detail}",
+        "extreme customers left out": f"with the {detail} most extreme customers left out",
+    }[change]
 
 
 def _changes(

@@ -9,7 +9,14 @@ from pydantic.dataclasses import dataclass
 from segments.config.checks import CLOSED, in_range, one_of
 from segments.errors import ConfigError
 
-NULLS = ("unimodal", "copula", "gaussian", "permutation", "uniform")
+# What data without clusters may look like, and what a z or p against it is called (segments.nulls says which question each answers).
+NULLS = {
+    "unimodal": "a Gaussian copula with the data's columns, each made one-peaked",
+    "copula": "a Gaussian copula with the data's own columns",
+    "gaussian": "a Gaussian with the data's covariance",
+    "permutation": "the data's columns, each shuffled",
+    "uniform": "an even spread in the box of the principal axes",
+}
 METRICS = (
     "z_silhouette",
     "z_wcss",
@@ -27,6 +34,7 @@ EVIDENCE = (
     "p_silhouette",
     "p_wcss",
     "p_adjusted",
+    "valley_p",
     "jaccard_min",
     "jaccard_mean",
     "ari",
@@ -46,7 +54,8 @@ class GradesConfig:
     Parameters
     ----------
     alpha : float
-        Clusters exist when the adjusted p is at most this. A sweep asks many cells, so it is stricter than the usual 0.05.
+        Clusters exist when the adjusted p is at most this, and so is that of a gap between every two clusters. A sweep asks many cells, so
+        it is stricter than the usual 0.05.
     natural_jaccard, natural_prediction_strength : float
         Natural: clusters exist, and every one has at least this mean Jaccard, and the fit this prediction strength.
     reproducible_jaccard : float
@@ -82,7 +91,7 @@ class EvidenceConfig:
     Parameters
     ----------
     scope : {"all", "finalists"}
-        Every candidate, or the best few by ``silhouette_reference``.
+        Every candidate, or the best few by ``silhouette_reference``, first of those that pass the gates that need no evidence.
     finalists : int
         How many those are.
     bootstraps, splits : int
@@ -167,7 +176,8 @@ class SelectionConfig:
     grades : list of {"natural", "reproducible", "constructive", "not supported"}
         A candidate of another grade does not pass.
     metric : {"z_silhouette", "z_wcss", "silhouette_reference", ...}
-        The candidates that pass are ranked by this score; the raw silhouette ranks k within one feature set and scaler only.
+        The candidates that pass are ranked by this score; those of a fit in its own space (the raw silhouette, ...) rank k within one
+        feature set and scaler, and are refused where there are more.
     finalists : int
         How many of the best are shown side by side.
     """

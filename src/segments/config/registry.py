@@ -21,14 +21,15 @@ class RegistryConfig:
     alias : str
         The version in use bears it; the one before bears ``previous``, one that waits ``challenger``.
     tolerance : float
-        How much lower a challenger's silhouette over all features may be than the champion's, on the same customers.
+        How much lower a challenger's silhouette over all features may be than the champion's, on the same customers. About
+        what chance can make of it: every promotion may give away as much again.
     require_commit : bool
         Whether a version made from uncommitted code waits as challenger: another person could not rebuild it.
     """
 
     model: str = "customer-segments"
     alias: str = "champion"
-    tolerance: float = 0.05
+    tolerance: float = 0.01
     require_commit: bool = False
 
     def __post_init__(self) -> None:

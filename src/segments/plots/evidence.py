@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
+from segments.config import NULLS
 from segments.plots import INK, MUTED, PALE, PALETTE
 
 # Best first; the colours are also told apart by the letters in the map.
@@ -32,6 +33,7 @@ def card(
     gap: Mapping[str, Any],
     k: int,
     limits: Mapping[str, float],
+    firmness: str | None = None,
 ) -> Figure:
     """The evidence for one candidate on one card.
 
@@ -51,9 +53,11 @@ def card(
         Its number of clusters.
     limits : mapping
         The section ``evidence.grades``.
+    firmness : str, optional
+        What the sensitivity found, in a sentence; of the chosen candidate.
     """
-    figure = Figure(figsize=(13, 4.6))
-    axes = figure.subplots(1, 3, gridspec_kw={"left": 0.05, "right": 0.98, "bottom": 0.33, "top": 0.82, "wspace": 0.22})
+    figure = Figure(figsize=(13, 5.2))
+    axes = figure.subplots(1, 3, gridspec_kw={"left": 0.05, "right": 0.98, "bottom": 0.4, "top": 0.84, "wspace": 0.22})
     for axis in axes:
         axis.tick_params(labelsize=9)
         axis.spines[["top", "right"]].set_visible(False)
@@ -66,11 +70,12 @@ def card(
     figure.text(0.98, 0.92, facts["grade"], fontsize=13, color=INK, ha="right", bbox=box)
     strength = facts["prediction_strength"]
     numbers = (
+        f"gap between every two clusters: p = {facts['valley_p']:.2g} (worst: {facts['valley_pair']}) · "
         f"ARI {facts['ari']:.2f} · prediction strength {'not measured' if np.isnan(strength) else format(strength, '.2f')} · "
         f"{facts['bootstraps']:.0f} bootstraps{', given up' if facts['stopped'] else ''}"
     )
-    words = "\n".join(textwrap.wrap(facts["reason"], 150))
-    figure.text(0.05, 0.17, f"{words}\n{numbers}", fontsize=10.5, color=INK, va="top", linespacing=1.5)
+    words = "\n".join(line for said in (facts["reason"], firmness) if said for line in textwrap.wrap(said, 150))
+    figure.text(0.05, 0.26, f"{words}\n{numbers}", fontsize=10.5, color=INK, va="top", linespacing=1.5)
     return figure
 
 
@@ -80,7 +85,8 @@ def overview(table: pd.DataFrame) -> Figure:
     Parameters
     ----------
     table : DataFrame
-        ``evidence.parquet`` joined with the candidates: ``feature_set, scaler, k, silhouette_reference, z_silhouette, grade``.
+        ``evidence.parquet`` joined with the candidates: ``feature_set, scaler, k, silhouette_reference, z_silhouette, grade,
+        null``.
     """
     cells = (table["feature_set"] + " · " + table["scaler"]).to_numpy()
     names = list(dict.fromkeys(cells))
@@ -90,7 +96,7 @@ def overview(table: pd.DataFrame) -> Figure:
         1,
         2,
         gridspec_kw={
-            "left": 0.05,
+            "left": 0.065,
             "right": 0.985,
             "bottom": 0.11,
             "top": 0.93,
@@ -111,7 +117,9 @@ def overview(table: pd.DataFrame) -> Figure:
         )
     left.axhline(0, color=MUTED, linewidth=0.8)
     left.set_xlabel("silhouette in the reference space (all features)", fontsize=10)
-    left.set_ylabel("z of the silhouette against the null", fontsize=10)
+    # Every candidate was weighed against the same null; those left out have none.
+    null = next((NULLS[name] for name in table["null"] if name), "nothing")
+    left.set_ylabel(f"z of the silhouette against\n{null}", fontsize=10)
     left.set_title("Comparable across feature sets and scalers", fontsize=12, color=INK)
     left.legend(fontsize=9, frameon=False)
     left.grid(color=PALE, linewidth=0.5)
@@ -139,7 +147,8 @@ def overview(table: pd.DataFrame) -> Figure:
 
 
 def _jaccards(axis: Any, clusters: pd.DataFrame, limits: Mapping[str, float]) -> None:
-    axis.bar(clusters["cluster"], clusters["jaccard"], color=PALETTE[0], width=0.7)
+    bars = axis.bar(clusters["cluster"], clusters["jaccard"], color=PALETTE[0], width=0.7)
+    axis.bar_label(bars, fmt="%.2f", label_type="center", fontsize=8, color="white")
     for height, word in (
         (limits["natural_jaccard"], "natural"),
         (limits["reproducible_jaccard"], "reproducible"),
@@ -167,7 +176,7 @@ def _against_null(axis: Any, facts: Mapping[str, Any], scores: pd.DataFrame) -> 
     null, data = scores.loc[scores["draw"] > 0, "silhouette"], scores.loc[scores["draw"] == 0, "silhouette"].item()
     axis.hist(null, bins=20, color=PALE, edgecolor=MUTED, linewidth=0.5, label=f"{facts['null']} null ({len(null)})")
     axis.axvline(data, color=PALETTE[5], linewidth=2, label="the data")
-    axis.set_xlabel("mean silhouette", fontsize=10)
+    axis.set_xlabel(f"mean silhouette; null:\n{NULLS[facts['null']]}", fontsize=9)
     axis.set_title(
         f"Do clusters exist? z = {facts['z_silhouette']:.1f} (WCSS {facts['z_wcss']:.1f}), p = {facts['p_adjusted']:.2g}",
         fontsize=11,
@@ -181,7 +190,19 @@ def _gaps(axis: Any, gap: Mapping[str, Any], k: int) -> None:
     axis.errorbar(gap["k"], gap["gap"], yerr=gap["error"], color=PALETTE[0], marker="o", markersize=4, linewidth=1)
     axis.axvline(k, color=PALETTE[5], linewidth=1, linestyle=":")
     axis.set_xticks(gap["k"])
-    axis.set_xlabel("k", fontsize=10)
+    axis.set_xlabel(f"k; {_of_rules(gap, k)}", fontsize=9)
     axis.set_title(
         f"Gap statistic: first-SE says {gap['first_se']}, globalSEmax {gap['global_se_max']}", fontsize=11, color=INK
     )
+
+
+def _of_rules(gap: Mapping[str, Any], k: int) -> str:
+    """What the two rules mean for a candidate of k clusters, in a clause."""
+    rules = {gap["first_se"], gap["global_se_max"]}
+    if k in rules:
+        return "both rules agree with it" if len(rules) == 1 else "one of the rules agrees with it"
+    if min(rules) > k:
+        return "both rules ask for more: against an even box, mere skew pays for finer cuts"
+    if max(rules) < k:
+        return "both rules ask for fewer" if max(rules) > 1 else "both rules see no clusters at all"
+    return "neither rule says this k"

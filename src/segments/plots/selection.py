@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 import pandas as pd
 from matplotlib.figure import Figure
 
+from segments.config import NULLS
 from segments.plots import INK, MUTED, PALE, PALETTE
 
 
@@ -18,7 +19,7 @@ def front(
     Parameters
     ----------
     candidates : DataFrame
-        One row per candidate with `metric`, ``jaccard_min`` and ``k``; candidates without evidence are not drawn.
+        One row per candidate with `metric`, ``jaccard_min``, ``k`` and ``null``; candidates without evidence are not drawn.
     metric : str
         The fit, on the vertical axis.
     on_front : sequence of str
@@ -76,7 +77,8 @@ def front(
             fontweight="bold",
         )
     axes.set_xlabel("stability: bootstrap Jaccard of the least stable segment")
-    axes.set_ylabel(f"fit: {metric}")
+    null = next((NULLS[name] for name in known["null"] if metric.startswith("z_")), None)
+    axes.set_ylabel(f"fit: {metric}" + (f" against\n{null}" if null else ""))
     axes.set_title("Fit, stability and simplicity of every candidate with evidence", loc="left", color=INK)
     axes.grid(color=PALE, linewidth=0.5)
     axes.spines[["top", "right"]].set_visible(False)

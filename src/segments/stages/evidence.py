@@ -17,6 +17,7 @@ from segments.config import Config
 from segments.evidence import CellEvidence, cell_table, chosen_for, not_evaluated, scores_table
 from segments.plots import png
 from segments.plots.evidence import overview
+from segments.selection import cheap_gates_of
 from segments.space import Space, to_space
 from segments.stages import check_source
 from segments.sweep import workers_of
@@ -81,7 +82,8 @@ def _cells(config: Config) -> tuple[list[Cell], list[str]]:
     candidates = store.read_table(store.artifact("sweep", "candidates.parquet"))
     labels = store.read_table(store.artifact("sweep", "labels.parquet"))
     fits = store.read_json(store.artifact("sweep", "fits.json"))
-    chosen = chosen_for(candidates, config.evidence)
+    eligible = np.logical_and.reduce(list(cheap_gates_of(candidates, config.selection).values()))
+    chosen = chosen_for(candidates, config.evidence, eligible)
     cells, left_out = [], list[str]()
     for (feature_set, scaler), rows in candidates.assign(chosen=chosen).groupby(["feature_set", "scaler"], sort=False):
         rows = rows.sort_values("k")

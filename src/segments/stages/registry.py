@@ -52,9 +52,10 @@ def run(config: Config) -> str | None:
             receipt |= {"name": version.name, "version": version.number, "run_id": version.run_id}
             receipt |= put_in_use(tracker, config, version, features, by_hand=choice["overruled"] is not None)
     store.write_json(store.artifact("registry", "receipt.json"), receipt)
+    firmness = store.read_json(store.artifact("sensitivity", "sensitivity.json"))["firmness"]
     store.write_text(
         store.artifact("registry", "summary.txt"),
-        report.summary(config.source.name, choice, candidates, profiles, receipt) + "\n",
+        report.summary(config.source.name, choice, candidates, profiles, receipt, firmness) + "\n",
     )
     return None if shelf is None else str(receipt["verdict"])
 

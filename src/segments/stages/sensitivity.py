@@ -8,7 +8,7 @@ from segments import store
 from segments.config import Config
 from segments.plots import png
 from segments.plots.sensitivity import agreement
-from segments.sensitivity import in_words, months_before, sensitivity
+from segments.sensitivity import firmness, in_words, months_before, sensitivity
 from segments.stages.features import features_as_of
 from segments.stages.selection import chosen
 
@@ -23,7 +23,9 @@ def run(config: Config) -> str:
     if spec is None:
         for path in (table_path, picture_path):
             path.unlink(missing_ok=True)
-        store.write_json(notes_path, {"candidate": None, "in_words": [], "notes": ["nothing was chosen"]})
+        store.write_json(
+            notes_path, {"candidate": None, "firmness": None, "in_words": [], "notes": ["nothing was chosen"]}
+        )
         return "nothing was chosen, so there is nothing to change"
     features = store.read_table(store.artifact("features", "customers.parquet"))
     labels = store.read_table(store.artifact("selection", "labels.parquet"))["cluster"].to_numpy()
@@ -33,6 +35,7 @@ def run(config: Config) -> str:
         earlier = (day, features_as_of(config, day).table)
     table, notes = sensitivity(features, labels, spec, config.grid_scalers.values(), config.sensitivity, earlier)
     store.write_table(table_path, table)
-    store.write_json(notes_path, {"candidate": spec.name, "in_words": in_words(table), "notes": notes})
+    said = {"candidate": spec.name, "firmness": firmness(table), "in_words": in_words(table), "notes": notes}
+    store.write_json(notes_path, said)
     store.write_bytes(picture_path, png(agreement(table, spec.name)))
-    return "\n".join([*in_words(table), *notes])
+    return "\n".join([firmness(table), *in_words(table), *notes])
