@@ -46,7 +46,7 @@ def run(config: Config) -> str | None:
             for name in ("briefing", "playbook"):  # what people read about the champion stands under its run too
                 tracker.client.log_artifacts(version.run_id, str(folder / "files" / name), name)
             receipt |= {"name": version.name, "version": version.number, "run_id": version.run_id}
-            receipt |= put_in_use(tracker, config, version, features, by_hand=choice["overruled"] is not None)
+            receipt |= put_in_use(tracker, config, version, features, chosen=choice["overruled"])
     store.write_json(store.artifact("registry", "receipt.json"), receipt)
     store.write_text(
         store.artifact("registry", "summary.txt"),
@@ -124,7 +124,12 @@ def add(tracker: tracking.Tracker, folder: Path) -> versions.Version:
 
 
 def put_in_use(
-    tracker: tracking.Tracker, config: Config, version: versions.Version, features: pd.DataFrame, *, by_hand: bool
+    tracker: tracking.Tracker,
+    config: Config,
+    version: versions.Version,
+    features: pd.DataFrame,
+    *,
+    chosen: dict[str, Any] | None,
 ) -> dict[str, Any]:
     """Let a version be champion if the rule says so; an experiment in DVC's temporary folder never asks."""
     if store.find_project() != store.checkout():
@@ -136,15 +141,13 @@ def put_in_use(
     versions.challenge(tracker, version)
     proof = proof_of(tracker, version, config)
     versions.set_tags(tracker, version, {"proof": "holds" if proof.holds else "; ".join(proof.differences)[:4000]})
-    verdict = admit(
-        proof.differences, version.tags, current.tags if current else None, config.registry, by_hand=by_hand
-    )
+    verdict = admit(proof.differences, version.tags, current.tags if current else None, config.registry, chosen=chosen)
     if verdict is None:
         assert current is not None
         verdict = _compared(tracker, config, current, version, features)
-    event = {"at": store.now(), "by": store.person(), "because": verdict.reason, "what": "challenged"}
+    event = {"at": store.now(), "by": verdict.by, "because": verdict.reason, "what": "challenged"}
     if verdict.promote:
-        tags = {"verdict": verdict.reason, "promoted_at": event["at"], "promoted_by": "the rule"}
+        tags = {"verdict": verdict.reason, "promoted_at": event["at"], "promoted_by": verdict.by}
         versions.promote(tracker, version, config.registry, current, tags)
         event["what"] = "promoted"
     else:
