@@ -16,7 +16,8 @@ from segments.identity import Identity
 from segments.model import Segmentation, fit_limits
 from segments.monitoring import reference_of
 from segments.promotion import Verdict, admit, judge
-from segments.record import config_hash, config_text, data_hash, labels_hash, write_record
+from segments.proof import Proof, check_shelf, made_of, seal
+from segments.record import config_hash, config_text, data_hash, write_record
 from segments.space import Space
 from segments.stages import check_source
 from segments.stages.verify import proof_of
@@ -36,12 +37,13 @@ def run(config: Config) -> str | None:
     receipt |= {"sweep_id": sweep["sweep_id"], "candidate_id": choice["candidate_id"]}
     if profiles is None:  # left over from an earlier choice
         store.artifact("registry", "segmentation.json").unlink(missing_ok=True)
-    shelf = None if profiles is None else shelve(config, choice, features, profiles)
     with tracking.connect(config.tracking, config.source.name) as tracker:
         tracking.track_sweep(
             tracker, store.read_json(folder / "record.json"), folder / "files", (folder / "note.md").read_text()
         )
-        if shelf is not None:
+        if profiles is not None:
+            with tracking.lock_of(tracker):  # experiments at once may come to the same model
+                shelf = shelve(config, choice, features, profiles)
             version = add(tracker, shelf)
             for name in ("briefing", "playbook"):  # what people read about the champion stands under its run too
                 tracker.client.log_artifacts(version.run_id, str(folder / "files" / name), name)
@@ -52,7 +54,7 @@ def run(config: Config) -> str | None:
         store.artifact("registry", "summary.txt"),
         report.summary(config.source.name, choice, candidates, profiles, receipt) + "\n",
     )
-    return None if shelf is None else str(receipt["verdict"])
+    return None if profiles is None else str(receipt["verdict"])
 
 
 def shelve(config: Config, choice: dict[str, Any], features: pd.DataFrame, profiles: pd.DataFrame) -> Path:
@@ -66,14 +68,22 @@ def shelve(config: Config, choice: dict[str, Any], features: pd.DataFrame, profi
         "candidate_id": candidate_id,
         "model_hash": store.sha256(document.encode()),
         "data_hash": data_hash(),
-        "labels_hash": labels_hash(clusters),
+        "labels_hash": store.labels_hash(clusters),
         "config_hash": config_hash(config),
         "code_hash": store.code_hash(),
         "git_commit": store.git_commit(),
         "raw": json.dumps({path: pins[path].md5 for path in config.source.raw_paths if path in pins}),
     }
-    folder = store.version_folder(tags["model_hash"], candidate_id)
-    model = {"name": config.registry.model, "alias": config.registry.alias, "candidate_id": candidate_id, "tags": tags}
+    shelf = store.version_folder(tags["model_hash"], candidate_id)
+    folder = shelf.with_name(f".{shelf.name}")  # takes the place of the shelf when it is whole
+    store.clear(folder)
+    model = {
+        "name": config.registry.model,
+        "alias": config.registry.alias,
+        "candidate_id": candidate_id,
+        "tags": tags,
+        "made_of": made_of(store.find_project()),
+    }
     store.write_text(folder / "segmentation.json", document)
     store.write_text(folder / "config.json", config_text(config))
     store.write_text(folder / "description.md", report.model_description(choice, profiles, segmentation.space.columns))
@@ -83,8 +93,10 @@ def shelve(config: Config, choice: dict[str, Any], features: pd.DataFrame, profi
     store.write_table(folder / "members.parquet", members)
     store.write_table(folder / "example.parquet", features[segmentation.space.columns].head(5).astype("float64"))
     store.write_json(folder / "model.json", model)
+    seal(folder)
+    store.replace_folder(folder, shelf)
     store.write_text(store.artifact("registry", "segmentation.json"), document)
-    return folder
+    return shelf
 
 
 def champion(
@@ -110,17 +122,28 @@ def champion(
 
 
 def add(tracker: tracking.Tracker, folder: Path) -> versions.Version:
-    """Register what a version's folder holds."""
-    files = {
-        name: (folder / f"{name}.json").read_text() for name in ("segmentation", "config", "identity", "reference")
-    }
-    return versions.add(
-        tracker,
-        store.read_json(folder / "model.json"),
-        files,
-        store.read_table(folder / "example.parquet"),
-        (folder / "description.md").read_text(),
-    )
+    """Register what a version's folder holds.
+
+    Raises
+    ------
+    StoreError
+        If a file of it is not the one that was shelved.
+    """
+    with tracking.lock_of(tracker):
+        model, proof = store.read_json(folder / "model.json"), Proof()
+        check_shelf(folder, model["tags"]["model_hash"], proof)
+        if proof.differences:
+            raise StoreError(
+                f"version {folder.name} is not registered: {'; '.join(proof.differences)}",
+                where=str(folder),
+                fix="bring the file back from a copy; or delete the folder: `segments registry` makes the version of the last run again, any other is then left out",
+            )
+        files = {
+            name: store.read_text(folder / f"{name}.json")
+            for name in ("segmentation", "config", "identity", "reference")
+        }
+        example, description = store.read_table(folder / "example.parquet"), store.read_text(folder / "description.md")
+    return versions.add(tracker, model, files, example, description)
 
 
 def put_in_use(
