@@ -42,7 +42,12 @@ def test_a_life_of_a_champion(small_project: Callable[[], SmallProject]) -> None
     assert (told["candidate_id"], told["by"], told["because"]) == (other, "A Tester", "four teams")
     assert "sweep" not in project.repro()
     assert (aliases(project), project.champion()) == ({"champion": "2", "previous": "1"}, other)
-    assert receipt(project)["verdict"] == "chosen by hand"
+    why = f"chosen by hand ({told['at']} by A Tester: four teams)"
+    tags = project.client().get_model_version("customer-segments", "2").tags
+    event = json.loads((project / "artifacts/versions/history.json").read_text())[-1]
+    assert receipt(project)["verdict"] == tags["segments.verdict"] == event["because"] == why
+    assert tags["segments.promoted_by"] == event["by"] == "A Tester"
+    assert project.client().get_model_version("customer-segments", "1").tags["segments.promoted_by"] == "the rule"
     assert "because four teams" in project.run("segments", "summary")
 
     # Who moved between the two: only the model changed.
@@ -58,7 +63,9 @@ def test_a_life_of_a_champion(small_project: Callable[[], SmallProject]) -> None
     project.repro("--force", "registry")
     assert aliases(project) == {"champion": "1", "challenger": "2"}
     assert "it was rolled back" in receipt(project)["verdict"]
-    assert "replaced no other" in project.run("segments", "rollback", fails=True)
+    said = project.run("segments", "rollback", fails=True)
+    assert "replaced no other" in said
+    assert "`segments promote VERSION --because WHY`: 2" in said
     project.run("segments", "promote", "2", "--because", "they came")
     assert aliases(project) == {"champion": "2", "previous": "1"}
 
@@ -75,7 +82,7 @@ def test_a_life_of_a_champion(small_project: Callable[[], SmallProject]) -> None
     assert project.repro()[0] == "identity"
     assert segments(project) == {**here, known[0]: "Sunday shoppers"}
     assert aliases(project) == {"champion": "3", "previous": "2"}
-    assert receipt(project)["verdict"] == "chosen by hand"
+    assert receipt(project)["verdict"] == why
 
     # The choice goes back to the rule: the same people keep id and name where their segment still is.
     project.run("segments", "select", "rule")

@@ -73,3 +73,14 @@ def test_errors_survive_the_trip_between_processes() -> None:
 
     error = pickle.loads(pickle.dumps(SegmentsError("a", where="b", fix="c")))
     assert (error.what, error.where, error.fix) == ("a", "b", "c")
+
+
+@pytest.mark.parametrize(
+    "words", [["select", "abc"], ["rename", "S1", "x"], ["promote", "1"], ["rollback"]], ids=lambda words: str(words[0])
+)
+def test_a_reason_that_says_nothing_is_refused(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, project: Path, words: list[str]
+) -> None:
+    monkeypatch.chdir(project)
+    assert cli.main([*words, "--because", " \t "]) == 2
+    assert f"segments {words[0]}: --because is missing or blank" in capsys.readouterr().err

@@ -16,6 +16,7 @@ from segments.promotion import admit, judge
 from segments.space import fit_space
 
 RULE = RegistryConfig(tolerance=0.1)
+ANN = {"by": "Ann", "at": "2024-05-02T08:00:00+00:00", "because": "four teams"}
 TABLE = pd.DataFrame({"customer_id": list("abcdef"), "x": [0.0, 1.0, 2.0, 10.0, 11.0, 12.0]})
 
 
@@ -78,35 +79,45 @@ def test_one_segment_for_everybody_wins_against_nobody() -> None:
 
 
 @pytest.mark.parametrize(
-    ("differences", "tags", "champion", "by_hand", "promote", "because"),
+    ("differences", "tags", "champion", "chosen", "promote", "because"),
     [
-        ([], {}, None, False, True, "the first one"),
-        (["x.csv was changed"], {}, None, True, False, "it cannot be made again: x.csv was changed"),
-        ([], {"rolled_back": "yesterday by Ann"}, None, True, False, "it was rolled back (yesterday by Ann)"),
-        ([], {"source": "a"}, {"source": "a"}, True, True, "chosen by hand"),
-        ([], {"source": "a"}, {"source": "b"}, False, True, "the champion is of another source (b)"),
-        ([], {"source": "a"}, {"source": "a"}, False, None, ""),
+        ([], {}, None, None, True, "the first one"),
+        ([], {}, None, ANN, True, "chosen by hand"),
+        (["x.csv was changed"], {}, None, ANN, False, "it cannot be made again: x.csv was changed"),
+        ([], {"rolled_back": "yesterday by Ann"}, None, ANN, False, "it was rolled back (yesterday by Ann)"),
+        ([], {"source": "a"}, {"source": "a"}, ANN, True, "chosen by hand"),
+        ([], {"source": "a"}, {"source": "b"}, None, True, "the champion is of another source (b)"),
+        ([], {"source": "a"}, {"source": "a"}, None, None, ""),
     ],
 )
 def test_what_needs_no_comparison(
     differences: list[str],
     tags: dict[str, str],
     champion: dict[str, str] | None,
-    by_hand: bool,
+    chosen: dict[str, str] | None,
     promote: bool | None,
     because: str,
 ) -> None:
-    found = admit(differences, tags, champion, RULE, by_hand=by_hand)
+    found = admit(differences, tags, champion, RULE, chosen=chosen)
     assert (None if found is None else found.promote) == promote
     assert found is None or found.reason.startswith(because)
+
+
+def test_a_persons_choice_is_theirs_and_a_refusal_is_the_rules() -> None:
+    found = admit([], {"source": "a"}, {"source": "a"}, RULE, chosen=ANN)
+    assert found is not None
+    assert (found.by, found.reason) == ("Ann", "chosen by hand (2024-05-02T08:00:00+00:00 by Ann: four teams)")
+    refused = admit(["x.csv was changed"], {}, None, RULE, chosen=ANN)
+    assert refused is not None
+    assert refused.by == "the rule"
 
 
 @pytest.mark.parametrize("commit", ["unknown", "abc123-dirty"])
 def test_uncommitted_code_waits_where_the_config_says_so(commit: str) -> None:
     strict = RegistryConfig(require_commit=True)
-    refused = admit([], {"git_commit": commit}, None, strict, by_hand=True)
+    refused = admit([], {"git_commit": commit}, None, strict, chosen=ANN)
     assert refused is not None
     assert not refused.promote
-    accepted = admit([], {"git_commit": "abc123"}, None, strict, by_hand=False)
+    accepted = admit([], {"git_commit": "abc123"}, None, strict, chosen=None)
     assert accepted is not None
     assert accepted.promote

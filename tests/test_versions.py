@@ -102,6 +102,10 @@ def test_the_files_of_a_version_are_listed_and_served(tracker: tracking.Tracker,
     )
     assert manifest == {path: digest for path, digest in store.hashes(folder).items() if path in manifest}
     assert versions.document_of(tracker, version) == segmentation([0.5, 13.5]).to_json()
+    # A copy is what is looked at; a person is told where the files themselves lie.
+    place = versions.place_of(tracker, version)
+    assert not Path(place).is_absolute()
+    assert (store.checkout() / place / "MLmodel").is_file()
 
 
 def test_a_version_that_does_not_exist_is_an_error_that_lists_those_that_do(tracker: tracking.Tracker) -> None:

@@ -28,12 +28,15 @@ class Verdict:
         Why, in words.
     champion, challenger : float or None
         The silhouettes that were compared; ``None`` when there was nothing to compare.
+    by : str
+        Whose verdict it is: the rule's, or the person's who chose.
     """
 
     promote: bool
     reason: str
     champion: float | None = None
     challenger: float | None = None
+    by: str = "the rule"
 
     def to_plain(self) -> dict[str, Any]:
         """The verdict as plain data, ready for JSON."""
@@ -46,7 +49,7 @@ def admit(
     champion: Mapping[str, str] | None,
     config: RegistryConfig,
     *,
-    by_hand: bool,
+    chosen: Mapping[str, Any] | None,
 ) -> Verdict | None:
     """Decide what can be decided without comparing fits.
 
@@ -60,8 +63,8 @@ def admit(
         Tags of the one in use; ``None`` when there is none.
     config : RegistryConfig
         Whether uncommitted code counts.
-    by_hand : bool
-        Whether a person chose the challenger.
+    chosen : mapping or None
+        When a person chose the challenger: ``by, at, because``.
 
     Returns
     -------
@@ -70,9 +73,12 @@ def admit(
 
     Examples
     --------
-    >>> admit([], {"source": "mall"}, None, RegistryConfig(), by_hand=False).reason
+    >>> admit([], {"source": "mall"}, None, RegistryConfig(), chosen=None).reason
     'the first one'
-    >>> admit(["the refitted labels differ"], {}, None, RegistryConfig(), by_hand=True).promote
+    >>> ann = {"by": "Ann", "at": "2024-05-02", "because": "four teams"}
+    >>> admit([], {}, None, RegistryConfig(), chosen=ann).reason
+    'chosen by hand (2024-05-02 by Ann: four teams)'
+    >>> admit(["the refitted labels differ"], {}, None, RegistryConfig(), chosen=ann).promote
     False
     """
     if differences:
@@ -82,10 +88,11 @@ def admit(
         return Verdict(False, "it was made from code that is not committed: commit it, and `segments promote` it")
     if tags.get("rolled_back"):
         return Verdict(False, f"it was rolled back ({tags['rolled_back']}); `segments promote` puts it in use again")
+    if chosen is not None:
+        told = f"{chosen['at']} by {chosen['by']}: {chosen['because']}"
+        return Verdict(True, f"chosen by hand ({told})", by=str(chosen["by"]))
     if champion is None:
         return Verdict(True, "the first one")
-    if by_hand:
-        return Verdict(True, "chosen by hand")
     if champion.get("source") != tags.get("source"):
         return Verdict(True, f"the champion is of another source ({champion.get('source', 'unknown')}): not comparable")
     return None

@@ -1,12 +1,14 @@
 """Proof that a registered version can be made again. Comes in: its tags, config and files. Goes out: what was checked, and every difference.
 
-Nothing is trusted for its name: raw data, DVC's cache entries and the model's files are hashed anew (DVC itself takes a damaged entry of
-its cache for good), features are rebuilt from the raw data and the candidate refitted, by the very code that made the version: this
-package when it still is that code, else what git holds under the version's commit.
+Nothing is trusted for its name: raw data, DVC's cache entries, the model's files and the shelf it can be registered from again are hashed
+anew (DVC itself takes a damaged entry of its cache for good), features are rebuilt from the raw data and the candidate refitted, by the
+very code that made the version: this package when it still is that code, else what git holds under the version's commit. The stored model
+must then put every customer where the refit does.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -23,7 +25,11 @@ import yaml
 
 import segments
 from segments import store
+from segments.errors import SegmentsError, StoreError
+from segments.model import Segmentation
 
+# The file of a model that is served, and the list of hashes beside the files on a shelf.
+DOCUMENT, SEAL = "artifacts/segmentation.json", "manifest.json"
 # How far a score may be from the stored one.
 TOLERANCE = 1e-9
 # What of a candidate is counted in another machine's time, or depends on what a server rounds, is not proved.
@@ -37,29 +43,36 @@ class Claim:
     Parameters
     ----------
     tags : dict of str to str
-        ``candidate_id, git_commit, code_hash, data_hash, config_hash, labels_hash, raw``.
+        ``candidate_id, git_commit, code_hash, data_hash, config_hash, labels_hash, model_hash, raw``.
     config : str
         The whole config as JSON.
     scores : dict of str to float
         The candidate's scores as they are on record.
     files : Path
-        Folder of the model's files.
+        Folder of the model's files, or of a copy of them.
+    place : str
+        Where they really lie.
     manifest : dict of str to str
         SHA-256 of each of them as registered.
+    shelf : Path
+        Folder that the version can be registered from again.
     """
 
     tags: Mapping[str, str]
     config: str
     scores: Mapping[str, float]
     files: Path
+    place: str
     manifest: Mapping[str, str]
+    shelf: Path
 
 
 @dataclass
 class Proof:
-    """What was checked and found equal, and what was not."""
+    """What was checked and found equal, what could not be checked, and what differs."""
 
     checked: list[str] = field(default_factory=list)
+    unchecked: list[str] = field(default_factory=list)
     differences: list[str] = field(default_factory=list)
 
     @property
@@ -84,6 +97,7 @@ def prove(claim: Claim) -> Proof:
     proof = Proof()
     project = store.checkout()
     check_model(claim, proof)
+    check_shelf(claim.shelf, claim.tags.get("model_hash", ""), proof)
     check_cache(project, proof)
     if proof.differences:
         return proof  # what is damaged cannot be proved by what it is made of
@@ -95,7 +109,8 @@ def prove(claim: Claim) -> Proof:
             return proof
         rebuilt = _rebuild(claim, code, folder, proof)
         if rebuilt is not None:
-            _compare(claim, rebuilt, proof)
+            compare(claim, rebuilt, proof)
+            check_answers(claim, rebuilt, folder / store.artifact("features", "customers.parquet"), proof)
     return proof
 
 
@@ -103,26 +118,116 @@ def check_model(claim: Claim, proof: Proof) -> None:
     """Hash the model's files and its config anew."""
     if not claim.manifest:
         proof.differences.append("the list of the model's files is missing from its run")
-    for path, digest in claim.manifest.items():
+    # The list is as old as the registration: a model that was changed before it stands there as it is. Its hash in the tags is older.
+    expected = {**claim.manifest, DOCUMENT: claim.tags.get("model_hash", "")}
+    for path, digest in expected.items():
         file = claim.files / path
         if not file.is_file():
-            proof.differences.append(f"model file {path} is missing ({claim.files})")
+            proof.differences.append(f"model file {path} is missing ({claim.place})")
         elif store.sha256(file.read_bytes()) != digest:
-            proof.differences.append(f"model file {path} was changed ({file})")
+            proof.differences.append(f"model file {path} was changed ({claim.place}/{path})")
     if store.sha256(claim.config.encode()) != claim.tags.get("config_hash"):
         proof.differences.append("config.json is not the config of the version's tags")
-    proof.checked.append(f"{len(claim.manifest)} model files")
+    proof.checked.append(f"{len(expected)} model files")
+
+
+def seal(folder: Path) -> None:
+    """Write the hashes of a shelf's files beside them, when all are there."""
+    store.write_json(folder / SEAL, store.hashes(folder))
+
+
+def check_shelf(folder: Path, model_hash: str, proof: Proof) -> None:
+    """Hash anew what a version can be registered from again.
+
+    Parameters
+    ----------
+    folder : Path
+        The version's, under ``artifacts/versions``.
+    model_hash : str
+        SHA-256 of the segmentation as it was made.
+    proof : Proof
+        Takes what was found. A shelf of before these hashes were kept is checked for its segmentation only, and says so.
+    """
+    shown = store.ARTIFACTS / "versions" / folder.name
+    if not folder.is_dir():
+        proof.unchecked.append(f"{shown}: not on this machine")
+        return
+    try:
+        listed = store.read_json(folder / SEAL) if (folder / SEAL).is_file() else {}
+    except StoreError as error:
+        proof.differences.append(error.what)
+        return
+    expected = {**listed, "segmentation.json": model_hash}
+    for path, digest in expected.items():
+        if not (folder / path).is_file():
+            proof.differences.append(f"the shelved file {shown / path} is missing")
+        elif store.file_sha256(folder / path) != digest:
+            proof.differences.append(f"the shelved file {shown / path} was changed")
+    if not listed:
+        proof.unchecked.append(f"the other files of {shown}: shelved before their hashes were kept")
+    proof.checked.append(f"{len(expected)} shelved files")
+
+
+def made_of(project: Path) -> dict[str, dict[str, str]]:
+    """MD5 of every file that the stages before the registry have made, by folder as ``dvc.yaml`` names it and path in it."""
+    stages = yaml.safe_load((project / "dvc.yaml").read_text())["stages"]
+    outs = [out for name, stage in stages.items() if name != "registry" for out in stage["outs"]]
+    folders = [out if isinstance(out, str) else next(iter(out)) for out in outs]
+    return {
+        folder: {
+            path.relative_to(project / folder).as_posix(): store.md5(path)
+            for path in sorted((project / folder).rglob("*"))
+            if path.is_file()
+        }
+        for folder in folders
+    }
+
+
+def check_tables(project: Path, shelf: Path, proof: Proof) -> None:
+    """Hash anew what stages left under ``artifacts/``, as far as the version was made of it.
+
+    A folder that ``dvc.lock`` has in another state belongs to another run and proves nothing of this version.
+
+    Parameters
+    ----------
+    project : Path
+        Folder with ``dvc.lock`` and ``artifacts/``.
+    shelf : Path
+        The version's folder, which lists what it was made of.
+    proof : Proof
+        Takes what was found.
+    """
+    try:
+        listed = store.read_json(shelf / "model.json").get("made_of", {})
+    except StoreError:
+        listed = {}
+    if not listed:
+        proof.unchecked.append("what stages left under artifacts/: the version's shelf does not list it")
+        return
+    locked = _outs(project / "dvc.lock")
+    moved = [folder for folder, files in listed.items() if locked.get(folder) != _listing_md5(files)]
+    present = {f"{folder}/{path}": md5 for folder in listed.keys() - set(moved) for path, md5 in listed[folder].items()}
+    for path, digest in sorted(present.items()):
+        if not (project / path).is_file():
+            proof.differences.append(f"{path} is missing, dvc.lock has it")
+        elif (found := store.md5(project / path)) != digest:
+            proof.differences.append(f"{path} was changed: md5 {found}, made as {digest}")
+    proof.checked.append(f"{len(present)} files that stages left")
+    if moved:
+        proof.unchecked.append(f"{', '.join(moved)}: dvc.lock has them of another run")
+
+
+def _listing_md5(files: Mapping[str, str]) -> str:
+    """What DVC calls a folder: the MD5 of the list of its files."""
+    entries = [{"md5": digest, "relpath": path} for path, digest in sorted(files.items())]
+    return hashlib.md5(json.dumps(entries, sort_keys=True).encode(), usedforsecurity=False).hexdigest() + ".dir"
 
 
 def check_cache(project: Path, proof: Proof) -> None:
     """Hash every entry of DVC's cache that the project's pins and lock name, folders file by file."""
     cache = project / ".dvc" / "cache" / "files" / "md5"
-    named: dict[str, str] = {}
-    for document in (project / "data.dvc", project / "dvc.lock"):
-        if document.is_file():
-            _outs(yaml.safe_load(document.read_text()), named)
     checked = 0
-    for digest, path in list(named.items()):
+    for path, digest in (_outs(project / "data.dvc") | _outs(project / "dvc.lock")).items():
         entry = cache / digest[:2] / digest[2:]
         if not entry.is_file():
             continue
@@ -141,13 +246,11 @@ def check_cache(project: Path, proof: Proof) -> None:
     proof.checked.append(f"{checked} entries of DVC's cache")
 
 
-def _outs(document: Any, named: dict[str, str]) -> None:
-    """Collect the hashes of all outs of a DVC document."""
-    stages = (document or {}).get("stages")
-    for part in [document, *(stages.values() if isinstance(stages, dict) else [])]:
-        for out in (part or {}).get("outs", []):
-            if "md5" in out:
-                named[out["md5"]] = out["path"]
+def _outs(file: Path) -> dict[str, str]:
+    """MD5 of all outs of a DVC document, by path; none when there is no such file."""
+    document = (yaml.safe_load(file.read_text()) if file.is_file() else None) or {}
+    parts = [document, *document.get("stages", {}).values()]
+    return {out["path"]: out["md5"] for part in parts for out in part.get("outs", []) if "md5" in out}
 
 
 def _code(claim: Claim, folder: Path, proof: Proof) -> Path | None:
@@ -228,7 +331,8 @@ def _rebuild(claim: Claim, code: Path, folder: Path, proof: Proof) -> dict[str, 
     return found
 
 
-def _compare(claim: Claim, rebuilt: Mapping[str, Any], proof: Proof) -> None:
+def compare(claim: Claim, rebuilt: Mapping[str, Any], proof: Proof) -> None:
+    """Compare what was rebuilt (``data_hash, labels_hash, n_customers, scores``) with what is on record."""
     if rebuilt["data_hash"] != claim.tags.get("data_hash"):
         proof.differences.append("the rebuilt feature table differs from the one of then")
     else:
@@ -237,10 +341,29 @@ def _compare(claim: Claim, rebuilt: Mapping[str, Any], proof: Proof) -> None:
         proof.differences.append("the refitted labels differ from the stored ones")
     else:
         proof.checked.append(f"{rebuilt['n_customers']:,} labels, refitted")
+    compared = 0
     for name, value in rebuilt["scores"].items():
-        stored = claim.scores.get(name)
-        if name in UNPROVED or stored is None:
+        if name in UNPROVED:
             continue
+        stored = claim.scores.get(name)
+        if stored is None:
+            proof.differences.append(f"the score {name} is {value!r}, on record it is missing")
+            continue
+        compared += 1
         if not abs(value - stored) <= TOLERANCE * max(1.0, abs(stored)):
             proof.differences.append(f"the score {name} is {value!r}, on record {stored!r}")
-    proof.checked.append(f"{len(rebuilt['scores'])} scores")
+    proof.checked.append(f"{compared} scores")
+
+
+def check_answers(claim: Claim, rebuilt: Mapping[str, Any], features: Path, proof: Proof) -> None:
+    """Ask the stored model itself about the rebuilt features: it must give every customer the refitted cluster."""
+    try:
+        model = Segmentation.from_json((claim.files / DOCUMENT).read_text())
+        answers = model.predict(store.read_table(features))["cluster"].to_numpy()
+    except SegmentsError as error:
+        proof.differences.append(f"the stored model cannot be asked: {error.what}")
+        return
+    if store.labels_hash(answers) != rebuilt["labels_hash"]:
+        proof.differences.append("the stored model puts customers into other clusters than the refit does")
+    else:
+        proof.checked.append(f"{len(answers):,} answers of the stored model, equal to them")

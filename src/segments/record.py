@@ -10,9 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from segments import report, store
 from segments.config import Config
@@ -129,11 +127,6 @@ def config_hash(config: Config) -> str:
 def data_hash() -> str:
     """SHA-256 of the feature table."""
     return store.sha256(store.artifact("features", "customers.parquet").read_bytes())
-
-
-def labels_hash(labels: NDArray[np.int32]) -> str:
-    """SHA-256 of the clusters of all customers, in the order of the feature table."""
-    return store.sha256(np.ascontiguousarray(labels, dtype="<i4").tobytes())
 
 
 def _board(choice: dict[str, Any], candidates: pd.DataFrame) -> bytes | None:

@@ -244,6 +244,11 @@ def code_hash(package: Path = Path(__file__).parent) -> str:
     return sha256(json.dumps(hashes(package, "*.py")).encode())
 
 
+def labels_hash(labels: np.ndarray[Any, Any]) -> str:
+    """SHA-256 of the clusters of all customers, in the order of the feature table."""
+    return sha256(labels.astype("<i4").tobytes())
+
+
 def file_sha256(path: Path) -> str:
     """SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:

@@ -12,11 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from segments.config import RegistryConfig, TrackingConfig
 from segments.errors import TrackingError
 from segments.model_files import log_model, manifest_path
-from segments.store import sha256
+from segments.store import checkout, sha256
 from segments.tracking import (
     CANDIDATE,
     CHAMPION,
@@ -296,6 +297,15 @@ def folder_of(tracker: Tracker, version: Version, target: Path) -> Path:
             where=version.source,
             fix="run `segments track` if they were lost; it registers what is on disk",
         ) from error
+
+
+def place_of(tracker: Tracker, version: Version) -> str:
+    """Where the files of a version's model really lie: a path in the project, or the address on a server."""
+    place = str(tracker.client.get_model_version_download_uri(version.name, version.number))
+    path = Path(unquote(place.removeprefix("file://")))
+    if not path.is_absolute():
+        return place
+    return str(path.relative_to(checkout()) if path.is_relative_to(checkout()) else path)
 
 
 def manifest_of(tracker: Tracker, version: Version) -> dict[str, str]:

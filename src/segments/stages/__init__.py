@@ -151,6 +151,21 @@ def write_decisions(decisions: Decisions) -> None:
     write_text(path, comment + yaml.safe_dump(asdict(decisions), sort_keys=False, allow_unicode=True))
 
 
+def reason_of(because: str, command: str) -> str:
+    """A person's reason for a decision, without blanks around it.
+
+    Raises
+    ------
+    ConfigError
+        If it says nothing.
+    """
+    if not because.strip():
+        raise ConfigError(
+            "--because is missing or blank", where=f"segments {command}", fix='write --because "the reason"'
+        )
+    return because.strip()
+
+
 def check_source(path: Path, source: str) -> None:
     """Refuse what an earlier stage made for another source.
 

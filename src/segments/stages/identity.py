@@ -59,16 +59,21 @@ def _known(
         champion = versions.find(tracker, config.registry.model, config.registry.alias)
         if champion is None or champion.tags.get("source") != config.source.name:
             return identity.first(names)
+        others = [v for v in versions.versions_of(tracker, champion.name) if v.tags.get("source") == config.source.name]
+        # Who the clusters of a candidate are was settled when it was first registered, whether or not it is in use.
+        again = [v for v in [*others, champion] if v.tags["candidate_id"] == candidate_id]
         with tempfile.TemporaryDirectory() as folder:
-            files = versions.folder_of(tracker, champion, Path(folder)) / "artifacts"
+            files = versions.folder_of(tracker, again[-1] if again else champion, Path(folder)) / "artifacts"
             model = Segmentation.from_json((files / "segmentation.json").read_text())
             stored = json.loads((files / "identity.json").read_text())
     before = Identity.from_plain(stored["identity"])
-    if champion.tags["candidate_id"] == candidate_id:
+    if again:
         return identity.reworded(before, names)
     shelf = store.version_folder(champion.tags["model_hash"], champion.tags["candidate_id"]) / "members.parquet"
     # Who was in which segment stays on the machine that registered the champion.
     nobody = pd.DataFrame({"customer_id": pd.Series(dtype="str"), "cluster": pd.Series(dtype="int64")})
     members = store.read_table(shelf) if shelf.is_file() else nobody
-    earlier = Version(model, members, pd.DataFrame(stored["centroids"]), before.next_number, before.colours)
+    # A number that a version in waiting gave out is taken, too.
+    number = max(before.next_number, *(int(v.tags.get("next_number", 1)) for v in others))
+    earlier = Version(model, members, pd.DataFrame(stored["centroids"]), number, before.colours)
     return identity.identify(earlier, features, clusters, names, config.identity)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from segments import store, tracking, versions
 from segments.config import Config
 from segments.errors import SegmentsError
+from segments.stages import reason_of
 from segments.stages.verify import proof_of
 
 
@@ -14,8 +15,9 @@ def run(config: Config, version: str, because: str) -> str:
     Raises
     ------
     SegmentsError
-        If there is no such version, or it cannot be made again.
+        If there is no such version, it cannot be made again, or no reason is given.
     """
+    because = reason_of(because, "promote")
     with tracking.connect(config.tracking, config.source.name) as tracker:
         found = versions.wanted(tracker, config.registry.model, version)
         proof = proof_of(tracker, found, config)

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from segments import store
 from segments.config import Config
 from segments.errors import SegmentsError
-from segments.record import data_hash, labels_hash
+from segments.record import data_hash
 from segments.stages import data, features
 from segments.stages.sweep import grid
 from segments.sweep import candidate_ids, sweep_cell, workers_of
@@ -36,7 +36,7 @@ def run(config: Config, candidate_id: str) -> None:
     found = {
         "candidate_id": candidate_id,
         "data_hash": data_hash(),
-        "labels_hash": labels_hash(made.labels),
+        "labels_hash": store.labels_hash(made.labels),
         "n_customers": made.n_customers,
         "scores": made.scores,
     }

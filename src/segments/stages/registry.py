@@ -16,7 +16,8 @@ from segments.identity import Identity
 from segments.model import Segmentation, fit_limits
 from segments.monitoring import reference_of
 from segments.promotion import Verdict, admit, judge
-from segments.record import config_hash, config_text, data_hash, labels_hash, write_record
+from segments.proof import Proof, check_shelf, made_of, seal
+from segments.record import config_hash, config_text, data_hash, write_record
 from segments.space import Space
 from segments.stages import check_source
 from segments.stages.verify import proof_of
@@ -36,12 +37,13 @@ def run(config: Config) -> str | None:
     receipt |= {"sweep_id": sweep["sweep_id"], "candidate_id": choice["candidate_id"]}
     if profiles is None:  # left over from an earlier choice
         store.artifact("registry", "segmentation.json").unlink(missing_ok=True)
-    shelf = None if profiles is None else shelve(config, choice, features, profiles)
     with tracking.connect(config.tracking, config.source.name) as tracker:
         tracking.track_sweep(
             tracker, store.read_json(folder / "record.json"), folder / "files", (folder / "note.md").read_text()
         )
-        if shelf is not None:
+        if profiles is not None:
+            with tracking.lock_of(tracker):  # experiments at once may come to the same model
+                shelf = shelve(config, choice, features, profiles)
             version = add(tracker, shelf)
             for name in (
                 "briefing",
@@ -50,14 +52,14 @@ def run(config: Config) -> str | None:
             ):  # what people read about the champion stands under its run too
                 tracker.client.log_artifacts(version.run_id, str(folder / "files" / name), name)
             receipt |= {"name": version.name, "version": version.number, "run_id": version.run_id}
-            receipt |= put_in_use(tracker, config, version, features, by_hand=choice["overruled"] is not None)
+            receipt |= put_in_use(tracker, config, version, features, chosen=choice["overruled"])
     store.write_json(store.artifact("registry", "receipt.json"), receipt)
     firmness = store.read_json(store.artifact("sensitivity", "sensitivity.json"))["firmness"]
     store.write_text(
         store.artifact("registry", "summary.txt"),
         report.summary(config.source.name, choice, candidates, profiles, receipt, firmness) + "\n",
     )
-    return None if shelf is None else str(receipt["verdict"])
+    return None if profiles is None else str(receipt["verdict"])
 
 
 def shelve(config: Config, choice: dict[str, Any], features: pd.DataFrame, profiles: pd.DataFrame) -> Path:
@@ -71,14 +73,23 @@ def shelve(config: Config, choice: dict[str, Any], features: pd.DataFrame, profi
         "candidate_id": candidate_id,
         "model_hash": store.sha256(document.encode()),
         "data_hash": data_hash(),
-        "labels_hash": labels_hash(clusters),
+        "labels_hash": store.labels_hash(clusters),
         "config_hash": config_hash(config),
         "code_hash": store.code_hash(),
         "git_commit": store.git_commit(),
+        "next_number": str(store.read_json(store.artifact("identity", "identity.json"))["identity"]["next_number"]),
         "raw": json.dumps({path: pins[path].md5 for path in config.source.raw_paths if path in pins}),
     }
-    folder = store.version_folder(tags["model_hash"], candidate_id)
-    model = {"name": config.registry.model, "alias": config.registry.alias, "candidate_id": candidate_id, "tags": tags}
+    shelf = store.version_folder(tags["model_hash"], candidate_id)
+    folder = shelf.with_name(f".{shelf.name}")  # takes the place of the shelf when it is whole
+    store.clear(folder)
+    model = {
+        "name": config.registry.model,
+        "alias": config.registry.alias,
+        "candidate_id": candidate_id,
+        "tags": tags,
+        "made_of": made_of(store.find_project()),
+    }
     store.write_text(folder / "segmentation.json", document)
     store.write_text(folder / "config.json", config_text(config))
     store.write_text(folder / "description.md", report.model_description(choice, profiles, segmentation.space.columns))
@@ -88,8 +99,10 @@ def shelve(config: Config, choice: dict[str, Any], features: pd.DataFrame, profi
     store.write_table(folder / "members.parquet", members)
     store.write_table(folder / "example.parquet", features[segmentation.space.columns].head(5).astype("float64"))
     store.write_json(folder / "model.json", model)
+    seal(folder)
+    store.replace_folder(folder, shelf)
     store.write_text(store.artifact("registry", "segmentation.json"), document)
-    return folder
+    return shelf
 
 
 def champion(
@@ -115,21 +128,37 @@ def champion(
 
 
 def add(tracker: tracking.Tracker, folder: Path) -> versions.Version:
-    """Register what a version's folder holds."""
-    files = {
-        name: (folder / f"{name}.json").read_text() for name in ("segmentation", "config", "identity", "reference")
-    }
-    return versions.add(
-        tracker,
-        store.read_json(folder / "model.json"),
-        files,
-        store.read_table(folder / "example.parquet"),
-        (folder / "description.md").read_text(),
-    )
+    """Register what a version's folder holds.
+
+    Raises
+    ------
+    StoreError
+        If a file of it is not the one that was shelved.
+    """
+    with tracking.lock_of(tracker):
+        model, proof = store.read_json(folder / "model.json"), Proof()
+        check_shelf(folder, model["tags"]["model_hash"], proof)
+        if proof.differences:
+            raise StoreError(
+                f"version {folder.name} is not registered: {'; '.join(proof.differences)}",
+                where=str(folder),
+                fix="bring the file back from a copy; or delete the folder: `segments registry` makes the version of the last run again, any other is then left out",
+            )
+        files = {
+            name: store.read_text(folder / f"{name}.json")
+            for name in ("segmentation", "config", "identity", "reference")
+        }
+        example, description = store.read_table(folder / "example.parquet"), store.read_text(folder / "description.md")
+    return versions.add(tracker, model, files, example, description)
 
 
 def put_in_use(
-    tracker: tracking.Tracker, config: Config, version: versions.Version, features: pd.DataFrame, *, by_hand: bool
+    tracker: tracking.Tracker,
+    config: Config,
+    version: versions.Version,
+    features: pd.DataFrame,
+    *,
+    chosen: dict[str, Any] | None,
 ) -> dict[str, Any]:
     """Let a version be champion if the rule says so; an experiment in DVC's temporary folder never asks."""
     if store.find_project() != store.checkout():
@@ -141,15 +170,13 @@ def put_in_use(
     versions.challenge(tracker, version)
     proof = proof_of(tracker, version, config)
     versions.set_tags(tracker, version, {"proof": "holds" if proof.holds else "; ".join(proof.differences)[:4000]})
-    verdict = admit(
-        proof.differences, version.tags, current.tags if current else None, config.registry, by_hand=by_hand
-    )
+    verdict = admit(proof.differences, version.tags, current.tags if current else None, config.registry, chosen=chosen)
     if verdict is None:
         assert current is not None
         verdict = _compared(tracker, config, current, version, features)
-    event = {"at": store.now(), "by": store.person(), "because": verdict.reason, "what": "challenged"}
+    event = {"at": store.now(), "by": verdict.by, "because": verdict.reason, "what": "challenged"}
     if verdict.promote:
-        tags = {"verdict": verdict.reason, "promoted_at": event["at"], "promoted_by": "the rule"}
+        tags = {"verdict": verdict.reason, "promoted_at": event["at"], "promoted_by": verdict.by}
         versions.promote(tracker, version, config.registry, current, tags)
         event["what"] = "promoted"
     else:

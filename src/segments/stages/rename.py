@@ -8,7 +8,7 @@ from segments import store
 from segments.config import Config, GivenName
 from segments.errors import ConfigError
 from segments.identity import RESERVED, Identity, alike
-from segments.stages import write_decisions
+from segments.stages import reason_of, write_decisions
 
 
 def run(config: Config, segment: str, name: str, because: str) -> str:
@@ -17,8 +17,9 @@ def run(config: Config, segment: str, name: str, because: str) -> str:
     Raises
     ------
     ConfigError
-        If there is no such segment, or the name is no name, is taken, or means something else.
+        If there is no such segment, the name is none, is taken or means something else, or no reason is given.
     """
+    because = reason_of(because, "rename")
     found = Identity.from_plain(store.read_json(store.artifact("identity", "identity.json"))["identity"])
     segments = {one.segment_id: one for one in found.segments}
     known = ", ".join(f"{one.segment_id} '{one.name}'" for one in found.segments)

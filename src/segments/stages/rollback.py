@@ -5,6 +5,7 @@ from __future__ import annotations
 from segments import store, tracking, versions
 from segments.config import Config
 from segments.errors import SegmentsError
+from segments.stages import reason_of
 
 
 def run(config: Config, because: str = "rolled back") -> str:
@@ -13,17 +14,23 @@ def run(config: Config, because: str = "rolled back") -> str:
     Raises
     ------
     SegmentsError
-        If there is no champion, or none before it.
+        If there is no champion, none before it, or the reason is blank.
     """
+    because = reason_of(because, "rollback")
     with tracking.connect(config.tracking, config.source.name) as tracker:
         name, alias = config.registry.model, config.registry.alias
         current = versions.wanted(tracker, name, alias)
         before = versions.find(tracker, name, current.tags.get("replaces") or "none")
         if before is None:
+            others = [v.number for v in versions.versions_of(tracker, name) if v.number != current.number]
+            make = (
+                "it is the only one: choose another by `segments select CANDIDATE_ID --because WHY`, then `dvc repro`"
+            )
+            use = f"put one of the others in use by `segments promote VERSION --because WHY`: {', '.join(others)}"
             raise SegmentsError(
                 f"version {current.number} of {name} replaced no other",
                 where=tracker.uri,
-                fix="nothing to roll back to",
+                fix=use if others else make,
             )
         by, at = store.person(), store.now()
         tags = {"promoted_at": at, "promoted_by": by, "rolled_back": ""}

@@ -8,7 +8,7 @@ from segments import store
 from segments.config import Config, Decision
 from segments.errors import ConfigError
 from segments.selection import name_of
-from segments.stages import write_decisions
+from segments.stages import reason_of, write_decisions
 
 
 def run(config: Config, candidate: str, because: str = "") -> str:
@@ -23,8 +23,7 @@ def run(config: Config, candidate: str, because: str = "") -> str:
     if candidate == "rule":
         write_decisions(replace(decisions, selected={k: v for k, v in decisions.selected.items() if k != source}))
         return f"{source}: the rule chooses again; `dvc repro` carries it out"
-    if not because:
-        raise ConfigError("--because is missing", where="segments select", fix='write --because "the reason"')
+    because = reason_of(because, "select")
     table = store.read_table(store.artifact("sweep", "candidates.parquet"))
     found = table[table["candidate_id"].str.startswith(candidate)]
     if len(found) != 1:

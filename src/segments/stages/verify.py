@@ -5,10 +5,10 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from segments import tracking, versions
+from segments import store, tracking, versions
 from segments.config import Config
 from segments.errors import SegmentsError
-from segments.proof import Claim, Proof, prove
+from segments.proof import Claim, Proof, check_tables, prove
 
 
 def run(config: Config, version: str = "") -> str:
@@ -22,15 +22,23 @@ def run(config: Config, version: str = "") -> str:
     with tracking.connect(config.tracking, config.source.name) as tracker:
         found = versions.wanted(tracker, config.registry.model, version or config.registry.alias)
         proof = proof_of(tracker, found, config)
+        # Here only: who promotes or registers a version does not ask what else lies in the folder today.
+        check_tables(store.checkout(), shelf_of(found), proof)
         said = f"{found.name} version {found.number}"
         if not proof.holds:
             listed = "".join(f"\n  - {difference}" for difference in proof.differences)
             raise SegmentsError(
                 f"{said} is not what its tags say:{listed}",
                 where=tracker.uri,
-                fix="restore what was changed (git, `dvc checkout`, `segments fetch`), or register again with `dvc repro`",
+                fix="restore what was changed (git, `dvc checkout`, `segments fetch`, a copy of it), or register again with `dvc repro`",
             )
-    return f"{said} holds: {', '.join(proof.checked)}"
+    unchecked = f"; not checked: {'; '.join(proof.unchecked)}" if proof.unchecked else ""
+    return f"{said} holds: {', '.join(proof.checked)}{unchecked}"
+
+
+def shelf_of(version: versions.Version) -> Path:
+    """The folder that a version can be registered from again."""
+    return store.version_folder(version.tags.get("model_hash", ""), version.tags.get("candidate_id", ""))
 
 
 def proof_of(tracker: tracking.Tracker, version: versions.Version, config: Config) -> Proof:
@@ -43,6 +51,8 @@ def proof_of(tracker: tracking.Tracker, version: versions.Version, config: Confi
             text,
             tracking.scores_of(tracker, version.run_id),
             files,
+            versions.place_of(tracker, version),
             versions.manifest_of(tracker, version),
+            shelf_of(version),
         )
         return prove(claim)

@@ -125,8 +125,9 @@ def track_evidence(tracker: Tracker, rows: Sequence[Mapping[str, Any]], sweep_id
 
 
 def scores_of(tracker: Tracker, run_id: str) -> dict[str, float]:
-    """The scores of a candidate's run."""
-    return dict(tracker.client.get_run(run_id).data.metrics)
+    """The scores of a candidate's run, ``n_init`` among them, which MLflow's page shows with the parameters."""
+    data = tracker.client.get_run(run_id).data
+    return {**data.metrics, **{key: float(data.params[key]) for key in ("n_init",) if key in data.params}}
 
 
 def pages_of(config: TrackingConfig, source: str, candidate_ids: Sequence[str]) -> dict[str, str]:
