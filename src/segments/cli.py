@@ -118,10 +118,8 @@ MLflow's model server on 127.0.0.1, with limits on what it takes (section `servi
 model is loaded and has answered. Stop it with Ctrl-C.
 
 POST /invocations with Content-Type: application/json, and the columns of your model (here those of the bundled data's)
-  {"dataframe_records": [{"recency_days": 3.0, "frequency": 80.0, "basket_value": 31.0,
-                          "discount_share": 0.2, "private_label_share": 0.3, "trend": 0.1}]}     or
-  {"dataframe_split": {"columns": ["recency_days", "frequency", "basket_value", "discount_share", "private_label_share", "trend"],
-                       "data": [[3.0, 80.0, 31.0, 0.2, 0.3, 0.1]]}}
+  {"dataframe_records": [{"monetary": 2500.0, "basket_value": 31.0, "departments": 12.0, "trend": 0.1}]}     or
+  {"dataframe_split": {"columns": ["monetary", "basket_value", "departments", "trend"], "data": [[2500.0, 31.0, 12.0, 0.1]]}}
 answer: {"predictions": [{"cluster": 0, "segment": "...", "distance": 0.1, "margin": 0.2, ...}]}, one per row, in order.
 A request that cannot be answered gets {"error": "one sentence"}: 400 wrong columns or values, 413 too large, 415 another type, 503 too many at once.
 GET /health answers 200.""",
