@@ -13,22 +13,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from segments.cli import STAGES
+
 PROJECT = Path(__file__).resolve().parent.parent
-STAGES = (
-    "data",
-    "features",
-    "explore",
-    "sweep",
-    "evidence",
-    "selection",
-    "sensitivity",
-    "identity",
-    "profiles",
-    "prediction",
-    "playbook",
-    "briefing",
-    "registry",
-)
 
 
 def fresh_copy(folder: Path) -> Path:
