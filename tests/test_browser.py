@@ -331,9 +331,11 @@ def test_the_finalists_stand_side_by_side(served: Served, visit: Visit, tracked:
         pictures = card(page, title, nth).locator("img.rc-image-img")
         wait_for(page, pictures, len(tracked.finalists))
         assert all(width > 0 for width in pictures.evaluate_all(WIDTHS))
-        tops = pictures.evaluate_all("images => images.map(image => image.getBoundingClientRect().top)")
+        boxes = pictures.evaluate_all("images => images.map(image => image.getBoundingClientRect())")
         if title != "evidence":  # a card is as wide as a page
-            assert tops[0] == tops[1], "two pictures fit beside each other on a usual screen"
+            # a name of two lines moves its picture down a little
+            assert abs(boxes[0]["top"] - boxes[1]["top"]) < 30, "two pictures fit beside each other on a usual screen"
+            assert boxes[1]["left"] >= boxes[0]["right"]
 
 
 def test_the_sweep_says_what_won_and_shows_it(served: Served, visit: Visit, tracked: Record) -> None:
