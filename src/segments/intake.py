@@ -217,7 +217,7 @@ def _csv_batches(path: Path, dialect: Dialect, headers: list[str]) -> Iterator[p
     leading, cause = 0, ""
 
     def put_aside(row: csv_format.InvalidRow) -> str:
-        # pyarrow calls this in the order of the file, from a thread that may be chunks ahead
+        # pyarrow calls this in the order of the file, and may be chunks ahead
         nonlocal leading, cause
         place = row.number - 2  # rows are numbered from 1, the header among them
         leading += place == leading
@@ -236,6 +236,7 @@ def _csv_batches(path: Path, dialect: Dialect, headers: list[str]) -> Iterator[p
             block_size=BYTES_AT_ONCE,
             column_names=dialect.header,
             skip_rows_after_names=1,
+            use_threads=False,  # with several, pyarrow does not number the rows; text cells gain nothing from them
         ),
         "parse_options": csv_format.ParseOptions(
             delimiter=dialect.separator, newlines_in_values=True, invalid_row_handler=put_aside
