@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from segments import making, store
+from segments import making, projection, store
 from segments.config import Algorithm, Feature, FeatureSet, Scaler
 from segments.making import curves, make_cell, make_cells
+from segments.plots import candidates
+from segments.projection import plane
+from segments.space import Space
 from segments.sweep import Spec, candidate_id
 
 SET = FeatureSet("xy", {"x": Feature(), "y": Feature()})
@@ -64,6 +68,28 @@ def test_a_candidate_made_again_alone_is_the_same(features: pd.DataFrame) -> Non
     for name in before:
         if name != "arrays.npz":
             assert after[name] == before[name], name
+
+
+def test_of_many_customers_some_are_drawn_and_all_are_kept(
+    features: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Centres in the picture come from all of them."""
+    drawn = []
+
+    class Seen(candidates.Clusters):
+        def draw(self, labels: Any, centres: Any, title: str) -> Any:
+            drawn.append((len(self.points), len(labels), centres))
+            return super().draw(labels, centres, title)
+
+    monkeypatch.setattr(candidates, "Clusters", Seen)
+    monkeypatch.setattr(projection, "DRAWN", 20)
+    [fact] = make_cell(features, specs(3))
+    labels = store.arrays_of(fact["candidate_id"])["labels"]
+    assert len(labels) == len(features) > 20
+    [(points, own, centres)] = drawn
+    assert points == own == 20
+    whole = plane(features, Space.from_plain(store.space_of(fact["candidate_id"])))
+    np.testing.assert_array_equal(centres, whole.centres(labels))
 
 
 def test_curves_hold_whole_cells_only(features: pd.DataFrame) -> None:

@@ -12,7 +12,7 @@ from matplotlib.colors import to_hex
 from matplotlib.image import imread
 
 from segments.plots import PALETTE, png
-from segments.plots.candidates import MOST_POINTS, Clusters, Silhouettes, _outline, board, elbow
+from segments.plots.candidates import Clusters, Silhouettes, _outline, board, elbow
 
 
 def cell(n: int = 300, k: int = 4, seed: int = 0):
@@ -64,12 +64,6 @@ def test_every_cluster_has_its_colour_and_its_numbered_centre() -> None:
     assert np.array_equal(np.column_stack([line.get_data() for line in picture.numbers]), centres.T)
     assert all(says(line, str(cluster)) for cluster, line in enumerate(picture.numbers))
     assert says(picture.title, "t")
-
-
-def test_many_customers_are_thinned_for_the_eye() -> None:
-    points, labels, centres, _ = cell(n=10 * MOST_POINTS)
-    figure = Clusters(points, ("a", "b"), (False, False)).draw(labels, centres, "t")
-    assert 4 < sum(len(line.get_xdata()) for line in figure.axes[0].lines) <= MOST_POINTS + 10
 
 
 def test_no_customer_lies_outside_the_picture() -> None:

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from segments.plots import PALETTE, png
 from segments.plots import profiles as draw
-from segments.projection import Plane
+from segments.projection import DRAWN, Plane
 
 MANY = [2, 5, 12]
 
@@ -142,8 +142,8 @@ def test_certain_customers_are_solid_the_others_marked_and_counted() -> None:
 def test_many_customers_are_thinned_and_it_says_so() -> None:
     _, names, colours = look(2)
     figure = draw.certainty(*members(2, n=9000), names, colours)
-    assert sum(len(drawn.get_offsets()) for drawn in figure.axes[0].collections) == draw.MOST_DRAWN
-    assert "4,000 of 9,000 customers drawn" in texts(figure)
+    assert sum(len(drawn.get_offsets()) for drawn in figure.axes[0].collections) == DRAWN
+    assert "3,000 of 9,000 customers drawn" in texts(figure)
 
 
 def test_few_known_customers_are_hollow_dots() -> None:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from segments.config import Feature, FeatureSet, Scaler
-from segments.projection import plane
+from segments.projection import DRAWN, Plane, plane
 from segments.space import fit_space
 
 
@@ -43,3 +43,17 @@ def test_three_features_lie_in_their_principal_plane() -> None:
 def test_one_feature_is_drawn_against_itself() -> None:
     space, _ = fit_space(table(), FeatureSet("b", {"b": Feature()}), Scaler("none"))
     assert plane(table(), space).points.shape == (200, 2)
+
+
+def test_of_many_customers_crowds_are_thinned_and_whoever_stands_alone_is_drawn() -> None:
+    rng = np.random.default_rng(1)
+    crowd, alone = rng.normal(0, 0.01, (40_000, 2)), np.column_stack([np.arange(1, 51.0), np.zeros(50)])
+    points = rng.permutation(np.concatenate([crowd, alone]))
+    shown = Plane(points, ("x", "y"), (False, False)).shown()
+    assert len(shown) == DRAWN == len(set(shown))
+    assert (points[shown, 0] >= 1).sum() == 50
+    assert (points[shown, 0] < 0).mean() == pytest.approx(0.5, abs=0.05)  # the crowd itself is cut evenly
+
+
+def test_few_customers_are_all_drawn() -> None:
+    assert Plane(np.zeros((DRAWN, 2)), ("x", "y"), (False, False)).shown().tolist() == list(range(DRAWN))

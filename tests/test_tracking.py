@@ -104,6 +104,15 @@ def test_half_a_run_of_a_killed_process_is_replaced(root: Path) -> None:
         assert run.data.tags["segments.complete"] == "true"
 
 
+def test_a_commit_does_not_wait_for_the_disk(root: Path) -> None:
+    """What power took from the record is on disk, and `segments track` brings it back."""
+    from sqlalchemy import create_engine
+
+    with tracking.connect(LOCAL, "toy"), create_engine(f"sqlite:///{root / 'mlflow.db'}").connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 1  # NORMAL: with WAL, still never damaged
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+
+
 def test_numbers_that_are_none_are_left_out(root: Path) -> None:
     odd = fact()
     odd["scores"]["davies_bouldin"] = float("nan")

@@ -10,6 +10,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from functools import partial
 from itertools import chain
@@ -73,25 +74,34 @@ def make_cell(features: pd.DataFrame, specs: Sequence[Spec], threads: int = 1, m
         from segments.plots.candidates import Clusters
 
         points = plane(features, made[0].space)
-        scatter, bars = Clusters(points.points, points.labels, points.log), _silhouettes()
-        for candidate in made:
-            before = time.perf_counter()
-            labels, name = candidate.labels, candidate.spec.name
-            drawn = {
-                "clusters": scatter.pngs(labels, points.centres(labels), name),
-                "silhouette": bars.pngs(candidate.silhouettes, labels[candidate.rows], name),
-            }
-            pictures = {key: full for key, (full, _) in drawn.items()}
-            pictures |= {f"{key}.small": half for key, (_, half) in drawn.items()}
-            fact = candidate.to_plain() | {"started_ms": started_ms, "drawing_seconds": time.perf_counter() - before}
-            arrays: dict[str, np.ndarray[Any, Any]] = {
-                "labels": candidate.labels,
-                "centres": candidate.centres,
-                "rows": candidate.rows,
-                "silhouettes": candidate.silhouettes,
-            }
-            store.shelve(candidate.candidate_id, fact, candidate.space.to_plain(), arrays, pictures, maker)
-            facts[candidate.candidate_id] = fact
+        shown = points.shown()
+        scatter, bars = Clusters(points.points[shown], points.labels, points.log), _silhouettes()
+        with ThreadPoolExecutor(1) as shelving:  # a disk takes as long to keep a candidate as it takes to draw one
+            kept = []
+            for candidate in made:
+                before = time.perf_counter()
+                labels, name = candidate.labels, candidate.spec.name
+                drawn = {
+                    "clusters": scatter.pngs(labels[shown], points.centres(labels), name),
+                    "silhouette": bars.pngs(candidate.silhouettes, labels[candidate.rows], name),
+                }
+                pictures = {key: full for key, (full, _) in drawn.items()}
+                pictures |= {f"{key}.small": half for key, (_, half) in drawn.items()}
+                fact = candidate.to_plain() | {
+                    "started_ms": started_ms,
+                    "drawing_seconds": time.perf_counter() - before,
+                }
+                arrays: dict[str, np.ndarray[Any, Any]] = {
+                    "labels": candidate.labels,
+                    "centres": candidate.centres,
+                    "rows": candidate.rows,
+                    "silhouettes": candidate.silhouettes,
+                }
+                space = candidate.space.to_plain()
+                kept.append(shelving.submit(store.shelve, candidate.candidate_id, fact, space, arrays, pictures, maker))
+                facts[candidate.candidate_id] = fact
+        for shelved in kept:
+            shelved.result()  # an error of the disk is this cell's
     return [facts[i] for i in ids]
 
 

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from segments.space import Space, to_space
 
+# Customers drawn of many, and squares along each axis in which they compete for it.
+DRAWN, _SQUARES = 3000, 64
+
 
 @dataclass(frozen=True)
 class Plane:
@@ -38,10 +41,45 @@ class Plane:
         >>> plane.centres(np.array([0, 0], dtype=np.int32)).tolist()
         [[1.0, 2.0]]
         """
-        values = np.column_stack([np.log1p(self.points[:, j]) if self.log[j] else self.points[:, j] for j in (0, 1)])
+        values = self._seen()
         counts = np.bincount(clusters)
         means = np.column_stack([np.bincount(clusters, weights=values[:, j]) / counts for j in (0, 1)])
         return np.column_stack([np.expm1(means[:, j]) if self.log[j] else means[:, j] for j in (0, 1)])
+
+    def shown(self) -> NDArray[np.intp]:
+        """Customers to draw: all, or of many more than an eye tells apart some thousands.
+
+        Every square of the plane gives one customer, then a second, and so on: crowds are thinned, and whoever stands alone stays.
+
+        Returns
+        -------
+        ndarray of shape (n_shown,)
+            Rows, ascending; the same whenever they are asked for.
+
+        Examples
+        --------
+        >>> crowd = np.zeros((4000, 2))
+        >>> crowd[17] = 1.0
+        >>> shown = Plane(crowd, ("x", "y"), (False, False)).shown()
+        >>> len(shown), 17 in shown
+        (3000, True)
+        """
+        if len(self.points) <= DRAWN:
+            return np.arange(len(self.points))
+        values = self._seen()
+        low, high = values.min(axis=0), values.max(axis=0)
+        steps = (values - low) / np.where(high > low, high - low, 1.0) * _SQUARES
+        column, row = steps.astype(np.intp).clip(max=_SQUARES - 1).T
+        square = column * _SQUARES + row
+        order = np.argsort(square, kind="stable")
+        counts = np.bincount(square)
+        turn = np.empty(len(square), dtype=np.intp)  # whose turn it is in its square
+        turn[order] = np.arange(len(square)) - np.repeat(np.cumsum(counts) - counts, counts)
+        return np.sort(np.argsort(turn, kind="stable")[:DRAWN])
+
+    def _seen(self) -> NDArray[np.float64]:
+        """The points as they lie on the paper."""
+        return np.column_stack([np.log1p(self.points[:, j]) if self.log[j] else self.points[:, j] for j in (0, 1)])
 
 
 def plane(features: pd.DataFrame, space: Space) -> Plane:

@@ -11,7 +11,7 @@ import json
 import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -168,12 +168,16 @@ def candidate_ids(specs: Iterable[Spec], features: pd.DataFrame) -> list[str]:
         16 hexadecimal digits each.
     """
     data, code = _data_hash(features), _code_hash()
-    ids = []
+    ids: list[str] = []
+    plain: dict[str, Any] = {}
+    last: Spec | None = None
     for spec in specs:
-        plain = asdict(spec)
-        if spec.scoring.is_exact(len(features)):
-            plain["scoring"] = "exact"  # the limits do not matter below them
-        facts = {"spec": plain, "data": data, "code": code}
+        if last is None or replace(spec, k=last.k) != last:  # to make a spec plain takes longer than to hash it
+            plain = asdict(spec)
+            if spec.scoring.is_exact(len(features)):
+                plain["scoring"] = "exact"  # the limits do not matter below them
+        last = spec
+        facts = {"spec": plain | {"k": spec.k}, "data": data, "code": code}
         ids.append(hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16])
     return ids
 

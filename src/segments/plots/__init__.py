@@ -5,6 +5,7 @@ Nothing is computed, saved or shown here. One file per part of the path; what th
 
 from __future__ import annotations
 
+import functools
 import io
 import zlib
 from collections.abc import Iterable
@@ -123,6 +124,30 @@ def _palette_png(pixels: Image.Image) -> bytes:
 
     buffer = io.BytesIO()
     # One byte a pixel: half the time and a third of the size of true colours.
-    few = pixels.quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    few = pixels.quantize(palette=_palette(), dither=Image.Dither.NONE)
     few.save(buffer, "PNG", compress_level=1, compress_type=zlib.Z_RLE)  # runs of equal pixels are nearly all there is
     return buffer.getvalue()
+
+
+@functools.cache
+def _palette() -> Image.Image:
+    """What such pictures are made of: inks and colours fading into white, and colours seen through one another.
+
+    The same for all: finding the best palette anew would take most of a picture's time.
+    """
+    from PIL import Image, ImageColor
+
+    colours = np.array([ImageColor.getrgb(name) for name in PALETTE], dtype=float)
+    inks = np.array([ImageColor.getrgb(name) for name in (INK, MUTED)], dtype=float)
+
+    def over(upper: Any, lower: Any, opacities: Iterable[float]) -> Any:
+        return np.concatenate([opacity * upper + (1 - opacity) * lower for opacity in opacities])
+
+    faded = over(colours, 255.0, (0.15, 0.3, 0.45, 0.6, 0.84, 1.0))
+    pairs = over(
+        np.repeat(colours, len(colours), axis=0), np.tile(over(colours, 255.0, (0.6,)), (len(colours), 1)), (0.6,)
+    )
+    all_of_them = np.concatenate([np.full((1, 3), 255.0), over(inks, 255.0, np.arange(1, 17) / 16), faded, pairs])
+    image = Image.new("P", (1, 1))
+    image.putpalette(all_of_them[:256].round().astype(np.uint8).ravel().tolist())
+    return image

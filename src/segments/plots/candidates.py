@@ -16,8 +16,6 @@ from numpy.typing import NDArray
 
 from segments.plots import INK, MUTED, PALE, PALETTE, Backdrop
 
-# Beyond these, points are thinned for the eye; every number in the picture still comes from all customers.
-MOST_POINTS = 3000
 SIDE = 5.2  # inches; MLflow's picture grid has square tiles, and shows them at half this size
 _TYPE = 10  # size at which outlines of text are made
 MOST_BARS = 200  # per cluster, in a picture 280 pixels high
@@ -41,8 +39,8 @@ class Clusters:
 
     Parameters
     ----------
-    points : ndarray of shape (n_customers, 2)
-        Where the customers lie.
+    points : ndarray of shape (n_drawn, 2)
+        Where they lie: :meth:`segments.projection.Plane.shown` says which of many to draw.
     axes : tuple of str
         What the axes are.
     log : tuple of bool
@@ -51,8 +49,7 @@ class Clusters:
 
     def __init__(self, points: NDArray[np.float64], axes: tuple[str, str], log: tuple[bool, bool]) -> None:
         self.figure, self.axis = _figure()
-        self.step = max(1, -(-len(points) // MOST_POINTS))
-        self.points = points[:: self.step]
+        self.points = points
         for is_log, set_scale in zip(log, (self.axis.set_xscale, self.axis.set_yscale), strict=True):
             if is_log:
                 set_scale("symlog", linthresh=1)
@@ -79,14 +76,14 @@ class Clusters:
 
         Parameters
         ----------
-        labels : ndarray of shape (n_customers,)
-            Cluster of each customer.
+        labels : ndarray of shape (n_drawn,)
+            Cluster of each.
         centres : ndarray of shape (k, 2)
             Where the centres lie.
         title : str
             Name of the candidate.
         """
-        k, own = len(centres), labels[:: self.step]
+        k = len(centres)
         for cluster in range(len(self.customers), k):
             # a line of markers is stamped from one bitmap; a scatter draws every point anew
             style = {"marker": "o", "color": colour(cluster), "markersize": 4, "alpha": 0.6, "zorder": 1}
@@ -98,7 +95,7 @@ class Clusters:
         for artist in self.drawn:
             artist.set_visible(True)
         for cluster in range(k):
-            self.customers[cluster].set_data(self.points[own == cluster].T)
+            self.customers[cluster].set_data(self.points[labels == cluster].T)
             self.numbers[cluster].set_data(centres[cluster : cluster + 1].T)
         self.middles.set_data(centres.T)
         _say(self.title, title, 12)

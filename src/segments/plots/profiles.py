@@ -19,7 +19,6 @@ from segments.plots import INK, MUTED, PALE
 from segments.projection import Plane
 
 FEW_KNOWN = 30  # customers
-MOST_DRAWN = 4000  # customers; more hide each other
 LARGEST_INDEX = 400  # where the heat map's colour is full; the number in the cell says what it is
 
 
@@ -266,7 +265,7 @@ def certainty(plane: Plane, members: pd.DataFrame, names: Sequence[str], colours
     height = 5.05 + _legend_height(names, 10.0)
     figure = Figure(figsize=(10.0, height))
     axes = figure.add_axes((0.07, 0.55 / height, 0.5, 4.0 / height))
-    drawn = np.unique(np.linspace(0, n - 1, min(n, MOST_DRAWN)).astype(np.intp))
+    drawn = plane.shown()
     part, points = members.iloc[drawn], plane.points[drawn]
     solid = to_rgba_array(list(colours))[part["cluster"].to_numpy()]
     solid[:, 3] = 0.15 + 0.85 * part["confidence"].clip(0, 1).to_numpy()
