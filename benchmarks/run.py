@@ -9,10 +9,9 @@ from __future__ import annotations
 import os
 import platform
 import re
-import subprocess
+import statistics
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import floor
@@ -23,6 +22,7 @@ import silhouette
 import stages
 
 RESULTS = Path(__file__).resolve().parent / "results.md"
+PLAIN = RESULTS.with_name("plain_sweep.py")
 HEADINGS = {
     "stages": "Where the time goes: every stage of the bundled data, from nothing",
     "silhouette": "Scores for k = 2…15: one pass against scikit-learn's loop",
@@ -47,24 +47,21 @@ def measure_silhouette() -> list[str]:
 
 
 def measure_grid() -> list[str]:
-    """Our sweep stage, pictures and record included, against benchmarks/plain_sweep.py, in turns."""
+    """Our sweep stage, pictures and record included, against benchmarks/plain_sweep.py, in turns; medians of several."""
     segments = str(Path(sys.executable).parent / "segments")
-    plain = Path(__file__).resolve().parent / "plain_sweep.py"
-    with tempfile.TemporaryDirectory() as folder:
-        project = stages.fresh_copy(Path(folder))
-        for stage in ("data", "features"):
-            stages.seconds([segments, stage], project)
-        ours, _ = stages.seconds([segments, "sweep"], project)
-        started = time.perf_counter()
-        subprocess.run([sys.executable, str(plain), str(project)], check=True, capture_output=True)
-        theirs = time.perf_counter() - started
-    lines = [
-        "| | seconds |",
-        "|---|---|",
-        f"| by hand (`plain_sweep.py`) | {theirs:.0f} |",
-        f"| `segments sweep` | {ours:.0f} |",
-        f"| ratio | {theirs / ours:.1f} |",
-    ]
+    taken: dict[str, list[float]] = {"by hand (`plain_sweep.py`)": [], "`segments sweep`": []}
+    for _ in range(3):
+        with tempfile.TemporaryDirectory() as folder:
+            project = stages.fresh_copy(Path(folder))
+            for stage in ("data", "features"):
+                stages.seconds([segments, stage], project)
+            commands = ([sys.executable, str(PLAIN), str(project)], [segments, "sweep"])
+            for times, command in zip(taken.values(), commands, strict=True):
+                times.append(stages.seconds(command, project)[0])
+    theirs, ours = (statistics.median(times) for times in taken.values())
+    lines = ["| | seconds, median of 3 | least |", "|---|---|---|"]
+    lines += [f"| {name} | {statistics.median(times):.1f} | {min(times):.1f} |" for name, times in taken.items()]
+    lines.append(f"| ratio | {theirs / ours:.1f} | |")
     print("\n".join(lines), flush=True)
     return lines
 
@@ -76,7 +73,6 @@ def measure_large_grid() -> list[str]:
 
     cells, n = 2, 30_000
     segments = str(Path(sys.executable).parent / "segments")
-    plain = Path(__file__).resolve().parent / "plain_sweep.py"
     with tempfile.TemporaryDirectory() as folder:
         project = stages.fresh_copy(Path(folder))
         for stage in ("data", "features"):
@@ -92,10 +88,7 @@ def measure_large_grid() -> list[str]:
         ours, _ = stages.seconds([segments, "sweep"], project)
         theirs = {}
         for some in (cells, 0):  # what it costs without any cell is not to be multiplied
-            started = time.perf_counter()
-            command = [sys.executable, str(plain), str(project), "--cells", str(some)]
-            subprocess.run(command, check=True, capture_output=True)
-            theirs[some] = time.perf_counter() - started
+            theirs[some], _ = stages.seconds([sys.executable, str(PLAIN), str(project), "--cells", str(some)], project)
     whole = theirs[0] + (theirs[cells] - theirs[0]) * 25 / cells
     lines = [
         "| | seconds |",
