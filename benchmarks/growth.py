@@ -83,16 +83,17 @@ def one(n: int, kind: str) -> dict[str, float]:
         "error": candidates[6].scores["silhouette_error"],
     }
     if kind == "excess":
-        # WCSS of the sampled search over that of the full one, the worst of three k
+        # WCSS over that of a search on all customers with twenty fits and more, mean of three k and the worst of them
         X = features[list(columns)].to_numpy()
         X = (X - X.mean(axis=0)) / X.std(axis=0)
         ratios = []
         for candidate in (candidates[1], candidates[6], candidates[13]):
-            full = best_kmeans(X, candidate.spec.k, Algorithm(sample_rows=10**8), seed=0)
+            full = best_kmeans(X, candidate.spec.k, Algorithm(sample_rows=10**8, max_rows=20 * n), seed=0)
             wcss = sum(
                 ((X[full.labels == c] - X[full.labels == c].mean(axis=0)) ** 2).sum() for c in range(candidate.spec.k)
             )
             ratios.append(candidate.scores["wcss"] / wcss - 1)
+        found["excess_mean"] = sum(ratios) / len(ratios)
         found["excess"] = max(ratios)
     return found
 
@@ -120,7 +121,7 @@ def table(sizes: tuple[int, ...] = SIZES) -> list[str]:
         notes = {
             "exact": "the pass over all pairs alone, no fits",
             "scores": "RFM scores: 125 different rows",
-            "excess": f"excess WCSS over a full search {found.get('excess', 0):.1e}",
+            "excess": f"excess WCSS over a full search {found.get('excess_mean', 0):.1e}, at worst {found.get('excess', 0):.1e}",
         }
         lines.append(
             f"| {n:,} | {found['seconds']:.1f} | {found['peak_mib']:,.0f} | {over} | {found['silhouette']:.4f} {how} | {notes.get(kind, '')} |"

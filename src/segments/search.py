@@ -19,8 +19,8 @@ from segments.space import nearest
 _SAME = 1e-5
 # Share of the mixtures of which one centre is moved as well, and mixtures of ends tried after each chain.
 _MOVED, _CROSSINGS = 0.5, 6
-# The second sample is this many times as large as the first, and so many moves are tried on it.
-_WIDER, _WIDE_MOVES = 10, 4
+# The second sample is this many times as large as the first.
+_WIDER = 4
 # Rows whose distances to all centres are held at a time.
 _ROWS = 100_000
 
@@ -63,8 +63,8 @@ def best_kmeans(
     centre is moved to a badly served point (random swap, Fraenti 2018); and the fit is run from there, to take the place of the worst.
     The chain ends when `patience` of these in a row brought nothing. The ends of all chains are crossed in the same way.
 
-    Large tables are searched on a sample of ``algorithm.sample_rows`` points. What
-    is best there need not be on all points; so a round of moves follows on a sample ten times as large, and the last fit on all.
+    Large tables are searched on a sample of ``algorithm.sample_rows`` points. What is best there need not be on all points; so the best few
+    begin one more chain on a sample four times as large, and the last fit is on all.
 
     Parameters
     ----------
@@ -115,21 +115,22 @@ def best_kmeans(
 
     with compiling_is_said("the loops over single points"):
         search = search_over(algorithm.sample_rows)
-        best = search.best()
+        found = search.found()
+        best = found.best
         # Nothing is known of how often the polished solution would be found: the sample's figures stand for it.
-        hits = _hits(search.ends, best.wcss)
+        hits, made = _hits(search.ends, best.wcss), search.made
         if len(search.points) < len(X):
             wide = search_over(_WIDER * algorithm.sample_rows)
-            best = wide.settled(best.centres)
-            for _ in range(_WIDE_MOVES):
-                best = min(best, wide.settled(wide.moved(best.centres, best), best.wcss), key=lambda fit: fit.wcss)
+            known = [wide.settled(fit.centres) for fit in found.fits]
+            best = wide.chain([*known, *(wide.start() for _ in range(2 - len(known)))])
+            made += wide.made
     with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
         last = KMeans(k, init=best.centres, n_init=1, max_iter=algorithm.max_iter, tol=algorithm.tol, copy_x=False)
         last.fit(points, sample_weight=weights)
     # Every point belongs to its nearest centre: what the deployed model will say too, by the same function.
     centres = last.cluster_centers_ + middle
     _, centres = canonical_order(_assigned(X, centres), centres, weights)
-    return Solution(_assigned(X, centres), centres, int(last.n_iter_), search.made, hits, hits / len(search.ends))
+    return Solution(_assigned(X, centres), centres, int(last.n_iter_), made, hits, hits / len(search.ends))
 
 
 def canonical_order(
@@ -178,8 +179,8 @@ class _Search:
         self.made = 0  # fits
         self.ends: list[float] = []  # WCSS each chain and crossing ended with
 
-    def best(self) -> _Fit:
-        """The best of all chains and crossings: until enough chains agree, or the budget is spent."""
+    def found(self) -> _Population:
+        """The best few of all chains and crossings: until enough chains agree, or the budget is spent."""
         algorithm = self.algorithm
         budget = min(algorithm.max_fits, algorithm.max_rows // len(self.points))
         found = _Population(algorithm.starts)
@@ -188,7 +189,7 @@ class _Search:
         # One more where there is room for one of the usual length: half a chain finds little.
         while not chains or (_hits(chains, found.best.wcss) < algorithm.hits and self.made + usual <= budget):
             before = self.made
-            end = self.chain()
+            end = self.chain([self.start() for _ in range(algorithm.starts)])
             found.take(end)
             # Starts that all ended at the same solution are so many hits.
             chains += [end.wcss] * (algorithm.starts if self.made == before + algorithm.starts else 1)
@@ -199,13 +200,13 @@ class _Search:
             made += 1
             usual = self.made / made
         self.ends += chains
-        return found.best
+        return found
 
-    def chain(self) -> _Fit:
-        """The best of some starts, and of what comes of them when they are crossed and moved until that brings nothing."""
+    def chain(self, begun: Sequence[_Fit]) -> _Fit:
+        """The best of some fits, and of what comes of them when they are crossed and moved until that brings nothing."""
         found = _Population(self.algorithm.starts)
-        for _ in range(self.algorithm.starts):
-            found.take(self.start())
+        for fit in begun:
+            found.take(fit)
         failures = 0
         # Starts that all ended at the same solution leave nothing to cross.
         while len(found.fits) > 1 and failures < self.algorithm.patience and self.made < self.algorithm.max_fits:

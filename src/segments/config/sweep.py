@@ -110,7 +110,8 @@ class Algorithm:
     max_rows : int
         ... or this many rows have been clustered (fits x customers), so that large tables get fewer; one chain is always ended.
     sample_rows : int
-        A table of more than twice as many rows is searched on a sample of this many; the best solution is polished on all.
+        A table of more than twice as many rows is searched on a sample of this many, then on one four times as
+        large; the best solution is polished on all.
     max_iter : int
         Iterations per fit.
     tol : float
@@ -123,7 +124,7 @@ class Algorithm:
     hits: int = 10
     max_fits: int = 1000
     max_rows: int = 150_000
-    sample_rows: int = 5_000
+    sample_rows: int = 50_000
     max_iter: int = 300
     tol: float = 1e-6
 
