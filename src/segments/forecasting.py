@@ -49,7 +49,7 @@ def write_record(made: Prediction, source: str, candidate_id: str, started: floa
         for number, run in enumerate(runs):
             picture = _calibration(made, outcome, run["params"]["model"], run["params"]["variant"])
             store.write_bytes(folder / "runs" / str(number) / f"calibration_{outcome}.png", picture)
-    store.write_json(artifact("prediction", "prediction.json"), made.facts)
+    store.write_json(artifact("prediction", "prediction.json"), made.facts | {"candidate_id": candidate_id})
     for path in [*sorted(artifact("prediction").glob("*.png")), artifact("prediction", "prediction.json")]:
         store.write_bytes(files / path.name, path.read_bytes())
     for name in ("comparison", "calibration", "segments"):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from segments.config import Playbook, PlaybookConfig, ProfilesConfig, When
 from segments.errors import ConfigError
-from segments.profiles import mean_ranks, numeric_columns, segment_traits
+from segments.profiles import OUTLOOK, mean_ranks, numeric_columns, segment_traits
 
 
 @dataclass(frozen=True)
@@ -246,15 +246,15 @@ def assign_playbooks(
     return assignments
 
 
-def with_outlook(assignments: Sequence[Assignment], predicted: pd.DataFrame, horizon_days: int) -> list[Assignment]:
+def with_outlook(assignments: Sequence[Assignment], profiles: pd.DataFrame, horizon_days: int) -> list[Assignment]:
     """Tell each segment's playbook what is predicted of the segment.
 
     Parameters
     ----------
     assignments : sequence of Assignment
         As :func:`assign_playbooks` returns them.
-    predicted : DataFrame of shape (k, ...)
-        ``cluster, churn_risk, expected_value, at_risk_revenue``, as the prediction says them.
+    profiles : DataFrame of shape (k, ...)
+        With ``cluster, churn_risk, expected_value, at_risk_revenue``, as the profiles stage writes them.
     horizon_days : int
         Days that the prediction looks ahead.
 
@@ -263,8 +263,7 @@ def with_outlook(assignments: Sequence[Assignment], predicted: pd.DataFrame, hor
     list of Assignment
         In the same order, each with its outlook.
     """
-    columns = ["churn_risk", "expected_value", "at_risk_revenue"]
-    by_cluster = predicted.set_index("cluster")[columns]
+    by_cluster = profiles.set_index("cluster")[list(OUTLOOK)]
     return [
         replace(one, outlook=Outlook(horizon_days, *map(float, by_cluster.loc[one.cluster]))) for one in assignments
     ]

@@ -1,4 +1,4 @@
-"""Stage `playbook`: the named segments, what is predicted of them and conf/playbook/ in, a playbook per segment with its evidence out."""
+"""Stage `playbook`: the segments' profiles, with what is predicted of them, and conf/playbook/ in, a playbook per segment with its evidence out."""
 
 from __future__ import annotations
 
@@ -24,8 +24,7 @@ def run(config: Config) -> None:
     assignments = assign_playbooks(features, labels, profiles, books, config.profiles, config.playbook)
     prediction = store.read_json(store.artifact("prediction", "prediction.json"))
     if prediction["applies"]:
-        predicted = store.read_table(store.artifact("prediction", "segments.parquet"))
-        assignments = with_outlook(assignments, predicted, prediction["settings"]["horizon_days"])
+        assignments = with_outlook(assignments, profiles, prediction["settings"]["horizon_days"])
     store.write_table(table, playbook_table(assignments, books))
     store.write_text(page, playbook_page(assignments, books))
     store.write_json(store.artifact("playbook", "playbook.json"), to_plain(assignments, books, config.source.name))
