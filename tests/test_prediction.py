@@ -405,6 +405,45 @@ def test_the_stage_says_that_it_does_not_apply(root: Path, made: Prediction) -> 
     assert [path.name for path in store.artifact("prediction").iterdir()] == ["prediction.json"]
 
 
+def test_the_candidates_run_tells_of_the_prediction_made_last(root: Path, made: Prediction) -> None:
+    """Another horizon, and back: MLflow would keep the larger of two values told at one instant."""
+    worse = replace(
+        made,
+        comparison=made.comparison.assign(value=2 * made.comparison["value"]),
+        runs=[run | {"params": run["params"] | {"horizon_days": 60}} for run in made.runs],
+        facts=made.facts | {"settings": {"horizon_days": 60}},
+    )
+    fact = {
+        "candidate_id": "c1",
+        "name": "x",
+        "cell": "x",
+        "params": {"k": 3},
+        "scores": {"n_init": 1.0},
+        "seconds": 1.0,
+        "started_ms": 1,
+    }
+    best = rows_of(
+        made.comparison, outcome="churn", metric="brier", segment="all", **made.facts["recommended"]["churn"]
+    )["value"].item()
+
+    def told(folders: list[Path]) -> tuple[float, int]:
+        with tracking.connect(TrackingConfig(), "shop") as tracker:
+            tracking.track_candidates(tracker, [fact])
+            for folder in folders:
+                tracking.track_predictions(tracker, store.read_json(folder / "record.json"), folder)
+        [run] = runs(tracker, "candidate")
+        facts = tracker.client.download_artifacts(run.info.run_id, "prediction/prediction.json")
+        return run.data.metrics["churn_brier"], store.read_json(Path(facts))["settings"]["horizon_days"]
+
+    first = write_record(made, "shop", "c1", 1_700_000_000.0)
+    assert told([first]) == (pytest.approx(best), 90)
+    second = write_record(worse, "shop", "c1", 1_700_000_001.0)
+    assert told([second]) == (pytest.approx(2 * best), 60)
+    assert told([write_record(made, "shop", "c1", 1_700_000_002.0)]) == (pytest.approx(best), 90)
+    assert store.forecasts() == [second, first], "`segments track` tells of the one in use last"
+    assert told(store.forecasts()) == (pytest.approx(best), 90)
+
+
 def test_what_is_predicted_bears_the_segments_names_and_flows_into_the_profiles(
     root: Path, made: Prediction, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -82,12 +82,12 @@ def _later_findings(choice: dict[str, Any], profiles: pd.DataFrame) -> dict[str,
         "playbooks": [books[one["playbook"]] | {"name": books[one["playbook"]]["title"]} for one in plan["assignments"]]
     }
     ahead = store.read_json(store.artifact("prediction", "prediction.json"))
-    if ahead["applies"]:
+    if set(OUTLOOK) <= set(profiles.columns):
         found["value"] = profiles[list(OUTLOOK)].to_dict("records")
         said = ("plain", "recommendation", "segments_help")
         found["forecast"] = {"horizon_days": ahead["settings"]["horizon_days"]} | {key: ahead[key] for key in said}
     else:
-        found["why_no_forecast"] = ahead["reason"]
+        found["why_no_forecast"] = ahead.get("reason", "")
     weighed = store.read_table(store.artifact("evidence", "evidence.parquet")).set_index("candidate_id")
     row = weighed.loc[choice["candidate_id"]]
     if row["evaluated"]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from segments import store
 from segments.config import Config
 from segments.playbook import assign_playbooks, playbook_page, playbook_table, to_plain, with_outlook
+from segments.profiles import OUTLOOK
 from segments.stages import check_source
 
 
@@ -22,8 +23,8 @@ def run(config: Config) -> None:
     labels = store.read_table(store.artifact("profiles", "segments.parquet"))["cluster"].to_numpy()
     profiles = store.read_table(store.artifact("profiles", "profiles.parquet"))
     assignments = assign_playbooks(features, labels, profiles, books, config.profiles, config.playbook)
-    prediction = store.read_json(store.artifact("prediction", "prediction.json"))
-    if prediction["applies"]:
+    if set(OUTLOOK) <= set(profiles.columns):
+        prediction = store.read_json(store.artifact("prediction", "prediction.json"))
         assignments = with_outlook(assignments, profiles, prediction["settings"]["horizon_days"])
     store.write_table(table, playbook_table(assignments, books))
     store.write_text(page, playbook_page(assignments, books))
