@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from segments.briefing import Briefing, headline, known_sentence, number, percent, render
+from segments.briefing import Briefing, compared_features, headline, known_sentence, number, percent, render
 from segments.descriptors import descriptor_tests, segment_descriptors
 from segments.explanation import plain_rules, reasons
 from segments.plots import PALETTE, png
@@ -204,6 +204,59 @@ def test_a_source_without_money_categories_or_purchases() -> None:
     assert "per customer" not in page.seen
 
 
+def test_what_differs_little_is_folded_away_and_scores_are_no_features() -> None:
+    """Of what was not clustered on, `visits` and its score differ much, `shoe` does not, `days` is what was clustered on again."""
+    rng, labels = np.random.default_rng(1), np.repeat([0, 1], 50).astype(np.int32)
+    visits = rng.normal(size=100) + 3.0 * (labels == 0)
+    made_from = rng.normal(size=100) + 3.0 * (labels == 0)
+    table = pd.DataFrame(
+        {
+            "made_from": made_from,
+            "days": 2 * made_from,
+            "visits": visits,
+            "r_score": pd.qcut(visits, 5, labels=False) + 1.0,
+            "shoe": rng.normal(size=100),
+        }
+    )
+    names = ["often", "seldom"]
+    tests = descriptor_tests(table, labels, ["made_from"])
+    assert compared_features(tests, 9) == ["made_from", "visits", "shoe"]
+    full = briefing(
+        names,
+        tests=tests,
+        descriptors=segment_descriptors(table, labels, names, ["made_from"]),
+        profiles=segment_profiles(table.assign(monetary=1.0), labels, names),
+    )
+    page = Page(render(full)).seen
+    told, folded = page.split("What differs little, or says the same in other words")
+    told = told.split("largest effect first")[1]
+    assert "visits" in told and not any(word in told for word in ("shoe", "days", "recency score"))
+    folded = folded.split("All features in all segments")[0]
+    assert all(word in folded for word in ("shoe", "days", "recency score"))
+    cards = page.split("What decided")[0]
+    assert "visits: high" in cards and "recency score" not in cards
+
+
+def test_what_it_is_worth_stands_before_the_figures_behind_it() -> None:
+    sections = [attrs["id"] for _, attrs in Page(render(briefing())).tags if "id" in attrs]
+    assert sections == ["segments", "next", "compared", "people", "differences", "chosen", "glossary"]
+
+
+def test_three_cards_stand_in_a_row() -> None:
+    assert 'class="cards"' in render(briefing())
+    rng, labels = np.random.default_rng(0), np.arange(60, dtype=np.int32) % 3
+    table = pd.DataFrame({"frequency": rng.normal(size=60) + labels, "monetary": 1.0})
+    names = ["a", "b", "c"]
+    three = briefing(
+        colours=PALETTE[:3],
+        profiles=segment_profiles(table, labels, names),
+        descriptors=segment_descriptors(table, labels, names, ["frequency"]),
+        tests=descriptor_tests(table, labels, ["frequency"]),
+        rules=plain_rules(table, labels, ["frequency"], 2).to_plain(),
+    )
+    assert 'class="cards threes"' in render(three)
+
+
 def test_a_segment_without_a_rule_says_so() -> None:
     full = briefing()
     rules = json.loads(json.dumps(full.rules))
@@ -248,7 +301,7 @@ def test_percentages(share: float, said: str) -> None:
 @pytest.mark.parametrize(
     ("feature", "value", "said"),
     [
-        ("trend", -0.051, "-0.05"),
+        ("trend", -0.051, "−0.05"),
         ("x", 54.0, "54"),
         ("coupon_share", 0.004, "0.4 %"),
         ("spend_on_fuel", 0.5, "50 %"),

@@ -402,6 +402,15 @@ def test_a_list_of_a_source_without_purchases(small_project: Callable[[], SmallP
     assert set(mailed["customer_id"]) == set(listed["customer_id"]) - controls
     assert mailed["offer"].notna().all()
     (project / "x.csv").unlink()
+    # what is predicted of customers can be asked for, where there is a prediction
+    asked = ("segments", "export", "x.csv", "columns=[customer_id,churn_risk,group]")
+    assert "there is no column 'churn_risk'" in project.run(*asked, fails=True)
+    ahead = project / "artifacts/prediction/customers.parquet"
+    listed[["customer_id"]].assign(churn_risk=0.25, expected_value=9.0).to_parquet(ahead)
+    project.run(*asked)
+    assert (pd.read_csv(project / "x.csv")["churn_risk"] == 0.25).all()
+    ahead.unlink()
+    (project / "x.csv").unlink()
     for words, what in {
         ("x.csv", "campaign=spring", "export.control_share=0.5"): "customers would change groups",
         ("x.csv", "campaign=spring", "export.salt=other"): "customers would change groups",

@@ -82,6 +82,26 @@ def test_a_share_of_revenue_is_needed_where_it_is_asked_for() -> None:
     assert [one.playbook for one in assign(enough, book("rest"), table=no_money)] == ["rest"] * 3
 
 
+def test_bounds_are_of_the_median_in_original_units() -> None:
+    """The medians of visits are 21.5, 2.5 and 11.5."""
+    bounded = book(
+        "bounded", any={"visits": "high", "basket": "low"}, at_least={"visits": 2.5}, at_most={"visits": 21.5}
+    )
+    assert [one.playbook for one in assign(bounded, book("rest"))] == ["bounded", "bounded", "rest"]
+    narrow = book(
+        "bounded", any={"visits": "high", "basket": "low"}, at_least={"visits": 2.6}, at_most={"visits": 21.4}
+    )
+    assert [one.playbook for one in assign(narrow, book("rest"))] == ["rest"] * 3
+
+
+def test_a_bound_on_what_is_not_known_is_none() -> None:
+    words = load(project=Path(__file__).parent.parent).profiles
+    frequent = book("frequent", any={"visits": "high"}, at_least={"tenure_days": 90.0}, at_most={"recency_days": 1.0})
+    profiles = segment_profiles(customers(), LABELS, NAMES)
+    made = assign_playbooks(customers(), LABELS, profiles, [frequent, book("rest")], words)
+    assert [one.playbook for one in made] == ["frequent", "rest", "rest"]
+
+
 def test_the_traits_that_add_up_to_the_most_win() -> None:
     """big: mean ranks 5/6 in visits, (9.5 + 10.5 + 11.5 + 4.5) / 48 in basket."""
     weak, strong = book("weak", any={"basket": "high"}), book("strong", any={"visits": "high"})
@@ -168,6 +188,8 @@ def test_an_unknown_feature_is_refused_and_the_nearest_named() -> None:
         assign(book("loyal", unless={"visit": "high"}), book("rest"))
     assert error.value.where == "conf/playbook/loyal.yaml: when.unless.visit"
     assert "did you mean 'visits'?" in error.value.fix
+    with pytest.raises(ConfigError, match="unknown feature 'visit'"):
+        assign(book("loyal", at_most={"visit": 3.0}), book("rest"))
 
 
 def test_a_feature_known_by_its_words_is_just_not_there() -> None:
@@ -196,6 +218,24 @@ def test_a_playbook_cannot_need_what_it_forbids(needs: dict[str, dict[str, str]]
     When(any={"visits": "low", "basket": "high"}, unless={"visits": "low"})
 
 
+@pytest.mark.parametrize(
+    ("bounds", "what", "where"),
+    [
+        (
+            {"at_least": {"visits": 3}, "at_most": {"visits": 2}},
+            "both at least 3 and at most 2",
+            "when.at_least.visits",
+        ),
+        ({"at_most": {"visits": float("nan")}}, "nan is no bound", "when.at_most.visits"),
+    ],
+)
+def test_bounds_that_nothing_meets_are_refused(bounds: dict[str, dict[str, float]], what: str, where: str) -> None:
+    with pytest.raises(ConfigError, match=what) as error:
+        When(**bounds)
+    assert error.value.where.endswith(where)
+    When(at_least={"visits": 2.0}, at_most={"visits": 2.0})
+
+
 def test_a_bar_in_a_name_does_not_break_the_table() -> None:
     made = [replace(one, segment="a|b") for one in assign(book("rest"))]
     rows = [line for line in playbook_page(made, [book("rest")]).splitlines() if line.startswith("| ")]
@@ -203,7 +243,11 @@ def test_a_bar_in_a_name_does_not_break_the_table() -> None:
 
 
 def test_one_playbook_must_fit_everybody() -> None:
-    for only in (book("loyal", all={"visits": "high"}), book("loyal", unless={"visits": "high"})):
+    for only in (
+        book("loyal", all={"visits": "high"}),
+        book("loyal", unless={"visits": "high"}),
+        book("loyal", at_most={"visits": 99.0}),
+    ):
         with pytest.raises(ConfigError, match="no playbook fits every segment"):
             assign(only)
 
@@ -216,6 +260,12 @@ def test_a_required_playbook_that_matches_no_segment() -> None:
     ) as error:
         assign(odd, book("rest"), require=["odd"])
     assert "(not basket low)" in str(error.value)
+    other = book(
+        "odd", all={"visits": "high"}, unless={"basket": "high"}, at_least={"visits": 30.0}, at_most={"basket": 1.0}
+    )
+    with pytest.raises(ConfigError) as error:
+        assign(other, book("rest"), require=["odd"])
+    assert "(not without basket high, visits at least 30, basket at most 1)" in str(error.value)
     with pytest.raises(ConfigError, match="there is no playbook 'ood'"):
         assign(odd, book("rest"), require=["ood"])
 
@@ -278,12 +328,28 @@ def test_the_kind_of_segment_a_playbook_is_for_gets_it(project: Path, name: str)
     books, traits = shipped(project)
     random, labels = np.random.default_rng(0), np.repeat([0, 1], 50).astype(np.int32)
     table = pd.DataFrame({feature: random.normal(50, 1, 100) for feature in traits.traits})
+    if name != "welcome":
+        table["tenure_days"] += 300
     for feature, sign in KINDS[name].items():
         table[feature] += np.where(labels == 0, 10 * sign, 0)
     for feature in set(table) - set(KINDS[name]):
         table[feature] = np.tile(table[feature][:50], 2)
     made = assign_playbooks(table, labels, segment_profiles(table, labels, ["kind", "other"]), books, traits)
     assert made[0].playbook == name
+
+
+def test_nobody_is_welcomed_after_a_year(project: Path) -> None:
+    """Newer than the others, growing and not here often, as in the bundled data: new only where the days say so."""
+    books, traits = shipped(project)
+    signs = {"tenure_days": -1, "trend": 1, "frequency": -1}
+    table = pd.DataFrame(
+        {feature: np.r_[np.full(50, 50.0 + 10 * sign), np.full(50, 50.0)] for feature, sign in signs.items()}
+    )
+    labels = np.repeat([0, 1], 50).astype(np.int32)
+    for days, fitting in ((0.0, "welcome"), (300.0, "momentum")):
+        aged = table.assign(tenure_days=table["tenure_days"] + days)
+        made = assign_playbooks(aged, labels, segment_profiles(aged, labels, ["kind", "other"]), books, traits)
+        assert made[0].playbook == fitting
 
 
 def test_every_shipped_playbook_is_tried(project: Path) -> None:

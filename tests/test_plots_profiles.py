@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import to_hex
+from matplotlib.colors import to_hex, to_rgba
 from matplotlib.figure import Figure
 
 from segments.plots import PALETTE, png
@@ -124,6 +124,25 @@ def test_the_heat_map_says_the_indices_and_leaves_out_what_has_none() -> None:
     said = texts(draw.heat_map(index, ["often", "seldom"], PALETTE[:2]))
     assert {"204", "23", "5,000"} <= set(said)
     assert "nan" not in said
+
+
+def test_figures_stand_out_from_their_cells() -> None:
+    """Whatever the shade, the better of the two inks is taken: WCAG's contrast never falls below 3.8."""
+    index = pd.DataFrame({"a": [25.0, 33, 44, 50, 70, 100, 140, 200, 242, 300, 400, 900]})
+    axes = draw.heat_map(index, ["a"], PALETTE[:1]).axes[0]
+    [image] = axes.get_images()
+    light = [_lightness(image.to_rgba(value)) for value in image.get_array()[:, 0]]
+    written = [text for text in axes.texts if text.get_text().replace(",", "").isdigit()]
+    assert len(written) == len(light)
+    for text, ground in zip(written, light, strict=True):
+        ink = _lightness(to_rgba(text.get_color()))
+        assert (max(ink, ground) + 0.05) / (min(ink, ground) + 0.05) >= 3.8, text.get_text()
+
+
+def _lightness(colour: tuple[float, float, float, float]) -> float:
+    """WCAG's relative luminance."""
+    parts = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in colour[:3]]
+    return float(np.dot(parts, (0.2126, 0.7152, 0.0722)))
 
 
 def test_certain_customers_are_solid_the_others_marked_and_counted() -> None:

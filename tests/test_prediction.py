@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from copy import deepcopy
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -35,6 +36,7 @@ from segments.forecasting import write_record
 from segments.prediction import Prediction, align, blind, model_inputs, predict, rows_of, timeline
 from segments.stages import load
 from segments.stages import prediction as stage
+from segments.stages import profiles as profiles_stage
 from segments.sweep import Spec, sweep_cell
 
 FIRST, AS_OF = date(2024, 1, 1), date(2024, 12, 30)
@@ -401,6 +403,83 @@ def test_the_stage_says_that_it_does_not_apply(root: Path, made: Prediction) -> 
     assert said == "prediction does not apply: source 'mall' has no transactions"
     assert store.read_json(store.artifact("prediction", "prediction.json")) == {"applies": False, "reason": said}
     assert [path.name for path in store.artifact("prediction").iterdir()] == ["prediction.json"]
+
+
+def test_the_candidates_run_tells_of_the_prediction_made_last(root: Path, made: Prediction) -> None:
+    """Another horizon, and back: MLflow would keep the larger of two values told at one instant."""
+    worse = replace(
+        made,
+        comparison=made.comparison.assign(value=2 * made.comparison["value"]),
+        runs=[run | {"params": run["params"] | {"horizon_days": 60}} for run in made.runs],
+        facts=made.facts | {"settings": {"horizon_days": 60}},
+    )
+    fact = {
+        "candidate_id": "c1",
+        "name": "x",
+        "cell": "x",
+        "params": {"k": 3},
+        "scores": {"n_init": 1.0},
+        "seconds": 1.0,
+        "started_ms": 1,
+    }
+    best = rows_of(
+        made.comparison, outcome="churn", metric="brier", segment="all", **made.facts["recommended"]["churn"]
+    )["value"].item()
+
+    def told(folders: list[Path]) -> tuple[float, int]:
+        with tracking.connect(TrackingConfig(), "shop") as tracker:
+            tracking.track_candidates(tracker, [fact])
+            for folder in folders:
+                tracking.track_predictions(tracker, store.read_json(folder / "record.json"), folder)
+        [run] = runs(tracker, "candidate")
+        facts = tracker.client.download_artifacts(run.info.run_id, "prediction/prediction.json")
+        return run.data.metrics["churn_brier"], store.read_json(Path(facts))["settings"]["horizon_days"]
+
+    first = write_record(made, "shop", "c1", 1_700_000_000.0)
+    assert told([first]) == (pytest.approx(best), 90)
+    second = write_record(worse, "shop", "c1", 1_700_000_001.0)
+    assert told([second]) == (pytest.approx(2 * best), 60)
+    assert told([write_record(made, "shop", "c1", 1_700_000_002.0)]) == (pytest.approx(best), 90)
+    assert store.forecasts() == [second, first], "`segments track` tells of the one in use last"
+    assert told(store.forecasts()) == (pytest.approx(best), 90)
+
+
+def test_what_is_predicted_bears_the_segments_names_and_flows_into_the_profiles(
+    root: Path, made: Prediction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ["regular guests", "rare guests", "lost guests"]
+    members = made.customers[["customer_id", "cluster"]].assign(
+        segment_id="S" + (made.customers["cluster"] + 4).astype("str"),
+        segment=[names[cluster] for cluster in made.customers["cluster"]],
+    )
+    store.write_json(store.artifact("features", "report.json"), {"source": "completejourney"})
+    store.write_json(store.artifact("selection", "choice.json"), {"candidate_id": "c1"})
+    store.write_table(store.artifact("identity", "segments.parquet"), members)
+    monkeypatch.setattr(stage, "chosen", lambda config: SPEC)
+    monkeypatch.setattr(stage, "_predict", lambda config, spec, labels: deepcopy(made))
+    stage.run(load([], root))
+    customers = store.read_table(store.artifact("prediction", "customers.parquet"))
+    assert list(customers.columns) == [
+        "customer_id",
+        "cluster",
+        "segment_id",
+        "segment",
+        "churn_risk",
+        "expected_value",
+    ]
+    assert customers[["segment_id", "segment"]].equals(members[["segment_id", "segment"]].astype("str"))
+    segments = store.read_table(store.artifact("prediction", "segments.parquet"))
+    assert dict(zip(segments["segment_id"], segments["segment"], strict=True)) == dict(
+        zip(["S4", "S5", "S6"], names, strict=True)
+    )
+    profiles = pd.DataFrame({"cluster": [2, 0, 1], "segment": [names[2], names[0], names[1]], "size": [1, 2, 3]})
+    told = profiles_stage._with_outlook(profiles, "c1").set_index("cluster")
+    for name in ("churn_risk", "expected_value", "at_risk_revenue"):
+        assert told[name].to_dict() == made.segments.set_index("cluster")[name].to_dict()
+    with pytest.raises(DataError, match="of other segments than the chosen ones"):
+        profiles_stage._with_outlook(profiles, "c2")
+    store.write_json(store.artifact("prediction", "prediction.json"), {"applies": False, "reason": "no log"})
+    assert profiles_stage._with_outlook(profiles, "c2") is profiles
 
 
 def test_the_stage_without_a_choice_writes_no_forecast(root: Path) -> None:

@@ -56,6 +56,20 @@ def test_revenue_stands_where_money_is_known() -> None:
     assert "90.0% of revenue" in report.summary("mall", choice, candidates(), rich, {})
 
 
+def test_what_is_predicted_stands_where_it_is_known() -> None:
+    choice = choose(candidates(), SelectionConfig()).to_plain()
+    ahead = profiles().assign(
+        churn_risk=[0.028, 0.144], expected_value=[101840.4, 49081.0], at_risk_revenue=[17.0, 2.4]
+    )
+    note = report.sweep_note(choice, candidates(), ahead)
+    assert (
+        "| segment | customers | share | risk of leaving | expected value | revenue at risk |\n|---|---|---|---|---|---|\n"
+        in note
+    )
+    assert "| frequent customers | 1,500 | 60.0% | 2.8% | 101,840 | 17 |" in note
+    assert "14.4% risk of leaving" in report.summary("mall", choice, candidates(), ahead, {})
+
+
 def test_when_nothing_passed_the_note_says_what_came_closest() -> None:
     choice = choose(candidates(), SelectionConfig(min_silhouette=0.9)).to_plain()
     note = report.sweep_note(choice, candidates(), None)

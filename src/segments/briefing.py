@@ -16,6 +16,7 @@ import pandas as pd
 from jinja2 import Environment, StrictUndefined
 
 from segments.briefing_page import PAGE
+from segments.config import RFM_SCORES
 from segments.descriptors import CLUSTERED, DERIVED, DESCRIPTOR
 
 LABELS = {
@@ -143,11 +144,12 @@ def render(briefing: Briefing) -> str:
         "known": known_sentence(briefing.make_up, briefing.customers),
         "categories": [_test_row(briefing, row) for row in _rows(tests[(tests["kind"] == "category")])],
         "differing": int((tests[tests["kind"] == "category"]["p_holm"] < LEVEL).sum()),
-        "numbers": [_test_row(briefing, row) for row in _rows(_by_effect(tests))],
+        "numbers": _number_rows(briefing),
         "features": _feature_rows(briefing),
         "clustered": [label(name, briefing.units) for name in tests[tests["role"] == CLUSTERED]["feature"]],
         "grades": GRADES,
         "rfm": _rfm_rows(briefing),
+        "trend": "trend" in set(tests["feature"]),
         "money": briefing.units.get("monetary", ""),
     }
     return environment.from_string(PAGE).render(context)
@@ -176,7 +178,8 @@ def headline(profiles: pd.DataFrame) -> str:
 def compared_features(tests: pd.DataFrame, most: int) -> list[str]:
     """Which numbers a comparing picture shows: the clustered ones, then the descriptors that differ most.
 
-    Features that are arithmetic on clustered ones, or go along with one so closely that they say the same, are left out.
+    Features that are arithmetic on clustered ones, or go along with one so closely that they say the same, are left out, and
+    so are RFM scores, which are other features in five steps.
 
     Parameters
     ----------
@@ -194,7 +197,7 @@ def compared_features(tests: pd.DataFrame, most: int) -> list[str]:
     """
     clustered = tests[(tests["role"] == CLUSTERED) & (tests["kind"] == "number")]["feature"].tolist()
     own = _by_effect(tests)
-    own = own[own["correlation"].abs().fillna(0.0) < SAME]
+    own = own[(own["correlation"].abs().fillna(0.0) < SAME) & ~own["feature"].isin(RFM_SCORES)]
     return [*clustered, *own["feature"].head(max(0, most - len(clustered)))]
 
 
@@ -264,7 +267,7 @@ def number(feature: str, value: float) -> str:
     if feature.endswith("_share") or feature.startswith("spend_on_"):
         return f"{value:.1%}".replace("%", " %") if 0 < abs(value) < 0.0995 else percent(value)
     places = 0 if abs(value) >= 100 or value == round(value) else 1 if abs(value) >= 1 else 2
-    return f"{value:,.{places}f}"
+    return f"{value:,.{places}f}".replace("-", "−")
 
 
 def rule_words(bounds: Mapping[str, Sequence[float | None]], units: Mapping[str, str]) -> str:
@@ -325,7 +328,7 @@ def _apart(briefing: Briefing, cluster: int) -> list[dict[str, Any]]:
     own = briefing.descriptors[
         (briefing.descriptors["cluster"] == cluster) & (briefing.descriptors["kind"] == "number")
     ]
-    own = own[own["role"] != DERIVED]
+    own = own[(own["role"] != DERIVED) & ~own["feature"].isin(RFM_SCORES)]
     own = own[tests.loc[own["feature"], "correlation"].abs().fillna(0.0).to_numpy() < SAME]
     strongest = own.reindex(own["effect"].abs().sort_values(ascending=False, kind="stable").index)
     return [
@@ -357,6 +360,17 @@ def _test_row(briefing: Briefing, row: dict[str, Any]) -> dict[str, Any]:
         "where": where,
         "note": ", ".join(filter(None, [follows, row["note"]])),
     }
+
+
+def _number_rows(briefing: Briefing) -> dict[str, list[dict[str, Any]]]:
+    """The tests of numbers: what a reader should see, and what is folded away."""
+    found: dict[str, list[dict[str, Any]]] = {"told": [], "folded": []}
+    for row in _rows(_by_effect(briefing.tests)):
+        made = _test_row(briefing, row)
+        told = made["size"] in SIZES[2:] and row["p_holm"] < LEVEL
+        told &= abs(row["correlation"]) < SAME and row["feature"] not in RFM_SCORES
+        found["told" if told else "folded"].append(made)
+    return found
 
 
 def _span(feature: str, found: pd.DataFrame) -> str:

@@ -38,6 +38,7 @@ a { color: var(--accent); }
 .key { display: flex; flex-wrap: wrap; gap: 4px 18px; margin: 10px 0 0; padding: 0; list-style: none; font-size: .9rem; }
 .dot { display: inline-block; width: .8em; height: .8em; border-radius: 50%; margin-right: .4em; border: 1px solid var(--soft); vertical-align: -.05em; }
 .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 480px), 1fr)); gap: 20px; }
+.cards.threes { grid-template-columns: repeat(auto-fit, minmax(min(100%, 320px), 1fr)); }
 .card { background: var(--panel); border: 1px solid var(--line); border-top-width: 6px; border-radius: 10px; padding: 18px 20px; break-inside: avoid; }
 .facts { display: flex; flex-wrap: wrap; gap: 4px 26px; margin: 10px 0 0; }
 .facts div { min-width: 0; }
@@ -80,6 +81,15 @@ footer { color: var(--soft); font-size: .85rem; padding-top: 40px; padding-botto
 <figure><figcaption>{{ caption }}</figcaption><img src="data:image/png;base64,{{ images[key] }}" alt="{{ alt }}"></figure>
 {% endif %}
 {% endmacro %}
+{% macro tested(rows) %}
+<div class="wide"><table>
+<caption>Kruskal-Wallis tests, adjusted for their number after Holm; ε² is the share of the ranks' variation that segments account for.</caption>
+<thead><tr><th scope="col">What</th><th scope="col" class="n">ε²</th><th scope="col">Effect</th><th scope="col" class="n">p, adjusted</th><th scope="col">From the lowest segment to the highest</th><th scope="col">Note</th></tr></thead>
+<tbody>
+{% for t in rows %}<tr><th scope="row">{{ t.label }}</th><td class="n">{{ t.effect }}</td><td>{{ t.size }}</td><td class="n">{{ t.p }}</td><td>{{ t.where or "no difference shown" }}</td><td>{{ t.note }}</td></tr>
+{% endfor %}
+</tbody></table></div>
+{% endmacro %}
 <header>
 <h1>{{ b.title }}</h1>
 <p class="headline">{{ headline }}</p>
@@ -100,17 +110,18 @@ footer { color: var(--soft); font-size: .85rem; padding-top: 40px; padding-botto
 {% for c in cards %}<li><span class="dot" style="background: {{ c.colour }}"></span>{{ c.name }}</li>{% endfor %}
 </ul>
 <nav aria-label="Sections"><ul>
-<li><a href="#segments">The segments</a></li><li><a href="#compared">Compared</a></li>
+<li><a href="#segments">The segments</a></li><li><a href="#next">What to do, and what it is worth</a></li><li><a href="#compared">Compared</a></li>
 {% if categories %}<li><a href="#people">Who they are</a></li>{% endif %}
 <li><a href="#differences">What else differs</a></li>
 {% if rfm %}<li><a href="#rfm">Beside RFM</a></li>{% endif %}
-<li><a href="#next">What to do, and what it is worth</a></li><li><a href="#chosen">How it was chosen</a></li><li><a href="#glossary">Glossary</a></li>
+<li><a href="#chosen">How it was chosen</a></li><li><a href="#glossary">Glossary</a></li>
 </ul></nav>
 </header>
 <main>
 <section id="segments">
 <h2>The segments</h2>
-<div class="cards">
+{% if cards[0].radar in images %}<p class="soft">The figures show where a segment's customers rank among all, on average; the dashed ring is the middle, 50 %.</p>{% endif %}
+<div class="cards{{ " threes" if cards|length is divisibleby 3 }}">
 {% for c in cards %}
 <article class="card" style="border-top-color: {{ c.colour }}">
 <h3><span class="dot" style="background: {{ c.colour }}"></span>{{ c.name }}</h3>
@@ -128,8 +139,7 @@ footer { color: var(--soft); font-size: .85rem; padding-top: 40px; padding-botto
 {% endfor %}
 </ul>
 {% else %}<p>Like the average customer in everything that is known.</p>{% endif %}
-{% if c.radar in images %}<p class="soft">Mean rank among all customers; the dashed ring is the middle, 50 %.</p>
-<img src="data:image/png;base64,{{ images[c.radar] }}" alt="Radar of {{ c.name }}: {% for a in c.apart %}{{ a.label }} {{ a.side }}{{ ", " if not loop.last }}{% endfor %}">{% endif %}
+{% if c.radar in images %}<img src="data:image/png;base64,{{ images[c.radar] }}" alt="Radar of {{ c.name }}: {% for a in c.apart %}{{ a.label }} {{ a.side }}{{ ", " if not loop.last }}{% endfor %}">{% endif %}
 <h4>Who is in it, as a rule</h4>
 {% if c.rules %}
 <ul>
@@ -148,6 +158,24 @@ footer { color: var(--soft); font-size: .85rem; padding-top: 40px; padding-botto
 {% endfor %}
 </div>
 <p class="soft">The rules together put {{ b.rules.fidelity|percent }} of all customers into their segment{% if b.rules.fidelity_unseen is not none %}, and {{ b.rules.fidelity_unseen|percent }} of customers they were not made from{% endif %}. They describe the segments; the segments themselves were made by distance.</p>
+</section>
+
+<section id="next">
+<h2>What to do, and what it is worth</h2>
+{% if b.playbooks %}<p>What to do stands on each segment's card.</p>{% else %}<p class="todo">What to do with each segment: <code>segments playbook</code> makes it.</p>{% endif %}
+{% if b.value %}
+<div class="wide"><table><caption>Expected in the next {{ b.forecast.horizon_days }} days{% if b.as_of %}, from {{ b.as_of }}{% endif %}</caption>
+<thead><tr><th scope="col">Segment</th><th scope="col" class="n">Risk of leaving</th><th scope="col" class="n">Expected value</th><th scope="col" class="n">Revenue at risk</th></tr></thead>
+<tbody>{% for c in cards %}<tr><th scope="row">{{ c.name }}</th><td class="n">{{ c.value.churn_risk|percent }}</td><td class="n">{{ money }}{{ c.value.expected_value|whole }}</td><td class="n">{{ money }}{{ c.value.at_risk_revenue|whole }}</td></tr>{% endfor %}</tbody></table></div>
+{% for sentence in b.forecast.plain %}<p class="lead">{{ sentence }}</p>
+{% endfor %}
+<details><summary>How good the forecasts are, and whether segments help them</summary>
+{% for sentence in b.forecast.recommendation + b.forecast.segments_help %}<p class="lead">{{ sentence }}</p>
+{% endfor %}
+{{ picture("calibration", "Predicted against observed share that left, in groups of customers by rising risk", "On the dashed line, as many left as were expected to. Each dot is a group of customers, its line the 95 % interval.") }}
+</details>
+{% elif b.why_no_forecast %}<p class="todo">Risk of leaving and expected value are not shown: {{ b.why_no_forecast }}.</p>
+{% else %}<p class="todo">Who is about to leave, and what they are worth: <code>segments prediction</code> makes it.</p>{% endif %}
 </section>
 
 <section id="compared">
@@ -187,15 +215,11 @@ footer { color: var(--soft); font-size: .85rem; padding-top: 40px; padding-botto
 <h2>What else differs</h2>
 <p class="lead">The segments were made from {{ clustered|join(", ") }}. They differ in those by construction, so no test is made of them. Below is what they were <em>not</em> made from, largest effect first.
 With many customers even a tiny difference is certain: read the effect before the p-value.</p>
-{% if numbers %}
-<div class="wide"><table>
-<caption>Kruskal-Wallis tests, adjusted for their number after Holm; ε² is the share of the ranks' variation that segments account for.</caption>
-<thead><tr><th scope="col">What</th><th scope="col" class="n">ε²</th><th scope="col">Effect</th><th scope="col" class="n">p, adjusted</th><th scope="col">From the lowest segment to the highest</th><th scope="col">Note</th></tr></thead>
-<tbody>
-{% for t in numbers %}<tr><th scope="row">{{ t.label }}</th><td class="n">{{ t.effect }}</td><td>{{ t.size }}</td><td class="n">{{ t.p }}</td><td>{{ t.where or "no difference shown" }}</td><td>{{ t.note }}</td></tr>
-{% endfor %}
-</tbody></table></div>
-{% else %}<p>No other numbers are known.</p>{% endif %}
+{% if numbers.told %}{{ tested(numbers.told) }}
+{% else %}<p>{{ "No other number differs much." if numbers.folded else "No other numbers are known." }}</p>{% endif %}
+{% if numbers.folded %}<details><summary>What differs little, or says the same in other words</summary>
+{{ tested(numbers.folded) }}
+</details>{% endif %}
 <details><summary>All features in all segments</summary>
 <div class="wide"><table>
 <caption>Mean (median), index, and effect against all others (Cliff's delta, −1 to 1). Clustered: the segments were made from it; derived: it follows from those.</caption>
@@ -220,24 +244,6 @@ With many customers even a tiny difference is certain: read the effect before th
 </section>
 {% endif %}
 
-<section id="next">
-<h2>What to do, and what it is worth</h2>
-{% if b.playbooks %}<p>What to do stands on each segment's card.</p>{% else %}<p class="todo">What to do with each segment: <code>segments playbook</code> makes it.</p>{% endif %}
-{% if b.value %}
-<div class="wide"><table><caption>Expected in the next {{ b.forecast.horizon_days }} days{% if b.as_of %}, from {{ b.as_of }}{% endif %}</caption>
-<thead><tr><th scope="col">Segment</th><th scope="col" class="n">Risk of leaving</th><th scope="col" class="n">Expected value</th><th scope="col" class="n">Revenue at risk</th></tr></thead>
-<tbody>{% for c in cards %}<tr><th scope="row">{{ c.name }}</th><td class="n">{{ c.value.churn_risk|percent }}</td><td class="n">{{ money }}{{ c.value.expected_value|whole }}</td><td class="n">{{ money }}{{ c.value.at_risk_revenue|whole }}</td></tr>{% endfor %}</tbody></table></div>
-{% for sentence in b.forecast.plain %}<p class="lead">{{ sentence }}</p>
-{% endfor %}
-<details><summary>How good the forecasts are, and whether segments help them</summary>
-{% for sentence in b.forecast.recommendation + b.forecast.segments_help %}<p class="lead">{{ sentence }}</p>
-{% endfor %}
-{{ picture("calibration", "Predicted against observed share that left, in groups of customers by rising risk", "On the dashed line, as many left as were expected to. Each dot is a group of customers, its line the 95 % interval.") }}
-</details>
-{% elif b.why_no_forecast %}<p class="todo">Risk of leaving and expected value are not shown: {{ b.why_no_forecast }}.</p>
-{% else %}<p class="todo">Who is about to leave, and what they are worth: <code>segments prediction</code> makes it.</p>{% endif %}
-</section>
-
 <section id="chosen">
 <h2>How it was chosen</h2>
 <p class="lead">{{ b.swept }} were compared, and these segments have the best evidence of those that passed every test.</p>
@@ -251,6 +257,7 @@ With many customers even a tiny difference is certain: read the effect before th
 
 <section id="glossary">
 <h2>Glossary</h2>
+<details><summary>What the words mean</summary>
 <dl>
 <dt>Index</dt><dd>A segment's mean against the mean of all customers, times 100.</dd>
 <dt>Typical</dt><dd>The median: half of the customers have more, half have less.</dd>
@@ -262,12 +269,12 @@ With many customers even a tiny difference is certain: read the effect before th
 <dt>Expected value</dt><dd>What the segment's customers are expected to spend in the next {{ b.forecast.horizon_days }} days.</dd>
 <dt>Revenue at risk</dt><dd>What each customer spent in the last {{ b.forecast.horizon_days }} days times the risk of leaving, added up.</dd>{% endif %}
 {% if b.evidence %}<dt>Grade</dt><dd>Natural: separate groups exist and are found again. Reproducible: found again, though borders are blurred. Constructive: useful cuts of a continuum. Not supported: neither.</dd>{% endif %}
-<dt>Trend of spending</dt><dd>Spending in the recent half of a customer's time against the half before: 1 is all of it recent, −1 none of it.</dd>
-<dt>Rule</dt><dd>A few questions in original units that find most of a segment. A segment can have more than one.</dd>
+{% if trend %}<dt>Trend of spending</dt><dd>Spending in the recent half of a customer's time against the half before: 1 is all of it recent, −1 none of it.</dd>
+{% endif %}<dt>Rule</dt><dd>A few questions in original units that find most of a segment. A segment can have more than one.</dd>
 <dt>Silhouette</dt><dd>How much closer customers are to their own segment than to the next, from −1 to 1.</dd>
 {% if rfm %}<dt>RFM scores</dt><dd>Five parts, as equal as ties allow, by recency, frequency and money, 5 is best. Equal customers always have equal scores.</dd>
 <dt>New or occasional</dt><dd>Bought recently and seldom: scores alone cannot tell a new customer from a rare one.</dd>{% endif %}
-</dl>
+</dl></details>
 </section>
 </main>
 <footer>Made by <code>segments briefing</code>. Figures are of customers in groups; no single customer is in this page.</footer>

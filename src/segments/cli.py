@@ -28,8 +28,8 @@ STAGES = {
     "selection": "candidates and evidence -> the chosen one, the runner-up, the reason",
     "sensitivity": "the chosen one -> how much of it stays under other seeds, scalers, features, dates",
     "identity": "chosen clusters and the champion -> ids, names and colours that stay",
-    "profiles": "chosen clusters -> what each segment is like, rules for who is in it",
     "prediction": "features up to a day, purchases after it -> churn risk and expected value per customer",
+    "profiles": "chosen clusters -> what each segment is like, rules for who is in it",
     "playbook": "segments -> what to do with each: goal, offer, channel, with the evidence",
     "briefing": "profiles -> one HTML report for a manager, with its pictures",
     "registry": "all of it -> a registered model and the sweep's record in MLflow",
@@ -131,8 +131,9 @@ customers however often a list is made.
 OUT       artifacts/export/CAMPAIGN.csv by default.
 campaign  names the draw, by which `segments uplift` finds it again; always-on by default.
 segment   one segment, by its id or else its name; all by default.
-columns   customer_id, segment, confidence, action and group by default; also segment_id, playbook, channel, offer (empty for controls) and every
-          feature. Without group or action nobody could tell the controls, so they are not in the file: the summary says how many.
+columns   customer_id, segment, confidence, action and group by default; also segment_id, playbook, channel, offer (empty for controls), every
+          feature, and churn_risk and expected_value where they are predicted. Without group or action nobody could tell the controls, so
+          they are not in the file: the summary says how many.
 
 In CSV, text that a spreadsheet would take for a formula gets an apostrophe in front.""",
     "uplift": """usage: segments uplift [FILE] campaign=NAME [KEY=VALUE ...]

@@ -27,6 +27,7 @@ from segments.model import Segmentation
 COLUMNS = ("customer_id", "segment", "confidence", "action", "group")
 TREATMENT, CONTROL = "treatment", "control"
 HOLD_OUT = "control group: leave alone"
+PREDICTED = ("churn_risk", "expected_value")  # of a customer, where there is a prediction
 PLAN = ("playbook", "channel", "offer")  # what is done with a customer: nothing, with a control
 TELLING = ("group", "action")  # columns of a list that say who is left alone
 POWER = 0.8

@@ -37,6 +37,7 @@ def write_record(made: Prediction, source: str, candidate_id: str, started: floa
     """
     runs = [{**run, "params": {"source": source, **run["params"]}} for run in made.runs]
     identity = store.sha256(json.dumps([candidate_id, runs], sort_keys=True).encode())[:12]
+    made_for = {"candidate_id": candidate_id, "prediction_id": identity}
     folder = store.forecast(identity)
     files = folder / "files"
     for outcome, metric in DECIDES.items():
@@ -49,16 +50,15 @@ def write_record(made: Prediction, source: str, candidate_id: str, started: floa
         for number, run in enumerate(runs):
             picture = _calibration(made, outcome, run["params"]["model"], run["params"]["variant"])
             store.write_bytes(folder / "runs" / str(number) / f"calibration_{outcome}.png", picture)
-    store.write_json(artifact("prediction", "prediction.json"), made.facts)
+    store.write_json(artifact("prediction", "prediction.json"), made.facts | made_for)
     for path in [*sorted(artifact("prediction").glob("*.png")), artifact("prediction", "prediction.json")]:
         store.write_bytes(files / path.name, path.read_bytes())
     for name in ("comparison", "calibration", "segments"):
         store.write_text(files / f"{name}.csv", getattr(made, name).to_csv(index=False))
     told = {f"{outcome}_{metric}": value for outcome in DECIDES for metric, value in _scores(made, outcome).items()}
     facts = {
-        "prediction_id": identity,
+        **made_for,
         "source": source,
-        "candidate_id": candidate_id,
         "runs": runs,
         "recommended": told,
     }

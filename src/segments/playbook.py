@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from segments.config import Playbook, PlaybookConfig, ProfilesConfig
+from segments.config import Playbook, PlaybookConfig, ProfilesConfig, When
 from segments.errors import ConfigError
-from segments.profiles import mean_ranks, numeric_columns, segment_traits
+from segments.profiles import OUTLOOK, mean_ranks, numeric_columns, segment_traits
 
 
 @dataclass(frozen=True)
@@ -153,9 +153,10 @@ def assign_playbooks(
 ) -> list[Assignment]:
     """Give each segment the playbook whose traits it has most strongly.
 
-    A playbook fits when the segment has all of ``when.all``, one of ``when.any`` and none of ``when.unless``. Of those that fit,
-    the one wins whose matched traits add up to the most: each counts by how far the segment's mean rank among all customers
-    stands from the middle. Equal scores go to the more specific playbook (more conditions), then by name.
+    A playbook fits when the segment has all of ``when.all``, one of ``when.any`` and none of ``when.unless``, and its medians lie within
+    ``when.at_least`` and ``when.at_most``. Of those that fit, the one wins whose matched traits add up to the most: each counts by how
+    far the segment's mean rank among all customers stands from the middle. Equal scores go to the more specific playbook (more
+    conditions), then by name.
 
     Parameters
     ----------
@@ -198,11 +199,13 @@ def assign_playbooks(
     _check(playbooks, {*columns, *traits.traits})
     ranks, levels = mean_ranks(features, labels, columns), segment_traits(features, labels, traits)
     overall, lowest = features[columns].median(), features[columns].min()
-    assignments, fitting = [], set()
+    assignments, fitting, middles = [], set(), []
     for own, (cluster, row) in zip(levels, profiles.set_index("cluster").iterrows(), strict=True):
         revenue_share = float(row["revenue_share"]) if "revenue_share" in row else None
-        fits = [book for book in playbooks if _fits(book, own, revenue_share)]
+        medians = {column: float(row[f"{column}_median"]) for column in columns}
+        fits = [book for book in playbooks if _fits(book, own, medians, revenue_share)]
         fitting |= {book.name for book in fits}
+        middles.append(medians)
         scored = []
         for book in fits:
             asked = {**book.when.any, **book.when.all}
@@ -237,19 +240,21 @@ def assign_playbooks(
                 runner_up_score=second[0] if second else 0.0,
             )
         )
-    _check_required(config or PlaybookConfig(), playbooks, fitting, levels, [one.segment for one in assignments])
+    _check_required(
+        config or PlaybookConfig(), playbooks, fitting, levels, middles, [one.segment for one in assignments]
+    )
     return assignments
 
 
-def with_outlook(assignments: Sequence[Assignment], predicted: pd.DataFrame, horizon_days: int) -> list[Assignment]:
+def with_outlook(assignments: Sequence[Assignment], profiles: pd.DataFrame, horizon_days: int) -> list[Assignment]:
     """Tell each segment's playbook what is predicted of the segment.
 
     Parameters
     ----------
     assignments : sequence of Assignment
         As :func:`assign_playbooks` returns them.
-    predicted : DataFrame of shape (k, ...)
-        ``cluster, churn_risk, expected_value, at_risk_revenue``, as the prediction says them.
+    profiles : DataFrame of shape (k, ...)
+        With ``cluster, churn_risk, expected_value, at_risk_revenue``, as the profiles stage writes them.
     horizon_days : int
         Days that the prediction looks ahead.
 
@@ -258,8 +263,7 @@ def with_outlook(assignments: Sequence[Assignment], predicted: pd.DataFrame, hor
     list of Assignment
         In the same order, each with its outlook.
     """
-    columns = ["churn_risk", "expected_value", "at_risk_revenue"]
-    by_cluster = predicted.set_index("cluster")[columns]
+    by_cluster = profiles.set_index("cluster")[list(OUTLOOK)]
     return [
         replace(one, outlook=Outlook(horizon_days, *map(float, by_cluster.loc[one.cluster]))) for one in assignments
     ]
@@ -360,12 +364,14 @@ def playbook_page(assignments: Sequence[Assignment], playbooks: Sequence[Playboo
     return "\n".join(lines) + "\n"
 
 
-def _fits(book: Playbook, own: Mapping[str, str], revenue_share: float | None) -> bool:
+def _fits(book: Playbook, own: Mapping[str, str], medians: Mapping[str, float], revenue_share: float | None) -> bool:
     when = book.when
     return (
         all(own.get(feature) == level for feature, level in when.all.items())
         and (not when.any or any(own.get(feature) == level for feature, level in when.any.items()))
         and not any(own.get(feature) == level for feature, level in when.unless.items())
+        and all(medians.get(feature, bound) >= bound for feature, bound in when.at_least.items())
+        and all(medians.get(feature, bound) <= bound for feature, bound in when.at_most.items())
         and (when.min_revenue_share is None or (revenue_share is not None and revenue_share >= when.min_revenue_share))
     )
 
@@ -378,7 +384,7 @@ def _evidence(feature: str, level: str, row: Mapping[Any, Any], overall: float, 
 def _check(playbooks: Sequence[Playbook], known: set[str]) -> None:
     """Every feature a playbook asks for is known, here or by the words of traits; one playbook fits every segment."""
     for book in playbooks:
-        for part in ("all", "any", "unless"):
+        for part in ("all", "any", "unless", "at_least", "at_most"):
             for feature in getattr(book.when, part):
                 if feature not in known:
                     close = difflib.get_close_matches(feature, sorted(known), n=1)
@@ -388,7 +394,7 @@ def _check(playbooks: Sequence[Playbook], known: set[str]) -> None:
                         fix=(f"did you mean '{close[0]}'? " if close else "")
                         + "name a column of the feature table, or add its words to profiles.traits",
                     )
-    if not any(_fits(book, {}, None) and not book.when.unless for book in playbooks):
+    if not any(book.when == When() for book in playbooks):
         raise ConfigError(
             "no playbook fits every segment",
             where="conf/playbook/",
@@ -401,6 +407,7 @@ def _check_required(
     playbooks: Sequence[Playbook],
     fitting: set[str],
     levels: Sequence[Mapping[str, str]],
+    medians: Sequence[Mapping[str, float]],
     segments: Sequence[str],
 ) -> None:
     by_name = {book.name: book for book in playbooks}
@@ -414,10 +421,25 @@ def _check_required(
                 + f"conf/playbook/ has: {', '.join(sorted(by_name))}",
             )
         if name not in fitting:
-            asked = {**by_name[name].when.any, **by_name[name].when.all}
+            when = by_name[name].when
+            asked = {**when.any, **when.all}
             held = [sum(own.get(feature) == level for feature, level in asked.items()) for own in levels]
             nearest = int(np.argmax(held))
-            lacks = [f"{feature} {level}" for feature, level in asked.items() if levels[nearest].get(feature) != level]
+            own, middle = levels[nearest], medians[nearest]
+            lacks = [f"{feature} {level}" for feature, level in asked.items() if own.get(feature) != level]
+            lacks += [
+                f"without {feature} {level}" for feature, level in when.unless.items() if own.get(feature) == level
+            ]
+            lacks += [
+                f"{feature} at least {low:g}"
+                for feature, low in when.at_least.items()
+                if middle.get(feature, low) < low
+            ]
+            lacks += [
+                f"{feature} at most {high:g}"
+                for feature, high in when.at_most.items()
+                if middle.get(feature, high) > high
+            ]
             raise ConfigError(
                 f"the playbook '{name}' matches no segment; nearest is '{segments[nearest]}', with {held[nearest]} of its {len(asked)} traits"
                 + (f" (not {', '.join(lacks)})" if lacks else ""),

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from segments.config import ProfilesConfig
 
 MONEY = "monetary"
+OUTLOOK = ("churn_risk", "expected_value", "at_risk_revenue")  # of each segment, where there is a prediction
 MOST_WORDS = 5  # of a segment's name
 
 

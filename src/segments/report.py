@@ -9,6 +9,14 @@ import pandas as pd
 
 from segments.config import NULLS
 
+# Of a segment, where they are known: what they are called, and how they are written.
+FIGURES = {
+    "revenue_share": ("revenue share", ".1%"),
+    "churn_risk": ("risk of leaving", ".1%"),
+    "expected_value": ("expected value", ",.0f"),
+    "at_risk_revenue": ("revenue at risk", ",.0f"),
+}
+
 
 def sweep_note(
     choice: Mapping[str, Any], candidates: pd.DataFrame, profiles: pd.DataFrame | None, firmness: str | None = None
@@ -42,20 +50,17 @@ def sweep_note(
         for row in table.itertuples()
     ]
     if profiles is not None:
+        figures = [name for name in FIGURES if name in profiles]
         lines += [
             "",
             "### Segments",
             "",
-            "| segment | customers | share | revenue share |"
-            if "revenue_share" in profiles
-            else "| segment | customers | share |",
+            "| segment | customers | share |" + "".join(f" {FIGURES[name][0]} |" for name in figures),
+            "|---|---|---|" + "---|" * len(figures),
         ]
-        lines += ["|---|---|---|---|" if "revenue_share" in profiles else "|---|---|---|"]
-        for row in profiles.itertuples():
-            lines.append(
-                f"| {row.segment} | {row.size:,} | {row.share:.1%} |"
-                + (f" {row.revenue_share:.1%} |" if "revenue_share" in profiles else "")
-            )
+        for row in profiles.to_dict("records"):
+            told = "".join(f" {row[name]:{FIGURES[name][1]}} |" for name in figures)
+            lines.append(f"| {row['segment']} | {row['size']:,} | {row['share']:.1%} |{told}")
     lines += ["", "### Elbows (advice only)", ""]
     lines += [
         f"- {elbow['feature_set']} · {elbow['scaler']}: " + (f"k={elbow['k']}" if elbow["k"] else "no knee")
@@ -114,6 +119,7 @@ def summary(
         lines.append("")
         for row in profiles.itertuples():
             money = f"  {row.revenue_share:6.1%} of revenue" if "revenue_share" in profiles else ""
+            money += f"  {row.churn_risk:6.1%} risk of leaving" if "churn_risk" in profiles else ""
             lines.append(f"        {row.segment:<{width}}  {row.size:>9,} customers  {row.share:6.1%}{money}")
         lines.append("")
     if receipt.get("version"):

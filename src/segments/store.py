@@ -525,9 +525,14 @@ def forecast(prediction_id: str) -> Path:
 
 
 def forecasts() -> list[Path]:
-    """Folders of every prediction so far, oldest first."""
+    """Folders of every prediction so far, oldest first; the one in ``artifacts/prediction`` comes last, whenever it was first made."""
+    now = artifact("prediction", "prediction.json")
+    current = read_json(now).get("prediction_id") if now.is_file() else None
     folders = [path.parent for path in forecast("").glob("*/record.json")]
-    return sorted(folders, key=lambda folder: (read_json(folder / "record.json")["started_ms"], folder.name))
+    return sorted(
+        folders,
+        key=lambda folder: (folder.name == current, read_json(folder / "record.json")["started_ms"], folder.name),
+    )
 
 
 def campaign(name: str) -> Path:

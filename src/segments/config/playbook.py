@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import field
 
 from pydantic.dataclasses import dataclass
@@ -24,6 +25,9 @@ class When:
         Traits of which it must have at least one, if any are listed.
     unless : dict of str to {"high", "low"}
         Traits it must not have, not one.
+    at_least, at_most : dict of str to float
+        Bounds of the segment's median, in original units: traits compare customers with each other, so the newest of a shop's
+        customers are "new" even after a year. A feature that is not known bounds nothing.
     min_revenue_share : float, optional
         Share of all revenue it must hold; where revenue is not known, the playbook does not fit.
     """
@@ -31,6 +35,8 @@ class When:
     all: dict[str, str] = field(default_factory=dict)
     any: dict[str, str] = field(default_factory=dict)
     unless: dict[str, str] = field(default_factory=dict)
+    at_least: dict[str, float] = field(default_factory=dict)
+    at_most: dict[str, float] = field(default_factory=dict)
     min_revenue_share: float | None = None
 
     def __post_init__(self) -> None:
@@ -43,6 +49,21 @@ class When:
                     f"a segment cannot both need and lack '{feature}: {level}': the playbook fits none",
                     where=f"playbook.when.unless.{feature}",
                     fix="remove it there, or from the traits it needs",
+                )
+        for part in ("at_least", "at_most"):
+            for feature, bound in getattr(self, part).items():
+                if not math.isfinite(bound):
+                    raise ConfigError(
+                        f"{bound} is no bound",
+                        where=f"playbook.when.{part}.{feature}",
+                        fix="write a number, or remove it",
+                    )
+        for feature, bound in self.at_least.items():
+            if bound > self.at_most.get(feature, math.inf):
+                raise ConfigError(
+                    f"no '{feature}' is both at least {bound:g} and at most {self.at_most[feature]:g}: the playbook fits none",
+                    where=f"playbook.when.at_least.{feature}",
+                    fix="lower it, or raise the other",
                 )
         if self.min_revenue_share is not None:
             in_range(self.min_revenue_share, 0, 1, "playbook.when.min_revenue_share")

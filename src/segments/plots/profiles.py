@@ -19,6 +19,7 @@ from segments.plots import INK, MUTED, PALE
 from segments.projection import Plane
 
 FEW_KNOWN = 30  # customers
+LUMINANCE = (0.299, 0.587, 0.114)  # of red, green and blue (ITU-R BT.601)
 LARGEST_INDEX = 400  # where the heat map's colour is full; the number in the cell says what it is
 
 
@@ -45,12 +46,12 @@ def heat_map(index: pd.DataFrame, names: Sequence[str], colours: Sequence[str]) 
     values = index.to_numpy(dtype=np.float64)
     shades = np.log2(np.clip(values, 1e4 / LARGEST_INDEX, LARGEST_INDEX) / 100)
     full = math.log2(LARGEST_INDEX / 100)
-    axes.imshow(np.ma.masked_invalid(shades), cmap="PuOr_r", norm=TwoSlopeNorm(0, -full, full), aspect="auto")
+    image = axes.imshow(np.ma.masked_invalid(shades), cmap="PuOr_r", norm=TwoSlopeNorm(0, -full, full), aspect="auto")
     for i, j in np.ndindex(n, k):
         if np.isfinite(values[i, j]):
-            light = abs(shades[i, j]) > 0.6 * full
+            dark = np.dot(image.to_rgba(shades[i, j])[:3], LUMINANCE) < 0.5
             axes.text(
-                j, i, f"{values[i, j]:,.0f}", ha="center", va="center", fontsize=9, color="white" if light else INK
+                j, i, f"{values[i, j]:,.0f}", ha="center", va="center", fontsize=9, color="white" if dark else INK
             )
     axes.set_yticks(range(n), [str(name) for name in index.index], fontsize=9, parse_math=False)
     axes.set_xticks([])

@@ -5,11 +5,14 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+import pandas as pd
+
 from segments import store
 from segments.briefing import Briefing, compared_features, label, render
 from segments.config import Config
 from segments.plots import PALETTE, png
 from segments.plots import profiles as draw
+from segments.profiles import OUTLOOK
 from segments.projection import plane
 from segments.report import swept
 from segments.space import Space
@@ -59,7 +62,7 @@ def run(config: Config) -> None:
             pictures=pictures,
             **table,
             **rfm,
-            **_later_findings(choice),
+            **_later_findings(choice, table["profiles"]),
         )
     )
     made = {"report.html": page.encode()} | {f"{key}.png": picture for key, picture in pictures.items()}
@@ -71,7 +74,7 @@ def run(config: Config) -> None:
             stale.unlink()
 
 
-def _later_findings(choice: dict[str, Any]) -> dict[str, Any]:
+def _later_findings(choice: dict[str, Any], profiles: pd.DataFrame) -> dict[str, Any]:
     """What to do, what to expect and how far to believe it, where those stages have something to say."""
     plan = store.read_json(store.artifact("playbook", "playbook.json"))
     books = plan["playbooks"]
@@ -79,13 +82,12 @@ def _later_findings(choice: dict[str, Any]) -> dict[str, Any]:
         "playbooks": [books[one["playbook"]] | {"name": books[one["playbook"]]["title"]} for one in plan["assignments"]]
     }
     ahead = store.read_json(store.artifact("prediction", "prediction.json"))
-    if ahead["applies"]:
-        value = store.read_table(store.artifact("prediction", "segments.parquet"))
-        found["value"] = value.sort_values("cluster").to_dict("records")
+    if set(OUTLOOK) <= set(profiles.columns):
+        found["value"] = profiles[list(OUTLOOK)].to_dict("records")
         said = ("plain", "recommendation", "segments_help")
         found["forecast"] = {"horizon_days": ahead["settings"]["horizon_days"]} | {key: ahead[key] for key in said}
     else:
-        found["why_no_forecast"] = ahead["reason"]
+        found["why_no_forecast"] = ahead.get("reason", "")
     weighed = store.read_table(store.artifact("evidence", "evidence.parquet")).set_index("candidate_id")
     row = weighed.loc[choice["candidate_id"]]
     if row["evaluated"]:

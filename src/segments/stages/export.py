@@ -42,6 +42,9 @@ def run(
     found = room.arms(listed, config.export.base_rate)
     receipt = room.commit(earlier, campaign, config.export, found, model.candidate_id)
     described = rows.merge(features.drop(columns=[c for c in features if c in rows and c != "customer_id"]))
+    if (predicted := store.artifact("prediction", "customers.parquet")).is_file():
+        own = [name for name in room.PREDICTED if name not in described]
+        described = described.merge(store.read_table(predicted)[["customer_id", *own]], on="customer_id", how="left")
     wanted = wanted or list(room.COLUMNS)
     asked = room.pick_columns(room.hold_out(described, wanted), wanted)
     store.write_table(folder / "customers.parquet", listed)

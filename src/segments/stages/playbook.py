@@ -1,10 +1,11 @@
-"""Stage `playbook`: the named segments, what is predicted of them and conf/playbook/ in, a playbook per segment with its evidence out."""
+"""Stage `playbook`: the segments' profiles, with what is predicted of them, and conf/playbook/ in, a playbook per segment with its evidence out."""
 
 from __future__ import annotations
 
 from segments import store
 from segments.config import Config
 from segments.playbook import assign_playbooks, playbook_page, playbook_table, to_plain, with_outlook
+from segments.profiles import OUTLOOK
 from segments.stages import check_source
 
 
@@ -22,10 +23,9 @@ def run(config: Config) -> None:
     labels = store.read_table(store.artifact("profiles", "segments.parquet"))["cluster"].to_numpy()
     profiles = store.read_table(store.artifact("profiles", "profiles.parquet"))
     assignments = assign_playbooks(features, labels, profiles, books, config.profiles, config.playbook)
-    prediction = store.read_json(store.artifact("prediction", "prediction.json"))
-    if prediction["applies"]:
-        predicted = store.read_table(store.artifact("prediction", "segments.parquet"))
-        assignments = with_outlook(assignments, predicted, prediction["settings"]["horizon_days"])
+    if set(OUTLOOK) <= set(profiles.columns):
+        prediction = store.read_json(store.artifact("prediction", "prediction.json"))
+        assignments = with_outlook(assignments, profiles, prediction["settings"]["horizon_days"])
     store.write_table(table, playbook_table(assignments, books))
     store.write_text(page, playbook_page(assignments, books))
     store.write_json(store.artifact("playbook", "playbook.json"), to_plain(assignments, books, config.source.name))

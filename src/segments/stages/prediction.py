@@ -1,4 +1,4 @@
-"""Stage `prediction`: the purchase log and the chosen segmentation in; compared models, and a forecast per customer and segment out."""
+"""Stage `prediction`: the purchase log and the named segments in; compared models, and a forecast per customer and segment out."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from segments import store, tracking
 from segments.config import Config
@@ -35,9 +37,13 @@ def run(config: Config) -> str:
         reason = f"prediction does not apply: source '{config.source.name}' has no {lacking}"
         store.write_json(store.artifact("prediction", "prediction.json"), {"applies": False, "reason": reason})
         return reason
-    made = _predict(config, spec)
-    names = store.read_json(store.artifact("profiles", "segments.json"))["names"]
-    made.segments.insert(1, "segment", [names[cluster] for cluster in made.segments["cluster"]])
+    members = store.read_table(store.artifact("identity", "segments.parquet"))
+    made = _predict(config, spec, members["cluster"].to_numpy().astype("int32"))
+    named = members.drop_duplicates("cluster").set_index("cluster")
+    for table in (made.customers, made.segments):
+        at = table.columns.get_loc("cluster")
+        for column in ("segment", "segment_id"):
+            table.insert(at + 1, column, table["cluster"].map(named[column]).astype("str"))
     for name in TABLES:
         store.write_table(store.artifact("prediction", f"{name}.parquet"), getattr(made, name))
     folder = write_record(made, config.source.name, choice["candidate_id"], started)
@@ -46,7 +52,7 @@ def run(config: Config) -> str:
     return "\n".join(made.facts["recommendation"] + made.facts["segments_help"])
 
 
-def _predict(config: Config, spec: Spec) -> Prediction:
+def _predict(config: Config, spec: Spec, labels: NDArray[np.int32]) -> Prediction:
     """The clean tables opened, and the one call."""
     source = config.source
     people = None if source.customers is None else store.read_table(store.artifact("data", "customers.parquet"))
@@ -56,7 +62,6 @@ def _predict(config: Config, spec: Spec) -> Prediction:
         return build_features(people, lines, replace(source, as_of=str(day)), config.features).table
 
     features = store.read_table(store.artifact("features", "customers.parquet"))
-    labels = store.read_table(store.artifact("selection", "labels.parquet"))["cluster"].to_numpy().astype("int32")
     lines = open_log(store.artifact("data", "transactions.parquet"))
     today = date.fromisoformat(str(source.as_of))
     return predict(features, labels, lines, build, spec, config.grid_prediction_models, today, config.prediction)

@@ -1,4 +1,4 @@
-"""Stage `profiles`: the chosen clusters and all features in; named segments, what they are like and rules for who is in them out."""
+"""Stage `profiles`: the chosen clusters, all features and what is predicted in; named segments, what they are like and rules for who is in them out."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import pandas as pd
 from segments import store
 from segments.config import RFM_SCORES, Config
 from segments.descriptors import descriptor_tests, segment_descriptors
-from segments.errors import ConfigError
+from segments.errors import ConfigError, DataError
 from segments.explanation import plain_rules, reasons
 from segments.identity import Identity
 from segments.model import Segmentation, fit_limits
-from segments.profiles import make_up, overall_profile, segment_profiles
+from segments.profiles import OUTLOOK, make_up, overall_profile, segment_profiles
 from segments.rfm_map import cross_table, rfm_segments, rfm_table
 from segments.space import Space, to_space
 
@@ -52,7 +52,7 @@ def _describe(config: Config, choice: dict[str, Any]) -> dict[str, Any]:
     limits = fit_limits(space, centres, features, config.confidence)
     model = Segmentation(choice["candidate_id"], space, centres, segments, limits)
     made = {
-        "profiles.parquet": segment_profiles(features, clusters, names),
+        "profiles.parquet": _with_outlook(segment_profiles(features, clusters, names), choice["candidate_id"]),
         "make_up.parquet": make_up(features, clusters, names),
         "overall.json": overall_profile(features),
         "segments.json": {
@@ -72,6 +72,21 @@ def _describe(config: Config, choice: dict[str, Any]) -> dict[str, Any]:
         made["rfm_segments.parquet"] = rfm_table(features, config.rfm_map)
         made["rfm_cross_table.parquet"] = cross_table(rfm, clusters, names, list(config.rfm_map.segments))
     return made
+
+
+def _with_outlook(profiles: pd.DataFrame, candidate_id: str) -> pd.DataFrame:
+    """The profiles and, where there is a prediction, what is predicted of each segment."""
+    ahead = store.read_json(store.artifact("prediction", "prediction.json"))
+    if not ahead["applies"]:
+        return profiles
+    if ahead["candidate_id"] != candidate_id:
+        raise DataError(
+            "what was predicted is of other segments than the chosen ones",
+            where=str(store.artifact("prediction", "prediction.json")),
+            fix="run `segments prediction`, or `dvc repro`",
+        )
+    predicted = store.read_table(store.artifact("prediction", "segments.parquet"))
+    return profiles.merge(predicted[["cluster", *OUTLOOK]], on="cluster", validate="one_to_one")
 
 
 def _with_confidence(members: pd.DataFrame, features: pd.DataFrame, model: Segmentation) -> pd.DataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import time
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -140,4 +141,5 @@ def track_predictions(tracker: Tracker, record: Mapping[str, Any], folder: Path)
         for run in candidate.values():
             tracker.client.log_artifacts(run.info.run_id, str(folder / "files"), "prediction")
             told = {key: value for key, value in record["recommended"].items() if run.data.metrics.get(key) != value}
-            tracker.client.log_batch(run.info.run_id, [Metric(key, value, 0, 0) for key, value in told.items()])
+            now = int(time.time() * 1000)  # of values told at one instant, MLflow shows the largest
+            tracker.client.log_batch(run.info.run_id, [Metric(key, value, now, 0) for key, value in told.items()])
