@@ -248,6 +248,15 @@ def test_between_any_two_versions_the_story_is_that_of_these_two(
         assert story["counts"] == dict.fromkeys(CELLS, 0) | {"stayed": 60}
 
 
+def test_versions_are_known_by_their_aliases_too(
+    three_versions: list[Segmentation], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    aliases = {"previous": "1", "champion": "2"}
+    monkeypatch.setattr(stage.versions, "wanted", lambda _, __, which: SimpleNamespace(number=aliases[which]))
+    assert cli.main(["migration", "from=previous", *OVERRIDES]) == 0
+    assert "version 1 -> version 2" in capsys.readouterr().out
+
+
 def test_a_split_and_its_way_back_between_versions(
     three_versions: list[Segmentation], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -266,6 +275,9 @@ def test_a_split_and_its_way_back_between_versions(
         (["from=2017-06-31"], "'2017-06-31' is not a date"),
         (["from=2018-02-01"], "2018-02-01 is later than the last day that is known"),
         (["from=2017-12-31", "to=20170630"], "from=2017-12-31 is not before to=2017-06-30"),
+        (["from=20170631"], "'20170631' is not a date"),
+        (["from=1", "to=2017-12-31"], "of from=1 and to=2017-12-31 one is a day, the other a version"),
+        (["from=20170630", "to=champion"], "of from=20170630 and to=champion one is a day, the other a version"),
         (["from=2016-01-01"], "no purchase lies on or before the as-of date 2016-01-01"),
         (["from=2017-06-30", "sweep.scalers=[robust]"], "the chosen scaler 'standard' is not in sweep.scalers"),
     ],

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
+import pandas as pd
 import pytest
 from mlflow.exceptions import MlflowException
 
@@ -51,6 +52,30 @@ def test_the_run_of_a_candidate_bears_the_names_of_the_table(reproduced: SmallPr
         for name in ("wcss", "silhouette", "davies_bouldin", "calinski_harabasz", "smallest_share"):
             assert run.data.metrics[name] == row[name]
             assert [m.step for m in reproduced.client().get_metric_history(run.info.run_id, name)] == [row["k"]]
+
+
+def test_the_evidence_stands_on_the_finalists_runs_and_the_sweeps(reproduced: SmallProject) -> None:
+    client, [sweep] = reproduced.client(), reproduced.runs("sweep")
+    choice = json.loads((reproduced / "artifacts/selection/choice.json").read_text())
+    told = reproduced.table("evidence/evidence.parquet").set_index("candidate_id")
+    cards = set()
+    for run in reproduced.runs():
+        identity, tags = run.data.tags["segments.candidate_id"], run.data.tags
+        assert (tags["segments.grade"], tags["segments.why"]) == tuple(told.loc[identity, ["grade", "reason"]])
+        assert tags["segments.null"] == "unimodal"
+        for name in ("jaccard_min", "ari", "prediction_strength", "z_silhouette", "p_adjusted"):
+            assert run.data.metrics[name] == told.loc[identity, name]
+        images = [Path(image.path).name for image in client.list_artifacts(run.info.run_id, "images")]
+        cards |= {identity for image in images if image.startswith("evidence+")}
+    assert cards == set(choice["finalists"])
+    files = {file.path for part in ("evidence", "selection", "sensitivity") for file in client.list_artifacts(sweep.info.run_id, part)}  # fmt: skip
+    assert files >= {"evidence/evidence.png", "evidence/clusters.csv", "selection/front.png", "sensitivity/sensitivity.png"}  # fmt: skip
+    assert choice["reason"] in sweep.data.tags["mlflow.note.content"]
+    by_cluster = pd.read_csv(client.download_artifacts(sweep.info.run_id, "evidence/clusters.csv"))
+    assert list(by_cluster.columns) == ["candidate_id", "cluster", "jaccard", "recovered", "dissolved"]
+    assert by_cluster.groupby("candidate_id").size().sum() == sum(
+        int(run.data.params["k"]) for run in reproduced.runs()
+    )
 
 
 def test_a_second_repro_runs_nothing_and_leaves_no_litter(reproduced: SmallProject) -> None:

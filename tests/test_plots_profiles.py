@@ -158,6 +158,18 @@ def test_certain_customers_are_solid_the_others_marked_and_counted() -> None:
     assert [text for text in said if re.fullmatch(r"[\d.]+ %", text) and "." in text] == ["20.0 %"] * 3 + ["0.0 %"]
 
 
+def test_the_share_of_resamples_that_agree_is_shown_where_it_is_known() -> None:
+    _, _, colours = look(2)
+    plane, table = members(2, n=10)
+    known = table.assign(agreement=[1.0, 0.9, 0.89, 0.2, 0.5, *[1.0] * 5])
+    said = texts(draw.certainty(plane, known, ["a", "b"], colours))
+    # of the five in each segment near another one, out of range, and elsewhere in more than a tenth of the resamples
+    shares = [text for text in said if re.fullmatch(r"[\d.]+ %", text) and "." in text]
+    assert shares == ["20.0 %", "20.0 %", "40.0 %", "20.0 %", "0.0 %", "20.0 %"]
+    assert "elsewhere in over 10% of resamples (dotted bar)" in said
+    assert not any("resamples" in text for text in texts(draw.certainty(plane, table, ["a", "b"], colours)))
+
+
 def test_many_customers_are_thinned_and_it_says_so() -> None:
     _, names, colours = look(2)
     figure = draw.certainty(*members(2, n=9000), names, colours)

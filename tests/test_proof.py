@@ -21,7 +21,9 @@ from segments.proof import (
     Proof,
     check_answers,
     check_cache,
+    check_handed_on,
     check_model,
+    check_pins,
     check_shelf,
     check_tables,
     compare,
@@ -240,6 +242,39 @@ def test_a_folder_that_another_run_made_since_proves_nothing(tmp_path: Path) -> 
     assert tables(tmp_path) == Proof(unchecked=[said])
 
 
+def test_a_changed_raw_file_that_the_version_was_not_made_of_is_named_too(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    for name in ("log", "coupons"):
+        (tmp_path / f"data/{name}.csv").write_text(f"some {name}")
+    digests = {f"data/{name}.csv": md5(tmp_path / f"data/{name}.csv") for name in ("log", "coupons")}
+    outs = [{"path": path, "md5": digest} for path, digest in {**digests, "data/not_fetched.csv": "0" * 32}.items()]
+    (tmp_path / "data.dvc").write_text(yaml.safe_dump({"outs": outs}))
+    raw, proof = {"data/log.csv": digests["data/log.csv"]}, Proof()
+    check_pins(tmp_path, raw, proof)
+    assert proof == Proof(["1 other raw files"])
+    flip(tmp_path / "data/coupons.csv")
+    check_pins(tmp_path, raw, proof)
+    [said] = proof.differences
+    assert said.startswith("the raw file data/coupons.csv is changed: md5 ")
+
+
+def test_the_model_that_exports_read_must_be_a_versions(tmp_path: Path) -> None:
+    document, proof = tmp_path / "artifacts/registry/segmentation.json", Proof()
+    document.parent.mkdir(parents=True)
+    document.write_text(segmentation([1.0, 11.0]).to_json())
+    check_handed_on(tmp_path, proof)
+    assert proof == Proof(), "without a shelf there is nothing to compare it with"
+    for content in ("another version", document.read_text()):
+        (tmp_path / f"artifacts/versions/c-{sha256(content.encode())[:12]}").mkdir(parents=True)
+    check_handed_on(tmp_path, proof)
+    assert proof == Proof(["the model that exports read"])
+    flip(document)
+    check_handed_on(tmp_path, proof)
+    assert proof.differences == [
+        "artifacts/registry/segmentation.json was changed: it is the model of no version on the shelf"
+    ]
+
+
 # --- the command, on the small project --------------------------------------------------------------------------------
 
 
@@ -275,6 +310,7 @@ def test_one_changed_byte_is_found_and_named(small_project: Callable[[], SmallPr
     members = next((project / "artifacts/versions").rglob("members.parquet"))
     kept = [members, members.with_name("segmentation.json")]
     left = [project / f"artifacts/{name}.parquet" for name in ("features/customers", "identity/segments", "profiles/segments")]  # fmt: skip
+    left.append(project / "artifacts/registry/segmentation.json")
     for path, named in (
         *((path, f"{path.relative_to(project.root)} was changed") for path in kept + left),
         (project / "data/mall/Mall_Customers.csv", "the raw file data/mall/Mall_Customers.csv is changed"),

@@ -183,7 +183,7 @@ footer { color: var(--soft); font-size: .85rem; padding-top: 40px; padding-botto
 {{ picture("heat_map", "Heat map of indices: every feature in every segment, 100 is the average customer; the figures stand in the table of all features", "Index of each segment's mean: 100 is the average of all customers, 200 twice, 50 half of it.") }}
 {{ picture("snake", "Profile plot: mean rank of every segment on every feature", "Where the typical customer of a segment ranks among all customers. 50 % is the middle; a line far to the right is high.") }}
 {{ picture("bubble", "Bubbles: customers across, revenue per customer up, share of revenue as area", "Size against value. The area of a bubble, and the figure on it, are the segment's share of revenue.") }}
-{{ picture("certainty", "Customers in a plane, paler the less certain their segment is, and the share of every segment near another one or out of range", "How clearly customers belong: pale is less certain, hollow is near another segment, a cross is farther out than nearly all customers of its segment.") }}
+{{ picture("certainty", "Customers in a plane, paler the less certain their segment is, and the share of every segment near another one, out of range, or elsewhere in some resamples", "How clearly customers belong: pale is less certain, hollow is near another segment, a cross is farther out than nearly all customers of its segment.") }}
 {% if "bubble" not in images %}<p class="todo">Size against value is not shown: these data have no revenue.</p>{% endif %}
 </section>
 

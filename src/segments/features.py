@@ -424,7 +424,7 @@ def _span(frame: nw.LazyFrame[Any], as_of: date) -> _Log:
     )
     if day is None or day != day:
         what = f"no purchase lies on or before the as-of date {as_of}"
-        raise DataError(what, where="source.as_of", fix="write the last day of the log")
+        raise DataError(what, where="source.as_of", fix="choose a later day; the last one of the log is usual")
     if n_unfit:
         what = f"{int(n_unfit)} transaction lines have no amount, or one beyond {LARGEST_AMOUNT:g}"
         raise DataError(what, where="transactions", fix="run `segments data`: it drops such lines and counts them")

@@ -217,6 +217,42 @@ def check_tables(project: Path, shelf: Path, proof: Proof) -> None:
         proof.unchecked.append(f"{', '.join(moved)}: dvc.lock has them of another run")
 
 
+def check_pins(project: Path, raw: Mapping[str, str], proof: Proof) -> None:
+    """Hash anew the pinned raw files that the version was not made of, such as what campaigns are measured with; those not here are left out.
+
+    Parameters
+    ----------
+    project : Path
+        Folder with ``data.dvc``.
+    raw : mapping of str to str
+        The files the version was made of, which :func:`prove` has hashed.
+    proof : Proof
+        Takes what was found.
+    """
+    others = {path: md5 for path, md5 in _outs(project / "data.dvc").items() if path not in raw}
+    here = {path: store.md5(project / path) for path in others if (project / path).is_file()}
+    for path, found in here.items():
+        if found != others[path]:
+            proof.differences.append(f"the raw file {path} is changed: md5 {found}, pinned {others[path]}")
+    if here:
+        proof.checked.append(f"{len(here)} other raw files")
+
+
+def check_handed_on(project: Path, proof: Proof) -> None:
+    """Hash anew the model that `segments export` and `segments uplift` read: it must be that of a shelved version, whichever was made last."""
+    document, shelves = (
+        project / store.artifact("registry", "segmentation.json"),
+        project / store.ARTIFACTS / "versions",
+    )
+    if not document.is_file() or not shelves.is_dir():
+        return
+    if not any(shelves.glob(f"*-{store.file_sha256(document)[:12]}")):
+        proof.differences.append(
+            f"{document.relative_to(project)} was changed: it is the model of no version on the shelf"
+        )
+    proof.checked.append("the model that exports read")
+
+
 def _listing_md5(files: Mapping[str, str]) -> str:
     """What DVC calls a folder: the MD5 of the list of its files."""
     entries = [{"md5": digest, "relpath": path} for path, digest in sorted(files.items())]

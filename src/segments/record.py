@@ -56,6 +56,8 @@ def write_record(
     for stage in ("evidence", "selection", "sensitivity"):
         for path in sorted(store.artifact(stage).glob("*.png")) + sorted(store.artifact(stage).glob("[!c]*.json")):
             store.write_bytes(files / stage / path.name, path.read_bytes())
+    clusters = store.read_table(store.artifact("evidence", "clusters.parquet"))
+    store.write_text(files / "evidence" / "clusters.csv", clusters.to_csv(index=False))
     for path in sorted(store.artifact("playbook").glob("playbook.[jm]*")):
         store.write_bytes(files / "playbook" / path.name, path.read_bytes())
     if profiles is not None:

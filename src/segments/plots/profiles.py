@@ -19,6 +19,7 @@ from segments.plots import INK, MUTED, PALE
 from segments.projection import Plane
 
 FEW_KNOWN = 30  # customers
+FIRM = 0.9  # share of resamples that put a customer into the same segment; with fewer, the customer wavers
 LUMINANCE = (0.299, 0.587, 0.114)  # of red, green and blue (ITU-R BT.601)
 LARGEST_INDEX = 400  # where the heat map's colour is full; the number in the cell says what it is
 
@@ -258,14 +259,16 @@ def certainty(plane: Plane, members: pd.DataFrame, names: Sequence[str], colours
     plane : Plane
         Where customers are.
     members : DataFrame of shape (n_customers, ...)
-        ``cluster``, ``confidence`` (0 to 1), ``boundary`` and ``out_of_range`` of each, in the same order.
+        ``cluster``, ``confidence`` (0 to 1), ``boundary`` and ``out_of_range`` of each, in the same order; and ``agreement``, the
+        share of resamples that agree, of a candidate that has evidence.
     names, colours : sequence of str
         Of each segment.
     """
     k, n = len(names), len(members)
-    height = 5.05 + _legend_height(names, 10.0)
+    tall = max(4.0, 0.5 * k)  # three bars a segment, and a figure beside each
+    height = 1.05 + tall + _legend_height(names, 10.0)
     figure = Figure(figsize=(10.0, height))
-    axes = figure.add_axes((0.07, 0.55 / height, 0.5, 4.0 / height))
+    axes = figure.add_axes((0.07, 0.55 / height, 0.5, tall / height))
     drawn = plane.shown()
     part, points = members.iloc[drawn], plane.points[drawn]
     solid = to_rgba_array(list(colours))[part["cluster"].to_numpy()]
@@ -293,21 +296,23 @@ def certainty(plane: Plane, members: pd.DataFrame, names: Sequence[str], colours
     if len(drawn) < n:
         axes.set_title(f"{len(drawn):,} of {n:,} customers drawn", fontsize=8, color=MUTED)
 
-    shares = members.groupby("cluster")[["boundary", "out_of_range"]].mean().reindex(range(k), fill_value=0.0)
-    bars = figure.add_axes((0.66, 0.55 / height, 0.3, 4.0 / height))
-    thick = 0.32
+    kinds = [
+        ("boundary", "", "near another segment (hollow bar)", "o"),
+        ("out_of_range", "xxx", "far outside its segment (hatched bar)", "x"),
+    ]
+    if "agreement" in members:
+        members = members.assign(wavers=members["agreement"] < FIRM)
+        kinds.append(("wavers", "...", f"elsewhere in over {1 - FIRM:.0%} of resamples (dotted bar)", ""))
+    shares = members.groupby("cluster")[[what for what, *_ in kinds]].mean().reindex(range(k), fill_value=0.0)
+    bars = figure.add_axes((0.66, 0.55 / height, 0.3, (tall - 0.15) / height))
+    thick = 0.66 / len(kinds)
     for cluster, colour in enumerate(colours):
-        for offset, what, hatch in ((-thick / 2, "boundary", ""), (thick / 2, "out_of_range", "xxx")):
-            value = 100 * float(shares.loc[cluster, what])
+        for place, (what, hatch, _, _) in enumerate(kinds):
+            value, at = 100 * float(shares.loc[cluster, what]), cluster + (place - (len(kinds) - 1) / 2) * thick
             face = "none" if not hatch else PALE
-            bars.barh(cluster + offset, value, thick, facecolor=face, edgecolor=colour, hatch=hatch, linewidth=1.2)
+            bars.barh(at, value, thick, facecolor=face, edgecolor=colour, hatch=hatch, linewidth=1.2)
             bars.annotate(
-                f"{value:.1f} %",
-                (value, cluster + offset),
-                xytext=(3, 0),
-                textcoords="offset points",
-                va="center",
-                fontsize=8,
+                f"{value:.1f} %", (value, at), xytext=(3, 0), textcoords="offset points", va="center", fontsize=8
             )
     bars.set_yticks([])
     bars.set_ylim(k - 0.4, -0.6)
@@ -317,12 +322,12 @@ def certainty(plane: Plane, members: pd.DataFrame, names: Sequence[str], colours
     bars.set_xlabel("of the segment's customers", fontsize=9)
     _plain(bars)
     handles = [
-        Line2D([], [], color=INK, marker="o", markerfacecolor="none", linestyle="", markersize=5),
-        Line2D([], [], color=INK, marker="x", linestyle="", markersize=5),
+        Line2D([], [], color=INK, marker=marker, markerfacecolor="none", linestyle="", markersize=5)
+        for *_, marker in kinds
     ]
     bars.legend(
         handles,
-        ["near another segment (hollow bar)", "far outside its segment (hatched bar)"],
+        [label for _, _, label, _ in kinds],
         loc="lower left",
         bbox_to_anchor=(-0.03, 1.0),
         fontsize=8,

@@ -21,7 +21,13 @@ from segments.sweep import Spec, sweep_cell
 
 def run(config: Config, start: str, end: str = "") -> str:
     """Fit at both dates, or take two registered versions, compare, and write transitions, counts, picture and who moved; returns the summary."""
-    if start.isdigit():
+    if end and _is_version(start) != _is_version(end):
+        raise ConfigError(
+            f"of from={start} and to={end} one is a day, the other a version",
+            where="segments migration",
+            fix="give two days, written as YYYY-MM-DD, or two registered versions",
+        )
+    if _is_version(start):
         return _between_versions(config, start, end or config.registry.alias)
     spec = chosen(config)
     if spec is None:
@@ -41,6 +47,11 @@ def run(config: Config, start: str, end: str = "") -> str:
     old, _ = fit_version(config, spec, old_features)
     new, identity = fit_version(config, spec, new_features, old)
     return write(migrate(old.model, new.model, old_features, new_features), identity, (start, end))
+
+
+def _is_version(end: str) -> bool:
+    """Whether it names a registered version, by number or alias; eight digits are a day."""
+    return end[0].isalpha() or (end.isdigit() and len(end) < len("20170630"))
 
 
 def _between_versions(config: Config, start: str, end: str) -> str:

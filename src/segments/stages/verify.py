@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from pathlib import Path
 
 from segments import store, tracking, versions
 from segments.config import Config
 from segments.errors import SegmentsError
-from segments.proof import Claim, Proof, check_tables, prove
+from segments.proof import Claim, Proof, check_handed_on, check_pins, check_tables, prove
 
 
 def run(config: Config, version: str = "") -> str:
@@ -24,6 +25,8 @@ def run(config: Config, version: str = "") -> str:
         proof = proof_of(tracker, found, config)
         # Here only: who promotes or registers a version does not ask what else lies in the folder today.
         check_tables(store.checkout(), shelf_of(found), proof)
+        check_handed_on(store.checkout(), proof)
+        check_pins(store.checkout(), json.loads(found.tags.get("raw", "{}")), proof)
         said = f"{found.name} version {found.number}"
         if not proof.holds:
             listed = "".join(f"\n  - {difference}" for difference in proof.differences)
