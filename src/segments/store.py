@@ -512,6 +512,11 @@ def history() -> list[dict[str, Any]]:
     return events
 
 
+def in_use() -> str:
+    """Candidate whose version was last put in use from here, by promotion or rollback; empty when none was."""
+    return next((event["candidate_id"] for event in reversed(history()) if event["what"] != "challenged"), "")
+
+
 def remember(event: dict[str, Any]) -> None:
     """Add to the history of registered versions; what has just been said is not said twice."""
     events = history()

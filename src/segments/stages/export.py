@@ -56,6 +56,11 @@ def run(
     said = [f"{out}: {len(asked):,} customers, campaign '{campaign}', columns {', '.join(asked.columns)}"]
     said += [f"  {arm.words()}" for arm in room.arms(rows, config.export.base_rate)]
     said.append("  (in 80 of 100 such campaigns; response rate without the campaign from export.base_rate)")
+    if (used := store.in_use()) and used != model.candidate_id:
+        said.append(
+            f"  These are the segments of the last run, candidate {model.candidate_id}; in use is candidate {used}. "
+            "`segments promote` puts the newer version in use; `segments select` and `dvc repro` bring back the other."
+        )
     if held := len(rows) - len(asked):
         said.append(
             f"  {held:,} customers of the control group are not in the file: without the column group or action they could not be told "
