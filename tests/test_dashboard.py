@@ -420,7 +420,7 @@ def test_a_batch_without_a_good_row_is_shown_among_the_others(
     [
         ("empty.csv", b"", "empty.csv is empty"),
         ("book.csv", b"PK\x03\x04", "save it as CSV or parquet"),
-        ("other.csv", b"customer_id,colour\n1,red\n", "no column recency_days"),
+        ("other.csv", b"customer_id,colour\n1,red\n", "no columns recency_days, frequency, monetary; it has"),
         ("bad.csv", b"customer_id,recency_days,frequency,monetary\n1,?,2,3\n", "1 recency_days is missing"),
     ],
 )
