@@ -17,7 +17,7 @@ LINE = 18  # of the height, for one name in a legend
 LEVEL = 60  # letters that fit beside one another under a chart of half a page
 ONE_WORD_A_LINE = alt.Axis(labelAngle=0, labelOverlap=False, labelExpr="split(datum.label, ' ')", grid=True)
 # Dashes tell lines apart where colours repeat or are not seen.
-DASHES = ([1, 0], [6, 3], [2, 2], [8, 2, 2, 2], [4, 4])
+DASHES = ([1, 0], [6, 3], [2, 2], [8, 2, 2, 2], [14, 4])
 LIGHTS = {"amber": "#E69F00", "red": "#D55E00"}
 
 
