@@ -266,7 +266,8 @@ def test_a_source_says_how_its_log_is_read(root: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("in.csv", b"customer_id,x\n1,2\n", "the file has no column y"),
+        ("in.csv", b"customer_id,x\n1,2\n", "the file has no column y; it has"),
+        ("in.csv", b"customer_id,z\n1,2\n", "the file has no columns x, y; it has"),
         ("in.csv", b"x,y\n1,2\n", "the file has no id column"),
         ("in.csv", b"", "is empty"),
         ("in.csv", b"PK\x03\x04\x14", "save it as CSV or parquet"),
@@ -316,6 +317,21 @@ def test_a_record_holds_no_customer(root: Path, table: pd.DataFrame) -> None:
     text = json.dumps(record)
     assert "SECRET" not in text and str(root) not in text
     assert record is not None and record["rows"] == 500 and record["decision"] == "keep"
+
+
+def test_who_moved_is_told_by_the_versions_own_list_of_members(root: Path, table: pd.DataFrame) -> None:
+    was = table[["customer_id"]].join(MODEL.predict(table)["segment"])
+    was["segment"] = was["segment"].where(was.index >= 50, "another")
+    unknown = score(write(table.head(200), root / "in.csv"), root / "out.csv", table).record
+    shelf = store.version_folder(store.sha256(MODEL.to_json().encode()), MODEL.candidate_id)
+    store.write_table(shelf / "members.parquet", was.tail(490))
+    # what the last run chose is another candidate: of no concern here
+    store.write_json(store.artifact("selection", "choice.json"), {"candidate_id": "other"})
+    known = score(write(table.head(200), root / "in.csv"), root / "out.csv", table).record
+    assert unknown is not None and known is not None
+    [before], [moved] = ([one for one in record["figures"] if one["name"] == "moved"] for record in (unknown, known))
+    assert before["value"] is None
+    assert moved["value"] == 40 / 190
 
 
 # --- logs -------------------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -140,11 +141,26 @@ def test_without_prediction_and_evidence_the_rest_is_shown(house: Callable[..., 
     house()
     said = told(opened("overview"))
     assert "Not known yet: churn risk and expected value: run `segments prediction`, or `dvc repro`." in said
-    assert "how stable each candidate is" in said
+    assert "how stable its segments are" in said
+    assert "how much of the segments stays when something is changed" in said
+    assert "how stable each candidate is" in told(opened("compare"))
     assert "2024-05-06" in [one.value for one in opened("overview").metric]
     app = opened("segment")
     assert "Not known yet: what to do with each segment: run `segments playbook`, or `dvc repro`." in told(app)
     assert "no batch has been scored yet" in told(opened("monitor"))
+
+
+def test_who_moved_since_the_version_before_is_asked_for_by_its_number(
+    house: Callable[..., Segmentation], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house()
+    assert "run `segments migration from=DATE`" in told(opened("monitor"))
+    streamlit.cache_resource.clear()
+    [version] = versions.registered(load(["source=mall"]).tracking, "customer-segments")
+    numbered = [replace(version, number=number, aliases=[]) for number in ("2", "9", "11")]
+    numbered.insert(2, replace(version, number="10"))
+    monkeypatch.setattr(versions, "registered", lambda config, name: numbered)
+    assert "run `segments migration from=9`" in told(opened("monitor"))
 
 
 def test_a_challenger_on_disk_is_not_taken_for_the_champion(house: Callable[..., Segmentation]) -> None:
@@ -156,6 +172,40 @@ def test_a_challenger_on_disk_is_not_taken_for_the_champion(house: Callable[...,
     app = opened("overview")
     assert "waits as challenger" in told(app)
     assert "other won." not in told(app)
+    said = told(opened("compare"))
+    assert "other won." in said
+    assert "In use is another: customer-segments v1, candidate `c0`. Why: the first" in said
+
+
+def test_the_evidence_of_a_version_is_found_though_the_last_sweep_lacks_it(house: Callable[..., Segmentation]) -> None:
+    house()
+    path = store.artifact("sweep", "candidates.parquet")
+    table = store.read_table(path)
+    for sweep, weighed in (
+        ("s1", {"grade": "natural", "reason": "Natural: it is."}),
+        ("s2", {"grade": "", "reason": ""}),
+    ):
+        folder = store.artifact("sweeps", sweep)
+        (folder / "files").mkdir(parents=True)
+        store.write_json(folder / "sweep.json", {"started_ms": int(sweep[1])})
+        table.assign(**weighed).to_csv(folder / "files" / "candidates.csv", index=False)
+    store.write_table(path, table.assign(candidate_id=["c7", "c8"], grade="reproducible", reason="Not this one."))
+    app = opened("overview")
+    assert "natural" in [one.value for one in app.metric if one.label == "Evidence"]
+    assert "Natural: it is." in told(app) and "Not this one." not in told(app)
+    assert "how stable its segments are" not in told(app)
+
+
+def test_the_overview_says_once_why_and_how_firm(house: Callable[..., Segmentation]) -> None:
+    house()
+    path = store.artifact("sweep", "candidates.parquet")
+    store.write_table(path, store.read_table(path).assign(grade="natural", reason="Natural: it is."))
+    choice = json.loads(store.artifact("selection", "choice.json").read_text())
+    store.write_json(store.artifact("selection", "choice.json"), choice | {"reason": "c0 won. Natural: it is."})
+    store.write_json(store.artifact("sensitivity", "sensitivity.json"), {"firmness": "Not firm: a seed matters."})
+    said = told(opened("overview"))
+    assert said.count("Natural: it is.") == 1
+    assert "Not firm: a seed matters." in said
 
 
 # --- every size ----------------------------------------------------------------------------------------------------------
@@ -335,11 +385,10 @@ def test_heads_are_words_and_what_is_not_known_is_a_dash(page: str, house: Calla
 def test_scores_in_a_reason_are_words(house: Callable[..., Segmentation]) -> None:
     house()
     choice = json.loads(store.artifact("selection", "choice.json").read_text())
-    store.write_json(
-        store.artifact("selection", "choice.json"), choice | {"reason": "It has the highest z_silhouette."}
-    )
+    reason = "It has the highest z_silhouette. By z_wcss it would have been another."
+    store.write_json(store.artifact("selection", "choice.json"), choice | {"reason": reason})
     for page in ("overview", "compare"):
-        assert "the highest silhouette z-score" in told(opened(page))
+        assert "the highest silhouette z-score. By WCSS z-score it" in told(opened(page))
 
 
 def test_an_expected_value_is_shown_in_the_currency() -> None:
@@ -368,6 +417,19 @@ def test_axes_say_what_they_measure_and_names_are_whole() -> None:
     assert drawn["encoding"]["y"]["title"] == "share of customers"
     assert drawn["encoding"]["x"]["title"] is None
     assert drawn["encoding"]["color"]["legend"] == {"columns": 1, "labelLimit": 0, "orient": "bottom"}
+
+
+def test_limits_are_told_apart_by_their_dashes_too() -> None:
+    batches = pd.DataFrame({"batch": ["may"], "value": 0.3, "low": np.nan, "high": np.nan, "status": "red"})
+    features = pd.DataFrame({"feature": ["age"], "psi": [0.3], "status": ["red"]})
+    limits = {"amber": 0.1, "red": 0.25}
+    for chart in (charts.history(batches, "PSI", limits), charts.against_limits(features, **limits)):
+        rule = chart.to_dict()["layer"][-1]["encoding"]
+        assert rule["strokeDash"]["scale"] == {
+            "domain": ["amber from here", "red from here"],
+            "range": [[6, 3], [1, 0]],
+        }
+        assert rule["color"]["legend"] == {"orient": "bottom"}
 
 
 @pytest.mark.parametrize("batches", [1, 30])
@@ -420,7 +482,7 @@ def test_a_batch_without_a_good_row_is_shown_among_the_others(
     [
         ("empty.csv", b"", "empty.csv is empty"),
         ("book.csv", b"PK\x03\x04", "save it as CSV or parquet"),
-        ("other.csv", b"customer_id,colour\n1,red\n", "no column recency_days"),
+        ("other.csv", b"customer_id,colour\n1,red\n", "no columns recency_days, frequency, monetary; it has"),
         ("bad.csv", b"customer_id,recency_days,frequency,monetary\n1,?,2,3\n", "1 recency_days is missing"),
     ],
 )

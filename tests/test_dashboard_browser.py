@@ -1,7 +1,8 @@
 """The dashboard as a person sees it, in a headless Chromium: every page, its main tasks, and that nothing leaves this machine.
 
-With SEGMENTS_SCREENSHOTS=FOLDER it looks at this checkout's own artifacts (after ``dvc repro``) and keeps a picture of each page there; otherwise at a small
-project. A page fails the test on an exception box, a console error, a chart without marks, and a request to any other machine.
+With SEGMENTS_SCREENSHOTS=FOLDER it looks at a copy of this checkout's own artifacts (after ``make repro``) and keeps a picture of each page there; otherwise
+at a small project. A page fails the test on an exception box, a console error, a chart without marks, a chart or picture or table that a screen reader has no
+name for, and a request to any other machine.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from segments.ui import HOST
@@ -33,6 +35,22 @@ BENIGN = (
 )
 # Opened at the address of a page, Streamlit first asks for its server below that address.
 SOUGHT = re.compile(r"/[\w-]+/_stcore/(health|host-config)$")
+UNNAMED = """() => [...document.querySelectorAll(
+        '[data-testid="stMain"] :is(img, input, button, [role=slider], [data-testid="stVegaLiteChart"], [data-testid="stDataFrame"])')]
+    .filter(one => one.checkVisibility() && !(one.getAttribute('aria-label') || one.alt || one.title || one.innerText || one.labels?.length
+        || one.querySelector('[aria-label]'))).map(one => one.outerHTML.slice(0, 200))"""
+# In the server's own processes: every name they look up and every address they speak to that is not this machine's.
+WATCH = """import sys
+def watch(event, args):
+    where = args[1] if event in ("socket.connect", "socket.sendto") else args if event == "socket.getaddrinfo" else None
+    if isinstance(where, tuple) and str(where[0]) not in ("127.0.0.1", "localhost", "::1", "None"):
+        say(f"{event} {where[0]}")
+def say(text):
+    with open(%r, "a") as log:
+        log.write(text + chr(10))
+say("watching")
+sys.addaudithook(watch)
+"""
 HEIGHT = """() => document.querySelector('[data-testid="stMain"]').scrollHeight"""
 READY = """() => document.querySelector('[data-testid="stApp"]')?.dataset.testScriptState === 'notRunning'
     && !document.querySelector('[data-testid="stSkeleton"]') && document.querySelector('h1')"""
@@ -60,6 +78,7 @@ class Visit:
         boxes = self.page.locator('[data-testid="stException"]')
         assert boxes.count() == 0, boxes.first.inner_text()
         self.assert_charts()
+        assert self.page.evaluate(UNNAMED) == []
 
     def assert_charts(self) -> None:
         """Every chart in sight has marks that take some room; its axes and texts do not count."""
@@ -98,7 +117,7 @@ class Visit:
 def looked_at(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> SmallProject:
     """The project whose dashboard is opened, with two scored batches."""
     if PICTURES:
-        return SmallProject(CHECKOUT)
+        return pictured(tmp_path_factory.mktemp("dashboard") / "project")
     project = request.getfixturevalue("reproduced").copy(tmp_path_factory.mktemp("dashboard") / "project")
     features = project.table("features/customers.parquet")
     for name, table in (("same", features), ("older", features.assign(age=features["age"] + 30))):
@@ -107,9 +126,30 @@ def looked_at(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     return project
 
 
+def pictured(root: Path) -> SmallProject:
+    """This checkout's artifacts and record with two batches and a migration. A copy: what is scored for a picture is no batch of the person's."""
+    for name in ("conf", "artifacts", "mlruns"):
+        shutil.copytree(CHECKOUT / name, root / name, ignore=shutil.ignore_patterns("monitoring"))
+    for path in (CHECKOUT / "dvc.yaml", CHECKOUT / "data.dvc", *CHECKOUT.glob("mlflow.db*")):
+        shutil.copy(path, root)
+    (root / "data").symlink_to(CHECKOUT / "data")
+    project = SmallProject(root)
+    log = pd.read_parquet(root / "data/completejourney/transactions.parquet")
+    late = log["transaction_timestamp"] >= "2017-07-01"
+    for name, lines in (("whole-year", log), ("second-half", log[late])):
+        lines.to_parquet(root.parent / f"{name}.parquet")
+        project.run("segments", "score", f"../{name}.parquet", "-o", f"../{name}-scored.parquet")
+    project.run("segments", "migration", "from=2017-07-01")
+    return project
+
+
 @pytest.fixture(scope="module")
 def served(looked_at: SmallProject) -> Iterator[str]:
-    """A running ``segments dashboard``, beside a port that is taken."""
+    """A running ``segments dashboard``, beside a port that is taken; its server asks no other machine either."""
+    asked = looked_at.root.parent / "asked.txt"
+    watcher = looked_at / "src/sitecustomize.py"
+    watcher.parent.mkdir(exist_ok=True)
+    watcher.write_text(WATCH % str(asked))
     with socket.create_server((HOST, 0)) as taken:
         port = taken.getsockname()[1]
         process = subprocess.Popen(
@@ -133,6 +173,7 @@ def served(looked_at: SmallProject) -> Iterator[str]:
     process.send_signal(signal.SIGINT)
     rest, _ = process.communicate(timeout=30)
     assert (process.returncode, rest.strip()) == (0, "Stopped.")
+    assert set(asked.read_text().splitlines()) == {"watching"}
 
 
 @pytest.fixture(scope="module")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,13 +16,29 @@ from hypothesis import strategies as st
 from scipy.stats import chi2
 
 from segmentations import segmentation
-from segments.config import Algorithm, Feature, FeaturesConfig, FeatureSet, Limits, MonitoringConfig, Scaler
+from segments import intake, store
+from segments.batches import score_file
+from segments.config import (
+    Algorithm,
+    Config,
+    Feature,
+    FeaturesConfig,
+    FeatureSet,
+    Limits,
+    MonitoringConfig,
+    Scaler,
+    Source,
+    SweepConfig,
+)
+from segments.data import clean_transactions
 from segments.errors import ConfigError, DataError
-from segments.features import transaction_features
+from segments.features import build_features
+from segments.fetch import fetch
 from segments.model import Segmentation
 from segments.monitoring import Figure, Tally, figures, medians, reference_of, stability_index, verdict
 from segments.score import Rejected, Scored
 from segments.space import Space
+from segments.stages import load
 from segments.sweep import Spec, sweep_cell
 
 LINE = segmentation("c0", Space(["x"], ["identity"], [1.0], "none", {}), np.array([[0.0], [10.0]]), ["low", "high"])
@@ -205,29 +222,46 @@ def test_limits_in_the_wrong_order_are_refused() -> None:
 
 
 @pytest.mark.slow
-def test_another_period_shows_drift_where_there_is_some(project: Path) -> None:
-    """A champion of the first half of 2017 scores the second half; and its own customers again."""
-    path = project / "artifacts/data/transactions.parquet"
-    if not path.is_file():
-        pytest.skip("needs the bundled data: run `make repro`")
-    lines = pd.read_parquet(path)
-    late = lines["purchased_at"] >= "2017-07-01"
-
-    def table(part: pd.DataFrame, as_of: date) -> pd.DataFrame:
-        made = transaction_features(part, as_of, FeaturesConfig())
-        return made.sort_values("customer_id", ignore_index=True)
-
-    first, second = table(lines[~late], date(2017, 6, 30)), table(lines[late], date(2017, 12, 31))
+def test_another_period_shows_drift_where_there_is_some(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A champion of the first half of 2017 scores its own customers again, the second half, and the whole year."""
+    source = load(["source=completejourney"], project).source
+    fetch(source, project=tmp_path)
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf/config.yaml").touch()
+    (tmp_path / "dvc.yaml").touch()
+    monkeypatch.chdir(tmp_path)
+    assert source.transactions is not None
+    log = pd.read_parquet(source.transactions.path)
+    late = log["transaction_timestamp"] >= "2017-07-01"
+    for name, lines in (("first", log[~late]), ("second", log[late]), ("year", log)):
+        lines.to_parquet(f"{name}.parquet")
+    half = replace(source, as_of="2017-07-01", transactions=replace(source.transactions, path="first.parquet"))
+    with intake.open_log(half) as opened:
+        first = build_features(
+            None, clean_transactions(opened, half)[0], replace(half, customers=None), FeaturesConfig()
+        ).table
     wanted = FeatureSet("rfm", {name: Feature("log1p") for name in ("recency_days", "frequency", "monetary")})
     [made] = sweep_cell(first, [Spec("cj", wanted, Scaler("quantile"), Algorithm(starts=2, max_fits=10), 4, 0)])
     model = segmentation(made.candidate_id, made.space, made.centres, list("abcd"))
-    previous = dict(zip(first["customer_id"], model.predict(first)["segment"], strict=True))
-    same = told(model, first, first, previous)
-    assert {one.status for one in same.values()} <= {"green", "-"}
-    found = told(model, first, second, previous)
-    assert found["moved"].status == "red"  # customers change; how many there are of each kind does not
-    assert found["psi.segments"].status == found["psi.monetary"].status == "green"
-    assert verdict(list(found.values()))[0] == "keep"
-    year = told(model, first, table(lines, date(2017, 12, 31)), previous)  # twice the time: other frequencies and sums
-    assert year["psi.frequency"].status == year["psi.monetary"].status == "red"
-    assert verdict(list(year.values()))[0] == "refit"
+    reference = json.dumps(reference_of(first, model))
+    shelf = store.version_folder(store.sha256(model.to_json().encode()), model.candidate_id)
+    store.write_table(shelf / "members.parquet", first[["customer_id"]].join(model.predict(first)["segment"]))
+
+    def scored(name: str, source: Source) -> tuple[str, dict[str, Any]]:
+        config = Config(source, wanted, Scaler("quantile"), Algorithm(), SweepConfig(["rfm"], ["quantile"]))
+        named = {"name": "halves", "version": "1"}
+        record = score_file(config, Path(f"{name}.parquet"), Path("out.parquet"), model, named, reference).record
+        assert record is not None
+        return record["decision"], {one["name"]: one["status"] for one in record["figures"]}
+
+    decision, same = scored("first", half)
+    assert decision == "keep" and set(same.values()) == {"green"}
+    assert scored("first", half) == (decision, same) and len(store.batch_records()) == 1
+    decision, other = scored("second", source)
+    assert decision == "keep"
+    assert other["moved"] == "red"  # customers change; how many there are of each kind does not
+    assert other["psi.segments"] == other["psi.monetary"] == "green"
+    decision, year = scored("year", source)  # twice the time: other frequencies and sums
+    assert decision == "refit" and year["psi.frequency"] == year["psi.monetary"] == "red"

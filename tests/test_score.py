@@ -130,7 +130,13 @@ def test_columns_are_found_in_any_order_beside_any_others() -> None:
     )
 
 
-@pytest.mark.parametrize(("headers", "says"), [(["id", "x"], "no id column"), (["customer_id", "X"], "no column x")])
+@pytest.mark.parametrize(
+    ("headers", "says"),
+    [
+        (["id", "x"], "no id column"),
+        (["customer_id", "X"], "no column x; it has"),
+    ],
+)
 def test_a_column_that_is_absent_is_named(headers: list[str], says: str) -> None:
     with pytest.raises(DataError, match=says):
         find_columns(headers, ["x"], ["customer_id"])

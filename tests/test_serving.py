@@ -66,6 +66,7 @@ def test_what_can_be_answered_is_let_in(body: Any) -> None:
         ({"dataframe_records": None}, 400, "dataframe_split must be"),
         (records({"x": 1}), 400, "column y is missing; the model needs x, y"),
         (records({"X": 1, "y": 1}), 400, "column x is missing"),
+        (records({"X": 1}), 400, "columns x, y are missing; the model needs x, y"),
         (records({"x": 1, "y": 1}, {"x": 1}), 400, "row 2: y is missing"),
         (records({"x": None, "y": 1}), 400, "row 1: x is missing"),
         (records({"x": "1", "y": 1}), 400, "row 1: x is not a number: '1'"),

@@ -263,14 +263,14 @@ def _summed_up(config: Config, source: Source, log: RawLog, columns: list[str], 
 
 
 def _previous(segmentation: Segmentation) -> dict[str, str] | None:
-    """Segment of each customer when the model was fitted, if that fit is the one on disk."""
-    choice, labels = store.artifact("selection", "choice.json"), store.artifact("profiles", "segments.parquet")
-    if not (choice.is_file() and labels.is_file()):
+    """Segment of each customer when the version was registered, if that was on this machine."""
+    # the version's own list, not the last run's: a challenger that waits must not hide who moved
+    model_hash = store.sha256(segmentation.to_json().encode())
+    path = store.version_folder(model_hash, segmentation.candidate_id) / "members.parquet"
+    if not path.is_file():
         return None
-    if store.read_json(choice)["candidate_id"] != segmentation.candidate_id:
-        return None
-    table = store.read_table(labels)
-    return dict(zip(table["customer_id"].astype(str), table["segment"], strict=True))
+    members = store.read_table(path)
+    return dict(zip(members["customer_id"].astype(str), members["segment"], strict=True))
 
 
 def _side_rows(rejected: list[Rejected]) -> pa.RecordBatch:

@@ -64,7 +64,7 @@ def read_model(config: TrackingConfig, uri: str) -> RegisteredModel:
     if match is None:
         raise TrackingError(
             f"'{uri}' is not the address of a registered model",
-            where="--model",
+            where="model",
             fix="write models:/NAME@ALIAS or models:/NAME/VERSION, such as models:/customer-segments@champion",
         )
     client, address = reader(config), tracking_uri(config)

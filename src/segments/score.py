@@ -111,7 +111,7 @@ def find_columns(headers: Sequence[str], columns: Sequence[str], ids: Sequence[s
     """
     if absent := [name for name in columns if name not in headers]:
         raise DataError(
-            f"the file has no column {', '.join(absent)}; it has {', '.join(headers)}",
+            f"the file has no column{'s' * (len(absent) > 1)} {', '.join(absent)}; it has {', '.join(headers)}",
             fix=f"the model needs: {', '.join(columns)}",
         )
     found = next((header for name in ids if (header := find_header(headers, [name])) is not None), None)

@@ -322,7 +322,8 @@ def _cells(asked: dict[str, Any], columns: list[str]) -> tuple[int, list[list[An
 
 
 def _absent(absent: list[str], columns: list[str]) -> str:
-    return f"column {', '.join(absent)} is missing; the model needs {', '.join(columns)}"
+    missing = f"column {absent[0]} is" if len(absent) == 1 else f"columns {', '.join(absent)} are"
+    return f"{missing} missing; the model needs {', '.join(columns)}"
 
 
 def _shown(cell: Any) -> str:

@@ -17,7 +17,7 @@ LINE = 18  # of the height, for one name in a legend
 LEVEL = 60  # letters that fit beside one another under a chart of half a page
 ONE_WORD_A_LINE = alt.Axis(labelAngle=0, labelOverlap=False, labelExpr="split(datum.label, ' ')", grid=True)
 # Dashes tell lines apart where colours repeat or are not seen.
-DASHES = ([1, 0], [6, 3], [2, 2], [8, 2, 2, 2], [4, 4])
+DASHES = ([1, 0], [6, 3], [2, 2], [8, 2, 2, 2], [14, 4])
 LIGHTS = {"amber": "#E69F00", "red": "#D55E00"}
 
 
@@ -135,11 +135,13 @@ def lines(table: pd.DataFrame, title: str) -> alt.LayerChart:
         "scaler:N",
         title="scaler",
         scale=alt.Scale(domain=scalers, range=[DASHES[i % len(DASHES)] for i in range(len(scalers))]),
+        legend=alt.Legend(symbolSize=1200, symbolStrokeWidth=2),  # long enough to show a whole pattern
     )
     drawn = base.mark_line(strokeWidth=1.8).encode(strokeDash=dash)
     layers = [drawn, base.mark_circle(size=18)]
     if table["elbow"].any():
-        layers.append(base.mark_point(shape="diamond", size=70, filled=True).transform_filter("datum.elbow"))
+        diamond = base.mark_point(shape="diamond", size=110, filled=True, opacity=1, stroke=INK, strokeWidth=1)
+        layers.append(diamond.transform_filter("datum.elbow"))
     return alt.layer(*layers).properties(
         height=400, description=f"{title} over the number of segments, one line per feature set and scaler"
     )
@@ -231,24 +233,7 @@ def against_limits(table: pd.DataFrame, amber: float, red: float) -> alt.LayerCh
             tooltip=["feature", alt.Tooltip("psi:Q", format=".3f"), "status"],
         )
     )
-    ends = pd.DataFrame({"limit": [amber, red], "light": ["amber from here", "red from here"]})
-    rules = (
-        alt.Chart(ends)
-        .mark_rule(strokeWidth=2)
-        .encode(
-            x="limit:Q",
-            color=alt.Color(
-                "light:N",
-                title=None,
-                legend=alt.Legend(orient="bottom"),
-                scale=alt.Scale(domain=ends["light"].tolist(), range=[*LIGHTS.values()]),
-            ),
-            strokeDash=alt.StrokeDash(
-                "light:N", legend=None, scale=alt.Scale(domain=ends["light"].tolist(), range=[[6, 3], [1, 0]])
-            ),
-        )
-    )
-    return alt.layer(bars, rules).properties(
+    return alt.layer(bars, _limits({"amber": amber, "red": red}, alt.X("limit:Q"))).properties(
         height=ROOM + 60 + 34 * len(table), description="Stability index of segments and features, with its limits"
     )
 
@@ -264,8 +249,26 @@ def history(table: pd.DataFrame, title: str, limits: Mapping[str, float]) -> alt
     drawn = [base.mark_line(color=PALETTE[0]).encode(y=y), base.mark_circle(color=PALETTE[0], size=60).encode(y=y)]
     if table["low"].notna().any():
         drawn.insert(0, base.mark_errorbar(color=MUTED).encode(y=alt.Y("low:Q", title=None), y2="high:Q"))
-    drawn += [
-        alt.Chart(pd.DataFrame({"limit": [at]})).mark_rule(color=LIGHTS[light], strokeDash=[6, 3]).encode(y="limit:Q")
-        for light, at in limits.items()
-    ]
+    if limits:
+        drawn.append(_limits(limits, alt.Y("limit:Q")))
     return alt.layer(*drawn).properties(height=HEIGHT + _room(order), description=f"{title} over the scored batches")
+
+
+def _limits(limits: Mapping[str, float], place: alt.X | alt.Y) -> alt.Chart:
+    """Lines where amber and red begin, told apart by their dashes, not by colour alone."""
+    names = [f"{light} from here" for light in LIGHTS]
+    ends = pd.DataFrame({"limit": [limits[light] for light in LIGHTS], "light": names})
+    return (
+        alt.Chart(ends)
+        .mark_rule(strokeWidth=2)
+        .encode(
+            place,
+            color=alt.Color(
+                "light:N",
+                title=None,
+                legend=alt.Legend(orient="bottom"),
+                scale=alt.Scale(domain=names, range=[*LIGHTS.values()]),
+            ),
+            strokeDash=alt.StrokeDash("light:N", legend=None, scale=alt.Scale(domain=names, range=[[6, 3], [1, 0]])),
+        )
+    )

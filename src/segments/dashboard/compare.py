@@ -10,7 +10,7 @@ import streamlit as st
 from segments import store
 from segments.config import Config
 from segments.dashboard import charts, figures, reading
-from segments.dashboard.reading import found
+from segments.dashboard.reading import Champion, found
 from segments.errors import SegmentsError
 
 SCORES = {
@@ -63,7 +63,7 @@ def show(config: Config) -> None:
     ).sort_values("silhouette", ascending=False, kind="stable")
     choice = found(reading.choice) if sweep == last else None
     if choice is not None:
-        _why(choice)
+        _why(choice, found(reading.champion, config))
     if "grade" not in table:
         st.info(
             "Not known yet: how stable each candidate is: run `segments evidence`, then `segments selection`, or `dvc repro`."
@@ -88,7 +88,7 @@ def show(config: Config) -> None:
     _side_by_side(config, kept.set_index("candidate_id").loc[picked])
 
 
-def _why(choice: dict[str, Any]) -> None:
+def _why(choice: dict[str, Any], inuse: Champion | None) -> None:
     with st.container(border=True):
         st.subheader("Why this one" if choice["candidate_id"] else "Why none")
         st.markdown(figures.readable(choice["reason"]))
@@ -96,9 +96,16 @@ def _why(choice: dict[str, Any]) -> None:
         if choice.get("overruled"):
             one = choice["overruled"]
             st.markdown(f"Chosen by **{one['by']}** on {one['at'][:10]} (UTC) against the rule: {one['because']}")
+        if inuse is not None and inuse.version.tags.get("candidate_id") != choice["candidate_id"]:
+            version, tags = inuse.version, inuse.version.tags
+            st.markdown(
+                f"In use is another: {version.name} v{version.number}, candidate `{tags.get('candidate_id', '?')}`. "
+                f"Why: {tags.get('verdict') or 'not recorded'}"
+            )
         if front := reading.picture("selection", "front.png"):
             with st.expander("Fit, stability and simplicity of every candidate"):
-                st.image(front, caption="Candidates by fit and stability; the front is what nothing beats on all three")
+                told = "Candidates by fit and stability; the front is what nothing beats on all three"
+                st.image(front, caption=told, alt=told)
 
 
 def _filtered(table: pd.DataFrame) -> pd.DataFrame:
@@ -152,6 +159,7 @@ def _table(kept: pd.DataFrame, choice: dict[str, Any] | None) -> list[str]:
             if name in SCORES
         },
         key="candidates",
+        alt="Candidates and their scores, best silhouette first",
     )
     ticked = kept.iloc[[row for row in event["selection"]["rows"] if row < len(kept)]]["candidate_id"].tolist()
     return list(ticked[:MOST_PICTURES]) or finalists or kept["candidate_id"].head(UNTICKED).tolist()
@@ -169,7 +177,7 @@ def _side_by_side(config: Config, picked: pd.DataFrame) -> None:
             pictures = store.pictures(str(identity))
             for key, told in PICTURES.items():
                 if key in pictures:
-                    st.image(str(pictures[key]), caption=f"{row['name']}: {told}")
+                    st.image(str(pictures[key]), caption=f"{row['name']}: {told}", alt=f"{row['name']}: {told}")
             if not pictures:
                 st.info(
                     f"Its pictures are not on this machine: run `segments fit feature_set={row['feature_set']} scaler={row['scaler']} k={row['k']}`."

@@ -35,9 +35,13 @@ TITLES = {
     "calinski_harabasz": "Calinski-Harabasz",
     "jaccard_min": "weakest Jaccard",
     "z_silhouette": "silhouette z-score",
+    "z_wcss": "WCSS z-score",
     "p_adjusted": "adjusted p",
     "gap": "gap statistic",
     "smallest_share": "smallest segment",
+    "r_score": "R score",
+    "f_score": "F score",
+    "m_score": "M score",
 }
 
 

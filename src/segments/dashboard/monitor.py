@@ -11,7 +11,7 @@ from segments import store
 from segments.config import Config
 from segments.dashboard import charts, figures, reading
 from segments.dashboard.overview import label
-from segments.dashboard.reading import found
+from segments.dashboard.reading import Champion, found
 
 LISTED = 200  # batches to choose from
 DRAWN = 30  # batches in a chart over time
@@ -34,8 +34,8 @@ def show(config: Config) -> None:
         )
         _batch(config, newest[chosen], None if inuse is None else inuse.model.segments)
         _history(config, records, newest[chosen])
-    st.header("Since the last version")
-    _migration()
+    st.header("Migration")
+    _migration(config, inuse)
 
 
 def limits(config: Config) -> dict[str, tuple[float, float]]:
@@ -58,8 +58,8 @@ def _batch(config: Config, record: dict[str, Any], segments: Any) -> None:
     light = next((one for one in ("red", "amber", "green") if one in worst), "-")
     box(f"{figures.SHAPES[light]} **{record['sentence']}**")
     with st.container(horizontal=True):
-        st.metric("Customers scored", f"{record['scored']:,}", border=True)
-        st.metric("Rows rejected", f"{record['rejected']:,}", border=True)
+        st.metric("Scored", f"{record['scored']:,}", border=True)
+        st.metric("Rejected", f"{record['rejected']:,}", border=True)
         st.metric("Model", f"{record['model']['name']} v{record['model']['version']}", border=True)
         st.metric("Seconds", f"{record['seconds']:.2f}", border=True)
     if record["reasons"]:
@@ -82,6 +82,7 @@ def _batch(config: Config, record: dict[str, Any], segments: Any) -> None:
             "amber": st.column_config.NumberColumn("amber from", format="%.3g"),
             "red": st.column_config.NumberColumn("red from", format="%.3g"),
         },
+        alt="Figures of the batch, each with its light and limits, the worst first",
     )
     st.caption(
         "Limits of the silhouette are losses against training. A light turns only when a figure is beyond its limit and beyond chance "
@@ -130,13 +131,17 @@ def _history(config: Config, records: list[dict[str, Any]], record: dict[str, An
     st.altair_chart(charts.history(table, named[name], drawn), width="stretch")
 
 
-def _migration() -> None:
+def _migration(config: Config, inuse: Champion | None) -> None:
     path = store.artifact("migration", "migration.json")
     if not path.is_file():
-        st.info("Who moved since another day or version is not known yet: run `segments migration from=DATE`.")
+        known = [] if inuse is None else [int(one.number) for one in reading.registered(config)]
+        earlier = [number for number in known if inuse is not None and number < int(inuse.version.number)]
+        start = max(earlier) if earlier else "DATE"
+        st.info(f"Who moved since another day or version is not known yet: run `segments migration from={start}`.")
         return
     told = reading.plain("migration", "migration.json")
     st.markdown(f"From **{told['from']}** to **{told['to']}**")
     st.markdown("\n".join(f"- {one}" for one in [*told["segments"], *told["in_words"]]))
     if picture := reading.picture("migration", "migration.png"):
-        st.image(picture, caption="Customers who moved between segments")
+        caption = f"Customers who moved between segments from {told['from']} to {told['to']}"
+        st.image(picture, caption=caption, alt=caption)

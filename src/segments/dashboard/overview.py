@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -53,34 +54,44 @@ def _champion(inuse: Champion) -> None:
             icon=":material/warning:",
         )
     row = _evidence(str(tags.get("candidate_id", "")))
+    weighed = row if _is_weighed(row) else {}
     st.header("In use")
     with st.container(horizontal=True):
         st.metric("Model", f"{version.name} v{version.number}", border=True)
         st.metric("Segments", len(inuse.model.segments), border=True)
         st.metric("In use since (UTC)", _day(tags.get("promoted_at", "")), border=True)
-        st.metric("Evidence", str(row.get("grade", "not weighed")), border=True)
+        st.metric("Evidence", str(weighed.get("grade", "not weighed")), border=True)
         st.metric("Proof", _proof(tags), border=True)
     named = f"**{row['feature_set']} · {row['scaler']} · k={row['k']}**, " if row else ""
     st.markdown(
         f"{named}candidate `{tags.get('candidate_id', '?')}`, code `{tags.get('git_commit', 'unknown')[:12]}`, "
         f"source **{tags.get('source', '?')}**, put in use by **{tags.get('promoted_by') or 'nobody on record'}**. Why: {tags.get('verdict') or 'not recorded'}"
     )
-    if row.get("reason"):
-        st.markdown(figures.readable(str(row["reason"])))
+    why = reading.choice()["reason"] if described else ""
+    if weighed and weighed["reason"] not in why:  # else it is part of why this one was chosen
+        st.markdown(figures.readable(weighed["reason"]))
     if described:
-        st.markdown(figures.readable(reading.choice()["reason"]))
+        st.markdown(figures.readable(why))
+        changed = found(reading.plain, "sensitivity", "sensitivity.json")
+        if changed is not None and changed["firmness"]:
+            st.markdown(figures.readable(changed["firmness"]))
 
 
 def _evidence(candidate_id: str) -> dict[str, Any]:
-    table = found(reading.candidates)
-    if table is None:
-        return {}
-    if "grade" not in table:
+    """What is known of a candidate: from the newest sweep that weighed it, as the version in use may be of an older one than the last."""
+    sweeps = found(reading.sweeps) or {}
+    rows: list[dict[Any, Any]] = [
+        row for table in sweeps.values() for row in table[table["candidate_id"] == candidate_id].to_dict("records")
+    ]
+    if sweeps and not any(map(_is_weighed, rows)):
         st.info(
-            "Not known yet: how stable each candidate is: run `segments evidence`, then `segments selection`, or `dvc repro`."
+            "Not known yet: how stable its segments are: run `segments evidence`, then `segments selection`, or `dvc repro`."
         )
-    rows = table[table["candidate_id"] == candidate_id].to_dict("records")
-    return {str(key): value for key, value in rows[0].items()} if rows else {}
+    return next(filter(_is_weighed, rows), rows[0] if rows else {})
+
+
+def _is_weighed(row: Mapping[str, Any]) -> bool:
+    return isinstance(row.get("grade"), str) and bool(row["grade"])
 
 
 def _segments(config: Config, inuse: Champion) -> None:
@@ -104,13 +115,21 @@ def _segments(config: Config, inuse: Champion) -> None:
     forecast = people if people is not None and "churn_risk" in people else None
     table = figures.overview(model.segments, sizes, revenue, forecast)
     shown = figures.with_money(table, config.source.currency)
-    st.dataframe(shown, column_config=COLUMNS, hide_index=True, width="stretch", placeholder="–")
-    if forecast is None:
-        facts = found(reading.plain, "prediction", "prediction.json")
-        if facts is not None:
-            st.info(
-                f"Churn risk and expected value: {facts.get('reason', 'made for other customers: run `segments prediction`')}."
-            )
+    st.dataframe(
+        shown,
+        column_config=COLUMNS,
+        hide_index=True,
+        width="stretch",
+        placeholder="–",
+        alt="Segments: size, share of revenue, churn risk, expected value",
+    )
+    facts = found(reading.plain, "prediction", "prediction.json")
+    if facts is not None and forecast is None:
+        st.info(
+            f"Churn risk and expected value: {facts.get('reason', 'made for other customers: run `segments prediction`')}."
+        )
+    elif facts is not None and facts.get("plain"):
+        st.caption(" ".join(facts["plain"]))
     st.altair_chart(charts.shares(table, model.segments), width="stretch")
 
 
@@ -137,6 +156,7 @@ def _versions(config: Config, inuse: Champion) -> None:
         width="stretch",
         placeholder="–",
         column_config={"verdict": st.column_config.TextColumn(width="large")},
+        alt="Registered versions, newest first",
     )
     sizes = []
     for version in versions[-12:]:

@@ -96,6 +96,7 @@ def _profile(segment: Segment, cluster: int) -> None:
             name: st.column_config.NumberColumn(title, format="%.4g", width=width)
             for name, (title, width) in NUMBERS.items()
         },
+        alt="Features of the segment against all customers",
     )
     drawn = table.dropna(subset=["index"])
     right.altair_chart(charts.indices(drawn, charts.colour(segment)), width="stretch")
@@ -184,6 +185,7 @@ def _members(people: pd.DataFrame, inuse: Champion, segment: Segment, currency: 
             else figures.words(name)
             for name in shown
         },
+        alt="Members of the segment",
     )
 
 
@@ -236,6 +238,7 @@ def _look_up(inuse: Champion, people: pd.DataFrame | None, described: bool, curr
             hide_index=True,
             placeholder="–",
             width="stretch",
+            alt="Features of this customer",
         )
 
 

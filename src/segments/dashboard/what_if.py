@@ -27,6 +27,7 @@ class Answer:
     """A scored file as the page keeps it: the bytes to download, and what was done."""
 
     name: str
+    model: str
     scored: int
     counts: str
     rejected: dict[str, int]
@@ -151,6 +152,7 @@ def _score(config: Config, inuse: Champion, name: str, content: Any, keep: bool)
         answers = store.read_csv(output)
         return Answer(
             name,
+            f"{inuse.version.name} version {inuse.version.number}",
             batch.scored,
             batch.counts,
             batch.rejected,
@@ -168,9 +170,7 @@ def _shares(answers: pd.DataFrame, inuse: Champion) -> pd.DataFrame:
 
 
 def _answered(answer: Answer, inuse: Champion) -> None:
-    st.success(
-        f"{answer.scored:,} {answer.counts} of {answer.name} scored by {inuse.version.name} version {inuse.version.number}."
-    )
+    st.success(f"{answer.scored:,} {answer.counts} of {answer.name} scored by {answer.model}.")
     if answer.sentence:
         st.markdown(f"Recorded. **{answer.sentence}**")
     for note in answer.notes:
@@ -191,4 +191,5 @@ def _answered(answer: Answer, inuse: Champion) -> None:
         width="stretch",
         placeholder="–",
         column_config={name: figures.words(name) for name in answer.head},
+        alt="Answers, one row per customer",
     )

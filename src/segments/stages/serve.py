@@ -14,10 +14,12 @@ def run(config: Config, port: str = "", model: str = "", host: str = HOST) -> tu
     """Serve a registered model (the champion by default)."""
     if host not in (HOST, "localhost"):
         raise ConfigError(
-            f"host={host}", where="segments serve", fix=f"leave it out: the server listens on {HOST} only"
+            f"'{host}' is not this machine's own address",
+            where="host",
+            fix=f"leave it out: the server listens on {HOST} only",
         )
     if port and not port.isdigit():
-        raise ConfigError(f"port={port}", where="segments serve", fix="write a number, such as port=5001")
+        raise ConfigError(f"'{port}' is not a port", where="port", fix="write a number, such as port=5001")
     if port:
         config = replace(config, serving=replace(config.serving, port=int(port)))
     return "", serve(config, model or None)
