@@ -33,7 +33,7 @@ def run(config: Config) -> str | None:
     profiles = store.read_table(store.artifact("profiles", "profiles.parquet")) if choice["candidate_id"] else None
     folder = store.ledger(sweep["sweep_id"])
     write_record(config, folder, sweep, choice, candidates, features, profiles)
-    receipt: dict[str, Any] = dict.fromkeys(("name", "version", "alias", "run_id", "verdict"))
+    receipt: dict[str, Any] = dict.fromkeys(("name", "version", "alias", "verdict"))
     receipt |= {"sweep_id": sweep["sweep_id"], "candidate_id": choice["candidate_id"]}
     if profiles is None:  # left over from an earlier choice
         store.artifact("registry", "segmentation.json").unlink(missing_ok=True)
@@ -51,7 +51,7 @@ def run(config: Config) -> str | None:
                 "profiles",
             ):  # what people read about the champion stands under its run too
                 tracker.client.log_artifacts(version.run_id, str(folder / "files" / name), name)
-            receipt |= {"name": version.name, "version": version.number, "run_id": version.run_id}
+            receipt |= {"name": version.name, "version": version.number}
             receipt |= put_in_use(tracker, config, version, features, chosen=choice["overruled"])
     store.write_json(store.artifact("registry", "receipt.json"), receipt)
     firmness = store.read_json(store.artifact("sensitivity", "sensitivity.json"))["firmness"]
