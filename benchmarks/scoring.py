@@ -76,7 +76,7 @@ def one(path: str, output: str) -> dict[str, float]:
     columns = FeatureSet("four", {name: Feature("log1p") for name in COLUMNS})
     space, X = fit_space(training, columns, Scaler("quantile"))
     centres = best_kmeans(X, 6, Algorithm(max_fits=20), seed=0).centres
-    limits = fit_limits(space, centres, training, ConfidenceConfig())
+    limits = fit_limits(space, centres, training, ConfidenceConfig(), np.linspace(0, 1, len(training)))
     segmentation = Segmentation("bench", space, centres, number_segments(list("abcdef")), limits)
     reference = json.dumps(reference_of(training, segmentation))
     config = Config(

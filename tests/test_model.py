@@ -72,6 +72,34 @@ def test_every_column_by_hand(
     assert [row["distance"], row["margin"], row["confidence"]] == pytest.approx([distance, margin, confidence])
 
 
+def test_the_share_of_resamples_that_agree_rises_with_confidence_in_every_segment(
+    fitted, features: pd.DataFrame
+) -> None:
+    """By the nearest curve that never falls, segment by segment; and the same after JSON."""
+    _, plain = fitted
+    said = plain.predict(features)
+    assert "agreement" not in said, "nobody was asked"
+    rng = np.random.default_rng(5)
+    measured = np.clip(0.4 + 0.1 * said["cluster"] + 0.3 * said["confidence"] + rng.normal(0, 0.05, 90), 0, 1)
+    limits = fit_limits(plain.space, plain.centres, features, ConfidenceConfig(), measured.to_numpy())
+    model = Segmentation("c", plain.space, plain.centres, plain.segments, limits)
+    out = Segmentation.from_json(model.to_json()).predict(features)
+    pd.testing.assert_frame_equal(out, model.predict(features))
+    pd.testing.assert_frame_equal(out.drop(columns="agreement"), said)
+    for cluster, own in out.groupby("cluster"):
+        assert own.sort_values("confidence")["agreement"].is_monotonic_increasing
+        assert own["agreement"].mean() == pytest.approx(measured[own.index].mean()), f"cluster {cluster} on the whole"
+
+
+def test_agreement_by_hand_between_and_beyond_the_training_customers() -> None:
+    table = pd.DataFrame({"x": [0.0, 1.0, 2.0, 9.0, 40.0]})  # confidence 1, 8/9, 3/4 in the first segment
+    limits = fit_limits(LINE.space, LINE.centres, table, ConfidenceConfig(), np.array([0.9, 1.0, 0.5, 0.7, 0.2]))
+    model = Segmentation("line", LINE.space, LINE.centres, LINE.segments, limits)
+    out = model.predict(pd.DataFrame({"x": [0.0, 1.0, 2.0, 4.9, 10 * (1 - 59 / 72) / (2 - 59 / 72), 10.0, 41.0]}))
+    # 0.9 and 1.0 are in the wrong order: both become their mean; 59/72 lies half way between 3/4 and 8/9
+    assert out["agreement"].tolist() == pytest.approx([0.95, 0.95, 0.5, 0.5, 0.725, 0.7, 0.2])
+
+
 def test_no_rows_are_no_rows() -> None:
     assert LINE.predict(pd.DataFrame({"x": np.zeros(0)})).shape == (0, 8)
 

@@ -169,7 +169,7 @@ def test_the_champion_gives_every_customer_the_stored_segment(champion: Any, rep
     features = reproduced.table("features/customers.parquet")
     stored = reproduced.table("profiles/segments.parquet")
     answer = champion.predict(features)  # the whole table: columns it does not need are passed over
-    numbers = ["distance", "margin", "confidence", "boundary", "out_of_range"]
+    numbers = ["distance", "margin", "confidence", "boundary", "out_of_range", "agreement"]
     assert list(answer) == ["cluster", "segment_id", "segment", *numbers]
     assert features["customer_id"].tolist() == stored["customer_id"].tolist()
     assert answer["cluster"].tolist() == stored["cluster"].tolist()
@@ -178,6 +178,9 @@ def test_the_champion_gives_every_customer_the_stored_segment(champion: Any, rep
     assert answer["boundary"].tolist() == stored["boundary"].tolist()
     assert answer["margin"].tolist() == stored["margin"].tolist()
     assert stored["agreement"].between(0, 1).all()
+    # the model says what to expect at this confidence; on the whole, that is what was measured
+    by_segment = [table.groupby("cluster")["agreement"].mean() for table in (answer, stored)]
+    assert by_segment[0].tolist() == pytest.approx(by_segment[1].tolist())
     assert (answer["distance"] >= 0).all()
     assert (answer["margin"] >= 0).all()
 

@@ -90,16 +90,26 @@ class Limits:
         Lowest and highest raw value of each feature among the training customers.
     boundary : float
         Confidence below which a customer is on the border of two segments.
+    agreement : list of (ndarray, ndarray), optional
+        Per cluster, confidences in ascending order and the share of resamples that put training customers of that confidence into
+        the same cluster; ``None`` when the candidate was never resampled.
     """
 
     reach: NDArray[np.float64]
     low: NDArray[np.float64]
     high: NDArray[np.float64]
     boundary: float
+    agreement: list[tuple[NDArray[np.float64], NDArray[np.float64]]] | None = None
 
 
-def fit_limits(space: Space, centres: NDArray[np.float64], features: pd.DataFrame, config: ConfidenceConfig) -> Limits:
-    """Learn from the training customers what is within reach.
+def fit_limits(
+    space: Space,
+    centres: NDArray[np.float64],
+    features: pd.DataFrame,
+    config: ConfidenceConfig,
+    agreement: NDArray[np.float64] | None = None,
+) -> Limits:
+    """Learn from the training customers what is within reach, and how often resamples agree at which confidence.
 
     Parameters
     ----------
@@ -111,11 +121,13 @@ def fit_limits(space: Space, centres: NDArray[np.float64], features: pd.DataFram
         The customers the centres were fitted on, in original units.
     config : ConfidenceConfig
         Which share of a cluster is within its reach, and where the border begins.
+    agreement : ndarray of shape (n_customers,), optional
+        Share of resamples that agree with each customer's cluster.
 
     Returns
     -------
     Limits
-        A cluster without training customers reaches nowhere (0).
+        A cluster without training customers reaches nowhere (0), and nobody agrees on it (0).
 
     Raises
     ------
@@ -136,7 +148,33 @@ def fit_limits(space: Space, centres: NDArray[np.float64], features: pd.DataFram
         float(np.quantile(own[labels == c], config.reach)) if (labels == c).any() else 0.0 for c in range(len(centres))
     ]
     raw = features[space.columns].to_numpy(dtype=np.float64)
-    return Limits(np.array(reach), raw.min(axis=0), raw.max(axis=0), config.boundary)
+    curves = None
+    if agreement is not None:
+        confidence, each = _two_nearest(distances)[2], range(len(centres))
+        curves = [_agreement_curve(confidence[labels == c], agreement[labels == c]) for c in each]
+    return Limits(np.array(reach), raw.min(axis=0), raw.max(axis=0), config.boundary, curves)
+
+
+def _agreement_curve(
+    confidence: NDArray[np.float64], agreement: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Agreement as it rises with confidence: the nearest curve that never falls."""
+    if not len(confidence):
+        return np.zeros(1), np.zeros(1)
+    from sklearn.isotonic import IsotonicRegression
+
+    curve = IsotonicRegression().fit(confidence, agreement)
+    return curve.X_thresholds_, curve.y_thresholds_
+
+
+def _two_nearest(
+    distances: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Distances of rows to the nearest centre and to the next, and the confidence that follows: see :meth:`Segmentation.predict`."""
+    n, k = distances.shape
+    first, second = np.partition(distances, 1, axis=1)[:, :2].T if k > 1 else (distances[:, 0], np.full(n, np.inf))
+    # Rows that sit on two centres at once (which a fit never makes) belong to neither.
+    return first, second, 1 - np.divide(first, second, out=np.ones(n), where=second > 0)
 
 
 @dataclass(frozen=True)
@@ -182,12 +220,13 @@ class Segmentation:
 
         Returns
         -------
-        DataFrame of shape (n, 8)
+        DataFrame of shape (n, 8 or 9)
             ``cluster`` (int), ``segment_id``, ``segment`` (name), ``distance`` to its own centre and ``margin``: how much
             farther the next centre is, both in the clustered space; ``confidence``: that margin as a share of the distance
             to the next centre, from 0 on the border of two segments to 1 at the centre of its own; ``boundary``: whether that is below
             the limit; ``out_of_range``: whether the row is farther from its centre than nearly all training customers, or
-            a value lies outside the training range.
+            a value lies outside the training range; and, where the candidate was resampled, ``agreement``: the share of resamples that
+            put training customers of the same segment and confidence there.
 
         Raises
         ------
@@ -211,29 +250,30 @@ class Segmentation:
                 fix="drop or mend these rows",
             )
         labels, distances = nearest(X, self.centres)
-        if len(self.centres) > 1:
-            first, second = np.partition(distances, 1, axis=1)[:, :2].T
-        else:
-            first, second = distances[:, 0], np.full(len(X), np.inf)
-        margin = second - first
-        # Rows that sit on two centres at once (which a fit never makes) belong to neither.
-        confidence = 1 - np.divide(first, second, out=np.ones(len(X)), where=second > 0)
+        first, second, confidence = _two_nearest(distances)
         raw = features[self.space.columns].to_numpy(dtype=np.float64)
         outside = ((raw < self.limits.low) | (raw > self.limits.high)).any(axis=1)
-        return pd.DataFrame(
+        answers = pd.DataFrame(
             {
                 "cluster": labels,
                 # taken from a short array of strings: a long one of Python objects costs a second per million rows
                 "segment_id": pd.array([segment.segment_id for segment in self.segments], dtype="str").take(labels),
                 "segment": pd.array([segment.name for segment in self.segments], dtype="str").take(labels),
                 "distance": first,
-                "margin": margin,
+                "margin": second - first,
                 "confidence": confidence,
                 "boundary": confidence < self.limits.boundary,
                 "out_of_range": outside | (first > self.limits.reach[labels]),
             },
             index=features.index,
         )
+        if self.limits.agreement is not None:
+            agreement = np.zeros(len(labels))
+            for cluster, (at, share) in enumerate(self.limits.agreement):
+                own = labels == cluster
+                agreement[own] = np.interp(confidence[own], at, share)
+            answers["agreement"] = agreement
+        return answers
 
     def to_json(self) -> str:
         """The whole model as text; floats survive the round trip exactly."""
@@ -248,6 +288,8 @@ class Segmentation:
             "high": self.limits.high.tolist(),
             "boundary": self.limits.boundary,
         }
+        if self.limits.agreement is not None:
+            plain["agreement"] = [[at.tolist(), share.tolist()] for at, share in self.limits.agreement]
         return json.dumps(plain, indent=1, ensure_ascii=False)
 
     @staticmethod
@@ -266,13 +308,15 @@ class Segmentation:
                     f"the model has format {plain['format']}, this version reads {FORMAT}",
                     fix="use the version of segments that registered it, or register it anew: `segments registry`",
                 )
+            curves = plain.get("agreement")
+            agreement = curves and [(np.array(at, np.float64), np.array(share, np.float64)) for at, share in curves]
             low, high, reach = (np.array(plain[key], dtype=np.float64) for key in ("low", "high", "reach"))
             return Segmentation(
                 plain["candidate_id"],
                 Space.from_plain(plain["space"]),
                 np.array(plain["centres"], dtype=np.float64),
                 [Segment(**segment) for segment in plain["segments"]],
-                Limits(reach, low, high, float(plain["boundary"])),
+                Limits(reach, low, high, float(plain["boundary"]), agreement),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"not a segmentation model: {error!r}") from error

@@ -112,7 +112,8 @@ def champion(
     fits = store.read_json(store.artifact("sweep", "fits.json"))
     identity = Identity.from_plain(store.read_json(store.artifact("identity", "identity.json"))["identity"])
     space, centres = Space.from_plain(fits["spaces"][cell]), np.array(fits["centres"][candidate_id])
-    limits = fit_limits(space, centres, features, config)
+    agreement = store.read_table(store.artifact("profiles", "segments.parquet")).get("agreement")
+    limits = fit_limits(space, centres, features, config, None if agreement is None else agreement.to_numpy("float64"))
     segmentation = Segmentation(candidate_id, space, centres, identity.segments, limits)
     stored = store.read_table(store.artifact("selection", "labels.parquet"))["cluster"].to_numpy()
     different = int(
