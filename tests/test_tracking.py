@@ -164,6 +164,42 @@ def test_a_sweep_has_config_note_dataset_and_marks_its_finalists(root: Path) -> 
         assert any(tag.startswith("mlflow.sharedViewState.") for tag in experiment.tags)
 
 
+@pytest.mark.parametrize(
+    ("uri", "code", "times", "tries"),
+    [
+        ("http://team", "BAD_REQUEST", 1, 2),  # two recorded the same data set in one instant
+        ("http://team", "RESOURCE_DOES_NOT_EXIST", 2, 3),  # the run was removed meanwhile
+        ("http://team", "BAD_REQUEST", 9, 3),
+        ("http://team", "INTERNAL_ERROR", 1, 1),
+        ("sqlite:///mlflow.db", "BAD_REQUEST", 1, 1),  # under our lock nobody else writes
+    ],
+)
+def test_what_another_machine_did_meanwhile_is_met_by_beginning_again(
+    uri: str, code: str, times: int, tries: int
+) -> None:
+    from mlflow.exceptions import MlflowException
+    from mlflow.protos.databricks_pb2 import ErrorCode
+
+    from segments.tracking.runs import repeated
+
+    begun = []
+
+    @repeated
+    def write(tracker: tracking.Tracker) -> str:
+        begun.append(tracker)
+        if len(begun) <= times:
+            raise MlflowException("refused", error_code=ErrorCode.Value(code))
+        return "written"
+
+    tracker: Any = tracking.Tracker(None, "1", "toy", uri)  # type: ignore[arg-type]
+    if times < tries:
+        assert write(tracker) == "written"
+    else:
+        with pytest.raises(MlflowException):
+            write(tracker)
+    assert len(begun) == tries
+
+
 def test_a_server_that_is_not_there_is_one_clear_error() -> None:
     with (
         pytest.raises(TrackingError, match="does not answer") as error,

@@ -45,13 +45,18 @@ NOTE = "mlflow.note.content"
 BATCH, RECORD, DECISION = "segments.batch_id", "segments.record", "segments.decision"
 COLOUR = "mlflow.runColor"
 SMALL = ".small"
+# What MLflow answers when somebody else removed a run, or made the same row.
+MEANWHILE = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "BAD_REQUEST")
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
 def repeated(write: Callable[Concatenate[Tracker, P], R]) -> Callable[Concatenate[Tracker, P], R]:
-    """Let a writer begin again when a run it met was removed by another machine, which recorded the same; doing it twice is doing it once."""
+    """Let a writer begin again when another machine recorded the same meanwhile; doing it twice is doing it once.
+
+    Then a run it met is gone, or the database refused what MLflow, which looks before it inserts, had not seen there an instant ago.
+    """
 
     @wraps(write)
     def wrapped(tracker: Tracker, /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -61,7 +66,7 @@ def repeated(write: Callable[Concatenate[Tracker, P], R]) -> Callable[Concatenat
             try:
                 return write(tracker, *args, **kwargs)
             except MlflowException as error:
-                if tracker.local or error.error_code not in ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST"):
+                if tracker.local or error.error_code not in MEANWHILE:
                     raise
         return write(tracker, *args, **kwargs)
 
