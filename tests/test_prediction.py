@@ -348,24 +348,27 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, project: Path) -> Path
     return tmp_path
 
 
+# A candidate whose run the predictions are told to.
+FACT = {
+    "candidate_id": "c1",
+    "name": "x",
+    "cell": "x",
+    "params": {"k": 3},
+    "scores": {"n_init": 1.0},
+    "seconds": 1.0,
+    "started_ms": 1,
+}
+
+
 def runs(tracker: tracking.Tracker, kind: str = "prediction") -> list[Any]:
     return list(tracker.client.search_runs([tracker.experiment_id], f"tags.`segments.kind` = '{kind}'"))
 
 
 def test_every_model_and_variant_is_a_run_once(root: Path, made: Prediction) -> None:
-    fact = {
-        "candidate_id": "c1",
-        "name": "x",
-        "cell": "x",
-        "params": {"k": 3},
-        "scores": {"n_init": 1.0},
-        "seconds": 1.0,
-        "started_ms": 1,
-    }
     for _ in range(2):
         folder = write_record(made, "shop", "c1", 1_700_000_000.0)
         with tracking.connect(TrackingConfig(), "shop") as tracker:
-            tracking.track_candidates(tracker, [fact])
+            tracking.track_candidates(tracker, [FACT])
             tracking.track_predictions(tracker, store.read_json(folder / "record.json"), folder)
     assert store.forecasts() == [folder]
     found = {run.info.run_name: run for run in runs(tracker)}
@@ -413,22 +416,13 @@ def test_the_candidates_run_tells_of_the_prediction_made_last(root: Path, made: 
         runs=[run | {"params": run["params"] | {"horizon_days": 60}} for run in made.runs],
         facts=made.facts | {"settings": {"horizon_days": 60}},
     )
-    fact = {
-        "candidate_id": "c1",
-        "name": "x",
-        "cell": "x",
-        "params": {"k": 3},
-        "scores": {"n_init": 1.0},
-        "seconds": 1.0,
-        "started_ms": 1,
-    }
     best = rows_of(
         made.comparison, outcome="churn", metric="brier", segment="all", **made.facts["recommended"]["churn"]
     )["value"].item()
 
     def told(folders: list[Path]) -> tuple[float, int]:
         with tracking.connect(TrackingConfig(), "shop") as tracker:
-            tracking.track_candidates(tracker, [fact])
+            tracking.track_candidates(tracker, [FACT])
             for folder in folders:
                 tracking.track_predictions(tracker, store.read_json(folder / "record.json"), folder)
         [run] = runs(tracker, "candidate")
