@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -13,6 +14,9 @@ from segments import store, tracking, versions
 from segments.config import RegistryConfig, TrackingConfig
 from segments.errors import TrackingError
 from segments.model import Segmentation
+from segments.promotion import Verdict
+from segments.proof import Proof
+from segments.stages import registry
 from test_promotion import segmentation
 from test_tracking import fact, root  # noqa: F401 - a fixture
 
@@ -84,6 +88,28 @@ def test_a_champion_that_changed_meanwhile_is_not_replaced(tracker: tracking.Tra
     with pytest.raises(TrackingError, match="meanwhile version 2"):
         versions.promote(tracker, third, CONFIG, first, {})
     assert aliases(tracker)["2"] == ["champion"]
+
+
+def test_who_is_overtaken_is_compared_with_the_new_champion(
+    tracker: tracking.Tracker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, third = (add(tracker, c) for c in ("c3", "c4", "c5"))
+    promote(tracker, first)
+    compared: list[str] = []
+
+    def compare(_: Any, __: Any, current: versions.Version, *___: Any) -> Verdict:
+        compared.append(current.number)
+        if current.number == first.number:  # a colleague's is put in use while ours is compared
+            promote(tracker, second)
+        return Verdict(True, f"not worse than version {current.number}")
+
+    monkeypatch.setattr(registry, "_compared", compare)
+    monkeypatch.setattr(registry, "proof_of", lambda *_: Proof())
+    config = SimpleNamespace(registry=CONFIG)
+    told = registry.put_in_use(tracker, config, third, pd.DataFrame(), chosen=None)  # type: ignore[arg-type]
+    assert compared == ["1", "2"]
+    assert told == {"alias": "champion", "verdict": "not worse than version 2"}
+    assert aliases(tracker) == {"1": [], "2": ["previous"], "3": ["champion"]}
 
 
 def test_only_the_champions_run_is_marked(tracker: tracking.Tracker) -> None:

@@ -59,13 +59,14 @@ def cluster_scores_many(
     >>> {name: round(float(values[0]), 4) for name, values in cluster_scores_many(X, np.array([[0, 0, 1, 1]])).items()}
     {'wcss': 1.0, 'davies_bouldin': 0.1, 'calinski_harabasz': 200.0, 'silhouette_simplified': 0.9499}
     """
-    X, labelings, weights = checked(X, labelings, weights)
+    X, labelings, counts = checked(X, labelings, weights)
+    counts = np.ones(len(X)) if counts is None else counts
     from segments import silhouette_kernel as compiled
 
     kernel = compiled.cluster_kernel()
 
     def scores(labels: Integers) -> tuple[float, ...]:
-        return _scores(X, np.require(labels, np.int32, ["C", "W"]), weights, kernel)
+        return _scores(X, np.require(labels, np.int32, ["C", "W"]), counts, kernel)
 
     if not kernel.signatures:
         with compiled.compiling_is_said("the cluster sums"):

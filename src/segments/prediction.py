@@ -169,7 +169,7 @@ def predict(
         table = blind(build, lines, cutoff)
         [candidate] = sweep_cell(table, [spec])
         renumbered, agreement[str(cutoff)] = align(
-            table["customer_id"], candidate.labels, pd.Series(later.customer_id), later.segment
+            table["customer_id"], candidate.labels.astype(np.int32), pd.Series(later.customer_id), later.segment
         )
         later = snapshots[cutoff] = _snapshot(table, renumbered, days, when, cutoff)
     shared = [name for name in snapshots[when.train].inputs if all(name in s.inputs for s in snapshots.values())]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -32,7 +33,7 @@ class Plane:
     labels: tuple[str, str]
     log: tuple[bool, bool]
 
-    def centres(self, clusters: NDArray[np.int32]) -> NDArray[np.float64]:
+    def centres(self, clusters: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
         """Centre of each cluster in the plane: the mean of its customers (geometric on a logarithmic axis).
 
         Examples

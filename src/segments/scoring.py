@@ -1,12 +1,13 @@
-"""Labelings of one clustered space -> their scores, all from one pass over the distances.
+"""Labelings of one space -> their scores, all from one pass over the distances.
 
-Comes in: points, labelings, a reference space. Goes out: silhouettes, exact or estimated, and the scores of ``SILHOUETTES`` and
+Comes in: points and labelings. Goes out: silhouettes, exact or estimated, and the scores of ``SILHOUETTES`` and
 :data:`segments.cluster_scores.CLUSTER_SCORES`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -40,7 +41,7 @@ class Scored:
     scores : list of dict of str to float
         One per labeling.
     rows : ndarray of shape (n_measured,)
-        Points whose silhouette was measured: all of them, or the sample.
+        Points whose silhouette is told: all of them, or of very many a sample.
     silhouettes : ndarray of shape (n_labelings, n_measured)
         In the clustered space.
     """
@@ -51,14 +52,9 @@ class Scored:
 
 
 def score(
-    X: NDArray[np.float64],
-    labelings: NDArray[np.int32],
-    reference: NDArray[np.float64],
-    scoring: ScoringConfig,
-    seed: int,
-    threads: int = 1,
+    X: NDArray[np.float64], labelings: NDArray[np.integer[Any]], scoring: ScoringConfig, seed: int, threads: int = 1
 ) -> Scored:
-    """Score labelings in the space they were found in and in one common space.
+    """Score labelings in the space they were found in.
 
     Parameters
     ----------
@@ -66,8 +62,6 @@ def score(
         The clustered space.
     labelings : ndarray of shape (n_labelings, n_customers)
         Cluster of each customer under each labeling.
-    reference : ndarray of shape (n_customers, n_reference_columns)
-        The common space, as :func:`reference_space` makes it.
     scoring : ScoringConfig
         Up to how many customers silhouettes are exact, and how many are measured beyond.
     seed : int
@@ -78,24 +72,53 @@ def score(
     Returns
     -------
     Scored
-        ``silhouette`` with standard error and 95 % interval (0 and itself when exact), ``silhouette_exact`` (1 or 0),
-        ``silhouette_reference``, and the cluster scores.
+        ``silhouette`` with standard error and 95 % interval (0 and itself when exact), ``silhouette_exact`` (1 or 0), and the
+        cluster scores.
 
     Examples
     --------
     >>> X = np.array([[0.0], [1.0], [10.0], [11.0]])
-    >>> scored = score(X, np.array([[0, 0, 1, 1]], dtype=np.int32), X, ScoringConfig(), seed=0)
+    >>> scored = score(X, np.array([[0, 0, 1, 1]], dtype=np.int32), ScoringConfig(), seed=0)
     >>> scored.scores[0]["silhouette"], scored.scores[0]["silhouette_exact"]
     (0.8997493734, 1.0)
     """
     sums = cluster_scores_many(X, labelings, threads=threads)
     own = _silhouettes(X, labelings, scoring, seed, threads)
-    common = _silhouettes(reference, labelings, scoring, seed, threads)
     exact = np.full(len(labelings), float(not own.standard_error.any()))
-    found = (own.mean, own.standard_error, own.low, own.high, exact, common.mean)
-    columns = {name: values.round(_DIGITS) for name, values in zip(SILHOUETTES, found, strict=True)} | sums
+    found = (own.mean, own.standard_error, own.low, own.high, exact)
+    columns = {name: values.round(_DIGITS) for name, values in zip(SILHOUETTES[:-1], found, strict=True)} | sums
     scores = [{name: float(values[i]) for name, values in columns.items()} for i in range(len(labelings))]
     return Scored(scores, own.rows, own.samples)
+
+
+def score_reference(
+    reference: NDArray[np.float64],
+    labelings: NDArray[np.integer[Any]],
+    scoring: ScoringConfig,
+    seed: int,
+    threads: int = 1,
+) -> NDArray[np.float64]:
+    """Score labelings in one common space, on equal ground with those of any other feature set.
+
+    Parameters
+    ----------
+    reference : ndarray of shape (n_customers, n_reference_columns)
+        The common space, as :func:`reference_space` makes it.
+    labelings, scoring, seed, threads
+        As in :func:`score`.
+
+    Returns
+    -------
+    ndarray of shape (n_labelings,)
+        Their ``silhouette_reference``.
+
+    Examples
+    --------
+    >>> X = np.array([[0.0], [1.0], [10.0], [11.0]])
+    >>> score_reference(X, np.array([[0, 0, 1, 1]], dtype=np.int32), ScoringConfig(), seed=0).tolist()
+    [0.8997493734]
+    """
+    return np.asarray(_silhouettes(reference, labelings, scoring, seed, threads).mean.round(_DIGITS))
 
 
 def reference_space(features: pd.DataFrame) -> NDArray[np.float64]:
@@ -117,14 +140,17 @@ def reference_space(features: pd.DataFrame) -> NDArray[np.float64]:
     >>> reference_space(pd.DataFrame({"customer_id": ["a", "b"], "x": [0.0, 2.0], "y": [3.0, 3.0]})).tolist()
     [[-1.0], [1.0]]
     """
-    columns = []
+    columns: dict[str, tuple[float, float]] = {}
     for name in features.columns:
         if name in ("customer_id", *RFM_SCORES) or not pd.api.types.is_numeric_dtype(features[name]):
             continue
         values = features[name].to_numpy(dtype=np.float64)
         if np.isfinite(values).all() and (spread := values.std()) > 0:
-            columns.append((values - values.mean()) / spread)
-    return np.column_stack(columns) if columns else np.zeros((len(features), 1))
+            columns[name] = (values.mean(), spread)
+    found = np.zeros((len(features), max(len(columns), 1)))
+    for column, (name, (mean, spread)) in zip(found.T, columns.items(), strict=False):
+        np.divide(features[name].to_numpy(dtype=np.float64) - mean, spread, out=column)
+    return found
 
 
 def compile_all() -> None:
@@ -134,11 +160,11 @@ def compile_all() -> None:
     for width in range(1, CHUNK + 1):
         X = np.arange(4.0)[:, None] + np.eye(4, width)
         labels = np.array([0, 0, 1, 1], dtype=np.int32)
-        score(X, labels[None], X, ScoringConfig(), seed=0)
+        score(X, labels[None], ScoringConfig(), seed=0)
 
 
 def _silhouettes(
-    X: NDArray[np.float64], labelings: NDArray[np.int32], scoring: ScoringConfig, seed: int, threads: int
+    X: NDArray[np.float64], labelings: NDArray[np.integer[Any]], scoring: ScoringConfig, seed: int, threads: int
 ) -> Estimate:
     """Silhouettes of all customers, or of a sample of very many; equal customers are measured once."""
     if (folded := fold(X)) is not None:
@@ -153,7 +179,10 @@ def _silhouettes(
                 return replace(found, rows=first[found.rows])
             every = np.empty_like(found.samples)
             every[:, found.rows] = found.samples
-            return replace(found, rows=np.arange(len(X)), samples=every[:, own])
+            told = np.arange(len(X))
+            if not scoring.is_exact(len(X)):  # a number per customer and labeling would outgrow the customers
+                told = np.sort(np.random.default_rng(seed).choice(len(X), scoring.sample, replace=False))
+            return replace(found, rows=told, samples=every[:, own[told]])
     measured = len(X) if scoring.is_exact(len(X)) else scoring.sample
     found = silhouette_estimate(X, labelings, max(measured, 4), seed, threads=threads)
     if measured < len(X):

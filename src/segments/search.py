@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +46,7 @@ class Solution:
         Share of all chains and crossings that ended there.
     """
 
-    labels: NDArray[np.int32]
+    labels: NDArray[np.integer[Any]]
     centres: NDArray[np.float64]
     n_iter: int
     n_init: int
@@ -103,15 +104,13 @@ def best_kmeans(
     from segments.silhouette_kernel import compiling_is_said
 
     random = np.random.default_rng([seed, k])
-    weights = np.ones(len(X)) if weights is None else weights
     middle = X.mean(axis=0)
     points = X - middle  # scikit-learn does so in place, and undoes it to the last digit but one
 
     def search_over(size: int) -> _Search:
-        if len(X) <= 2 * size:
-            return _Search(points, weights, k, algorithm, random)
-        rows = np.sort(random.choice(len(X), size, replace=False))
-        return _Search(points[rows], weights[rows], k, algorithm, random)
+        rows = slice(None) if len(X) <= 2 * size else np.sort(random.choice(len(X), size, replace=False))
+        some = points[rows]
+        return _Search(some, np.ones(len(some)) if weights is None else weights[rows], k, algorithm, random)
 
     with compiling_is_said("the loops over single points"):
         search = search_over(algorithm.sample_rows)

@@ -63,6 +63,8 @@ Integers = NDArray[np.integer[Any]]
 _PAIRS = 500_000_000
 # Bytes for the sums that let two points meet only once.
 _TABLES = 2**28
+# Points of which intermediate results are held where a whole column of them would be felt.
+_AT_A_TIME = 100_000
 # No piece has more than about one in so many points: threads get equal shares.
 _SHARES = 64
 
@@ -203,7 +205,7 @@ def silhouette_estimate(
     rows = points.order[drawn]
 
     # A row of weight w adds w times its silhouette to the total.
-    share = samples * (counts[rows] / counts.sum())
+    share = samples * (1 / n if counts is None else counts[rows] / counts.sum())
     if len(drawn) == n:
         mean = share.sum(axis=1)
         return Estimate(mean, np.zeros_like(mean), mean.copy(), mean.copy(), rows, samples)
@@ -228,8 +230,8 @@ def threads_of(wanted: int) -> int:
     return wanted or (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
 
-def checked(X: Floats, labelings: Integers, weights: NDArray[Any] | None) -> tuple[Floats, Integers, Floats]:
-    """The same arrays, fit for compiled code: right shapes and types, cluster numbers without gaps, weights of 1 by default.
+def checked(X: Floats, labelings: Integers, weights: NDArray[Any] | None) -> tuple[Floats, Integers, Floats | None]:
+    """The same arrays, fit for compiled code: right shapes and types, cluster numbers without gaps.
 
     Raises
     ------
@@ -263,7 +265,7 @@ def checked(X: Floats, labelings: Integers, weights: NDArray[Any] | None) -> tup
     ):
         labelings = np.array([_ranks(labels) for labels in labelings], dtype=np.int32)
     if weights is None:
-        return X, labelings, np.ones(len(X))
+        return X, labelings, None
     weights = np.asarray(weights)
     if weights.shape != (len(X),):
         raise SweepError(
@@ -361,15 +363,17 @@ class _Cells:
     With `once`, for silhouettes of all points, pieces come first: to the kernel, each is a cell.
     """
 
-    def __init__(self, X: Floats, labelings: Integers, weights: Floats, once: bool) -> None:
+    def __init__(self, X: Floats, labelings: Integers, weights: Floats | None, once: bool) -> None:
         from segments.silhouette_kernel import CHUNK, LANES
 
+        n, n_features = X.shape
         self.starts = np.concatenate([[0], np.cumsum(labelings.max(axis=1).astype(np.int64) + 1)])
         joint, self.n_pieces = _joined(list(labelings)), 0
         if once:
             joint, self.n_pieces = _cut_into_pieces(joint, int(self.starts[-1]), LANES)
         self.order = _sorting(joint)
-        self.cell_of = joint[self.order]
+        self.cell_of = joint[self.order].astype(np.int32)
+        del joint
         self.ends = np.flatnonzero(np.append(np.diff(self.cell_of), 1)) + 1
         cell_labels = labelings[:, self.order[self.ends - 1]]  # any one point of a cell has its labels
         self.clusters = np.ascontiguousarray(cell_labels.T + self.starts[:-1], dtype=np.int32)
@@ -389,23 +393,26 @@ class _Cells:
                 folds += [np.stack([sources, self.clusters[at, labeling]], axis=1) for labeling in group]
             self.folds = np.ascontiguousarray(np.concatenate(folds), dtype=np.int32)
 
-        self.weights = weights[self.order]
+        self.weights = np.ones(n) if weights is None else weights[self.order]
         cell_weights = np.bincount(self.cell_of, self.weights)
         self.sizes = np.concatenate([np.bincount(labels, cell_weights) for labels in cell_labels])
         # A power of two changes no digit and keeps squares from overflowing; columns of zeros fill the last chunk.
-        n, n_features = X.shape
         chunks = -(-n_features // CHUNK)
         self.width = -(-n_features // chunks)
         self.points = np.zeros((n, chunks * self.width))
-        np.ldexp(X[self.order], -int(np.frexp(np.abs(X).max())[1]), out=self.points[:, :n_features])
+        exponent = -int(np.frexp(max(X.max(), -X.min()))[1])
+        for j in range(n_features):  # column by column: all at once would be a second copy of the table
+            np.ldexp(X[self.order, j], exponent, out=self.points[:, j])
 
     def by_centrality(self) -> NDArray[np.intp]:
         """Positions sorted by cell, within a cell by distance to its mean."""
-        n_cells = len(self.ends)
         counts = np.diff(self.ends, prepend=0)
         square = np.zeros(len(self.points))
         for column in self.points.T:
-            square += (column - (np.bincount(self.cell_of, column, n_cells) / counts)[self.cell_of]) ** 2
+            means = np.add.reduceat(column, self.ends - counts) / counts
+            for at in range(0, len(square), _AT_A_TIME):
+                rows = slice(at, at + _AT_A_TIME)
+                square[rows] += (column[rows] - means[self.cell_of[rows]]) ** 2
         return np.lexsort((square, self.cell_of))
 
     def silhouettes(self, queries: NDArray[np.intp], columns: NDArray[np.intp], out: Floats, threads: int) -> None:

@@ -24,7 +24,7 @@ from threadpoolctl import threadpool_limits
 from segments.cluster_scores import CLUSTER_SCORES
 from segments.config import Algorithm, FeatureSet, Scaler, ScoringConfig
 from segments.errors import SweepError
-from segments.scoring import SILHOUETTES, reference_space, score
+from segments.scoring import SILHOUETTES, reference_space, score, score_reference
 from segments.search import best_kmeans
 from segments.space import Space, check_columns, fit_space, fold
 
@@ -40,6 +40,8 @@ CODE = (
     "silhouette_kernel.py",
     "cluster_scores.py",
 )
+# Customers whose ids are spelt at a time.
+_IDS = 100_000
 PARAMS = ("source", "feature_set", "scaler", "algorithm", "k", "seed", "n_customers")
 
 
@@ -101,7 +103,7 @@ class Candidate:
     centres : ndarray of shape (k, n_columns)
         In the clustered space.
     rows : ndarray of shape (n_measured,)
-        Customers whose silhouette was measured: all of them, or a sample of very many.
+        Customers whose silhouette is told: all of them, or a sample of very many.
     silhouettes : ndarray of shape (n_measured,)
         Their silhouettes in the clustered space.
     seconds : float
@@ -113,7 +115,7 @@ class Candidate:
     n_customers: int
     scores: dict[str, float]
     space: Space
-    labels: NDArray[np.int32]
+    labels: NDArray[np.integer[Any]]
     centres: NDArray[np.float64]
     rows: NDArray[np.intp]
     silhouettes: NDArray[np.float64]
@@ -267,23 +269,29 @@ def sweep_cell(features: pd.DataFrame, specs: Sequence[Spec], threads: int = 1) 
     with threadpool_limits(limits=1):
         space, X = fit_space(features, specs[0].feature_set, specs[0].scaler)
         points, own, weights = fold(X) or (X, slice(None), None)
+        # Of ten million customers, fourteen labelings in four bytes each would be the largest of all tables.
+        few = max(spec.k for spec in specs) <= 127
+        labelings: NDArray[Any] = np.empty((len(specs), len(X)), dtype=np.int8 if few else np.int16)
         fits = []
-        for spec in specs:
+        for labels, spec in zip(labelings, specs, strict=True):
             started = time.perf_counter()
             found = best_kmeans(points, spec.k, spec.algorithm, spec.seed, weights)
-            fits.append((found, found.labels[own], time.perf_counter() - started))
+            labels[:] = found.labels[own]
+            fits.append((replace(found, labels=labels), time.perf_counter() - started))
         started = time.perf_counter()
-        labelings = np.array([labels for _, labels, _ in fits])
-        scored = score(X, labelings, reference_space(features), specs[0].scoring, specs[0].seed, threads)
+        scored = score(X, labelings, specs[0].scoring, specs[0].seed, threads)
+        del X, points, own  # before the next space of all customers is made
+        common = score_reference(reference_space(features), labelings, specs[0].scoring, specs[0].seed, threads)
         shared_seconds = (time.perf_counter() - started) / len(specs)
 
     candidates = []
     ids = candidate_ids(specs, features)
-    for spec, identity, (found, labels, seconds), scores, samples in zip(
-        specs, ids, fits, scored.scores, scored.silhouettes, strict=True
+    for spec, identity, (found, seconds), scores, reference, samples in zip(
+        specs, ids, fits, scored.scores, common, scored.silhouettes, strict=True
     ):
-        shares = np.bincount(labels, minlength=spec.k) / len(labels)
+        shares = np.bincount(found.labels, minlength=spec.k) / len(found.labels)
         scores = scores | {
+            "silhouette_reference": float(reference),
             "smallest_share": float(shares.min()),
             "largest_share": float(shares.max()),
             "n_iter": float(found.n_iter),
@@ -298,7 +306,7 @@ def sweep_cell(features: pd.DataFrame, specs: Sequence[Spec], threads: int = 1) 
                 len(features),
                 scores,
                 space,
-                labels,
+                found.labels,
                 found.centres,
                 scored.rows,
                 samples,
@@ -346,7 +354,9 @@ def _code_hash() -> str:
 
 
 def _data_hash(features: pd.DataFrame) -> str:
-    digest = hashlib.sha256("\0".join(features["customer_id"].astype(str)).encode())
+    digest, ids = hashlib.sha256(), features["customer_id"]
+    for at in range(0, len(ids), _IDS):
+        digest.update("".join(f"{i}\0" for i in ids.iloc[at : at + _IDS]).encode())
     for column in features.columns:
         if column != "customer_id" and pd.api.types.is_numeric_dtype(features[column]):
             digest.update(column.encode())

@@ -42,6 +42,10 @@ if TYPE_CHECKING:
 CHALLENGER, PREVIOUS = "challenger", "previous"
 
 
+class OvertakenError(TrackingError):
+    """Another version was put in use between a comparison and what follows from it."""
+
+
 @dataclass(frozen=True)
 class Version:
     """A registered version.
@@ -246,7 +250,7 @@ def promote(
 
     Raises
     ------
-    TrackingError
+    OvertakenError
         If another version was put in use meanwhile.
     """
     client, name = tracker.client, version.name
@@ -254,7 +258,7 @@ def promote(
         current = find(tracker, name, config.alias)
         overtaken = (current and current.number) != (expected and expected.number)
         if overtaken and (current is None or current.number != version.number):
-            raise TrackingError(
+            raise OvertakenError(
                 f"meanwhile version {current.number if current else 'none'} of {name} was put in use",
                 where=f"{tracker.uri}, alias {config.alias}",
                 fix="run the same command again: it compares with the new champion",

@@ -71,7 +71,7 @@ class Clusters:
         self.title = _title(self.axis)
         self.drawn: list[Any] = []
 
-    def draw(self, labels: NDArray[np.int32], centres: NDArray[np.float64], title: str) -> Figure:
+    def draw(self, labels: NDArray[np.integer[Any]], centres: NDArray[np.float64], title: str) -> Figure:
         """The Figure with one candidate on it; the next call draws over it.
 
         Parameters
@@ -101,7 +101,7 @@ class Clusters:
         _say(self.title, title, 12)
         return self.figure
 
-    def pngs(self, labels: NDArray[np.int32], centres: NDArray[np.float64], title: str) -> tuple[bytes, bytes]:
+    def pngs(self, labels: NDArray[np.integer[Any]], centres: NDArray[np.float64], title: str) -> tuple[bytes, bytes]:
         """As :meth:`draw`, as PNG in full and half size."""
         self.draw(labels, centres, title)
         return self.backdrop.pngs(self.drawn)
@@ -125,7 +125,7 @@ class Silhouettes:
         self.said.set_data([0.9], [0.97])
         self.drawn: list[Any] = []
 
-    def draw(self, values: NDArray[np.float64], labels: NDArray[np.int32], title: str) -> Figure:
+    def draw(self, values: NDArray[np.float64], labels: NDArray[np.integer[Any]], title: str) -> Figure:
         """The Figure with one candidate on it; the next call draws over it.
 
         Parameters
@@ -176,7 +176,7 @@ class Silhouettes:
         _say(self.title, title, 12)
         return self.figure
 
-    def pngs(self, values: NDArray[np.float64], labels: NDArray[np.int32], title: str) -> tuple[bytes, bytes]:
+    def pngs(self, values: NDArray[np.float64], labels: NDArray[np.integer[Any]], title: str) -> tuple[bytes, bytes]:
         """As :meth:`draw`, as PNG in full and half size."""
         self.draw(values, labels, title)
         return self.backdrop.pngs(self.drawn, state=self.axis.get_xlim())

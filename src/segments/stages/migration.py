@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from segments import store, tracking, versions
@@ -73,12 +74,13 @@ def fit_version(
 ) -> tuple[Version, Identity]:
     """Fit the spec on a feature table and recognise the segments of an earlier version in it."""
     [candidate] = sweep_cell(features, [spec])
-    names = segment_names(features, candidate.labels, list(spec.feature_set.columns), config.profiles)
-    identity = identify(earlier, features, candidate.labels, names, config.identity) if earlier else first(names)
+    labels = candidate.labels.astype(np.int32)
+    names = segment_names(features, labels, list(spec.feature_set.columns), config.profiles)
+    identity = identify(earlier, features, labels, names, config.identity) if earlier else first(names)
     limits = fit_limits(candidate.space, candidate.centres, features, config.confidence)
     model = Segmentation(candidate.candidate_id, candidate.space, candidate.centres, identity.segments, limits)
-    members = pd.DataFrame({"customer_id": features["customer_id"], "cluster": candidate.labels})
-    means = centroids(features, candidate.labels)
+    members = pd.DataFrame({"customer_id": features["customer_id"], "cluster": labels})
+    means = centroids(features, labels)
     return Version(model, members, means, identity.next_number, identity.colours), identity
 
 

@@ -178,7 +178,10 @@ def put_in_use(
     event = {"at": store.now(), "by": verdict.by, "because": verdict.reason, "what": "challenged"}
     if verdict.promote:
         tags = {"verdict": verdict.reason, "promoted_at": event["at"], "promoted_by": verdict.by}
-        versions.promote(tracker, version, config.registry, current, tags)
+        try:
+            versions.promote(tracker, version, config.registry, current, tags)
+        except versions.OvertakenError:  # a colleague was faster: the rule asks again, about the one in use now
+            return put_in_use(tracker, config, version, features, chosen=chosen)
         event["what"] = "promoted"
     else:
         versions.set_tags(tracker, version, {"verdict": verdict.reason})
