@@ -98,7 +98,14 @@ def test_curves_hold_whole_cells_only(features: pd.DataFrame) -> None:
     found = curves(sweep, facts)
     assert list(found) == ["xy · none"]
     assert [fact["params"]["k"] for fact in found["xy · none"][0]] == [2, 3, 4]
-    assert found["xy · none"][1]()[1:4] == b"PNG"
+    kept = store.elbow(facts)
+    before = kept.read_bytes()
+    assert before[1:4] == b"PNG"
+    assert found["xy · none"][1]() == before, "the process that made the cell drew it"
+    kept.write_bytes(b"from there")
+    assert found["xy · none"][1]() == b"from there"
+    kept.unlink()
+    assert found["xy · none"][1]() == before, "drawn again where it was lost, in whatever order the k were asked for"
 
 
 def test_finished_cells_need_no_other_process(features: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -102,6 +102,8 @@ def make_cell(features: pd.DataFrame, specs: Sequence[Spec], threads: int = 1, m
                 facts[candidate.candidate_id] = fact
         for shelved in kept:
             shelved.result()  # an error of the disk is this cell's
+        if len(specs) > 1:  # here, where matplotlib is loaded and the other cells are drawn meanwhile
+            store.write_bytes(store.elbow(ids), _elbow([facts[i] for i in ids]))
     return [facts[i] for i in ids]
 
 
@@ -113,7 +115,7 @@ def curves(
     for ids in sweep["cells"]:
         if all(i in known for i in ids):
             facts = sorted((known[i] for i in ids), key=lambda fact: fact["params"]["k"])
-            found[str(facts[0]["cell"])] = (facts, partial(_elbow, facts))
+            found[str(facts[0]["cell"])] = (facts, partial(_kept_elbow, facts))
     return found
 
 
@@ -125,8 +127,13 @@ def _silhouettes() -> Silhouettes:
     return Silhouettes()
 
 
+def _kept_elbow(facts: list[dict[str, Any]]) -> bytes:
+    path = store.elbow(fact["candidate_id"] for fact in facts)
+    return path.read_bytes() if path.is_file() else _elbow(facts)
+
+
 def _elbow(facts: list[dict[str, Any]]) -> bytes:
     from segments.plots import candidates, png
 
-    table = candidates_table(facts)
+    table = candidates_table(sorted(facts, key=lambda fact: int(fact["params"]["k"])))
     return png(candidates.elbow(table, elbow(table["k"].tolist(), table["wcss"].tolist()), str(facts[0]["cell"])))

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from kneed import KneeLocator
 from numpy.typing import NDArray
 
 from segments.config import GRADES, METRICS, NULLS, Decision, SelectionConfig
@@ -285,6 +284,8 @@ def elbow(ks: Sequence[int], wcss: Sequence[float]) -> int | None:
     """
     if len(ks) < 3 or max(wcss) == min(wcss):
         return None
+    from kneed import KneeLocator  # brings matplotlib's pyplot and scipy.signal: most of a second
+
     knee = KneeLocator(list(ks), list(wcss), curve="convex", direction="decreasing").knee
     return None if knee is None else int(knee)
 

@@ -14,7 +14,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -463,6 +463,11 @@ def space_of(candidate_id: str) -> dict[str, Any]:
 def pictures(candidate_id: str) -> dict[str, Path]:
     """PNGs of a finished candidate by key."""
     return {path.stem: path for path in sorted((shelf() / candidate_id).glob("*.png"))}
+
+
+def elbow(candidate_ids: Iterable[str]) -> Path:
+    """Elbow picture of a finished cell, kept beside the candidates."""
+    return checkout() / ARTIFACTS / "elbows" / f"{sha256(' '.join(sorted(candidate_ids)).encode())[:16]}.png"
 
 
 def finished_candidates() -> list[dict[str, Any]]:
