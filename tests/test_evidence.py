@@ -17,18 +17,14 @@ from segments.errors import ConfigError
 from segments.evidence import (
     COLUMNS,
     CellEvidence,
-    calibrated,
     cell_table,
     chosen_for,
     evidence_id,
-    existence,
-    first_se,
-    gap_statistic,
-    global_se_max,
     grade,
     scores_table,
     weigh_cell,
 )
+from segments.existence import calibrated, existence, first_se, gap_statistic, global_se_max
 from segments.search import best_kmeans
 from segments.selection import choose
 

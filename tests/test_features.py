@@ -20,18 +20,11 @@ from narwhals._spark_like.expr import SparkLikeExpr
 from narwhals._spark_like.expr_dt import SparkLikeExprDateTimeNamespace
 
 from segments import features as room
-from segments import store
+from segments import purchases, store
 from segments.config import Config, Customers, FeaturesConfig, Source, Transactions
 from segments.errors import ConfigError, DataError, StoreError
-from segments.features import (
-    RFM_COLUMNS,
-    RFM_SCORES,
-    basket_mix,
-    build_features,
-    rfm_cut_points,
-    rfm_scores,
-    transaction_features,
-)
+from segments.features import RFM_COLUMNS, RFM_SCORES, build_features, rfm_cut_points, rfm_scores
+from segments.purchases import basket_mix, transaction_features
 from segments.stages.features import run
 
 CONFIG = FeaturesConfig()
@@ -147,7 +140,7 @@ def test_every_weekday_and_leap_day_is_numbered_as_the_calendar_does() -> None:
         {"at": pd.to_datetime(["1900-02-28", "1900-03-01", "2000-02-29", "2023-12-31", "2024-12-31", "2100-03-01"])}
     )
     for native in (days, duckdb.from_df(days)):
-        numbered = nw.from_native(native).lazy().select(room.day_number("at")).collect("pandas").to_native()
+        numbered = nw.from_native(native).lazy().select(purchases.day_number("at")).collect("pandas").to_native()
         assert numbered.iloc[:, 0].tolist() == [day.toordinal() for day in days["at"]]
 
 
@@ -274,7 +267,7 @@ def test_real_log_is_equal_on_both_engines(cdnow: pd.DataFrame) -> None:
 
 
 def test_pyspark_has_every_expression_that_is_used() -> None:
-    tree = ast.parse(inspect.getsource(room))
+    tree = ast.parse(inspect.getsource(purchases))
     used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     of_frames = {"filter", "unique"}  # used on frames, and PySpark lacks the expressions of that name
     for spark, kind, names in (

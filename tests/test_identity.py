@@ -14,22 +14,10 @@ from hypothesis import strategies as st
 
 from segments.config import COLOURS, Algorithm, ConfidenceConfig, Feature, FeatureSet, GivenName, IdentityConfig, Scaler
 from segments.errors import ConfigError, DataError
-from segments.identity import (
-    Identity,
-    Version,
-    centre_distances,
-    centroids,
-    compare,
-    contingency,
-    first,
-    identify,
-    match,
-    match_centres,
-    renamed,
-    reworded,
-    sentences,
-)
+from segments.identity import Identity, Version, compare, first, identify, match, match_centres
+from segments.kinship import centre_distances, centroids, contingency
 from segments.model import Segment, Segmentation, fit_limits, number_segments
+from segments.naming import renamed, reworded, sentences
 from segments.plots import PALETTE
 from segments.sweep import Candidate, Spec, sweep_cell
 

@@ -148,7 +148,7 @@ def test_what_is_predicted_of_a_segment_stands_in_its_playbook() -> None:
     )
     told = with_outlook(made, predicted, 60)
     assert (
-        "In the next 60 days 10.0% are expected to buy nothing and the segment to spend 1,010; "
+        "In the next 60 days 10.0 % are expected to buy nothing and the segment to spend 1,010; "
         "100 of what it spent in the 60 days before is at risk." in playbook_page([told[0]], books)
     )
     assert playbook_table(told, books)["churn_risk"].tolist() == [0.1, 0.2, 0.3]

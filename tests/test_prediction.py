@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from threadpoolctl import threadpool_limits
 
-from segments import prediction as room
+from segments import recommendation as room
 from segments import store, tracking
 from segments.btyd import daily
 from segments.config import (
@@ -33,7 +33,8 @@ from segments.errors import ConfigError, DataError
 from segments.features import build_features
 from segments.forecast import GLOBAL
 from segments.forecasting import write_record
-from segments.prediction import Prediction, align, blind, model_inputs, predict, rows_of, timeline
+from segments.prediction import Prediction, align, blind, model_inputs, predict, timeline
+from segments.recommendation import rows_of
 from segments.stages import load
 from segments.stages import prediction as stage
 from segments.stages import profiles as profiles_stage
@@ -252,7 +253,7 @@ def test_what_is_said_to_people_is_what_was_measured(made: Prediction) -> None:
     churn, value = made.facts["plain"]
     known, left = made.facts["customers"]["test"], made.facts["left"]["test"]
     assert f"on {known:,} customers over the 90 days after 2024-10-01" in churn
-    assert f"; {left / known:.1%} did." in churn
+    assert f"; {left / known * 100:.1f} % did." in churn
     errors = rows_of(
         made.comparison, outcome="value", segment="all", metric="mae", **made.facts["recommended"]["value"]
     )

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from segments.config import FeaturesConfig, RfmCells, RfmMapConfig
 from segments.errors import ConfigError
-from segments.features import rfm_cut_points, rfm_scores, transaction_features
+from segments.features import rfm_cut_points, rfm_scores
+from segments.purchases import transaction_features
 from segments.rfm_map import cross_table, rfm_segments, rfm_table
 from segments.stages import load
 

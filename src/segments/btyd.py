@@ -19,7 +19,7 @@ from scipy.optimize import minimize
 from scipy.special import betaln, gammaln, logsumexp
 
 from segments.errors import DataError
-from segments.features import MONEY_UNIT, day_number, whole_units
+from segments.purchases import MONEY_UNIT, day_number, whole_units
 
 Floats = NDArray[np.float64]
 

@@ -5,7 +5,6 @@ Exit codes: 0 done, 2 something a person can mend (one message, no traceback), 3
 
 from __future__ import annotations
 
-import atexit
 import gc
 import os
 import signal
@@ -174,10 +173,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     segments 0.1.0
     0
     """
-    # Libraries make a million objects as they are imported, none of them garbage: looking at them again and again took an eighth of
-    # every start, and once more at the end half a second.
+    # Libraries make a million objects as they are imported, none of them garbage: looking at them again and again took an eighth of every start.
     gc.set_threshold(100_000, 50, 100)
-    atexit.register(gc.freeze)
     words = list(sys.argv[1:] if argv is None else argv)
     if not words or words[0] in ("-h", "--help", "help"):
         print(_help())

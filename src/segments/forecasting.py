@@ -14,7 +14,8 @@ import numpy as np
 from segments import store
 from segments.plots import png
 from segments.plots import prediction as draw
-from segments.prediction import DECIDES, EVERYBODY, WORDS, Prediction, rows_of
+from segments.prediction import Prediction
+from segments.recommendation import DECIDES, EVERYBODY, WORDS, rows_of
 from segments.store import artifact
 
 

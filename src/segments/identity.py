@@ -2,14 +2,12 @@
 
 A cluster is an integer of one fit; a segment is a group of customers that people know by name. Which new cluster is which old
 segment is decided by the customers in common, by what the earlier model says of the new customers, or by where the centres lie.
-Customers in common prove nothing where chance alone puts them: most of any cluster comes from a segment that holds most customers.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -17,21 +15,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from segments.config import COLOURS, GivenName, IdentityConfig
-from segments.errors import ConfigError, DataError, SweepError
-from segments.model import RULES, Segment, Segmentation, number_segments
+from segments.config import COLOURS, IdentityConfig
+from segments.errors import DataError, SweepError
+from segments.kinship import centre_distances, centroids, contingency, heritable_by, left_over, share_kept
+from segments.model import Segment, Segmentation, number_segments
 
 STATUSES = ("continued", "split", "merged", "born")
-# What stands for something else where a segment is named: an id, or the line of all customers.
-RESERVED = re.compile(r"S\d+|all", re.IGNORECASE)
-# How clusters were matched, and what the counts of the table then are.
-MATCHED_BY = {
-    "first": "",
-    "members": "members stayed",
-    "prediction": "customers whom the earlier model puts there are in it",
-    "centres": "",
-    "ids": "of its customers are in it in both versions",
-}
 
 
 @dataclass(frozen=True)
@@ -203,7 +192,7 @@ def identify(
     if not tables:
         distances = centre_distances(earlier.centroids, centroids(features, labels), features)
         return match_centres(old, distances, names, earlier.next_number, config, earlier.colours)
-    by = max(tables, key=lambda name: _kept(tables[name]))  # members come first where both say the same
+    by = max(tables, key=lambda name: share_kept(tables[name]))  # members come first where both say the same
     return match(old, tables[by], names, earlier.next_number, config, earlier.colours, matched_by=by)
 
 
@@ -270,11 +259,11 @@ def match(
     columns = sorted(range(len(names)), key=lambda c: (-int(table[:, c].sum()), *(-table[rows, c]).tolist(), names[c]))
     counts = table[np.ix_(rows, columns)].astype(np.int64)
     n = len(rows)
-    heritable = _heritable(counts, config)
+    heritable = heritable_by(counts, config)
     # Whole customers decide; below one customer, the older segment.
     worth = np.where(heritable, counts * (n * n + 1) + (n - np.arange(n))[:, None], 0)
     heirs = {c: o for o, c in zip(*linear_sum_assignment(worth, maximize=True), strict=True) if heritable[o, c]}
-    parents, absorbed = _left_over(counts, heirs, config)
+    parents, absorbed = left_over(counts, heirs, config)
     ordered = [old[o] for o in rows]
     return _settle(
         ordered, columns, heirs, parents, absorbed, names, next_number, colours, matched_by, old, table.tolist()
@@ -310,7 +299,7 @@ def compare(
     """
     places = {segment.segment_id: o for o, segment in enumerate(old)}
     heirs = {c: places[segment.segment_id] for c, segment in enumerate(new) if segment.segment_id in places}
-    parents, absorbed = _left_over(table, heirs, config)
+    parents, absorbed = left_over(table, heirs, config)
     next_number = max(segment.number for segment in [*old, *new]) + 1
     names = [segment.name for segment in new]
     columns = range(len(new))
@@ -365,251 +354,6 @@ def match_centres(
     none: dict[int, list[int]] = {c: [] for c in range(len(names))}
     ordered, table = [old[o] for o in rows], distances.tolist()
     return _settle(ordered, columns, heirs, {}, none, names, next_number, colours, "centres", old, table)
-
-
-def reworded(identity: Identity, names: Sequence[str]) -> Identity:
-    """The same clusters under new words: names the rules gave follow the rules, names people gave stay.
-
-    Parameters
-    ----------
-    identity : Identity
-        Of the same clusters, when the words were others.
-    names : sequence of str
-        Name of each cluster by the rules of today.
-
-    Examples
-    --------
-    >>> reworded(first(["frequent", "rare"]), ["loyal", "rare"]).segments[0].name
-    'loyal'
-    """
-    kin = [
-        one
-        if one.proposed == name
-        else replace(
-            one,
-            proposed=name,
-            segment=replace(one.segment, name=name) if one.segment.named_by == RULES else one.segment,
-        )
-        for one, name in zip(identity.kin, names, strict=True)
-    ]
-    return _told_apart(replace(identity, kin=kin))
-
-
-def alike(one: str, other: str) -> bool:
-    """Whether two names are the same to a person: capitals and spaces do not tell segments apart.
-
-    Examples
-    --------
-    >>> alike("Sunday  shoppers ", "sunday shoppers")
-    True
-    """
-    return one.casefold().split() == other.casefold().split()
-
-
-def renamed(identity: Identity, given: Mapping[str, GivenName]) -> Identity:
-    """Put people's names in the place of the rules'; a name that was taken back makes room for the rules' again.
-
-    Parameters
-    ----------
-    identity : Identity
-        Who the clusters are.
-    given : mapping of str to GivenName
-        People's names, by segment id; ids that no cluster bears do not matter.
-
-    Raises
-    ------
-    ConfigError
-        If two segments would have one name.
-
-    Examples
-    --------
-    >>> found = renamed(first(["frequent", "rare"]), {"S2": GivenName("ghosts", "they never come", "Ann", "2026-01-02")})
-    >>> [(segment.name, segment.named_by) for segment in found.segments]
-    [('frequent', 'rules'), ('ghosts', 'Ann')]
-    """
-    kin = []
-    for one in identity.kin:
-        own = one.segment
-        if own.segment_id in given:
-            own = replace(own, name=given[own.segment_id].name, named_by=given[own.segment_id].by)
-        elif own.named_by != RULES:
-            own = replace(own, name=one.proposed, named_by=RULES)
-        kin.append(replace(one, segment=own))
-    people = [one.segment.name for one in kin if one.segment.named_by != RULES]
-    if doubled := sorted(name for name in people if sum(alike(name, other) for other in people) > 1):
-        raise ConfigError(
-            f"two segments are called '{doubled[0]}'", where="conf/decisions.yaml: names", fix="rename one of them"
-        )
-    return _told_apart(replace(identity, kin=kin))
-
-
-def contingency(old: NDArray[np.int32], new: NDArray[np.int32], n_old: int, n_new: int) -> NDArray[np.int64]:
-    """Count the rows of each pair of clusters.
-
-    Parameters
-    ----------
-    old, new : ndarray of shape (n,)
-        Two clusterings of the same rows.
-    n_old, n_new : int
-        Clusters of each; those without rows count too.
-
-    Returns
-    -------
-    ndarray of shape (n_old, n_new)
-
-    Examples
-    --------
-    >>> contingency(np.array([0, 0, 1]), np.array([1, 1, 0]), 2, 2).tolist()
-    [[0, 2], [1, 0]]
-    """
-    pairs = np.asarray(old, dtype=np.int64) * n_new + new
-    return np.bincount(pairs, minlength=n_old * n_new).reshape(n_old, n_new).astype(np.int64)
-
-
-def centroids(features: pd.DataFrame, labels: NDArray[np.int32]) -> pd.DataFrame:
-    """Mean of every numeric feature per cluster, in original units.
-
-    Examples
-    --------
-    >>> centroids(pd.DataFrame({"customer_id": ["a", "b"], "age": [20.0, 30.0]}), np.array([1, 0]))["age"].tolist()
-    [30.0, 20.0]
-    """
-    return features.select_dtypes("number").groupby(labels).mean()
-
-
-def centre_distances(old: pd.DataFrame, new: pd.DataFrame, features: pd.DataFrame) -> NDArray[np.float64]:
-    """Distances of centres in standard deviations of the new customers, as the root mean square over the features both have.
-
-    Parameters
-    ----------
-    old, new : DataFrame of shape (k, ...)
-        Made by :func:`centroids`.
-    features : DataFrame of shape (n_customers, ...)
-        The new customers: their spread is the unit.
-
-    Returns
-    -------
-    ndarray of shape (n_old, n_new)
-        Infinite when there is no feature to compare.
-
-    Examples
-    --------
-    >>> people = pd.DataFrame({"age": [20.0, 40.0]})
-    >>> centre_distances(pd.DataFrame({"age": [20.0]}), pd.DataFrame({"age": [40.0, 20.0]}), people).tolist()
-    [[2.0, 0.0]]
-    """
-    spread = features.select_dtypes("number").std(ddof=0)
-    shared = [name for name in new.columns if name in old.columns and np.isfinite(spread[name]) and spread[name] > 0]
-    if not shared:
-        return np.full((len(old), len(new)), np.inf)
-    a, b = (table[shared].to_numpy(dtype=np.float64) / spread[shared].to_numpy() for table in (old, new))
-    distances: NDArray[np.float64] = np.sqrt(((a[:, None, :] - b[None, :, :]) ** 2).mean(axis=2))
-    return distances
-
-
-def sentences(identity: Identity) -> list[str]:
-    """What became of each segment, one sentence each: the new version's in the order of its clusters, then those that are gone.
-
-    Parameters
-    ----------
-    identity : Identity
-        Made by :func:`match`, :func:`match_centres` or :func:`first`.
-
-    Examples
-    --------
-    >>> old = number_segments(["frequent customers", "rare customers"])
-    >>> for line in sentences(match(old, np.array([[40, 0], [2, 30]]), ["frequent", "rare"], 3, IdentityConfig())):
-    ...     print(line)
-    S1 'frequent customers' continues: 40 of 40 members stayed.
-    S2 'rare customers' continues: 30 of 32 members stayed.
-    """
-    old = {segment.segment_id: o for o, segment in enumerate(identity.old)}
-    table = np.array(identity.table).reshape(len(old), len(identity.kin))
-    counted = identity.matched_by != "centres"
-    lines = []
-
-    def called(segment_id: str) -> str:
-        segments = [*identity.segments, *identity.old]
-        return f"{segment_id} '{next(segment.name for segment in segments if segment.segment_id == segment_id)}'"
-
-    def part(segment_id: str, cluster: int) -> str:
-        row = table[old[segment_id]]
-        return f"{int(row[cluster]):,} of {int(row.sum()):,}"
-
-    for cluster, kin in enumerate(identity.kin):
-        own = kin.segment.segment_id
-        children = [other.segment.segment_id for other in identity.kin if other.parent == own]
-        if kin.parent is not None:
-            verb = "comes out of" if kin.parent in identity.gone else "splits off from"
-            text = f"{verb} {called(kin.parent)}: {part(kin.parent, cluster)} of its customers are here"
-        elif own not in old:
-            text = "is new"
-        elif not counted:
-            text = f"continues: its centre lies {table[old[own], cluster]:.2f} standard deviations from the old one"
-        else:
-            verb = {"split": "splits", "merged": "takes up others"}.get(kin.status, "continues")
-            text = f"{verb}: {part(own, cluster)} {MATCHED_BY[identity.matched_by]}"
-            if children:
-                text += f"; {', '.join(called(child) for child in children)} split off"
-        if kin.absorbed:
-            text += "; " + ", ".join(f"{part(o, cluster)} of {called(o)}" for o in kin.absorbed) + " came in"
-        lines.append(f"{called(own)} {text}.")
-    for segment_id in identity.gone:
-        into = [kin.segment.segment_id for kin in identity.kin if segment_id in kin.absorbed]
-        parts = [called(kin.segment.segment_id) for kin in identity.kin if kin.parent == segment_id]
-        text = f"is now part of {called(into[0])}" if into else "is gone"
-        if parts:
-            text += f"; {', '.join(parts)} came out of it"
-        lines.append(f"{called(segment_id)} {text}.")
-    return lines
-
-
-def _told_apart(identity: Identity) -> Identity:
-    """Where a name by the rules is also another segment's, its id is put behind it."""
-    names = [segment.name for segment in identity.segments]
-    kin = [
-        replace(one, segment=replace(one.segment, name=f"{one.segment.name} ({one.segment.segment_id})"))
-        if names.count(one.segment.name) > 1 and one.segment.named_by == RULES
-        else one
-        for one in identity.kin
-    ]
-    return replace(identity, kin=kin)
-
-
-def _heritable(counts: NDArray[np.int64], config: IdentityConfig) -> NDArray[np.bool_]:
-    """Which cluster (column) could bear the id of which old segment (row)."""
-    sizes, new_sizes = counts.sum(axis=1, keepdims=True), counts.sum(axis=0, keepdims=True)
-    in_either = sizes + new_sizes - counts
-    related = _beyond_chance(counts, config) | _beyond_chance(counts.T, config).T
-    heritable: NDArray[np.bool_] = (counts > 0) & (counts >= config.min_kept * sizes)
-    heritable &= related | (counts >= config.min_overlap * in_either)
-    return heritable
-
-
-def _beyond_chance(counts: NDArray[np.int64], config: IdentityConfig) -> NDArray[np.bool_]:
-    """Which column lies in which row, by more than the row's share of all would make of any column."""
-    n, sizes, new_sizes = counts.sum(), counts.sum(axis=1, keepdims=True), counts.sum(axis=0, keepdims=True)
-    chance = sizes * new_sizes  # everything n times, so that whole numbers are compared
-    beyond: NDArray[np.bool_] = n * counts - chance >= config.min_overlap * (n * new_sizes - chance)
-    beyond &= counts > 0
-    return beyond
-
-
-def _left_over(
-    counts: NDArray[np.int64], heirs: Mapping[int, int], config: IdentityConfig
-) -> tuple[dict[int, int], dict[int, list[int]]]:
-    """Parents of the clusters that inherited nothing, and the old segments without an heir that each cluster took up."""
-    n, k = counts.shape
-    comes_from, goes_to = _beyond_chance(counts, config), _beyond_chance(counts.T, config).T
-    parents: dict[int, int] = {}
-    absorbed: dict[int, list[int]] = {c: [] for c in range(k)}
-    for c in range(k):
-        if c not in heirs and n and comes_from[o := int(counts[:, c].argmax()), c]:
-            parents[c] = o
-    for o in set(range(n)) - set(heirs.values()):
-        if goes_to[o, c := int(counts[o].argmax())] and parents.get(c) != o:  # a part does not take up the whole
-            absorbed[c].append(o)
-    return parents, absorbed
 
 
 def _settle(
@@ -685,9 +429,3 @@ def _used(colours: Sequence[int], segments: Sequence[Segment]) -> list[int]:
     """Colours ever used, the longest unused first, after these segments used theirs."""
     now = sorted({segment.colour for segment in segments})
     return [colour for colour in colours if colour not in now] + now
-
-
-def _kept(table: NDArray[np.int64]) -> float:
-    """Largest share of customers that can keep their segment."""
-    pairs = linear_sum_assignment(table, maximize=True)
-    return float(table[pairs].sum() / table.sum())

@@ -23,7 +23,7 @@ from joblib import Parallel, delayed, parallel_config
 from segments import store
 from segments.projection import plane
 from segments.selection import elbow
-from segments.sweep import Spec, candidate_ids, candidates_table, sweep_cell
+from segments.sweep import Candidate, Spec, candidate_ids, candidates_table, sweep_cell
 
 # matplotlib is imported where something is drawn: a sweep that finds everything finished draws nothing.
 if TYPE_CHECKING:
@@ -71,26 +71,10 @@ def make_cell(features: pd.DataFrame, specs: Sequence[Spec], threads: int = 1, m
         # A sample is drawn with all labelings of the cell in view: to get the same one, all of them are made again.
         wanted = missing if specs[0].scoring.is_exact(len(features)) else specs
         made = sweep_cell(features, wanted, threads)
-        from segments.plots.candidates import Clusters
-
-        points = plane(features, made[0].space)
-        shown = points.shown()
-        scatter, bars = Clusters(points.points[shown], points.labels, points.log), _silhouettes()
         with ThreadPoolExecutor(1) as shelving:  # a disk takes as long to keep a candidate as it takes to draw one
             kept = []
-            for candidate in made:
-                before = time.perf_counter()
-                labels, name = candidate.labels, candidate.spec.name
-                drawn = {
-                    "clusters": scatter.pngs(labels[shown], points.centres(labels), name),
-                    "silhouette": bars.pngs(candidate.silhouettes, labels[candidate.rows], name),
-                }
-                pictures = {key: full for key, (full, _) in drawn.items()}
-                pictures |= {f"{key}.small": half for key, (_, half) in drawn.items()}
-                fact = candidate.to_plain() | {
-                    "started_ms": started_ms,
-                    "drawing_seconds": time.perf_counter() - before,
-                }
+            for candidate, pictures, seconds in _drawn(features, made):
+                fact = candidate.to_plain() | {"started_ms": started_ms, "drawing_seconds": seconds}
                 arrays: dict[str, np.ndarray[Any, Any]] = {
                     "labels": candidate.labels,
                     "centres": candidate.centres,
@@ -117,6 +101,27 @@ def curves(
             facts = sorted((known[i] for i in ids), key=lambda fact: fact["params"]["k"])
             found[str(facts[0]["cell"])] = (facts, partial(_kept_elbow, facts))
     return found
+
+
+def _drawn(
+    features: pd.DataFrame, candidates: Sequence[Candidate]
+) -> Iterator[tuple[Candidate, dict[str, bytes], float]]:
+    """Candidates of a cell, one by one, with their pictures in full and half size, and the seconds these took."""
+    from segments.plots.candidates import Clusters
+
+    points = plane(features, candidates[0].space)
+    shown = points.shown()
+    scatter, bars = Clusters(points.points[shown], points.labels, points.log), _silhouettes()
+    for candidate in candidates:
+        before = time.perf_counter()
+        labels, name = candidate.labels, candidate.spec.name
+        drawn = {
+            "clusters": scatter.pngs(labels[shown], points.centres(labels), name),
+            "silhouette": bars.pngs(candidate.silhouettes, labels[candidate.rows], name),
+        }
+        pictures = {key: full for key, (full, _) in drawn.items()}
+        pictures |= {f"{key}.small": half for key, (_, half) in drawn.items()}
+        yield candidate, pictures, time.perf_counter() - before
 
 
 @functools.cache

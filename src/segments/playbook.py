@@ -95,7 +95,7 @@ class Outlook:
         'In the next 90 days 7.3% are expected to buy nothing and the segment to spend 134,456; 5,740 of what it spent in the 90 days before is at risk.'
         """
         return (
-            f"In the next {self.horizon_days} days {self.churn_risk:.1%} are expected to buy nothing and the segment to spend "
+            f"In the next {self.horizon_days} days {self.churn_risk * 100:.1f} % are expected to buy nothing and the segment to spend "
             f"{self.expected_value:,.0f}; {self.at_risk_revenue:,.0f} of what it spent in the {self.horizon_days} days before is at risk."
         )
 

@@ -21,8 +21,8 @@ from segments.config import Campaigns
 from segments.data import RawTable, canonical_ids, readable_numbers
 from segments.errors import ConfigError, DataError
 from segments.export import CONTROL, TREATMENT, restore
-from segments.features import MONEY_UNIT
 from segments.intervals import Difference, combine, difference_of_means, difference_of_proportions, wilson
+from segments.purchases import MONEY_UNIT
 
 OUTCOMES = {"responded": "share who responded", "spend": "spend per customer"}
 # "1.0" is what a table program makes of 1 once a cell of the column was empty

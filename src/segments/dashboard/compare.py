@@ -56,7 +56,13 @@ def show(config: Config) -> None:
     if sweeps is None:
         return
     last = next(iter(sweeps))
-    sweep = st.selectbox("Sweep", list(sweeps), format_func=lambda one: f"{one} (the last run)" if one == last else one)
+
+    def called(sweep: str) -> str:
+        of = sweeps[sweep]
+        told = f"{sweep}: {len(of)} candidates, {of['feature_set'].nunique()} feature sets, {of['scaler'].nunique()} scalers, k = {of['k'].min()} to {of['k'].max()}"
+        return f"{told} (the last run)" if sweep == last else told
+
+    sweep = st.selectbox("Sweep", list(sweeps), format_func=called)
     table = sweeps[sweep]
     table = table.assign(
         name=table["feature_set"] + " · " + table["scaler"] + " · k=" + table["k"].astype(str)

@@ -7,7 +7,8 @@ from typing import Any
 
 from segments import store
 from segments.config import Config
-from segments.features import Features, as_of, basket_mix, build_features
+from segments.features import Features, as_of, build_features
+from segments.purchases import basket_mix
 from segments.stages import check_source
 
 

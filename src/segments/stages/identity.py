@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from segments import identity, store, tracking, versions
+from segments import identity, naming, store, tracking, versions
 from segments.config import Config
 from segments.errors import ConfigError
 from segments.identity import Identity, Version
+from segments.kinship import centroids
 from segments.model import Segmentation
 from segments.profiles import segment_names
 
@@ -37,9 +38,9 @@ def run(config: Config) -> None:
     columns = list(config.grid_feature_sets[choice["feature_set"]].columns)
     names = segment_names(features, clusters, columns, config.profiles)
     found = _known(config, choice["candidate_id"], features, clusters, names)
-    found = identity.renamed(found, config.decisions.names.get(config.source.name, {}))
-    means = identity.centroids(features, clusters)
-    said = {"identity": found.to_plain(), "centroids": means.to_dict("list"), "sentences": identity.sentences(found)}
+    found = naming.renamed(found, config.decisions.names.get(config.source.name, {}))
+    means = centroids(features, clusters)
+    said = {"identity": found.to_plain(), "centroids": means.to_dict("list"), "sentences": naming.sentences(found)}
     store.write_json(made["identity.json"], said)
     segments = found.segments
     store.write_table(
@@ -68,7 +69,7 @@ def _known(
             stored = json.loads((files / "identity.json").read_text())
     before = Identity.from_plain(stored["identity"])
     if again:
-        return identity.reworded(before, names)
+        return naming.reworded(before, names)
     shelf = store.version_folder(champion.tags["model_hash"], champion.tags["candidate_id"]) / "members.parquet"
     # Who was in which segment stays on the machine that registered the champion.
     nobody = pd.DataFrame({"customer_id": pd.Series(dtype="str"), "cluster": pd.Series(dtype="int64")})

@@ -9,9 +9,11 @@ from segments import store, tracking, versions
 from segments.config import Config
 from segments.errors import ConfigError
 from segments.features import as_of
-from segments.identity import Identity, Version, centroids, compare, contingency, first, identify, sentences
+from segments.identity import Identity, Version, compare, first, identify
+from segments.kinship import centroids, contingency
 from segments.migration import Migration, migrate
 from segments.model import Segmentation, fit_limits
+from segments.naming import sentences
 from segments.plots import png
 from segments.plots.identity import alluvial
 from segments.profiles import segment_names

@@ -7,7 +7,8 @@ from dataclasses import replace
 from segments import store
 from segments.config import Config, GivenName
 from segments.errors import ConfigError
-from segments.identity import RESERVED, Identity, alike
+from segments.identity import Identity
+from segments.naming import RESERVED, alike
 from segments.stages import reason_of, write_decisions
 
 

@@ -1,0 +1,310 @@
+"""Files that are either whole or not there. Comes in: tables, arrays, plain data. Goes out: paths, and what was read from them.
+
+Every write goes to a temporary name, is flushed to disk and then renamed, so that a killed process never leaves half a file.
+Paths are relative to the folder a stage runs in (the project, or DVC's temporary copy of it); :func:`checkout` is the real one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from segments.errors import StoreError, first_line
+
+if TYPE_CHECKING:
+    import duckdb
+    import numpy as np
+    import pandas as pd
+    import pyarrow as pa
+
+ARTIFACTS = Path("artifacts")
+
+
+def find_project(start: Path | None = None) -> Path:
+    """Folder of the project: the nearest one upwards that holds ``conf/config.yaml`` and ``dvc.yaml``.
+
+    Raises
+    ------
+    StoreError
+        If there is none.
+    """
+    start = (start or Path.cwd()).resolve()
+    for folder in (start, *start.parents):
+        if (folder / "conf" / "config.yaml").is_file() and (folder / "dvc.yaml").is_file():
+            return folder
+    raise StoreError(
+        "this is not a segments project",
+        where=str(start),
+        fix="change into the folder that holds conf/config.yaml and dvc.yaml",
+    )
+
+
+def checkout() -> Path:
+    """The real checkout, also when DVC runs a stage in a temporary copy under ``.dvc/tmp/exps``.
+
+    What must outlive such a copy (the MLflow record, finished candidates) is kept here.
+    """
+    project = find_project()
+    parts = project.parts
+    for i in range(len(parts) - 2):
+        if parts[i : i + 3] == (".dvc", "tmp", "exps"):
+            return Path(*parts[:i])
+    return project
+
+
+def artifact(stage: str, name: str = "") -> Path:
+    """Path of a stage's artifact: ``artifacts/<stage>/<name>``."""
+    return ARTIFACTS / stage / name
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file atomically.
+
+    Raises
+    ------
+    StoreError
+        If the disk is full or read-only, or the folder may not be written.
+    """
+    _atomically(path, lambda temporary: temporary.write_bytes(content))
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write plain data as JSON, keys in the order given, atomically; infinities and NaN are refused."""
+    write_bytes(path, (json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write a text file atomically."""
+    write_bytes(path, content.encode())
+
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Write a table as parquet, atomically; equal tables give equal bytes."""
+    _atomically(path, lambda temporary: table.to_parquet(temporary, index=False, compression="zstd"))
+
+
+def write_csv(path: Path, table: pd.DataFrame) -> None:
+    """Write a table as CSV (UTF-8, comma, text in quotes), atomically; equal tables give equal bytes."""
+    import csv
+
+    text = table.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+    write_bytes(path, text.encode())
+
+
+def write_relation(path: Path, relation: duckdb.DuckDBPyRelation) -> None:
+    """Stream a DuckDB relation into a parquet file, atomically; an ordered relation gives equal bytes on any number of threads."""
+    import duckdb
+
+    def write(temporary: Path) -> None:
+        try:
+            relation.write_parquet(str(temporary), compression="zstd")
+        except duckdb.IOException as error:
+            raise OSError(first_line(error)) from error
+
+    _atomically(path, write)
+
+
+def write_arrays(path: Path, arrays: dict[str, np.ndarray[Any, Any]]) -> None:
+    """Write named numeric arrays as npz, atomically."""
+    import numpy as np
+
+    def write(temporary: Path) -> None:
+        with temporary.open("wb") as file:
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+
+    _atomically(path, write)
+
+
+def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
+    """Read a parquet table that an earlier stage made.
+
+    Raises
+    ------
+    StoreError
+        If it is missing or damaged; names the stage that makes it.
+    """
+    import pandas as pd
+
+    return _read(path, lambda: pd.read_parquet(path, columns=columns))
+
+
+def read_csv(path: Path) -> pd.DataFrame:
+    """Read a CSV that an earlier stage made; same errors as :func:`read_table`."""
+    import pandas as pd
+
+    return _read(path, lambda: pd.read_csv(path))
+
+
+def scan_table(path: Path) -> duckdb.DuckDBPyRelation:
+    """Open a parquet table that an earlier stage made without reading it: DuckDB streams it, so it may exceed memory.
+
+    Raises
+    ------
+    StoreError
+        If it is missing or damaged; names the stage that makes it.
+    """
+    import duckdb
+
+    # What does not fit in memory spills beside other temporary files, not into the project.
+    spill = str(Path(tempfile.gettempdir()) / f"segments-duckdb-{os.getpid()}")
+
+    def scan() -> duckdb.DuckDBPyRelation:
+        try:
+            return duckdb.connect(config={"temp_directory": spill}).read_parquet(str(path))
+        except duckdb.Error as error:
+            raise ValueError(str(error)) from error
+
+    return _read(path, scan)  # type: ignore[no-any-return]
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file that an earlier stage made; same errors as :func:`read_table`."""
+    return _read(path, lambda: json.loads(path.read_text()))
+
+
+def read_text(path: Path) -> str:
+    """Read a text file that an earlier stage made; same errors as :func:`read_table`."""
+    return _read(path, path.read_text)  # type: ignore[no-any-return]
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray[Any, Any]]:
+    """Read named arrays written by :func:`write_arrays`; same errors as :func:`read_table`. Never unpickles."""
+    import zlib
+    from zipfile import BadZipFile
+
+    import numpy as np
+
+    def read() -> dict[str, np.ndarray[Any, Any]]:
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                return {name: file[name] for name in file.files}
+        except (BadZipFile, zlib.error) as error:
+            raise ValueError(str(error)) from error
+
+    return _read(path, read)  # type: ignore[no-any-return]
+
+
+def _read(path: Path, read: Callable[[], Any]) -> Any:
+    stage = path.parent.name if path.parent.parent.name == ARTIFACTS.name else ""
+    fix = f"run `segments {stage}`, or `dvc repro`" if stage else "run `dvc repro`"
+    if not path.is_file():
+        raise StoreError(f"{path} does not exist yet", fix=fix)
+    try:
+        return read()
+    except (OSError, ValueError, EOFError, KeyError) as error:
+        raise StoreError(f"{path} is damaged: {first_line(error)}", fix=f"delete it and {fix}") from error
+
+
+def _atomically(path: Path, write: Callable[[Path], object]) -> None:
+    with _whole(path) as temporary:
+        write(temporary)
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """A temporary name that takes the place of `path` when the block ends without an error and has not removed it."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # What a killed process leaves half-written must not lie in a folder that is an output of DVC.
+        folder = ARTIFACTS / ".partial" if path.parts[0] == ARTIFACTS.name else path.parent
+        folder.mkdir(exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=folder)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            if temporary.exists():
+                with temporary.open("rb+") as file:
+                    os.fsync(file.fileno())
+                temporary.chmod(0o644)
+                temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"cannot write {path}: {first_line(error)}",
+            where=str(path.parent.absolute()),
+            fix="check free space and permissions; nothing made earlier is lost",
+        ) from error
+
+
+@contextmanager
+def growing_table(path: Path) -> Iterator[Callable[[pa.RecordBatch], None]]:
+    """Write a table batch by batch, as CSV or parquet by its suffix: it is there, whole, when the block ends without an error.
+
+    Parameters
+    ----------
+    path : Path
+        Where to; an earlier file is replaced, unless nothing is written.
+
+    Yields
+    ------
+    callable
+        Takes the next :class:`pyarrow.RecordBatch`; all have the columns of the first.
+
+    Raises
+    ------
+    StoreError
+        If the disk is full or read-only, or the folder may not be written.
+    """
+    import pyarrow as pa
+    import pyarrow.csv
+    import pyarrow.parquet
+
+    if path.suffix.lower() not in (".csv", ".parquet"):
+        raise StoreError(
+            f"tables named '{path.suffix or path.name}' cannot be written", where=str(path), fix="use .csv or .parquet"
+        )
+    writer: Any = None
+    with _whole(path) as temporary:
+
+        def write(batch: pa.RecordBatch) -> None:
+            nonlocal writer
+            if writer is None and path.suffix.lower() == ".csv":
+                writer = pa.csv.CSVWriter(temporary, batch.schema)
+            elif writer is None:
+                repeating = [field.name for field in batch.schema if pa.types.is_string(field.type)]
+                writer = pa.parquet.ParquetWriter(temporary, batch.schema, compression="zstd", use_dictionary=repeating)
+            writer.write_batch(batch)
+
+        try:
+            yield write
+        finally:
+            if writer is not None:
+                writer.close()
+        if writer is None:
+            temporary.unlink()
+
+
+def replace_folder(new: Path, folder: Path) -> None:
+    """Put a finished folder in the place of another, or of none.
+
+    Raises
+    ------
+    StoreError
+        If the folder may not be written.
+    """
+    try:
+        if folder.is_dir():
+            shutil.rmtree(folder)
+        new.rename(folder)
+    except OSError as error:
+        raise StoreError(
+            f"cannot write {folder}: {first_line(error)}", fix="check free space and permissions, then run this again"
+        ) from error
+
+
+def remove(path: Path) -> None:
+    """Remove a made file, if it is there."""
+    path.unlink(missing_ok=True)
+
+
+def clear(folder: Path) -> None:
+    """Remove a folder of made files, if it is there."""
+    shutil.rmtree(folder, ignore_errors=True)
