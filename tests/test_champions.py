@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -63,11 +64,24 @@ def test_a_life_of_a_champion(small_project: Callable[[], SmallProject]) -> None
     project.repro("--force", "registry")
     assert aliases(project) == {"champion": "1", "challenger": "2"}
     assert "it was rolled back" in receipt(project)["verdict"]
+    # Lists are of the segments in use, with what was to be done with them, whatever the last run chose.
+    said = project.run(
+        "segments", "export", "now.csv", "campaign=now", "columns=[customer_id,segment_id,segment,action]"
+    )
+    assert f"the segments in use, candidate {first}; the last run chose {other}" in said
+    listed = pd.read_csv(project / "now.csv")
+    assert dict(zip(listed["segment_id"], listed["segment"], strict=True)) == names
+    assert len(listed) == 200
+    assert "action" in listed
+    (project / "now.csv").unlink()
     said = project.run("segments", "rollback", fails=True)
     assert "replaced no other" in said
     assert "`segments promote VERSION --because WHY`: 2" in said
     project.run("segments", "promote", "2", "--because", "they came")
     assert aliases(project) == {"champion": "2", "previous": "1"}
+    assert "the last run chose" not in project.run("segments", "export", "then.csv", "campaign=then")
+    assert set(pd.read_csv(project / "then.csv")["segment"]) == set(segments(project).values())
+    (project / "then.csv").unlink()
 
     # A name that a person gave follows the segment into the next version.
     here = segments(project)

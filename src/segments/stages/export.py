@@ -8,8 +8,7 @@ import segments.export as room
 from segments import store
 from segments.config import Config
 from segments.errors import ConfigError
-from segments.model import Segmentation
-from segments.stages import check_source
+from segments.stages import acted_on, check_source
 
 
 def run(
@@ -32,9 +31,8 @@ def run(
     if out.exists() and overwrite != "true":
         raise ConfigError(f"{out} is there already", where="OUT", fix="choose another name, or add overwrite=true")
     features = store.read_table(store.artifact("features", "customers.parquet"))
-    model = Segmentation.from_json(store.read_text(store.artifact("registry", "segmentation.json")))
-    playbook = store.read_table(store.artifact("playbook", "playbook.parquet"))
-    table = room.target_list(room.memberships(model, features), playbook, campaign, config.export)
+    model, playbook = acted_on(config.source.name)
+    table = room.target_list(room.memberships(model, features), store.read_table(playbook), campaign, config.export)
     rows = room.pick_segment(table, segment) if segment else table
     known = folder / "receipt.json"
     earlier = store.read_json(known) if known.is_file() else None
@@ -56,10 +54,11 @@ def run(
     said = [f"{out}: {len(asked):,} customers, campaign '{campaign}', columns {', '.join(asked.columns)}"]
     said += [f"  {arm.words()}" for arm in room.arms(rows, config.export.base_rate)]
     said.append("  (in 80 of 100 such campaigns; response rate without the campaign from export.base_rate)")
-    if (used := store.in_use()) and used != model.candidate_id:
+    chosen = store.read_json(store.artifact("selection", "choice.json"))["candidate_id"]
+    if chosen != model.candidate_id:
         said.append(
-            f"  These are the segments of the last run, candidate {model.candidate_id}; in use is candidate {used}. "
-            "`segments promote` puts the newer version in use; `segments select` and `dvc repro` bring back the other."
+            f"  These are the segments in use, candidate {model.candidate_id}; the last run chose {chosen or 'none'}. "
+            "`segments promote` puts another version in use."
         )
     if held := len(rows) - len(asked):
         said.append(

@@ -97,6 +97,7 @@ def shelve(config: Config, choice: dict[str, Any], features: pd.DataFrame, profi
     store.write_bytes(folder / "identity.json", store.artifact("identity", "identity.json").read_bytes())
     members = store.read_table(store.artifact("identity", "segments.parquet"))
     store.write_table(folder / "members.parquet", members)
+    store.write_bytes(folder / "playbook.parquet", store.artifact("playbook", "playbook.parquet").read_bytes())
     store.write_table(folder / "example.parquet", features[segmentation.space.columns].head(5).astype("float64"))
     store.write_json(folder / "model.json", model)
     seal(folder)

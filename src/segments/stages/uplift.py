@@ -15,23 +15,24 @@ import segments.export as drawing
 import segments.uplift as room
 from segments import intake, store, tracking, uplift_note
 from segments.config import Config, Reader
-from segments.errors import ConfigError
-from segments.model import Segmentation
+from segments.errors import ConfigError, StoreError
 from segments.plots import INK, MUTED, png
 from segments.plots.candidates import colour
 from segments.plots.uplift import forest
-from segments.stages import check_source
+from segments.stages import acted_on, check_source
 
 
 def run(config: Config, campaign: str, file: str = "") -> str:
     """Compare or describe, write ``artifacts/uplift/<id>/``, track it; returns the note."""
     check_source(store.artifact("features", "report.json"), config.source.name)
-    table, verdict, note, candidate_id = _of_file(Path(file), campaign) if file else _of_past(config, campaign)
+    table, verdict, note, candidate_id = (
+        _of_file(config.source.name, Path(file), campaign) if file else _of_past(config, campaign)
+    )
     _record(config, campaign, table, verdict, note, candidate_id)
     return note
 
 
-def _of_file(file: Path, campaign: str) -> tuple[pd.DataFrame, room.Verdict, str, str]:
+def _of_file(source: str, file: Path, campaign: str) -> tuple[pd.DataFrame, room.Verdict, str, str]:
     """Results by group, checked against the receipt of `segments export` if there is one."""
     folder = store.campaign(campaign)
     drawn = (folder / "receipt.json").is_file()
@@ -43,7 +44,7 @@ def _of_file(file: Path, campaign: str) -> tuple[pd.DataFrame, room.Verdict, str
         )
         candidate_id = receipt.get("candidate_id", "")  # receipts of old do not say
     else:
-        listed, candidate_id = _members()
+        listed, candidate_id = _members(source)
     results = room.read_results(intake.read_cells(file, Reader()), set(listed["customer_id"]), str(file))
     if not drawn and "group" not in results:
         raise ConfigError(
@@ -78,23 +79,25 @@ def _of_past(config: Config, campaign: str) -> tuple[pd.DataFrame, room.Verdict,
     for low, high in ((start - (end - start), start), (start, end)):
         seen = max(min(high, _after(last)) - max(low, _midnight(first)), timedelta(0))
         windows.append((room.spend_between(lines, low, high), seen / timedelta(weeks=1)))
-    members, candidate_id = _members()
+    members, candidate_id = _members(config.source.name)
     table = room.describe_campaign(members, mailed, redeemed, windows[0], windows[1])
     note = uplift_note.description_note(campaign, table, start, end, (windows[0][1], windows[1][1]))
     return table, room.Verdict(False, ["There was no random control."]), note, candidate_id
 
 
-def _members() -> tuple[pd.DataFrame, str]:
-    """Everybody in today's segments, and the candidate that made these."""
-    model = Segmentation.from_json(store.read_text(store.artifact("registry", "segmentation.json")))
+def _members(source: str) -> tuple[pd.DataFrame, str]:
+    """Everybody in the segments in use, and the candidate that made these."""
+    model, _ = acted_on(source)
     features = store.read_table(store.artifact("features", "customers.parquet"))
     return drawing.memberships(model, features), model.candidate_id
 
 
-def _colours() -> dict[str, str]:
-    """Colours by segment id; a campaign's segments may be older than those registered now, or nothing registered any more."""
-    path = store.artifact("registry", "segmentation.json")
-    known = Segmentation.from_json(store.read_text(path)).segments if path.is_file() else []
+def _colours(source: str) -> dict[str, str]:
+    """Colours by segment id; a campaign's segments may be older than those in use, or nothing in use any more."""
+    try:
+        known = acted_on(source)[0].segments
+    except StoreError:
+        known = []
     return {room.ALL: INK, **{segment.segment_id: colour(segment.colour) for segment in known}}
 
 
@@ -117,7 +120,7 @@ def _record(
         store.write_json(folder / "files" / "verdict.json", asdict(verdict))
         for name, (unit, rows) in uplift_note.pictured(table).items():
             title = f"Campaign {campaign}" + ("" if verdict.causal else ": no random control, not an effect")
-            colours = rows["segment_id"].map(_colours()).fillna(MUTED).tolist()
+            colours = rows["segment_id"].map(_colours(config.source.name)).fillna(MUTED).tolist()
             picture = png(forest(rows, title, unit, colours, zero=verdict.causal))
             store.write_bytes(folder / "files" / f"{name}.png", picture)
         store.write_text(folder / "note.md", note)
