@@ -92,7 +92,7 @@ class Outlook:
         Examples
         --------
         >>> Outlook(90, 0.073, 134455.7, 5739.6).words()
-        'In the next 90 days 7.3% are expected to buy nothing and the segment to spend 134,456; 5,740 of what it spent in the 90 days before is at risk.'
+        'In the next 90 days 7.3 % are expected to buy nothing and the segment to spend 134,456; 5,740 of what it spent in the 90 days before is at risk.'
         """
         return (
             f"In the next {self.horizon_days} days {self.churn_risk * 100:.1f} % are expected to buy nothing and the segment to spend "
