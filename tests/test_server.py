@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import BAD_REQUEST
 
 from segments import server, tracking, versions
 from segments.config import TrackingConfig
@@ -135,6 +137,29 @@ def test_two_who_put_the_same_version_in_use_agree(other: tracking.Tracker) -> N
         versions.promote(other, version, CONFIG, before, {"verdict": "better"})
     assert aliases(other) == {"1": ["previous"], "2": ["champion"]}
     assert versions.wanted(other, CONFIG.model, "champion").tags["replaces"] == "1"
+
+
+@pytest.mark.parametrize(
+    "method", ["set_registered_model_alias", "set_model_version_tag", "delete_registered_model_alias"]
+)
+def test_what_the_database_refuses_since_somebody_wrote_it_an_instant_ago_is_looked_at_again(
+    other: tracking.Tracker, method: str
+) -> None:
+    tracking.track_candidates(other, [fact(), fact(4, "c4")])
+    promote(other, add(other, "c3"))
+    refused: list[str] = []
+
+    def refuse(*_: Any) -> None:
+        refused.append(method)
+        raise MlflowException("duplicate key value violates unique constraint", BAD_REQUEST)
+
+    us, version = we(other, method, refuse), add(other, "c4")
+    versions.challenge(us, version)
+    versions.set_tags(us, version, {"proof": "holds"})
+    promote(us, version)
+    assert refused == [method]
+    assert aliases(other) == {"1": ["previous"], "2": ["champion"]}
+    assert {"proof": "holds", "replaces": "1"}.items() <= versions.wanted(other, CONFIG.model, "2").tags.items()
 
 
 def test_the_mark_of_the_champion_follows_the_alias_when_two_promote_at_once(other: tracking.Tracker) -> None:
@@ -514,6 +539,28 @@ def test_two_people_sweep_and_register_at_once(ready: SmallProject, team: Team, 
 
 
 @pytest.mark.slow
+def test_two_who_put_versions_in_use_over_and_over_meet_no_error(
+    root: Path,  # noqa: F811
+    team: Team,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """Two processes, each with locks of its own, want the same versions in use: the database refuses some of what they write."""
+    with tracking.connect(TrackingConfig(uri=team.url), "mall") as tracker:
+        tracking.track_candidates(tracker, [fact(), fact(4, "c4")], "s1")
+        for candidate in ("c3", "c4"):
+            add(tracker, candidate)
+    people = []
+    for _ in range(2):
+        folder = tmp_path_factory.mktemp("person")
+        for name in ("conf", "dvc.yaml"):
+            (shutil.copytree if (root / name).is_dir() else shutil.copy)(root / name, folder / name)
+        words = [sys.executable, "-c", OVER_AND_OVER, team.url]
+        people.append(subprocess.Popen(words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
+    together(*people)
+    team.check_registry()
+
+
+@pytest.mark.slow
 def test_a_server_killed_in_a_sweep_loses_and_doubles_nothing(ready: SmallProject, team: Team, tmp_path: Path) -> None:
     project = person(ready, tmp_path / "ann", team)
     complete = "SELECT count(*) FROM tags WHERE key = 'segments.complete'"
@@ -564,6 +611,26 @@ def test_who_does_not_sign_in_is_sent_away(
         assert "long enough" not in found.log
     finally:
         found.stop(signal.SIGKILL)
+
+
+OVER_AND_OVER = """
+import sys
+
+from segments import tracking, versions
+from segments.config import RegistryConfig, TrackingConfig
+
+config = RegistryConfig()
+with tracking.connect(TrackingConfig(uri=sys.argv[1]), "mall") as tracker:
+    for turn in range(20):
+        version = versions.wanted(tracker, config.model, str(1 + turn % 2))
+        current = versions.find(tracker, config.model, config.alias)
+        versions.challenge(tracker, version)
+        versions.set_tags(tracker, version, {f"proof.{turn}": "holds"})
+        try:
+            versions.promote(tracker, version, config, current, {f"verdict.{turn}": "better"})
+        except versions.OvertakenError:
+            print("overtaken")
+"""
 
 
 def json_of(path: Path) -> Any:

@@ -210,6 +210,7 @@ def add(
         return found
 
 
+@repeated
 def set_tags(tracker: Tracker, version: Version, tags: Mapping[str, str]) -> None:
     """Write the tags of a version that differ."""
     for key, value in tags.items():
@@ -217,11 +218,13 @@ def set_tags(tracker: Tracker, version: Version, tags: Mapping[str, str]) -> Non
             tracker.client.set_model_version_tag(version.name, version.number, f"segments.{key}", value)
 
 
+@repeated
 def challenge(tracker: Tracker, version: Version) -> None:
     """Give a version the alias ``challenger``."""
     tracker.client.set_registered_model_alias(version.name, CHALLENGER, version.number)
 
 
+@repeated
 def promote(
     tracker: Tracker,
     version: Version,

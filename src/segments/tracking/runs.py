@@ -62,7 +62,7 @@ def repeated(write: Callable[Concatenate[Tracker, P], R]) -> Callable[Concatenat
     def wrapped(tracker: Tracker, /, *args: P.args, **kwargs: P.kwargs) -> R:
         from mlflow.exceptions import MlflowException
 
-        for _ in range(2):
+        for _ in range(4):
             try:
                 return write(tracker, *args, **kwargs)
             except MlflowException as error:
