@@ -112,6 +112,9 @@ def test_a_life_of_a_champion(small_project: Callable[[], SmallProject]) -> None
     assert "registered versions" in project.run("segments", "track")
     assert aliases(project)["champion"] == before["champion"]
     assert "holds" in project.run("segments", "verify", before["champion"])
+    run = project.client().get_model_version_by_alias("customer-segments", "champion").run_id
+    beside = {item.path for item in project.client().list_artifacts(run)}
+    assert {"briefing", "playbook", "profiles"} <= beside, "what people read about it is there again too"
 
 
 def test_a_challenger_that_is_worse_waits(small_project: Callable[[], SmallProject]) -> None:

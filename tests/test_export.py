@@ -6,7 +6,8 @@ import csv
 import io
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -364,6 +365,15 @@ def test_settings_out_of_range(key: str, value: float) -> None:
         ExportConfig(salt="")
 
 
+@contextmanager
+def moved(path: Path, away: Path) -> Iterator[None]:
+    """Something is elsewhere for a while."""
+    away.parent.mkdir(exist_ok=True)
+    path.rename(away)
+    yield
+    away.rename(path)
+
+
 @pytest.mark.slow
 def test_a_list_of_a_source_without_purchases(small_project: Callable[[], SmallProject], tmp_path: Path) -> None:
     """The customers as marketing gets them; twice the same bytes; refused where something would be lost."""
@@ -385,14 +395,26 @@ def test_a_list_of_a_source_without_purchases(small_project: Callable[[], SmallP
     assert sum(arm["treatment"] + arm["control"] for arm in receipt["arms"]) == 200
     assert "1" not in {str(value) for value in receipt.values()}, "the receipt names no customer"
 
-    # a version in use that is not on this machine cannot be listed: those of the last run are
+    # a version that a colleague registered is on record, and not on this machine
     assert "in use" not in said
-    history = json.loads((project / "artifacts/versions/history.json").read_text())
-    later = [history[0] | {"candidate_id": "another", "what": "rolled back to"}, history[0] | {"what": "challenged"}]
-    (project / "artifacts/versions/history.json").write_text(json.dumps(history + later))
-    told = project.run("segments", "export", str(out), "campaign=spring", "overwrite=true")
-    assert told == said
-    assert out.read_bytes() == first
+    again = ("segments", "export", str(out), "campaign=spring", "overwrite=true")
+    away = tmp_path / "away"
+    [shelf] = (project / "artifacts/versions").glob("*-*")
+    run = project.client().get_model_version_by_alias("customer-segments", "champion").run_id
+    [kept] = (project / "mlruns").rglob(f"{run}/artifacts/playbook/playbook.json")
+    made_here = [project / "artifacts/registry/segmentation.json", project / "artifacts/playbook/playbook.json"]
+    with moved(shelf, away / "shelf"), moved(made_here[0], away / "model"), moved(made_here[1], away / "plan"):
+        assert project.run(*again) == said
+        assert out.read_bytes() == first
+        with moved(kept, away / "kept"):
+            assert "playbook/playbook.json is not on record" in project.run(*again, fails=True)
+        with moved(project / "mlflow.db", away / "mlflow.db"):
+            assert "segmentation.json does not exist yet" in project.run(*again, fails=True)
+    # while none is in use, the last run's stand in
+    project.client().delete_registered_model_alias("customer-segments", "champion")
+    with moved(shelf, away / "shelf"), moved(kept, away / "kept"):
+        assert project.run(*again) == said
+        assert out.read_bytes() == first
 
     # a segment and columns, as parquet, into the folder the person stands in
     project.run("segments", "export", "s2.parquet", "segment=S2", "columns=[customer_id,age,group]")

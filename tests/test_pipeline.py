@@ -269,6 +269,9 @@ def test_a_moved_project_shows_its_artifacts_again(small_project: Callable[[], S
     project.run("segments", "track")  # the addresses in the record are this folder's now
     moved = SmallProject(project.root.rename(tmp_path / "elsewhere with a blank"))
     assert moved.repro() == [], "DVC sees no change in a move"
+    # before anything is written to the record: who only reads finds the model
+    scored = moved.run("segments", "score", "artifacts/features/customers.parquet", "-o", "out.csv", "--no-record")
+    assert "scored by customer-segments version 1" in scored
     moved.run("segments", "track")
     client = moved.client()
     for run in moved.runs():

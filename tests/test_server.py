@@ -531,8 +531,12 @@ def test_two_people_sweep_and_register_at_once(ready: SmallProject, team: Team, 
     together(start(ann, "registry"), start(bob, "registry"))
     team.check_registry()
     assert {len(team.runs("sweep")), len(team.runs("curve"))} == {2, 10}
-    for project in (ann, bob):
+    lists = []
+    for project in (ann, bob):  # one of them never had the version in use
         project.run("segments", "track")
+        project.run("segments", "export", "list.csv")
+        lists.append((project / "list.csv").read_bytes())
+    assert lists[0] == lists[1]
     assert team.candidates() == both
     team.check_registry()
     assert {len(team.runs("sweep")), len(team.runs("curve"))} == {2, 10}

@@ -169,7 +169,7 @@ def test_a_sweep_has_config_note_dataset_and_marks_its_finalists(root: Path) -> 
     [
         ("http://team", "BAD_REQUEST", 1, 2),  # two recorded the same data set in one instant
         ("http://team", "RESOURCE_DOES_NOT_EXIST", 2, 3),  # the run was removed meanwhile
-        ("http://team", "BAD_REQUEST", 9, 3),
+        ("http://team", "BAD_REQUEST", 9, 5),
         ("http://team", "INTERNAL_ERROR", 1, 1),
         ("sqlite:///mlflow.db", "BAD_REQUEST", 1, 1),  # under our lock nobody else writes
     ],

@@ -182,7 +182,7 @@ def target_list(members: pd.DataFrame, playbook: pd.DataFrame, campaign: str, co
     members : DataFrame
         As :func:`memberships` returns it.
     playbook : DataFrame
-        One row per segment, as :func:`segments.playbook.playbook_table` makes it.
+        One row per segment, as :func:`segments.playbook.plans` makes it.
     campaign : str
         Name of the campaign.
     config : ExportConfig
@@ -202,7 +202,7 @@ def target_list(members: pd.DataFrame, playbook: pd.DataFrame, campaign: str, co
     if strangers := set(members["cluster"]) - set(playbook["cluster"]):
         raise DataError(
             f"{len(strangers)} segments of the model have no playbook",
-            where="artifacts/playbook/playbook.parquet",
+            where="playbook.json",
             fix="run `segments playbook`, then `segments registry`: they are of different fits",
         )
     plans = playbook.set_index("cluster")[["playbook", "title", "channel", "offer"]]

@@ -99,6 +99,28 @@ def read_model(config: TrackingConfig, uri: str) -> RegisteredModel:
     return RegisteredModel(name, str(version.version), place, source, texts["segmentation"], texts["reference"])
 
 
+def read_recorded(config: TrackingConfig, run_id: str, path: str) -> str:
+    """A text file that a run holds.
+
+    Raises
+    ------
+    TrackingError
+        If there is no record, or the run does not hold it.
+    """
+    client = reader(config)
+    from mlflow.exceptions import MlflowException
+
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            return Path(client.download_artifacts(run_id, path, folder)).read_text()
+        except (MlflowException, OSError) as error:
+            raise TrackingError(
+                f"{path} is not on record",
+                where=f"{tracking_uri(config)}, run {run_id}",
+                fix="run `segments track` on the machine that registered the version",
+            ) from error
+
+
 def load_model(config: TrackingConfig, uri: str) -> Any:
     """The pyfunc model of a registry address, such as ``models:/customer-segments@champion``."""
     settings(config)

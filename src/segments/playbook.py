@@ -320,6 +320,29 @@ def to_plain(assignments: Sequence[Assignment], playbooks: Sequence[Playbook], s
     }
 
 
+def plans(plain: Mapping[str, Any]) -> pd.DataFrame:
+    """What is done with each cluster, read back from :func:`to_plain`.
+
+    Returns
+    -------
+    DataFrame of shape (k, 5)
+        ``cluster, playbook, title, channel, offer``.
+
+    Examples
+    --------
+    >>> book = {"title": "Welcome", "channel": "E-mail", "offer": "10 % off"}
+    >>> plans({"assignments": [{"cluster": 0, "playbook": "welcome"}], "playbooks": {"welcome": book}})
+       cluster playbook    title channel     offer
+    0        0  welcome  Welcome  E-mail  10 % off
+    """
+    rows = [
+        {key: one[key] for key in ("cluster", "playbook")}
+        | {key: plain["playbooks"][one["playbook"]][key] for key in ("title", "channel", "offer")}
+        for one in plain["assignments"]
+    ]
+    return pd.DataFrame(rows, columns=["cluster", "playbook", "title", "channel", "offer"])
+
+
 def playbook_page(assignments: Sequence[Assignment], playbooks: Sequence[Playbook]) -> str:
     """Markdown for a person: a table of all segments, then a section on each.
 

@@ -80,6 +80,7 @@ def write_record(
     record = {
         "sweep_id": sweep["sweep_id"],
         "candidate_ids": candidates["candidate_id"].tolist(),
+        "candidate_id": choice["candidate_id"],
         "finalists": choice["finalists"],
         "params": _params(config),
         "data": _dataset(config.source.name, features),

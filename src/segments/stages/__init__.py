@@ -16,13 +16,11 @@ from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from segments.config import Config, Decisions
 from segments.errors import ConfigError, SegmentsError, first_line
-from segments.store import artifact, find_project, in_use, read_json, read_text, write_text
+from segments.store import find_project, read_json, write_text
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
     from pydantic import ValidationError
-
-    from segments.model import Segmentation
 
 DECISIONS = "decisions.yaml"
 # Groups of which many members are read at once, and where the config keeps them.
@@ -32,23 +30,6 @@ MEMBERS = {
     "prediction_model": "grid_prediction_models",
     "playbook": "playbooks",
 }
-
-
-def acted_on(source: str) -> tuple[Segmentation, Path]:
-    """The segmentation that people act on, and where its playbook lies: those of the version in use, whatever the last run chose.
-
-    Raises
-    ------
-    StoreError
-        If nothing is registered.
-    """
-    from segments.model import Segmentation
-
-    document, playbook = artifact("registry", "segmentation.json"), artifact("playbook", "playbook.parquet")
-    shelf = in_use(source)
-    if shelf is not None and (shelf / playbook.name).is_file():
-        document, playbook = shelf / document.name, shelf / playbook.name
-    return Segmentation.from_json(read_text(document)), playbook
 
 
 def load(overrides: Sequence[str] = (), project: Path | None = None) -> Config:

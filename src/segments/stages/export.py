@@ -8,7 +8,8 @@ import segments.export as room
 from segments import store
 from segments.config import Config
 from segments.errors import ConfigError
-from segments.stages import acted_on, check_source
+from segments.in_use import plans_of, segmentation_of, version_in_use
+from segments.stages import check_source
 
 
 def run(
@@ -31,8 +32,10 @@ def run(
     if out.exists() and overwrite != "true":
         raise ConfigError(f"{out} is there already", where="OUT", fix="choose another name, or add overwrite=true")
     features = store.read_table(store.artifact("features", "customers.parquet"))
-    model, playbook = acted_on(config.source.name)
-    table = room.target_list(room.memberships(model, features), store.read_table(playbook), campaign, config.export)
+    version = version_in_use(config)
+    model = segmentation_of(config, version)
+    members = room.memberships(model, features)
+    table = room.target_list(members, plans_of(config, version), campaign, config.export)
     rows = room.pick_segment(table, segment) if segment else table
     known = folder / "receipt.json"
     earlier = store.read_json(known) if known.is_file() else None

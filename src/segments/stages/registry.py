@@ -45,12 +45,6 @@ def run(config: Config) -> str | None:
             with tracking.lock_of(tracker):  # experiments at once may come to the same model
                 shelf = shelve(config, choice, features, profiles)
             version = add(tracker, shelf)
-            for name in (
-                "briefing",
-                "playbook",
-                "profiles",
-            ):  # what people read about the champion stands under its run too
-                tracker.client.log_artifacts(version.run_id, str(folder / "files" / name), name)
             receipt |= {"name": version.name, "version": version.number}
             receipt |= put_in_use(tracker, config, version, features, chosen=choice["overruled"])
     store.write_json(store.artifact("registry", "receipt.json"), receipt)
@@ -97,7 +91,7 @@ def shelve(config: Config, choice: dict[str, Any], features: pd.DataFrame, profi
     store.write_bytes(folder / "identity.json", store.artifact("identity", "identity.json").read_bytes())
     members = store.read_table(store.artifact("identity", "segments.parquet"))
     store.write_table(folder / "members.parquet", members)
-    store.write_bytes(folder / "playbook.parquet", store.artifact("playbook", "playbook.parquet").read_bytes())
+    store.write_bytes(folder / "playbook.json", store.artifact("playbook", "playbook.json").read_bytes())
     store.write_table(folder / "example.parquet", features[segmentation.space.columns].head(5).astype("float64"))
     store.write_json(folder / "model.json", model)
     seal(folder)

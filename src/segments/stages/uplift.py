@@ -16,23 +16,22 @@ import segments.uplift as room
 from segments import intake, store, tracking, uplift_note
 from segments.config import Config, Reader
 from segments.errors import ConfigError, StoreError
+from segments.in_use import segmentation_of, version_in_use
 from segments.plots import INK, MUTED, png
 from segments.plots.candidates import colour
 from segments.plots.uplift import forest
-from segments.stages import acted_on, check_source
+from segments.stages import check_source
 
 
 def run(config: Config, campaign: str, file: str = "") -> str:
     """Compare or describe, write ``artifacts/uplift/<id>/``, track it; returns the note."""
     check_source(store.artifact("features", "report.json"), config.source.name)
-    table, verdict, note, candidate_id = (
-        _of_file(config.source.name, Path(file), campaign) if file else _of_past(config, campaign)
-    )
+    table, verdict, note, candidate_id = _of_file(config, Path(file), campaign) if file else _of_past(config, campaign)
     _record(config, campaign, table, verdict, note, candidate_id)
     return note
 
 
-def _of_file(source: str, file: Path, campaign: str) -> tuple[pd.DataFrame, room.Verdict, str, str]:
+def _of_file(config: Config, file: Path, campaign: str) -> tuple[pd.DataFrame, room.Verdict, str, str]:
     """Results by group, checked against the receipt of `segments export` if there is one."""
     folder = store.campaign(campaign)
     drawn = (folder / "receipt.json").is_file()
@@ -44,7 +43,7 @@ def _of_file(source: str, file: Path, campaign: str) -> tuple[pd.DataFrame, room
         )
         candidate_id = receipt.get("candidate_id", "")  # receipts of old do not say
     else:
-        listed, candidate_id = _members(source)
+        listed, candidate_id = _members(config)
     results = room.read_results(intake.read_cells(file, Reader()), set(listed["customer_id"]), str(file))
     if not drawn and "group" not in results:
         raise ConfigError(
@@ -79,23 +78,23 @@ def _of_past(config: Config, campaign: str) -> tuple[pd.DataFrame, room.Verdict,
     for low, high in ((start - (end - start), start), (start, end)):
         seen = max(min(high, _after(last)) - max(low, _midnight(first)), timedelta(0))
         windows.append((room.spend_between(lines, low, high), seen / timedelta(weeks=1)))
-    members, candidate_id = _members(config.source.name)
+    members, candidate_id = _members(config)
     table = room.describe_campaign(members, mailed, redeemed, windows[0], windows[1])
     note = uplift_note.description_note(campaign, table, start, end, (windows[0][1], windows[1][1]))
     return table, room.Verdict(False, ["There was no random control."]), note, candidate_id
 
 
-def _members(source: str) -> tuple[pd.DataFrame, str]:
+def _members(config: Config) -> tuple[pd.DataFrame, str]:
     """Everybody in the segments in use, and the candidate that made these."""
-    model, _ = acted_on(source)
+    model = segmentation_of(config, version_in_use(config))
     features = store.read_table(store.artifact("features", "customers.parquet"))
     return drawing.memberships(model, features), model.candidate_id
 
 
-def _colours(source: str) -> dict[str, str]:
+def _colours(config: Config) -> dict[str, str]:
     """Colours by segment id; a campaign's segments may be older than those in use, or nothing in use any more."""
     try:
-        known = acted_on(source)[0].segments
+        known = segmentation_of(config, version_in_use(config)).segments
     except StoreError:
         known = []
     return {room.ALL: INK, **{segment.segment_id: colour(segment.colour) for segment in known}}
@@ -118,9 +117,10 @@ def _record(
     if not (folder / "record.json").is_file():
         store.write_text(folder / "files" / "uplift.csv", table.to_csv(index=False))
         store.write_json(folder / "files" / "verdict.json", asdict(verdict))
+        known = _colours(config)
         for name, (unit, rows) in uplift_note.pictured(table).items():
             title = f"Campaign {campaign}" + ("" if verdict.causal else ": no random control, not an effect")
-            colours = rows["segment_id"].map(_colours(config.source.name)).fillna(MUTED).tolist()
+            colours = rows["segment_id"].map(known).fillna(MUTED).tolist()
             picture = png(forest(rows, title, unit, colours, zero=verdict.causal))
             store.write_bytes(folder / "files" / f"{name}.png", picture)
         store.write_text(folder / "note.md", note)

@@ -183,15 +183,6 @@ def history() -> list[dict[str, Any]]:
     return events
 
 
-def in_use(source: str) -> Path | None:
-    """Folder of the version last put in use from here, by promotion or rollback; ``None`` when none was, or it is of another source."""
-    for event in reversed(history()):
-        if event["what"] != "challenged":
-            model = version_folder(event["model_hash"], event["candidate_id"]) / "model.json"
-            return model.parent if model.is_file() and read_json(model)["tags"]["source"] == source else None
-    return None
-
-
 def remember(event: dict[str, Any]) -> None:
     """Add to the history of registered versions; what has just been said is not said twice."""
     events = history()

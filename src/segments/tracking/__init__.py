@@ -9,7 +9,16 @@ The only room that imports mlflow, and only inside functions: the import costs s
 """
 
 from segments.tracking.candidates import pages_of, scores_of, track_candidates, track_curves, track_evidence
-from segments.tracking.connection import Tracker, connect, lock_of, preflight, reader, settings, tracking_uri
+from segments.tracking.connection import (
+    NoRecordError,
+    Tracker,
+    connect,
+    lock_of,
+    preflight,
+    reader,
+    settings,
+    tracking_uri,
+)
 from segments.tracking.moved import mend_moved
 from segments.tracking.results import track_batch, track_predictions, track_uplift
 from segments.tracking.runs import CANDIDATE, CHAMPION, KIND, NOTE, SWEEP, mark, repeated, runs_of, tag
@@ -21,6 +30,7 @@ __all__ = [
     "KIND",
     "NOTE",
     "SWEEP",
+    "NoRecordError",
     "Tracker",
     "connect",
     "describe_experiment",

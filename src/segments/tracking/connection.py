@@ -8,7 +8,7 @@ import sqlite3
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +22,10 @@ from segments.tracking.moved import mend_moved
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+
+class NoRecordError(TrackingError):
+    """Nothing has been recorded here yet."""
 
 
 @dataclass(frozen=True)
@@ -93,19 +97,24 @@ def reader(config: TrackingConfig) -> MlflowClient:
 
     Raises
     ------
+    NoRecordError
+        If there is no record yet.
     TrackingError
-        If there is no record yet, or the server does not answer.
+        If the server does not answer.
     """
     settings(config)
     address = tracking_uri(config)
     if config.uri is not None:
         preflight(address, config.timeout_seconds)
     elif not (checkout() / "mlflow.db").is_file():  # MLflow would make an empty one
-        raise TrackingError(
+        raise NoRecordError(
             "there is no MLflow record yet",
             where=address,
             fix="run `dvc repro`; or `segments track`, which makes it from artifacts/",
         )
+    else:
+        with suppress(sqlite3.Error):  # who may not write here reads what stands there
+            mend_moved(checkout())
     from mlflow import MlflowClient
 
     return MlflowClient(address, registry_uri=address)

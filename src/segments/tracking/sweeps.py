@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 
+# Folders of a sweep that stand under the run of the chosen candidate too: what people read and act on.
+OF_THE_CHOSEN = ("briefing", "playbook", "profiles")
+
+
 @repeated
 def track_sweep(tracker: Tracker, record: Mapping[str, Any], folder: Path, note: str) -> str:
     """Record a sweep: its run with config, table, pictures, data and note; its candidates tagged; the views of the experiment set.
@@ -42,7 +46,7 @@ def track_sweep(tracker: Tracker, record: Mapping[str, Any], folder: Path, note:
     tracker : Tracker
         The open record.
     record : mapping
-        ``sweep_id, candidate_ids, finalists, params, data, started_ms, seconds`` as the registry stage writes them.
+        ``sweep_id, candidate_ids, candidate_id, finalists, params, data, started_ms, seconds`` as the registry stage writes them.
     folder : Path
         Its files become the run's artifacts.
     note : str
@@ -81,6 +85,9 @@ def track_sweep(tracker: Tracker, record: Mapping[str, Any], folder: Path, note:
                 if candidate.data.tags.get(CARD) != digest:
                     log_images(tracker, candidate, {"evidence": card}, int(time.time() * 1000))
                     tag(tracker, candidate, {CARD: digest})
+        if chosen := members.get(str(record.get("candidate_id"))):
+            for name in (path.name for path in map(folder.joinpath, OF_THE_CHOSEN) if path.is_dir()):
+                tracker.client.log_artifacts(chosen.info.run_id, str(folder / name), name)
         describe_experiment(tracker, Record(tracker.source, tracker.experiment_id, run.info.run_id), identity)
         return str(run.info.run_id)
 
