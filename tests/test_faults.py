@@ -154,6 +154,16 @@ def test_interrupted_it_stops_cleanly_and_keeps_what_is_finished(
     assert not list((project / "artifacts/candidates").glob(".*")), "a half-made candidate was left"
 
 
+def test_killed_alone_its_helpers_end_without_a_word(project: SmallProject) -> None:
+    """As when memory runs out: nobody is left to clear up what the processes shared."""
+    process = project.start(*SWEEP)
+    wait_for(lambda: len(project.shelf()) >= 1, process)
+    os.kill(process.pid, signal.SIGKILL)
+    _, err = process.communicate(timeout=120)  # ends when the last of them has
+    assert "Warning" not in err
+    assert not alive(process.pid)
+
+
 # --- two at once --------------------------------------------------------------------------------------------------
 
 

@@ -175,6 +175,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     # Libraries make a million objects as they are imported, none of them garbage: looking at them again and again took an eighth of every start.
     gc.set_threshold(100_000, 50, 100)
+    # Whoever is interrupted has the process beside it that clears up what processes shared; it need not say what it found.
+    os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")
     words = list(sys.argv[1:] if argv is None else argv)
     if not words or words[0] in ("-h", "--help", "help"):
         print(_help())

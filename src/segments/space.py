@@ -208,13 +208,15 @@ def fold(X: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.intp],
     >>> fold(np.array([[1.0], [2.0]])) is None
     True
     """
-    # One column with many values is enough to know, and cheap to ask.
-    if any(len(np.unique(column)) > len(X) / 2 for column in X.T):
-        return None
     own = np.zeros(len(X), dtype=np.int64)
     for column in X.T:  # number the tuples column by column: far less memory than sorting whole rows
-        values, code = np.unique(column, return_inverse=True)
-        own = np.unique(own * len(values) + code, return_inverse=True)[1]
+        values = np.unique(column)
+        if len(values) > len(X) / 2:  # one such column is enough to know, and cheap to ask
+            return None
+        own *= len(values)
+        own += np.searchsorted(values, column)
+        # Found again by a search: the inverse that np.unique offers needs three more tables of this size.
+        own = np.searchsorted(np.unique(own), own)
     if (m := int(own.max()) + 1) > len(X) / 2:
         return None
     rows = np.empty((m, X.shape[1]))
