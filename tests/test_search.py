@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,7 +12,7 @@ from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
 from segments.config import Algorithm
-from segments.search import _Fit, _Population, _Search, best_kmeans
+from segments.search import _Fit, _Population, _Search, best_kmeans, lean_kmeans
 
 
 def blobs(n: int, k: int = 6, seed: int = 0) -> np.ndarray:
@@ -46,6 +48,26 @@ def test_a_large_table_is_searched_on_a_sample_and_polished_on_all() -> None:
     full = best_kmeans(X, 6, Algorithm(max_rows=10**7), seed=0)
     assert wcss(X, sampled.labels) <= wcss(X, full.labels) * (1 + 1e-3)
     assert len(sampled.labels) == 6000
+
+
+def test_the_last_fit_is_scikit_learns_and_stops_where_that_does() -> None:
+    X = blobs(3000) / 100 - blobs(3000).mean(axis=0) / 100
+    start = X[:6]
+    for tol in (0.0, 1e-4, 1e-2, 1.0):
+        ours, theirs = (make(6, init=start, n_init=1, tol=tol).fit(X) for make in (lean_kmeans(), KMeans))
+        assert (ours.n_iter_, ours.tol) == (theirs.n_iter_, tol)
+        assert ours._tol == pytest.approx(theirs._tol, rel=1e-12)
+        assert np.array_equal(ours.cluster_centers_, theirs.cluster_centers_)
+
+
+def test_a_large_table_needs_less_than_two_more_of_its_size() -> None:
+    X = np.tile(blobs(1000), (200, 4))
+    best_kmeans(X, 4, Algorithm(sample_rows=500), seed=0)  # whatever is made once
+    tracemalloc.start()
+    best_kmeans(X, 4, Algorithm(sample_rows=500), seed=0)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2 * X.nbytes
 
 
 def test_threads_do_not_show() -> None:

@@ -6,6 +6,7 @@ fit, from the best centres found, is scikit-learn's and stands for all.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -99,7 +100,6 @@ def best_kmeans(
     """
     # Here and not at the top: a process that only hands cells to others needs none of it, and it takes more than a second.
     import sklearn
-    from sklearn.cluster import KMeans
 
     from segments.silhouette_kernel import compiling_is_said
 
@@ -124,12 +124,30 @@ def best_kmeans(
             best = wide.chain([*known, *(wide.start() for _ in range(2 - len(known)))])
             made += wide.made
     with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):
-        last = KMeans(k, init=best.centres, n_init=1, max_iter=algorithm.max_iter, tol=algorithm.tol, copy_x=False)
+        last = lean_kmeans()(
+            k, init=best.centres, n_init=1, max_iter=algorithm.max_iter, tol=algorithm.tol, copy_x=False
+        )
         last.fit(points, sample_weight=weights)
     # Every point belongs to its nearest centre: what the deployed model will say too, by the same function.
     centres = last.cluster_centers_ + middle
     _, centres = canonical_order(_assigned(X, centres), centres, weights)
     return Solution(_assigned(X, centres), centres, int(last.n_iter_), made, hits, hits / len(search.ends))
+
+
+@functools.cache
+def lean_kmeans() -> Any:
+    """scikit-learn's ``KMeans``, without the second table that it makes to learn the variance which its tolerance is relative to."""
+    from sklearn.cluster import KMeans
+
+    class LeanKMeans(KMeans):  # type: ignore[misc]
+        tol: float
+
+        def _check_params_vs_input(self, X: NDArray[np.float64]) -> None:
+            relative, self.tol = self.tol, 0.0  # for which it asks for no variance
+            super()._check_params_vs_input(X)
+            self.tol, self._tol = relative, relative * float(np.mean([column.var() for column in X.T]))
+
+    return LeanKMeans
 
 
 def canonical_order(
