@@ -22,8 +22,8 @@ $(INSTALLED): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	$(BIN)/python -m compileall -q -j 0 $(VENV)/lib src || true
-	$(BIN)/python -c 'from segments.scoring import compile_all; compile_all()'
-	$(BIN)/python -c 'from segments.refits import compile_all; compile_all()'
+	$(BIN)/python -c 'from segments.clustering.scores import compile_all; compile_all()'
+	$(BIN)/python -c 'from segments.evidence.resample_fits import compile_all; compile_all()'
 	@touch $@
 
 repro: $(INSTALLED) ## fetch the data, run every stage that is not up to date, say what came out

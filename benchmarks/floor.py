@@ -19,7 +19,7 @@ CANDIDATES, RUNS, CUSTOMERS = 275, 40, 2_469
 def imports() -> float:
     """CPU seconds to import what one worker and what the tracking process need."""
     code = "import time; import {}; print(time.process_time())"
-    names = ("segments.making, numba, matplotlib.backends.backend_agg", "mlflow, sqlalchemy")
+    names = ("segments.app.jobs.candidates, numba, matplotlib.backends.backend_agg", "mlflow, sqlalchemy")
     worker, tracking = (
         float(
             subprocess.run([sys.executable, "-c", code.format(name)], capture_output=True, text=True, check=True).stdout

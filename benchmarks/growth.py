@@ -31,7 +31,7 @@ def exact(n: int) -> dict[str, float]:
     import numpy as np
     from sklearn.cluster import KMeans
 
-    from segments.silhouette import silhouette_samples_many
+    from segments.clustering.silhouette import silhouette_samples_many
     from silhouette import KS, skewed
 
     X = skewed(n, 4)
@@ -56,11 +56,11 @@ def one(n: int, kind: str) -> dict[str, float]:
     import numpy as np
     import pandas as pd
 
+    from segments.clustering.candidate import Spec, sweep_cell, workers_of
+    from segments.clustering.kmeans import best_kmeans
     from segments.config import Algorithm, Feature, FeatureSet, Scaler
-    from segments.search import best_kmeans
-    from segments.sweep import Spec, sweep_cell, workers_of
 
-    for library in ("sklearn.cluster", "segments.refit_kernel", "segments.silhouette_kernel"):
+    for library in ("sklearn.cluster", "segments.clustering.kmeans_kernel", "segments.clustering.silhouette_kernel"):
         importlib.import_module(library)
     random = np.random.default_rng(0)
     if kind == "scores":

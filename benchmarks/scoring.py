@@ -55,7 +55,9 @@ def one(path: str, output: str) -> dict[str, float]:
     import numpy as np
     import pandas as pd
 
-    from segments.batches import score_file
+    from segments.app.jobs.score_file import score_file
+    from segments.clustering.kmeans import best_kmeans
+    from segments.clustering.space import fit_space
     from segments.config import (
         Algorithm,
         ConfidenceConfig,
@@ -67,10 +69,8 @@ def one(path: str, output: str) -> dict[str, float]:
         Source,
         SweepConfig,
     )
-    from segments.model import Segmentation, fit_limits, number_segments
-    from segments.monitoring import reference_of
-    from segments.search import best_kmeans
-    from segments.space import fit_space
+    from segments.model.drift import reference_of
+    from segments.model.segmentation import Segmentation, fit_limits, number_segments
 
     training = pd.DataFrame(features(np.random.default_rng(1), 5_000))
     columns = FeatureSet("four", {name: Feature("log1p") for name in COLUMNS})

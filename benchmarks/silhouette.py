@@ -16,7 +16,7 @@ import numpy as np
 from sklearn.cluster import KMeans
 from sklearn.metrics import silhouette_score
 
-from segments.silhouette import _Cells, checked, silhouette_samples_many
+from segments.clustering.silhouette import _Cells, checked, silhouette_samples_many
 
 KS = range(2, 16)
 HEADING = [

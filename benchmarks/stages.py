@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from segments.cli import STAGES
+from segments.app.cli import STAGES
 
 PROJECT = Path(__file__).resolve().parent.parent
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from segments.model import Limits, Segmentation, number_segments
-from segments.space import Space
+from segments.clustering.space import Space
+from segments.model.segmentation import Limits, Segmentation, number_segments
 
 
 def segmentation(candidate_id: str, space: Space, centres: NDArray[np.float64], names: Sequence[str]) -> Segmentation:

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 import yaml
 
-from segments.cli import COMMANDS, STAGES
+from segments.app.cli import COMMANDS, STAGES
+from segments.app.stages import load
 from segments.config import Config
-from segments.stages import load
 from small_project import CHECKOUT, SmallProject, expected_grid
 
 PIPELINE: dict[str, Any] = yaml.safe_load((CHECKOUT / "dvc.yaml").read_text())["stages"]
@@ -125,7 +125,7 @@ def code_of(module: str, seen: set[str]) -> set[str]:
 @pytest.mark.parametrize("name", STAGES)
 def test_a_stage_reruns_when_code_it_imports_changes(name: str) -> None:
     listed = {path.removeprefix("src/segments/") for path in PIPELINE[name]["deps"] if path.startswith("src/")}
-    assert sorted(code_of(f"segments.stages.{name}", set()) - listed) == []
+    assert sorted(code_of(f"segments.app.stages.{name}", set()) - listed) == []
 
 
 # --- the console command -------------------------------------------------------------------------------------------------
@@ -133,7 +133,7 @@ def test_a_stage_reruns_when_code_it_imports_changes(name: str) -> None:
 
 def test_help_lists_every_public_name_and_imports_nothing_heavy() -> None:
     assert set(PUBLIC) <= {*STAGES, *COMMANDS}
-    script = "import sys; from segments.cli import main; main(['--help']); print(sorted({'mlflow', 'sklearn', 'pandas', 'hydra'} & set(sys.modules)))"
+    script = "import sys; from segments.app.cli import main; main(['--help']); print(sorted({'mlflow', 'sklearn', 'pandas', 'hydra'} & set(sys.modules)))"
     printed = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=CHECKOUT
     ).stdout
@@ -144,7 +144,7 @@ def test_help_lists_every_public_name_and_imports_nothing_heavy() -> None:
 
 @pytest.mark.parametrize("name", PUBLIC)
 def test_every_public_name_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    from segments.cli import main
+    from segments.app.cli import main
 
     assert main([name, "--help"]) == 0
     assert capsys.readouterr().out.startswith(f"usage: segments {name} ")

@@ -9,7 +9,7 @@ from pydantic.dataclasses import dataclass
 from segments.config.checks import CLOSED, in_range, one_of
 from segments.errors import ConfigError
 
-# What data without clusters may look like, and what a z or p against it is called (segments.nulls says which question each answers).
+# What data without clusters may look like, and what a z or p against it is called (segments.evidence.null_models says which question each answers).
 NULLS = {
     "unimodal": "a Gaussian copula with the data's columns, each made one-peaked",
     "copula": "a Gaussian copula with the data's own columns",
@@ -97,7 +97,7 @@ class EvidenceConfig:
     bootstraps, splits : int
         Resamples for the Jaccard values, and halvings for the prediction strength, per candidate.
     null_model : {"unimodal", "copula", "gaussian", "permutation", "uniform"}
-        What data without clusters would look like; :mod:`segments.nulls` says which question each answers.
+        What data without clusters would look like; :mod:`segments.evidence.null_models` says which question each answers.
     nulls : int
         Data sets drawn from it per cell.
     references : int

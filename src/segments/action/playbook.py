@@ -1,0 +1,471 @@
+"""Segments -> what to do with each. Comes in: features, clusters, their profiles, playbooks, what is predicted. Goes out: a playbook per segment, with the evidence for it and what is at stake."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from segments.config import Playbook, PlaybookConfig, ProfilesConfig, When
+from segments.errors import ConfigError
+from segments.identity.profiles import OUTLOOK, mean_ranks, numeric_columns, segment_traits
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One trait that speaks for a playbook.
+
+    Parameters
+    ----------
+    feature : str
+        The feature.
+    level : {"high", "low"}
+        What it is in the segment.
+    median, overall : float
+        Median of the segment and of all customers, in original units: as the level, it follows ranks and not outliers.
+    mean : float
+        Mean of the segment.
+    index : float or None
+        100 x mean / mean of all customers; ``None`` where that is 0, and for features that can be negative: no ratio means anything there.
+    rank : float
+        Mean rank of the segment among all customers, 0 to 1.
+    """
+
+    feature: str
+    level: str
+    median: float
+    overall: float
+    mean: float
+    index: float | None
+    rank: float
+
+    @property
+    def strength(self) -> float:
+        """How far the segment stands from the middle, 0 to 1."""
+        return 2 * abs(self.rank - 0.5)
+
+    def words(self) -> str:
+        """The trait with its figures.
+
+        Examples
+        --------
+        >>> Evidence("frequency", "high", 103.0, 43.0, 128.5, 204.2, 0.81).words()
+        'frequency is high: median 103 against 43 of all customers (mean 128.5, index 204; mean rank 0.81)'
+        """
+        index = f", index {self.index:.0f}" if self.index is not None else ""
+        readable = self.feature.replace("_", " ")
+        return (
+            f"{readable} is {self.level}: median {self.median:.4g} against {self.overall:.4g} of all customers "
+            f"(mean {self.mean:.4g}{index}; mean rank {self.rank:.2f})"
+        )
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What is predicted of a segment: what its playbook is about to change.
+
+    Parameters
+    ----------
+    horizon_days : int
+        Days that the prediction looks ahead.
+    churn_risk : float
+        Mean probability that a customer buys nothing in them.
+    expected_value : float
+        What the segment is expected to spend in them, in money.
+    at_risk_revenue : float
+        What its customers spent in the days before, each weighted by the churn risk.
+    """
+
+    horizon_days: int
+    churn_risk: float
+    expected_value: float
+    at_risk_revenue: float
+
+    def words(self) -> str:
+        """The outlook as a sentence.
+
+        Examples
+        --------
+        >>> Outlook(90, 0.073, 134455.7, 5739.6).words()
+        'In the next 90 days 7.3 % are expected to buy nothing and the segment to spend 134,456; 5,740 of what it spent in the 90 days before is at risk.'
+        """
+        return (
+            f"In the next {self.horizon_days} days {self.churn_risk * 100:.1f} % are expected to buy nothing and the segment to spend "
+            f"{self.expected_value:,.0f}; {self.at_risk_revenue:,.0f} of what it spent in the {self.horizon_days} days before is at risk."
+        )
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """The playbook of one segment.
+
+    Parameters
+    ----------
+    cluster : int
+        The segment's cluster.
+    segment : str
+        Its name.
+    size : int
+        Its customers.
+    share : float
+        Their share of all.
+    revenue_share : float or None
+        Share of all revenue, where money is known.
+    playbook : str
+        Name of the playbook that fits best.
+    score : float
+        Sum of the strengths of its evidence.
+    evidence : list of Evidence
+        Traits it asks for and the segment has, strongest first.
+    runner_up : str or None
+        The next best playbook that fits.
+    runner_up_score : float
+        Its score.
+    outlook : Outlook, optional
+        What is predicted of the segment, where there is a prediction.
+    """
+
+    cluster: int
+    segment: str
+    size: int
+    share: float
+    revenue_share: float | None
+    playbook: str
+    score: float
+    evidence: list[Evidence]
+    runner_up: str | None
+    runner_up_score: float
+    outlook: Outlook | None = None
+
+
+def assign_playbooks(
+    features: pd.DataFrame,
+    labels: NDArray[np.int32],
+    profiles: pd.DataFrame,
+    playbooks: Sequence[Playbook],
+    traits: ProfilesConfig,
+    config: PlaybookConfig | None = None,
+) -> list[Assignment]:
+    """Give each segment the playbook whose traits it has most strongly.
+
+    A playbook fits when the segment has all of ``when.all``, one of ``when.any`` and none of ``when.unless``, and its medians lie within
+    ``when.at_least`` and ``when.at_most``. Of those that fit, the one wins whose matched traits add up to the most: each counts by how
+    far the segment's mean rank among all customers stands from the middle. Equal scores go to the more specific playbook (more
+    conditions), then by name.
+
+    Parameters
+    ----------
+    features : DataFrame of shape (n_customers, ...)
+        The feature table.
+    labels : ndarray of shape (n_customers,)
+        Cluster of each customer.
+    profiles : DataFrame of shape (k, ...)
+        One row per segment, as :func:`segments.identity.profiles.segment_profiles` makes it.
+    playbooks : sequence of Playbook
+        At least one without conditions.
+    traits : ProfilesConfig
+        From which mean rank a trait is high or low.
+    config : PlaybookConfig, optional
+        Which playbooks must fit a segment.
+
+    Returns
+    -------
+    list of Assignment
+        One per segment, in the order of their clusters.
+
+    Raises
+    ------
+    ConfigError
+        If a playbook asks for an unknown feature, none is without conditions, or a required one fits no segment.
+
+    Examples
+    --------
+    >>> from segments.config import When
+    >>> from segments.identity.profiles import segment_profiles
+    >>> table = pd.DataFrame({"customer_id": list("abcd"), "visits": [1.0, 2.0, 8.0, 9.0]})
+    >>> labels = np.array([1, 1, 0, 0], dtype=np.int32)
+    >>> text = dict(title="", goal="", do=[], avoid=[], channel="", offer="", kpi="")
+    >>> books = [Playbook("loyalty", when=When(all={"visits": "high"}), **text), Playbook("nurture", **text)]
+    >>> made = assign_playbooks(table, labels, segment_profiles(table, labels, ["big", "small"]), books, ProfilesConfig())
+    >>> [(one.segment, one.playbook, one.runner_up) for one in made]
+    [('big', 'loyalty', 'nurture'), ('small', 'nurture', None)]
+    """
+    columns = numeric_columns(features)
+    _check(playbooks, {*columns, *traits.traits})
+    ranks, levels = mean_ranks(features, labels, columns), segment_traits(features, labels, traits)
+    overall, lowest = features[columns].median(), features[columns].min()
+    assignments, fitting, middles = [], set(), []
+    for own, (cluster, row) in zip(levels, profiles.set_index("cluster").iterrows(), strict=True):
+        revenue_share = float(row["revenue_share"]) if "revenue_share" in row else None
+        medians = {column: float(row[f"{column}_median"]) for column in columns}
+        fits = [book for book in playbooks if _fits(book, own, medians, revenue_share)]
+        fitting |= {book.name for book in fits}
+        middles.append(medians)
+        scored = []
+        for book in fits:
+            asked = {**book.when.any, **book.when.all}
+            evidence = [
+                _evidence(
+                    feature,
+                    level,
+                    row,
+                    float(overall[feature]),
+                    float(ranks.loc[cluster, feature]),
+                    bool(lowest[feature] >= 0),
+                )
+                for feature, level in asked.items()
+                if own.get(feature) == level
+            ]
+            evidence.sort(key=lambda one: (-one.strength, one.feature))
+            scored.append((round(sum(one.strength for one in evidence), 9), len(asked), book, evidence))
+        scored.sort(key=lambda one: (-one[0], -one[1], one[2].name))
+        score, _, best, evidence = scored[0]
+        second = scored[1] if len(scored) > 1 else None
+        assignments.append(
+            Assignment(
+                cluster=int(cluster),
+                segment=str(row["segment"]),
+                size=int(row["size"]),
+                share=float(row["share"]),
+                revenue_share=revenue_share,
+                playbook=best.name,
+                score=score,
+                evidence=evidence,
+                runner_up=second[2].name if second else None,
+                runner_up_score=second[0] if second else 0.0,
+            )
+        )
+    _check_required(
+        config or PlaybookConfig(), playbooks, fitting, levels, middles, [one.segment for one in assignments]
+    )
+    return assignments
+
+
+def with_outlook(assignments: Sequence[Assignment], profiles: pd.DataFrame, horizon_days: int) -> list[Assignment]:
+    """Tell each segment's playbook what is predicted of the segment.
+
+    Parameters
+    ----------
+    assignments : sequence of Assignment
+        As :func:`assign_playbooks` returns them.
+    profiles : DataFrame of shape (k, ...)
+        With ``cluster, churn_risk, expected_value, at_risk_revenue``, as the profiles stage writes them.
+    horizon_days : int
+        Days that the prediction looks ahead.
+
+    Returns
+    -------
+    list of Assignment
+        In the same order, each with its outlook.
+    """
+    by_cluster = profiles.set_index("cluster")[list(OUTLOOK)]
+    return [
+        replace(one, outlook=Outlook(horizon_days, *map(float, by_cluster.loc[one.cluster]))) for one in assignments
+    ]
+
+
+def unused(assignments: Sequence[Assignment], playbooks: Sequence[Playbook]) -> list[str]:
+    """Names of the playbooks no segment has, sorted: no fault, the segments are just not of that kind."""
+    return sorted({book.name for book in playbooks} - {one.playbook for one in assignments})
+
+
+def playbook_table(assignments: Sequence[Assignment], playbooks: Sequence[Playbook]) -> pd.DataFrame:
+    """One row per segment: what :mod:`segments.action.target_list` and other readers need.
+
+    Parameters
+    ----------
+    assignments : sequence of Assignment
+        As :func:`assign_playbooks` returns them.
+    playbooks : sequence of Playbook
+        The playbooks they name.
+
+    Returns
+    -------
+    DataFrame of shape (k, 14 or 18)
+        ``cluster, segment, size, share, playbook, title, goal, do, avoid, channel, offer, kpi, evidence, runner_up``; lists are joined by "; ".
+        With an outlook also its ``horizon_days, churn_risk, expected_value, at_risk_revenue``.
+    """
+    by_name = {book.name: book for book in playbooks}
+    rows = []
+    for one in assignments:
+        book = by_name[one.playbook]
+        rows.append(
+            {
+                **{key: getattr(one, key) for key in ("cluster", "segment", "size", "share", "playbook")},
+                **{key: getattr(book, key) for key in ("title", "goal")},
+                "do": "; ".join(book.do),
+                "avoid": "; ".join(book.avoid),
+                **{key: getattr(book, key) for key in ("channel", "offer", "kpi")},
+                "evidence": "; ".join(evidence.words() for evidence in one.evidence),
+                "runner_up": one.runner_up,
+                **(asdict(one.outlook) if one.outlook else {}),
+            }
+        )
+    return pd.DataFrame(rows).astype({"runner_up": "string"})
+
+
+def to_plain(assignments: Sequence[Assignment], playbooks: Sequence[Playbook], source: str) -> dict[str, Any]:
+    """Everything as plain data: assignments with their evidence, the playbooks in use, and the names of the others."""
+    idle = unused(assignments, playbooks)
+    return {
+        "source": source,
+        "assignments": [asdict(one) for one in assignments],
+        "playbooks": {book.name: asdict(book) for book in playbooks if book.name not in idle},
+        "unused": idle,
+    }
+
+
+def plans(plain: Mapping[str, Any]) -> pd.DataFrame:
+    """What is done with each cluster, read back from :func:`to_plain`.
+
+    Returns
+    -------
+    DataFrame of shape (k, 5)
+        ``cluster, playbook, title, channel, offer``.
+
+    Examples
+    --------
+    >>> book = {"title": "Welcome", "channel": "E-mail", "offer": "10 % off"}
+    >>> plans({"assignments": [{"cluster": 0, "playbook": "welcome"}], "playbooks": {"welcome": book}})
+       cluster playbook    title channel     offer
+    0        0  welcome  Welcome  E-mail  10 % off
+    """
+    rows = [
+        {key: one[key] for key in ("cluster", "playbook")}
+        | {key: plain["playbooks"][one["playbook"]][key] for key in ("title", "channel", "offer")}
+        for one in plain["assignments"]
+    ]
+    return pd.DataFrame(rows, columns=["cluster", "playbook", "title", "channel", "offer"])
+
+
+def playbook_page(assignments: Sequence[Assignment], playbooks: Sequence[Playbook]) -> str:
+    """Markdown for a person: a table of all segments, then a section on each.
+
+    Parameters
+    ----------
+    assignments : sequence of Assignment
+        As :func:`assign_playbooks` returns them.
+    playbooks : sequence of Playbook
+        The playbooks they name.
+    """
+    by_name = {book.name: book for book in playbooks}
+    lines = ["# Playbooks", "", "| segment | customers | playbook | goal |", "|---|---|---|---|"]
+    lines += [
+        f"| {one.segment.replace('|', '&#124;')} | {one.size:,} ({one.share:.0%}) | {by_name[one.playbook].title} | {by_name[one.playbook].goal} |"
+        for one in assignments
+    ]
+    for one in assignments:
+        book = by_name[one.playbook]
+        money = f", {one.revenue_share:.0%} of revenue" if one.revenue_share is not None else ""
+        second = f" Runner-up: {by_name[one.runner_up].title}." if one.runner_up else ""
+        ahead = ["", one.outlook.words()] if one.outlook else []
+        lines += [
+            "",
+            f"## {one.segment}: {book.title}",
+            "",
+            f"{one.size:,} customers, {one.share:.0%} of all{money}. {book.goal}.{second}",
+            *ahead,
+            "",
+            "Why:",
+            *([f"- {evidence.words()}" for evidence in one.evidence] or ["- nothing sets it apart enough for another"]),
+            "",
+            "Do:",
+            *[f"- {item}" for item in book.do],
+            "",
+            "Do not:",
+            *[f"- {item}" for item in book.avoid],
+            "",
+            f"Channel: {book.channel}. Offer: {book.offer}. KPI: {book.kpi}.",
+        ]
+    if idle := unused(assignments, playbooks):
+        lines += ["", f"Not used, since other playbooks fit better or no segment has their traits: {', '.join(idle)}."]
+    return "\n".join(lines) + "\n"
+
+
+def _fits(book: Playbook, own: Mapping[str, str], medians: Mapping[str, float], revenue_share: float | None) -> bool:
+    when = book.when
+    return (
+        all(own.get(feature) == level for feature, level in when.all.items())
+        and (not when.any or any(own.get(feature) == level for feature, level in when.any.items()))
+        and not any(own.get(feature) == level for feature, level in when.unless.items())
+        and all(medians.get(feature, bound) >= bound for feature, bound in when.at_least.items())
+        and all(medians.get(feature, bound) <= bound for feature, bound in when.at_most.items())
+        and (when.min_revenue_share is None or (revenue_share is not None and revenue_share >= when.min_revenue_share))
+    )
+
+
+def _evidence(feature: str, level: str, row: Mapping[Any, Any], overall: float, rank: float, ratio: bool) -> Evidence:
+    median, mean, index = (float(row[f"{feature}_{figure}"]) for figure in ("median", "mean", "index"))
+    return Evidence(feature, level, median, overall, mean, index if ratio and np.isfinite(index) else None, rank)
+
+
+def _check(playbooks: Sequence[Playbook], known: set[str]) -> None:
+    """Every feature a playbook asks for is known, here or by the words of traits; one playbook fits every segment."""
+    for book in playbooks:
+        for part in ("all", "any", "unless", "at_least", "at_most"):
+            for feature in getattr(book.when, part):
+                if feature not in known:
+                    close = difflib.get_close_matches(feature, sorted(known), n=1)
+                    raise ConfigError(
+                        f"the playbook '{book.name}' asks for an unknown feature '{feature}'",
+                        where=f"conf/playbook/{book.name}.yaml: when.{part}.{feature}",
+                        fix=(f"did you mean '{close[0]}'? " if close else "")
+                        + "name a column of the feature table, or add its words to profiles.traits",
+                    )
+    if not any(book.when == When() for book in playbooks):
+        raise ConfigError(
+            "no playbook fits every segment",
+            where="conf/playbook/",
+            fix="keep one without 'when', such as nurture: what is not distinctive needs a plan too",
+        )
+
+
+def _check_required(
+    config: PlaybookConfig,
+    playbooks: Sequence[Playbook],
+    fitting: set[str],
+    levels: Sequence[Mapping[str, str]],
+    medians: Sequence[Mapping[str, float]],
+    segments: Sequence[str],
+) -> None:
+    by_name = {book.name: book for book in playbooks}
+    for name in config.require:
+        if name not in by_name:
+            close = difflib.get_close_matches(name, sorted(by_name), n=1)
+            raise ConfigError(
+                f"there is no playbook '{name}'",
+                where="playbook.require",
+                fix=(f"did you mean '{close[0]}'? " if close else "")
+                + f"conf/playbook/ has: {', '.join(sorted(by_name))}",
+            )
+        if name not in fitting:
+            when = by_name[name].when
+            asked = {**when.any, **when.all}
+            held = [sum(own.get(feature) == level for feature, level in asked.items()) for own in levels]
+            nearest = int(np.argmax(held))
+            own, middle = levels[nearest], medians[nearest]
+            lacks = [f"{feature} {level}" for feature, level in asked.items() if own.get(feature) != level]
+            lacks += [
+                f"without {feature} {level}" for feature, level in when.unless.items() if own.get(feature) == level
+            ]
+            lacks += [
+                f"{feature} at least {low:g}"
+                for feature, low in when.at_least.items()
+                if middle.get(feature, low) < low
+            ]
+            lacks += [
+                f"{feature} at most {high:g}"
+                for feature, high in when.at_most.items()
+                if middle.get(feature, high) > high
+            ]
+            raise ConfigError(
+                f"the playbook '{name}' matches no segment; nearest is '{segments[nearest]}', with {held[nearest]} of its {len(asked)} traits"
+                + (f" (not {', '.join(lacks)})" if lacks else ""),
+                where="playbook.require",
+                fix=f"loosen 'when' in conf/playbook/{name}.yaml, segment by other features, or take it off the list",
+            )

@@ -1,0 +1,437 @@
+"""The report a manager reads in five minutes. Comes in: what earlier stages found, and pictures. Goes out: one HTML page.
+
+The page stands alone: pictures are inside it, fonts are the reader's own, and its own policy forbids the browser to load
+anything. Every text from the data is escaped. What has not been made yet is named together with the command that makes it.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jinja2 import Environment, StrictUndefined
+
+from segments.action.briefing_page import PAGE
+from segments.config import RFM_SCORES
+from segments.identity.descriptors import CLUSTERED, DERIVED, DESCRIPTOR
+
+LABELS = {
+    "recency_days": "days since last purchase",
+    "frequency": "orders",
+    "purchase_days": "days with a purchase",
+    "monetary": "money spent",
+    "tenure_days": "days since first purchase",
+    "gap_days_mean": "days between purchases",
+    "gap_days_std": "irregularity of purchases (days)",
+    "departments": "departments bought from",
+    "products": "different products",
+    "stores": "stores visited",
+    "weekend_share": "spent at weekends",
+    "morning_share": "spent in the morning",
+    "evening_share": "spent in the evening",
+    "private_label_share": "spent on store brands",
+    "discount_share": "price reductions",
+    "coupon_share": "paid with coupons",
+    "trend": "trend of spending (−1 to 1)",
+    "r_score": "recency score",
+    "f_score": "frequency score",
+    "m_score": "money score",
+}
+SAME = 0.9  # from this correlation on a descriptor is a clustered feature under another name
+# Limits of Romano et al. (2006) for Cliff's delta, of Cohen (1988) for the others.
+LIMITS = {"delta": (0.147, 0.33, 0.474), "h": (0.2, 0.5, 0.8), "epsilon": (0.01, 0.06, 0.14), "V": (0.1, 0.3, 0.5)}
+WORTH_SAYING = 0.05  # of a segment, that a further rule must find
+GRADES = {
+    "natural": "There are separate groups in these data, and the same ones are found again when other customers are drawn.",
+    "reproducible": "The same groups are found again when other customers are drawn, though they shade into one another.",
+    "constructive": "These are useful cuts of a continuum, not groups that were there before; with other customers the borders move.",
+    "not supported": "Nothing shows that these groups exist or would be found again: a person chose them all the same.",
+}
+LEVEL = 0.05  # of adjusted p-values
+SIZES = ("negligible", "small", "medium", "large")
+
+
+@dataclass(frozen=True)
+class Briefing:
+    """What the report is made from.
+
+    Parameters
+    ----------
+    title, description : str
+        Heading, and what the data are.
+    as_of : str or None
+        The "today" of the features.
+    units : dict of str to str
+        Unit of each feature that has one.
+    customers : int
+        Customers in all.
+    choice : mapping
+        The choice, as the selection stage writes it.
+    swept : str
+        One phrase for the grid of candidates.
+    colours : sequence of str
+        Colour of each segment.
+    profiles, descriptors, tests, make_up, reasons : DataFrame
+        As the profiles stage writes them.
+    rules : mapping
+        As the profiles stage writes them.
+    pictures : dict of str to bytes
+        PNGs by key: ``heat_map, snake, bubble, certainty, make_up, calibration`` and ``radar_<cluster>``; one that is not there is left out.
+    rfm, cross_table : DataFrame, optional
+        RFM segments and how they lie across the clustered ones; ``None`` where the source has no purchases.
+    forecast : mapping, optional
+        What the figures of `value` rest on: ``horizon_days``, and lists of sentences: ``plain``, ``recommendation``, ``segments_help``.
+    why_no_forecast : str
+        Why there is none, where that is known.
+    playbooks : sequence of mapping, optional
+        Per cluster ``name, goal, do, avoid, channel, offer, kpi``.
+    value : sequence of mapping, optional
+        Per cluster ``churn_risk`` (0 to 1), ``expected_value`` and ``at_risk_revenue`` (money).
+    evidence : mapping, optional
+        ``grade`` and ``reason`` of the chosen candidate.
+    """
+
+    title: str
+    description: str
+    as_of: str | None
+    units: Mapping[str, str]
+    customers: int
+    choice: Mapping[str, Any]
+    swept: str
+    colours: Sequence[str]
+    profiles: pd.DataFrame
+    descriptors: pd.DataFrame
+    tests: pd.DataFrame
+    make_up: pd.DataFrame
+    reasons: pd.DataFrame
+    rules: Mapping[str, Any]
+    pictures: Mapping[str, bytes] = field(default_factory=dict)
+    rfm: pd.DataFrame | None = None
+    cross_table: pd.DataFrame | None = None
+    forecast: Mapping[str, Any] | None = None
+    why_no_forecast: str = ""
+    playbooks: Sequence[Mapping[str, Any]] | None = None
+    value: Sequence[Mapping[str, Any]] | None = None
+    evidence: Mapping[str, Any] | None = None
+
+
+def render(briefing: Briefing) -> str:
+    """The report as one HTML page.
+
+    Parameters
+    ----------
+    briefing : Briefing
+        What earlier stages found.
+
+    Returns
+    -------
+    str
+        HTML; equal input gives equal text.
+    """
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"percent": percent, "whole": _whole}
+    tests = briefing.tests
+    context = {
+        "b": briefing,
+        "headline": headline(briefing.profiles),
+        "cards": [_card(briefing, cluster) for cluster in range(len(briefing.profiles))],
+        "names": briefing.profiles["segment"].tolist(),
+        "images": {key: base64.b64encode(png).decode() for key, png in briefing.pictures.items()},
+        "known": known_sentence(briefing.make_up, briefing.customers),
+        "categories": [_test_row(briefing, row) for row in _rows(tests[(tests["kind"] == "category")])],
+        "differing": int((tests[tests["kind"] == "category"]["p_holm"] < LEVEL).sum()),
+        "numbers": _number_rows(briefing),
+        "features": _feature_rows(briefing),
+        "clustered": [label(name, briefing.units) for name in tests[tests["role"] == CLUSTERED]["feature"]],
+        "grades": GRADES,
+        "rfm": _rfm_rows(briefing),
+        "trend": "trend" in set(tests["feature"]),
+        "money": briefing.units.get("monetary", ""),
+    }
+    return environment.from_string(PAGE).render(context)
+
+
+def headline(profiles: pd.DataFrame) -> str:
+    """The answer in one sentence.
+
+    Examples
+    --------
+    >>> headline(pd.DataFrame({"segment": ["regular guests", "rare guests"], "share": [0.25, 0.75], "revenue_share": [0.8, 0.2]}))
+    'Two kinds of customers: the 25 % who are “regular guests” bring 80 % of the revenue.'
+    """
+    words = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+    k = len(profiles)
+    kinds = (words[k] if k < len(words) else str(k)).capitalize()
+    if "revenue_share" in profiles:
+        top = profiles.loc[profiles["revenue_share"].idxmax()]
+        fact = f"the {percent(top['share'])} who are “{top['segment']}” bring {percent(top['revenue_share'])} of the revenue."
+    else:
+        top = profiles.loc[profiles["share"].idxmax()]
+        fact = f"the most, {percent(top['share'])}, are “{top['segment']}”."
+    return f"{kinds} kinds of customers: {fact}"
+
+
+def compared_features(tests: pd.DataFrame, most: int) -> list[str]:
+    """Which numbers a comparing picture shows: the clustered ones, then the descriptors that differ most.
+
+    Features that are arithmetic on clustered ones, or go along with one so closely that they say the same, are left out, and
+    so are RFM scores, which are other features in five steps.
+
+    Parameters
+    ----------
+    tests : DataFrame
+        As :func:`segments.identity.descriptors.descriptor_tests` makes it.
+    most : int
+        How many at most; all clustered ones are shown, however many.
+
+    Examples
+    --------
+    >>> tests = pd.DataFrame({"feature": ["visits", "days", "age", "shoe"], "kind": "number", "effect": [0.8, 0.7, 0.1, 0.3],
+    ...     "role": ["clustered", "descriptor", "descriptor", "descriptor"], "correlation": [np.nan, 0.99, 0.1, 0.2]})
+    >>> compared_features(tests, 2)
+    ['visits', 'shoe']
+    """
+    clustered = tests[(tests["role"] == CLUSTERED) & (tests["kind"] == "number")]["feature"].tolist()
+    own = _by_effect(tests)
+    own = own[(own["correlation"].abs().fillna(0.0) < SAME) & ~own["feature"].isin(RFM_SCORES)]
+    return [*clustered, *own["feature"].head(max(0, most - len(clustered)))]
+
+
+def known_sentence(make_up: pd.DataFrame, customers: int) -> str:
+    """How many customers the categories are known for: those whom a survey reaches are seldom like the others.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"cluster": [0, 1], "segment": ["big", "small"], "descriptor": "age", "value": "20-29",
+    ...     "customers": [30, 10], "known": [30, 10]})
+    >>> known_sentence(rows, 100).split(":")[0]
+    'Of 100 customers, 40 are known by at least one of these'
+    """
+    if make_up.empty:
+        return ""
+    known = make_up.groupby(["descriptor", "cluster"])["known"].first().groupby("cluster").max()
+    sizes = make_up.groupby(["descriptor", "cluster"])["customers"].sum().groupby("cluster").max()
+    names = make_up.groupby("cluster")["segment"].first()
+    total = int(known.sum())
+    if total >= customers:
+        return f"Known for all {customers:,} customers."
+    shares = known / sizes
+    low, high = shares.idxmin(), shares.idxmax()
+    return (
+        f"Of {customers:,} customers, {total:,} are known by at least one of these: from {percent(shares[low])} of “{names[low]}” to "
+        f"{percent(shares[high])} of “{names[high]}”. Shares and tests are among those known; who is known is not a random sample."
+    )
+
+
+def label(feature: str, units: Mapping[str, str]) -> str:
+    """A feature in words, with its unit.
+
+    Examples
+    --------
+    >>> label("recency_days", {}), label("annual_income", {"annual_income": "k$"}), label("spend_on_fuel", {})
+    ('days since last purchase', 'annual income (k$)', 'spent on fuel')
+    """
+    words = LABELS.get(feature, feature.replace("spend_on_", "spent on ").replace("_", " "))
+    unit = units.get(feature, "")
+    return f"{words} ({unit})" if unit else words
+
+
+def percent(share: float) -> str:
+    """A share as a person reads it.
+
+    Examples
+    --------
+    >>> percent(0.307), percent(0.004), percent(0.995), percent(1.0)
+    ('31 %', '0.4 %', '99.5 %', '100 %')
+    """
+    if pd.isna(share):
+        return "–"
+    near_an_end = 0 < abs(share) < 0.0095 or 0.9905 < share < 1
+    return (f"{share:.1%}" if near_an_end else f"{share:.0%}").replace("%", " %")
+
+
+def number(feature: str, value: float) -> str:
+    """A figure of a feature: shares in percent, large numbers without decimals.
+
+    Examples
+    --------
+    >>> number("coupon_share", 0.125), number("monetary", 1861.5), number("stores", 4.22)
+    ('12 %', '1,862', '4.2')
+    """
+    if pd.isna(value):
+        return "–"
+    if feature.endswith("_share") or feature.startswith("spend_on_"):
+        return f"{value:.1%}".replace("%", " %") if 0 < abs(value) < 0.0995 else percent(value)
+    places = 0 if abs(value) >= 100 or value == round(value) else 1 if abs(value) >= 1 else 2
+    return f"{value:,.{places}f}".replace("-", "−")
+
+
+def rule_words(bounds: Mapping[str, Sequence[float | None]], units: Mapping[str, str]) -> str:
+    """A rule as a sentence.
+
+    Examples
+    --------
+    >>> rule_words({"monetary": (1234567.5, None), "recency_days": (2.0, 10.0)}, {})
+    'money spent above 1,234,567.5, and days since last purchase above 2 and at most 10'
+    """
+    parts = []
+    for feature, (above, at_most) in bounds.items():
+        ends = [f"above {above:,.12g}"] if above is not None else []
+        ends += [f"at most {at_most:,.12g}"] if at_most is not None else []
+        parts.append(f"{label(feature, units)} {' and '.join(ends)}")
+    return ", and ".join(parts) if parts else "everybody"
+
+
+def _card(briefing: Briefing, cluster: int) -> dict[str, Any]:
+    row = briefing.profiles.iloc[cluster]
+    rules = briefing.rules["segments"][cluster]
+    own = briefing.reasons[briefing.reasons["segment"] == row["segment"]]
+    first = own.groupby(["first_feature", "first_side"]).size().sort_values(ascending=False, kind="stable")
+    reasons = [
+        f"{'higher' if side == 'high' else 'lower'} {label(feature, {})} for {percent(count / len(own))}"
+        for (feature, side), count in first.head(2).items()
+    ]
+    return {
+        "name": row["segment"],
+        "colour": briefing.colours[cluster],
+        "size": int(row["size"]),
+        "share": row["share"],
+        "revenue_share": row.get("revenue_share"),
+        "per_customer": f"{row['revenue'] / row['size']:,.0f}" if "revenue" in row else None,
+        "apart": _apart(briefing, cluster),
+        "rules": [
+            {
+                "words": rule_words(rule["bounds"], briefing.units),
+                "coverage": rule["coverage"],
+                "precision": rule["precision"],
+            }
+            for place, rule in enumerate(rules)
+            if place == 0 or rule["coverage"] >= WORTH_SAYING
+        ],
+        "reasons": reasons,
+        "radar": f"radar_{cluster}",
+        "playbook": briefing.playbooks[cluster] if briefing.playbooks else None,
+        "value": briefing.value[cluster] if briefing.value else None,
+    }
+
+
+def _apart(briefing: Briefing, cluster: int) -> list[dict[str, Any]]:
+    """What sets a segment apart from the others, strongest first, each thing said once.
+
+    In medians: effects compare ranks, and a few large customers can move a mean the other way.
+    """
+    tests = briefing.tests.set_index("feature")
+    own = briefing.descriptors[
+        (briefing.descriptors["cluster"] == cluster) & (briefing.descriptors["kind"] == "number")
+    ]
+    own = own[(own["role"] != DERIVED) & ~own["feature"].isin(RFM_SCORES)]
+    own = own[tests.loc[own["feature"], "correlation"].abs().fillna(0.0).to_numpy() < SAME]
+    strongest = own.reindex(own["effect"].abs().sort_values(ascending=False, kind="stable").index)
+    return [
+        {
+            "label": label(row["feature"], briefing.units),
+            "typical": number(row["feature"], row["median"]),
+            "overall": number(row["feature"], row["overall_median"]),
+            "side": "high" if row["effect"] > 0 else "low",
+        }
+        for row in _rows(strongest.head(6))
+        if _size("delta", row["effect"]) != SIZES[0]
+    ]
+
+
+def _test_row(briefing: Briefing, row: dict[str, Any]) -> dict[str, Any]:
+    found = briefing.descriptors[briefing.descriptors["feature"] == row["feature"]]
+    where = _span(row["feature"], found) if row["kind"] == "number" and row["p_holm"] < LEVEL else ""
+    follows = ""
+    if row["follows"] and abs(row["correlation"]) >= SAME:
+        follows = f"says the same as {label(row['follows'], {})} (correlation {row['correlation']:.2f})"
+    return {
+        "label": label(row["feature"], briefing.units),
+        "known": row["known"],
+        "test": row["test"],
+        "differs": bool(row["p_holm"] < LEVEL),
+        "p": _p(row["p_holm"]),
+        "effect": f"{row['effect']:.2f}",
+        "size": _size("epsilon" if row["kind"] == "number" else "V", row["effect"]),
+        "where": where,
+        "note": ", ".join(filter(None, [follows, row["note"]])),
+    }
+
+
+def _number_rows(briefing: Briefing) -> dict[str, list[dict[str, Any]]]:
+    """The tests of numbers: what a reader should see, and what is folded away."""
+    found: dict[str, list[dict[str, Any]]] = {"told": [], "folded": []}
+    for row in _rows(_by_effect(briefing.tests)):
+        made = _test_row(briefing, row)
+        told = made["size"] in SIZES[2:] and row["p_holm"] < LEVEL
+        told &= abs(row["correlation"]) < SAME and row["feature"] not in RFM_SCORES
+        found["told" if told else "folded"].append(made)
+    return found
+
+
+def _span(feature: str, found: pd.DataFrame) -> str:
+    """From the lowest segment to the highest: by rank, as it is tested, with figures that say the same."""
+    low, high = found.loc[found["rank"].idxmin()], found.loc[found["rank"].idxmax()]
+    for figure, word in (("median", "typically "), ("mean", "mean ")):
+        if number(feature, low[figure]) != number(feature, high[figure]) and low[figure] < high[figure]:
+            ends = (f"{number(feature, end[figure])} (“{end['segment']}”)" for end in (low, high))
+            return word + " to ".join(ends)
+    return f"lowest “{low['segment']}”, highest “{high['segment']}”"
+
+
+def _feature_rows(briefing: Briefing) -> list[dict[str, Any]]:
+    """Every number in every segment, for the table at the end."""
+    rows = []
+    numbers = briefing.descriptors[briefing.descriptors["kind"] == "number"]
+    for feature, found in numbers.groupby("feature", sort=False):
+        cells = [
+            {
+                "mean": number(str(feature), row["mean"]),
+                "median": number(str(feature), row["median"]),
+                "index": "–" if pd.isna(row["index"]) else f"{row['index']:,.0f}",
+                "effect": "–" if pd.isna(row["effect"]) else f"{row['effect']:+.2f}",
+            }
+            for row in _rows(found)
+        ]
+        overall = number(str(feature), float(found["overall"].iloc[0]))
+        rows.append(
+            {
+                "label": label(str(feature), briefing.units),
+                "role": found["role"].iloc[0],
+                "overall": overall,
+                "cells": cells,
+            }
+        )
+    return rows
+
+
+def _rfm_rows(briefing: Briefing) -> list[dict[str, Any]]:
+    if briefing.rfm is None or briefing.cross_table is None:
+        return []
+    cross = briefing.cross_table
+    return [row | {"cells": _rows(cross[cross["rfm_segment"] == row["rfm_segment"]])} for row in _rows(briefing.rfm)]
+
+
+def _by_effect(tests: pd.DataFrame) -> pd.DataFrame:
+    own = tests[(tests["role"] == DESCRIPTOR) & (tests["kind"] == "number")]
+    return own.sort_values("effect", ascending=False, kind="stable")
+
+
+def _size(kind: str, effect: float) -> str:
+    return SIZES[int(np.searchsorted(LIMITS[kind], abs(effect), side="right"))] if not pd.isna(effect) else "unknown"
+
+
+def _p(value: float) -> str:
+    return "–" if pd.isna(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _whole(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]

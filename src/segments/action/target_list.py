@@ -1,0 +1,409 @@
+"""Segments -> target lists. Comes in: who belongs where, playbooks, what was asked. Goes out: a table with a control group, and what it can show.
+
+The control group is drawn by a keyed hash of campaign and customer: the same customer is in the same group whenever and in whatever
+order a list is made, and whatever happens to the segments meanwhile; another campaign is another draw.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hmac
+import math
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from segments.action.intervals import difference_of_proportions
+from segments.config import ExportConfig
+from segments.errors import ConfigError, DataError
+from segments.model.segmentation import Segmentation
+
+COLUMNS = ("customer_id", "segment", "confidence", "action", "group")
+TREATMENT, CONTROL = "treatment", "control"
+HOLD_OUT = "control group: leave alone"
+PREDICTED = ("churn_risk", "expected_value")  # of a customer, where there is a prediction
+PLAN = ("playbook", "channel", "offer")  # what is done with a customer: nothing, with a control
+TELLING = ("group", "action")  # columns of a list that say who is left alone
+POWER = 0.8
+# What makes a spreadsheet take a cell for a formula, also in the full width of East Asian keyboards; and our own mark.
+RISKY = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠", "'")
+# A spreadsheet that separates by semicolons or tabs takes our commas for text: to it, a cell begins after each of these, quoted or not.
+_BREAKS = ";\t\r\n"
+_BEGINS_RISKY = re.compile(rf'(?:^|(?<=[{_BREAKS}]))(?="*[{re.escape("".join(RISKY))}])')
+_MARKED = re.compile(rf"(^|[{_BREAKS}])'")
+
+
+@dataclass(frozen=True)
+class Arm:
+    """What the list of one segment can show.
+
+    Parameters
+    ----------
+    segment_id, segment : str
+        The segment.
+    treatment, control : int
+        Customers in each group.
+    base_rate : float
+        Share expected to respond without the campaign.
+    detectable : float or None
+        Smallest rise of that share (0.02 is two points) that 80 of 100 campaigns show, as :func:`minimum_detectable_effect` has it;
+        ``None`` when no rise can be shown.
+    """
+
+    segment_id: str
+    segment: str
+    treatment: int
+    control: int
+    base_rate: float
+    detectable: float | None
+
+    def words(self) -> str:
+        """One line for a person.
+
+        Examples
+        --------
+        >>> Arm("S1", "loyal", 900, 100, 0.05, 0.0902).words()
+        'S1 loyal: 900 treatment, 100 control; shows a rise from 5.0 % to 14.0 % or more'
+        """
+        shows = "no rise can be shown: the groups are too small"
+        if self.detectable is not None:
+            shows = f"shows a rise from {self.base_rate * 100:.1f} % to {(self.base_rate + self.detectable) * 100:.1f} % or more"
+        return f"{self.segment_id} {self.segment}: {self.treatment:,} treatment, {self.control:,} control; {shows}"
+
+
+def memberships(model: Segmentation, features: pd.DataFrame) -> pd.DataFrame:
+    """Who belongs where, and how surely.
+
+    Parameters
+    ----------
+    model : Segmentation
+        The registered segmentation.
+    features : DataFrame of shape (n_customers, ...)
+        The feature table.
+
+    Returns
+    -------
+    DataFrame of shape (n_customers, 5)
+        ``customer_id, cluster, segment_id, segment, confidence``.
+    """
+    predicted = model.predict(features)[["cluster", "segment_id", "segment", "confidence"]]
+    return pd.concat([features["customer_id"].reset_index(drop=True), predicted.reset_index(drop=True)], axis=1)
+
+
+def control_groups(customer_ids: Iterable[str], campaign: str, salt: str, control_share: float) -> NDArray[np.object_]:
+    """Treatment or control for each customer: HMAC-SHA256 of campaign and id under the salt, as a number from 0 to 1, against the share.
+
+    Parameters
+    ----------
+    customer_ids : iterable of str
+        The customers.
+    campaign : str
+        Name of the campaign: another name is another draw.
+    salt : str
+        Key of the hash.
+    control_share : float
+        Share that goes to control, expected; with a larger share, all earlier controls stay controls.
+
+    Returns
+    -------
+    ndarray of str
+        ``"treatment"`` or ``"control"``, in the order of the ids.
+
+    Examples
+    --------
+    >>> control_groups(["1", "2", "3", "4"], "spring", "salt", 0.5).tolist()
+    ['control', 'control', 'control', 'treatment']
+    """
+    key, prefix, limit = salt.encode(), campaign.encode() + b"\0", control_share * 2.0**64
+    draws = (int.from_bytes(hmac.digest(key, prefix + one.encode(), "sha256")[:8], "big") for one in customer_ids)
+    return np.array([CONTROL if draw < limit else TREATMENT for draw in draws], dtype=object)
+
+
+def minimum_detectable_effect(base_rate: float, treatment: int, control: int) -> float | None:
+    """Smallest rise of a response rate that a comparison of two groups shows with 80 % power.
+
+    It shows when the interval that `segments uplift` reports (Newcombe's, 95 %) lies above 0. The chance of that is summed exactly: for
+    every number of responses in the control group, how likely it is, times the chance of as many in treatment as the interval
+    then needs. The more the rate rises, the greater that chance: one root.
+
+    Parameters
+    ----------
+    base_rate : float
+        Response rate without the campaign, between 0 and 1.
+    treatment, control : int
+        Customers in each group.
+
+    Returns
+    -------
+    float or None
+        p2 - p1; ``None`` when a group is empty or not even a rate of 1 would show.
+
+    Notes
+    -----
+    Of the control group's responses, those farther than seven standard deviations from the expected number are left out.
+
+    Examples
+    --------
+    Cohen (1988, table 6.4.1) has 0.099 for a test of these groups.
+
+    >>> round(minimum_detectable_effect(0.5, 392, 392), 3)
+    0.1
+    """
+    if min(treatment, control) < 1:
+        return None
+    from scipy.optimize import brentq
+    from scipy.special import bdtr, bdtrc
+
+    middle, reach = control * base_rate, 7 * math.sqrt(control * base_rate * (1 - base_rate)) + 10
+    counts = np.arange(max(0, math.floor(middle - reach)), min(control, math.ceil(middle + reach)) + 1)
+    below = bdtr(counts[0] - 1, control, base_rate) if counts[0] else 0.0
+    chances = np.diff(bdtr(counts, control, base_rate), prepend=below)
+    needed = [0]
+    for count in counts.tolist():
+        needed.append(_needed(treatment, count, control, at_least=needed[-1]))
+
+    def lacking(rate: float) -> float:
+        return float(chances @ bdtrc(np.array(needed[1:]) - 1, treatment, rate)) - POWER
+
+    return float(brentq(lacking, base_rate, 1.0)) - base_rate if lacking(1.0) > 0 else None
+
+
+def target_list(members: pd.DataFrame, playbook: pd.DataFrame, campaign: str, config: ExportConfig) -> pd.DataFrame:
+    """Every customer with what is to be done.
+
+    Parameters
+    ----------
+    members : DataFrame
+        As :func:`memberships` returns it.
+    playbook : DataFrame
+        One row per segment, as :func:`segments.action.playbook.plans` makes it.
+    campaign : str
+        Name of the campaign.
+    config : ExportConfig
+        Salt and share of the control group.
+
+    Returns
+    -------
+    DataFrame
+        `members` and ``playbook``, ``channel``, ``offer`` (empty for controls), ``group``, ``action`` (playbook and offer; controls are
+        to be left alone).
+
+    Raises
+    ------
+    DataError
+        If a segment has no playbook.
+    """
+    if strangers := set(members["cluster"]) - set(playbook["cluster"]):
+        raise DataError(
+            f"{len(strangers)} segments of the model have no playbook",
+            where="playbook.json",
+            fix="run `segments playbook`, then `segments registry`: they are of different fits",
+        )
+    plans = playbook.set_index("cluster")[["playbook", "title", "channel", "offer"]]
+    table = members.join(plans, on="cluster")
+    table["group"] = control_groups(table["customer_id"], campaign, config.salt, config.control_share)
+    treated = table["group"] == TREATMENT
+    table["action"] = (table["title"] + ": " + table["offer"]).where(treated, HOLD_OUT)
+    table.loc[~treated, list(PLAN)] = None
+    return table.drop(columns=["title"])
+
+
+def pick_segment(table: pd.DataFrame, wanted: str) -> pd.DataFrame:
+    """The rows of one segment, by its id or else its name: an id is no other segment's, whatever people call that.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such segment; lists those there are.
+    """
+    rows = table[table["segment_id"] == wanted]
+    if rows.empty:
+        rows = table[table["segment"] == wanted]
+    if rows.empty:
+        have = dict(sorted(zip(table["segment_id"], table["segment"], strict=True)))
+        close = difflib.get_close_matches(wanted, [*have, *have.values()], n=1)
+        raise ConfigError(
+            f"there is no segment '{wanted}'",
+            where="segment",
+            fix=(f"did you mean '{close[0]}'? " if close else "")
+            + "there are: "
+            + "; ".join(f"{key} ({name})" for key, name in have.items()),
+        )
+    return rows
+
+
+def pick_columns(table: pd.DataFrame, wanted: Sequence[str]) -> pd.DataFrame:
+    """The columns that were asked for, in that order.
+
+    Raises
+    ------
+    ConfigError
+        If one is unknown or named twice.
+    """
+    for name in wanted:
+        if name not in table.columns:
+            close = difflib.get_close_matches(name, table.columns, n=1)
+            raise ConfigError(
+                f"there is no column '{name}'",
+                where="columns",
+                fix=(f"did you mean '{close[0]}'? " if close else "") + f"there are: {', '.join(table.columns)}",
+            )
+    if len(set(wanted)) < len(wanted) or not wanted:
+        raise ConfigError("each column is wanted once, and at least one", where="columns", fix="write columns=[a,b]")
+    return table[list(wanted)]
+
+
+def hold_out(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """The rows a list may have: without a column that tells controls from the treated, no controls.
+
+    Who is a control is known without the list, from the receipt's draw.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With ``group``.
+    columns : sequence of str
+        The columns of the list.
+
+    Examples
+    --------
+    >>> both = pd.DataFrame({"customer_id": ["1", "2"], "group": ["treatment", "control"]})
+    >>> len(hold_out(both, ["customer_id"])), len(hold_out(both, ["customer_id", "group"]))
+    (1, 2)
+    """
+    return table if set(TELLING) & set(columns) else table[table["group"] == TREATMENT]
+
+
+def arms(table: pd.DataFrame, base_rate: float) -> list[Arm]:
+    """What the list of each segment can show, in the order of the segment ids.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With ``segment_id``, ``segment`` and ``group``.
+    base_rate : float
+        Share expected to respond without the campaign.
+    """
+    found = []
+    for (segment_id, segment), groups in table.groupby(["segment_id", "segment"])["group"]:
+        treatment, control = int((groups == TREATMENT).sum()), int((groups == CONTROL).sum())
+        detectable = minimum_detectable_effect(base_rate, treatment, control)
+        found.append(Arm(str(segment_id), str(segment), treatment, control, base_rate, detectable))
+    return sorted(found, key=lambda arm: (len(arm.segment_id), arm.segment_id))  # S2 before S10
+
+
+def commit(
+    known: dict[str, Any] | None, campaign: str, config: ExportConfig, found: Sequence[Arm], candidate_id: str
+) -> dict[str, Any]:
+    """The receipt of a campaign: what its groups were drawn with, so that results can be checked against it.
+
+    Parameters
+    ----------
+    known : dict or None
+        The receipt of an earlier export of this campaign.
+    campaign : str
+        Name of the campaign.
+    config : ExportConfig
+        Salt, share and base rate.
+    found : sequence of Arm
+        What the lists of all segments exported so far can show.
+    candidate_id : str
+        The candidate behind the segments; the receipt keeps that of the first list, as customers keep the segment of theirs.
+
+    Raises
+    ------
+    ConfigError
+        If an earlier list of this campaign was drawn differently: customers would change groups.
+    """
+    drawn = {"campaign": campaign, "salt": config.salt, "control_share": config.control_share}
+    if known is not None and drawn != {key: known[key] for key in drawn}:
+        raise ConfigError(
+            f"campaign '{campaign}' was drawn with another salt or control share ({known['control_share']:g}): customers would change groups",
+            where="export.salt, export.control_share",
+            fix="give the new campaign a name of its own: campaign=NAME",
+        )
+    return {
+        **drawn,
+        "method": "HMAC-SHA256(salt, campaign + NUL + customer_id), first 8 bytes / 2^64 < control_share is control",
+        "candidate_id": (known or {}).get("candidate_id", candidate_id),
+        "base_rate": config.base_rate,
+        "arms": [asdict(arm) for arm in found],
+    }
+
+
+def enlist(known: pd.DataFrame | None, table: pd.DataFrame) -> pd.DataFrame:
+    """The list of a campaign after another export: who is on it already keeps the segment of the first time.
+
+    Parameters
+    ----------
+    known : DataFrame or None
+        The list so far.
+    table : DataFrame
+        The customers exported now.
+
+    Returns
+    -------
+    DataFrame
+        ``customer_id, segment_id, segment, group``.
+    """
+    own = table[["customer_id", "segment_id", "segment", "group"]]
+    if known is not None:
+        own = pd.concat([known, own[~own["customer_id"].isin(known["customer_id"])]])
+    return own.reset_index(drop=True)
+
+
+def neutralise(table: pd.DataFrame) -> pd.DataFrame:
+    """Text that no spreadsheet takes for a formula: an apostrophe before a risky first character, in cells and headers; numbers stay numbers.
+
+    Inside a text the same goes for what follows a semicolon, a tab or a line break: a spreadsheet that separates by those begins a cell
+    there, quotes or not, for to it the quotes are closed at the first comma. The way back is :func:`restore`, exactly: where an apostrophe
+    stands already, it gets another one.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Any table.
+
+    Examples
+    --------
+    >>> neutralise(pd.DataFrame({"id": ["=1+1", "a;=1+1", "7"], "change": [-1, 2, 0]})).to_dict("list")
+    {'id': ["'=1+1", "a;'=1+1", '7'], 'change': [-1, 2, 0]}
+    """
+    columns = {
+        _harmless(str(name)): values
+        if pd.api.types.is_numeric_dtype(values)
+        else values.map(_harmless, na_action="ignore")
+        for name, values in table.items()
+    }
+    return pd.DataFrame(columns, index=table.index)
+
+
+def restore(text: pd.Series) -> pd.Series:
+    """Cells as they were before :func:`neutralise`.
+
+    Examples
+    --------
+    >>> restore(pd.Series(["'=1+1", "a;'=1+1", "7"])).tolist()
+    ['=1+1', 'a;=1+1', '7']
+    """
+    return text.str.replace(_MARKED, r"\1", regex=True)
+
+
+def _needed(treatment: int, responded: int, control: int, at_least: int) -> int:
+    """Responses in treatment from which on the interval lies above 0, against so many in control; one more than there are when none do."""
+
+    def shows(treated: int) -> bool:
+        return difference_of_proportions(treated, treatment, responded, control).low > 0
+
+    # more in treatment raise the interval, more in control lower it
+    return at_least + bisect_left(range(at_least, treatment + 1), True, key=shows)
+
+
+def _harmless(cell: object) -> str:
+    return _BEGINS_RISKY.sub("'", str(cell))

@@ -1,0 +1,109 @@
+"""Command `migration`: two dates or two registered versions in, who moved between them and why out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from segments.app.stages.features import features_as_of
+from segments.app.stages.selection import chosen
+from segments.clustering.candidate import Spec, sweep_cell
+from segments.config import Config
+from segments.errors import ConfigError
+from segments.features.table import as_of
+from segments.identity.matching import Identity, Version, compare, first, identify
+from segments.identity.migration import Migration, migrate
+from segments.identity.names import sentences
+from segments.identity.overlap import centroids, contingency
+from segments.identity.profiles import segment_names
+from segments.io import store, tracking
+from segments.io.plots import png
+from segments.io.plots.identity import alluvial
+from segments.io.registry import versions
+from segments.model.segmentation import Segmentation, fit_limits
+
+
+def run(config: Config, start: str, end: str = "") -> str:
+    """Fit at both dates, or take two registered versions, compare, and write transitions, counts, picture and who moved; returns the summary."""
+    if end and _is_version(start) != _is_version(end):
+        raise ConfigError(
+            f"of from={start} and to={end} one is a day, the other a version",
+            where="segments migration",
+            fix="give two days, written as YYYY-MM-DD, or two registered versions",
+        )
+    if _is_version(start):
+        return _between_versions(config, start, end or config.registry.alias)
+    spec = chosen(config)
+    if spec is None:
+        raise ConfigError(
+            "nothing was chosen, so there is nothing to compare",
+            where="artifacts/selection",
+            fix="see section selection",
+        )
+    start, end = (str(as_of(config.source, day or config.source.as_of).as_of) for day in (start, end))
+    if start >= end:
+        raise ConfigError(
+            f"from={start} is not before to={end}",
+            where="segments migration",
+            fix="give two days, the earlier one first",
+        )
+    old_features, new_features = (features_as_of(config, day).table for day in (start, end))
+    old, _ = fit_version(config, spec, old_features)
+    new, identity = fit_version(config, spec, new_features, old)
+    return write(migrate(old.model, new.model, old_features, new_features), identity, (start, end))
+
+
+def _is_version(end: str) -> bool:
+    """Whether it names a registered version, by number or alias; eight digits are a day."""
+    return end[0].isalpha() or (end.isdigit() and len(end) < len("20170630"))
+
+
+def _between_versions(config: Config, start: str, end: str) -> str:
+    """Two registered versions on the customers of today: whoever moved did so because the model changed."""
+    features = store.read_table(store.artifact("features", "customers.parquet"))
+    with tracking.connect(config.tracking, config.source.name) as tracker:
+        old, new = (versions.wanted(tracker, config.registry.model, which) for which in (start, end))
+        before, after = (Segmentation.from_json(versions.document_of(tracker, version)) for version in (old, new))
+    was, now = (model.predict(features)["cluster"].to_numpy() for model in (before, after))
+    # What each version was told of its own predecessor may be about a third one.
+    table = contingency(was, now, len(before.segments), len(after.segments))
+    identity = compare(before.segments, after.segments, table, config.identity)
+    ends = (f"version {old.number}", f"version {new.number}")
+    return write(migrate(before, after, features, features), identity, ends)
+
+
+def fit_version(
+    config: Config, spec: Spec, features: pd.DataFrame, earlier: Version | None = None
+) -> tuple[Version, Identity]:
+    """Fit the spec on a feature table and recognise the segments of an earlier version in it."""
+    [candidate] = sweep_cell(features, [spec])
+    labels = candidate.labels.astype(np.int32)
+    names = segment_names(features, labels, list(spec.feature_set.columns), config.profiles)
+    identity = identify(earlier, features, labels, names, config.identity) if earlier else first(names)
+    limits = fit_limits(candidate.space, candidate.centres, features, config.confidence)
+    model = Segmentation(candidate.candidate_id, candidate.space, candidate.centres, identity.segments, limits)
+    members = pd.DataFrame({"customer_id": features["customer_id"], "cluster": labels})
+    means = centroids(features, labels)
+    return Version(model, members, means, identity.next_number, identity.colours), identity
+
+
+def write(migration: Migration, identity: Identity, ends: tuple[str, str]) -> str:
+    """Write what a migration found between two dates or versions; customers go to one local file and nowhere else."""
+    path = {
+        name: store.artifact("migration", name)
+        for name in ("transitions.csv", "migration.json", "migration.png", "moved.parquet")
+    }
+    plain = migration.to_plain()
+    told = {"from": ends[0], "to": ends[1], "identity": identity.to_plain(), "segments": sentences(identity)}
+    store.write_text(path["transitions.csv"], migration.transitions.to_csv(index=False, lineterminator="\n"))
+    store.write_json(path["migration.json"], told | plain)
+    store.write_bytes(path["migration.png"], png(alluvial(migration, ends)))
+    store.write_table(path["moved.parquet"], migration.customers)
+    return "\n".join(
+        [
+            f"{ends[0]} -> {ends[1]}",
+            *sentences(identity),
+            *plain["in_words"],
+            f"More in {path['migration.json'].parent}/",
+        ]
+    )

@@ -1,0 +1,59 @@
+"""Command `score`: a file of customers or of their purchases in, a segment per customer out, and a record of how the batch differs from the training data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from segments.app.jobs.score_file import score_file
+from segments.config import Config
+from segments.errors import DataError
+from segments.io import tracking
+from segments.io.registry import files
+from segments.model.segmentation import Segmentation
+
+
+def run(
+    config: Config,
+    input: str,
+    output: str,
+    model: str = "",
+    record: str = "true",
+    encoding: str = "",
+    separator: str = "",
+    decimal: str = "",
+) -> tuple[str, int]:
+    """Score a file with a registered model (the champion by default); returns what to say, and the exit code: 3 when rows were rejected."""
+    found = files.read_model(config.tracking, model or f"models:/{config.registry.model}@{config.registry.alias}")
+    # a shell leaves \t as it is
+    given = {"encoding": encoding, "separator": separator.replace("\\t", "\t"), "decimal": decimal}
+    batch = score_file(
+        config,
+        Path(input),
+        Path(output),
+        Segmentation.from_json(found.document),
+        {"name": found.name, "version": found.version},
+        found.reference if record == "true" else "",
+        {key: value for key, value in given.items() if value},
+    )
+    if batch.record is not None:
+        with tracking.connect(config.tracking, "monitoring") as tracker:
+            tracking.track_batch(tracker, batch.record)
+    if not batch.scored:
+        kept = "" if batch.record is None else f"; the counts are kept as batch {batch.record['batch_id']}"
+        raise DataError(
+            f"no row of {Path(input).name} can be scored: {batch.told()}", where=input, fix=f"see {batch.side}{kept}"
+        )
+    lines = [
+        f"{batch.scored:,} {batch.counts} scored by {found.name} version {found.version} -> {output}",
+        *batch.notes,
+    ]
+    rejected = sum(batch.rejected.values())
+    if rejected:
+        lines.append(f"{rejected:,} row{'s' * (rejected != 1)} rejected ({batch.told()}) -> {batch.side}")
+    if batch.record is not None:
+        lines.append(f"{batch.record['sentence']} (batch {batch.record['batch_id']})")
+    elif record == "true":
+        lines.append(
+            "no drift figures: this version was registered without; `segments registry` registers one with them"
+        )
+    return "\n".join(lines), 3 if rejected else 0

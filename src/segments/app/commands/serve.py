@@ -1,0 +1,25 @@
+"""Command `serve`: the registered model answers requests on this machine until it is stopped."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from segments.app.servers.mlflow_ui import HOST
+from segments.app.servers.model_api import serve
+from segments.config import Config
+from segments.errors import ConfigError
+
+
+def run(config: Config, port: str = "", model: str = "", host: str = HOST) -> tuple[str, int]:
+    """Serve a registered model (the champion by default)."""
+    if host not in (HOST, "localhost"):
+        raise ConfigError(
+            f"'{host}' is not this machine's own address",
+            where="host",
+            fix=f"leave it out: the server listens on {HOST} only",
+        )
+    if port and not port.isdigit():
+        raise ConfigError(f"'{port}' is not a port", where="port", fix="write a number, such as port=5001")
+    if port:
+        config = replace(config, serving=replace(config.serving, port=int(port)))
+    return "", serve(config, model or None)

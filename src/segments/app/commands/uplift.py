@@ -1,0 +1,141 @@
+"""Command `uplift`: a campaign's results in (a file, or a past campaign of the source), what it brought per segment out, tracked."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+import segments.action.target_list as drawing
+import segments.action.uplift as room
+from segments.app.stages import check_source
+from segments.config import Config, Reader
+from segments.data import files
+from segments.errors import ConfigError, StoreError
+from segments.io import store, tracking
+from segments.io.plots import INK, MUTED, png
+from segments.io.plots.sweep import colour
+from segments.io.plots.uplift import forest
+from segments.io.records import uplift
+from segments.io.registry.champion import segmentation_of, version_in_use
+
+
+def run(config: Config, campaign: str, file: str = "") -> str:
+    """Compare or describe, write ``artifacts/uplift/<id>/``, track it; returns the note."""
+    check_source(store.artifact("features", "report.json"), config.source.name)
+    table, verdict, note, candidate_id = _of_file(config, Path(file), campaign) if file else _of_past(config, campaign)
+    _record(config, campaign, table, verdict, note, candidate_id)
+    return note
+
+
+def _of_file(config: Config, file: Path, campaign: str) -> tuple[pd.DataFrame, room.Verdict, str, str]:
+    """Results by group, checked against the receipt of `segments export` if there is one."""
+    folder = store.campaign(campaign)
+    drawn = (folder / "receipt.json").is_file()
+    if drawn:
+        receipt = store.read_json(folder / "receipt.json")
+        listed = store.read_table(folder / "customers.parquet")
+        listed["group"] = drawing.control_groups(
+            listed["customer_id"], receipt["campaign"], receipt["salt"], receipt["control_share"]
+        )
+        candidate_id = receipt.get("candidate_id", "")  # receipts of old do not say
+    else:
+        listed, candidate_id = _members(config)
+    results = room.read_results(files.read_cells(file, Reader()), set(listed["customer_id"]), str(file))
+    if not drawn and "group" not in results:
+        raise ConfigError(
+            f"there is no receipt of campaign '{campaign}', and {file.name} has no column group",
+            where=str(file),
+            fix="name the campaign as `segments export` did, or add a column group (treatment, control)",
+        )
+    verdict = room.judge(listed, results, drawn=drawn)
+    whole = (
+        results.drop(columns="group").merge(listed, on="customer_id")
+        if drawn and "group" in results
+        else results.merge(listed, on="customer_id")
+    )
+    table = room.compare(whole, causal=verdict.causal)
+    return table, verdict, uplift.comparison_note(campaign, table, verdict), candidate_id
+
+
+def _of_past(config: Config, campaign: str) -> tuple[pd.DataFrame, room.Verdict, str, str]:
+    """A past campaign of the source: described, never an effect."""
+    spec = config.source.campaigns
+    if spec is None:
+        raise ConfigError(
+            f"the source '{config.source.name}' has no past campaigns",
+            where=f"conf/source/{config.source.name}.yaml: campaigns",
+            fix="give the results: segments uplift FILE campaign=NAME",
+        )
+    raw = [files.read_cells(Path(path), Reader()) for path in (spec.mailings, spec.redemptions, spec.descriptions)]
+    mailed, redeemed, start, end = room.past_campaign(raw[0], raw[1], raw[2], spec, campaign)
+    lines = store.scan_table(store.artifact("data", "transactions.parquet"))
+    first, last = lines.aggregate("min(purchased_at), max(purchased_at)").fetchall()[0]
+    windows = []
+    for low, high in ((start - (end - start), start), (start, end)):
+        seen = max(min(high, _after(last)) - max(low, _midnight(first)), timedelta(0))
+        windows.append((room.spend_between(lines, low, high), seen / timedelta(weeks=1)))
+    members, candidate_id = _members(config)
+    table = room.describe_campaign(members, mailed, redeemed, windows[0], windows[1])
+    note = uplift.description_note(campaign, table, start, end, (windows[0][1], windows[1][1]))
+    return table, room.Verdict(False, ["There was no random control."]), note, candidate_id
+
+
+def _members(config: Config) -> tuple[pd.DataFrame, str]:
+    """Everybody in the segments in use, and the candidate that made these."""
+    model = segmentation_of(config, version_in_use(config))
+    features = store.read_table(store.artifact("features", "customers.parquet"))
+    return drawing.memberships(model, features), model.candidate_id
+
+
+def _colours(config: Config) -> dict[str, str]:
+    """Colours by segment id; a campaign's segments may be older than those in use, or nothing in use any more."""
+    try:
+        known = segmentation_of(config, version_in_use(config)).segments
+    except StoreError:
+        known = []
+    return {room.ALL: INK, **{segment.segment_id: colour(segment.colour) for segment in known}}
+
+
+def _record(
+    config: Config, campaign: str, table: pd.DataFrame, verdict: room.Verdict, note: str, candidate_id: str
+) -> None:
+    """Everything on disk first, whole; then tracked."""
+    facts: dict[str, Any] = {
+        "source": config.source.name,
+        "name": f"uplift {campaign}",
+        "causal": verdict.causal,
+        "candidate_id": candidate_id,
+        "params": {"campaign": campaign, "causal": verdict.causal, "segments": int(table["segment_id"].nunique()) - 1},
+        "metrics": uplift.metrics(table, complete=verdict.complete),
+    }
+    identity = store.sha256((json.dumps(facts) + table.to_csv(index=False) + note).encode())[:12]
+    folder = store.uplift_folder(identity)
+    if not (folder / "record.json").is_file():
+        store.write_text(folder / "files" / "uplift.csv", table.to_csv(index=False))
+        store.write_json(folder / "files" / "verdict.json", asdict(verdict))
+        known = _colours(config)
+        for name, (unit, rows) in uplift.pictured(table).items():
+            title = f"Campaign {campaign}" + ("" if verdict.causal else ": no random control, not an effect")
+            colours = rows["segment_id"].map(known).fillna(MUTED).tolist()
+            picture = png(forest(rows, title, unit, colours, zero=verdict.causal))
+            store.write_bytes(folder / "files" / f"{name}.png", picture)
+        store.write_text(folder / "note.md", note)
+        store.write_json(
+            folder / "record.json", {"uplift_id": identity, "started_ms": int(time.time() * 1000), **facts}
+        )
+    with tracking.connect(config.tracking, config.source.name) as tracker:
+        tracking.track_uplift(tracker, folder)
+
+
+def _midnight(at: datetime) -> datetime:
+    return at.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _after(at: datetime) -> datetime:
+    return _midnight(at) + timedelta(days=1)

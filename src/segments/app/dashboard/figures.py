@@ -1,0 +1,429 @@
+"""What the pages show, as plain tables. Comes in: tables and records as they were read. Goes out: tables ready to be shown or drawn, small whatever comes in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from segments.clustering.space import to_space
+from segments.model.drift import NAMES
+from segments.model.segmentation import Segment, Segmentation
+
+if TYPE_CHECKING:
+    from pandas.io.formats.style import Styler
+
+PAGE = 50  # customers on a page of the list
+STEPS = 200  # of a slider
+SHAPES = {
+    "green": "●",
+    "amber": "▲",
+    "red": "■",
+    "-": "○",
+}  # a light is told by its shape and word, not by colour alone
+
+
+# Scores whose names say little by themselves, short enough for the head of a column.
+TITLES = {
+    "wcss": "WCSS",
+    "silhouette_reference": "silhouette, all features",
+    "davies_bouldin": "Davies-Bouldin",
+    "calinski_harabasz": "Calinski-Harabasz",
+    "jaccard_min": "weakest Jaccard",
+    "z_silhouette": "silhouette z-score",
+    "z_wcss": "WCSS z-score",
+    "p_adjusted": "adjusted p",
+    "gap": "gap statistic",
+    "smallest_share": "smallest segment",
+    "r_score": "R score",
+    "f_score": "F score",
+    "m_score": "M score",
+}
+
+
+def people(members: pd.DataFrame, forecast: pd.DataFrame | None) -> pd.DataFrame:
+    """Members of a version, with risk and value where a forecast knows them.
+
+    Parameters
+    ----------
+    members : DataFrame of shape (n_customers, 4)
+        ``customer_id, cluster, segment_id, segment``.
+    forecast : DataFrame, optional
+        ``customer_id, churn_risk, expected_value``.
+
+    Examples
+    --------
+    >>> members = pd.DataFrame({"customer_id": ["a", "b"], "cluster": [0, 1], "segment_id": ["S1", "S2"], "segment": ["x", "y"]})
+    >>> forecast = pd.DataFrame({"customer_id": ["b"], "churn_risk": [0.5], "expected_value": [9.0]})
+    >>> people(members, forecast)["churn_risk"].tolist()
+    [nan, 0.5]
+    """
+    if forecast is None:
+        return members
+    return members.merge(forecast[["customer_id", "churn_risk", "expected_value"]], on="customer_id", how="left")
+
+
+def overview(
+    segments: Sequence[Segment], sizes: Mapping[str, int], revenue: Mapping[str, float], forecast: pd.DataFrame | None
+) -> pd.DataFrame:
+    """One row per segment: how large, what it brings, what it risks.
+
+    Parameters
+    ----------
+    segments : sequence of Segment
+        Those of the version in use.
+    sizes : mapping of str to int
+        Customers by segment id.
+    revenue : mapping of str to float
+        Share of revenue by segment id; empty where money is not known.
+    forecast : DataFrame, optional
+        People with ``segment_id, churn_risk, expected_value``.
+
+    Returns
+    -------
+    DataFrame of shape (k, ...)
+        ``segment_id, segment, customers, share`` and, where known, ``revenue_share, churn_risk`` (mean) and ``expected_value`` (sum).
+
+    Examples
+    --------
+    >>> overview([Segment("S1", "often", 0), Segment("S2", "rare", 1)], {"S1": 3, "S2": 1}, {}, None)["share"].tolist()
+    [0.75, 0.25]
+    """
+    ids = [segment.segment_id for segment in segments]
+    made = pd.DataFrame({"segment_id": ids, "segment": [segment.name for segment in segments]})
+    made["customers"] = [int(sizes.get(one, 0)) for one in ids]
+    made["share"] = made["customers"] / max(made["customers"].sum(), 1)
+    if revenue:
+        made["revenue_share"] = [revenue.get(one, np.nan) for one in ids]
+    if forecast is not None:
+        grouped = forecast.groupby("segment_id")
+        made["churn_risk"] = made["segment_id"].map(grouped["churn_risk"].mean())
+        made["expected_value"] = made["segment_id"].map(grouped["expected_value"].sum())
+    return made
+
+
+def trend(sizes: Sequence[tuple[str, Mapping[str, int]]]) -> pd.DataFrame:
+    """Share of each segment in each version or batch, long.
+
+    Parameters
+    ----------
+    sizes : sequence of (str, mapping of str to int)
+        What it is called, and customers by segment's name, oldest first.
+
+    Returns
+    -------
+    DataFrame
+        ``when, order, segment, customers, share``.
+
+    Examples
+    --------
+    >>> trend([("1", {"x": 3, "y": 1})])["share"].tolist()
+    [0.75, 0.25]
+    """
+    rows = []
+    for order, (when, counts) in enumerate(sizes):
+        total = max(sum(counts.values()), 1)
+        rows += [(when, order, segment, n, n / total) for segment, n in counts.items()]
+    return pd.DataFrame(rows, columns=["when", "order", "segment", "customers", "share"])
+
+
+def curves(candidates: pd.DataFrame, score: str, elbows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """A score over k, one line per feature set and scaler, with the elbow of each WCSS curve.
+
+    WCSS has the unit of its own space, so each line is shown as a share of its value at the smallest k.
+
+    Parameters
+    ----------
+    candidates : DataFrame
+        ``feature_set, scaler, k`` and the score.
+    score : str
+        Its column.
+    elbows : sequence of mapping
+        ``feature_set, scaler, k`` as the choice holds them.
+
+    Returns
+    -------
+    DataFrame
+        ``feature_set, scaler, k, value, elbow``.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"feature_set": "x", "scaler": "none", "k": [2, 3], "wcss": [8.0, 2.0]})
+    >>> curves(table, "wcss", [{"feature_set": "x", "scaler": "none", "k": 3}])[["value", "elbow"]].to_numpy().tolist()
+    [[1.0, False], [0.25, True]]
+    """
+    made = candidates[["feature_set", "scaler", "k"]].assign(value=candidates[score].astype("float64"))
+    made = made.sort_values(["feature_set", "scaler", "k"], kind="stable").reset_index(drop=True)
+    if score == "wcss":
+        made["value"] /= made.groupby(["feature_set", "scaler"])["value"].transform("first")
+    knees = {(one["feature_set"], one["scaler"], one["k"]) for one in elbows}
+    cells = zip(made["feature_set"], made["scaler"], made["k"].astype(int), strict=True)
+    made["elbow"] = [cell in knees for cell in cells]
+    return made
+
+
+def parallel(candidates: pd.DataFrame, scores: Sequence[str]) -> pd.DataFrame:
+    """Scores brought to 0–1, for lines across parallel axes.
+
+    Parameters
+    ----------
+    candidates : DataFrame
+        ``candidate_id`` and the scores.
+    scores : sequence of str
+        One axis each; a score that says nothing (all equal or missing) is left out.
+
+    Returns
+    -------
+    DataFrame
+        ``candidate_id, axis`` (the score in words), ``place`` (0 at the lowest value, 1 at the highest) and ``value``.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"candidate_id": ["a", "b"], "wcss": [8.0, 2.0], "ari": [1.0, 1.0]})
+    >>> parallel(table, ["wcss", "ari"])[["axis", "place"]].to_numpy().tolist()
+    [['WCSS', 1.0], ['WCSS', 0.0]]
+    """
+    rows = []
+    for score in scores:
+        values = candidates[score].astype("float64")
+        low, high = values.min(), values.max()
+        if high > low:
+            rows.append(
+                pd.DataFrame(
+                    {
+                        "candidate_id": candidates["candidate_id"],
+                        "axis": words(score),
+                        "place": (values - low) / (high - low),
+                        "value": values,
+                    }
+                ).dropna()
+            )
+    return (
+        pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=["candidate_id", "axis", "place", "value"])
+    )
+
+
+def profile(profiles: pd.DataFrame, overall: Mapping[str, Mapping[str, float]], cluster: int) -> pd.DataFrame:
+    """A segment's features against all customers.
+
+    Returns
+    -------
+    DataFrame
+        ``feature`` (in words), ``mean, median, overall_mean, overall_median`` and ``index``: 100 x mean / mean of all, NaN for a feature with
+        values below zero.
+
+    Examples
+    --------
+    >>> profiles = pd.DataFrame({"cluster": [0], "age_mean": [30.0], "age_median": [31.0], "age_index": [60.0]})
+    >>> profile(profiles, {"age": {"mean": 50.0, "median": 49.0}}, 0).iloc[0].to_dict()
+    {'feature': 'age', 'mean': 30.0, 'median': 31.0, 'overall_mean': 50.0, 'overall_median': 49.0, 'index': 60.0}
+    """
+    row = profiles.set_index("cluster").loc[cluster]
+    return pd.DataFrame(
+        [
+            {
+                "feature": words(name),
+                "mean": row[f"{name}_mean"],
+                "median": row[f"{name}_median"],
+                "overall_mean": known["mean"],
+                "overall_median": known["median"],
+                "index": row.get(f"{name}_index", np.nan),
+            }
+            for name, known in overall.items()
+        ]
+    )
+
+
+def rules_in_words(rules: Mapping[str, Any], cluster: int) -> list[str]:
+    """A segment's rules as sentences.
+
+    Parameters
+    ----------
+    rules : mapping
+        As the stage `profiles` writes them.
+    cluster : int
+        The segment's cluster.
+
+    Examples
+    --------
+    >>> rule = {"bounds": {"age": [None, 30.0]}, "customers": 9, "precision": 0.9, "coverage": 0.5}
+    >>> rules_in_words({"segments": [[rule]]}, 0)
+    ['age ≤ 30: finds 9 customers, 90 % of them in the segment; 50 % of the segment.']
+    """
+    said = []
+    for rule in rules["segments"][cluster]:
+        parts = []
+        for feature, (above, most) in rule["bounds"].items():
+            name = words(feature)
+            if above is not None and most is not None:
+                parts.append(f"{above:g} < {name} ≤ {most:g}")
+            else:
+                parts.append(f"{name} > {above:g}" if above is not None else f"{name} ≤ {most:g}")
+        who = " and ".join(parts) or "everybody"
+        said.append(
+            f"{who}: finds {rule['customers']:,} customers, {rule['precision']:.0%} of them in the segment; "
+            f"{rule['coverage']:.0%} of the segment.".replace("%", " %")
+        )
+    return said
+
+
+def search(table: pd.DataFrame, segment_id: str, text: str) -> pd.DataFrame:
+    """Members of a segment whose id contains a text.
+
+    Parameters
+    ----------
+    table : DataFrame
+        People, with ``customer_id`` and ``segment_id``.
+    segment_id : str
+        Whom to keep; empty for everybody.
+    text : str
+        Part of an id, as it is written; case does not matter.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"customer_id": ["a1", "b1", "b2"], "segment_id": ["S1", "S1", "S2"]})
+    >>> search(table, "S1", "B")["customer_id"].tolist()
+    ['b1']
+    """
+    kept = table[table["segment_id"] == segment_id] if segment_id else table
+    if text.strip():
+        ids = kept["customer_id"].astype("str")
+        kept = kept[ids.str.contains(re.escape(text.strip()), case=False, regex=True)]
+    return kept
+
+
+def lights(figures: Sequence[Mapping[str, Any]], limits: Mapping[str, tuple[float, float]]) -> pd.DataFrame:
+    """Figures of a batch with their limits and lights, the worst first.
+
+    Parameters
+    ----------
+    figures : sequence of mapping
+        As a batch's record holds them.
+    limits : mapping of str to (float, float)
+        Amber and red by name, or by what stands before its first dot.
+
+    Examples
+    --------
+    >>> one = {"name": "psi.age", "says": "age (PSI)", "value": 0.3, "training": 0.0, "low": None, "high": None, "status": "red"}
+    >>> lights([one], {"psi": (0.1, 0.25)})[["light", "what", "value", "amber", "red"]].to_numpy().tolist()
+    [['■ red', 'age (PSI)', 0.3, 0.1, 0.25]]
+    """
+    order = {"red": 0, "amber": 1, "green": 2, "-": 3}
+    rows = []
+    for one in sorted(figures, key=lambda figure: order[figure["status"]]):
+        amber, red = limits.get(one["name"], limits.get(one["name"].partition(".")[0], (np.nan, np.nan)))
+        told = f"{SHAPES[one['status']]} {one['status'] if one['status'] != '-' else 'not known'}"
+        rows.append(
+            {
+                "light": told,
+                "what": NAMES.get(one["name"], one["says"]),  # a record of old may say it longer
+                **{key: one[key] for key in ("value", "training", "low", "high")},
+                "amber": amber,
+                "red": red,
+            }
+        )
+    return pd.DataFrame(rows).astype(dict.fromkeys(("value", "training", "low", "high", "amber", "red"), "float64"))
+
+
+def ranges(model: Segmentation) -> pd.DataFrame:
+    """For each of the model's columns a slider: from the lowest to the highest value among its training customers.
+
+    Returns
+    -------
+    DataFrame
+        ``feature, low, high, step``; a column of whole numbers cannot be told from others, so steps of 1 begin where the range has
+        two hundred of them.
+
+    Examples
+    --------
+    >>> from segments.model.segmentation import Limits, number_segments
+    >>> from segments.clustering.space import Space
+    >>> limits = Limits(np.array([9.0]), np.array([0.0]), np.array([1000.0]), boundary=0.1)
+    >>> model = Segmentation("c", Space(["x"], ["identity"], [1.0], "none", {}), np.array([[0.0]]), number_segments(["all"]), limits)
+    >>> ranges(model).iloc[0].to_dict()
+    {'feature': 'x', 'low': 0.0, 'high': 1000.0, 'step': 5.0}
+    """
+    rows = []
+    for feature, low, high in zip(model.space.columns, model.limits.low, model.limits.high, strict=True):
+        span = float(high - low)
+        raw = span / STEPS if span > 0 else 1.0
+        power = 10.0 ** np.floor(np.log10(raw))
+        step = float(power * min((n for n in (1, 2, 5, 10) if n * power >= raw * (1 - 1e-9)), default=10))
+        rows.append({"feature": feature, "low": float(low), "high": float(high), "step": step})
+    return pd.DataFrame(rows)
+
+
+def distances(model: Segmentation, row: pd.DataFrame) -> pd.DataFrame:
+    """How far one customer is from the centre of every segment, nearest first.
+
+    Parameters
+    ----------
+    model : Segmentation
+        The version in use.
+    row : DataFrame of shape (1, ...)
+        The customer's features.
+
+    Returns
+    -------
+    DataFrame of shape (k, 3)
+        ``segment_id, segment, distance``, in the clustered space.
+    """
+    at = to_space(model.space, row)
+    far = np.sqrt(((model.centres - at[0]) ** 2).sum(axis=1))
+    made = pd.DataFrame(
+        {
+            "segment_id": [segment.segment_id for segment in model.segments],
+            "segment": [segment.name for segment in model.segments],
+            "distance": far,
+        }
+    )
+    return made.sort_values("distance", kind="stable").reset_index(drop=True)
+
+
+def words(name: str) -> str:
+    """A column's name for a person.
+
+    Examples
+    --------
+    >>> words("recency_days"), words("z_silhouette")
+    ('recency days', 'silhouette z-score')
+    """
+    return TITLES.get(name, name.replace("_", " "))
+
+
+def readable(text: str) -> str:
+    """A sentence for a person: the scores in it by their titles.
+
+    Examples
+    --------
+    >>> readable("It has the highest z_silhouette (13.2).")
+    'It has the highest silhouette z-score (13.2).'
+    """
+    return re.sub(r"\b[a-z]+(?:_[a-z]+)+\b", lambda found: TITLES.get(found[0], found[0]), text)
+
+
+def money(value: float, currency: str) -> str:
+    """An amount for a person, in whole units; a dash where it is not known.
+
+    Examples
+    --------
+    >>> money(964708.3, "$"), money(-5.2, "EUR"), money(1234.5, ""), money(float("nan"), "$")
+    ('$964,708', '-5 EUR', '1,234', '–')
+    """
+    if not np.isfinite(value):
+        return "–"
+    amount = f"{abs(value):,.0f}"
+    sign = "-" if value < 0 and amount != "0" else ""
+    # a sign stands before the number, a word after it
+    return f"{sign}{amount} {currency}" if currency.isalpha() else f"{sign}{currency}{amount}"
+
+
+def with_money(table: pd.DataFrame, currency: str) -> pd.DataFrame | Styler:
+    """A table whose column ``expected_value``, where it has one, is shown in the source's currency; sorted it is a number still."""
+    if "expected_value" not in table:
+        return table
+    return table.style.format({"expected_value": partial(money, currency=currency)})

@@ -1,0 +1,208 @@
+"""Page Overview: who is in use, since when, on which evidence; what each segment is worth; how the segments moved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from segments.app.dashboard import charts, figures, reading
+from segments.app.dashboard.reading import Champion, found
+from segments.config import Config
+from segments.errors import SegmentsError
+
+COLUMNS = {
+    "segment_id": st.column_config.TextColumn("id", width=50),
+    "segment": st.column_config.TextColumn("segment", width="medium"),
+    "customers": st.column_config.NumberColumn("customers", format="localized"),
+    "share": st.column_config.ProgressColumn("of customers", min_value=0.0, max_value=1.0, format="percent", width=110),
+    "revenue_share": st.column_config.ProgressColumn(
+        "of revenue", min_value=0.0, max_value=1.0, format="percent", width=110
+    ),
+    "churn_risk": st.column_config.NumberColumn(
+        "churn risk", format="percent", help="Mean risk of no purchase within the horizon"
+    ),
+    "expected_value": st.column_config.NumberColumn(
+        "expected value",
+        help="What its customers are expected to spend within the horizon, together",
+    ),
+}
+
+
+def show(config: Config) -> None:
+    """Draw the page."""
+    st.title("Overview")
+    inuse = found(reading.champion, config)
+    if inuse is None:
+        return
+    _champion(inuse)
+    st.header("Segments")
+    _segments(config, inuse)
+    st.header("Over time")
+    _versions(config, inuse)
+    _batches(inuse)
+
+
+def _champion(inuse: Champion) -> None:
+    version, tags = inuse.version, inuse.version.tags
+    if (described := found(reading.is_described, inuse)) is False:
+        st.warning(
+            "The last run chose another candidate, which waits as challenger. What is said below of revenue, evidence and risk is "
+            "only shown where it belongs to the version in use: compare by `segments verify`, then `segments promote`.",
+            icon=":material/warning:",
+        )
+    row = _evidence(str(tags.get("candidate_id", "")))
+    weighed = row if _is_weighed(row) else {}
+    st.header("In use")
+    with st.container(horizontal=True):
+        st.metric("Model", f"{version.name} v{version.number}", border=True)
+        st.metric("Segments", len(inuse.model.segments), border=True)
+        st.metric("In use since (UTC)", _day(tags.get("promoted_at", "")), border=True)
+        st.metric("Evidence", str(weighed.get("grade", "not weighed")), border=True)
+        st.metric("Proof", _proof(tags), border=True)
+    named = f"**{row['feature_set']} · {row['scaler']} · k={row['k']}**, " if row else ""
+    st.markdown(
+        f"{named}candidate `{tags.get('candidate_id', '?')}`, code `{tags.get('git_commit', 'unknown')[:12]}`, "
+        f"source **{tags.get('source', '?')}**, put in use by **{tags.get('promoted_by') or 'nobody on record'}**. Why: {tags.get('verdict') or 'not recorded'}"
+    )
+    why = reading.choice()["reason"] if described else ""
+    if weighed and weighed["reason"] not in why:  # else it is part of why this one was chosen
+        st.markdown(figures.readable(weighed["reason"]))
+    if described:
+        st.markdown(figures.readable(why))
+        changed = found(reading.plain, "sensitivity", "sensitivity.json")
+        if changed is not None and changed["firmness"]:
+            st.markdown(figures.readable(changed["firmness"]))
+
+
+def _evidence(candidate_id: str) -> dict[str, Any]:
+    """What is known of a candidate: from the newest sweep that weighed it, as the version in use may be of an older one than the last."""
+    sweeps = found(reading.sweeps) or {}
+    rows: list[dict[Any, Any]] = [
+        row for table in sweeps.values() for row in table[table["candidate_id"] == candidate_id].to_dict("records")
+    ]
+    if sweeps and not any(map(_is_weighed, rows)):
+        st.info(
+            "Not known yet: how stable its segments are: run `segments evidence`, then `segments selection`, or `dvc repro`."
+        )
+    return next(filter(_is_weighed, rows), rows[0] if rows else {})
+
+
+def _is_weighed(row: Mapping[str, Any]) -> bool:
+    return isinstance(row.get("grade"), str) and bool(row["grade"])
+
+
+def _segments(config: Config, inuse: Champion) -> None:
+    model = inuse.model
+    people = found(reading.people, inuse.version)
+    if people is not None:
+        sizes = people["segment_id"].value_counts().to_dict()
+    elif inuse.reference is not None:
+        counts = inuse.reference["segments"]["counts"]
+        sizes = {segment.segment_id: n for segment, n in zip(model.segments, counts, strict=True)}
+    else:
+        return
+    revenue: dict[str, float] = {}
+    described = found(reading.is_described, inuse)
+    profiles = found(reading.table, "profiles", "profiles.parquet") if described else None
+    if profiles is not None and "revenue_share" in profiles:
+        revenue = {
+            model.segments[cluster].segment_id: share
+            for cluster, share in zip(profiles["cluster"], profiles["revenue_share"], strict=True)
+        }
+    forecast = people if people is not None and "churn_risk" in people else None
+    table = figures.overview(model.segments, sizes, revenue, forecast)
+    shown = figures.with_money(table, config.source.currency)
+    st.dataframe(
+        shown,
+        column_config=COLUMNS,
+        hide_index=True,
+        width="stretch",
+        placeholder="–",
+        alt="Segments: size, share of revenue, churn risk, expected value",
+    )
+    facts = found(reading.plain, "prediction", "prediction.json")
+    if facts is not None and forecast is None:
+        st.info(
+            f"Churn risk and expected value: {facts.get('reason', 'made for other customers: run `segments prediction`')}."
+        )
+    elif facts is not None and facts.get("plain"):
+        st.caption(" ".join(facts["plain"]))
+    st.altair_chart(charts.shares(table, model.segments), width="stretch")
+
+
+def _versions(config: Config, inuse: Champion) -> None:
+    versions = reading.registered(config)
+    table = pd.DataFrame(
+        [
+            {
+                "version": int(version.number),
+                "alias": ", ".join(version.aliases),
+                "registered (UTC)": pd.Timestamp(version.created_ms, unit="ms").strftime("%Y-%m-%d %H:%M"),
+                "in use since (UTC)": _day(version.tags.get("promoted_at", "")),
+                "candidate": version.tags.get("candidate_id", ""),
+                "verdict": version.tags.get("verdict", ""),
+                "proof": version.tags.get("proof", ""),
+            }
+            for version in reversed(versions)
+        ]
+    )
+    st.subheader("Versions")
+    st.dataframe(
+        table,
+        hide_index=True,
+        width="stretch",
+        placeholder="–",
+        column_config={"verdict": st.column_config.TextColumn(width="large")},
+        alt="Registered versions, newest first",
+    )
+    sizes = []
+    for version in versions[-12:]:
+        try:
+            members = reading.members(version)
+        except SegmentsError:
+            continue  # made on another machine: the table above lists it
+        sizes.append((f"v{version.number}", members["segment"].value_counts().to_dict()))
+    if sizes:
+        chart = charts.over_time(figures.trend(sizes), inuse.model.segments, "version")
+        st.altair_chart(chart, width="stretch")
+
+
+def _batches(inuse: Champion) -> None:
+    st.subheader("Scored batches")
+    records = found(reading.batches)
+    own = [one for one in records or [] if one["model"]["version"] == inuse.version.number][-12:]
+    if records and not own:
+        st.info("No batch has been scored by the version in use yet: run `segments score FILE -o OUTPUT`.")
+    if not own:
+        return
+    names = [segment.name for segment in inuse.model.segments]
+    training = {names[one["cluster"]]: one["training"] for one in own[-1]["segments"]}
+    sizes = [("training", training)]
+    sizes += [(label(one), {names[two["cluster"]]: two["customers"] for two in one["segments"]}) for one in own]
+    st.altair_chart(charts.over_time(figures.trend(sizes), inuse.model.segments, "batch"), width="stretch")
+    st.markdown(f"Last batch, `{own[-1]['input']}`: **{own[-1]['sentence']}** More on the page Monitor.")
+
+
+def label(record: dict[str, Any]) -> str:
+    """A batch for a person: its file and id.
+
+    Examples
+    --------
+    >>> label({"input": "may.csv", "batch_id": "0123456789ab"})
+    'may.csv 0123'
+    """
+    return f"{record['input']} {record['batch_id'][:4]}"
+
+
+def _proof(tags: dict[str, str]) -> str:
+    """Whether the version could be made again; what differed stands in the table of versions."""
+    if not tags.get("proof"):
+        return "not made"
+    return "holds" if tags["proof"] == "holds" else "does not hold"
+
+
+def _day(time: str) -> str:
+    return time[:10] or "–"

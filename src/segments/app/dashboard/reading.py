@@ -1,0 +1,269 @@
+"""All that the pages read. Comes in: names. Goes out: tables, plain data and models, each read once per state of its file.
+
+What is not there is a :class:`SegmentsError` that names the command which makes it; :func:`found` shows it as one sentence. What is returned is shared by
+all who look at the page, and never changed.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pandas as pd
+import streamlit as st
+
+from segments.app.dashboard import figures
+from segments.app.servers.mlflow_ui import HOST
+from segments.config import Config
+from segments.errors import SegmentsError, StoreError, TrackingError
+from segments.io import store, tracking
+from segments.io.registry import files, versions
+from segments.io.registry.versions import Version
+from segments.model.segmentation import Segmentation
+
+T = TypeVar("T")
+Stamp = tuple[int, ...]
+LOOK_AGAIN_SECONDS = 30  # at a record on a server, which has no file to look at
+
+# What a missing artifact would have told.
+TOLD = {
+    "selection": "which candidate was chosen, and why",
+    "sweep": "the candidates of a sweep",
+    "evidence": "how stable each candidate is",
+    "sensitivity": "how much of the segments stays when something is changed",
+    "identity": "who is in which segment",
+    "profiles": "what the segments are like",
+    "playbook": "what to do with each segment",
+    "prediction": "churn risk and expected value",
+    "features": "the customers' features",
+}
+
+
+@dataclass(frozen=True)
+class Champion:
+    """The version in use.
+
+    Parameters
+    ----------
+    version : Version
+        Its place in the registry, with its tags.
+    model : Segmentation
+        What it answers with.
+    reference : dict or None
+        The training customers in figures, as later batches are compared with.
+    text : str
+        ``reference`` as JSON, as the scoring room wants it.
+    """
+
+    version: Version
+    model: Segmentation
+    reference: dict[str, Any] | None
+    text: str
+
+
+def found(read: Callable[..., T], *args: Any) -> T | None:
+    """What `read` gives; or ``None``, after saying in one sentence what is missing and what makes it."""
+    try:
+        return read(*args)
+    except SegmentsError as error:
+        st.info(sentence(error), icon=":material/info:")
+        return None
+
+
+def sentence(error: SegmentsError) -> str:
+    """One sentence of an error: what is missing, and what to do.
+
+    Examples
+    --------
+    >>> print(sentence(StoreError("artifacts/x/y.json does not exist yet", fix="run `segments x`, or `dvc repro`")))
+    artifacts/x/y.json does not exist yet: run `segments x`, or `dvc repro`.
+    """
+    return f"{error.what}: {error.fix}." if error.fix else f"{error.what}."
+
+
+def table(stage: str, name: str) -> pd.DataFrame:
+    """A parquet table of a stage."""
+    return _known(stage, name, _table)
+
+
+def plain(stage: str, name: str) -> Any:
+    """A JSON file of a stage."""
+    return _known(stage, name, _plain)
+
+
+def picture(stage: str, name: str) -> bytes | None:
+    """A PNG of a stage, if it was made."""
+    path = store.artifact(stage, name)
+    return path.read_bytes() if path.is_file() else None
+
+
+def choice() -> dict[str, Any]:
+    """What the last run chose and why."""
+    made: dict[str, Any] = plain("selection", "choice.json")
+    return made
+
+
+def candidates() -> pd.DataFrame:
+    """The candidates of the last sweep, with their evidence where it was weighed."""
+    if store.artifact("selection", "candidates.parquet").is_file():
+        return table("selection", "candidates.parquet")
+    return table("sweep", "candidates.parquet")
+
+
+def sweeps() -> dict[str, pd.DataFrame]:
+    """Every sweep's candidates by the sweep's id, newest first; those of the last run are among them."""
+    made = {}
+    if store.artifact("sweep", "sweep.json").is_file():
+        made[str(plain("sweep", "sweep.json")["sweep_id"])] = candidates()
+    for folder in reversed(store.ledgers()):
+        path = folder / "files" / "candidates.csv"
+        if folder.name not in made and path.is_file():
+            made[folder.name] = _csv(str(path), _stamp(path))
+    if not made:
+        raise StoreError("no sweep has run yet", fix="run `segments sweep`, or `dvc repro`")
+    return made
+
+
+def batches() -> list[dict[str, Any]]:
+    """Records of every scored batch, oldest first."""
+    records = store.batch_records()
+    if not records:
+        raise StoreError(
+            "no batch has been scored yet",
+            fix="run `segments score FILE -o OUTPUT`, or score a file on the page What if and keep its record",
+        )
+    return records
+
+
+def registered(config: Config) -> list[Version]:
+    """Versions of the registered model, oldest first."""
+    made = _registered(config, *_registry_key(config))
+    if not made:
+        raise TrackingError("no model is registered yet", fix="run `dvc repro` (or `segments registry`)")
+    return made
+
+
+def champion(config: Config) -> Champion:
+    """The version in use, with its model.
+
+    Raises
+    ------
+    TrackingError
+        If there is none; says what to run.
+    """
+    inuse = next((v for v in registered(config) if config.registry.alias in v.aliases), None)
+    if inuse is None:
+        raise TrackingError(
+            f"no version is in use (none bears the alias {config.registry.alias})",
+            fix="run `dvc repro`, or put one in use by `segments promote VERSION --because WHY`",
+        )
+    model, text = _model(config, inuse.number, *_registry_key(config))
+    return Champion(inuse, model, json.loads(text) if text else None, text)
+
+
+def is_described(inuse: Champion) -> bool:
+    """Whether the artifacts describe the version in use: false after a newer run whose model waits as challenger."""
+    return bool(choice()["candidate_id"] == inuse.version.tags.get("candidate_id"))
+
+
+def members(version: Version) -> pd.DataFrame:
+    """Who was in which segment when a version was made: ``customer_id, cluster, segment_id, segment``."""
+    tags = version.tags
+    path = store.version_folder(tags.get("model_hash", ""), tags.get("candidate_id", "")) / "members.parquet"
+    if path.is_file():
+        return _table(str(path), _stamp(path))
+    made = store.artifact("selection", "choice.json")
+    if made.is_file() and choice()["candidate_id"] == tags.get("candidate_id"):
+        return table("identity", "segments.parquet")
+    raise StoreError(
+        f"who is in which segment of version {version.number} is not on this machine",
+        fix="run `dvc repro` here: lists of customers never leave the machine that made them",
+    )
+
+
+def people(version: Version) -> pd.DataFrame:
+    """One row per customer of the version in use: segment, and risk and value where they are known."""
+    risk = store.artifact("prediction", "customers.parquet")
+    return _people(version, version.tags.get("model_hash", ""), _stamp(risk))
+
+
+def features() -> pd.DataFrame:
+    """The feature table."""
+    return table("features", "customers.parquet")
+
+
+def pages(config: Config, candidate_ids: Sequence[str]) -> dict[str, str]:
+    """Address of each candidate's run on MLflow's page (``segments ui``)."""
+    places = _pages(config, tuple(candidate_ids), config.source.name, *_registry_key(config))
+    host = (config.tracking.uri or f"http://{HOST}:{config.tracking.port}").rstrip("/")
+    return {identity: f"{host}/{place}" for identity, place in places.items()}
+
+
+def _known(stage: str, name: str, read: Callable[[str, Stamp], T]) -> T:
+    path = store.artifact(stage, name)
+    try:
+        return read(str(path), _stamp(path))
+    except StoreError as error:
+        if path.is_file():
+            raise
+        raise StoreError(f"Not known yet: {TOLD.get(stage, name)}", where=str(path), fix=error.fix) from error
+
+
+def _stamp(path: Path) -> Stamp:
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return found.st_mtime_ns, found.st_size
+
+
+def _registry_key(config: Config) -> tuple[str, str, Stamp]:
+    if config.tracking.uri is not None:
+        return config.tracking.uri, config.registry.model, (int(time.time() // LOOK_AGAIN_SECONDS),)
+    database = store.checkout() / "mlflow.db"
+    stamp = _stamp(database) + _stamp(database.with_name("mlflow.db-wal"))
+    return str(database), config.registry.model, stamp
+
+
+# The cache of resources hands out the object itself; that of data would copy, by pickle, a million rows at every click.
+@st.cache_resource(max_entries=40, show_spinner=False)
+def _table(path: str, stamp: Stamp) -> pd.DataFrame:
+    return store.read_table(Path(path))
+
+
+@st.cache_resource(max_entries=40, show_spinner=False)
+def _plain(path: str, stamp: Stamp) -> Any:
+    return store.read_json(Path(path))
+
+
+@st.cache_resource(max_entries=10, show_spinner=False)
+def _csv(path: str, stamp: Stamp) -> pd.DataFrame:
+    return store.read_csv(Path(path))
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reading the registry …")
+def _registered(_config: Config, address: str, name: str, stamp: Stamp) -> list[Version]:
+    return versions.registered(_config.tracking, name)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reading the model …")
+def _model(_config: Config, number: str, address: str, name: str, stamp: Stamp) -> tuple[Segmentation, str]:
+    stored = files.read_model(_config.tracking, f"models:/{name}/{number}")
+    return Segmentation.from_json(stored.document), stored.reference
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _people(_version: Version, model_hash: str, risk: Stamp) -> pd.DataFrame:
+    forecast = table("prediction", "customers.parquet") if risk else None
+    return figures.people(members(_version), forecast)
+
+
+@st.cache_resource(max_entries=20, show_spinner=False)
+def _pages(
+    _config: Config, candidate_ids: tuple[str, ...], source: str, address: str, name: str, stamp: Stamp
+) -> dict[str, str]:
+    return tracking.pages_of(_config.tracking, source, candidate_ids)

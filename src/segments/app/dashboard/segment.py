@@ -1,0 +1,269 @@
+"""Page Segments: what a segment is like, who is in it, what to do with it; and one customer looked up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from segments.app.dashboard import charts, figures, reading
+from segments.app.dashboard.reading import Champion, found
+from segments.config import Config
+from segments.identity.profiles import numeric_columns
+from segments.model.segmentation import Segment
+
+ADVICE = {"goal": "Goal", "do": "Do", "avoid": "Avoid", "channel": "Channel", "offer": "Offer", "kpi": "Measure"}
+NUMBERS = {  # of a profile: head and width of their columns
+    "mean": ("mean", 80),
+    "median": ("median", 80),
+    "overall_mean": ("mean of all", 92),
+    "overall_median": ("median of all", 104),
+    "index": ("index", 64),
+}
+FORMATS = {"churn_risk": "percent", "expected_value": None}  # of members; the table brings the currency
+MOST_EXPORTED = 1_000_000
+
+
+def show(config: Config) -> None:
+    """Draw the page."""
+    st.title("Segments")
+    inuse = found(reading.champion, config)
+    if inuse is None:
+        return
+    people = found(reading.people, inuse.version)
+    # None: no choice is there to compare with, which `found` has said
+    if (described := found(reading.is_described, inuse)) is False:
+        st.warning(
+            "The last run chose another candidate: profile, rules and playbook of the version in use are not on this machine any more. "
+            "Put the new one in use (`segments promote VERSION --because WHY`) or run `dvc repro` with the old choice.",
+            icon=":material/warning:",
+        )
+    _look_up(inuse, people, bool(described), config.source.currency)
+    ids = [segment.segment_id for segment in inuse.model.segments]
+    named = {segment.segment_id: segment for segment in inuse.model.segments}
+    st.header("One segment")
+    chosen = st.selectbox("Segment", ids, format_func=lambda one: f"{one} · {named[one].name}", key="segment")
+    segment, cluster = named[chosen], ids.index(chosen)
+    st.html(_chip(segment))
+    told: dict[str, Callable[[], None]] = {
+        "Profile": lambda: _profile(segment, cluster),
+        "Rules": lambda: _rules(cluster),
+        "Demographics": lambda: _demographics(segment, cluster),
+        "Playbook": lambda: _playbook(cluster),
+    }
+    tabs = dict(told) if described else {}
+    if people is not None:
+        tabs["Members"] = lambda: _members(people, inuse, segment, config.source.currency)
+    for tab, draw in zip(st.tabs(list(tabs)) if tabs else [], tabs.values(), strict=True):
+        with tab:
+            draw()
+
+
+def _chip(segment: Segment) -> str:
+    from html import escape
+
+    return (
+        f"<div style='border-left:14px solid {charts.colour(segment)};padding:.2rem .8rem;font-size:1.2rem'>"
+        f"<b>{escape(segment.segment_id)}</b> {escape(segment.name)}</div>"
+    )
+
+
+def _profile(segment: Segment, cluster: int) -> None:
+    profiles, overall = (
+        found(reading.table, "profiles", "profiles.parquet"),
+        found(reading.plain, "profiles", "overall.json"),
+    )
+    if profiles is None or overall is None:
+        return
+    row = profiles.set_index("cluster").loc[cluster]
+    with st.container(horizontal=True):
+        st.metric("Customers", f"{row['size']:,}", border=True)
+        st.metric("Of all customers", f"{row['share']:.1%}", border=True)
+        if "revenue_share" in row:
+            st.metric("Of all revenue", f"{row['revenue_share']:.1%}", border=True)
+    table = figures.profile(profiles, overall, cluster)
+    left, right = st.columns([4, 3])
+    left.dataframe(
+        table,
+        hide_index=True,
+        width="stretch",
+        height=min(36 * len(table) + 40, 800),
+        placeholder="–",
+        column_config={"feature": st.column_config.TextColumn(width=130)}
+        | {
+            name: st.column_config.NumberColumn(title, format="%.4g", width=width)
+            for name, (title, width) in NUMBERS.items()
+        },
+        alt="Features of the segment against all customers",
+    )
+    drawn = table.dropna(subset=["index"])
+    right.altair_chart(charts.indices(drawn, charts.colour(segment)), width="stretch")
+    if len(drawn) < len(table):
+        right.caption("A feature with values below zero has no index: its mean is no measure of size.")
+
+
+def _rules(cluster: int) -> None:
+    rules = found(reading.plain, "profiles", "rules.json")
+    if rules is None:
+        return
+    told = figures.rules_in_words(rules, cluster)
+    st.markdown("\n".join(f"- {one}" for one in told) if told else "No plain rule tells this segment from the others.")
+    unseen = rules["fidelity_unseen"]
+    after = f", and {unseen:.0%} of customers they were not made from" if unseen is not None else ""
+    st.caption(
+        f"The rules put {rules['fidelity']:.0%} of all customers into their segment{after}. They explain; the model decides by the nearest centre."
+    )
+
+
+def _demographics(segment: Segment, cluster: int) -> None:
+    table = found(reading.table, "profiles", "make_up.parquet")
+    if table is None:
+        return
+    own = table[(table["cluster"] == cluster) & table["share"].notna()]
+    if own.empty:
+        st.info("The source holds no demographic columns, or they are unknown for this segment.")
+        return
+    places = st.columns(2)
+    for number, (descriptor, rows) in enumerate(own.groupby("descriptor", sort=False)):
+        with places[number % 2]:
+            st.subheader(figures.words(str(descriptor)))
+            st.caption(f"Known for {rows['known'].iloc[0]:,} customers of the segment.")
+            st.altair_chart(charts.demographics(rows, charts.colour(segment)), width="stretch")
+
+
+def _playbook(cluster: int) -> None:
+    table = found(reading.table, "playbook", "playbook.parquet")
+    if table is None:
+        return
+    own = table[table["cluster"] == cluster].to_dict("records")
+    if not own:
+        st.info("No playbook fits this segment: add one to conf/playbook/ and run `segments playbook`.")
+        return
+    _advise(own[0])
+    st.caption(f"Because {own[0]['evidence']}")
+
+
+def _advise(book: dict[Any, Any]) -> None:
+    st.subheader(str(book["title"]))
+    st.markdown("\n".join(f"- **{title}**: {book[key]}" for key, title in ADVICE.items() if book[key]))
+
+
+def _members(people: pd.DataFrame, inuse: Champion, segment: Segment, currency: str) -> None:
+    left, middle, right = st.columns([3, 1, 1], vertical_alignment="bottom")
+    text = left.text_input("Search by id", key="search", placeholder="part of a customer's id")
+    kept = figures.search(people, segment.segment_id, text)
+    last = max(1, -(-len(kept) // figures.PAGE))
+    page = middle.number_input(f"Page (of {last:,})", 1, last, 1)
+    right.download_button(
+        "Export as CSV",
+        lambda: kept.head(MOST_EXPORTED).drop(columns=["cluster"]).to_csv(index=False).encode(),
+        file_name=f"{segment.segment_id}.csv",
+        mime="text/csv",
+        help="All that the search found. For a campaign with a control group use `segments export`.",
+        on_click="ignore",
+    )
+    shown = kept.iloc[(page - 1) * figures.PAGE : page * figures.PAGE]
+    features = found(reading.features)
+    if features is not None and len(shown):
+        rows = features[features["customer_id"].isin(shown["customer_id"])]
+        shown = shown.merge(
+            rows[["customer_id", *[c for c in inuse.model.space.columns if c in rows]]], on="customer_id", how="left"
+        )
+    st.caption(f"{len(kept):,} customers; {figures.PAGE} a page.")
+    shown = shown.drop(columns=["cluster", "segment_id"])
+    st.dataframe(
+        figures.with_money(shown, currency),
+        hide_index=True,
+        width="stretch",
+        height=420,
+        placeholder="–",
+        column_config={
+            name: st.column_config.NumberColumn(figures.words(name), format=FORMATS.get(name, "%.4g"))
+            if name in numeric_columns(shown)
+            else figures.words(name)
+            for name in shown
+        },
+        alt="Members of the segment",
+    )
+
+
+def _look_up(inuse: Champion, people: pd.DataFrame | None, described: bool, currency: str) -> None:
+    st.header("One customer")
+    customer = st.text_input("Customer's id", key="customer", placeholder="for example 17").strip()
+    if not customer:
+        return
+    features = found(reading.features)
+    if features is None:
+        return
+    row = features[features["customer_id"].astype("str") == customer]
+    if row.empty:
+        st.warning(
+            f"There is no customer '{customer}' among {len(features):,}. Ids are written as in the source, zeros in front included."
+        )
+        return
+    answer = inuse.model.predict(row).iloc[0]
+    segment = inuse.model.segments[int(answer["cluster"])]
+    with st.container(border=True):
+        st.html(_chip(segment))
+        with st.container(horizontal=True):
+            st.metric(
+                "Confidence",
+                f"{answer['confidence']:.0%}",
+                border=True,
+                help="0 on the border of two segments, 1 at the centre of its own",
+            )
+            own = None if people is None else people[people["customer_id"].astype("str") == customer]
+            if own is not None and len(own) and "churn_risk" in own:
+                one = own.iloc[0]
+                st.metric("Churn risk", f"{one['churn_risk']:.1%}" if pd.notna(one["churn_risk"]) else "–", border=True)
+                st.metric("Expected value", figures.money(one["expected_value"], currency), border=True)
+        if own is not None and len(own) and own.iloc[0]["segment_id"] != segment.segment_id:
+            st.warning(
+                f"When the model was made, this customer was in {own.iloc[0]['segment_id']} · {own.iloc[0]['segment']}."
+            )
+        warn(answer)
+        if own is None or "churn_risk" not in own:
+            found(reading.table, "prediction", "customers.parquet")
+        if described:
+            _reason(customer)
+            books = found(reading.table, "playbook", "playbook.parquet")
+            fits = [] if books is None else books[books["cluster"] == int(answer["cluster"])].to_dict("records")
+            if fits:
+                _advise(fits[0])
+        values = row[inuse.model.space.columns].iloc[0]
+        st.dataframe(
+            pd.DataFrame({figures.words(name): [value] for name, value in values.items()}),
+            hide_index=True,
+            placeholder="–",
+            width="stretch",
+            alt="Features of this customer",
+        )
+
+
+def warn(answer: pd.Series) -> None:
+    """Say when the model doubts its own answer."""
+    if answer["boundary"]:
+        st.warning("On the border of two segments: treat the answer as either.", icon=":material/call_split:")
+    if answer["out_of_range"]:
+        st.warning(
+            "Unlike the customers the model was made from: the answer is a guess.", icon=":material/explore_off:"
+        )
+
+
+def _reason(customer: str) -> None:
+    reasons = found(reading.table, "profiles", "reasons.parquet")
+    if reasons is None:
+        return
+    rows = reasons[reasons["customer_id"].astype("str") == customer]
+    if rows.empty:
+        return
+    why = rows.iloc[0]
+    parts = [
+        f"{why[f'{which}_side']} **{figures.words(why[f'{which}_feature'])}** ({why[f'{which}_share']:.0%} of what speaks for it)"
+        for which in ("first", "second")
+        if pd.notna(why[f"{which}_feature"])
+    ]
+    if parts:
+        st.markdown(f"Here rather than in *{why['next_segment']}* because of {' and '.join(parts)}.")

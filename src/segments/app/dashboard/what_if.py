@@ -1,0 +1,195 @@
+"""Page What if: a made-up customer's segment at once, and a file of customers scored."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from segments.app.dashboard import charts, figures, reading
+from segments.app.dashboard.reading import Champion, found
+from segments.app.dashboard.segment import warn
+from segments.app.jobs.score_file import score_file
+from segments.config import Config
+from segments.errors import DataError, SegmentsError
+from segments.io import store, tracking
+from segments.model.drift import medians
+
+SHOWN = 200  # rows of an answer on the page; the file holds all
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A scored file as the page keeps it: the bytes to download, and what was done."""
+
+    name: str
+    model: str
+    scored: int
+    counts: str
+    rejected: dict[str, int]
+    notes: list[str]
+    content: bytes
+    side: bytes
+    head: pd.DataFrame
+    shares: pd.DataFrame
+    sentence: str
+
+
+def show(config: Config) -> None:
+    """Draw the page."""
+    st.title("What if")
+    inuse = found(reading.champion, config)
+    if inuse is None:
+        return
+    one, file = st.tabs(["One customer", "A file"])
+    with one:
+        _sliders(inuse)
+    with file:
+        _file(config, inuse)
+
+
+def _sliders(inuse: Champion) -> None:
+    model = inuse.model
+    ranges = figures.ranges(model).set_index("feature")
+    starts = _starts(inuse)
+    left, right = st.columns(2, gap="large")
+    with left:
+        start = st.selectbox("Start from", list(starts), help="Sets every slider; then move them as you like")
+        values = {}
+        places = st.columns(2)
+        half = -(-len(ranges) // 2)  # down one column, then the other: the order of the tabulator key
+        for number, (feature, row) in enumerate(ranges.iterrows()):
+            low, high = row["low"], row["high"]
+            if not low < high:
+                values[feature] = low
+                places[number // half].caption(f"{figures.words(str(feature))} was {low:g} for everybody.")
+                continue
+            values[feature] = places[number // half].slider(
+                figures.words(str(feature)).capitalize(),
+                low,
+                high,
+                min(max(float(starts[start][feature]), low), high),
+                row["step"],
+                format="%.4g",
+                # a new start makes new sliders, which begin where it says
+                key=f"{start}|{feature}",
+            )
+    customer = pd.DataFrame([values])
+    answer = model.predict(customer).iloc[0]
+    segment = model.segments[int(answer["cluster"])]
+    with right.container(border=True):
+        st.caption("Segment")
+        st.subheader(f"{segment.segment_id} · {segment.name}")
+        with st.container(horizontal=True):
+            st.metric("Confidence", f"{answer['confidence']:.0%}", border=True)
+            margin = "–" if answer["margin"] == float("inf") else f"{answer['margin']:.3f}"
+            st.metric("Margin", margin, border=True, help="How much farther the next centre is, in the clustered space")
+        warn(answer)
+        st.altair_chart(charts.nearness(figures.distances(model, customer), model.segments), width="stretch")
+
+
+def _starts(inuse: Champion) -> dict[str, dict[str, float]]:
+    """Where the sliders may begin: the middle of all, and the median customer of each segment where profiles are known."""
+    model = inuse.model
+    middle = dict(zip(model.space.columns, ((model.limits.low + model.limits.high) / 2).tolist(), strict=True))
+    if inuse.reference is not None:
+        middle = medians(inuse.reference)
+    starts = {"the median of all customers" if inuse.reference else "the middle of every range": middle}
+    if store.artifact("profiles", "profiles.parquet").is_file() and found(reading.is_described, inuse):
+        profiles = reading.table("profiles", "profiles.parquet").set_index("cluster")
+        for cluster, segment in enumerate(model.segments):
+            own = profiles.loc[cluster]
+            starts[f"the median of {segment.segment_id} · {segment.name}"] = {
+                name: float(own.get(f"{name}_median", middle[name])) for name in model.space.columns
+            }
+    return starts
+
+
+def _file(config: Config, inuse: Champion) -> None:
+    st.markdown(
+        f"CSV or parquet with `customer_id` and {', '.join(f'`{name}`' for name in inuse.model.space.columns)}; other columns and "
+        "their order do not matter. "
+        + ("A log of purchases as the source describes it will do, too." if config.source.transactions else "")
+    )
+    uploaded = st.file_uploader("File to score", type=["csv", "parquet"])
+    keep = st.checkbox(
+        "Keep a record for the page Monitor",
+        help="Writes counts and drift figures, no customers, to artifacts/monitoring/ and MLflow's experiment `monitoring`",
+    )
+    if (
+        st.button("Score and record" if keep else "Score", type="primary", disabled=uploaded is None)
+        and uploaded is not None
+    ):
+        try:
+            with st.spinner("Scoring …"):
+                st.session_state["answer"] = _score(config, inuse, uploaded.name, uploaded.getbuffer(), keep)
+        except SegmentsError as error:
+            st.session_state.pop("answer", None)
+            st.error(f"{error.what}.\n\n{error.fix}" if error.fix else error.what)
+    if "answer" in st.session_state:
+        _answered(st.session_state["answer"], inuse)
+
+
+def _score(config: Config, inuse: Champion, name: str, content: Any, keep: bool) -> Answer:
+    with tempfile.TemporaryDirectory() as folder:
+        # Path.name: what a browser calls a file must not lead out of the folder
+        path = Path(folder) / "in" / (Path(name).name or "upload.csv")
+        path.parent.mkdir()
+        path.write_bytes(content)
+        output = Path(folder) / "scored.csv"
+        model = {"name": inuse.version.name, "version": inuse.version.number}
+        batch = score_file(config, path, output, inuse.model, model, inuse.text if keep else "", shown=path.name)
+        if batch.record is not None:
+            with tracking.connect(config.tracking, "monitoring") as tracker:
+                tracking.track_batch(tracker, batch.record)
+        if not batch.scored:
+            kept = "The counts are kept for the page Monitor. " if batch.record is not None else ""
+            raise DataError(f"no row of {path.name} can be scored: {batch.told()}", fix=f"{kept}Mend the file")
+        answers = store.read_csv(output)
+        return Answer(
+            name,
+            f"{inuse.version.name} version {inuse.version.number}",
+            batch.scored,
+            batch.counts,
+            batch.rejected,
+            batch.notes,
+            output.read_bytes(),
+            batch.side.read_bytes() if batch.rejected else b"",
+            answers.head(SHOWN),
+            _shares(answers, inuse),
+            batch.record["sentence"] if batch.record is not None else "",
+        )
+
+
+def _shares(answers: pd.DataFrame, inuse: Champion) -> pd.DataFrame:
+    return figures.overview(inuse.model.segments, answers["segment_id"].value_counts().to_dict(), {}, None)
+
+
+def _answered(answer: Answer, inuse: Champion) -> None:
+    st.success(f"{answer.scored:,} {answer.counts} of {answer.name} scored by {answer.model}.")
+    if answer.sentence:
+        st.markdown(f"Recorded. **{answer.sentence}**")
+    for note in answer.notes:
+        st.caption(note)
+    if answer.rejected:
+        reasons = "\n".join(f"- {rows:,} × {reason}" for reason, rows in answer.rejected.items())
+        rows = sum(answer.rejected.values())
+        st.warning(f"{rows:,} row{'s' * (rows != 1)} could not be scored:\n\n{reasons}")
+    with st.container(horizontal=True):
+        st.download_button("Download the answers", answer.content, "scored.csv", "text/csv", on_click="ignore")
+        if answer.side:
+            st.download_button("Download the rejected rows", answer.side, "rejected.csv", "text/csv", on_click="ignore")
+    st.altair_chart(charts.shares(answer.shares, inuse.model.segments), width="stretch")
+    st.caption(f"The first {len(answer.head):,} of {answer.scored:,}:")
+    st.dataframe(
+        answer.head,
+        hide_index=True,
+        width="stretch",
+        placeholder="–",
+        column_config={name: figures.words(name) for name in answer.head},
+        alt="Answers, one row per customer",
+    )

@@ -1,0 +1,145 @@
+"""Specs -> finished candidates: computed, drawn and put on the shelf, side by side. Comes in: features and cells. Goes out: facts of each.
+
+Every door (a sweep, one fit, a rebuilt record) makes candidates here, so the same alternative is made in the same way, once.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import time
+import warnings
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from functools import partial
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed, parallel_config
+
+from segments.clustering.candidate import Candidate, Spec, candidate_ids, candidates_table, sweep_cell
+from segments.clustering.plane import plane
+from segments.evidence.selection import elbow
+from segments.io import store
+
+# matplotlib is imported where something is drawn: a sweep that finds everything finished draws nothing.
+if TYPE_CHECKING:
+    from segments.io.plots.sweep import Silhouettes
+
+
+@contextmanager
+def make_cells(
+    features: pd.DataFrame, cells: Sequence[Sequence[Spec]], workers: int
+) -> Iterator[Iterator[list[dict[str, Any]]]]:
+    """Make cells side by side, each process on one thread, from here on; gives each cell's facts as it is finished, and stops at the end."""
+    # said on Ctrl-C, when the tasks are cancelled because the user wants it
+    warnings.filterwarnings("ignore", message=r"\d+ tasks which were still being processed by the workers")
+    ids = candidate_ids((spec for cell in cells for spec in cell), features)
+    shelved = store.shelved()
+    known: list[Sequence[Spec]] = []
+    missing: list[Sequence[Spec]] = []
+    at = 0
+    for cell in cells:
+        # Cells without a gap need no other process; starting them costs seconds.
+        whole = shelved.issuperset(ids[at : at + len(cell)])
+        (known if whole else missing).append(cell)
+        at += len(cell)
+    made: Generator[list[dict[str, Any]]] = (facts for facts in list[list[dict[str, Any]]]())
+    if missing:
+        # idle_worker_timeout: how long they outlive a parent that was killed
+        options = {"n_jobs": min(workers, len(missing)), "inner_max_num_threads": 1, "idle_worker_timeout": 10}
+        with parallel_config("loky", **options):
+            made = Parallel(return_as="generator_unordered")(
+                delayed(make_cell)(features, cell, maker=os.getpid()) for cell in missing
+            )
+    try:
+        with closing(made):  # else its processes would be stopped by the interpreter's end, and complain
+            yield chain((make_cell(features, cell) for cell in known), made)
+    finally:
+        store.clear_unfinished(os.getpid())
+
+
+def make_cell(features: pd.DataFrame, specs: Sequence[Spec], threads: int = 1, maker: int = 0) -> list[dict[str, Any]]:
+    """Compute, draw and shelve the candidates of a cell that are not on the shelf yet; facts of all of them, in order."""
+    ids = candidate_ids(specs, features)
+    facts = {i: known for i in ids if (known := store.unshelve(i)) is not None}
+    started_ms = int(time.time() * 1000)
+    if missing := [spec for spec, i in zip(specs, ids, strict=True) if i not in facts]:
+        # A sample is drawn with all labelings of the cell in view: to get the same one, all of them are made again.
+        wanted = missing if specs[0].scoring.is_exact(len(features)) else specs
+        made = sweep_cell(features, wanted, threads)
+        with ThreadPoolExecutor(1) as shelving:  # a disk takes as long to keep a candidate as it takes to draw one
+            kept = []
+            for candidate, pictures, seconds in _drawn(features, made):
+                fact = candidate.to_plain() | {"started_ms": started_ms, "drawing_seconds": seconds}
+                arrays: dict[str, np.ndarray[Any, Any]] = {
+                    "labels": candidate.labels,
+                    "centres": candidate.centres,
+                    "rows": candidate.rows,
+                    "silhouettes": candidate.silhouettes,
+                }
+                space = candidate.space.to_plain()
+                kept.append(shelving.submit(store.shelve, candidate.candidate_id, fact, space, arrays, pictures, maker))
+                facts[candidate.candidate_id] = fact
+        for shelved in kept:
+            shelved.result()  # an error of the disk is this cell's
+        if len(specs) > 1:  # here, where matplotlib is loaded and the other cells are drawn meanwhile
+            store.write_bytes(store.elbow(ids), _elbow([facts[i] for i in ids]))
+    return [facts[i] for i in ids]
+
+
+def curves(
+    sweep: dict[str, Any], known: dict[str, dict[str, Any]]
+) -> dict[str, tuple[list[dict[str, Any]], Callable[[], bytes]]]:
+    """Facts over k of each cell of a sweep, by the cell's name, and what draws its elbow; cells with unfinished candidates are left out."""
+    found: dict[str, tuple[list[dict[str, Any]], Callable[[], bytes]]] = {}
+    for ids in sweep["cells"]:
+        if all(i in known for i in ids):
+            facts = sorted((known[i] for i in ids), key=lambda fact: fact["params"]["k"])
+            found[str(facts[0]["cell"])] = (facts, partial(_kept_elbow, facts))
+    return found
+
+
+def _drawn(
+    features: pd.DataFrame, candidates: Sequence[Candidate]
+) -> Iterator[tuple[Candidate, dict[str, bytes], float]]:
+    """Candidates of a cell, one by one, with their pictures in full and half size, and the seconds these took."""
+    from segments.io.plots.sweep import Clusters
+
+    points = plane(features, plots_sweep[0].space)
+    shown = points.shown()
+    scatter, bars = Clusters(points.points[shown], points.labels, points.log), _silhouettes()
+    for candidate in plots_sweep:
+        before = time.perf_counter()
+        labels, name = candidate.labels, candidate.spec.name
+        drawn = {
+            "clusters": scatter.pngs(labels[shown], points.centres(labels), name),
+            "silhouette": bars.pngs(candidate.silhouettes, labels[candidate.rows], name),
+        }
+        pictures = {key: full for key, (full, _) in drawn.items()}
+        pictures |= {f"{key}.small": half for key, (_, half) in drawn.items()}
+        yield candidate, pictures, time.perf_counter() - before
+
+
+@functools.cache
+def _silhouettes() -> Silhouettes:
+    """One Figure for all cells that this process draws."""
+    from segments.io.plots.sweep import Silhouettes
+
+    return Silhouettes()
+
+
+def _kept_elbow(facts: list[dict[str, Any]]) -> bytes:
+    path = store.elbow(fact["candidate_id"] for fact in facts)
+    return path.read_bytes() if path.is_file() else _elbow(facts)
+
+
+def _elbow(facts: list[dict[str, Any]]) -> bytes:
+    from segments.io.plots import png
+    from segments.io.plots import sweep as plots_sweep
+
+    table = candidates_table(sorted(facts, key=lambda fact: int(fact["params"]["k"])))
+    return png(plots_sweep.elbow(table, elbow(table["k"].tolist(), table["wcss"].tolist()), str(facts[0]["cell"])))

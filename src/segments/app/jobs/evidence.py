@@ -1,0 +1,71 @@
+"""Cells of candidates -> finished evidence, made side by side and kept on the shelf. Comes in: cells. Goes out: evidence of each.
+
+A cell that is finished is never made again: a killed run continues from those.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from joblib import Parallel, delayed, parallel_config
+
+from segments.config import EvidenceConfig
+from segments.evidence.grades import CellEvidence, evidence_id, weigh_cell
+from segments.evidence.resample_fits import Floats, Integers
+from segments.io import store
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Candidates that share a clustered space, k rising.
+
+    Parameters
+    ----------
+    name : str
+        Feature set and scaler.
+    X : ndarray of shape (n_customers, n_columns)
+        The clustered space.
+    candidate_ids : list of str
+        Of the candidates.
+    labelings : list of ndarray of shape (n_customers,)
+        Their clusters.
+    centres : list of ndarray of shape (k, n_columns)
+        Their centres.
+    evaluate : list of bool
+        Whose stability is wanted.
+    """
+
+    name: str
+    X: Floats
+    candidate_ids: list[str]
+    labelings: list[Integers]
+    centres: list[Floats]
+    evaluate: list[bool]
+
+
+def weigh_cells(cells: Sequence[Cell], config: EvidenceConfig, workers: int) -> Iterator[tuple[Cell, CellEvidence]]:
+    """Weigh cells side by side, each process on one thread; yields each as it is finished."""
+    # said on Ctrl-C, when the tasks are cancelled because the user wants it
+    warnings.filterwarnings("ignore", message=r"\d+ tasks which were still being processed by the workers")
+    with parallel_config("loky", n_jobs=min(workers, len(cells)), inner_max_num_threads=1):
+        found = Parallel(return_as="generator_unordered")(
+            delayed(_weigh)(number, cell, config) for number, cell in enumerate(cells)
+        )
+        for number, evidence in found:
+            yield cells[number], evidence
+
+
+def weigh(cell: Cell, config: EvidenceConfig) -> CellEvidence:
+    """Evidence of a cell: from the shelf, or made and put there."""
+    identity = evidence_id(cell.candidate_ids, cell.evaluate, config)
+    if (arrays := store.unshelve_evidence(identity)) is not None:
+        return CellEvidence.from_arrays(arrays)
+    found = weigh_cell(cell.X, cell.labelings, cell.centres, config, cell.evaluate)
+    store.shelve_evidence(identity, found.to_arrays())
+    return found
+
+
+def _weigh(number: int, cell: Cell, config: EvidenceConfig) -> tuple[int, CellEvidence]:
+    return number, weigh(cell, config)

@@ -1,0 +1,280 @@
+"""A file of rows -> a file of answers, one of rejected rows, and a record. Comes in: paths and a registered model. Goes out: files, whole or not there.
+
+Feature rows are streamed: memory stays the same however many there are. A transaction log is summed up by the rooms of the source, with its as-of date.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import pyarrow as pa
+
+from segments.config import Config, Reader, Source, Transactions
+from segments.data import files
+from segments.data.clean import RawLog, clean_transactions, find_header, rejected_lines
+from segments.errors import DataError, StoreError
+from segments.features.table import build_features
+from segments.io import store
+from segments.model.answers import Rejected, find_columns, score_batches
+from segments.model.drift import Tally, figures, verdict
+from segments.model.segmentation import Segmentation
+
+SIDE = pa.schema({"row": pa.int64(), "id": pa.string(), "reason": pa.string()})
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A scored file.
+
+    Parameters
+    ----------
+    scored : int
+        Rows with an answer. How many customers they are is not counted: it would take memory for every id.
+    rejected : dict of str to int
+        Rows without, by reason.
+    counts : {"rows", "customers"}
+        What is scored: the rows of a file, or the customers of a log.
+    notes : list of str
+        What was left out by the policy of the source, and what was assumed.
+    side : Path
+        Where the rejected rows are, if there are any.
+    record : dict or None
+        Its record; ``None`` when none was wanted, or the model was registered without training figures.
+    """
+
+    scored: int
+    rejected: dict[str, int]
+    counts: str
+    notes: list[str]
+    side: Path
+    record: dict[str, Any] | None
+
+    def told(self) -> str:
+        """The reasons in words, with their rows.
+
+        Examples
+        --------
+        >>> Batch(1, {"age is missing": 1200, "missing id": 1}, "rows", [], Path("out.rejected.csv"), None).told()
+        '1,200 age is missing, 1 missing id'
+        """
+        return ", ".join(f"{rows:,} {reason}" for reason, rows in self.rejected.items())
+
+
+@dataclass(frozen=True)
+class _Input:
+    """An opened input: the name of its id, its chunks, and what is known before they are scored."""
+
+    id_name: str
+    missing: list[str]
+    decimal: str
+    encoding: str | None
+    batches: Iterator[pa.RecordBatch]
+    bad_lines: Iterator[Rejected]
+    left_out: dict[str, int]
+    notes: list[str]
+    is_log: bool
+
+
+def score_file(
+    config: Config,
+    path: Path,
+    output: Path,
+    segmentation: Segmentation,
+    model: Mapping[str, str],
+    reference: str,
+    read: Mapping[str, Any] = MappingProxyType({}),
+    shown: str = "",
+) -> Batch:
+    """Score a CSV or parquet of feature rows, or a transaction log of the config's source.
+
+    Parameters
+    ----------
+    config : Config
+        Its source says what the id is called, what the columns of a log mean and how its files are read; section ``monitoring`` has the limits.
+    path, output : Path
+        What to score, and where the answers go: CSV or parquet, by suffix. Rejected rows go to ``<output's stem>.rejected.csv`` beside it.
+    segmentation : Segmentation
+        The model.
+    model : mapping of str to str
+        ``name`` and ``version`` of the model, for the record.
+    reference : str
+        The model's training figures as JSON; without them no record is made.
+    read : mapping of str to str
+        ``encoding``, ``separator`` or ``decimal`` of this file; they go before what the source says.
+    shown : str
+        What the person calls the file, for errors; its path by default.
+
+    Returns
+    -------
+    Batch
+        What was done, even if every row was rejected; there is no output then. The record is on disk, under the same id whenever the same file
+        is scored by the same version.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, lacks a column, or has no rows.
+    StoreError
+        If the output cannot be written, or would take the input's place.
+    """
+    side = output.with_name(f"{output.stem}.rejected.csv")
+    if path.resolve() in (output.resolve(), side.resolve()):
+        raise StoreError("the output would take the input's place", where=str(output), fix="name another file")
+    started = time.time()
+    tally = Tally(json.loads(reference), segmentation, _previous(segmentation)) if reference else None
+    scored, rejected = 0, Counter[str]()
+    with (
+        ThreadPoolExecutor(1) as pool,
+        _shown(path, shown),
+        _opened(config, path, segmentation.space.columns, read) as rows,
+    ):
+        digest = pool.submit(store.file_sha256, path)
+        with store.growing_table(side) as reject, store.growing_table(output) as answer:
+            for line in rows.bad_lines:
+                reject(_side_rows([line]))
+                rejected[line.kind] += 1
+            for chunk in score_batches(segmentation, rows.batches, rows.missing, rows.decimal):
+                if len(chunk.answers):
+                    answer(chunk.table(rows.id_name))
+                if chunk.rejected:
+                    bad = [replace(one, row=None) for one in chunk.rejected] if rows.is_log else chunk.rejected
+                    reject(_side_rows(bad))
+                scored += len(chunk.answers)
+                rejected.update(one.kind for one in chunk.rejected)
+                if tally is not None:
+                    tally.add(chunk)
+        if not rejected:
+            store.remove(side)
+        if not scored and not rejected:
+            raise DataError(f"no row of {path.name} can be scored: it has a header but no rows", fix="check the file")
+    left_out = {reason: lines for reason, lines in rows.left_out.items() if reason not in rejected}
+    notes = [
+        f"{lines:,} line{'s' * (lines != 1)} left out by the policy of the source: {reason}"
+        for reason, lines in left_out.items()
+    ]
+    record = None
+    if tally is not None:
+        tally.rejected.update({kind: rejected[kind] - tally.rejected[kind] for kind in rejected})
+        key = [digest.result(), model["name"], model["version"], *([config.source.as_of] if rows.is_log else [])]
+        batch_id = store.sha256(json.dumps(key).encode())[:12]
+        read_as = {"left_out": left_out, "encoding": rows.encoding}
+        record = _record(config, batch_id, path.name, model, tally, started) | read_as
+        store.write_json(store.batch_record(batch_id), record)
+    counts = "customers" if rows.is_log else "rows"
+    return Batch(scored, dict(rejected.most_common()), counts, [*notes, *rows.notes], side, record)
+
+
+@contextmanager
+def _shown(path: Path, name: str) -> Iterator[None]:
+    """Errors about the file say which it is, by the name the person knows it under."""
+    try:
+        yield
+    except DataError as error:
+        told = [error.what, error.where or str(path), error.fix]
+        for own in (str(path.resolve()), str(path)):
+            told = [text.replace(own, name or str(path)) for text in told]
+        raise DataError(told[0], where=told[1], fix=told[2]) from error
+
+
+def _record(
+    config: Config, batch_id: str, name: str, model: Mapping[str, str], tally: Tally, started: float
+) -> dict[str, Any]:
+    """What is kept of a batch: no customers. Scored again, it keeps the time it was first scored at."""
+    found = figures(tally, config.monitoring)
+    decision, sentence = verdict(found)
+    if not tally.scored:
+        sentence = "Keep: no row could be scored, so nothing can be compared with the training data."
+    started_ms, seconds = int(started * 1000), round(time.time() - started, 3)
+    if (path := store.batch_record(batch_id)).is_file():
+        before = store.read_json(path)
+        started_ms, seconds = before["started_ms"], before["seconds"]
+    return {
+        "batch_id": batch_id,
+        "scored_at": datetime.fromtimestamp(started_ms / 1000, UTC).isoformat(timespec="seconds"),
+        "started_ms": started_ms,
+        "seconds": seconds,
+        "input": name,
+        "source": config.source.name,
+        "model": dict(model) | {"candidate_id": tally.segmentation.candidate_id},
+        "rows": tally.scored + tally.rejected.total(),
+        "scored": tally.scored,
+        "rejected": tally.rejected.total(),
+        "reasons": dict(tally.rejected.most_common()),
+        "segments": [
+            {"cluster": cluster, "customers": int(customers), "training": training}
+            for cluster, (customers, training) in enumerate(
+                zip(tally.clusters, tally.reference["segments"]["counts"], strict=True)
+            )
+        ],
+        "figures": [figure.to_plain() for figure in found],
+        "decision": decision,
+        "sentence": sentence,
+    }
+
+
+@contextmanager
+def _opened(config: Config, path: Path, columns: list[str], read: Mapping[str, Any]) -> Iterator[_Input]:
+    """The input as chunks of id and model columns, whether it holds feature rows or a log."""
+    source, spec, people = config.source, config.source.transactions, config.source.customers
+    # the features of a source with a log are made here, not by whoever writes its raw files
+    reader = replace(people.read if people is not None and spec is None else Reader(), **read)
+    file = files.open_rows(path, reader)
+    if spec is not None and not set(columns) <= set(file.headers):
+        spec = replace(spec, path=str(path.resolve()), read=replace(spec.read, **read))
+        log = file
+        if spec.read != reader:
+            with suppress(DataError):  # then it is no log, or reading it below says what is wrong
+                log = files.open_rows(path, spec.read)
+        if any(_is_log(one.headers, spec) for one in (file, log)):
+            with files.open_log(replace(source, transactions=spec)) as lines:
+                yield _summed_up(config, replace(source, transactions=spec), lines, columns, log)
+            return
+    named = [people.id, *people.id_aliases] if people is not None else []
+    names = ["customer_id", *named, *([spec.customer] if spec is not None else [])]
+    headers = find_columns(file.headers, columns, [name for name in names if name is not None])
+    batches = file.batches(headers)
+    yield _Input(headers[0], reader.missing, file.decimal, file.encoding, batches, iter(()), {}, file.notes, False)
+
+
+def _is_log(headers: list[str], spec: Transactions) -> bool:
+    return all(find_header(headers, [name]) for name in (spec.customer, spec.time, spec.amount))
+
+
+def _summed_up(config: Config, source: Source, log: RawLog, columns: list[str], file: files.Rows) -> _Input:
+    """The customers of a log."""
+    lines, report = clean_transactions(log, source)
+    features = build_features(None, lines, replace(source, customers=None), config.features).table
+    find_columns(list(features.columns), columns, ["customer_id"])
+    table = pa.Table.from_pandas(features[["customer_id", *columns]], preserve_index=False)
+    bad = (Rejected(row, id_, reason, reason) for row, id_, reason in rejected_lines(log))
+    left_out = {one["reason"]: one["rows"] for one in report["reasons"] if one["action"] != "keep"}
+    notes = [*report["notes"], *(note for note in file.notes if note not in report["notes"])]
+    batches = iter(table.to_batches(max_chunksize=files.ROWS_AT_ONCE))
+    return _Input("customer_id", [], ".", file.encoding, batches, bad, left_out, notes, True)
+
+
+def _previous(segmentation: Segmentation) -> dict[str, str] | None:
+    """Segment of each customer when the version was registered, if that was on this machine."""
+    # the version's own list, not the last run's: a challenger that waits must not hide who moved
+    model_hash = store.sha256(segmentation.to_json().encode())
+    path = store.version_folder(model_hash, segmentation.candidate_id) / "members.parquet"
+    if not path.is_file():
+        return None
+    members = store.read_table(path)
+    return dict(zip(members["customer_id"].astype(str), members["segment"], strict=True))
+
+
+def _side_rows(rejected: list[Rejected]) -> pa.RecordBatch:
+    return pa.RecordBatch.from_pylist(
+        [{"row": one.row, "id": one.id, "reason": one.reason} for one in rejected], schema=SIDE
+    )

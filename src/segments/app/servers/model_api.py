@@ -1,0 +1,361 @@
+"""MLflow's model server for the model in use, on this machine. Comes in: requests. Goes out: the model's answers, or one sentence that says what is wrong.
+
+The server is MLflow's own (the application behind `mlflow models serve`). Put in front of it: limits on what a request may be, a check of its
+rows by the same rules as ``segments score``, and error answers without tracebacks or customers in them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import signal
+import sys
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from segments.app.servers.mlflow_ui import HOST, free_port
+from segments.config import Config, ServingConfig
+from segments.errors import SegmentsError, TrackingError
+from segments.io.registry import files
+from segments.model.answers import faults, score_batch
+from segments.model.drift import medians
+from segments.model.segmentation import Segmentation
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Message, Receive, Send], Awaitable[None]]
+
+PATHS = {"/invocations": "POST", "/health": "GET", "/ping": "GET", "/version": "GET"}
+AT_ONCE = 16  # requests being answered; one more is told to come back, so that those that are in do not wait for ever
+ORDINARY = 1e12  # a value up to here overflows in no scaler
+FORMATS = ("dataframe_records", "dataframe_split")
+
+
+def serve(config: Config, uri: str | None = None, say: Callable[[str], object] | None = None) -> int:
+    """Load a registered model, have it answer once, say where it listens, and stay until Ctrl-C or SIGTERM.
+
+    Parameters
+    ----------
+    config : Config
+        Names the champion and the limits.
+    uri : str, optional
+        Another model, ``models:/NAME@ALIAS`` or ``models:/NAME/VERSION``.
+    say : callable, optional
+        Takes lines of text for the person; standard output by default.
+
+    Returns
+    -------
+    int
+        Exit code: 0, stopped as asked.
+
+    Raises
+    ------
+    TrackingError
+        If there is no such model, or it does not answer its own example.
+    """
+    import uvicorn
+    from mlflow.pyfunc import scoring_server
+
+    say = say or _say
+    model = files.read_model(config.tracking, uri or f"models:/{config.registry.model}@{config.registry.alias}")
+    segmentation = Segmentation.from_json(model.document)
+    loaded = files.load_model(config.tracking, model.uri)
+    body = example_of(segmentation, model.reference)
+    _check_answers(loaded, body, model.uri)
+    limits = config.serving
+    port = free_port(limits.port)
+    if port != limits.port:
+        say(f"Port {limits.port} is taken; using {port}.")
+    for chatty in ("mlflow", "uvicorn"):
+        logging.getLogger(chatty).setLevel(logging.CRITICAL)  # what they log of a bad request holds its rows
+    server = uvicorn.Server(
+        uvicorn.Config(
+            guarded(scoring_server.init(loaded), segmentation, limits),
+            host=HOST,
+            port=port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=5,
+        )
+    )
+    url = f"http://{HOST}:{port}"
+
+    async def stay() -> None:
+        running = asyncio.create_task(server.serve())
+        while not server.started and not running.done():
+            await asyncio.sleep(0.02)
+        if server.started:
+            say(
+                f"{model.name} version {model.version} answers at {url}/invocations, for example:\n\n"
+                f"  curl {url}/invocations -H 'Content-Type: application/json' -d '{body}'\n\n"
+                f"At most {limits.max_rows:,} rows and {limits.max_mib:g} MiB a request. Stop with Ctrl-C."
+            )
+        await running
+
+    # uvicorn ends in good order at either signal, and then raises it again for us
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        asyncio.run(stay())
+    except KeyboardInterrupt:
+        pass
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    say("\nStopped.")
+    return 0
+
+
+def example_of(segmentation: Segmentation, reference: str) -> str:
+    """A request the model answers, to try it with: one customer in the middle of all, and nobody's row.
+
+    Parameters
+    ----------
+    segmentation : Segmentation
+        The model.
+    reference : str
+        Its training customers in figures, as JSON; empty where the model has none.
+
+    Returns
+    -------
+    str
+        JSON: the median of every column the model asks for, 1 where it is not known.
+
+    Examples
+    --------
+    >>> from segments.clustering.space import Space
+    >>> from segments.model.segmentation import Limits, number_segments
+    >>> space, limits = Space(["x"], ["identity"], [1.0], "none", {}), Limits(np.ones(2), np.zeros(1), np.ones(1), 0.1)
+    >>> model = Segmentation("c0", space, np.array([[0.0], [10.0]]), number_segments(["low", "high"]), limits)
+    >>> example_of(model, '{"columns": {"x": {"edges": [2.0, 6.0, 9.0, 30.0], "counts": [40, 20, 20, 10, 10]}}}')
+    '{"dataframe_records": [{"x": 6.0}]}'
+    """
+    known = medians(json.loads(reference)) if reference else {}
+    return json.dumps({"dataframe_records": [{name: known.get(name, 1.0) for name in segmentation.space.columns}]})
+
+
+def problem_of(body: bytes, content_type: str, segmentation: Segmentation, max_rows: int) -> tuple[int, str] | None:
+    """Say what is wrong with a request, before the model server sees it.
+
+    Parameters
+    ----------
+    body : bytes
+        Of the request.
+    content_type : str
+        Its header of that name.
+    segmentation : Segmentation
+        The model that is to answer.
+    max_rows : int
+        Most rows in a request.
+
+    Returns
+    -------
+    (int, str) or None
+        HTTP status and a sentence; ``None`` when every row can be scored.
+
+    Examples
+    --------
+    >>> from segments.clustering.space import Space
+    >>> from segments.model.segmentation import Limits, number_segments
+    >>> space, limits = Space(["x"], ["identity"], [1.0], "none", {}), Limits(np.ones(2), np.zeros(1), np.ones(1), 0.1)
+    >>> model = Segmentation("c0", space, np.array([[0.0], [10.0]]), number_segments(["low", "high"]), limits)
+    >>> problem_of(b'{"dataframe_records": [{"x": 1}, {"x": "9"}]}', "application/json", model, 10)
+    (400, "row 2: x is not a number: '9'")
+    >>> problem_of(b'{"dataframe_records": [{"x": 1}]}', "application/json", model, 10) is None
+    True
+    """
+    if content_type.partition(";")[0].strip().lower() != "application/json":
+        return 415, "the body must be JSON, with the header Content-Type: application/json"
+    try:
+        asked = json.loads(body)
+    except (ValueError, RecursionError):
+        return 400, "the body is not valid JSON"
+    if not isinstance(asked, dict) or len(asked) != 1 or next(iter(asked)) not in FORMATS:
+        return 400, f"the body must be an object with one key, {' or '.join(FORMATS)}"
+    columns = segmentation.space.columns
+    found = _cells(asked, columns)
+    if isinstance(found, str):
+        return 400, found
+    rows, cells = found
+    if rows > max_rows:
+        return 413, f"{rows} rows are more than the {max_rows} a request may have: use `segments score` for files"
+    values = np.full((rows, len(columns)), np.nan)
+    unreadable = np.zeros(values.shape, dtype=bool)
+    for j, column in enumerate(cells):
+        for i, cell in enumerate(column):
+            if type(cell) is float or (type(cell) is int and abs(cell) < 1 << 1000):
+                values[i, j] = cell
+            else:
+                unreadable[i, j] = cell is not None
+    for kind, wrong, quoted in faults(values, unreadable, segmentation.space):
+        row = int(np.flatnonzero(wrong)[0])
+        cell = "" if quoted is None else f": {_shown(cells[quoted][row])}"
+        more = f" (and {int(wrong.sum()) - 1} more rows)" if wrong.sum() > 1 else ""
+        return 400, f"row {row + 1}: {kind}{cell}{more}"
+    if np.abs(values).max() > ORDINARY:
+        batch = pa.RecordBatch.from_arrays([pa.array(np.arange(rows)), *map(pa.array, values.T)], ["", *columns])
+        if rejected := score_batch(segmentation, batch, 1, frozenset(), ".").rejected:
+            return 400, f"row {rejected[0].row}: {rejected[0].reason}"
+    return None
+
+
+def guarded(application: Application, segmentation: Segmentation, limits: ServingConfig) -> Application:
+    """The model server behind a door that lets in only what it can answer.
+
+    Parameters
+    ----------
+    application : ASGI application
+        MLflow's.
+    segmentation : Segmentation
+        The model it serves.
+    limits : ServingConfig
+        Rows and size of a request.
+
+    Returns
+    -------
+    ASGI application
+        Every error it answers is ``{"error": "one sentence"}``.
+    """
+    most = int(limits.max_mib * 2**20)
+    busy = 0
+
+    async def counted(scope: Message, receive: Receive, send: Send) -> None:
+        nonlocal busy
+        if scope["type"] != "http":  # the server's own start and stop
+            await application(scope, receive, send)
+            return
+        if busy >= AT_ONCE:
+            await _refuse(send, 503, f"{AT_ONCE} requests are being answered: try again in a moment", close=True)
+            return
+        busy += 1
+        try:
+            await door(scope, receive, send)
+        finally:
+            busy -= 1
+
+    async def door(scope: Message, receive: Receive, send: Send) -> None:
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        if headers.get("host", HOST).partition(":")[0] not in (HOST, "localhost"):
+            await _refuse(send, 403, "this server answers only under the name 127.0.0.1 or localhost")
+            return
+        if (method := PATHS.get(scope["path"])) is None:
+            await _refuse(send, 404, "there is only /invocations (and /health)")
+            return
+        if scope["method"] != method:
+            await _refuse(send, 405, f"{scope['path']} takes {method}")
+            return
+        body = b""
+        if method == "POST":
+            declared = headers.get("content-length", "0")
+            pieces, size, more = [], 0, True
+            while more and size <= most and not (declared.isdigit() and int(declared) > most):
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    return
+                pieces.append(message.get("body", b""))
+                size, more = size + len(pieces[-1]), message.get("more_body", False)
+            if more or size > most:
+                await _refuse(send, 413, f"the request is larger than {limits.max_mib:g} MiB", close=True)
+                return
+            body = b"".join(pieces)
+            asked = (body, headers.get("content-type", ""), segmentation, limits.max_rows)
+            if (problem := await asyncio.to_thread(problem_of, *asked)) is not None:
+                await _refuse(send, *problem)
+                return
+        given = False
+
+        async def again() -> Message:
+            nonlocal given
+            if given:
+                return await receive()
+            given = True
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        failed = False
+
+        async def answer(message: Message) -> None:
+            nonlocal failed
+            if message["type"] == "http.response.start" and message["status"] >= 400:
+                failed = True
+                await _refuse(send, message["status"], "the model server could not answer this request")
+            elif not failed:
+                await send(message)
+
+        await application(scope, again, answer)
+
+    return counted
+
+
+def _cells(asked: dict[str, Any], columns: list[str]) -> tuple[int, list[list[Any]]] | str:
+    """Number of rows and the cells of each column of the model; or what is wrong."""
+    rows = asked.get("dataframe_records")
+    if rows is not None:
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            return "dataframe_records must be a list of objects, one per customer"
+        if not rows:
+            return "there are no rows"
+        present = rows[0].keys() if len(rows) == 1 else set().union(*rows)
+        if absent := [name for name in columns if name not in present]:
+            return _absent(absent, columns)
+        return len(rows), [[row.get(name) for row in rows] for name in columns]
+    split = asked.get("dataframe_split")
+    if (
+        not isinstance(split, dict)
+        or not isinstance(split.get("columns"), list)
+        or not isinstance(split.get("data"), list)
+    ):
+        return "dataframe_split must be an object with the lists columns and data"
+    names, data = split["columns"], split["data"]
+    if not data:
+        return "there are no rows"
+    if not all(isinstance(name, str) for name in names) or len(set(names)) != len(names):
+        return "the names in columns must be different texts"
+    if absent := [name for name in columns if name not in names]:
+        return _absent(absent, columns)
+    if any(not isinstance(row, list) or len(row) != len(names) for row in data):
+        return f"every row of data must be a list of {len(names)} values, one per column"
+    return len(data), [[row[at] for row in data] for at in (names.index(name) for name in columns)]
+
+
+def _absent(absent: list[str], columns: list[str]) -> str:
+    missing = f"column {absent[0]} is" if len(absent) == 1 else f"columns {', '.join(absent)} are"
+    return f"{missing} missing; the model needs {', '.join(columns)}"
+
+
+def _shown(cell: Any) -> str:
+    return repr(cell[:60]) if isinstance(cell, str) else f"{cell:g}" if isinstance(cell, float) else str(cell)[:60]
+
+
+async def _refuse(send: Send, status: int, sentence: str, *, close: bool = False) -> None:
+    body = json.dumps({"error": sentence}, ensure_ascii=False).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    if close:  # the rest of the request is not read
+        headers.append((b"connection", b"close"))
+    if status == 503:
+        headers.append((b"retry-after", b"1"))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _check_answers(loaded: Any, body: str, where: str) -> None:
+    """Have the model answer one request, as the server will ask it."""
+    from mlflow.exceptions import MlflowException
+    from mlflow.pyfunc import scoring_server
+
+    try:
+        schema = loaded.metadata.get_input_schema()
+        answer: Any = scoring_server.invocations(body.encode(), "application/json", loaded, schema)  # type: ignore[no-untyped-call]
+    except (MlflowException, SegmentsError) as error:
+        raise TrackingError(
+            f"the model does not answer: {str(error).splitlines()[0]}", where=where, fix="register it again"
+        ) from error
+    assert len(json.loads(answer.response)["predictions"]) == 1
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,87 @@
+"""Stage `identity`: the chosen clusters and the champion in; ids, names and colours of the segments out, and who is in them."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from segments.config import Config
+from segments.errors import ConfigError
+from segments.identity import matching
+from segments.identity import names as identity_names
+from segments.identity.matching import Identity, Version
+from segments.identity.overlap import centroids
+from segments.identity.profiles import segment_names
+from segments.io import store, tracking
+from segments.io.registry import versions
+from segments.model.segmentation import Segmentation
+
+
+def run(config: Config) -> None:
+    """Recognise the champion's segments among the chosen clusters; when nothing was chosen, write that there are none."""
+    choice = store.read_json(store.artifact("selection", "choice.json"))
+    made = {name: store.artifact("identity", name) for name in ("identity.json", "segments.parquet")}
+    if choice["candidate_id"] is None:
+        made["segments.parquet"].unlink(missing_ok=True)
+        store.write_json(made["identity.json"], {"identity": None, "centroids": {}, "sentences": []})
+        return
+    if choice["feature_set"] not in config.grid_feature_sets:
+        raise ConfigError(
+            f"the chosen feature set '{choice['feature_set']}' is not in sweep.feature_sets",
+            where="sweep.feature_sets",
+            fix="give `segments identity` the same overrides as `segments sweep`",
+        )
+    features = store.read_table(store.artifact("features", "customers.parquet"))
+    labels = store.read_table(store.artifact("selection", "labels.parquet"))
+    clusters = labels["cluster"].to_numpy()
+    columns = list(config.grid_feature_sets[choice["feature_set"]].columns)
+    names = segment_names(features, clusters, columns, config.profiles)
+    found = _known(config, choice["candidate_id"], features, clusters, names)
+    found = identity_names.renamed(found, config.decisions.names.get(config.source.name, {}))
+    means = centroids(features, clusters)
+    said = {
+        "identity": found.to_plain(),
+        "centroids": means.to_dict("list"),
+        "sentences": identity_names.sentences(found),
+    }
+    store.write_json(made["identity.json"], said)
+    segments = found.segments
+    store.write_table(
+        made["segments.parquet"],
+        labels.assign(
+            segment_id=[segments[cluster].segment_id for cluster in clusters],
+            segment=[segments[cluster].name for cluster in clusters],
+        ),
+    )
+
+
+def _known(
+    config: Config, candidate_id: str, features: pd.DataFrame, clusters: np.ndarray, names: list[str]
+) -> Identity:
+    """Who the clusters are to those who know the champion."""
+    with tracking.connect(config.tracking, config.source.name) as tracker:
+        champion = versions.find(tracker, config.registry.model, config.registry.alias)
+        if champion is None or champion.tags.get("source") != config.source.name:
+            return matching.first(names)
+        others = [v for v in versions.versions_of(tracker, champion.name) if v.tags.get("source") == config.source.name]
+        # Who the clusters of a candidate are was settled when it was first registered, whether or not it is in use.
+        again = [v for v in [*others, champion] if v.tags["candidate_id"] == candidate_id]
+        with tempfile.TemporaryDirectory() as folder:
+            files = versions.folder_of(tracker, again[-1] if again else champion, Path(folder)) / "artifacts"
+            model = Segmentation.from_json((files / "segmentation.json").read_text())
+            stored = json.loads((files / "identity.json").read_text())
+    before = Identity.from_plain(stored["identity"])
+    if again:
+        return identity_names.reworded(before, names)
+    shelf = store.version_folder(champion.tags["model_hash"], champion.tags["candidate_id"]) / "members.parquet"
+    # Who was in which segment stays on the machine that registered the champion.
+    nobody = pd.DataFrame({"customer_id": pd.Series(dtype="str"), "cluster": pd.Series(dtype="int64")})
+    members = store.read_table(shelf) if shelf.is_file() else nobody
+    # A number that a version in waiting gave out is taken, too.
+    number = max(before.next_number, *(int(v.tags.get("next_number", 1)) for v in others))
+    earlier = Version(model, members, pd.DataFrame(stored["centroids"]), number, before.colours)
+    return matching.identify(earlier, features, clusters, names, config.identity)

@@ -1,0 +1,245 @@
+"""The loops behind :mod:`segments.clustering.kmeans` and :mod:`segments.evidence.resample_fits`, compiled by numba on first use: k-means fits that move single points.
+
+Comes in: weighted points, and the random numbers of a start, or centres. Goes out: labels and centres, written into arrays of the caller, and
+the WCSS.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from segments.clustering.silhouette_kernel import _compiled  # the same options for every loop of this project
+
+# Points whose distances are computed side by side.
+_LANES = 64
+# A move must gain more than the sums are exact to, or two clusters could hand a point to and fro.
+_ROUNDING = 1e-12
+# A fit is given up when this many passes as good as its last would not bring it to the target.
+_HOPE = 2.0
+
+
+def total(values: Any) -> Any:
+    """Sum in eight strands, each of which need not wait for the others."""
+    a = b = c = d = e = f = g = h = 0.0
+    for i in range(len(values) // 8):
+        j = 8 * i
+        a += values[j]
+        b += values[j + 1]
+        c += values[j + 2]
+        d += values[j + 3]
+        e += values[j + 4]
+        f += values[j + 5]
+        g += values[j + 6]
+        h += values[j + 7]
+    for j in range(len(values) // 8 * 8, len(values)):
+        a += values[j]
+    return ((a + b) + (c + d)) + ((e + f) + (g + h))
+
+
+# Compiled here and not where it is used: numba keeps no machine code on disk of what refers to another function's variables.
+total = _compiled(total)
+
+
+def start(points: Any, weights: Any, draws: Any, labels: Any) -> None:
+    """Each point's nearest centre of a greedy k-means++ start into labels.
+
+    points (features, n); weights (n,); draws (k, tries) uniform numbers that pick the centres; labels (n,) is filled.
+    """
+    (n_features, n), (k, n_tries) = points.shape, draws.shape
+    least = np.full(n, np.inf)  # squared distance to the nearest centre so far
+    owed = weights.copy()  # what each point costs so far; before the first centre, all are as far away
+    tried, kept, cost = np.empty(n), np.empty(n), np.empty(n)
+    for c in range(k):
+        in_all, lowest = total(owed), np.inf
+        for draw in draws[c, : 1 if c == 0 else n_tries]:
+            at, reached = 0, owed[0]
+            while reached <= draw * in_all and at < n - 1:
+                at += 1
+                reached += owed[at]
+            tried[:] = 0.0
+            for f in range(n_features):
+                x = points[f, at]
+                for i in range(n):
+                    difference = points[f, i] - x
+                    tried[i] += difference * difference
+            for i in range(n):
+                cost[i] = weights[i] * (tried[i] if tried[i] < least[i] else least[i])
+            reached = total(cost)
+            if reached < lowest:
+                lowest = reached
+                tried, kept = kept, tried
+        for i in range(n):
+            if kept[i] < least[i]:
+                least[i] = kept[i]
+                owed[i] = weights[i] * kept[i]
+                labels[i] = c
+
+
+def assign(points: Any, centres: Any, labels: Any) -> None:
+    """Each point's nearest centre into labels. points (features, n); centres (k, features); labels (n,)."""
+    (n_features, n), k = points.shape, len(centres)
+    least, square = np.full(n, np.inf), np.empty(n)
+    for c in range(k):
+        square[:] = 0.0
+        for f in range(n_features):
+            x = centres[c, f]
+            for i in range(n):
+                difference = points[f, i] - x
+                square[i] += difference * difference
+        for i in range(n):
+            if square[i] < least[i]:
+                least[i] = square[i]
+                labels[i] = c
+
+
+def exchange(
+    points: Any, weights: Any, max_passes: int, tolerance: float, target: float, labels: Any, centres: Any
+) -> Any:
+    """Hartigan's exchange of single points, from the clusters in labels on; returns the WCSS.
+
+    Ends with the pass that gains no more than this share of the WCSS, or when `target` is out of reach.
+
+    Most points are passed by without a look at any centre: as in Hamerly's algorithm, a point that was much nearer to its own centre than to any other
+    when it was last measured stays, as long as the centres have not moved by more than that since.
+
+    points (features, n); weights (n,); labels (n,) and centres (k, features) hold the solution at the end. A cluster that has no
+    points at the beginning keeps its centre until one joins.
+    """
+    (n_features, n), k = points.shape, len(centres)
+    sizes, middles = np.zeros(k), np.zeros((k, n_features))
+    heaviest = 0.0
+    for i in range(n):
+        c: Any = np.int64(labels[i])
+        sizes[c] += weights[i]
+        heaviest = max(heaviest, weights[i])
+        for f in range(n_features):
+            middles[c, f] += weights[i] * points[f, i]
+    for c in range(k):
+        for f in range(n_features):
+            middles[c, f] = middles[c, f] / sizes[c] if sizes[c] > 0.0 else centres[c, f]
+    wcss = 0.0
+    for i in range(n):
+        distance = 0.0
+        for f in range(n_features):
+            difference = points[f, i] - middles[labels[i], f]
+            distance += difference * difference
+        wcss += weights[i] * distance
+    # How far each centre has moved in all; and the furthest of every pass added up, before this pass and in it.
+    moved, earlier, before, furthest = np.zeros(k), np.zeros(k), 0.0, 0.0
+    # Distance of each point to its own centre and to the nearest other when last measured, less what they had moved until then.
+    near, far = np.empty(n), np.full(n, -np.inf)
+    stays = np.empty(k)
+    at = np.empty(_LANES + 1, dtype=np.int64)
+    block, mine = np.empty((n_features, _LANES)), np.empty(_LANES)
+    own, other, cheapest = np.zeros(_LANES), np.empty(_LANES), np.empty(_LANES)
+    costs = np.empty((k, _LANES))  # what joining each cluster would cost, once the squared distances
+    for _ in range(max_passes):
+        gained = 0.0
+        first = 0
+        while first < n:
+            least = np.inf
+            for c in range(k):
+                least = min(least, sizes[c])
+            for c in range(k):  # a point stays whose nearest other centre is that many times as far as its own
+                stays[c] = np.inf
+                if least > 0.0 and sizes[c] > heaviest:
+                    stays[c] = np.sqrt(sizes[c] / (sizes[c] - heaviest) * (least + heaviest) / least)
+            filled = 0
+            gone = before + furthest
+            while first < n and filled < _LANES:
+                a: Any = np.int64(labels[first])  # as wide as a cluster's number in a loop
+                at[filled] = first
+                filled += not (near[first] + moved[a]) * stays[a] < far[first] - gone
+                first += 1
+            if filled == 0:
+                break
+            for lane in range(filled):
+                mine[lane] = labels[at[lane]]
+                for f in range(n_features):
+                    block[f, lane] = points[f, at[lane]]
+            other[:] = np.inf
+            cheapest[:] = np.inf
+            for c in range(k):
+                square = costs[c]
+                square[:] = 0.0
+                for f in range(n_features):
+                    x = middles[c, f]
+                    for lane in range(_LANES):
+                        difference = block[f, lane] - x
+                        square[lane] += difference * difference
+                joining, number = sizes[c] / (sizes[c] + heaviest), float(c)
+                for lane in range(_LANES):
+                    distance = square[lane]
+                    is_own = mine[lane] == number
+                    own[lane] = distance if is_own else own[lane]
+                    distance = np.inf if is_own else distance
+                    other[lane] = distance if distance < other[lane] else other[lane]
+                    distance = distance * joining if joining > 0.0 else 0.0
+                    square[lane] = distance
+                    cheapest[lane] = distance if distance < cheapest[lane] else cheapest[lane]
+            for lane in range(_LANES):
+                mine[lane] = np.sqrt(own[lane])
+                other[lane] = np.sqrt(other[lane])
+            for lane in range(filled):
+                i = at[lane]
+                near[i] = mine[lane] - moved[labels[i]]
+                far[i] = other[lane] + before
+            for lane in range(filled):
+                i = at[lane]
+                a, weight = np.int64(labels[i]), weights[i]
+                # As measured before the moves of this block, and as if all points were as heavy as the heaviest.
+                limit = own[lane] * sizes[a] / (sizes[a] - weight) if sizes[a] > weight else 0.0
+                if cheapest[lane] >= limit:
+                    continue
+                now, best, b = 0.0, np.inf, a
+                for f in range(n_features):
+                    difference = block[f, lane] - middles[a, f]
+                    now += difference * difference
+                now *= sizes[a] / (sizes[a] - weight) * (1.0 - _ROUNDING)
+                for c in range(k):
+                    if c != a and costs[c, lane] < limit:
+                        cost = 0.0
+                        for f in range(n_features):
+                            difference = block[f, lane] - middles[c, f]
+                            cost += difference * difference
+                        cost *= sizes[c] / (sizes[c] + weight)
+                        if cost < best:
+                            best, b = cost, c
+                if best >= now:
+                    continue
+                gained += weight * (now - best)
+                labels[i] = b
+                sizes[a] -= weight
+                sizes[b] += weight
+                for c in (a, b):
+                    share = (-weight if c == a else weight) / sizes[c]
+                    step = 0.0
+                    for f in range(n_features):
+                        difference = (block[f, lane] - middles[c, f]) * share
+                        middles[c, f] += difference
+                        step += difference * difference
+                    moved[c] += np.sqrt(step)
+                    furthest = max(furthest, moved[c] - earlier[c])
+                far[i] = -np.inf
+        before += furthest
+        furthest = 0.0
+        earlier[:] = moved
+        wcss -= gained
+        if gained <= tolerance * wcss or wcss - _HOPE * gained > target:
+            break
+    wcss = 0.0
+    for i in range(n):
+        distance = 0.0
+        for f in range(n_features):
+            difference = points[f, i] - middles[labels[i], f]
+            distance += difference * difference
+        wcss += weights[i] * distance
+    for c in range(k):
+        for f in range(n_features):
+            centres[c, f] = middles[c, f]
+    return wcss
+
+
+start, assign, exchange = (_compiled(loop) for loop in (start, assign, exchange))

@@ -1,0 +1,120 @@
+"""A candidate -> two axes a person can look at. Comes in: features and the clustered space. Goes out: points and centres in a plane."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from segments.clustering.space import Space, to_space
+
+# Customers drawn of many, and squares along each axis in which they compete for it.
+DRAWN, _SQUARES = 3000, 64
+
+
+@dataclass(frozen=True)
+class Plane:
+    """Customers in two dimensions.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n_customers, 2)
+        Original units when two features were clustered, else the two principal axes of the clustered space.
+    labels : tuple of str
+        What the axes are.
+    log : tuple of bool
+        Whether an axis reads best on a logarithmic scale.
+    """
+
+    points: NDArray[np.float64]
+    labels: tuple[str, str]
+    log: tuple[bool, bool]
+
+    def centres(self, clusters: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
+        """Centre of each cluster in the plane: the mean of its customers (geometric on a logarithmic axis).
+
+        Examples
+        --------
+        >>> plane = Plane(np.array([[0.0, 0.0], [2.0, 4.0]]), ("x", "y"), (False, False))
+        >>> plane.centres(np.array([0, 0], dtype=np.int32)).tolist()
+        [[1.0, 2.0]]
+        """
+        values = self._seen()
+        counts = np.bincount(clusters)
+        means = np.column_stack([np.bincount(clusters, weights=values[:, j]) / counts for j in (0, 1)])
+        return np.column_stack([np.expm1(means[:, j]) if self.log[j] else means[:, j] for j in (0, 1)])
+
+    def shown(self) -> NDArray[np.intp]:
+        """Customers to draw: all, or of many more than an eye tells apart some thousands.
+
+        Every square of the plane gives one customer, then a second, and so on: crowds are thinned, and whoever stands alone stays.
+
+        Returns
+        -------
+        ndarray of shape (n_shown,)
+            Rows, ascending; the same whenever they are asked for.
+
+        Examples
+        --------
+        >>> crowd = np.zeros((4000, 2))
+        >>> crowd[17] = 1.0
+        >>> shown = Plane(crowd, ("x", "y"), (False, False)).shown()
+        >>> len(shown), 17 in shown
+        (3000, True)
+        """
+        if len(self.points) <= DRAWN:
+            return np.arange(len(self.points))
+        values = self._seen()
+        low, high = values.min(axis=0), values.max(axis=0)
+        steps = (values - low) / np.where(high > low, high - low, 1.0) * _SQUARES
+        column, row = steps.astype(np.intp).clip(max=_SQUARES - 1).T
+        square = column * _SQUARES + row
+        order = np.argsort(square, kind="stable")
+        counts = np.bincount(square)
+        turn = np.empty(len(square), dtype=np.intp)  # whose turn it is in its square
+        turn[order] = np.arange(len(square)) - np.repeat(np.cumsum(counts) - counts, counts)
+        return np.sort(np.argsort(turn, kind="stable")[:DRAWN])
+
+    def _seen(self) -> NDArray[np.float64]:
+        """The points as they lie on the paper."""
+        return np.column_stack([np.log1p(self.points[:, j]) if self.log[j] else self.points[:, j] for j in (0, 1)])
+
+
+def plane(features: pd.DataFrame, space: Space) -> Plane:
+    """Two axes for the customers of a clustered space.
+
+    Parameters
+    ----------
+    features : DataFrame of shape (n_customers, ...)
+        The feature table.
+    space : Space
+        The fitted space of the candidates to draw.
+
+    Returns
+    -------
+    Plane
+        Real axes for one or two features, else the principal plane, each axis with its share of the variance.
+    """
+    if len(space.columns) <= 2:
+        names = space.columns if len(space.columns) == 2 else [space.columns[0], space.columns[0]]
+        transforms = dict(zip(space.columns, space.transforms, strict=True))
+        points = features[names].to_numpy(dtype=np.float64)
+        return Plane(
+            points,
+            (names[0].replace("_", " "), names[1].replace("_", " ")),
+            (transforms[names[0]] == "log1p", transforms[names[1]] == "log1p"),
+        )
+    X = to_space(space, features)
+    centred = X - X.mean(axis=0)
+    values, vectors = np.linalg.eigh(centred.T @ centred)
+    axes = vectors[:, ::-1][:, :2]
+    axes = axes * np.sign(
+        axes[np.abs(axes).argmax(axis=0), [0, 1]]
+    )  # the sign of an axis is arbitrary: largest loading positive
+    shares = values[::-1][:2] / values.sum()
+    return Plane(
+        centred @ axes, (f"principal axis 1 ({shares[0]:.0%})", f"principal axis 2 ({shares[1]:.0%})"), (False, False)
+    )

@@ -1,0 +1,368 @@
+"""Drafts the source config of an unknown table. Comes in: a sample of its cells. Goes out: YAML for ``conf/source/``.
+
+The draft is a guess by names and contents: it is valid as it stands, and every guess a person should check says so
+beside it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import PurePath, PurePosixPath
+
+import pandas as pd
+
+from segments.data.clean import ISO_TIME, NUMBER, normal_header
+
+DAYS = ("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y")
+TIME_FORMATS = ("%Y%m%d", *(day + clock for clock in ("", " %H:%M", " %H:%M:%S") for day in DAYS))
+MOST_CATEGORIES = 50
+FEW_VALUES = 12
+# What headers tend to be called, letters only, the most telling word first.
+CUSTOMER = ("household", "customer", "client", "member", "shopper", "user", "account", "kunde", "cliente")
+ORDER = ("basket", "order", "invoice", "receipt", "ticket", "transaction", "bill")
+AMOUNT = (
+    "amount",
+    "salesvalue",
+    "sales",
+    "revenue",
+    "spend",
+    "paid",
+    "total",
+    "value",
+    "dollar",
+    "price",
+    "betrag",
+    "umsatz",
+)
+TIME = ("timestamp", "datetime", "date", "time", "day", "datum")
+PRODUCT = ("product", "sku", "stockcode", "article", "item")
+STORE = ("store", "shop", "branch", "outlet")
+
+
+@dataclass(frozen=True)
+class Roles:
+    """What the columns of a table seem to be; the fields are headers.
+
+    Parameters
+    ----------
+    customer, time, amount, order, product, store : str, optional
+        Headers that play these parts.
+    time_format : str, optional
+        How times are written; ``None`` for ISO text.
+    other_time_format : str, optional
+        A second format that fits as well (day and month swapped).
+    discounts, coupons : list of str
+        Headers of price reductions and coupon values.
+    is_log : bool
+        Whether the table looks like purchases: a customer comes more than once, with a time and money.
+    """
+
+    customer: str | None = None
+    time: str | None = None
+    amount: str | None = None
+    order: str | None = None
+    product: str | None = None
+    store: str | None = None
+    time_format: str | None = None
+    other_time_format: str | None = None
+    discounts: list[str] = field(default_factory=list)
+    coupons: list[str] = field(default_factory=list)
+    is_log: bool = False
+
+
+def guess_roles(sample: pd.DataFrame, missing: Sequence[str] = (), decimal: str = ".") -> Roles:
+    """Guess which column is the customer, the time, the money and so on.
+
+    Parameters
+    ----------
+    sample : DataFrame
+        Text cells.
+    missing : sequence of str
+        Texts that mean "no value".
+    decimal : {".", ","}
+        Decimal mark of the cells.
+
+    Examples
+    --------
+    >>> log = {"client": ["a", "a"], "date": ["2024-01-01", "2024-02-01"], "total": ["5", "7.5"]}
+    >>> roles = guess_roles(pd.DataFrame(log, dtype="string"))
+    >>> roles.is_log, roles.customer, roles.time, roles.amount
+    (True, 'client', 'date', 'total')
+    """
+    cells = {str(name): _present(sample[name], missing) for name in sample.columns}
+    numbers = {name for name, column in cells.items() if _number_share(column, decimal) > 0.9}
+    free = [name for name, column in cells.items() if len(column)]
+
+    def take(words: Sequence[str], names: Sequence[str]) -> str | None:
+        found = next((name for word in words for name in names if word in normal_header(name)), None)
+        if found is not None:
+            free.remove(found)
+        return found
+
+    times = {name: _time_formats(cells[name]) for name in free}
+    time = take(TIME, [name for name in free if times[name]])
+    if time is None:
+        time = next((name for name in free if times[name] and name not in numbers), None)
+        if time is not None:
+            free.remove(time)
+    coupons = [name for name in free if name in numbers and "coupon" in normal_header(name) and not _id_like(name)]
+    discounts = [
+        name
+        for name in free
+        if name in numbers and name not in coupons and re.search("disc|rebate|rabatt", normal_header(name))
+    ]
+    free = [name for name in free if name not in (*coupons, *discounts)]
+    customer = take(CUSTOMER, free)
+    order = take(ORDER, [name for name in free if not times[name]])
+    product = take(PRODUCT, [name for name in free if _id_like(name) or "sku" in normal_header(name)])
+    store = take(STORE, [name for name in free if _id_like(name)])
+    amount = take(AMOUNT, [name for name in free if name in numbers and not _id_like(name)])
+    repeats = customer is not None and cells[customer].duplicated().any()
+    formats = times.get(time, []) if time is not None else []
+    return Roles(
+        customer=customer,
+        time=time,
+        amount=amount,
+        order=order,
+        product=product,
+        store=store,
+        time_format=formats[0] or None if formats else None,
+        other_time_format=formats[1] if len(formats) > 1 else None,
+        discounts=discounts,
+        coupons=coupons,
+        is_log=bool(repeats and time is not None and amount is not None),
+    )
+
+
+def describe(
+    sample: pd.DataFrame,
+    path: str,
+    *,
+    roles: Roles,
+    rows: int,
+    missing: Sequence[str],
+    reading: Mapping[str, str] | None = None,
+    last_purchase: date | None = None,
+    notes: Sequence[str] = (),
+) -> str:
+    """Draft the YAML of a source with this one raw file.
+
+    Parameters
+    ----------
+    sample : DataFrame
+        Text cells of the file, all of them or a part.
+    path : str
+        Where the file lies; its stem names the source.
+    roles : Roles
+        From :func:`guess_roles`.
+    rows : int
+        Rows of the whole file.
+    missing : sequence of str
+        Texts that mean "no value".
+    reading : mapping, optional
+        ``separator``, ``encoding`` and ``decimal`` of a CSV.
+    last_purchase : date, optional
+        Last day in the whole log.
+    notes : sequence of str
+        What a person should know about how the file was read.
+
+    Returns
+    -------
+    str
+        YAML that loads as a :class:`~segments.config.Source`.
+
+    Examples
+    --------
+    >>> people = pd.DataFrame({"Id": ["1", "2"], "Age (y)": ["31", "40"]}, dtype="string")
+    >>> print(describe(people, "data/people.csv", roles=guess_roles(people), rows=2, missing=["?"]).splitlines()[10])
+        age_y: {raw: "Age (y)", minimum: 0} # seen: 31 to 40
+    """
+    name = re.sub(r"\W+", "_", PurePath(path).stem.lower()).strip("_") or "mine"
+    decimal = (reading or {}).get("decimal", ".")
+    lines = [
+        f"# Drafted from {_plain(path)} ({rows:,} rows).",
+        f"# Read every line, mend what is wrong, and save it as conf/source/{name}.yaml.",
+    ]
+    inside = PurePath(path).parts[:1] == ("data",)
+    raw = path if inside else str(PurePosixPath("data", name, PurePath(path).name))
+    origin = "" if inside else f" from={_plain(path)}"
+    lines.append(f"# Then `segments fetch source={name}{origin}` puts it in its place and pins it.")
+    if len(sample) < rows:
+        lines.append(f"# Looked at {len(sample):,} of {rows:,} rows, spread over the file.")
+    lines += [f"# Note: {_plain(note)}" for note in notes]
+    lines += [f"name: {_quote(name)}", f"description: {_quote(f'{PurePath(path).name}: {rows:,} rows')}"]
+    read = _reading(sample, reading or {}, missing, decimal)
+    lines += (
+        _log(raw, roles, last_purchase, read)
+        if roles.is_log
+        else _customers(sample, raw, roles, missing, decimal, read)
+    )
+    return "\n".join(lines) + "\n"
+
+
+def _log(path: str, roles: Roles, last: date | None, read: list[str]) -> list[str]:
+    assert last is not None, "a log is only called one when its times can be read"
+    why = "the last purchase in the log: all of that day is known, nothing after it"
+    lines = [
+        f"as_of: {_quote(last.isoformat())} # {why}",
+        "feature_sets: [rfm] # those of conf/feature_set you want swept",
+    ]
+    lines += ["transactions:", f"  path: {_quote(path)}"]
+    for key in ("customer", "time", "amount", "order", "product", "store"):
+        header = getattr(roles, key)
+        if header is not None:
+            lines.append(f"  {key}: {_quote(header)}")
+        elif key == "order":
+            lines.append("  # order: no order or basket id found; a purchase day counts as one order")
+    if roles.time_format is not None:
+        doubt = f" # {roles.other_time_format} fits as well: check day and month" if roles.other_time_format else ""
+        lines.append(f"  time_format: {_quote(roles.time_format)}{doubt}")
+    for key, headers in (("discounts", roles.discounts), ("coupons", roles.coupons)):
+        if headers:
+            lines.append(f"  {key}: [{', '.join(map(_quote, headers))}]")
+    return lines + read
+
+
+def _customers(
+    sample: pd.DataFrame, path: str, roles: Roles, missing: Sequence[str], decimal: str, read: list[str]
+) -> list[str]:
+    lines = [
+        "feature_sets: [] # fill in: name files of conf/feature_set that list number columns below",
+        "customers:",
+        f"  path: {_quote(path)}",
+    ]
+    identity = _identity(sample, roles, missing)
+    lines.append(
+        f"  id: {_quote(identity)}"
+        if identity
+        else "  # id: no column with one value per row found; rows are numbered from 1"
+    )
+    columns: list[str] = []
+    keys: set[str] = set()
+    for header in map(str, sample.columns):
+        if header == identity:
+            continue
+        values = _present(sample[header], missing)
+        key = _key(header, keys)
+        if not len(values):
+            columns.append(f"    # {key}: left out, {_plain(header)} has no values")
+        elif _looks_numeric(values, decimal):
+            numbers = pd.to_numeric(_dots(values, decimal), errors="coerce").dropna()
+            low = ", minimum: 0" if numbers.min() >= 0 else ""
+            columns.append(f"    {key}: {{raw: {_quote(header)}{low}}} # seen: {numbers.min():g} to {numbers.max():g}")
+        elif _time_formats(values):
+            columns.append(f"    # {key}: left out, {_plain(header)} holds dates")
+        elif values.nunique() <= min(MOST_CATEGORIES, max(2, len(values) // 2)):
+            seen = f"{values.nunique()} values, e.g. {_plain(values.iloc[0])}"
+            columns.append(f"    {key}: {{kind: category, raw: {_quote(header)}}} # {seen}")
+        else:
+            columns.append(f"    # {key}: left out, {_plain(header)} has {values.nunique()} different texts")
+    if not any(not line.lstrip().startswith("#") for line in columns):
+        return [*lines, "  columns: {} # no usable column found", *columns, *read]
+    return [*lines, "  columns: # numbers can be clustered on; categories describe the segments", *columns, *read]
+
+
+def _reading(sample: pd.DataFrame, reading: Mapping[str, str], missing: Sequence[str], decimal: str) -> list[str]:
+    """Write the ``read`` block: dialect, and the texts that seem to mean "no value"."""
+    known = {word.casefold() for word in missing}
+    seen: dict[str, int] = {}
+    odd: dict[str, int] = {}
+    for column in sample.columns:
+        text = sample[column].dropna().str.strip()
+        for word, count in text[text.str.casefold().isin(known)].value_counts().items():
+            seen[str(word)] = seen.get(str(word), 0) + int(count)
+        present = _present(sample[column], missing)
+        if _looks_numeric(present, decimal):
+            for word, count in present[~_dots(present, decimal).str.fullmatch(NUMBER)].value_counts().head(5).items():
+                odd[str(word)] = odd.get(str(word), 0) + int(count)
+    lines = [f"    {key}: {_quote(value)}" for key, value in reading.items()]
+    if seen:
+        told = ", ".join(f"{_plain(word) or 'blank'} ({count}x)" for word, count in seen.items())
+        lines.append(f"    # read as no value: {told}")
+    if odd:
+        told = ", ".join(f"{_plain(word)} ({count}x)" for word, count in odd.items())
+        lines.append(f'    # between numbers stand: {told}; kept in this list they mean "no value"')
+        lines.append(f"    missing: [{', '.join(_quote(word) for word in [*missing, *odd])}]")
+    return (
+        ["  read:", *lines]
+        if any(not line.lstrip().startswith("#") for line in lines)
+        else [line[2:] for line in lines]
+    )
+
+
+def _present(column: pd.Series, missing: Sequence[str]) -> pd.Series:
+    text = column.dropna().astype("string").str.strip()
+    return text[~text.str.casefold().isin({"", *(word.casefold() for word in missing)})]
+
+
+def _dots(values: pd.Series, decimal: str) -> pd.Series:
+    return values.str.replace(",", ".", regex=False) if decimal == "," else values
+
+
+def _number_share(values: pd.Series, decimal: str) -> float:
+    return float(_dots(values, decimal).str.fullmatch(NUMBER).mean()) if len(values) else 0.0
+
+
+def _looks_numeric(values: pd.Series, decimal: str) -> bool:
+    """Numbers with few exceptions; a handful of values such as 1, 2, 3+ are categories."""
+    share = _number_share(values, decimal)
+    return share == 1 or (share > 0.9 and values.nunique() > FEW_VALUES)
+
+
+def _time_formats(values: pd.Series) -> list[str]:
+    """List the formats under which nearly all values are times; the empty text stands for ISO."""
+    head = values.iloc[:: max(1, len(values) // 500)]
+    if not len(head):
+        return []
+    if head.str.fullmatch(ISO_TIME).mean() > 0.95:
+        return [""]
+    return [layout for layout in TIME_FORMATS if sum(_fits(text, layout) for text in head) > 0.95 * len(head)]
+
+
+def _fits(text: str, layout: str) -> bool:
+    try:
+        return 1900 <= datetime.strptime(text, layout).year <= 2100 and (layout != "%Y%m%d" or len(text) == 8)
+    except ValueError:
+        return False
+
+
+def _id_like(header: str) -> bool:
+    joined = tuple(f"{word}id" for word in (*CUSTOMER, *ORDER, *PRODUCT, *STORE))
+    return re.search(r"(^|_)(id|code|no|nr|number|upc|key)$", _snake(header)) is not None or normal_header(
+        header
+    ).endswith(joined)
+
+
+def _identity(sample: pd.DataFrame, roles: Roles, missing: Sequence[str]) -> str | None:
+    """Find the column that tells customers apart: named like an id, and with (nearly) one value per row."""
+    named = [str(name) for name in sample.columns if str(name) == roles.customer or _id_like(str(name))]
+    named.sort(key=lambda name: name != roles.customer)
+    return next((name for name in named if _present(sample[name], missing).nunique() >= 0.9 * len(sample)), None)
+
+
+def _key(header: str, taken: set[str]) -> str:
+    key = _snake(header) or "column"
+    key = f"c_{key}" if key[0].isdigit() else key
+    unique, number = key, 2
+    while unique in taken:
+        unique, number = f"{key}_{number}", number + 1
+    taken.add(unique)
+    return unique
+
+
+def _snake(header: str) -> str:
+    return re.sub(r"[\W_]+", "_", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", header).lower()).strip("_")
+
+
+def _quote(text: str) -> str:
+    """Write a YAML string: JSON's double quotes are YAML's."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _plain(text: str) -> str:
+    """Text that is safe in a comment: one line."""
+    return " ".join(str(text).split())[:60]

@@ -1,0 +1,193 @@
+"""Points -> random points that look like them but hold no clusters. Comes in: points and the name of a null model. Goes out: draws.
+
+What each model keeps of the data, and so which question a comparison with it answers:
+
+gaussian
+    Mean and covariance. "Is this more clustered than one normal cloud?" Skew alone says yes.
+permutation
+    Every column exactly as it is, no dependence. "Do the columns belong together at all?" Correlation alone says yes.
+uniform
+    The box along the principal axes. "Is this more clustered than an even spread?" (the null of the gap statistic). Any peak in the
+    middle may say yes or no.
+copula
+    Every column exactly as it is, and their rank correlations (a Gaussian copula). "Is there more than the columns and their
+    correlations show?" Skew says no, as it should; but clusters that already show in one column are part of this null.
+unimodal
+    As copula, with each column replaced by the nearest distribution with one peak. "Is there more than skewed, correlated columns
+    of one peak each?" Skew says no, correlation says no, two peaks in a column say yes: the default.
+
+None of them knows of dependence that is no correlation: a funnel, whose noise grows along it, is far from all five. So a grade asks
+for a gap between the clusters besides (:mod:`segments.evidence.valleys`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Draw = Callable[[np.random.Generator], Floats]
+
+# Modes tried for a column: this many of its quantiles. The nearest unimodal distribution changes little between neighbours.
+_MODES = 25
+# Quantiles kept of a column's nearest unimodal distribution, to draw from.
+_FINE = 20_000
+
+
+def null_model(X: Floats, name: str) -> Draw:
+    """Fit a null model to points.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+        Points in the clustered space.
+    name : {"gaussian", "permutation", "uniform", "copula", "unimodal"}
+        See the head of this module.
+
+    Returns
+    -------
+    callable
+        Takes a random generator, gives an array of shape (n, d).
+
+    References
+    ----------
+    Tibshirani, Walther & Hastie (2001), J. R. Stat. Soc. B 63, 411-423: the uniform box. Hartigan & Hartigan (1985), Ann. Stat. 13,
+    70-84: the nearest unimodal distribution.
+
+    Examples
+    --------
+    >>> X = np.array([[0.0, 5.0], [1.0, 6.0], [2.0, 9.0]])
+    >>> drawn = null_model(X, "permutation")(np.random.default_rng(0))
+    >>> np.sort(drawn, axis=0).tolist() == X.tolist()
+    True
+    """
+    return {
+        "gaussian": _gaussian,
+        "permutation": _permutation,
+        "uniform": _uniform,
+        "copula": _copula,
+        "unimodal": _unimodal,
+    }[name](X)
+
+
+def unimodal_quantiles(values: Floats, shares: Floats) -> Floats:
+    """Quantiles of the distribution with one peak that is nearest to a sample.
+
+    Left of its mode the distribution function is the greatest convex one below the sample's, right of it the least concave one above;
+    the mode is the one for which the largest difference to the sample is smallest. A value that many share may be the peak itself.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,)
+        The sample.
+    shares : ndarray of shape (m,)
+        From 0 to 1.
+
+    Returns
+    -------
+    ndarray of shape (m,)
+        Within the range of `values`.
+
+    References
+    ----------
+    Hartigan & Hartigan (1985), The dip test of unimodality, Ann. Stat. 13, 70-84.
+
+    Examples
+    --------
+    >>> two_peaks = np.array([0.0, 0.1, 0.2, 9.0, 9.1, 9.2])
+    >>> unimodal_quantiles(two_peaks, np.array([0.25, 0.5, 0.75])).round(2).tolist()
+    [4.5, 9.0, 9.05]
+    """
+    points, counts = np.unique(values, return_counts=True)
+    if len(points) == 1:
+        return np.full(len(shares), points[0])
+    above = np.cumsum(counts) / len(values)
+    below = np.append(0.0, above[:-1])
+    best, least, peak = None, np.inf, points[0]
+    for mode in np.unique(np.searchsorted(above, np.linspace(0, 1, _MODES)).clip(max=len(points) - 1)):
+        left = _hull(points[: mode + 1], below[: mode + 1], rising=True)
+        right = _hull(points[mode:], above[mode:], rising=False)
+        off = max(np.abs(below[: mode + 1] - left).max(), np.abs(above[mode:] - right).max())
+        if off < least:
+            best = np.concatenate([left, right]), np.concatenate([points[: mode + 1], points[mode:]])
+            least, peak = off, points[mode]
+    assert best is not None
+    drawn = np.interp(shares, *best)
+    if len(points) > len(values) / 2:
+        return np.asarray(drawn)
+    # Values that recur (counts, shares of few baskets) recur in the null too, or their very grid would pass for clusters. Each side of the mode
+    # takes the value whose share the hull has spread out.
+    down = np.searchsorted(points, drawn, side="right") - 1
+    up = np.searchsorted(points, drawn, side="left")
+    return np.asarray(points[np.where(drawn < peak, down, up)])
+
+
+def _hull(points: Floats, heights: Floats, rising: bool) -> Floats:
+    """Heights of the greatest convex curve below (slopes rise) or the least concave one above (slopes fall)."""
+    if len(points) < 3:
+        return heights
+    from sklearn.isotonic import isotonic_regression
+
+    widths = np.diff(points)
+    slopes = isotonic_regression(np.diff(heights) / widths, sample_weight=widths, increasing=rising)
+    hull = heights[0] + np.append(0.0, np.cumsum(slopes * widths))
+    hull[-1] = heights[-1]
+    return np.maximum.accumulate(hull)
+
+
+def _gaussian(X: Floats) -> Draw:
+    mean, root = X.mean(axis=0), _root(np.cov(X.T, ddof=0).reshape(X.shape[1], -1))
+    return lambda random: mean + random.normal(size=X.shape) @ root
+
+
+def _permutation(X: Floats) -> Draw:
+    return lambda random: random.permuted(X, axis=0)
+
+
+def _uniform(X: Floats) -> Draw:
+    mean = X.mean(axis=0)
+    axes = np.linalg.svd(X - mean, full_matrices=False)[2]
+    turned = (X - mean) @ axes.T
+    low, high = turned.min(axis=0), turned.max(axis=0)
+    return lambda random: mean + random.uniform(low, high, size=(len(X), len(axes))) @ axes
+
+
+def _copula(X: Floats) -> Draw:
+    columns = np.sort(X, axis=0)
+    return _correlated(X, lambda random: columns)
+
+
+def _unimodal(X: Floats) -> Draw:
+    fine = (np.arange(_FINE) + 0.5) / _FINE
+    quantiles = np.column_stack([unimodal_quantiles(column, fine) for column in X.T])
+
+    def columns(random: np.random.Generator) -> Floats:
+        return np.take_along_axis(quantiles, np.sort(random.integers(_FINE, size=X.shape), axis=0), axis=0)
+
+    return _correlated(X, columns)
+
+
+def _correlated(X: Floats, columns: Callable[[np.random.Generator], Floats]) -> Draw:
+    """Sorted columns in the order of correlated normal numbers whose correlation is that of the data's normal scores."""
+    from scipy.special import ndtri
+    from scipy.stats import rankdata
+
+    scores = ndtri((rankdata(X, axis=0) - 0.5) / len(X))
+    scores -= scores.mean(axis=0)
+    spread = np.sqrt((scores**2).mean(axis=0))
+    scores /= np.where(spread > 0, spread, 1.0)
+    root = _root(scores.T @ scores / len(X))
+
+    def draw(random: np.random.Generator) -> Floats:
+        ranks = np.argsort(np.argsort(random.normal(size=X.shape) @ root, axis=0), axis=0)
+        return np.take_along_axis(columns(random), ranks, axis=0)
+
+    return draw
+
+
+def _root(covariance: Floats) -> Floats:
+    """Symmetric square root; a singular covariance is no trouble."""
+    values, vectors = np.linalg.eigh(covariance)
+    return np.asarray(vectors * np.sqrt(values.clip(min=0.0)) @ vectors.T)

@@ -1,0 +1,236 @@
+"""The chosen candidate -> how much of it is left when something is changed that should not matter. Comes in: features and the spec. Goes out: agreements.
+
+Each change makes another segmentation of the same customers; the adjusted Rand index says how far the two agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import date
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.metrics import adjusted_rand_score
+
+from segments.clustering.candidate import Spec, sweep_cell
+from segments.clustering.space import fit_space
+from segments.config import FeatureSet, Scaler, SensitivityConfig
+from segments.errors import SweepError
+
+# Agreement under which two segmentations are more different than alike (Steinley 2004: under 0.65 is poor recovery).
+POOR = 0.65
+CHANGES = ("seed", "scaler", "feature left out", "as-of date", "extreme customers left out")
+
+
+class Change(NamedTuple):
+    """One thing done differently: what, which, the customers it is tried on, and how they are segmented."""
+
+    change: str
+    detail: str
+    features: pd.DataFrame
+    spec: Spec
+
+
+def sensitivity(
+    features: pd.DataFrame,
+    labels: NDArray[np.int32],
+    spec: Spec,
+    scalers: Iterable[Scaler],
+    config: SensitivityConfig,
+    earlier: tuple[str, pd.DataFrame] | None = None,
+) -> tuple[pd.DataFrame, list[str]]:
+    """Segment the customers anew, one thing changed at a time, and compare with the chosen segments.
+
+    Parameters
+    ----------
+    features : DataFrame of shape (n_customers, ...)
+        The feature table, with ``customer_id``.
+    labels : ndarray of shape (n_customers,)
+        Cluster of each customer in the chosen candidate.
+    spec : Spec
+        What makes the chosen candidate the one it is.
+    scalers : iterable of Scaler
+        All scalers to try; its own is passed over.
+    config : SensitivityConfig
+        How many seeds, how many extreme customers.
+    earlier : (str, DataFrame), optional
+        Another as-of date and the feature table of that day; without a transaction log there is none.
+
+    Returns
+    -------
+    DataFrame
+        One row per change: ``change`` (one of ``CHANGES``), ``detail``, ``ari`` (1: the same segments, 0: no more alike than
+        by chance) and ``customers``, those in both.
+    list of str
+        What could not be tried, and why.
+
+    References
+    ----------
+    Hubert & Arabie (1985), Comparing partitions, Journal of Classification 2.
+
+    Examples
+    --------
+    >>> from segments.config import Algorithm, Feature
+    >>> table = pd.DataFrame({"customer_id": list("abcd"), "x": [0.0, 1.0, 10.0, 11.0]})
+    >>> spec = Spec("toy", FeatureSet("x", {"x": Feature()}), Scaler("none"), Algorithm(), k=2, seed=0)
+    >>> found, notes = sensitivity(table, np.array([0, 0, 1, 1]), spec, [], SensitivityConfig(seeds=1, extreme_share=0))
+    >>> found.to_dict("records"), notes[0]
+    ([{'change': 'seed', 'detail': '1', 'ari': 1.0, 'customers': 4}], 'no feature left out: x is the only one')
+    """
+    notes: list[str] = []
+    if len(spec.feature_set.columns) == 1:
+        notes.append(f"no feature left out: {next(iter(spec.feature_set.columns))} is the only one")
+    if earlier is None:
+        notes.append("no earlier as-of date: the source has no transactions")
+    chosen = pd.Series(labels, index=features["customer_id"])
+    rows = []
+    for change in _changes(features, spec, scalers, config, earlier):
+        try:
+            [other] = sweep_cell(change.features, [change.spec])
+        except SweepError as error:
+            notes.append(f"{change.change} {change.detail}: {error.what}")
+            continue
+        before = chosen.reindex(change.features["customer_id"])
+        both = before.notna().to_numpy()
+        agreement = float(adjusted_rand_score(before[both], other.labels[both]))
+        rows.append((change.change, change.detail, agreement, int(both.sum())))
+    return pd.DataFrame(rows, columns=["change", "detail", "ari", "customers"]), notes
+
+
+def months_before(day: date, months: int) -> date:
+    """The same day some months earlier, or the last of that month where it has no such day.
+
+    Examples
+    --------
+    >>> months_before(date(2024, 3, 31), 1)
+    datetime.date(2024, 2, 29)
+    """
+    earlier: pd.Timestamp = pd.Timestamp(day) - pd.DateOffset(months=months)
+    return date(earlier.year, earlier.month, earlier.day)
+
+
+def extreme_rows(features: pd.DataFrame, feature_set: FeatureSet, share: float) -> NDArray[np.intp]:
+    """Rows of the most extreme customers: those farthest from the average one, every transformed feature in standard deviations.
+
+    Parameters
+    ----------
+    features : DataFrame of shape (n_customers, ...)
+        The feature table.
+    feature_set : FeatureSet
+        The features that count, with their transforms and weights.
+    share : float
+        Share of the customers, rounded up.
+
+    Returns
+    -------
+    ndarray of int
+        Positions, ascending; at equal distance the later row is taken first.
+
+    Examples
+    --------
+    >>> from segments.config import Feature
+    >>> table = pd.DataFrame({"x": [1.0, 2.0, 50.0, 3.0]})
+    >>> extreme_rows(table, FeatureSet("x", {"x": Feature()}), 0.25).tolist()
+    [2]
+    """
+    _, X = fit_space(features, feature_set, Scaler("standard"))
+    count = int(np.ceil(round(share * len(X), 9)))
+    order = np.argsort((X**2).sum(axis=1), kind="stable")
+    return np.sort(order[len(X) - count :])
+
+
+def in_words(table: pd.DataFrame) -> list[str]:
+    """One sentence per kind of change, with the worst case named.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Made by :func:`sensitivity`.
+
+    Examples
+    --------
+    >>> rows = [("seed", "1", 1.0, 90), ("seed", "2", 0.9, 90), ("scaler", "robust", 0.5, 90)]
+    >>> in_words(pd.DataFrame(rows, columns=["change", "detail", "ari", "customers"]))
+    ['seed: agreement 0.90 (2) to 1.00 (1)', 'scaler: agreement 0.50 (robust)']
+    """
+    lines = []
+    for change in [name for name in CHANGES if (table["change"] == name).any()]:
+        own = table[table["change"] == change].sort_values("ari", kind="stable")
+        low, high = (f"{own['ari'].iloc[end]:.2f}" for end in (0, -1))
+        if low == high:
+            text = low + (f" in all {len(own)}" if len(own) > 1 else f" ({own['detail'].iloc[0]})")
+        else:
+            text = f"{low} ({own['detail'].iloc[0]}) to {high} ({own['detail'].iloc[-1]})"
+        lines.append(f"{change}: agreement {text}")
+    return lines
+
+
+def firmness(table: pd.DataFrame) -> str:
+    """Say in a sentence whether the segments hold, and what they hang on.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Made by :func:`sensitivity`.
+
+    Returns
+    -------
+    str
+        Names the worst change; where that leaves less than ``POOR``, the worst of each other kind that does, too.
+
+    References
+    ----------
+    Steinley (2004), Properties of the Hubert-Arabie adjusted Rand index, Psychological Methods 9, 386-396.
+
+    Examples
+    --------
+    >>> rows = [("scaler", "robust", 0.5, 90), ("feature left out", "trend", 0.25, 90), ("as-of date", "2017-12-01", 0.7, 90)]
+    >>> firmness(pd.DataFrame(rows, columns=["change", "detail", "ari", "customers"]))
+    'Not firm: with the feature trend left out the segments become largely others (agreement 0.25; 1 is the same, 0 is chance), and so they do with scaler robust (0.50).'
+    """
+    worst = table.sort_values("ari", kind="stable").drop_duplicates("change")
+    told = [(_in_words(row.change, row.detail), row.ari) for row in worst.itertuples()]
+    (first, lowest), *others = told
+    scale = f"(agreement {lowest:.2f}; 1 is the same, 0 is chance)"
+    if lowest >= POOR:
+        return f"Firm: of all that was changed, most depends on {first.removeprefix('with ')}, and the segments stay much the same {scale}."
+    also = [f"{words} ({ari:.2f})" for words, ari in others if ari < POOR]
+    more = f", and so they do {' and '.join(also)}" if also else ""
+    return f"Not firm: {first} the segments become largely others {scale}{more}."
+
+
+def _in_words(change: str, detail: str) -> str:
+    return {
+        "seed": f"with seed {detail}",
+        "scaler": f"with scaler {detail}",
+        "feature left out": f"with the feature {detail} left out",
+        "as-of date": f"with the as-of date {detail}",
+        "extreme customers left out": f"with the {detail} most extreme customers left out",
+    }[change]
+
+
+def _changes(
+    features: pd.DataFrame,
+    spec: Spec,
+    scalers: Iterable[Scaler],
+    config: SensitivityConfig,
+    earlier: tuple[str, pd.DataFrame] | None,
+) -> Iterator[Change]:
+    for seed in range(spec.seed + 1, spec.seed + 1 + config.seeds):
+        yield Change("seed", str(seed), features, replace(spec, seed=seed))
+    for scaler in scalers:
+        if scaler != spec.scaler:
+            yield Change("scaler", scaler.name, features, replace(spec, scaler=scaler))
+    columns = spec.feature_set.columns
+    for left_out in columns if len(columns) > 1 else ():
+        fewer = FeatureSet(spec.feature_set.name, {name: columns[name] for name in columns if name != left_out})
+        yield Change("feature left out", left_out, features, replace(spec, feature_set=fewer))
+    if earlier is not None:
+        yield Change("as-of date", earlier[0], earlier[1], spec)
+    if len(extreme := extreme_rows(features, spec.feature_set, config.extreme_share)):
+        usual = features.drop(index=features.index[extreme]).reset_index(drop=True)
+        detail = f"{len(extreme)} ({config.extreme_share:.1%})"
+        yield Change("extreme customers left out", detail, usual, spec)

@@ -1,0 +1,85 @@
+"""A clustering -> whether there is a valley between its clusters. Comes in: points, labels, centres. Goes out: a p, and the pair it is about.
+
+A null model knows only the dependence it was told of: points in the shape of a funnel or a banana lie far from any of them and are
+still one cloud. What true clusters have and one cloud lacks is a gap: fewer points half way between two centres than at either.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from segments.evidence.resample_fits import Floats, Integers
+
+
+@dataclass(frozen=True)
+class Valley:
+    """The least convincing gap between two clusters of a clustering.
+
+    Parameters
+    ----------
+    p : float
+        Of "the points of the two are one cloud", the largest over all pairs: small where every pair has a gap.
+    pair : tuple of int
+        The two clusters it is about, the lower number first.
+    """
+
+    p: float
+    pair: tuple[int, int]
+
+
+def valley(X: Floats, labels: Integers, centres: Floats) -> Valley:
+    """Test whether fewer points lie half way between two clusters than at either centre, for every two clusters.
+
+    The points of two clusters are laid on the line through their centres, scaled so that these lie at 0 and 1, and counted in three
+    intervals of equal width: around the one centre, half way, around the other (from -1/6 to 1/6, 1/3 to 2/3, 5/6 to 7/6). A
+    density with one peak (quasi-concave) never falls and rises again, so half way it holds at least as much as at the poorer of
+    the two ends, wherever its peak is. To say that it holds less than both is therefore to say that there is more than one peak,
+    and each of the two comparisons is an exact one-sided binomial test of the one count given the sum. Both have to be
+    convinced: the larger p is a valid one for the pair, and the largest of the pairs' for the clustering.
+
+    Where it ends: the line and the intervals come from the same points; k-means that cuts one cloud puts its centres where they
+    make no gap (measured, not proved: see the tests). The two cells of a pair are a part of the cloud, and a part of an even spread
+    in two dimensions can have a waist though the whole has not. And clusters of few or widely strewn points show no gap. So a gap
+    is asked for besides evidence against a null model, not instead of it.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_points, n_features)
+        Points in the clustered space.
+    labels : ndarray of shape (n_points,)
+        Cluster of each point, from 0.
+    centres : ndarray of shape (k, n_features)
+        Cluster centres, k at least 2.
+
+    Returns
+    -------
+    Valley
+        The worst pair's p; of equal ones the first. Two centres in one place have no gap: p is 1.
+
+    References
+    ----------
+    Berger (1982), Multiparameter hypothesis testing and acceptance sampling, Technometrics 24, 295-300: the intersection-union test.
+
+    Examples
+    --------
+    >>> X = np.repeat([0.0, 0.5, 1.0], [9, 1, 9])[:, None]
+    >>> found = valley(X, np.repeat([0, 1], [10, 9]).astype(np.int32), np.array([[0.0], [1.0]]))
+    >>> round(found.p, 4), found.pair
+    (0.0107, (0, 1))
+    """
+    tried = [Valley(_pair(X, labels, centres, a, b), (a, b)) for a, b in combinations(range(len(centres)), 2)]
+    return max(tried, key=lambda one: one.p)
+
+
+def _pair(X: Floats, labels: Integers, centres: Floats, a: int, b: int) -> float:
+    from scipy.special import bdtr
+
+    line = centres[b] - centres[a]
+    if not (length := float(line @ line)):
+        return 1.0
+    places = (X[(labels == a) | (labels == b)] - centres[a]) @ line / length
+    one, middle, other = (int((np.abs(places - at) <= 1 / 6).sum()) for at in (0.0, 0.5, 1.0))
+    return max(float(bdtr(middle, middle + end, 0.5)) for end in (one, other))

@@ -1,0 +1,422 @@
+"""Who will leave, and what will the others spend? Comes in: a purchase log and the chosen segmentation. Goes out: a comparison on later time, and forecasts.
+
+Three days split the log. Models learn from what was known on the *train* day and what happened in the horizon after it; they are measured
+on the *test* day (one horizon later) against the horizon after that; the recommended ones are fitted again on the newest horizon whose end
+is known, and look ahead from the as-of date. Segments are refitted on each of these days, on what was known then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+import narwhals as nw
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+from threadpoolctl import threadpool_limits
+
+from segments.clustering.candidate import Spec, sweep_cell
+from segments.config import PredictionConfig, PredictionModel
+from segments.errors import ConfigError, DataError
+from segments.forecast.btyd import DAYS_PER_WEEK, btyd_table, daily
+from segments.forecast.comparison import calibration_table, compare, metrics_of, simple_first, verdict
+from segments.forecast.models import OUTCOMES, Predictor, Snapshot, fit, variants
+
+Floats = NDArray[np.float64]
+Build = Callable[[Any, date], pd.DataFrame]
+
+# Sums grow with the length of the history, which differs between the three days: per week they do not.
+PER_WEEK = ("frequency", "purchase_days", "monetary")
+AS_THEY_ARE = ("recency_days", "basket_value", "gap_days_mean", "gap_days_std", "trend")
+SHARES = tuple(f"{part}_share" for part in ("weekend", "morning", "evening", "private_label", "discount", "coupon"))
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """The days that split a log.
+
+    Parameters
+    ----------
+    first : date
+        Of the log's first purchase.
+    train, test : date
+        Last known day of what is learned from, and of what is measured; one horizon apart.
+    latest : date
+        The newest day whose horizon is over: one horizon before `as_of`.
+    as_of : date
+        The day from which forecasts look ahead.
+    horizon_days : int
+        Length of the time ahead.
+    """
+
+    first: date
+    train: date
+    test: date
+    latest: date
+    as_of: date
+    horizon_days: int
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What was compared, recommended and forecast.
+
+    Parameters
+    ----------
+    customers : DataFrame
+        ``customer_id, cluster, churn_risk, expected_value`` for the horizon after the as-of date.
+    segments : DataFrame
+        Per cluster: ``customers``, mean ``churn_risk``, total ``expected_value``, and ``at_risk_revenue``: what its customers spent in
+        the horizon before the as-of date, each weighted by the risk of leaving.
+    comparison : DataFrame
+        One row per outcome, model, variant, segment (or ``all``) and metric, with its 95 % bootstrap interval, and the paired
+        difference to the same model's global variant with its own.
+    calibration : DataFrame
+        Predicted against observed on the test day, in ten groups, per outcome, model and variant.
+    runs : list of dict
+        Per model and variant: ``name, params, metrics``.
+    facts : dict
+        The days, the sizes, the recommendation in words, notes; plain data.
+    """
+
+    customers: pd.DataFrame
+    segments: pd.DataFrame
+    comparison: pd.DataFrame
+    calibration: pd.DataFrame
+    runs: list[dict[str, Any]]
+    facts: dict[str, Any]
+
+
+def predict(
+    features: pd.DataFrame,
+    labels: NDArray[np.int32],
+    lines: Any,
+    build: Build,
+    spec: Spec,
+    models: Mapping[str, PredictionModel],
+    as_of: date,
+    config: PredictionConfig,
+) -> Prediction:
+    """Compare all models on later time, recommend, and look ahead from the as-of date.
+
+    Parameters
+    ----------
+    features : DataFrame of shape (n_customers, ...)
+        The feature table as of the as-of date.
+    labels : ndarray of shape (n_customers,)
+        Cluster of each of its customers.
+    lines : native frame
+        The clean purchase log, as any frame Narwhals knows.
+    build : callable
+        Features of a log as of a day: ``build(lines, day)``.
+    spec : Spec
+        The chosen segmentation, to be refitted on earlier days.
+    models : mapping of str to PredictionModel
+        What to compare, by name.
+    as_of : date
+        The "today" of `features`.
+    config : PredictionConfig
+        Horizon, cutoff and sizes.
+
+    Returns
+    -------
+    Prediction
+        Equal inputs give equal bytes.
+
+    Raises
+    ------
+    ConfigError
+        If the cutoff lies outside the data, or the horizon is too long for them.
+    DataError
+        If features of an earlier day depend on what came later.
+    SweepError
+        If the segmentation cannot be refitted on an earlier day.
+    """
+    days = daily(lines)
+    when = timeline(date.fromordinal(int(days["day"].min())), as_of, config)
+    snapshots = {as_of: _snapshot(features, labels, days, when, as_of)}
+    later = snapshots[as_of]
+    agreement: dict[str, float] = {}
+    for cutoff in sorted({when.latest, when.test, when.train}, reverse=True):
+        table = blind(build, lines, cutoff)
+        [candidate] = sweep_cell(table, [spec])
+        renumbered, agreement[str(cutoff)] = align(
+            table["customer_id"], candidate.labels.astype(np.int32), pd.Series(later.customer_id), later.segment
+        )
+        later = snapshots[cutoff] = _snapshot(table, renumbered, days, when, cutoff)
+    shared = [name for name in snapshots[when.train].inputs if all(name in s.inputs for s in snapshots.values())]
+    snapshots = {day: replace(snapshot, inputs=snapshot.inputs[shared]) for day, snapshot in snapshots.items()}
+    train, test = snapshots[when.train], snapshots[when.test]
+
+    with threadpool_limits(limits=1):  # how floats are summed depends on the number of threads
+        fitted, notes = _fit_all(train, models, config)
+        predicted = {outcome: {key: fitted[outcome][key](test) for key in fitted[outcome]} for outcome in OUTCOMES}
+        comparison, winners, steps = compare(test, predicted, config)
+        final: dict[str, Floats] = {}
+        for outcome, (name, variant) in winners.items():
+            ahead, more = fit(models[name], variant, outcome, snapshots[when.latest], config)
+            notes += [f"{name}, {variant}, {outcome}, refitted for the forecast: {note}" for note in more]
+            final[outcome] = ahead(snapshots[as_of])
+    calibration = calibration_table(test, predicted)
+    customers, segments = _forecasts(snapshots[as_of], final)
+    runs = [
+        {
+            "name": f"{name} · {variant}",
+            "params": {
+                "model": name,
+                "kind": models[name].kind,
+                "variant": variant,
+                "horizon_days": config.horizon_days,
+                "train_cutoff": str(when.train),
+                "cutoff": str(when.test),
+                "seed": config.seed,
+                "n_customers": len(test.customer_id),
+            },
+            "metrics": metrics_of(comparison, name, variant),
+        }
+        for name, variant in predicted["churn"]
+    ]
+    facts = {
+        "applies": True,
+        "timeline": {name: str(value) for name, value in asdict(when).items() if name != "horizon_days"},
+        "settings": asdict(config),
+        "customers": {"train": len(train.customer_id), "test": len(test.customer_id), "forecast": len(customers)},
+        "left": {"train": int(train.outcome("churn").sum()), "test": int(test.outcome("churn").sum())},
+        "segment_agreement": agreement,
+        "steps": steps,
+        "notes": notes,
+    } | verdict(comparison, winners, test, predicted, models, config.horizon_days)
+    return Prediction(customers, segments, comparison, calibration, runs, facts)
+
+
+def timeline(first: date, as_of: date, config: PredictionConfig) -> Timeline:
+    """The days that split a log, or why there are none.
+
+    Parameters
+    ----------
+    first, as_of : date
+        First and last day of the log.
+    config : PredictionConfig
+        Cutoff and horizon.
+
+    Raises
+    ------
+    ConfigError
+        If the cutoff lies outside the data, its horizon is not over yet, or there is no history left to learn from.
+
+    Examples
+    --------
+    >>> when = timeline(date(2017, 1, 1), date(2018, 1, 1), PredictionConfig(models=["recency"], horizon_days=90))
+    >>> str(when.train), str(when.test)
+    ('2017-07-05', '2017-10-03')
+    """
+    horizon, span = timedelta(days=config.horizon_days), (as_of - first).days + 1
+    if 3 * config.horizon_days > span:
+        raise ConfigError(
+            f"a horizon of {config.horizon_days} days is too long for a log of {span} days: one is learned from, one is measured, and one must come before",
+            where="prediction.horizon_days",
+            fix=f"choose at most {span // 3} days" if span >= 3 else "use a source with a longer log",
+        )
+    cutoff = date.fromisoformat(config.cutoff) if config.cutoff else as_of - horizon
+    earliest, newest = first + 2 * horizon - timedelta(days=1), as_of - horizon
+    if not earliest <= cutoff <= newest:
+        inside = first <= cutoff <= as_of
+        why = f"leaves no room for {config.horizon_days} days" if inside else "is outside the data"
+        raise ConfigError(
+            f"the cutoff {cutoff} {why}: the log goes from {first} to {as_of}",
+            where="prediction.cutoff",
+            fix=f"choose a day from {earliest} to {newest}, or null for the latter",
+        )
+    return Timeline(first, cutoff - horizon, cutoff, newest, as_of, config.horizon_days)
+
+
+def blind(build: Build, lines: Any, cutoff: date) -> pd.DataFrame:
+    """Features as of a day, proved not to know what came later.
+
+    They are made twice, from the whole log and from one that ends with that day, and must be equal to the last bit.
+
+    Parameters
+    ----------
+    build : callable
+        ``build(lines, day)``.
+    lines : native frame
+        The whole log.
+    cutoff : date
+        The last day that may be known.
+
+    Raises
+    ------
+    DataError
+        Names the columns that know the future.
+
+    Examples
+    --------
+    >>> log = pd.DataFrame({"customer_id": ["a", "a"], "purchased_at": pd.to_datetime(["2024-01-01", "2024-02-01"])})
+    >>> leaky = lambda lines, day: lines.groupby("customer_id", as_index=False).size()
+    >>> blind(leaky, log, date(2024, 1, 15))
+    Traceback (most recent call last):
+    segments.errors.DataError: features as of 2024-01-15 know what came later: size
+      where: features
+      do:    make them of lines up to the day only
+    """
+    end = datetime.combine(cutoff + timedelta(days=1), time())
+    known = nw.to_native(nw.from_native(lines).filter(nw.col("purchased_at") < end))
+    whole, past = build(lines, cutoff), build(known, cutoff)
+    if list(whole["customer_id"]) != list(past["customer_id"]):
+        leaks = ["who is a customer"]
+    else:
+        leaks = sorted(set(whole.columns) ^ set(past.columns)) + [
+            name for name in past.columns if name in whole and not whole[name].equals(past[name])
+        ]
+    if leaks:
+        raise DataError(
+            f"features as of {cutoff} know what came later: {', '.join(leaks)}",
+            where="features",
+            fix="make them of lines up to the day only",
+        )
+    return past
+
+
+def model_inputs(features: pd.DataFrame, days: pd.DataFrame, when: Timeline, cutoff: date) -> pd.DataFrame:
+    """Columns a model may use: what the log told by then, in numbers that mean the same after a longer history.
+
+    What the customers table says is left out: nobody knows when it was written down.
+
+    Parameters
+    ----------
+    features : DataFrame of shape (n_customers, ...)
+        The feature table as of the cutoff.
+    days : DataFrame
+        From :func:`segments.forecast.btyd.daily`.
+    when : Timeline
+        First day and horizon.
+    cutoff : date
+        The last day that is known.
+
+    Returns
+    -------
+    DataFrame of shape (n_customers, ...)
+        Recency, gaps, shares and trend as they are; orders, purchase days and money per week; ``tenure_share`` of the log's
+        length; ``recent_days`` and ``recent_spend``: purchase days and money in the horizon before the cutoff.
+    """
+    span = (cutoff - when.first).days + 1
+    inputs = features[[*AS_THEY_ARE, *(name for name in SHARES if name in features)]].copy()
+    for name in PER_WEEK:
+        inputs[f"{name}_per_week"] = features[name] / span * DAYS_PER_WEEK
+    inputs["tenure_share"] = features["tenure_days"] / span
+    since = cutoff.toordinal() - when.horizon_days
+    recent = days[(days["day"] > since) & (days["day"] <= cutoff.toordinal())].groupby("customer_id")["spend"]
+    inputs["recent_days"] = features["customer_id"].map(recent.size()).fillna(0).astype("float64").to_numpy()
+    inputs["recent_spend"] = features["customer_id"].map(recent.sum()).fillna(0.0).to_numpy()
+    return inputs
+
+
+def align(
+    ids: pd.Series[str], labels: NDArray[np.int32], known_ids: pd.Series[str], known: NDArray[np.int32]
+) -> tuple[NDArray[np.int32], float]:
+    """Renumber clusters so that they agree best with those of another day: numbers of one fit mean nothing in another.
+
+    Parameters
+    ----------
+    ids, labels
+        Customers and their clusters.
+    known_ids, known
+        Customers and clusters of the other day.
+
+    Returns
+    -------
+    ndarray
+        `labels`, renumbered.
+    float
+        Share of the customers of both days who are in the same segment then.
+
+    Examples
+    --------
+    >>> two = np.array([0, 0, 1], dtype=np.int32)
+    >>> align(pd.Series(["a", "b", "c"]), two, pd.Series(["a", "c", "b"]), np.array([1, 0, 1], dtype=np.int32))
+    (array([1, 1, 0], dtype=int32), 1.0)
+    """
+    there = dict(zip(known_ids, known.tolist(), strict=True))
+    pairs = [(label, there[i]) for i, label in zip(ids, labels.tolist(), strict=True) if i in there]
+    k = int(max(labels.max(), known.max())) + 1
+    both = np.zeros((k, k))
+    for own, other in pairs:
+        both[own, other] += 1
+    own, other = linear_sum_assignment(both, maximize=True)
+    return other.astype(np.int32)[labels], float(both[own, other].sum() / max(len(pairs), 1))
+
+
+# --- inside -------------------------------------------------------------------------------------------------------------
+
+
+def _snapshot(
+    features: pd.DataFrame, labels: NDArray[np.int32], days: pd.DataFrame, when: Timeline, cutoff: date
+) -> Snapshot:
+    today = cutoff.toordinal()
+    ahead = (
+        days[(days["day"] > today) & (days["day"] <= today + when.horizon_days)].groupby("customer_id")["spend"].sum()
+    )
+    known = cutoff <= when.latest
+    ids = features["customer_id"]
+    table = btyd_table(days, cutoff).set_index("customer_id").reindex(ids).reset_index()
+    if table["T"].isna().any():
+        raise DataError(
+            f"{int(table['T'].isna().sum())} customers have returns but no purchase by {cutoff}",
+            where="transactions",
+            fix="drop returns in the source's policy",
+        )
+    return Snapshot(
+        cutoff=cutoff,
+        customer_id=ids.to_numpy(dtype=object),
+        inputs=model_inputs(features, days, when, cutoff),
+        segment=labels,
+        btyd=table,
+        spend=ids.map(ahead).fillna(0.0).to_numpy(dtype=np.float64) if known else None,
+        churned=(~ids.isin(ahead.index)).to_numpy(dtype=np.float64) if known else None,
+    )
+
+
+def _fit_all(
+    train: Snapshot, models: Mapping[str, PredictionModel], config: PredictionConfig
+) -> tuple[dict[str, dict[tuple[str, str], Predictor]], list[str]]:
+    fitted: dict[str, dict[tuple[str, str], Predictor]] = {outcome: {} for outcome in OUTCOMES}
+    notes: list[str] = []
+    for name in simple_first(models):
+        for variant in variants(models[name]):
+            try:
+                made = {outcome: fit(models[name], variant, outcome, train, config) for outcome in OUTCOMES}
+            except DataError as error:
+                notes.append(f"{name} is left out: {error.what}")
+                continue
+            for outcome, (predictor, more) in made.items():
+                fitted[outcome][name, variant] = predictor
+                notes += [f"{name}, {variant}, {outcome}: {note}" for note in more]
+    if not fitted["churn"]:
+        raise DataError(
+            f"no model can be fitted ({'; '.join(notes)})", where="prediction.models", fix="name another one"
+        )
+    return fitted, notes
+
+
+def _forecasts(now: Snapshot, final: Mapping[str, Floats]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    customers = pd.DataFrame(
+        {
+            "customer_id": now.customer_id,
+            "cluster": now.segment,
+            "churn_risk": final["churn"],
+            "expected_value": final["value"],
+        }
+    )
+    at_risk = final["churn"] * now.inputs["recent_spend"].to_numpy()
+    by = customers.assign(at_risk_revenue=at_risk).groupby("cluster")
+    segments = by.agg(
+        customers=("customer_id", "size"),
+        churn_risk=("churn_risk", "mean"),
+        expected_value=("expected_value", "sum"),
+        at_risk_revenue=("at_risk_revenue", "sum"),
+    )
+    return customers.astype({"customer_id": "str"}), segments.reset_index()

@@ -1,0 +1,283 @@
+"""Customers at a cutoff -> churn risk and expected value. Comes in: a snapshot with a known outcome, and what to fit. Goes out: a function of any later snapshot.
+
+Three ways to use segments: one *global* model, the *segment as a feature* of it, one model *per segment*. Baselines and BTYD models
+know no segments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.linear_model import LogisticRegression, TweedieRegressor
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
+from segments.config import PredictionConfig, PredictionModel
+from segments.forecast.btyd import (
+    DAYS_PER_WEEK,
+    expected_money,
+    expected_purchases,
+    fit_money,
+    fit_purchases,
+    silent,
+)
+
+Floats = NDArray[np.float64]
+Predictor = Callable[["Snapshot"], Floats]
+
+OUTCOMES = ("churn", "value")
+GLOBAL, FEATURE, PER_SEGMENT = "global", "segment as feature", "per segment"
+FOLDS = 5  # of the calibration
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What was known of every customer at a cutoff, and, when it is known by now, what they did next.
+
+    Parameters
+    ----------
+    cutoff : date
+        The last day that is known.
+    customer_id : ndarray of shape (n,)
+        Everybody who bought something by then.
+    inputs : DataFrame of shape (n, ...)
+        Columns the models may use, float64.
+    segment : ndarray of shape (n,)
+        Cluster by the chosen segmentation, refitted on that day.
+    btyd : DataFrame of shape (n, ...)
+        From :func:`segments.forecast.btyd.btyd_table`.
+    spend : ndarray of shape (n,), optional
+        Money spent in the horizon after the cutoff.
+    churned : ndarray of shape (n,), optional
+        1.0 where nothing was bought in it.
+    """
+
+    cutoff: date
+    customer_id: NDArray[np.object_]
+    inputs: pd.DataFrame
+    segment: NDArray[np.int32]
+    btyd: pd.DataFrame
+    spend: Floats | None = None
+    churned: Floats | None = None
+
+    def outcome(self, name: str) -> Floats:
+        """What happened: ``churn`` (0 or 1) or ``value`` (money)."""
+        found = self.churned if name == "churn" else self.spend
+        assert found is not None, "the time after this cutoff is not known yet"
+        return found
+
+    def only(self, rows: NDArray[np.bool_]) -> Snapshot:
+        """Some of the customers."""
+        return replace(
+            self,
+            customer_id=self.customer_id[rows],
+            inputs=self.inputs[rows],
+            segment=self.segment[rows],
+            btyd=self.btyd[rows],
+            spend=None if self.spend is None else self.spend[rows],
+            churned=None if self.churned is None else self.churned[rows],
+        )
+
+
+def variants(model: PredictionModel) -> tuple[str, ...]:
+    """The ways a model can use segments.
+
+    Examples
+    --------
+    >>> variants(PredictionModel("recency", kind="recency"))
+    ('global',)
+    """
+    return (GLOBAL, FEATURE, PER_SEGMENT) if model.kind in ("linear", "boosting") else (GLOBAL,)
+
+
+def fit(
+    model: PredictionModel, variant: str, outcome: str, train: Snapshot, config: PredictionConfig
+) -> tuple[Predictor, list[str]]:
+    """Fit one model for one outcome.
+
+    Parameters
+    ----------
+    model : PredictionModel
+        A member of ``conf/prediction_model/``.
+    variant : str
+        One of :func:`variants`.
+    outcome : {"churn", "value"}
+        What is predicted.
+    train : Snapshot
+        Its outcome is known.
+    config : PredictionConfig
+        Horizon, seed, and the smallest group a model is fitted on.
+
+    Returns
+    -------
+    callable
+        From a snapshot to one prediction per customer.
+    list of str
+        What fell back to something simpler, and why, in words.
+
+    Raises
+    ------
+    DataError
+        If a BTYD model cannot be fitted on these customers.
+    """
+    whole = too_few(train, outcome, config)
+    if whole and model.kind != "btyd":
+        return _constant(train.outcome(outcome), outcome), [f"{whole}: everybody gets the same prediction"]
+    if model.kind in ("linear", "boosting"):
+        everybody = _learn(model, outcome, train, config, with_segments=variant == FEATURE)
+        if variant != PER_SEGMENT:
+            return everybody, []
+        return _per_segment(model, outcome, train, config, everybody)
+    return {"recency": _recency, "last_period": _last_period, "btyd": _btyd}[model.kind](model, outcome, train, config)
+
+
+def too_few(train: Snapshot, outcome: str, config: PredictionConfig) -> str:
+    """Why these customers are too few to learn an outcome from, or nothing."""
+    happened = train.outcome(outcome) > 0
+    events = int(happened.sum()) if outcome == "value" else int(min(happened.sum(), (~happened).sum()))
+    if len(happened) < config.min_customers:
+        return f"{len(happened)} customers"
+    if events < config.min_events:
+        kind = (
+            "buyers"
+            if outcome == "value"
+            else "customers who left"
+            if happened.sum() == events
+            else "customers who stayed"
+        )
+        return f"{events} {kind} among {len(happened)} customers"
+    return ""
+
+
+# --- what is fitted -----------------------------------------------------------------------------------------------------
+
+
+def _constant(actual: Floats, outcome: str) -> Predictor:
+    # A share of none or of all is taken for nearly so: (n + 1) / (N + 2), Laplace's rule of succession.
+    level = (
+        (actual.sum() + 1) / (len(actual) + 2) if outcome == "churn" else float(actual.mean()) if len(actual) else 0.0
+    )
+    return lambda snapshot: np.full(len(snapshot.inputs), float(level))
+
+
+def _learn(
+    model: PredictionModel, outcome: str, train: Snapshot, config: PredictionConfig, *, with_segments: bool
+) -> Predictor:
+    k = int(train.segment.max()) + 1 if with_segments else 0
+    y = train.outcome(outcome)
+    unit = (
+        1.0 if outcome == "churn" else float(y.mean())
+    )  # money in units of its mean: penalties mean the same in any currency
+    estimator = _linear(model, outcome, len(y)) if model.kind == "linear" else _boosting(model, outcome, config.seed)
+    estimator.fit(_matrix(train, k), y / unit)
+
+    def predict(snapshot: Snapshot) -> Floats:
+        X = _matrix(snapshot, k)
+        made: Floats = estimator.predict_proba(X)[:, 1] if outcome == "churn" else estimator.predict(X) * unit
+        return made
+
+    return predict
+
+
+def _matrix(snapshot: Snapshot, k: int) -> Floats:
+    one_hot = snapshot.segment[:, None] == np.arange(k)
+    return np.hstack([snapshot.inputs.to_numpy(dtype=np.float64), one_hot])
+
+
+def _linear(model: PredictionModel, outcome: str, n: int) -> Pipeline:
+    last: LogisticRegression | TweedieRegressor
+    if outcome == "churn":
+        last = LogisticRegression(C=1 / model.penalty, max_iter=1000)
+    else:  # compound Poisson-gamma: a lump at nothing, a long tail of money, and a mean that is never negative
+        last = TweedieRegressor(power=1.5, link="log", alpha=model.penalty / n, max_iter=1000)
+    return make_pipeline(FunctionTransformer(signed_log), StandardScaler(), last)
+
+
+def _boosting(
+    model: PredictionModel, outcome: str, seed: int
+) -> CalibratedClassifierCV | HistGradientBoostingRegressor:
+    settings = {
+        "max_iter": model.iterations,
+        "learning_rate": model.learning_rate,
+        "max_leaf_nodes": model.leaves,
+        "early_stopping": False,
+        "random_state": seed,
+    }
+    if outcome == "value":
+        return HistGradientBoostingRegressor(loss="poisson", **settings)
+    # Leavers are few: one curve from all out-of-fold predictions is steadier than one per fold.
+    return CalibratedClassifierCV(
+        HistGradientBoostingClassifier(**settings), method="sigmoid", cv=FOLDS, ensemble=False
+    )
+
+
+def signed_log(X: Floats) -> Floats:
+    """``log1p`` that keeps the sign, for columns with long tails on either side."""
+    logs: Floats = np.sign(X) * np.log1p(np.abs(X))
+    return logs
+
+
+def _per_segment(
+    model: PredictionModel, outcome: str, train: Snapshot, config: PredictionConfig, everybody: Predictor
+) -> tuple[Predictor, list[str]]:
+    own: dict[int, Predictor] = {}
+    notes = []
+    for segment in sorted(set(train.segment.tolist())):
+        members = train.only(train.segment == segment)
+        if why := too_few(members, outcome, config):
+            notes.append(f"segment {segment} uses the global model, it has only {why}")
+        else:
+            own[segment] = _learn(model, outcome, members, config, with_segments=False)
+
+    def predict(snapshot: Snapshot) -> Floats:
+        made = everybody(snapshot)
+        for segment, predictor in own.items():
+            rows = snapshot.segment == segment
+            if rows.any():
+                made[rows] = predictor(snapshot.only(rows))
+        return made
+
+    return predict, notes
+
+
+def _recency(
+    model: PredictionModel, outcome: str, train: Snapshot, config: PredictionConfig
+) -> tuple[Predictor, list[str]]:
+    def alone(snapshot: Snapshot) -> Snapshot:
+        return replace(snapshot, inputs=snapshot.inputs[["recency_days"]])
+
+    line = _learn(replace(model, kind="linear"), outcome, alone(train), config, with_segments=False)
+    return lambda snapshot: line(alone(snapshot)), []
+
+
+def _last_period(
+    model: PredictionModel, outcome: str, train: Snapshot, config: PredictionConfig
+) -> tuple[Predictor, list[str]]:
+    if outcome == "value":
+        return lambda snapshot: snapshot.inputs["recent_spend"].to_numpy(dtype=np.float64), []
+    bought, churned = train.inputs["recent_days"].to_numpy() > 0, train.outcome("churn")
+    rates = [(churned[rows].sum() + 1) / (rows.sum() + 2) for rows in (~bought, bought)]
+    return lambda snapshot: np.where(snapshot.inputs["recent_days"].to_numpy() > 0, rates[1], rates[0]), []
+
+
+def _btyd(
+    model: PredictionModel, outcome: str, train: Snapshot, config: PredictionConfig
+) -> tuple[Predictor, list[str]]:
+    # These models learn from the purchases up to the cutoff alone: the outcome after it is not looked at.
+    weeks = config.horizon_days / DAYS_PER_WEEK
+    purchases = fit_purchases(train.btyd, model.purchases)
+    notes = [f"the data do not pin down {', '.join(purchases.at_bound)} of {model.name}"] if purchases.at_bound else []
+    if outcome == "churn":
+        return lambda snapshot: silent(purchases, snapshot.btyd, weeks), notes
+    money = fit_money(train.btyd)
+    return (
+        lambda snapshot: expected_purchases(purchases, snapshot.btyd, weeks) * expected_money(money, snapshot.btyd),
+        notes,
+    )

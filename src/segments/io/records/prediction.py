@@ -1,0 +1,86 @@
+"""What the prediction's MLflow runs are made from, as files, so that the runs can be rebuilt from them.
+
+Comes in: a finished prediction. Goes out: pictures and facts in ``artifacts/prediction``, and a folder per prediction with ``record.json``.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+
+from segments.forecast.comparison import DECIDES, EVERYBODY, WORDS, rows_of
+from segments.forecast.forecast import Prediction
+from segments.io import store
+from segments.io.plots import png
+from segments.io.plots import prediction as draw
+from segments.io.store import artifact
+
+
+def write_record(made: Prediction, source: str, candidate_id: str, started: float) -> Path:
+    """Write all that MLflow is told of a prediction; never a customer's row.
+
+    Parameters
+    ----------
+    made : Prediction
+        What was compared and recommended.
+    source, candidate_id : str
+        Whose segments.
+    started : float
+        When the stage began, in seconds since the epoch.
+
+    Returns
+    -------
+    Path
+        The prediction's folder; named by a hash of its results, so that the same prediction is the same runs.
+    """
+    runs = [{**run, "params": {"source": source, **run["params"]}} for run in made.runs]
+    identity = store.sha256(json.dumps([candidate_id, runs], sort_keys=True).encode())[:12]
+    made_for = {"candidate_id": candidate_id, "prediction_id": identity}
+    folder = store.forecast(identity)
+    files = folder / "files"
+    for outcome, metric in DECIDES.items():
+        rows = rows_of(made.comparison, outcome=outcome, metric=metric, segment=EVERYBODY)
+        figure = draw.comparison(rows, f"{outcome}, on later time", f"{WORDS[metric]}, smaller is better")
+        store.write_bytes(artifact("prediction", f"comparison_{outcome}.png"), png(figure))
+        best = made.facts["recommended"][outcome]
+        picture = _calibration(made, outcome, best["model"], best["variant"])
+        store.write_bytes(artifact("prediction", f"calibration_{outcome}.png"), picture)
+        for number, run in enumerate(runs):
+            picture = _calibration(made, outcome, run["params"]["model"], run["params"]["variant"])
+            store.write_bytes(folder / "runs" / str(number) / f"calibration_{outcome}.png", picture)
+    store.write_json(artifact("prediction", "prediction.json"), made.facts | made_for)
+    for path in [*sorted(artifact("prediction").glob("*.png")), artifact("prediction", "prediction.json")]:
+        store.write_bytes(files / path.name, path.read_bytes())
+    for name in ("comparison", "calibration", "segments"):
+        store.write_text(files / f"{name}.csv", getattr(made, name).to_csv(index=False))
+    told = {f"{outcome}_{metric}": value for outcome in DECIDES for metric, value in _scores(made, outcome).items()}
+    facts = {
+        **made_for,
+        "source": source,
+        "runs": runs,
+        "recommended": told,
+    }
+    timing = {"started_ms": int(started * 1000), "seconds": time.time() - started}
+    if (folder / "record.json").is_file():  # made before: it began when it first did
+        earlier = store.read_json(folder / "record.json")
+        timing = {key: earlier[key] for key in timing}
+    store.write_json(folder / "record.json", facts | timing)
+    return folder
+
+
+def _scores(made: Prediction, outcome: str) -> dict[str, float]:
+    best = made.facts["recommended"][outcome]
+    own = rows_of(made.comparison, outcome=outcome, model=best["model"], variant=best["variant"], segment=EVERYBODY)
+    return {row.metric: float(row.value) for row in own.itertuples() if np.isfinite(row.value)}
+
+
+def _calibration(made: Prediction, outcome: str, model: str, variant: str) -> bytes:
+    groups = rows_of(made.calibration, outcome=outcome, model=model, variant=variant)
+    metric = "calibration_error" if outcome == "churn" else "total_ratio"
+    scores = rows_of(made.comparison, outcome=outcome, model=model, variant=variant, metric=metric, segment=EVERYBODY)
+    row = scores.iloc[0]
+    note = f"{WORDS[metric]} {row['value']:.3g} ({row['low']:.3g} to {row['high']:.3g}), {row['customers']:,} customers"
+    return png(draw.calibration(groups, outcome, f"{outcome} · {model} · {variant}", note))

@@ -1,0 +1,174 @@
+"""What the sweep's MLflow run is made from, as files, so that the run can be rebuilt from them.
+
+Comes in: the results of the stages. Goes out: a folder per sweep with config, tables, pictures, note and ``record.json``.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from segments.config import Config
+from segments.evidence.selection import name_of
+from segments.io import store
+from segments.io.plots import evidence, png
+from segments.io.plots import sweep as draw
+from segments.io.records import notes
+
+# What is told of segments; the other tables of the stage hold customers.
+PROFILES = ("profiles", "descriptors", "tests", "make_up", "rfm_segments", "rfm_cross_table")
+
+
+def write_record(
+    config: Config,
+    folder: Path,
+    sweep: dict[str, Any],
+    choice: dict[str, Any],
+    candidates: pd.DataFrame,
+    features: pd.DataFrame,
+    profiles: pd.DataFrame | None,
+) -> None:
+    """Write all of a sweep's MLflow run into its folder.
+
+    Parameters
+    ----------
+    config : Config
+        What was asked for.
+    folder : Path
+        Where to; what an earlier run left there is replaced.
+    sweep, choice : dict
+        As the sweep and selection stages wrote them.
+    candidates, features : DataFrame
+        As the sweep and features stages wrote them.
+    profiles : DataFrame or None
+        One row per segment; ``None`` when nothing was chosen.
+    """
+    files = folder / ".files"  # takes the place of "files" when it is whole
+    store.clear(files)
+    store.write_json(files / "config.json", asdict(config))
+    store.write_text(files / "candidates.csv", candidates.to_csv(index=False))
+    store.write_json(files / "choice.json", choice)
+    for path in sorted(store.artifact("explore").glob("*.png")) + sorted(store.artifact("explore").glob("*.json")):
+        store.write_bytes(files / "explore" / path.name, path.read_bytes())
+    for stage in ("evidence", "selection", "sensitivity"):
+        for path in sorted(store.artifact(stage).glob("*.png")) + sorted(store.artifact(stage).glob("[!c]*.json")):
+            store.write_bytes(files / stage / path.name, path.read_bytes())
+    clusters = store.read_table(store.artifact("evidence", "clusters.parquet"))
+    store.write_text(files / "evidence" / "clusters.csv", clusters.to_csv(index=False))
+    for path in sorted(store.artifact("playbook").glob("playbook.[jm]*")):
+        store.write_bytes(files / "playbook" / path.name, path.read_bytes())
+    if profiles is not None:
+        for name in PROFILES:
+            if (path := store.artifact("profiles", f"{name}.parquet")).is_file():
+                store.write_text(files / "profiles" / f"{name}.csv", store.read_table(path).to_csv(index=False))
+        store.write_bytes(files / "profiles" / "rules.json", store.artifact("profiles", "rules.json").read_bytes())
+        for path in sorted(store.artifact("briefing").glob("[!.]*")):
+            store.write_bytes(files / "briefing" / path.name, path.read_bytes())
+    if board := _board(choice, candidates):
+        store.write_bytes(files / "finalists.png", board)
+    store.replace_folder(files, folder / "files")
+    firmness = store.read_json(store.artifact("sensitivity", "sensitivity.json"))["firmness"]
+    _write_cards(config, folder / "cards", choice, candidates, firmness)
+    store.write_text(folder / "note.md", notes.sweep_note(choice, candidates, profiles, firmness))
+    ledger = folder / "sweep.json"
+    if not ledger.is_file():  # DVC brought the sweep back from its cache: when it ran is not known here
+        store.write_json(ledger, sweep | {"started_ms": 0, "seconds": 0.0})
+    timing = store.read_json(ledger)
+    record = {
+        "sweep_id": sweep["sweep_id"],
+        "candidate_ids": candidates["candidate_id"].tolist(),
+        "candidate_id": choice["candidate_id"],
+        "finalists": choice["finalists"],
+        "params": _params(config),
+        "data": _dataset(config.source.name, features),
+        "started_ms": timing["started_ms"],
+        "seconds": timing["seconds"],
+    }
+    store.write_json(folder / "record.json", record)
+
+
+def _write_cards(
+    config: Config, folder: Path, choice: dict[str, Any], candidates: pd.DataFrame, firmness: str | None
+) -> None:
+    """The evidence card of every finalist that has evidence; the chosen one's says how firm it is, too."""
+    store.clear(folder)
+    clusters, scores = (
+        store.read_table(store.artifact("evidence", f"{name}.parquet")) for name in ("clusters", "nulls")
+    )
+    gaps = store.read_json(store.artifact("evidence", "gaps.json"))
+    for row in candidates[candidates["candidate_id"].isin(choice["finalists"]) & candidates["evaluated"]].to_dict(
+        "records"
+    ):
+        identity = row["candidate_id"]
+        card = evidence.card(
+            name_of(row),
+            row,
+            clusters[clusters["candidate_id"] == identity],
+            scores[scores["candidate_id"] == identity],
+            gaps[f"{row['feature_set']} · {row['scaler']}"],
+            row["k"],
+            asdict(config.evidence.grades),
+            firmness if identity == choice["candidate_id"] else None,
+        )
+        store.write_bytes(folder / f"{identity}.png", png(card))
+
+
+def config_text(config: Config) -> str:
+    """Everything that was asked for, as JSON: :class:`~segments.config.Config` reads it back."""
+    # Not sorted: the order of columns is part of what was asked for.
+    return json.dumps(asdict(config), indent=1, ensure_ascii=False) + "\n"
+
+
+def config_hash(config: Config) -> str:
+    """SHA-256 of everything that was asked for."""
+    return store.sha256(config_text(config).encode())
+
+
+def data_hash() -> str:
+    """SHA-256 of the feature table."""
+    return store.sha256(store.artifact("features", "customers.parquet").read_bytes())
+
+
+def _board(choice: dict[str, Any], candidates: pd.DataFrame) -> bytes | None:
+    by_id = candidates.set_index("candidate_id")
+    tiles = []
+    for candidate_id in choice["finalists"]:
+        row, pictures = by_id.loc[candidate_id], store.pictures(candidate_id)
+        if {"clusters", "silhouette"} <= set(pictures):
+            caption = f"silhouette {row['silhouette']:.3f}, smallest {row['smallest_share']:.0%}"
+            tiles.append((caption, pictures["clusters"].read_bytes(), pictures["silhouette"].read_bytes()))
+    title = "Finalists, best first" if choice["candidate_id"] else "Nothing passed; these came closest"
+    return png(draw.board(tiles, title)) if tiles else None
+
+
+def _params(config: Config) -> dict[str, Any]:
+    grid = config.sweep
+    return {
+        "source": config.source.name,
+        "feature_sets": ",".join(grid.feature_sets),
+        "scalers": ",".join(grid.scalers),
+        "k_min": grid.k_min,
+        "k_max": grid.k_max,
+        "seed": grid.seed,
+        "algorithm": config.algorithm.name,
+        "config_hash": config_hash(config),
+    }
+
+
+def _dataset(source: str, features: pd.DataFrame) -> dict[str, str]:
+    """The feature table as MLflow describes a dataset."""
+    columns = [
+        {"name": name, "type": "double" if pd.api.types.is_numeric_dtype(dtype) else "string"}
+        for name, dtype in features.dtypes.items()
+    ]
+    return {
+        "name": source,
+        "digest": data_hash()[:32],
+        "path": str(store.artifact("features", "customers.parquet")),
+        "schema": json.dumps({"mlflow_colspec": columns}),
+        "profile": json.dumps({"num_rows": len(features)}),
+    }

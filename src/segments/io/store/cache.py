@@ -1,0 +1,248 @@
+"""Where finished work lies that outlives a run: outside DVC's outputs, shared by every door and by DVC's temporary copies.
+
+Comes in: ids, and what was made under them. Goes out: folders and files under ``artifacts/`` of the real checkout, and what lies there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from segments.errors import ConfigError, StoreError, first_line
+from segments.io.store.files import (
+    ARTIFACTS,
+    artifact,
+    checkout,
+    clear,
+    read_arrays,
+    read_json,
+    write_arrays,
+    write_json,
+)
+from segments.io.store.fingerprints import sha256
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def shelf() -> Path:
+    """Folder of finished candidates, one folder each, named by ``candidate_id``."""
+    return checkout() / ARTIFACTS / "candidates"
+
+
+def shelve(
+    candidate_id: str,
+    facts: dict[str, Any],
+    space: dict[str, Any],
+    arrays: dict[str, np.ndarray[Any, Any]],
+    pictures: dict[str, bytes],
+    maker: int = 0,
+) -> None:
+    """Put a finished candidate on the shelf, whole or not at all; one that is already there stays.
+
+    Parameters
+    ----------
+    candidate_id : str
+        Name of its folder.
+    facts : dict
+        Parameters and scores, as plain data.
+    space : dict
+        The fitted way into the clustered space, as plain data.
+    arrays : dict of str to ndarray
+        Labels, centres, silhouettes.
+    pictures : dict of str to bytes
+        PNGs by key.
+    maker : int
+        Process on whose behalf it is made: should that be interrupted, :func:`clear_unfinished` knows whose halves to remove.
+
+    Raises
+    ------
+    StoreError
+        If it cannot be written.
+    """
+    folder = shelf() / candidate_id
+    if folder.is_dir():
+        return
+    import numpy as np
+
+    try:
+        shelf().mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{candidate_id}.{maker}.", dir=shelf()))
+        try:
+            for name, plain in (("candidate", facts), ("space", space)):
+                (temporary / f"{name}.json").write_text(json.dumps(plain, ensure_ascii=False, allow_nan=False))
+            with (temporary / "arrays.npz").open("wb") as file:
+                np.savez(file, **arrays)  # type: ignore[arg-type]
+            for key, png in pictures.items():
+                (temporary / f"{key}.png").write_bytes(png)
+            for path in temporary.iterdir():
+                with path.open("rb+") as file:
+                    os.fsync(file.fileno())
+            temporary.chmod(0o755)
+            temporary.rename(folder)
+        except OSError:
+            if not folder.is_dir():  # else another process finished the same candidate first: equal by construction
+                raise
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    except OSError as error:
+        raise StoreError(
+            f"cannot write {folder}: {first_line(error)}",
+            fix="check free space and permissions; candidates finished earlier are kept, and the next run continues",
+        ) from error
+
+
+def clear_unfinished(maker: int) -> None:
+    """Remove what the workers of an interrupted process had half-made on the shelf."""
+    for folder in shelf().glob(f".*.{maker}.*"):
+        clear(folder)
+
+
+def unshelve(candidate_id: str) -> dict[str, Any] | None:
+    """Facts of a finished candidate, or ``None`` when it is not on the shelf (or damaged: it is then removed)."""
+    folder = shelf() / candidate_id
+    if not folder.is_dir():
+        return None
+    try:
+        facts: dict[str, Any] = read_json(folder / "candidate.json")
+        space_of(candidate_id)
+        arrays_of(candidate_id)
+        return facts
+    except StoreError:
+        clear(folder)
+        return None
+
+
+def shelved() -> set[str]:
+    """Ids of all candidates on the shelf, damaged ones among them."""
+    return {folder.name for folder in shelf().glob("[!.]*")}
+
+
+def arrays_of(candidate_id: str) -> dict[str, np.ndarray[Any, Any]]:
+    """Labels, centres and silhouettes of a finished candidate."""
+    return read_arrays(shelf() / candidate_id / "arrays.npz")
+
+
+def space_of(candidate_id: str) -> dict[str, Any]:
+    """The fitted space of a finished candidate, as plain data."""
+    space: dict[str, Any] = read_json(shelf() / candidate_id / "space.json")
+    return space
+
+
+def pictures(candidate_id: str) -> dict[str, Path]:
+    """PNGs of a finished candidate by key."""
+    return {path.stem: path for path in sorted((shelf() / candidate_id).glob("*.png"))}
+
+
+def elbow(candidate_ids: Iterable[str]) -> Path:
+    """Elbow picture of a finished cell, kept beside the candidates."""
+    return checkout() / ARTIFACTS / "elbows" / f"{sha256(' '.join(sorted(candidate_ids)).encode())[:16]}.png"
+
+
+def finished_candidates() -> list[dict[str, Any]]:
+    """Facts of every candidate on the shelf, oldest first."""
+    facts = [known for name in shelved() if (known := unshelve(name)) is not None]
+    return sorted(facts, key=lambda fact: (fact["started_ms"], fact["candidate_id"]))
+
+
+def shelve_evidence(evidence_id: str, arrays: dict[str, np.ndarray[Any, Any]]) -> None:
+    """Keep the finished evidence of a cell, beside the candidates and outside DVC's outputs: a killed run continues from it."""
+    write_arrays(_evidence_path(evidence_id), arrays)
+
+
+def unshelve_evidence(evidence_id: str) -> dict[str, np.ndarray[Any, Any]] | None:
+    """Evidence of a cell, or ``None`` when it is not finished (or damaged: it is then made again)."""
+    path = _evidence_path(evidence_id)
+    try:
+        return read_arrays(path) if path.is_file() else None
+    except StoreError:
+        return None
+
+
+def _evidence_path(evidence_id: str) -> Path:
+    return checkout() / ARTIFACTS / "weighed" / f"{evidence_id}.npz"
+
+
+def ledger(sweep_id: str) -> Path:
+    """Folder that keeps what MLflow's run of a sweep is made from."""
+    return checkout() / ARTIFACTS / "sweeps" / sweep_id
+
+
+def ledgers() -> list[Path]:
+    """Folders of every sweep so far, oldest first."""
+    folders = [path.parent for path in ledger("").glob("*/sweep.json")]
+    return sorted(folders, key=lambda folder: (read_json(folder / "sweep.json")["started_ms"], folder.name))
+
+
+def version_folder(model_hash: str, candidate_id: str) -> Path:
+    """Folder that keeps what a registered version is made from: its files, and who its members are."""
+    return checkout() / ARTIFACTS / "versions" / f"{candidate_id}-{model_hash[:12]}"
+
+
+def history() -> list[dict[str, Any]]:
+    """What happened to registered versions, oldest first: ``at, what, candidate_id, model_hash, by, because``."""
+    path = checkout() / ARTIFACTS / "versions" / "history.json"
+    events: list[dict[str, Any]] = read_json(path) if path.is_file() else []
+    return events
+
+
+def remember(event: dict[str, Any]) -> None:
+    """Add to the history of registered versions; what has just been said is not said twice."""
+    events = history()
+    if not events or {**events[-1], "at": ""} != {**event, "at": ""}:
+        write_json(checkout() / ARTIFACTS / "versions" / "history.json", [*events, event])
+
+
+def forecast(prediction_id: str) -> Path:
+    """Folder that keeps what MLflow's runs of a prediction are made from."""
+    return checkout() / ARTIFACTS / "predictions" / prediction_id
+
+
+def forecasts() -> list[Path]:
+    """Folders of every prediction so far, oldest first; the one in ``artifacts/prediction`` comes last, whenever it was first made."""
+    now = artifact("prediction", "prediction.json")
+    current = read_json(now).get("prediction_id") if now.is_file() else None
+    folders = [path.parent for path in forecast("").glob("*/record.json")]
+    return sorted(
+        folders,
+        key=lambda folder: (folder.name == current, read_json(folder / "record.json")["started_ms"], folder.name),
+    )
+
+
+def campaign(name: str) -> Path:
+    """Folder that keeps whom a campaign was drawn from, and how.
+
+    Raises
+    ------
+    ConfigError
+        If the name could not be a folder's.
+    """
+    if not re.fullmatch(r"\w[\w.-]{0,59}", name):
+        raise ConfigError(
+            f"'{name}' cannot name a campaign",
+            where="campaign",
+            fix="use up to 60 letters, digits, '.', '_' and '-', a letter, digit or '_' first",
+        )
+    return checkout() / ARTIFACTS / "campaigns" / name
+
+
+def uplift_folder(uplift_id: str = "") -> Path:
+    """Folder that keeps what MLflow's run of a campaign's results is made from."""
+    return checkout() / ARTIFACTS / "uplift" / uplift_id
+
+
+def batch_record(batch_id: str) -> Path:
+    """File that keeps what MLflow's run of a scored batch is made from."""
+    return checkout() / ARTIFACTS / "monitoring" / f"{batch_id}.json"
+
+
+def batch_records() -> list[dict[str, Any]]:
+    """Records of every scored batch so far, oldest first."""
+    records = [read_json(path) for path in batch_record("").parent.glob("[!.]*.json")]
+    return sorted(records, key=lambda record: (record["started_ms"], record["batch_id"]))

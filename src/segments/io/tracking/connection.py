@@ -1,0 +1,237 @@
+"""The open record of one source. Comes in: section ``tracking``. Goes out: MLflow's client and the source's experiment, or why not."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock
+
+from segments.config import TrackingConfig
+from segments.errors import TrackingError, first_line
+from segments.io.store import ARTIFACTS, checkout
+from segments.io.tracking.moved import mend_moved
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+
+class NoRecordError(TrackingError):
+    """Nothing has been recorded here yet."""
+
+
+@dataclass(frozen=True)
+class Tracker:
+    """An open record of one source: MLflow's client and the source's experiment."""
+
+    client: MlflowClient
+    experiment_id: str
+    source: str
+    uri: str
+
+    @property
+    def local(self) -> bool:
+        """Whether our lock reaches every writer of the record."""
+        return self.uri.startswith("sqlite:")
+
+
+@contextmanager
+def connect(config: TrackingConfig, source: str) -> Iterator[Tracker]:
+    """Open the record of a source, made first if need be; one writer of a local store at a time.
+
+    Parameters
+    ----------
+    config : TrackingConfig
+        Where the record lives.
+    source : str
+        Name of the source, and of its experiment.
+
+    Raises
+    ------
+    TrackingError
+        If the server does not answer, or the store cannot be opened.
+    """
+    settings(config)
+    uri = tracking_uri(config)
+    if config.uri is not None:
+        preflight(uri, config.timeout_seconds)
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
+    from sqlalchemy.exc import SQLAlchemyError
+
+    if not event.contains(Engine, "connect", _without_waiting):
+        event.listen(Engine, "connect", _without_waiting)
+    try:
+        with _local_lock(config):
+            if config.uri is None:
+                _prepare_local(checkout() / "mlflow.db")
+            client = MlflowClient(uri, registry_uri=uri)
+            experiment_id = _experiment(client, source, local=config.uri is None)
+        yield Tracker(client, experiment_id, source, uri)
+    except MlflowException as error:
+        raise TrackingError(
+            f"MLflow refused: {first_line(error)}",
+            where=uri,
+            fix="what is finished is on disk; mend the record and run `segments track`",
+        ) from error
+    except (OSError, sqlite3.Error, SQLAlchemyError) as error:
+        raise TrackingError(
+            f"the MLflow record cannot be written: {first_line(error)}",
+            where=uri,
+            fix="what is finished is on disk; mend the record and run `segments track`",
+        ) from error
+
+
+def reader(config: TrackingConfig) -> MlflowClient:
+    """MLflow's client for looking only: unlike :func:`connect` it makes nothing, not even an empty record.
+
+    Raises
+    ------
+    NoRecordError
+        If there is no record yet.
+    TrackingError
+        If the server does not answer.
+    """
+    settings(config)
+    address = tracking_uri(config)
+    if config.uri is not None:
+        preflight(address, config.timeout_seconds)
+    elif not (checkout() / "mlflow.db").is_file():  # MLflow would make an empty one
+        raise NoRecordError(
+            "there is no MLflow record yet",
+            where=address,
+            fix="run `dvc repro`; or `segments track`, which makes it from artifacts/",
+        )
+    else:
+        with suppress(sqlite3.Error):  # who may not write here reads what stands there
+            mend_moved(checkout())
+    from mlflow import MlflowClient
+
+    return MlflowClient(address, registry_uri=address)
+
+
+def tracking_uri(config: TrackingConfig) -> str:
+    """Address of the record: the configured server, or the database in the real checkout."""
+    return config.uri or f"sqlite:///{checkout() / 'mlflow.db'}"
+
+
+def settings(config: TrackingConfig) -> None:
+    """Tell MLflow how to behave; before it is imported."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] = "true"
+    os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] = str(config.timeout_seconds)
+    os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = str(config.retries)
+    os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")  # its import sets the levels of its loggers anew
+    for chatty in ("mlflow", "alembic"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def preflight(uri: str, timeout_seconds: int) -> None:
+    """Ask a tracking server whether it is there, before hours of work depend on it.
+
+    Raises
+    ------
+    TrackingError
+        If it does not answer in time.
+    """
+    try:
+        if not uri.startswith(("http://", "https://")):
+            raise TrackingError(
+                f"'{uri}' is not the address of a tracking server",
+                where="tracking.uri",
+                fix="write http://HOST:PORT, or null for the local record",
+            )
+        with urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=timeout_seconds):  # noqa: S310 - scheme checked above
+            pass
+    except (urllib.error.URLError, OSError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        raise TrackingError(
+            f"the tracking server does not answer: {reason}",
+            where=f"tracking.uri={uri}",
+            fix="start the server, or use tracking.uri=null and later `segments track`; nothing on disk is lost",
+        ) from error
+
+
+def lock_of(tracker: Tracker) -> FileLock:
+    """The lock under which this machine's processes write a record, one at a time."""
+    return FileLock(checkout() / ARTIFACTS / ("mlflow.lock" if tracker.local else "server.lock"))
+
+
+def _preflight_local(database: Path) -> None:
+    """Ask SQLite whether it can write here: MLflow would retry for minutes, and then say so with a traceback."""
+    try:
+        connection = sqlite3.connect(database, timeout=30, isolation_level=None)
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise TrackingError(
+            f"MLflow's record cannot be opened: {first_line(error)}",
+            where=str(database),
+            fix="check free space and permissions; if the file is damaged, move it away and run `segments track`: what is on disk is tracked again",
+        ) from error
+
+
+def _local_lock(config: TrackingConfig) -> FileLock:
+    folder = checkout() / ARTIFACTS
+    folder.mkdir(parents=True, exist_ok=True)
+    return FileLock(folder / ("mlflow.lock" if config.uri is None else "server.lock"))
+
+
+def _prepare_local(database: Path) -> None:
+    """Have a whole record: MLflow makes its tables one by one, without a lock, and never mends a record that was killed meanwhile."""
+    from mlflow import MlflowClient
+
+    if not database.is_file() or not database.stat().st_size:
+        making = database.with_name("mlflow.db.new")
+        for left in making.parent.glob(f"{making.name}*"):
+            left.unlink()
+        _preflight_local(making)
+        MlflowClient(f"sqlite:///{making}").search_experiments(max_results=1)
+        making.replace(database)
+    _preflight_local(database)
+    connection = sqlite3.connect(database, timeout=30)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+    finally:
+        connection.close()
+    mend_moved(database.parent)
+
+
+def _without_waiting(connection: object, _: object) -> None:
+    """Let SQLite's commits not wait for the disk, of which MLflow makes eight a run.
+
+    A machine that loses power may forget the last runs, never damage the record; `segments track` has them on disk.
+    """
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA synchronous=NORMAL")
+
+
+def _experiment(client: MlflowClient, source: str, *, local: bool) -> str:
+    from mlflow.exceptions import MlflowException
+
+    experiment = client.get_experiment_by_name(source)
+    if experiment is None:
+        location = (checkout() / "mlruns" / source).as_uri() if local else None
+        try:
+            return str(client.create_experiment(source, artifact_location=location))
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            return _experiment(client, source, local=local)  # somebody else made it just now
+    if experiment.lifecycle_stage == "deleted":
+        client.restore_experiment(experiment.experiment_id)
+    return str(experiment.experiment_id)

@@ -1,0 +1,73 @@
+"""Intervals: published examples, the reference library, coverage."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from segments.action.intervals import Difference, combine, difference_of_means, difference_of_proportions, wilson
+
+
+@given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_wilson_is_scipys(case: tuple[int, int]) -> None:
+    made = stats.binomtest(*case).proportion_ci(method="wilson")
+    assert wilson(*case) == pytest.approx((made.low, made.high), abs=1e-12)
+
+
+def test_nobody_has_no_rate() -> None:
+    assert all(math.isnan(limit) for limit in wilson(0, 0))
+
+
+@pytest.mark.parametrize(
+    ("cells", "low", "high"),
+    [
+        ((56, 70, 48, 80), 0.0524, 0.3339),
+        ((9, 10, 3, 10), 0.1705, 0.8090),
+        ((6, 7, 2, 7), 0.0582, 0.8062),
+        ((5, 56, 0, 29), -0.0381, 0.1926),
+        ((0, 10, 0, 20), -0.1611, 0.2775),
+        ((0, 10, 0, 10), -0.2775, 0.2775),
+        ((10, 10, 0, 20), 0.6791, 1.0000),
+        ((10, 10, 0, 10), 0.6075, 1.0000),
+    ],
+)
+def test_newcombes_own_examples(cells: tuple[int, int, int, int], low: float, high: float) -> None:
+    """Newcombe (1998), table II, method 10."""
+    made = difference_of_proportions(*cells)
+    assert (made.low, made.high) == pytest.approx((low, high), abs=5e-5)
+
+
+@given(
+    st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=30).filter(lambda x: np.std(x) > 1e-3),
+    st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=30).filter(lambda x: np.std(x) > 1e-3),
+)
+def test_welch_is_scipys(treated: list[float], control: list[float]) -> None:
+    made = difference_of_means(np.array(treated), np.array(control))
+    reference = stats.ttest_ind(treated, control, equal_var=False).confidence_interval()
+    assert (made.low, made.high) == pytest.approx((reference.low, reference.high), rel=1e-9, abs=1e-9)
+
+
+def test_too_few_or_all_alike_have_no_limits() -> None:
+    for treated, control in [([1.0], [1.0, 2.0]), ([1.0, 1.0], [2.0, 2.0])]:
+        made = difference_of_means(np.array(treated), np.array(control))
+        assert math.isfinite(made.estimate)
+        assert math.isnan(made.low)
+    assert math.isnan(difference_of_means(np.array([]), np.array([1.0])).estimate)
+    assert math.isnan(difference_of_proportions(0, 0, 1, 2).estimate)
+
+
+def test_strata_without_limits_are_left_out() -> None:
+    one = Difference(1.0, 0.5, 2.0)
+    assert combine([one, Difference(9.0, math.nan, math.nan)], [10, 90]) == one
+    assert math.isnan(combine([], []).estimate)
+
+
+def test_even_limits_combine_as_standard_errors_do() -> None:
+    made = combine([Difference(0.0, -3.0, 3.0), Difference(10.0, 6.0, 14.0)], [300, 100])
+    assert made.estimate == 2.5
+    assert made.high - 2.5 == pytest.approx(math.hypot(0.75 * 3, 0.25 * 4))

@@ -1,0 +1,458 @@
+"""Target lists: control groups that stay, what a list can show, cells no spreadsheet runs, and nothing that was not asked for."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from segmentations import segmentation
+from segments.action.intervals import difference_of_proportions
+from segments.action.target_list import (
+    HOLD_OUT,
+    RISKY,
+    arms,
+    commit,
+    control_groups,
+    enlist,
+    hold_out,
+    memberships,
+    minimum_detectable_effect,
+    neutralise,
+    pick_columns,
+    pick_segment,
+    restore,
+    target_list,
+)
+from segments.action.uplift import read_results
+from segments.clustering.space import Space
+from segments.config import ExportConfig, Reader
+from segments.data.files import read_cells
+from segments.errors import ConfigError, DataError
+from segments.io import store
+from small_project import SmallProject
+
+IDS = [str(i) for i in range(20_000)]
+PLAN = pd.DataFrame(
+    {
+        "cluster": [0, 1],
+        "playbook": ["loyalty", "nurture"],
+        "title": ["Loyalty", "Nurture"],
+        "channel": ["app", "mail"],
+        "offer": ["double points", "newsletter"],
+    }
+)
+
+
+def members(n: int = 200) -> pd.DataFrame:
+    cluster = np.arange(n) % 2
+    return pd.DataFrame(
+        {
+            "customer_id": [str(i) for i in range(n)],
+            "cluster": cluster,
+            "segment_id": np.where(cluster == 0, "S1", "S2"),
+            "segment": np.where(cluster == 0, "loyal, frequent", "other"),
+            "confidence": 0.5,
+        }
+    )
+
+
+# --- the control group ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("share", [0.05, 0.1, 0.5])
+def test_the_share_is_met_within_chance_in_every_segment(share: float) -> None:
+    groups = control_groups(IDS, "spring", "salt", share)
+    for offset in range(5):  # five segments
+        own = groups[offset::5]
+        bound = 4 * math.sqrt(share * (1 - share) / len(own))
+        assert abs((own == "control").mean() - share) < bound
+
+
+def test_nobody_and_nearly_everybody() -> None:
+    assert set(control_groups(IDS[:100], "spring", "salt", 0.0)) == {"treatment"}
+    assert (control_groups(IDS, "spring", "salt", 0.9) == "control").mean() == pytest.approx(0.9, abs=0.01)
+
+
+@pytest.mark.parametrize("other", [("summer", "salt"), ("spring", "pepper")])
+def test_another_campaign_or_salt_is_an_independent_draw(other: tuple[str, str]) -> None:
+    one, two = (control_groups(IDS, *which, 0.5) == "control" for which in (("spring", "salt"), other))
+    assert abs(np.corrcoef(one, two)[0, 1]) < 4 / math.sqrt(len(IDS))
+
+
+@given(st.permutations(range(50)), st.integers(1, 50))
+@settings(max_examples=20, deadline=None)
+def test_a_customer_stays_in_a_group_whoever_else_is_there(order: list[int], n: int) -> None:
+    known = dict(zip(IDS[:50], control_groups(IDS[:50], "spring", "salt", 0.3), strict=True))
+    some = [IDS[i] for i in order[:n]]
+    assert [known[one] for one in some] == control_groups(some, "spring", "salt", 0.3).tolist()
+
+
+def test_a_larger_share_keeps_the_earlier_controls() -> None:
+    few, many = (control_groups(IDS, "spring", "salt", share) == "control" for share in (0.1, 0.2))
+    assert many[few].all()
+
+
+def test_the_draw_is_a_keyed_hash_anybody_can_recompute() -> None:
+    """By hand with the standard library: what the receipt says."""
+    import hashlib
+    import hmac
+
+    digest = hmac.new(b"salt", b"spring\x00" + "Zoë".encode(), hashlib.sha256).digest()
+    drawn = int.from_bytes(digest[:8], "big") / 2**64
+    for share in (drawn - 1e-9, drawn + 1e-9):
+        assert control_groups(["Zoë"], "spring", "salt", share) == ["control" if drawn < share else "treatment"]
+
+
+# --- what a list can show ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("h", "n"), [(0.10, 1570), (0.20, 392), (0.30, 174), (0.50, 63)])
+def test_the_smallest_effect_of_equal_groups_is_near_that_of_cohens_table(h: float, n: int) -> None:
+    """Cohen (1988), table 6.4.1: n per group for power .80 at a two-sided 5 % level, of a test that equals the interval in large groups."""
+    for base in (0.05, 0.2, 0.5):
+        found = minimum_detectable_effect(base, n, n)
+        assert found is not None
+        assert 2 * math.asin(math.sqrt(base + found)) - 2 * math.asin(math.sqrt(base)) == pytest.approx(h, rel=0.025)
+
+
+@pytest.mark.parametrize(
+    ("base", "treatment", "control"),
+    [
+        (0.05, 900, 100),
+        (0.05, 458, 58),
+        (0.05, 90, 10),
+        (0.2, 40, 12),
+        (0.05, 500, 500),
+        (0.01, 5000, 500),
+        (0.2, 15, 5),
+    ],
+)
+def test_the_smallest_effect_has_the_power_it_claims(base: float, treatment: int, control: int) -> None:
+    """Simulated campaigns with a rise by the effect: `uplift`'s interval lies above 0 four times in five."""
+    effect = minimum_detectable_effect(base, treatment, control)
+    assert effect is not None
+    random = np.random.default_rng(0)
+    drawn = zip(random.binomial(treatment, base + effect, 5000), random.binomial(control, base, 5000), strict=True)
+    shown = [difference_of_proportions(int(one), treatment, int(other), control).low > 0 for one, other in drawn]
+    assert np.mean(shown) == pytest.approx(0.8, abs=0.02)  # 3.5 standard errors of 5000 campaigns
+
+
+def test_the_smallest_effect_by_enumeration() -> None:
+    """Every outcome of 6 against 4, by hand."""
+    effect = minimum_detectable_effect(0.1, 6, 4)
+    assert effect is not None
+    power = sum(
+        math.comb(6, one)
+        * (0.1 + effect) ** one
+        * (0.9 - effect) ** (6 - one)
+        * math.comb(4, other)
+        * 0.1**other
+        * 0.9 ** (4 - other)
+        for one in range(7)
+        for other in range(5)
+        if difference_of_proportions(one, 6, other, 4).low > 0
+    )
+    assert power == pytest.approx(0.8, abs=1e-9)
+
+
+def test_uneven_groups_show_less_than_even_ones_and_empty_ones_nothing() -> None:
+    even, uneven = minimum_detectable_effect(0.05, 500, 500), minimum_detectable_effect(0.05, 900, 100)
+    assert even is not None
+    assert uneven is not None
+    assert even < uneven
+    assert minimum_detectable_effect(0.05, 100, 0) is None
+    assert minimum_detectable_effect(0.9, 3, 3) is None
+
+
+def test_arms_count_both_groups_and_say_what_they_show() -> None:
+    [first, second] = arms(target_list(members(2000), PLAN, "spring", ExportConfig()), 0.05)
+    assert (first.segment_id, first.treatment + first.control) == ("S1", 1000)
+    assert f"{first.treatment:,} treatment, {first.control:,} control; shows a rise from 5.0 % to" in first.words()
+    assert second.detectable == minimum_detectable_effect(0.05, second.treatment, second.control)
+    [alone] = arms(pd.DataFrame({"segment_id": ["S1"], "segment": ["x"], "group": ["treatment"]}), 0.05)
+    assert "no rise can be shown" in alone.words()
+
+
+def test_segments_are_in_the_order_of_their_numbers() -> None:
+    table = pd.DataFrame({"segment_id": ["S10", "S2"], "segment": ["a", "b"], "group": "treatment"})
+    assert [arm.segment_id for arm in arms(table, 0.05)] == ["S2", "S10"]
+
+
+# --- the list ------------------------------------------------------------------------------------------------------
+
+
+def test_confidence_is_nothing_on_the_border_and_one_on_the_centre() -> None:
+    model = segmentation("c", Space(["x"], ["identity"], [1.0], "none", {}), np.array([[0.0], [10.0]]), ["low", "high"])
+    table = memberships(model, pd.DataFrame({"customer_id": ["a", "b", "c"], "x": [0.0, 5.0, 9.0]}))
+    assert table["confidence"].tolist() == pytest.approx([1.0, 0.0, 8 / 9])
+    assert table["segment_id"].tolist() == ["S1", "S1", "S2"]
+    same = segmentation("c", model.space, np.array([[0.0], [0.0]]), ["a", "b"])
+    assert memberships(same, pd.DataFrame({"customer_id": ["a"], "x": [0.0]}))["confidence"].tolist() == [0.0]
+
+
+def test_controls_are_to_be_left_alone() -> None:
+    table = target_list(members(), PLAN, "spring", ExportConfig(control_share=0.5))
+    controls = table[table["group"] == "control"]
+    assert set(controls["action"]) == {HOLD_OUT}
+    assert controls[["playbook", "channel", "offer"]].isna().all(axis=None)
+    assert table.loc[table["group"] == "treatment", ["playbook", "channel", "offer"]].notna().all(axis=None)
+    assert set(table.loc[table["group"] == "treatment", "action"]) == {
+        "Loyalty: double points",
+        "Nurture: newsletter",
+    }
+
+
+@pytest.mark.parametrize(
+    ("columns", "all_there"),
+    [(["customer_id", "offer", "channel"], False), (["customer_id", "action"], True), (["group", "customer_id"], True)],
+)
+def test_controls_nobody_could_tell_are_held_out(columns: list[str], all_there: bool) -> None:
+    table = target_list(members(), PLAN, "spring", ExportConfig(control_share=0.5))
+    held = hold_out(table, columns)
+    assert set(held["group"]) == ({"treatment", "control"} if all_there else {"treatment"})
+    assert len(held) == (len(table) if all_there else (table["group"] == "treatment").sum())
+
+
+def test_a_segment_without_a_playbook_is_refused() -> None:
+    with pytest.raises(DataError, match="1 segments of the model have no playbook"):
+        target_list(members(), PLAN[:1], "spring", ExportConfig())
+
+
+def test_a_segment_by_id_or_by_name() -> None:
+    table = target_list(members(), PLAN, "spring", ExportConfig())
+    pd.testing.assert_frame_equal(pick_segment(table, "S1"), pick_segment(table, "loyal, frequent"))
+    assert set(pick_segment(table, "S2")["segment"]) == {"other"}
+    confused = table.assign(segment=table["segment"].replace("loyal, frequent", "S2"))
+    assert set(pick_segment(confused, "S2")["segment_id"]) == {"S2"}, "an id goes before a name"
+    assert set(pick_segment(confused, "S1")["segment"]) == {"S2"}
+    with pytest.raises(ConfigError, match="there is no segment 'othr'") as error:
+        pick_segment(table, "othr")
+    assert error.value.fix == "did you mean 'other'? there are: S1 (loyal, frequent); S2 (other)"
+
+
+def test_nothing_but_the_columns_asked_for() -> None:
+    table = target_list(members(), PLAN, "spring", ExportConfig())
+    assert list(pick_columns(table, ["group", "customer_id"]).columns) == ["group", "customer_id"]
+    for wanted, what in [(["grup"], "there is no column 'grup'"), (["group", "group"], "once"), ([], "at least one")]:
+        with pytest.raises(ConfigError, match=what):
+            pick_columns(table, wanted)
+
+
+def test_a_campaign_keeps_its_draw() -> None:
+    receipt = commit(None, "spring", ExportConfig(), [], "c1")
+    later = commit(receipt, "spring", ExportConfig(base_rate=0.2), [], "c2")
+    assert (later["base_rate"], later["candidate_id"]) == (0.2, "c1")
+    for other in (ExportConfig(salt="x"), ExportConfig(control_share=0.2)):
+        with pytest.raises(ConfigError, match="customers would change groups"):
+            commit(receipt, "spring", other, [], "c1")
+
+
+def test_who_is_on_the_list_keeps_the_segment_of_the_first_time() -> None:
+    first = target_list(members(4), PLAN, "spring", ExportConfig())
+    moved = target_list(members(6).assign(segment_id="S9", segment="moved"), PLAN, "spring", ExportConfig())
+    listed = enlist(enlist(None, first), moved)
+    assert listed["customer_id"].tolist() == list("012345")
+    assert listed["segment_id"].tolist() == ["S1", "S2", "S1", "S2", "S9", "S9"]
+    assert listed["group"].tolist() == control_groups(list("012345"), "spring", "segments", 0.1).tolist()
+
+
+# --- spreadsheets --------------------------------------------------------------------------------------------------
+
+ATTACKS = ["=1+1", "+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1", "=cmd|' /C calc'!A0", '=HYPERLINK("x")']
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_no_cell_or_header_is_a_formula(attack: str, tmp_path: Path) -> None:
+    table = pd.DataFrame({"customer_id": [attack], "segment": [attack], attack: ["x"], "change": [-1.5]})
+    store.write_csv(tmp_path / "out.csv", neutralise(table))
+    [header, row] = csv.reader(io.StringIO((tmp_path / "out.csv").read_text(), newline=""))
+    assert [cell for cell in header + row[:-1] if cell.startswith(RISKY) and not cell.startswith("'")] == []
+    assert row[-1] == "-1.5"  # a number is no formula
+    back = pd.read_csv(tmp_path / "out.csv", dtype={"customer_id": "str"})
+    assert restore(back["customer_id"]).tolist() == [attack]
+
+
+@given(st.lists(st.text(st.characters(blacklist_categories=["Cs"])), min_size=1))
+def test_the_way_back_is_exact(cells: list[str]) -> None:
+    made = neutralise(pd.DataFrame({"a": pd.Series(cells, dtype="object")}))["a"]
+    assert not made.str.startswith(RISKY[:-1]).any()
+    assert restore(made).tolist() == cells
+
+
+HOSTILE = [
+    "a,b",
+    'say "x"',
+    "two\nlines",
+    "x;=1+1;y",
+    "x\t@SUM(A1)",
+    'x\n"=1+1',
+    ";;'=1",
+    "\r\n-2",
+    "x;",
+    '";"=1',
+    "=a;=b",
+    "plain",
+]
+
+
+def cells_of(text: str, separator: str) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
+
+
+def formulas_of(text: str, separator: str) -> list[str]:
+    """Cells that are formulas, also after white space a spreadsheet may drop."""
+    cells = [cell for row in cells_of(text, separator) for cell in row]
+    return [cell for cell in cells if cell.lstrip("\t\r\n").startswith(tuple("=+-@＝＋－＠"))]
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@given(cells=st.lists(st.text("=+-@;,\t\r\n\"' a＝", max_size=9), min_size=1, max_size=6))
+def test_no_cell_is_a_formula_whatever_the_spreadsheet_separates_by(separator: str, cells: list[str]) -> None:
+    """Where semicolons separate, the quotes of a second column do not hold them together."""
+    table = neutralise(pd.DataFrame({"customer_id": ["1"] * len(cells), "segment": pd.Series(cells, dtype="object")}))
+    assert restore(table["segment"]).tolist() == cells
+    text = table.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")  # as store.write_csv has it
+    assert formulas_of(text, separator) == []
+
+
+def test_hostile_ids_come_back_from_a_file(tmp_path: Path) -> None:
+    """Listed, written, quoted, filled in and read again as results: the same customers."""
+    path = tmp_path / "list.csv"
+    table = pd.DataFrame({"customer_id": HOSTILE, "segment": HOSTILE, "spend": 1.0})
+    store.write_csv(path, neutralise(table))
+    text = path.read_bytes().decode()
+    assert len(cells_of(text, ",")) == len(HOSTILE) + 1
+    assert [formulas_of(text, separator) for separator in ",;\t"] == [[], [], []]
+    read = read_results(read_cells(path, Reader()), set(HOSTILE), "list.csv")
+    assert read["customer_id"].tolist() == HOSTILE
+
+
+def test_missing_stays_missing_and_numbers_stay_numbers() -> None:
+    table = pd.DataFrame({"income": pd.Series(["=x", None], dtype="string"), "n": [-1, 2], "x": [-0.5, np.nan]})
+    made = neutralise(table)
+    assert made["income"].isna().tolist() == [False, True]
+    assert made["n"].dtype == "int64"
+    assert made["x"].dtype == "float64"
+
+
+# --- the command ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["", "..", "../x", "a/b", ".x", "x" * 61, "a b"])
+def test_a_campaign_whose_name_is_no_folders(name: str) -> None:
+    with pytest.raises(ConfigError, match="cannot name a campaign"):
+        store.campaign(name)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("control_share", -0.1), ("control_share", 0.95), ("base_rate", 0.0), ("base_rate", 1.0)]
+)
+def test_settings_out_of_range(key: str, value: float) -> None:
+    with pytest.raises(ConfigError, match="out of range"):
+        ExportConfig(**{key: value})
+    with pytest.raises(ConfigError, match="salt is empty"):
+        ExportConfig(salt="")
+
+
+@contextmanager
+def moved(path: Path, away: Path) -> Iterator[None]:
+    """Something is elsewhere for a while."""
+    away.parent.mkdir(exist_ok=True)
+    path.rename(away)
+    yield
+    away.rename(path)
+
+
+@pytest.mark.slow
+def test_a_list_of_a_source_without_purchases(small_project: Callable[[], SmallProject], tmp_path: Path) -> None:
+    """The customers as marketing gets them; twice the same bytes; refused where something would be lost."""
+    project = small_project()
+    before = project.changes()
+    out = tmp_path / "lists" / "all.csv"
+    said = project.run("segments", "export", str(out), "campaign=spring")
+    assert "S1 " in said
+    assert "200 customers" in said
+    first = out.read_bytes()
+    table = pd.read_csv(out, dtype={"customer_id": str})
+    assert list(table.columns) == ["customer_id", "segment", "confidence", "action", "group"]
+    assert sorted(table["customer_id"], key=int) == [str(i) for i in range(1, 201)]
+    assert table["confidence"].between(0, 1).all()
+    assert "is there already" in project.run("segments", "export", str(out), "campaign=spring", fails=True)
+    project.run("segments", "export", str(out), "campaign=spring", "overwrite=true")
+    assert out.read_bytes() == first
+    receipt = json.loads((project / "artifacts/campaigns/spring/receipt.json").read_text())
+    assert sum(arm["treatment"] + arm["control"] for arm in receipt["arms"]) == 200
+    assert "1" not in {str(value) for value in receipt.values()}, "the receipt names no customer"
+
+    # a version that a colleague registered is on record, and not on this machine
+    assert "in use" not in said
+    again = ("segments", "export", str(out), "campaign=spring", "overwrite=true")
+    away = tmp_path / "away"
+    [shelf] = (project / "artifacts/versions").glob("*-*")
+    run = project.client().get_model_version_by_alias("customer-segments", "champion").run_id
+    [kept] = (project / "mlruns").rglob(f"{run}/artifacts/playbook/playbook.json")
+    made_here = [project / "artifacts/registry/segmentation.json", project / "artifacts/playbook/playbook.json"]
+    with moved(shelf, away / "shelf"), moved(made_here[0], away / "model"), moved(made_here[1], away / "plan"):
+        assert project.run(*again) == said
+        assert out.read_bytes() == first
+        with moved(kept, away / "kept"):
+            assert "playbook/playbook.json is not on record" in project.run(*again, fails=True)
+        with moved(project / "mlflow.db", away / "mlflow.db"):
+            assert "segmentation.json does not exist yet" in project.run(*again, fails=True)
+    # while none is in use, the last run's stand in
+    project.client().delete_registered_model_alias("customer-segments", "champion")
+    with moved(shelf, away / "shelf"), moved(kept, away / "kept"):
+        assert project.run(*again) == said
+        assert out.read_bytes() == first
+
+    # a segment and columns, as parquet, into the folder the person stands in
+    project.run("segments", "export", "s2.parquet", "segment=S2", "columns=[customer_id,age,group]")
+    own = pd.read_parquet(project / "s2.parquet")
+    assert list(own.columns) == ["customer_id", "age", "group"]
+    assert 0 < len(own) < 200
+    (project / "s2.parquet").unlink()
+    # without a column that marks the controls, they are left out of the file and not of the campaign
+    said = project.run(
+        "segments", "export", "x.csv", "campaign=fall", "columns=[customer_id,offer]", "export.control_share=0.5"
+    )
+    listed = pd.read_parquet(project / "artifacts/campaigns/fall/customers.parquet")
+    controls = set(listed.loc[listed["group"] == "control", "customer_id"])
+    mailed = pd.read_csv(project / "x.csv", dtype=str)
+    assert f"{len(controls)} customers of the control group are not in the file" in said
+    assert set(mailed["customer_id"]) == set(listed["customer_id"]) - controls
+    assert mailed["offer"].notna().all()
+    (project / "x.csv").unlink()
+    # what is predicted of customers can be asked for, where there is a prediction
+    asked = ("segments", "export", "x.csv", "columns=[customer_id,churn_risk,group]")
+    assert "there is no column 'churn_risk'" in project.run(*asked, fails=True)
+    ahead = project / "artifacts/prediction/customers.parquet"
+    listed[["customer_id"]].assign(churn_risk=0.25, expected_value=9.0).to_parquet(ahead)
+    project.run(*asked)
+    assert (pd.read_csv(project / "x.csv")["churn_risk"] == 0.25).all()
+    ahead.unlink()
+    (project / "x.csv").unlink()
+    for words, what in {
+        ("x.csv", "campaign=spring", "export.control_share=0.5"): "customers would change groups",
+        ("x.csv", "campaign=spring", "export.salt=other"): "customers would change groups",
+        ("x.txt",): "is neither CSV nor parquet",
+        ("x.csv", "columns=[name]"): "there is no column 'name'",
+        ("x.csv", "segment=S77"): "there is no segment 'S77'",
+        ("x.csv", "y.csv"): "'y.csv' is not expected here",
+        ("x.csv", "overwrite=yes"): "overwrite=true or leave it out",
+        ("x.csv", "source=completejourney"): "made is of source 'mall'",
+        ("x.csv", "--force"): "'--force' is not expected here",
+    }.items():
+        assert what in project.run("segments", "export", *words, fails=True)
+        assert not (project / "x.csv").exists()
+    assert project.changes() == before

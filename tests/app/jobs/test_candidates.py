@@ -1,0 +1,131 @@
+"""Candidates are made once, and put on the shelf whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from segments.app.jobs import candidates as jobs_candidates
+from segments.app.jobs.candidates import curves, make_cell, make_cells
+from segments.clustering import plane as clustering_plane
+from segments.clustering.candidate import Spec, candidate_id
+from segments.clustering.plane import plane
+from segments.clustering.space import Space
+from segments.config import Algorithm, Feature, FeatureSet, Scaler
+from segments.io import store
+from segments.io.plots import sweep as plots_sweep
+
+SET = FeatureSet("xy", {"x": Feature(), "y": Feature()})
+
+
+@pytest.fixture
+def features(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pd.DataFrame:
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "config.yaml").write_text("")
+    (tmp_path / "dvc.yaml").write_text("stages: {}\n")
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    return pd.DataFrame(
+        {"customer_id": [str(i) for i in range(60)], "x": rng.normal(size=60), "y": rng.normal(size=60)}
+    )
+
+
+def specs(*ks: int) -> list[Spec]:
+    return [Spec("toy", SET, Scaler("none"), Algorithm(starts=2, max_fits=6), k, 0) for k in ks]
+
+
+def test_everything_of_a_candidate_is_on_the_shelf(features: pd.DataFrame) -> None:
+    [facts] = make_cell(features, specs(3))
+    identity = facts["candidate_id"]
+    assert identity == candidate_id(specs(3)[0], features)
+    assert store.unshelve(identity) == facts
+    assert store.arrays_of(identity)["labels"].max() == 2
+    assert store.space_of(identity)["columns"] == ["x", "y"]
+    assert sorted(store.pictures(identity)) == ["clusters", "clusters.small", "silhouette", "silhouette.small"]
+
+
+def test_what_is_finished_is_not_made_again(features: pd.DataFrame) -> None:
+    first = {fact["candidate_id"]: fact for fact in make_cell(features, specs(2, 3))}
+    made = {path.name: path.stat().st_mtime_ns for path in store.shelf().iterdir()}
+    grown = make_cell(features, specs(2, 3, 4))
+    assert [fact["params"]["k"] for fact in grown] == [2, 3, 4]
+    assert all(first[fact["candidate_id"]] == fact for fact in grown[:2])
+    assert all((store.shelf() / name).stat().st_mtime_ns == when for name, when in made.items())
+
+
+def test_a_candidate_made_again_alone_is_the_same(features: pd.DataFrame) -> None:
+    """To the last byte: scores, labels, centres and pictures, as after a kill."""
+    together = {fact["candidate_id"]: fact["scores"] for fact in make_cell(features, specs(2, 3, 4))}
+    identity = candidate_id(specs(3)[0], features)
+    before = {p.name: p.read_bytes() for p in (store.shelf() / identity).iterdir() if p.name != "candidate.json"}
+    store.clear(store.shelf() / identity)
+    [again] = make_cell(features, specs(3))
+    assert again["scores"] == together[identity]
+    after = {p.name: p.read_bytes() for p in (store.shelf() / identity).iterdir() if p.name != "candidate.json"}
+    assert after.keys() == before.keys()
+    for name in before:
+        if name != "arrays.npz":
+            assert after[name] == before[name], name
+
+
+def test_of_many_customers_some_are_drawn_and_all_are_kept(
+    features: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Centres in the picture come from all of them."""
+    drawn = []
+
+    class Seen(plots_sweep.Clusters):
+        def draw(self, labels: Any, centres: Any, title: str) -> Any:
+            drawn.append((len(self.points), len(labels), centres))
+            return super().draw(labels, centres, title)
+
+    monkeypatch.setattr(plots_sweep, "Clusters", Seen)
+    monkeypatch.setattr(clustering_plane, "DRAWN", 20)
+    [fact] = make_cell(features, specs(3))
+    labels = store.arrays_of(fact["candidate_id"])["labels"]
+    assert len(labels) == len(features) > 20
+    [(points, own, centres)] = drawn
+    assert points == own == 20
+    whole = plane(features, Space.from_plain(store.space_of(fact["candidate_id"])))
+    np.testing.assert_array_equal(centres, whole.centres(labels))
+
+
+def test_curves_hold_whole_cells_only(features: pd.DataFrame) -> None:
+    facts = {fact["candidate_id"]: fact for fact in make_cell(features, specs(4, 2, 3))}
+    sweep = {"cells": [list(facts), ["not made yet"]]}
+    found = curves(sweep, facts)
+    assert list(found) == ["xy · none"]
+    assert [fact["params"]["k"] for fact in found["xy · none"][0]] == [2, 3, 4]
+    kept = store.elbow(facts)
+    before = kept.read_bytes()
+    assert before[1:4] == b"PNG"
+    assert found["xy · none"][1]() == before, "the process that made the cell drew it"
+    kept.write_bytes(b"from there")
+    assert found["xy · none"][1]() == b"from there"
+    kept.unlink()
+    assert found["xy · none"][1]() == before, "drawn again where it was lost, in whatever order the k were asked for"
+
+
+def test_finished_cells_need_no_other_process(features: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+    facts = make_cell(features, specs(2, 3))
+
+    def start(*_: object, **__: object) -> None:
+        raise InterruptedError
+
+    monkeypatch.setattr(jobs_candidates, "Parallel", start)
+    with make_cells(features, [specs(2, 3), specs(3)], workers=2) as made:
+        assert list(made) == [facts, facts[1:]]
+    # at once, not with the first result
+    with pytest.raises(InterruptedError), make_cells(features, [specs(2, 3), specs(2, 3, 4)], workers=2):
+        pass
+
+
+def test_cells_from_the_shelf_and_from_other_processes_come_together(features: pd.DataFrame) -> None:
+    make_cell(features, specs(2))
+    with make_cells(features, [specs(3), specs(2)], workers=2) as made:
+        found = list(made)
+    assert [[fact["params"]["k"] for fact in facts] for facts in found] == [[2], [3]]

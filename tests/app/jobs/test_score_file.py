@@ -1,0 +1,454 @@
+"""Files of rows to files of answers: streamed, whole or not there, with one record per file and model."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from segmentations import segmentation
+from segments.app.cli import main
+from segments.app.jobs.score_file import Batch, score_file
+from segments.clustering.space import Space
+from segments.config import Algorithm as Kmeans
+from segments.config import Config, Customers, Feature, FeatureSet, Reader, Scaler, Source, SweepConfig, Transactions
+from segments.data import files
+from segments.errors import DataError, StoreError
+from segments.io import store
+from segments.model.drift import reference_of
+from small_project import SmallProject
+
+MODEL = segmentation(
+    "c0",
+    Space(["x", "y"], ["log1p", "identity"], [1.0, 1.0], "none", {}),
+    np.array([[0.0, 0.0], [2.0, 2.0]]),
+    ["low", "high"],
+)
+
+NAMED = {"name": "toy", "version": "1"}
+
+
+def config(source: Source | None = None) -> Config:
+    grid = SweepConfig(["xy"], ["none"])
+    columns = FeatureSet("xy", {"x": Feature()})
+    source = source or Source("toy", customers=Customers("x.csv", id="Household Id"))
+    return Config(source, columns, Scaler("none"), Kmeans(), grid)
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "config.yaml").write_text("")
+    (tmp_path / "dvc.yaml").write_text("stages: {}\n")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def table() -> pd.DataFrame:
+    rng = np.random.default_rng(3)
+    ids = [f"{i:04d}" if i % 2 else f"Żółć, „{i}”\n" for i in range(500)]
+    return pd.DataFrame({"note": "…", "y": rng.normal(1, 1, 500), "customer_id": ids, "x": rng.lognormal(0, 1, 500)})
+
+
+def score(path: Path, output: Path, training: pd.DataFrame | None = None, source: Source | None = None) -> Batch:
+    reference = "" if training is None else json.dumps(reference_of(training, MODEL))
+    return score_file(config(source), path, output, MODEL, NAMED, reference)
+
+
+def write(table: pd.DataFrame, path: Path) -> Path:
+    (table.to_csv if path.suffix == ".csv" else table.to_parquet)(path, index=False)
+    return path
+
+
+def read(path: Path) -> pd.DataFrame:
+    if path.suffix == ".parquet":
+        return pd.read_parquet(path)
+    return pd.read_csv(path, dtype={"customer_id": str})
+
+
+@pytest.mark.parametrize("coming", [".csv", ".parquet"])
+@pytest.mark.parametrize("going", [".csv", ".parquet"])
+def test_ids_order_and_answers_survive_any_file(
+    root: Path, table: pd.DataFrame, coming: str, going: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "ROWS_AT_ONCE", 64)
+    monkeypatch.setattr(files, "BYTES_AT_ONCE", 2048)
+    path, output = write(table, root / f"in{coming}"), root / f"out{going}"
+    assert score(path, output).scored == 500
+    found = read(output)
+    assert list(found["customer_id"]) == list(table["customer_id"])
+    expected = MODEL.predict(table)
+    for name in expected:
+        assert found[name].tolist() == expected[name].tolist()
+    assert sorted(path.name for path in root.glob("[!.]*.*")) == sorted(
+        {"dvc.yaml", path.name, output.name}
+    )  # nothing half-written stays
+
+
+def test_integer_ids_stay_integers_and_may_have_the_sources_name(root: Path, table: pd.DataFrame) -> None:
+    renamed = table.assign(household_id=np.arange(500)).drop(columns="customer_id")
+    score(write(renamed, root / "in.parquet"), root / "out.parquet")
+    found = pd.read_parquet(root / "out.parquet")
+    assert found["household_id"].dtype == np.int64 and found["household_id"].tolist() == list(range(500))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_csv_of_another_dialect(root: Path, encoding: str) -> None:
+    text = "customer_id;x;y\nü1;1,5;2,25\nü2;0,5;1,0\n"
+    (root / "in.csv").write_bytes(text.encode(encoding))
+    score(root / "in.csv", root / "out.parquet")
+    found = pd.read_parquet(root / "out.parquet")
+    assert found["customer_id"].tolist() == ["ü1", "ü2"]
+    assert (
+        found["distance"].tolist()
+        == MODEL.predict(pd.DataFrame({"x": [1.5, 0.5], "y": [2.25, 1.0]}))["distance"].tolist()
+    )
+
+
+def test_bad_rows_go_to_the_side_file_with_number_id_and_reason(
+    root: Path, table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "BYTES_AT_ONCE", 2048)  # rows are numbered through the file, not through a chunk
+    cells = table.astype(object)
+    cells.loc[7, "x"], cells.loc[123, "y"], cells.loc[400, "customer_id"], cells.loc[499, "x"] = "abc", None, None, -1
+    batch = score(write(cells, root / "in.csv"), root / "out.csv")
+    assert batch.scored == 496
+    assert batch.rejected == {
+        "x is not a number": 1,
+        "y is missing": 1,
+        "missing id": 1,
+        "x is below what its transform log1p takes": 1,
+    }
+    assert batch.side == root / "out.rejected.csv"
+    side = pd.read_csv(batch.side, dtype={"id": str})
+    assert side["row"].tolist() == [8, 124, 401, 500]
+    assert side["reason"].tolist()[0] == "x is not a number: 'abc'"
+    assert side["id"].tolist()[0] == "0007"
+    score(write(table, root / "in.csv"), root / "out.csv")
+    assert not batch.side.exists(), "no longer true"
+
+
+def test_one_row(root: Path, table: pd.DataFrame) -> None:
+    assert score(write(table.head(1), root / "in.csv"), root / "out.csv", table).scored == 1
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_no_rows_are_an_error_and_nothing_is_written(root: Path, table: pd.DataFrame, suffix: str) -> None:
+    (root / "out.csv").write_text("an earlier one")
+    with pytest.raises(DataError, match="no row"):
+        score(write(table.head(0), root / f"in{suffix}"), root / "out.csv")
+    assert (root / "out.csv").read_text() == "an earlier one"
+
+
+def test_when_no_row_is_good_the_reasons_and_a_record_are_kept(root: Path, table: pd.DataFrame) -> None:
+    batch = score(write(table.assign(x=-5.0), root / "in.csv"), root / "out.csv", table)
+    reason = "x is below what its transform log1p takes"
+    assert batch.scored == 0 and batch.rejected == {reason: 500}
+    assert len(pd.read_csv(root / "out.rejected.csv")) == 500
+    assert not (root / "out.csv").exists()
+    [record] = store.batch_records()
+    assert record == batch.record
+    assert (record["rows"], record["scored"], record["reasons"]) == (500, 0, {reason: 500})
+    assert {one["name"] for one in record["figures"] if one["value"] is not None} == {"rejected"}
+    assert "no row could be scored" in record["sentence"]
+
+
+# --- rows that are not as long as the header ----------------------------------------------------------------------------
+
+
+def ragged(root: Path, rows: int, odd: dict[int, str]) -> Path:
+    """A CSV of this many rows, of which some (from 1) are as given."""
+    lines = [odd.get(i, f"{i:04d},{i % 7}.5,2.0") for i in range(1, rows + 1)]
+    (root / "in.csv").write_text("\n".join(["customer_id,x,y", *lines]) + "\n")
+    return root / "in.csv"
+
+
+@pytest.mark.parametrize("at_once", [64, 1 << 10, 1 << 22])
+def test_rows_not_as_long_as_the_header_are_rejected_in_their_places(
+    root: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(files, "BYTES_AT_ONCE", at_once)
+    odd = dict.fromkeys([1, 2, 3, 77, 500, *range(600, 700), 999, 1000], "1,2") | {
+        400: '4,"a\nb",5,6',
+        300: "",
+        301: "9",
+    }
+    odd[888] = "0888,abc,2.0"  # numbered behind those that are put back
+    batch = score(ragged(root, 1000, odd), root / "out.csv")
+    found = read(root / "out.csv")
+    good = [f"{i:04d}" for i in range(1, 1001) if i not in odd]
+    assert found["customer_id"].tolist() == good
+    expected = MODEL.predict(pd.DataFrame({"x": [int(i) % 7 + 0.5 for i in good], "y": 2.0}))
+    assert found["distance"].tolist() == expected["distance"].tolist()
+    assert batch.rejected == {"not as many fields as the header": len(odd) - 2, "x is not a number": 1}
+    side = pd.read_csv(batch.side)
+    blank = 300  # no row, as everywhere
+    assert side["row"].tolist() == [row - (row > blank) for row in sorted(odd) if row != blank]
+    assert side["reason"][0] == "not as many fields as the header: 2 fields, the header has 3: '1,2'"
+    assert side["reason"][4] == "not as many fields as the header: 1 field, the header has 3: '9'"
+
+
+def test_a_file_of_such_rows_only_is_an_all_bad_batch(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "BYTES_AT_ONCE", 64)
+    batch = score(ragged(root, 100, dict.fromkeys(range(1, 101), "1;2")), root / "out.csv")
+    assert batch.scored == 0 and batch.rejected == {"not as many fields as the header": 100}
+    assert pd.read_csv(batch.side)["row"].tolist() == list(range(1, 101))
+    monkeypatch.setattr(files, "ODD_AT_FIRST", 50)
+    with pytest.raises(DataError, match="none of the first 51 rows") as caught:
+        score(root / "in.csv", root / "out.csv")
+    assert "read.separator" in caught.value.fix
+
+
+@pytest.mark.parametrize("last", [8, 990, 2000])
+def test_a_quote_that_is_not_closed_swallows_no_rows(root: Path, monkeypatch: pytest.MonkeyPatch, last: int) -> None:
+    monkeypatch.setattr(files, "BYTES_AT_ONCE", 1024)
+    odd = {5: '"0005,1.0,2.0', last: f'{last:04d},"1.0",2.0'}
+    with pytest.raises(DataError, match="a quote") as caught:
+        score(ragged(root, 1000, odd), root / "out.csv")
+    assert "unclosed quote" in caught.value.fix and caught.value.where == str(root / "in.csv")
+    assert not list(root.glob("*out*"))
+
+
+# --- how a file is read -----------------------------------------------------------------------------------------------------
+
+CYRILLIC = "customer_id;x;y\nИван;1,5;2,25\nАнна;0,5;1,0\n".encode("cp1251")
+
+
+def test_an_encoding_that_was_assumed_is_told_and_one_that_is_given_is_taken(root: Path, table: pd.DataFrame) -> None:
+    (root / "in.csv").write_bytes(CYRILLIC)
+    guessed = score(root / "in.csv", root / "out.parquet", table)
+    assert "read as cp1252, which is a guess" in guessed.notes[0]
+    assert guessed.record is not None and guessed.record["encoding"] == "cp1252"
+    given = score_file(
+        config(), root / "in.csv", root / "out.parquet", MODEL, NAMED, "", {"encoding": "cp1251", "separator": ";"}
+    )
+    assert given.notes == ["in.csv was read as cp1251"]
+    assert pd.read_parquet(root / "out.parquet")["customer_id"].tolist() == ["Иван", "Анна"]
+    plain = score(write(table, root / "in.csv"), root / "out.csv", table)
+    assert plain.notes == [] and plain.record is not None and plain.record["encoding"] == "utf-8"
+
+
+def test_a_source_says_how_its_customers_are_read(root: Path) -> None:
+    (root / "in.csv").write_bytes(CYRILLIC.replace(b"0,5", b"kein"))
+    reading = Reader(encoding="cp1251", separator=";", missing=["kein"])
+    batch = score(
+        root / "in.csv", root / "out.parquet", source=Source("toy", customers=Customers("x.csv", read=reading))
+    )
+    assert pd.read_parquet(root / "out.parquet")["customer_id"].tolist() == ["Иван"]
+    assert batch.rejected == {"x is missing": 1}
+
+
+def test_a_source_says_how_its_log_is_read(root: Path) -> None:
+    reading = Reader(encoding="cp1251", separator="|")
+    spec = Transactions("-", customer="Кто", time="Когда", amount="Сумма", read=reading)
+    (root / "log.csv").write_bytes("Кто|Когда|Сумма\nИван|2024-03-01|10\nАнна|2024-03-30|0\n".encode("cp1251"))
+    model = segmentation(
+        "c0", Space(["monetary"], ["identity"], [1.0], "none", {}), np.array([[0.0], [9.0]]), ["a", "b"]
+    )
+    source = Source("shop", as_of="2024-03-31", transactions=spec)
+    reference = json.dumps(reference_of(pd.DataFrame({"monetary": [1.0, 2.0, 9.0]}), model))
+    batch = score_file(config(source), root / "log.csv", root / "out.parquet", model, NAMED, reference)
+    assert pd.read_parquet(root / "out.parquet")["customer_id"].tolist() == ["Иван"]
+    assert batch.counts == "customers"
+    assert "log.csv was read as cp1251" in batch.notes
+    assert "1 line left out by the policy of the source: zero amount" in batch.notes
+    assert batch.record is not None and batch.record["left_out"] == {"zero amount": 1}
+    assert batch.record["encoding"] == "cp1251" and batch.rejected == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("in.csv", b"customer_id,x\n1,2\n", "the file has no column y; it has"),
+        ("in.csv", b"customer_id,z\n1,2\n", "the file has no columns x, y; it has"),
+        ("in.csv", b"x,y\n1,2\n", "the file has no id column"),
+        ("in.csv", b"", "is empty"),
+        ("in.csv", b"PK\x03\x04\x14", "save it as CSV or parquet"),
+        ("in.csv", b"\xd0\xcf\x11\xe0", "save it as CSV or parquet"),
+        ("in.xlsx", b"PK\x03\x04\x14", "save it as CSV or parquet"),
+        ("in.doc", b"text", "use one of .csv, .tsv, .txt, .parquet, .pq"),
+        ("in.csv", bytes(range(256)) * 8, "export the table as CSV or parquet"),
+    ],
+)
+def test_an_error_names_the_file_as_the_person_does_and_what_can_be_read(
+    root: Path, name: str, content: bytes, says: str
+) -> None:
+    (root / name).write_bytes(content)
+    with pytest.raises(DataError) as caught:
+        score(root / name, root / "out.csv")
+    assert caught.value.where == str(root / name) and says in str(caught.value)
+    with pytest.raises(DataError) as caught:
+        score_file(config(), root / name, root / "out.csv", MODEL, NAMED, "", shown="mine.csv")
+    assert caught.value.where == "mine.csv" and str(root) not in str(caught.value)
+    assert ".xlsx" not in caught.value.fix and "segments fetch" not in caught.value.fix
+
+
+@pytest.mark.parametrize("name", ["in.csv", "in.xlsx", "out.txt"])
+def test_what_cannot_be_read_or_written_is_one_error(root: Path, table: pd.DataFrame, name: str) -> None:
+    path = write(table, root / "in.csv")
+    if name == "in.xlsx":
+        table.drop(columns="note").to_excel(path := root / name, index=False)
+    with pytest.raises((DataError, StoreError), match=r"Excel|cannot be written|take the input's place"):
+        score(path, root / (name if name != "in.xlsx" else "out.csv"))
+
+
+# --- records --------------------------------------------------------------------------------------------------------------
+
+
+def test_the_same_file_scored_twice_is_one_record(root: Path, table: pd.DataFrame) -> None:
+    path = write(table, root / "in.parquet")
+    first = score(path, root / "out.csv", table).record
+    again = score(path, root / "other.parquet", table).record
+    assert first == again and store.batch_records() == [first]
+    other = score(write(table.head(400), path), root / "out.csv", table).record
+    assert len(store.batch_records()) == 2
+    assert first is not None and other is not None and first["batch_id"] != other["batch_id"]
+
+
+def test_a_record_holds_no_customer(root: Path, table: pd.DataFrame) -> None:
+    record = score(write(table.assign(customer_id="SECRET"), root / "in.csv"), root / "out.csv", table).record
+    text = json.dumps(record)
+    assert "SECRET" not in text and str(root) not in text
+    assert record is not None and record["rows"] == 500 and record["decision"] == "keep"
+
+
+def test_who_moved_is_told_by_the_versions_own_list_of_members(root: Path, table: pd.DataFrame) -> None:
+    was = table[["customer_id"]].join(MODEL.predict(table)["segment"])
+    was["segment"] = was["segment"].where(was.index >= 50, "another")
+    unknown = score(write(table.head(200), root / "in.csv"), root / "out.csv", table).record
+    shelf = store.version_folder(store.sha256(MODEL.to_json().encode()), MODEL.candidate_id)
+    store.write_table(shelf / "members.parquet", was.tail(490))
+    # what the last run chose is another candidate: of no concern here
+    store.write_json(store.artifact("selection", "choice.json"), {"candidate_id": "other"})
+    known = score(write(table.head(200), root / "in.csv"), root / "out.csv", table).record
+    assert unknown is not None and known is not None
+    [before], [moved] = ([one for one in record["figures"] if one["name"] == "moved"] for record in (unknown, known))
+    assert before["value"] is None
+    assert moved["value"] == 40 / 190
+
+
+# --- logs -------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_log_is_summed_up_and_scored(root: Path) -> None:
+    source = Source(
+        "shop", as_of="2024-03-31", transactions=Transactions("-", customer="Who", time="When", amount="Paid")
+    )
+    log = pd.DataFrame(
+        {
+            "Who": ["7", "7", "8", "9", *["8"] * 60],
+            "When": ["2024-03-01", "2024-03-11", "2024-03-30", "soon", *["2024-03-05"] * 60],
+            "Paid": ["10", "30", "5", "1", *[str(i) for i in range(1, 60)], "-3"],
+        }
+    )
+    path = write(log, root / "log.csv")
+    model = segmentation(
+        "c0", Space(["recency_days", "monetary"], ["identity"] * 2, [1.0, 1.0], "none", {}), np.eye(2), ["a", "b"]
+    )
+    batch = score_file(config(source), path, root / "out.csv", model, NAMED, "")
+    found = pd.read_csv(root / "out.csv")
+    assert found["customer_id"].tolist() == [7, 8]
+    expected = model.predict(pd.DataFrame({"recency_days": [20.0, 1.0], "monetary": [40.0, 5.0 + sum(range(1, 60))]}))
+    assert found["distance"].tolist() == pytest.approx(expected["distance"].tolist())
+    assert batch.rejected == {"unreadable time": 1}  # a return is a choice of the policy, told but not rejected
+    assert pd.read_csv(batch.side).to_dict("records") == [{"row": 4, "id": 9, "reason": "unreadable time"}]
+    assert any("return" in note for note in batch.notes)
+
+
+# --- the command --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["in.csv"],
+        ["-o", "out.csv"],
+        ["in.csv", "-o", "out.csv", "--speed"],
+        ["in.csv", "-o", "out.csv", "more"],
+    ],
+)
+def test_a_command_that_is_not_complete_is_one_error(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["score", *words]) == 2
+    assert "segments score --help" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*type hint:UserWarning")  # MLflow, about its own default
+def test_the_command_scores_as_the_registered_model_does(small_project: Callable[[], SmallProject]) -> None:
+    import mlflow
+
+    project = small_project()
+    features = project.table("features/customers.parquet")
+    features.to_csv(project / "in.csv", index=False)
+
+    def command(*words: str) -> tuple[int, str]:
+        done = subprocess.run(
+            ["segments", "score", *words], cwd=project.root, env=project.environment(), capture_output=True, text=True
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    code, said = command("in.csv", "-o", "out.csv")
+    assert code == 0 and "Keep: nothing differs" in said and f"{len(features)} rows scored by" in said
+    mlflow.set_tracking_uri(f"sqlite:///{project / 'mlflow.db'}")
+    loaded = mlflow.pyfunc.load_model("models:/customer-segments@champion")
+    expected: Any = loaded.predict(features[loaded.metadata.get_input_schema().input_names()])
+    found = read(project / "out.csv")
+    assert found["cluster"].tolist() == expected["cluster"].tolist()
+    assert found["distance"].tolist() == expected["distance"].tolist()
+    assert [run.data.tags["segments.decision"] for run in project.runs("batch", "monitoring")] == ["keep"]
+
+    bad = features.astype(object)
+    bad.loc[3, loaded.metadata.get_input_schema().input_names()[0]] = "?"
+    bad.to_csv(project / "bad.csv", index=False)
+    code, said = command("bad.csv", "-o", "out.csv", "--model", "models:/customer-segments/1")
+    assert code == 3 and "1 row rejected" in said
+    (project / "other.csv").write_bytes(
+        features.assign(customer_id="Жанна").to_csv(index=False, sep=";").encode("cp1251")
+    )
+    code, said = command("other.csv", "-o", "other.parquet", "--no-record", "read.encoding=cp1251", "read.separator=;")
+    assert code == 0 and "other.csv was read as cp1251" in said
+    assert set(read(project / "other.parquet")["customer_id"]) == {"Жанна"}
+    features.assign(customer_id="-").to_csv(project / "none.csv", index=False)
+    code, said = command("none.csv", "-o", "none.out.csv")
+    assert code == 2 and "no row of none.csv can be scored" in said and "kept as batch" in said
+    assert {run.data.metrics["scored"] for run in project.runs("batch", "monitoring")} == {
+        0,
+        len(features),
+        len(features) - 1,
+    }
+    code, said = command("bad.csv", "-o", "out.csv", "--model", "models:/nobody@champion")
+    assert code == 2 and "Traceback" not in said and "cannot be read" in said
+
+    for path in project.root.glob("mlflow.db*"):
+        path.unlink()
+    assert "monitoring: 3 batches" in project.run("segments", "track")
+    project.run("segments", "track")
+    runs = project.runs("batch", "monitoring")
+    assert len(runs) == 3
+    artifacts = {item.path for item in project.client().list_artifacts(runs[0].info.run_id)}
+    assert artifacts == {"batch.json"}
+    assert command("in.csv", "-o", "out.csv")[0] == 0 and len(project.runs("batch", "monitoring")) == 3
+
+
+def test_scoring_without_a_model_says_what_to_run(
+    root: Path, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from segments.app.cli import main; import sys; sys.exit(main(['score', 'in.csv', '-o', 'out.csv', '--model', 'x']))",
+        ],
+        capture_output=True,
+        text=True,
+        cwd=project,
+    )
+    assert done.returncode == 2 and "models:/NAME@ALIAS" in done.stderr

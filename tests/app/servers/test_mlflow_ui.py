@@ -1,0 +1,346 @@
+"""Links, views, ports and errors of the MLflow UI; nothing here starts MLflow (tests/test_browser.py does)."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from segments.app.servers import mlflow_ui
+from segments.config import (
+    Algorithm,
+    Config,
+    Customers,
+    Feature,
+    FeatureSet,
+    Scaler,
+    Source,
+    SweepConfig,
+    TrackingConfig,
+)
+from segments.errors import ConfigError, TrackingError
+from segments.io.tracking import ui_views
+from segments.io.tracking.ui_views import Record
+
+WHOLE = Record("mall", "7", sweep_run_id="s1", champion_run_id="c1", model="customer-segments", version="3")
+FACETS = {
+    "searchFilter",
+    "orderByKey",
+    "orderByAsc",
+    "startTime",
+    "lifecycleFilter",
+    "modelVersionFilter",
+    "datasetsFilter",
+}
+
+
+def config(port: int = 5000, timeout_seconds: int = 1) -> Config:
+    """The sections the UI does not read are as small as they may be."""
+    return Config(
+        source=Source(name="mall", customers=Customers(path="data/mall.csv")),
+        feature_set=FeatureSet(name="rfm", columns={"recency_days": Feature()}),
+        scaler=Scaler(name="standard"),
+        algorithm=Algorithm(name="kmeans"),
+        sweep=SweepConfig(feature_sets=["rfm"], scalers=["standard"]),
+        tracking=TrackingConfig(port=port, timeout_seconds=timeout_seconds),
+    )
+
+
+@contextmanager
+def listening() -> Iterator[int]:
+    """A port that somebody listens on."""
+    with socket.create_server((mlflow_ui.HOST, 0)) as server:
+        yield server.getsockname()[1]
+
+
+# --- links ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_link_opens_the_training_pages_and_names_its_view_and_nothing_else() -> None:
+    """MLflow ignores the view of a link that bears a parameter of the list; without the workflow it opens GenAI."""
+    for link in ui_views.links("http://127.0.0.1:5000", WHOLE):
+        address, _, query = link.url.partition("?")
+        parameters = parse_qs(query)
+        assert address.startswith("http://127.0.0.1:5000/#/")
+        assert parameters["workflowType"] == ["machine_learning"]
+        assert not FACETS & set(parameters)
+
+
+def test_a_page_of_a_run_is_that_of_the_links() -> None:
+    by_label = {link.label: link.url for link in ui_views.links("http://127.0.0.1:5000", WHOLE)}
+    assert ui_views.run_page("http://127.0.0.1:5000", "7", "s1") == by_label["sweep"]
+    assert ui_views.run_page("", "7", "s1") == "#/experiments/7/runs/s1?workflowType=machine_learning"
+
+
+def test_the_record_decides_which_links_there_are() -> None:
+    always = ["candidates", "table", "curves", "finalists"]
+    assert [link.label for link in ui_views.links("", Record("mall", "7"))] == always
+    assert [link.label for link in ui_views.links("", WHOLE)] == [*always, "sweep", "champion", "registry"]
+    by_label = {link.label: link.url for link in ui_views.links("", WHOLE)}
+    assert by_label["sweep"].startswith("#/experiments/7/runs/s1?")
+    assert by_label["champion"].startswith("#/experiments/7/runs/c1?")
+    assert by_label["registry"].startswith("#/models/customer-segments/versions/3?")
+    assert parse_qs(by_label["table"].partition("?")[2])["compareRunsMode"] == ["TABLE"]
+
+
+def test_a_base_url_may_end_in_a_slash_and_a_model_name_may_need_quoting() -> None:
+    odd = Record("mall", "7", champion_run_id="c1", model="our model/é", version="3")
+    url = ui_views.links("http://h:1/", odd)[-1].url
+    assert url.startswith("http://h:1/#/models/our%20model%2F%C3%A9/versions/3?")
+
+
+def test_every_view_that_a_link_names_is_a_tag() -> None:
+    named = {
+        parse_qs(link.url.partition("?")[2]).get("viewStateShareKey", [""])[0]
+        for link in ui_views.links("", Record("mall", "7"))
+    }
+    assert {ui_views.TAG + key for key in named} == set(ui_views.view_states("s1"))
+
+
+def test_the_menu_is_one_line_of_markdown() -> None:
+    """An experiment's description shows only its first line until it is unfolded."""
+    menu = ui_views.menu(WHOLE)
+    assert "\n" not in menu
+    assert re.findall(r"\[(\w+)\]\((#/[^ )]+)\)", menu) == [
+        (link.label, link.url) for link in ui_views.links("", WHOLE)
+    ]
+
+
+# --- view states ----------------------------------------------------------------------------------------------------
+
+
+def state(key: str, *arguments: Any) -> dict[str, Any]:
+    return json.loads(ui_views.view_states(*arguments)[ui_views.TAG + key])
+
+
+def test_the_filter_names_the_kind_and_the_sweep() -> None:
+    assert (
+        state("candidates", "s1")["searchFilter"]
+        == "tags.`segments.kind` = 'candidate' and tags.`segments.sweep_id` = 's1'"
+    )
+    assert state("curves", "s1")["searchFilter"] == "tags.`segments.kind` = 'curve' and tags.`segments.sweep_id` = 's1'"
+    assert (
+        state("finalists")["searchFilter"] == "tags.`segments.kind` = 'candidate' and tags.`segments.finalist` = 'true'"
+    )
+
+
+def test_the_best_candidates_come_first() -> None:
+    for key in ("candidates", "table"):
+        assert (state(key, "s1")["orderByKey"], state(key, "s1")["orderByAsc"]) == ("metrics.`z_silhouette`", False)
+
+
+def test_finalists_stand_in_the_order_they_were_ranked() -> None:
+    assert (state("finalists")["orderByKey"], state("finalists")["orderByAsc"]) == ("tags.`segments.place`", True)
+
+
+def test_ten_candidates_are_visible_and_all_curves() -> None:
+    """More visible candidates would only change which ten have pictures; ten curves would leave out the rest."""
+    visible = {key: state(key)["runsHiddenMode"] for key in ("candidates", "curves", "finalists")}
+    assert visible == {"candidates": "FIRST_10_RUNS", "curves": "SHOW_ALL", "finalists": "SHOW_ALL"}
+
+
+@pytest.mark.parametrize("key", ["candidates", "curves", "finalists"])
+def test_mlflow_finds_nothing_to_add_to_a_view(key: str) -> None:
+    """It adds a chart for each score and picture without one; a deleted chart counts."""
+    charts = state(key)["compareRunCharts"]
+    assert sorted(c["metricKey"] for c in charts if "metricKey" in c) == sorted(ui_views.SCORES)
+    assert sorted(picture for c in charts for picture in c.get("imageKeys", [])) == sorted(ui_views.PICTURES)
+    sections = {section["uuid"] for section in state(key)["compareRunSections"]}
+    assert {c["metricSectionId"] for c in charts} <= sections
+    assert len({c["uuid"] for c in charts}) == len(charts)
+
+
+def test_a_state_fits_into_a_tag() -> None:
+    """MLflow takes 20,000 characters, some databases 5,000."""
+    assert max(map(len, ui_views.view_states("f" * 64).values())) < 5000
+
+
+@given(st.integers(1, 8), st.integers(1, 6))
+def test_every_curve_has_its_own_colour(sets: int, scalers: int) -> None:
+    cells = [(f"set{i}", f"scaler{j}") for i in range(sets) for j in range(scalers)]
+    colours = ui_views.colours(cells)
+    assert list(colours) == cells
+    assert len(set(colours.values())) == len(cells)
+    assert all(re.fullmatch("#[0-9a-f]{6}", colour) for colour in colours.values())
+
+
+# --- ports ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_taken_port_gives_way_to_the_next_free_one() -> None:
+    with listening() as taken:
+        assert taken < mlflow_ui.free_port(taken) <= taken + 50
+    assert mlflow_ui.free_port(taken) == taken
+
+
+def test_a_port_taken_on_all_addresses_is_taken() -> None:
+    with socket.socket() as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        server.bind(("0.0.0.0", 0))
+        server.listen()
+        assert mlflow_ui.free_port(server.getsockname()[1]) != server.getsockname()[1]
+
+
+def test_no_port_left_is_an_error_that_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket.socket, "connect_ex", lambda self, address: 0)
+    with pytest.raises(TrackingError, match=r"65000 to 65050 is taken") as caught:
+        mlflow_ui.free_port(65000)
+    assert "tracking.port=" in caught.value.fix
+
+
+@pytest.mark.parametrize("port", [0, 80, 70000])
+def test_a_port_nobody_may_listen_on_is_refused(port: int) -> None:
+    with pytest.raises(ConfigError, match="out of range"):
+        TrackingConfig(port=port)
+
+
+# --- what a person reads --------------------------------------------------------------------------------------------
+
+
+def test_an_empty_record_says_what_to_run() -> None:
+    assert "dvc repro" in mlflow_ui.describe("http://127.0.0.1:5000", [])
+
+
+def test_without_a_champion_it_says_what_to_run() -> None:
+    text = mlflow_ui.describe("http://127.0.0.1:5000", [Record("mall", "7")])
+    assert "No champion is registered yet: run `dvc repro`" in text
+    assert "No champion" not in mlflow_ui.describe("http://127.0.0.1:5000", [WHOLE, Record("mall", "7")])
+
+
+def test_every_link_is_printed_whole_on_its_own_line() -> None:
+    lines = [line.strip() for line in mlflow_ui.describe("http://127.0.0.1:5000", [WHOLE]).splitlines()]
+    assert all(link.url in lines for link in ui_views.links("http://127.0.0.1:5000", WHOLE))
+
+
+# --- servers --------------------------------------------------------------------------------------------------------
+
+
+class _Healthy(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/health" else 404)
+        self.end_headers()
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+def test_a_remote_record_gets_its_links_and_nothing_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subprocess, "Popen", lambda *a, **k: pytest.fail("something was started"))
+    monkeypatch.setattr(mlflow_ui, "records", lambda config, uri: [WHOLE])
+    said: list[str] = []
+    with http.server.HTTPServer((mlflow_ui.HOST, 0), _Healthy) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://{mlflow_ui.HOST}:{server.server_port}"
+        assert mlflow_ui.serve(config(), url + "/", said.append) == 0
+        server.shutdown()
+    assert f"{url}/#/experiments/7/runs/c1?workflowType=machine_learning" in said[0]
+
+
+@pytest.mark.parametrize("uri", ["http://127.0.0.1:{port}", "https://127.0.0.1:{port}/mlflow"])
+def test_a_remote_server_that_does_not_answer_is_one_error(uri: str) -> None:
+    with socket.create_server((mlflow_ui.HOST, 0)) as server:  # accepts, and never answers
+        url = uri.format(port=server.getsockname()[1])
+        with pytest.raises(TrackingError, match="does not answer") as caught:
+            mlflow_ui.serve(config(), url)
+    assert caught.value.where == url
+    assert "tracking.uri" in caught.value.fix
+
+
+@pytest.mark.parametrize("form", ["sqlite:///{}", "sqlite:////{}"])
+def test_no_record_yet_is_one_error_and_none_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    """MLflow would make an empty database, unlocked, under the feet of a sweep that starts."""
+    monkeypatch.chdir(tmp_path)
+    path = "mlflow.db" if form.count("/") == 3 else str(tmp_path / "mlflow.db").lstrip("/")
+    with pytest.raises(TrackingError, match="no MLflow record yet") as caught:
+        mlflow_ui.serve(config(), form.format(path))
+    assert caught.value.where == str(tmp_path / "mlflow.db")
+    assert "dvc repro" in caught.value.fix
+    assert not list(tmp_path.iterdir())
+
+
+def started(code: str) -> mlflow_ui.Server:
+    log = tempfile.TemporaryFile()  # noqa: SIM115 - as long-lived as the process
+    return mlflow_ui.Server(
+        f"http://{mlflow_ui.HOST}:9",
+        subprocess.Popen([sys.executable, "-c", code], stdout=log, stderr=log, start_new_session=True),
+        log,
+    )
+
+
+def test_a_server_that_stops_says_why() -> None:
+    server = started("print('first'); raise SystemExit('the database is out of date')")
+    with server.log, pytest.raises(TrackingError, match="did not start: the database is out of date"):
+        mlflow_ui.wait_until_ready(server)
+
+
+def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mlflow_ui, "START_SECONDS", 0.3)
+    server = started("import time; time.sleep(60)")
+    with server.log:
+        with pytest.raises(TrackingError, match="has not answered"):
+            mlflow_ui.wait_until_ready(server)
+        mlflow_ui._stop(server.process)
+
+
+def test_stopping_ends_the_children_too() -> None:
+    child = "import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])"
+    code = f"{child}; print(p.pid, flush=True); p.wait()"
+    server = started(code)
+    with server.log:
+        while not (pid := (server.log.seek(0), server.log.read())[1].strip()):
+            time.sleep(0.02)
+        mlflow_ui._stop(server.process)
+    assert server.process.returncode == -signal.SIGTERM
+    deadline = time.monotonic() + 5
+    while Path(f"/proc/{int(pid)}").exists() and "Z" not in Path(f"/proc/{int(pid)}/stat").read_text().split()[2]:
+        assert time.monotonic() < deadline, "the child outlived the server"
+        time.sleep(0.02)
+
+
+def test_the_server_listens_on_this_machine_only_and_sends_nothing_home(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    seen: dict[str, Any] = {}
+
+    class Process:
+        pid = 2**22 + 1  # beyond the largest process id
+
+        def __init__(self, command: list[str], **options: Any) -> None:
+            seen.update(command=command, **options)
+
+        def wait(self, timeout: float | None = None) -> int:
+            return 0
+
+    monkeypatch.setattr(subprocess, "Popen", Process)
+    with mlflow_ui.running(f"sqlite:///{tmp_path}/mlflow.db", 5001) as server:
+        assert server.url == "http://127.0.0.1:5001"
+    assert seen["command"][seen["command"].index("--host") + 1] == "127.0.0.1"
+    assert seen["cwd"] == tmp_path
+    assert seen["env"]["MLFLOW_DISABLE_TELEMETRY"] == "true"
+    assert not [word for word in seen["command"] if "allowed-hosts" in word or "cors" in word]
+
+
+def test_importing_the_room_imports_no_mlflow() -> None:
+    heavy = {"mlflow", "pandas", "sklearn", "numpy", "hydra"}
+    code = f"import sys, segments.app.servers.mlflow_ui, segments.io.tracking.ui_views; print(sorted({{m.split('.')[0] for m in sys.modules}} & {heavy}))"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    )

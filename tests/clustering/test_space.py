@@ -1,0 +1,79 @@
+"""Feature rows -> the clustered space, and back from plain numbers."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn import preprocessing
+
+from segments.clustering.space import Space, fit_space, nearest, to_space
+from segments.config import SCALERS, Feature, FeatureSet, Scaler
+from segments.errors import SweepError
+
+SKEWED = FeatureSet("s", {"x": Feature("log1p"), "y": Feature("sqrt", 2.0), "z": Feature()})
+
+
+def rows(seed: int = 0, n: int = 60) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    return pd.DataFrame({"x": rng.lognormal(3, 2, n), "y": rng.poisson(2, n).astype(float), "z": rng.normal(-5, 3, n)})
+
+
+@pytest.mark.parametrize("scaler", SCALERS)
+@pytest.mark.parametrize("seed", range(3))
+def test_a_space_survives_json_to_the_last_bit(scaler: str, seed: int) -> None:
+    """What is written and read back sends old and new customers to exactly the same place."""
+    space, X = fit_space(rows(seed), SKEWED, Scaler(scaler))
+    again = Space.from_plain(json.loads(json.dumps(space.to_plain())))
+    assert np.array_equal(to_space(again, rows(seed)), X)
+    assert np.array_equal(to_space(again, rows(seed + 99)), to_space(space, rows(seed + 99)))
+
+
+@pytest.mark.parametrize(
+    ("scaler", "reference"),
+    [
+        ("standard", preprocessing.StandardScaler()),
+        ("minmax", preprocessing.MinMaxScaler()),
+        ("robust", preprocessing.RobustScaler()),
+        ("power", preprocessing.PowerTransformer()),
+        ("quantile", preprocessing.QuantileTransformer(n_quantiles=60)),
+    ],
+)
+def test_scalers_are_scikit_learns(scaler: str, reference) -> None:
+    _, X = fit_space(rows(), SKEWED, Scaler(scaler))
+    frame = rows()
+    by_hand = np.column_stack([np.log1p(frame["x"]), np.sqrt(frame["y"]), frame["z"]])
+    np.testing.assert_allclose(X, reference.fit_transform(by_hand) * [1, 2, 1], atol=1e-12)
+
+
+@given(st.integers(0, 1000), st.integers(1, 40))
+@settings(max_examples=30, deadline=None)
+def test_a_row_goes_where_it_goes_whoever_stands_beside_it(seed: int, cut: int) -> None:
+    """Chunks of a table give the same places and the same nearest centres as the whole."""
+    space, X = fit_space(rows(seed), SKEWED, Scaler("power"))
+    assert np.array_equal(np.vstack([to_space(space, rows(seed)[:cut]), to_space(space, rows(seed)[cut:])]), X)
+    centres = X[:4]
+    labels, distances = nearest(X, centres)
+    parts = [nearest(X[:cut], centres), nearest(X[cut:], centres)]
+    assert np.array_equal(np.concatenate([p[0] for p in parts]), labels)
+    assert np.array_equal(np.concatenate([p[1] for p in parts]), distances)
+
+
+def test_ties_go_to_the_lower_number() -> None:
+    assert nearest(np.array([[0.0]]), np.array([[1.0], [-1.0]]))[0].tolist() == [0]
+
+
+def test_a_missing_column_is_named() -> None:
+    space, _ = fit_space(rows(), SKEWED, Scaler("none"))
+    with pytest.raises(SweepError, match="no column z"):
+        to_space(space, rows().drop(columns="z"))
+
+
+def test_a_new_customer_outside_the_transforms_domain_is_named() -> None:
+    space, _ = fit_space(rows(), SKEWED, Scaler("none"))
+    with pytest.raises(SweepError, match="'y' is -4, where sqrt is not defined"):
+        to_space(space, rows().assign(y=-4.0))

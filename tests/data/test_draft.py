@@ -1,0 +1,178 @@
+"""Room `describe`: a draft loads as it stands, and reads the file it was drafted from."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from pydantic import TypeAdapter
+
+from segments.config import Policy, Source
+from segments.data import files
+from segments.data.clean import clean_customers, clean_transactions
+from segments.data.draft import guess_roles
+from segments.errors import DataError
+
+
+def drafted(path: Path) -> tuple[str, Source]:
+    text = files.describe_file(path)
+    return text, TypeAdapter(Source).validate_python(yaml.safe_load(text))
+
+
+def fetched(source: Source, path: Path, project: Path) -> Path:
+    """The file where its draft says it will lie, as `segments fetch` puts it."""
+    place = project / source.raw_paths[0]
+    place.parent.mkdir(parents=True)
+    shutil.copyfile(path, place)
+    return project
+
+
+def text_frame(**columns: list[str]) -> pd.DataFrame:
+    return pd.DataFrame(columns, dtype="string")
+
+
+def test_mall_draft_reads_the_mall_file(shared_data, tmp_path):
+    text, source = drafted(shared_data / "mall/Mall_Customers.csv")
+    assert source.customers is not None and source.customers.id == "CustomerID"
+    kinds = {name: column.kind for name, column in source.customers.columns.items()}
+    assert kinds == {
+        "gender": "category",
+        "age": "number",
+        "annual_income_k": "number",
+        "spending_score_1_100": "number",
+    }
+    assert source.customers.read.separator == "," and source.customers.read.encoding == "utf-8"
+    assert "seen: 18 to 70" in text and "seen: 15 to 137" in text
+    assert "segments fetch source=mall_customers from=" in text
+    place = fetched(source, shared_data / "mall/Mall_Customers.csv", tmp_path)
+    table, report = clean_customers(files.read_customers(source, place), source)
+    assert len(table) == 200 and report["notes"] == []
+
+
+def test_sentinels_seen_are_listed(shared_data):
+    text, _ = drafted(shared_data / "dirty/mall_812rows_dups_questionmarks.csv")
+    assert "# read as no value: ? (100x)" in text
+
+
+def test_unknown_words_between_numbers_become_sentinels(tmp_path):
+    path = tmp_path / "people.csv"
+    path.write_text(
+        "id;spend\n" + "".join(f"{number};{number},5\n" for number in range(40)) + "40;unbekannt\n", encoding="latin-1"
+    )
+    _, source = drafted(path)
+    assert source.customers is not None and "unbekannt" in source.customers.read.missing
+    assert source.customers.read.decimal == "," and source.customers.read.separator == ";"
+    _, report = clean_customers(files.read_customers(source, fetched(source, path, tmp_path)), source)
+    assert report["reasons"] == [{"reason": "missing spend", "rows": 1, "action": "drop"}]
+
+
+def test_log_draft_reads_the_log(tmp_path):
+    rows = 60
+    pd.DataFrame(
+        {
+            "Invoice No": [f"i{row // 2}" for row in range(rows)],
+            "StockCode": [f"s{row % 7}" for row in range(rows)],
+            "InvoiceDate": pd.date_range("2011-01-20", periods=rows).strftime("%d/%m/%Y %H:%M"),
+            "Customer ID": [row % 9 for row in range(rows)],
+            "Total Amount": [row + 0.5 for row in range(rows)],
+            "line discount": [0.5] * rows,
+            "coupon_value": [0] * rows,
+        }
+    ).to_csv(tmp_path / "Online Retail.csv", index=False)
+    _, source = drafted(tmp_path / "Online Retail.csv")
+    spec = source.transactions
+    assert spec is not None and source.name == "online_retail" and source.as_of == "2011-03-20"
+    assert (spec.customer, spec.time, spec.amount) == ("Customer ID", "InvoiceDate", "Total Amount")
+    assert (spec.order, spec.product, spec.store, spec.time_format) == (
+        "Invoice No",
+        "StockCode",
+        None,
+        "%d/%m/%Y %H:%M",
+    )
+    assert (spec.discounts, spec.coupons) == (["line discount"], ["coupon_value"])
+    with files.open_log(source, fetched(source, tmp_path / "Online Retail.csv", tmp_path)) as log:
+        _, report = clean_transactions(log, source)
+    assert report["rows_clean"] == rows and report["reasons"] == []
+
+
+def test_swapped_day_and_month_are_pointed_out():
+    log = text_frame(customer=["1", "1"], date=["01/02/2024", "03/02/2024"], amount=["1", "2"])
+    roles = guess_roles(log)
+    assert (roles.time_format, roles.other_time_format) == ("%d/%m/%Y", "%m/%d/%Y")
+
+
+@pytest.mark.parametrize(
+    ("columns", "is_log"),
+    [
+        ({"customer_id": ["1", "1"], "date": ["2024-01-01", "2024-01-02"], "amount": ["1", "2"]}, True),
+        ({"customer_id": ["1", "2"], "date": ["2024-01-01", "2024-01-02"], "amount": ["1", "2"]}, False),
+        ({"customer_id": ["1", "1"], "date": ["20240101", "20240102"], "value": ["1", "2"]}, True),
+        ({"customer_id": ["1", "1"], "amount": ["1", "2"]}, False),
+    ],
+)
+def test_a_log_has_repeated_customers_times_and_money(columns, is_log):
+    assert guess_roles(text_frame(**columns)).is_log is is_log
+
+
+def test_a_large_log_is_sampled_over_its_whole_length(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "SAMPLE_ROWS", 10)
+    pd.DataFrame(
+        {"user": [row % 5 for row in range(95)], "time": pd.date_range("2024-01-01", periods=95), "paid": 1.5}
+    ).to_parquet(tmp_path / "log.parquet")
+    text, source = drafted(tmp_path / "log.parquet")
+    assert "Looked at 9 of 95 rows" in text
+    assert source.as_of == "2024-04-04"
+
+
+def test_awkward_columns_are_left_out_with_a_reason(tmp_path):
+    rows = 60
+    path = tmp_path / "odd: name #1.csv"
+    pd.DataFrame(
+        {
+            'No "id" {x}: y': range(rows),
+            "Été %": range(rows),
+            "éTÉ_%": range(rows),
+            "2020": range(rows),
+            "email": [f"person{row}@example.org" for row in range(rows)],
+            "born": pd.date_range("2000-01-01", periods=rows),
+            "empty": [None] * rows,
+        }
+    ).to_csv(path, index=False)
+    text, source = drafted(path)
+    assert source.customers is not None and source.customers.id is None
+    assert set(source.customers.columns) == {"no_id_x_y", "été", "été_2", "c_2020"}
+    for word in (
+        "email has 60 different texts",
+        "born holds dates",
+        "empty has no values",
+        "no column with one value per row",
+    ):
+        assert word in text
+
+
+def test_a_code_that_repeats_is_no_customer_id(tmp_path):
+    path = tmp_path / "people.csv"
+    path.write_text("zip_code,member\n" + "".join(f"{1000 + row % 3},m{row}\n" for row in range(30)))
+    _, source = drafted(path)
+    assert source.customers is not None and source.customers.id == "member"
+    path.write_text("zip_code,age\n" + "".join(f"{1000 + row % 3},{row}\n" for row in range(30)))
+    _, source = drafted(path)
+    assert source.customers is not None and source.customers.id is None
+
+
+def test_one_column_of_free_text_still_gives_a_valid_draft(tmp_path):
+    path = tmp_path / "notes.csv"
+    path.write_text("words\n" + "".join(f"word number {row}\n" for row in range(80)))
+    _, source = drafted(path)
+    assert source.customers is not None and source.customers.columns == {}
+
+
+def test_xlsx_and_broken_files(tmp_path, shared_data):
+    pd.DataFrame({"id": [1, 2], "age": [30, 40]}).to_excel(tmp_path / "people.xlsx", index=False)
+    _, source = drafted(tmp_path / "people.xlsx")
+    assert source.customers is not None and list(source.customers.columns) == ["age"] and source.policy == Policy()
+    with pytest.raises(DataError, match="is not a complete Excel file"):
+        files.describe_file(shared_data / "dirty/truncated.xlsx")

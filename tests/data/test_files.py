@@ -1,0 +1,305 @@
+"""Edge `intake`: every kind of raw file opens as the same cells, every broken one with one clear sentence."""
+
+from __future__ import annotations
+
+import codecs
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from segments.config import Column, Customers, Products, Reader, Source, Transactions
+from segments.data import files
+from segments.data.clean import clean_customers, clean_transactions
+from segments.errors import DataError
+
+TEXT = "id,name,spend\r\n1,Zoë,10.5\r\n2,José,?\r\n"
+CELLS = {"id": ["1", "2"], "name": ["Zoë", "José"], "spend": ["10.5", "?"]}
+
+
+def cells(path: Path, **reader) -> dict[str, list]:
+    return files.read_cells(path, Reader(**reader)).cells.to_dict("list")
+
+
+def write(folder: Path, content: bytes | str, name: str = "raw.csv") -> Path:
+    path = folder / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def log_rows(path: Path, **reader) -> list[tuple]:
+    source = Source(
+        "s",
+        as_of="2024-01-31",
+        transactions=Transactions(path.name, customer="id", time="t", amount="a", read=Reader(**reader)),
+    )
+    with files.open_log(source, path.parent) as log:
+        return log.lines.fetchall()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        TEXT.encode(),
+        codecs.BOM_UTF8 + TEXT.encode(),
+        TEXT.encode("latin-1"),
+        TEXT.encode("cp1252"),
+        TEXT.encode("utf-16"),
+        codecs.BOM_UTF16_BE + TEXT.encode("utf-16-be"),
+        TEXT.encode("utf-16-le"),
+        TEXT.replace("\r\n", "\n").encode(),
+        TEXT.replace("\r\n", "\n\n").encode(),
+        TEXT.replace(",", ";").encode(),
+        TEXT.replace(",", "\t").encode(),
+        TEXT.replace(",", "|").encode("latin-1"),
+    ],
+)
+def test_encodings_and_separators_are_found_out(tmp_path, content):
+    path = write(tmp_path, content)
+    assert cells(path) == CELLS
+    assert log_rows(path) == [("1", "Zoë", "10.5"), ("2", "José", "?")]
+
+
+def test_a_guessed_encoding_is_noted_and_a_given_one_is_not(tmp_path):
+    path = write(tmp_path, TEXT.encode("latin-1"))
+    assert "is a guess" in files.read_cells(path, Reader()).notes[0]
+    assert files.read_cells(path, Reader(encoding="latin-1")).notes == []
+
+
+def test_given_encoding_wins_over_detection(tmp_path):
+    path = write(tmp_path, "id,name\n1,Łódź\n".encode("cp1250"))
+    assert cells(path, encoding="cp1250")["name"] == ["Łódź"]
+    assert cells(write(tmp_path, codecs.BOM_UTF8 + b"id\n1\n"), encoding="utf-8") == {"id": ["1"]}
+
+
+def test_cyrillic_text_is_recognised(tmp_path):
+    words = ["Москва", "Санкт-Петербург", "Новосибирск", "Екатеринбург", "покупатель", "магазин"]
+    content = "id,город\n" + "".join(f"{number},{words[number % 6]} большой город на реке\n" for number in range(200))
+    assert cells(write(tmp_path, content.encode("cp1251")))["город"][0] == "Москва большой город на реке"
+
+
+@pytest.mark.parametrize(
+    ("content", "decimal"),
+    [
+        ("id;x\n1;10,5\n2;3\n", ","),
+        ('id,x\n1,"10,5"\n', ","),
+        ("id;x\n1;1,234\n", "."),  # a thousand or a decimal: nobody knows
+        ("id;x\n1;10,5\n2;3.5\n", "."),
+        ("id;x\n1;10.5\n", "."),
+    ],
+)
+def test_decimal_commas_are_read_only_where_certain(tmp_path, content, decimal):
+    path = write(tmp_path, content)
+    assert files.read_cells(path, Reader()).decimal == decimal
+    assert files.read_cells(path, Reader(decimal=".")).decimal == "."
+
+
+def test_quotes_hold_separators_and_line_ends(tmp_path):
+    path = write(tmp_path, 'id,name\n1,"a, ""b""\nc"\n')
+    assert cells(path) == {"id": ["1"], "name": ['a, "b"\nc']}
+    assert log_rows(path) == [("1", 'a, "b"\nc')]
+
+
+def test_parquet_and_xlsx_give_the_same_cells_as_csv(tmp_path):
+    frame = pd.DataFrame(
+        {
+            "id": [1, 2],
+            "when": pd.to_datetime(["2024-01-02", "2024-01-03 10:00"], format="ISO8601"),
+            "x": [1.5, None],
+            "n": [7.0, None],
+            "who": ["a", None],
+        }
+    )
+    frame.to_parquet(tmp_path / "raw.parquet")
+    frame.to_excel(tmp_path / "raw.xlsx", index=False)
+    for path in (tmp_path / "raw.parquet", tmp_path / "raw.xlsx"):
+        table = files.read_cells(path, Reader()).cells
+        assert table["id"].tolist() == ["1", "2"]
+        assert table["when"].tolist() == ["2024-01-02 00:00:00", "2024-01-03 10:00:00"]
+        assert table["x"][0] == "1.5" and table["n"][0] == "7" and table["who"][0] == "a"
+        assert {"" if pd.isna(table[name][1]) else table[name][1] for name in ("x", "n", "who")} == {""}
+
+
+def test_xlsx_sheets_and_leading_blank_rows(tmp_path):
+    with pd.ExcelWriter(tmp_path / "raw.xlsx") as book:
+        pd.DataFrame({"a": [1]}).to_excel(book, sheet_name="first", index=False)
+        pd.DataFrame({"b": [2]}).to_excel(book, sheet_name="second", index=False, startrow=3, startcol=1)
+    assert cells(tmp_path / "raw.xlsx") == {"a": ["1"]}
+    assert cells(tmp_path / "raw.xlsx", sheet="second") == {"b": ["2"]}
+    with pytest.raises(DataError, match="no sheet 'third'") as error:
+        cells(tmp_path / "raw.xlsx", sheet="third")
+    assert "first, second" in error.value.fix
+
+
+def test_a_log_is_the_same_clean_table_from_every_kind_of_file(tmp_path):
+    frame = pd.DataFrame(
+        {
+            "id": [1, 2, 2],
+            "t": pd.to_datetime(["2024-01-02 10:00", "2024-01-03", "2024-01-04"], format="ISO8601"),
+            "a": [1.5, 2, -1],
+            "p": [5.0, None, 6.0],
+        }
+    )
+    frame.to_csv(tmp_path / "raw.csv", index=False)
+    frame.to_csv(tmp_path / "euro.csv", index=False, sep=";", decimal=",", encoding="utf-16")
+    frame.to_excel(tmp_path / "raw.xlsx", index=False)
+    frame.to_parquet(tmp_path / "raw.parquet")
+    pd.DataFrame({"sku": [5, 6], "dep": ["x", "y"]}).to_csv(tmp_path / "products.csv", index=False)
+    products = Products("products.csv", id="sku", department="dep")
+    tables = []
+    for name in ("raw.csv", "euro.csv", "raw.xlsx", "raw.parquet"):
+        source = Source(
+            "s",
+            as_of="2024-01-31",
+            transactions=Transactions(name, customer="id", time="t", amount="a", product="p", products=products),
+        )
+        with files.open_log(source, tmp_path) as log:
+            table, report = clean_transactions(log, source)
+            tables.append(table.df())
+        assert report["reasons"] == [{"reason": "return (amount below zero)", "rows": 1, "action": "drop"}]
+    assert tables[0]["product_id"].tolist()[0] == "5" and tables[0]["department"].tolist()[0] == "x"
+    for table in tables[1:]:
+        pd.testing.assert_frame_equal(table, tables[0])
+
+
+def test_times_with_a_zone_are_utc_whatever_the_machine(tmp_path, monkeypatch):
+    monkeypatch.setenv("TZ", "America/New_York")
+    pd.DataFrame({"id": [1], "t": pd.to_datetime(["2024-01-02 10:00+02:00"]), "a": [1.0]}).to_parquet(
+        tmp_path / "raw.parquet"
+    )
+    source = Source(
+        "s", as_of="2024-01-31", transactions=Transactions("raw.parquet", customer="id", time="t", amount="a")
+    )
+    with files.open_log(source, tmp_path) as log:
+        assert clean_transactions(log, source)[0].df()["purchased_at"].tolist() == [pd.Timestamp("2024-01-02 08:00")]
+
+
+def test_no_temporary_files_stay_behind(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    (tmp_path / "tmp").mkdir()
+    log_rows(write(tmp_path, TEXT.encode("utf-16")))
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+# --- bad input ----------------------------------------------------------------------------------------------------
+
+BROKEN = {
+    "empty": ("raw.csv", b"", "is empty"),
+    "blank": ("raw.csv", b" \r\n \n", "is empty"),
+    "only a mark": ("raw.csv", codecs.BOM_UTF8, "is empty"),
+    "header only": ("raw.csv", b"id,t,a\n", "has a header but no rows|no lines"),
+    "web page": ("raw.csv", b"\n<!DOCTYPE html><html><body>Sign in, please</body></html>", "is a web page"),
+    "web page in utf-16": ("raw.csv", "<html>Sign in, please</html>".encode("utf-16"), "is a web page"),
+    "web page as parquet": ("raw.parquet", b"<html>", "is a web page"),
+    "web page as xlsx": ("raw.xlsx", b"<html>", "is a web page"),
+    "excel as csv": ("raw.csv", b"PK\x03\x04\x14\x00\x06", "is an Excel or zip file"),
+    "parquet as csv": ("raw.csv", b"PAR1\x15\x04", "is a parquet file"),
+    "binary": ("raw.csv", bytes(range(256)) * 8, "is a binary file"),
+    "binary without zeros": ("raw.csv", bytes(range(1, 256)) * 8, "is a binary file"),
+    "lfs pointer": ("raw.csv", b"version https://git-lfs.github.com/spec/v1\n", "Git LFS pointer"),
+    "text as parquet": ("raw.parquet", b"id,t\n1,2\n", "is not a parquet file"),
+    "cut parquet": ("raw.parquet", b"PAR1\x15\x04\x15", "is not a complete parquet file"),
+    "text as xlsx": ("raw.xlsx", b"id,t\n1,2\n", "is not an Excel file"),
+    "zip as xlsx": ("raw.xlsx", b"PK\x03\x04nothing", "is not a complete Excel file"),
+    "old excel": ("raw.xls", b"\xd0\xcf\x11\xe0", "files named '.xls' cannot be read"),
+    "short row": ("raw.csv", b"id,t,a\n1,2,3\n4,5\n", "line 3 of .*raw.csv has 2 fields, its header has 3"),
+    "long row": ("raw.csv", b"id,t,a\n1,2,3\n4,5,6\n7,8,9,10\n", "line 4 of .*raw.csv has 4 fields, its header has 3"),
+    "open quote": ("raw.csv", b'id,t,a\n1,"2,3\n4,5,6\n', "line . of .*raw.csv cannot be read"),
+    "twice the same column": ("raw.csv", b"id,t,id\n1,2,3\n", "column 'id' appears twice"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+@pytest.mark.parametrize("door", ["customers", "transactions"])
+def test_broken_files_get_one_clear_error(tmp_path, case, door):
+    name, content, sentence = BROKEN[case]
+    write(tmp_path, content, name)
+    with pytest.raises(DataError, match=sentence) as error:
+        if door == "customers":
+            files.read_customers(Source("s", customers=Customers(name)), tmp_path)
+        else:
+            source = Source(
+                "s", as_of="2024-01-01", transactions=Transactions(name, customer="id", time="t", amount="a")
+            )
+            with files.open_log(source, tmp_path) as log:
+                clean_transactions(log, source)
+    assert error.value.where
+    assert error.value.fix
+
+
+def test_truncated_xlsx(shared_data):
+    with pytest.raises(DataError, match=r"truncated.xlsx is not a complete Excel file"):
+        files.read_cells(shared_data / "dirty/truncated.xlsx", Reader())
+    with pytest.raises(DataError, match=r"truncated.xlsx is not a complete Excel file"):
+        log_rows(shared_data / "dirty/truncated.xlsx")
+
+
+def test_missing_file_tells_the_command(tmp_path):
+    source = Source(
+        "shop",
+        customers=Customers("data/none.csv"),
+        as_of="2024-01-01",
+        transactions=Transactions("data/log.csv", customer="c", time="t", amount="a"),
+    )
+    with pytest.raises(DataError, match=r"raw file data/none.csv is missing") as error:
+        files.read_customers(source, tmp_path)
+    assert "segments fetch source=shop" in error.value.fix
+    with pytest.raises(DataError, match=r"raw file data/log.csv is missing"), files.open_log(source, tmp_path):
+        pass
+    with pytest.raises(DataError, match="does not exist"):
+        files.describe_file(tmp_path / "none.csv")
+
+
+def test_a_folder_is_not_a_file(tmp_path):
+    (tmp_path / "raw.csv").mkdir()
+    with pytest.raises(DataError, match="is a folder"):
+        cells(tmp_path / "raw.csv")
+
+
+def test_a_file_without_permission(tmp_path, monkeypatch):
+    """Root may read everything, so the refusal is played."""
+    path = write(tmp_path, TEXT)
+
+    def refuse(self, *words, **options):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(DataError, match="cannot be opened"):
+        cells(path)
+
+
+def test_wrong_separator_in_the_config_suggests_the_right_one(tmp_path):
+    with pytest.raises(DataError, match="is not separated by ';'") as error:
+        cells(write(tmp_path, TEXT), separator=";")
+    assert "set read.separator to ','" in error.value.fix
+
+
+def test_wrong_or_unknown_encoding_in_the_config(tmp_path):
+    path = write(tmp_path, TEXT.encode("latin-1"))
+    for read in (cells, log_rows):
+        with pytest.raises(DataError, match="is not utf-8"):
+            read(path, encoding="utf-8")
+        with pytest.raises(DataError, match="'utf-9' is not an encoding"):
+            read(path, encoding="utf-9")
+
+
+def test_late_bad_bytes_are_an_error_too(tmp_path):
+    content = b"id,t,a\n" + b"1,2,3\n" * 60_000 + b"4,\xff,6\n"
+    path = write(tmp_path, content)
+    for read in (cells, log_rows):
+        with pytest.raises(DataError, match="is not utf-8"):
+            read(path, encoding="utf-8")
+
+
+def test_columns_without_a_header_get_a_name(tmp_path):
+    assert list(cells(write(tmp_path, ",age\n0,20\n"))) == ["column 1", "age"]
+
+
+def test_read_customers_feeds_the_room(tmp_path):
+    write(tmp_path, TEXT.replace("?", "7").encode("latin-1"))
+    source = Source("s", customers=Customers("raw.csv", id="ID", columns={"spend": Column()}))
+    table, report = clean_customers(files.read_customers(source, tmp_path), source)
+    assert table["spend"].tolist() == [10.5, 7]
+    assert "raw.csv is not UTF-8; read as cp1252" in report["notes"][0]
+    assert replace(source).raw_paths == ["raw.csv"]

@@ -1,0 +1,292 @@
+"""Evidence: calibration and gap rules by hand, grades in words, and what is and is not structure."""
+
+from __future__ import annotations
+
+import dataclasses
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import adjusted_rand_score, silhouette_score
+from sklearn.preprocessing import QuantileTransformer, StandardScaler
+
+from segments.clustering.kmeans import best_kmeans
+from segments.config import Algorithm, EvidenceConfig, GradesConfig, SelectionConfig
+from segments.errors import ConfigError
+from segments.evidence.existence import calibrated, existence, first_se, gap_statistic, global_se_max
+from segments.evidence.grades import (
+    COLUMNS,
+    CellEvidence,
+    cell_table,
+    chosen_for,
+    evidence_id,
+    grade,
+    scores_table,
+    weigh_cell,
+)
+from segments.evidence.selection import choose
+
+QUICK = EvidenceConfig(bootstraps=10, splits=4, nulls=39, references=10, starts=4, grades=GradesConfig(alpha=0.05))
+FACTS = {
+    "jaccard_min": 0.95,
+    "prediction_strength": 0.9,
+    "p_adjusted": 0.01,
+    "null": "unimodal",
+    "valley_p": 0.001,
+    "valley_pair": "0 and 1",
+    "bootstraps": 100,
+    "stopped": False,
+}
+
+
+def blobs(n: int = 50) -> np.ndarray:
+    random = np.random.default_rng(0)
+    return np.concatenate([random.normal(size=(n, 2)) + centre for centre in ([0, 0], [9, 0], [0, 9])])
+
+
+def weighed(X: np.ndarray, ks: list[int], config: EvidenceConfig = QUICK) -> CellEvidence:
+    fits = [best_kmeans(X, k, Algorithm(max_rows=20_000), 0) for k in ks]
+    return weigh_cell(X, [fit.labels for fit in fits], [fit.centres for fit in fits], config)
+
+
+def test_calibration_by_hand() -> None:
+    """Null maxima of the standardised columns are 1, 1, 0: the second column pays for the first one's luck."""
+    null = np.array([[1.0, 0.0], [-1.0, 2.0], [0.0, 1.0]])
+    z, p, adjusted = calibrated(np.array([0.5, 1.5]), null)
+    assert z.tolist() == [0.5, 0.5]
+    assert p.tolist() == [0.5, 0.5]
+    assert adjusted.tolist() == [0.75, 0.75]
+
+
+def test_gap_rules_on_a_curve_where_they_differ() -> None:
+    gap, error = np.array([0.30, 0.28, 0.50, 0.55, 0.40]), np.full(5, 0.02)
+    assert first_se(gap, error) == 0
+    assert global_se_max(gap, error) == 3
+    assert first_se(np.array([0.1, 0.2, 0.3]), np.full(3, 0.01)) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "expected", "words"),
+    [
+        ({}, "natural", "clusters exist"),
+        ({"p_adjusted": 0.2}, "reproducible", "no evidence of clusters: stable cuts of a continuum (p = 0.2 against the unimodal null"),
+        ({"valley_p": 0.3, "valley_pair": "1 and 3"}, "reproducible", "but no gap between clusters 1 and 3 (p = 0.3)"),
+        ({"valley_p": 0.3, "jaccard_min": 0.65}, "constructive", "but no gap between clusters 0 and 1"),
+        ({"valley_p": 0.3, "p_adjusted": 0.2, "jaccard_min": 0.65}, "constructive", "no evidence of clusters (p = 0.2"),
+        ({"prediction_strength": 0.7}, "reproducible", "prediction strength 0.70 is under 0.8"),
+        ({"jaccard_min": 0.8}, "reproducible", "Jaccard of 0.85 in every cluster"),
+        ({"jaccard_min": 0.65}, "constructive", "a pattern only"),
+        ({"jaccard_min": 0.4, "prediction_strength": np.nan, "stopped": True, "bootstraps": 10}, "not supported", "10 bootstraps"),
+    ],
+)  # fmt: skip
+def test_grades_say_why(change: dict[str, object], expected: str, words: str) -> None:
+    got, reason = grade(FACTS | change, GradesConfig())
+    assert got == expected
+    assert words in reason
+
+
+def test_limits_that_do_not_rise_are_refused() -> None:
+    with pytest.raises(ConfigError, match="asks for less"):
+        GradesConfig(natural_jaccard=0.7)
+    with pytest.raises(ConfigError, match="unimodal"):
+        EvidenceConfig(null_model="unimodl")
+
+
+def test_three_blobs_are_natural_at_three() -> None:
+    found = weighed(blobs(), [2, 3, 4])
+    table, clusters = cell_table(["a", "b", "c"], found, QUICK)
+    assert list(table.columns) == list(COLUMNS)
+    assert table.set_index("candidate_id").loc["b", ["grade", "p_adjusted"]].tolist() == ["natural", 1 / 40]
+    assert table["grade"].tolist().count("natural") == 1
+    assert table["valley_p"].tolist() == [one.p for one in found.valleys]
+    assert table.loc[1, "valley_p"] < 1e-6
+    assert clusters.groupby("candidate_id").size().tolist() == [2, 3, 4]
+    assert (found.gap.first_se, found.gap.global_se_max) == (3, 3)
+
+
+def test_evidence_survives_a_file_and_depends_on_nothing_but_the_seed() -> None:
+    config = dataclasses.replace(QUICK, nulls=19, bootstraps=4)
+    once, again = (weighed(blobs(), [2, 3], config).to_arrays() for _ in range(2))
+    back = CellEvidence.from_arrays(once).to_arrays()
+    assert list(once) == list(again) == list(back)
+    for name in once:
+        assert np.array_equal(once[name], again[name]), name
+        assert np.array_equal(once[name], back[name]), name
+
+
+def test_candidates_out_of_scope_have_an_empty_row() -> None:
+    X = blobs()
+    fits = [best_kmeans(X, k, Algorithm(max_rows=20_000), 0) for k in (2, 3)]
+    found = weigh_cell(X, [f.labels for f in fits], [f.centres for f in fits], QUICK, evaluate=[False, True])
+    back = CellEvidence.from_arrays(found.to_arrays())
+    table, clusters = cell_table(["a", "b"], back, QUICK)
+    assert table["evaluated"].tolist() == [False, True]
+    assert table.loc[0, ["grade", "reason", "null", "valley_pair"]].tolist() == [""] * 4
+    assert table.loc[0, list(COLUMNS[4:16])].isna().all()
+    assert set(clusters["candidate_id"]) == set(scores_table(["a", "b"], back)["candidate_id"]) == {"b"}
+    # the search over k was made all the same
+    assert found.existence.null_wcss.shape == (39, 2)
+
+
+def test_scope_picks_the_best_by_the_comparable_silhouette() -> None:
+    table = pd.DataFrame({"silhouette_reference": [0.3, 0.1, 0.3, 0.2]})
+    config = EvidenceConfig(scope="finalists", finalists=2)
+    assert chosen_for(table, config).tolist() == [True, False, True, False]
+
+
+def test_what_cannot_be_selected_takes_no_place_among_the_finalists() -> None:
+    table = pd.DataFrame({"silhouette_reference": [0.9, 0.1, 0.8, 0.2]})
+    eligible = np.array([False, True, False, True])
+    config = EvidenceConfig(scope="finalists", finalists=2)
+    assert chosen_for(table, config, eligible).tolist() == [False, True, False, True]
+    # a place nobody else wants goes to the best of the others: something is always weighed
+    assert chosen_for(table, dataclasses.replace(config, finalists=3), eligible).tolist() == [True, True, False, True]
+
+
+def test_the_id_follows_what_matters() -> None:
+    base = evidence_id(["a"], [True], QUICK)
+    assert base == evidence_id(["a"], [True], dataclasses.replace(QUICK, scope="finalists", finalists=3))
+    assert base == evidence_id(["a"], [True], dataclasses.replace(QUICK, grades=GradesConfig(alpha=0.1)))
+    changed = [
+        evidence_id(["b"], [True], QUICK),
+        evidence_id(["a"], [False], QUICK),
+        evidence_id(["a"], [True], dataclasses.replace(QUICK, null_model="gaussian")),
+        evidence_id(["a"], [True], dataclasses.replace(QUICK, seed=1)),
+    ]
+    assert len({base, *changed}) == 5
+
+
+def test_null_data_sets_that_could_never_reach_alpha_are_refused() -> None:
+    with pytest.raises(ConfigError, match="with 98 null data sets the smallest p") as said:
+        EvidenceConfig(nulls=98)
+    assert "at least 99" in str(said.value.fix)
+    assert EvidenceConfig(nulls=98, grades=GradesConfig(alpha=0.02)).nulls == 98
+
+
+def test_wcss_is_compared_as_a_share_so_units_do_not_matter() -> None:
+    one, other = existence(blobs(), [2, 3], QUICK), existence(1024 * blobs(), [2, 3], QUICK)
+    np.testing.assert_allclose(one.wcss, other.wcss, rtol=1e-9)
+    np.testing.assert_allclose(one.null_silhouette, other.null_silhouette, rtol=1e-9)
+
+
+# --- structure and its absence ---------------------------------------------------------------------------------------------
+
+
+def structureless(kind: str, seed: int, n: int) -> np.ndarray:
+    random = np.random.default_rng([seed, 77])
+    cloud = random.multivariate_normal([0, 0], [[1, 0.6], [0.6, 1]], n)
+    return {"gaussian": cloud, "uniform": random.uniform(size=(n, 2)), "log-normal": np.exp(cloud)}[kind]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scaler", ["standard", "quantile"])
+@pytest.mark.parametrize("kind", ["gaussian", "uniform", "log-normal"])
+def test_no_evidence_where_there_are_no_clusters(kind: str, scaler: str) -> None:
+    """Of 100 data sets without clusters at most 5 may be called clustered at any k."""
+    config = EvidenceConfig(starts=2)
+    false = 0
+    for seed in range(100):
+        X = structureless(kind, seed, 150)
+        method = StandardScaler() if scaler == "standard" else QuantileTransformer(n_quantiles=150, subsample=None)
+        found = existence(method.fit_transform(X), range(2, 6), dataclasses.replace(config, seed=seed))
+        false += bool((found.verdict()["p_adjusted"] <= config.grades.alpha).any())
+    assert false <= 5
+
+
+def test_a_gaussian_null_calls_skew_structure_and_the_default_does_not() -> None:
+    X = StandardScaler().fit_transform(structureless("log-normal", 0, 400))
+    p = {null: existence(X, range(2, 8), dataclasses.replace(QUICK, null_model=null)).verdict() for null in ("gaussian", "unimodal")}  # fmt: skip
+    assert p["gaussian"]["p_adjusted"].min() <= 0.05
+    assert p["unimodal"]["p_adjusted"].min() > 0.05
+
+
+def funnel(seed: int, n: int = 1200) -> np.ndarray:
+    """One cloud whose third column is noisier for rare buyers: dependence that is no correlation."""
+    random = np.random.default_rng(seed)
+    frequency = random.normal(size=n)
+    recency = -0.7 * frequency + 0.7 * random.normal(size=n)
+    trend = np.tanh(0.45 * random.normal(size=n) * np.exp(-0.6 * frequency))
+    return StandardScaler().fit_transform(np.column_stack([frequency, recency, trend]))
+
+
+def test_a_funnel_is_far_from_every_null_but_not_natural() -> None:
+    X = funnel(0)
+    found = weighed(X, [2, 3, 4], dataclasses.replace(QUICK, stop_from=10_000))
+    table, _ = cell_table(["2", "3", "4"], found, QUICK)
+    at_three = table.set_index("candidate_id").loc["3"]
+    assert at_three["p_adjusted"] <= QUICK.grades.alpha, "the null alone is fooled"
+    assert at_three["jaccard_min"] >= QUICK.grades.natural_jaccard
+    assert at_three["prediction_strength"] >= QUICK.grades.natural_prediction_strength
+    assert at_three["grade"] == "reproducible"
+    assert "no gap between clusters" in at_three["reason"]
+    assert "natural" not in set(table["grade"])
+
+
+def labelled(shared_data: Path, name: str) -> np.ndarray:
+    with gzip.open(shared_data / "labelled" / f"{name}.data.gz", "rt") as file:
+        return StandardScaler().fit_transform(np.loadtxt(file))
+
+
+def cell(X: np.ndarray, ks: range) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
+    """The table that a selection gets, and the labels of each candidate."""
+    fits = [best_kmeans(X, k, Algorithm(max_rows=20_000), 0) for k in ks]
+    ids = [str(k) for k in ks]
+    found = weigh_cell(X, [fit.labels for fit in fits], [fit.centres for fit in fits], EvidenceConfig())
+    shares = [np.bincount(fit.labels) / len(X) for fit in fits]
+    scored = {
+        "candidate_id": ids,
+        "feature_set": "x",
+        "scaler": "standard",
+        "k": ks,
+        "wcss": [float(((X - fit.centres[fit.labels]) ** 2).sum()) for fit in fits],
+        "silhouette": [silhouette_score(X, fit.labels) for fit in fits],
+        "smallest_share": [share.min() for share in shares],
+        "largest_share": [share.max() for share in shares],
+    }
+    table, _ = cell_table(ids, found, EvidenceConfig())
+    return pd.DataFrame(scored).merge(table, on="candidate_id"), dict(zip(ids, (f.labels for f in fits), strict=True))
+
+
+def agreement_with_truth(shared_data: Path, name: str, labels: dict[str, np.ndarray]) -> dict[str, float]:
+    """The adjusted Rand index of each candidate with the labels that came with the data."""
+    with gzip.open(shared_data / "labelled" / f"{name}.labels0.gz", "rt") as file:
+        truth = np.loadtxt(file)
+    return {k: float(adjusted_rand_score(truth, own)) for k, own in labels.items()}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "k"), [("hepta", 7), ("tetra", 4), ("twodiamonds", 2)])
+def test_true_clusters_are_natural_and_chosen(shared_data: Path, name: str, k: int) -> None:
+    table, labels = cell(labelled(shared_data, name), range(2, 11))
+    choice = choose(table, SelectionConfig(min_k=2))
+    assert choice.candidate_id == str(k), choice.reason
+    assert table.set_index("k").loc[k, "grade"] == "natural"
+    assert agreement_with_truth(shared_data, name, labels)[str(k)] >= 0.95
+
+
+@pytest.mark.slow
+def test_what_k_means_reaches_on_lsun_is_little_and_is_not_taken_for_the_truth(shared_data: Path) -> None:
+    """Two long clusters and a round one. With three centres the lowest WCSS cuts a long one, and more centres only cut finer."""
+    table, labels = cell(labelled(shared_data, "lsun"), range(2, 11))
+    reached = agreement_with_truth(shared_data, "lsun", labels)
+    assert reached["3"] == pytest.approx(0.405, abs=0.005)
+    assert max(reached.values()) == pytest.approx(0.583, abs=0.005)
+    assert "natural" not in set(table["grade"])
+    assert "but no gap between clusters" in choose(table, SelectionConfig(min_k=2)).reason
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["chainlink", "atom"])
+def test_what_k_means_cannot_see_is_natural_at_no_k(shared_data: Path, name: str) -> None:
+    table, _ = cell(labelled(shared_data, name), range(2, 11))
+    assert "natural" not in set(table["grade"])
+
+
+@pytest.mark.slow
+def test_gap_on_mall(shared_data: Path) -> None:
+    """The well-known disagreement: Tibshirani's rule says one cluster, the largest gap says five."""
+    X = pd.read_csv(shared_data / "mall" / "Mall_Customers.csv").iloc[:, 3:].to_numpy(dtype=np.float64)
+    found = gap_statistic(StandardScaler().fit_transform(X), range(2, 9), EvidenceConfig(references=50))
+    assert (found.first_se, found.global_se_max) == (1, 5)

@@ -1,0 +1,68 @@
+"""Gaps between clusters: counted by hand, hardly ever seen in one cloud, always in two that are apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+from sklearn.cluster import KMeans
+
+from segments.evidence.valleys import Valley, valley
+
+
+def cut(X: np.ndarray, k: int) -> Valley:
+    fit = KMeans(k, n_init=3, random_state=0).fit(X)
+    return valley(X, fit.labels_.astype(np.int32), fit.cluster_centers_)
+
+
+def test_the_counts_and_their_binomial_by_hand() -> None:
+    """Of the two sides the poorer one is the less convincing: 2 half way against 5, not against 9."""
+    line = np.repeat([0.0, 1 / 6 - 1e-9, 0.25, 0.5, 0.75, 1.0], [4, 5, 7, 2, 7, 5])
+    X = np.column_stack([3 + 10 * line, np.full(len(line), 8.0)])
+    found = valley(X, (line > 0.5).astype(np.int32), np.array([[3.0, 8.0], [13.0, 8.0]]))
+    assert found.p == pytest.approx(binomtest(2, 7, alternative="less").pvalue)
+    assert found.p > binomtest(2, 11, alternative="less").pvalue
+
+
+def test_the_worst_pair_is_named_and_others_customers_do_not_count() -> None:
+    """On the line from 0 to 2 sits all of cluster 1: it fills no valley of theirs, but has none towards either."""
+    X = np.repeat([0.0, 1.0, 2.0], 30)[:, None]
+    labels, centres = np.repeat([0, 1, 2], 30).astype(np.int32), np.array([[0.0], [1.0], [2.0]])
+    assert valley(X, labels, centres) == Valley(pytest.approx(0.5**30), (0, 1))
+    filled = np.concatenate([X, np.full((40, 1), 1.5)])
+    assert valley(filled, np.concatenate([labels, np.full(40, 2)]).astype(np.int32), centres).pair == (1, 2)
+
+
+def test_two_centres_in_one_place_have_no_gap() -> None:
+    found = valley(np.zeros((4, 2)), np.array([0, 0, 1, 1], dtype=np.int32), np.zeros((2, 2)))
+    assert found == Valley(1.0, (0, 1))
+
+
+ONE_CLOUD: dict[str, Callable[[np.random.Generator], np.ndarray]] = {
+    "gaussian": lambda random: random.normal(size=(400, 2)) @ np.array([[1.0, 0.6], [0.0, 0.8]]),
+    "uniform line": lambda random: random.uniform(size=(400, 1)),
+    "skewed": lambda random: np.exp(random.normal(size=(400, 2))),
+}
+
+
+@pytest.mark.parametrize("kind", ONE_CLOUD)
+def test_one_cloud_cut_in_two_has_a_gap_no_more_often_than_alpha_says(kind: str) -> None:
+    p = np.array([cut(ONE_CLOUD[kind](np.random.default_rng([seed, 5])), 2).p for seed in range(200)])
+    for alpha in (0.01, 0.05, 0.1):
+        assert (p <= alpha).mean() <= alpha + 2 * np.sqrt(alpha * (1 - alpha) / 200), alpha
+
+
+@given(st.integers(0, 10_000), st.integers(1, 4))
+@settings(max_examples=25, deadline=None)
+def test_two_clouds_six_deviations_apart_have_one(seed: int, dimensions: int) -> None:
+    random = np.random.default_rng(seed)
+    X = random.normal(size=(200, dimensions))
+    X[:100, 0] += 6
+    assert cut(X, 2).p < 1e-6
+    shuffled = random.permutation(200)
+    turned = np.linalg.qr(random.normal(size=(dimensions, dimensions)))[0]
+    assert cut((5 * X @ turned + 3)[shuffled], 2).p < 1e-6

@@ -1,0 +1,483 @@
+"""Churn and value on later time: no leak, honest comparison, forecasts that add up; and the stage that writes and records them."""
+
+from __future__ import annotations
+
+import shutil
+from copy import deepcopy
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from threadpoolctl import threadpool_limits
+
+from segments.app.stages import load
+from segments.app.stages import prediction as stage
+from segments.app.stages import profiles as profiles_stage
+from segments.clustering.candidate import Spec, sweep_cell
+from segments.config import (
+    Algorithm,
+    Feature,
+    FeaturesConfig,
+    FeatureSet,
+    PredictionConfig,
+    PredictionModel,
+    Scaler,
+    Source,
+    TrackingConfig,
+    Transactions,
+)
+from segments.errors import ConfigError, DataError
+from segments.features.table import build_features
+from segments.forecast import comparison as room
+from segments.forecast.btyd import daily
+from segments.forecast.comparison import rows_of
+from segments.forecast.forecast import Prediction, align, blind, model_inputs, predict, timeline
+from segments.forecast.models import GLOBAL
+from segments.io import store, tracking
+from segments.io.records.prediction import write_record
+
+FIRST, AS_OF = date(2024, 1, 1), date(2024, 12, 30)
+SOURCE = Source("shop", as_of=str(AS_OF), transactions=Transactions("log.csv", "c", "t", "a"))
+SPEC = Spec(
+    "shop",
+    FeatureSet("rf", {"recency_days": Feature("log1p"), "frequency": Feature("log1p")}),
+    Scaler("standard"),
+    Algorithm(starts=2, max_fits=10),
+    k=3,
+    seed=0,
+)
+CONFIG = PredictionConfig(models=["recency"], horizon_days=90, bootstrap=100, min_customers=40, min_events=8)
+MODELS = {
+    "linear": PredictionModel("linear", "linear"),
+    "recency": PredictionModel("recency", "recency"),
+    "last_period": PredictionModel("last_period", "last_period"),
+    "mbg_nbd": PredictionModel("mbg_nbd", "btyd"),
+}
+
+
+def shop(seed: int = 0, n: int = 400) -> pd.DataFrame:
+    """A year of purchases; customers buy at their own rate until they leave."""
+    random, rows = np.random.default_rng(seed), []
+    for customer in range(n):
+        rate, leaves, spend = random.gamma(2, 1 / 40), random.exponential(500), random.gamma(4, 5)
+        day = random.uniform(0, 60)
+        while day < min(leaves, 365):
+            rows.append((str(customer), FIRST + timedelta(days=int(day)), round(random.gamma(3, spend / 3), 2) + 0.01))
+            day += random.exponential(1 / rate)
+    log = pd.DataFrame(rows, columns=["customer_id", "purchased_at", "amount"])
+    log["purchased_at"] = pd.to_datetime(log["purchased_at"])
+    return log.assign(order_id=[str(i) for i in range(len(log))])
+
+
+def build(lines: Any, day: date) -> pd.DataFrame:
+    return build_features(None, lines, replace(SOURCE, as_of=str(day)), FeaturesConfig()).table
+
+
+def predicted(
+    log: pd.DataFrame, models: dict[str, PredictionModel] = MODELS, config: PredictionConfig = CONFIG
+) -> Prediction:
+    features = build(log, AS_OF)
+    [candidate] = sweep_cell(features, [SPEC])
+    return predict(features, candidate.labels, log, build, SPEC, models, AS_OF, config)
+
+
+@pytest.fixture(scope="session")
+def log() -> pd.DataFrame:
+    return shop()
+
+
+@pytest.fixture(scope="session")
+def made(log: pd.DataFrame) -> Prediction:
+    return predicted(log)
+
+
+# --- the days ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_holdout_is_later_than_everything_learned() -> None:
+    when = timeline(FIRST, AS_OF, CONFIG)
+    assert when.train + timedelta(days=90) == when.test == when.latest == AS_OF - timedelta(days=90)
+    earlier = timeline(FIRST, AS_OF, replace(CONFIG, cutoff="2024-08-01"))
+    assert (earlier.train, earlier.test, earlier.latest) == (date(2024, 5, 3), date(2024, 8, 1), date(2024, 10, 1))
+
+
+@pytest.mark.parametrize(
+    ("changes", "what", "where", "fix"),
+    [
+        ({"cutoff": "2030-01-01"}, "outside the data", "prediction.cutoff", "2024-06-28 to 2024-10-01"),
+        ({"cutoff": "2020-01-01"}, "outside the data", "prediction.cutoff", "or null"),
+        ({"cutoff": "2024-12-01"}, "leaves no room for 90 days", "prediction.cutoff", "2024-10-01"),
+        ({"cutoff": "2024-02-01"}, "leaves no room for 90 days", "prediction.cutoff", "2024-06-28"),
+        ({"horizon_days": 400}, "too long for a log of 365 days", "prediction.horizon_days", "at most 121 days"),
+        ({"horizon_days": 122}, "too long", "prediction.horizon_days", "at most 121 days"),
+    ],
+)
+def test_impossible_days_are_one_clear_error(changes: dict[str, Any], what: str, where: str, fix: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        timeline(FIRST, AS_OF, replace(CONFIG, **changes))
+    assert what in refused.value.what and refused.value.where == where and fix in refused.value.fix
+
+
+def test_the_longest_horizon_that_is_offered_works() -> None:
+    when = timeline(FIRST, AS_OF, replace(CONFIG, horizon_days=121))
+    assert (when.train - FIRST).days + 1 >= 121
+
+
+@pytest.mark.parametrize(
+    ("override", "what"),
+    [
+        ("prediction.cutoff=soon", "'soon' is not a date"),
+        ("prediction.models=[]", "the list is empty"),
+        ("prediction.models=[linaer]", "there is no prediction_model 'linaer'"),
+        ("prediction.models=[linear,linear]", "named twice: linear"),
+        ("prediction.horizon_days=0", "0 is out of range"),
+        ("prediction.horizn=3", "'prediction.horizn' is not a known key"),
+    ],
+)
+def test_bad_settings_are_named(override: str, what: str, project: Path) -> None:
+    with pytest.raises(ConfigError, match=what.replace("[", r"\[")):
+        load([override], project)
+
+
+def test_the_model_that_cannot_rank_one_time_buyers_is_refused() -> None:
+    with pytest.raises(ConfigError, match="cannot rank who left"):
+        PredictionModel("mine", "btyd", purchases="bg_nbd")
+
+
+# --- no leak -------------------------------------------------------------------------------------------------------------
+
+
+def next_spend(lines: pd.DataFrame, day: date) -> pd.DataFrame:
+    """A planted leak: features beside which stands what will be spent."""
+    later = lines[lines["purchased_at"] > pd.Timestamp(day)].groupby("customer_id")["amount"].sum()
+    table = build(lines, day)
+    return table.assign(promising=table["customer_id"].map(later).fillna(0.0))
+
+
+def one_day_more(lines: pd.DataFrame, day: date) -> pd.DataFrame:
+    """Another: the cutoff is off by a day."""
+    return build(lines, day + timedelta(days=1))
+
+
+def whole_log(lines: pd.DataFrame, day: date) -> pd.DataFrame:
+    """Another: everybody who ever buys is already known."""
+    return lines.groupby("customer_id", as_index=False)["amount"].sum()
+
+
+@pytest.mark.parametrize(("leak", "named"), [(next_spend, "promising"), (one_day_more, "."), (whole_log, ".")])
+def test_a_planted_leak_is_caught(log: pd.DataFrame, leak: Any, named: str) -> None:
+    features = build(log, AS_OF)
+    [candidate] = sweep_cell(features, [SPEC])
+    with pytest.raises(DataError, match=f"know what came later: .*{named}"):
+        predict(features, candidate.labels, log, leak, SPEC, MODELS, AS_OF, CONFIG)
+
+
+def test_our_own_features_are_blind(log: pd.DataFrame) -> None:
+    cutoff = date(2024, 7, 1)
+    before = blind(build, log, cutoff)
+    changed = log.copy()
+    later = changed["purchased_at"] > pd.Timestamp(cutoff)
+    changed.loc[later, "amount"] *= 7
+    changed.loc[later, "purchased_at"] += pd.Timedelta(days=3)
+    pd.testing.assert_frame_equal(blind(build, changed, cutoff), before)
+    when = timeline(FIRST, AS_OF, CONFIG)
+    inputs = [model_inputs(before, daily(lines), when, cutoff) for lines in (log, changed)]
+    pd.testing.assert_frame_equal(*inputs)
+
+
+def test_what_is_learned_does_not_depend_on_the_holdout(log: pd.DataFrame, made: Prediction) -> None:
+    """With the holdout's outcome changed, calibration bins still have the same predictions in them."""
+    changed = log.copy()
+    changed.loc[changed["purchased_at"] > pd.Timestamp("2024-10-01"), "amount"] *= 3
+    other = predicted(changed)
+    assert other.calibration["predicted"].tolist() == made.calibration["predicted"].tolist()
+    assert other.calibration["observed"].tolist() != made.calibration["observed"].tolist()
+
+
+def test_numbers_mean_the_same_after_a_longer_history() -> None:
+    """Who buys for 10 once a week does so after 20 weeks as after 40."""
+    days = [FIRST + timedelta(days=7 * week) for week in range(53)]
+    log = pd.DataFrame({"customer_id": "a", "purchased_at": pd.to_datetime(days), "amount": 10.0, "order_id": "1"})
+    log["order_id"] = [str(i) for i in range(len(log))]
+    when = timeline(FIRST, AS_OF, CONFIG)
+    rows = [
+        model_inputs(build(log, day), daily(log), when, day).iloc[0]
+        for day in (days[26] - timedelta(days=1), days[40] - timedelta(days=1))
+    ]
+    for name in ("frequency_per_week", "purchase_days_per_week"):
+        assert [row[name] for row in rows] == [1.0, 1.0]
+    assert [row["monetary_per_week"] for row in rows] == [10.0, 10.0]
+    assert [(row["recent_days"], row["recent_spend"]) for row in rows] == [(12.0, 120.0)] * 2
+    assert [row["tenure_share"] for row in rows] == pytest.approx([1.0, 1.0], abs=0.01)
+
+
+# --- segments of different days ------------------------------------------------------------------------------------------
+
+
+def test_clusters_are_renumbered_to_agree() -> None:
+    random = np.random.default_rng(0)
+    known = random.integers(0, 5, 300).astype(np.int32)
+    ids = pd.Series([str(i) for i in range(300)])
+    shuffled = np.array([3, 0, 4, 1, 2], dtype=np.int32)[known]
+    back, share = align(ids, shuffled, ids, known)
+    assert (back == known).all() and share == 1.0
+    order = random.permutation(300)
+    moved, share = align(ids[order[:200]], shuffled[order[:200]], ids, known)
+    assert (moved == known[order[:200]]).all() and share == 1.0
+
+
+# --- the comparison ------------------------------------------------------------------------------------------------------
+
+
+def test_outcomes_by_hand(log: pd.DataFrame, made: Prediction) -> None:
+    test, end = pd.Timestamp("2024-10-01"), pd.Timestamp(AS_OF)
+    known = log.loc[log["purchased_at"] <= test, "customer_id"].unique()
+    later = log[(log["purchased_at"] > test) & (log["purchased_at"] <= end) & log["customer_id"].isin(known)]
+    assert made.facts["customers"]["test"] == len(known)
+    assert made.facts["left"]["test"] == len(known) - later["customer_id"].nunique()
+    bins = rows_of(made.calibration, outcome="value", model="linear", variant=GLOBAL)
+    assert (bins["customers"] * bins["observed"]).sum() == pytest.approx(later["amount"].sum())
+    errors = rows_of(made.comparison, outcome="value", model="last_period", metric="mae", segment="all")
+    recent = log[(log["purchased_at"] > test - pd.Timedelta(days=90)) & (log["purchased_at"] <= test)]
+    before, after = (
+        part.groupby("customer_id")["amount"].sum().reindex(known, fill_value=0) for part in (recent, later)
+    )
+    assert errors["value"].item() == pytest.approx((before - after).abs().mean())
+
+
+def test_what_is_said_to_people_is_what_was_measured(made: Prediction) -> None:
+    churn, value = made.facts["plain"]
+    known, left = made.facts["customers"]["test"], made.facts["left"]["test"]
+    assert f"on {known:,} customers over the 90 days after 2024-10-01" in churn
+    assert f"; {left / known * 100:.1f} % did." in churn
+    errors = rows_of(
+        made.comparison, outcome="value", segment="all", metric="mae", **made.facts["recommended"]["value"]
+    )
+    assert value.endswith(f"off by {errors['value'].item():,.0f} on average.")
+
+
+def comparison(*differences: tuple[str, str, float, float, float]) -> pd.DataFrame:
+    columns = ["model", "variant", "difference", "difference_low", "difference_high"]
+    return pd.DataFrame(differences, columns=columns).assign(outcome="churn", metric="brier", segment="all")
+
+
+def test_the_question_whether_segments_help_is_answered_first() -> None:
+    worse, same, better = (
+        ("linear", "per segment", sign * 0.02, sign * 0.02 - 0.01, sign * 0.02 + 0.01) for sign in (1.0, 0.0, -1.0)
+    )
+    asked = "Does modelling per segment help to foresee churn? "
+    for rows, winner, answer in (
+        ([worse], ("recency", GLOBAL), "No: use one model for all customers (recency)."),
+        ([same], ("recency", GLOBAL), "No: use one model"),
+        ([better], ("recency", GLOBAL), "Not enough: segments help some models"),
+        ([better], ("linear", "per segment"), "Yes: the recommended model, linear, uses segments (per segment)."),
+    ):
+        assert room._segments_help(comparison(*rows), "churn", winner).startswith(asked + answer)
+
+
+def test_the_table_has_every_model_variant_segment_and_metric(made: Prediction) -> None:
+    table = made.comparison
+    assert len(table) == 2 * (3 + 3) * 4 * 4
+    assert set(table["segment"]) == {"all", "0", "1", "2"}
+    assert table.loc[table["variant"] == GLOBAL, "difference"].isna().all()
+    sizes = rows_of(table, outcome="churn", model="recency", metric="brier").set_index("segment")["customers"]
+    assert sizes["all"] == sizes.drop("all").sum()
+
+
+def test_the_simple_model_stays_unless_beaten_beyond_doubt() -> None:
+    random = np.random.default_rng(0)
+    base = random.normal(1.0, 0.1, 500)
+    lucky, better = base + random.normal(0, 0.01, 500), base - 0.05 + random.normal(0, 0.01, 500)
+    lucky[0], better[0] = base[0] - 0.001, base[0] - 0.05
+    winner, steps = room._recommend({("a", GLOBAL): base, ("b", GLOBAL): lucky})
+    assert winner == ("a", GLOBAL) and [step["taken"] for step in steps] == [False]
+    winner, steps = room._recommend({("a", GLOBAL): base, ("b", GLOBAL): better, ("c", GLOBAL): better})
+    assert winner == ("b", GLOBAL) and [step["taken"] for step in steps] == [True, False]
+
+
+def test_simple_models_come_first_however_they_are_listed(made: Prediction) -> None:
+    order = list(dict.fromkeys(made.comparison["model"]))
+    assert order == ["recency", "last_period", "mbg_nbd", "linear"]
+    assert [step["to"] for step in made.facts["steps"] if step["outcome"] == "churn"][-1] == "linear · per segment"
+
+
+def test_equal_inputs_give_equal_tables_on_any_number_of_threads(log: pd.DataFrame, made: Prediction) -> None:
+    with threadpool_limits(limits=1):
+        again = predicted(log)
+    for name in ("customers", "segments", "comparison", "calibration"):
+        pd.testing.assert_frame_equal(getattr(again, name), getattr(made, name), check_exact=True)
+    assert again.facts == made.facts
+
+
+def test_forecasts_add_up(log: pd.DataFrame, made: Prediction) -> None:
+    customers, segments = made.customers, made.segments.set_index("cluster")
+    assert sorted(customers["customer_id"]) == sorted(set(log["customer_id"]))
+    assert customers["churn_risk"].between(0, 1).all() and (customers["expected_value"] >= 0).all()
+    by = customers.groupby("cluster")
+    assert segments["expected_value"].tolist() == pytest.approx(by["expected_value"].sum().tolist())
+    assert segments["churn_risk"].tolist() == pytest.approx(by["churn_risk"].mean().tolist())
+    recent = log[log["purchased_at"] > pd.Timestamp("2024-10-01")].groupby("customer_id")["amount"].sum()
+    weighted = customers["customer_id"].map(recent).fillna(0) * customers["churn_risk"]
+    assert segments["at_risk_revenue"].sum() == pytest.approx(weighted.sum())
+
+
+def test_a_model_that_cannot_be_fitted_is_left_out_and_said() -> None:
+    """Everybody buys once: there is no rate of return to learn."""
+    log = shop().drop_duplicates("customer_id")
+    spec = replace(SPEC, feature_set=FeatureSet("r", {"recency_days": Feature(), "monetary": Feature()}))
+    features = build(log, AS_OF)
+    [candidate] = sweep_cell(features, [spec])
+    made = predict(features, candidate.labels, log, build, spec, MODELS, AS_OF, CONFIG)
+    assert "mbg_nbd is left out: no customer bought again: there is no rate to learn" in made.facts["notes"]
+    assert set(made.comparison["model"]) == {"recency", "last_period", "linear"}
+    assert rows_of(made.comparison, metric="roc_auc")["value"].isna().all(), "all left: nothing to rank"
+
+
+# --- the record ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, project: Path) -> Path:
+    """A project with this one's conf/ and nothing made yet."""
+    shutil.copytree(project / "conf", tmp_path / "conf")
+    shutil.copyfile(project / "dvc.yaml", tmp_path / "dvc.yaml")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+# A candidate whose run the predictions are told to.
+FACT = {
+    "candidate_id": "c1",
+    "name": "x",
+    "cell": "x",
+    "params": {"k": 3},
+    "scores": {"n_init": 1.0},
+    "seconds": 1.0,
+    "started_ms": 1,
+}
+
+
+def runs(tracker: tracking.Tracker, kind: str = "prediction") -> list[Any]:
+    return list(tracker.client.search_runs([tracker.experiment_id], f"tags.`segments.kind` = '{kind}'"))
+
+
+def test_every_model_and_variant_is_a_run_once(root: Path, made: Prediction) -> None:
+    for _ in range(2):
+        folder = write_record(made, "shop", "c1", 1_700_000_000.0)
+        with tracking.connect(TrackingConfig(), "shop") as tracker:
+            tracking.track_candidates(tracker, [FACT])
+            tracking.track_predictions(tracker, store.read_json(folder / "record.json"), folder)
+    assert store.forecasts() == [folder]
+    found = {run.info.run_name: run for run in runs(tracker)}
+    assert len(runs(tracker)) == len(found) == 6
+    run = found["linear · per segment"]
+    assert run.data.params["cutoff"] == "2024-10-01" and run.data.params["variant"] == "per segment"
+    brier = rows_of(
+        made.comparison, outcome="churn", model="linear", variant="per segment", segment="all", metric="brier"
+    )
+    assert run.data.metrics["churn_brier"] == pytest.approx(brier["value"].item())
+    assert run.data.tags["segments.candidate_id"] == "c1" and run.data.tags["segments.complete"] == "true"
+    images = {
+        item.path.split("/")[1].split("+")[0] for item in tracker.client.list_artifacts(run.info.run_id, "images")
+    }
+    assert images == {"calibration_churn", "calibration_value"}
+    [champion] = runs(tracker, "candidate")
+    best = rows_of(
+        made.comparison, outcome="churn", metric="brier", segment="all", **made.facts["recommended"]["churn"]
+    )
+    assert champion.data.metrics["churn_brier"] == pytest.approx(best["value"].item())
+    assert len(tracker.client.get_metric_history(champion.info.run_id, "churn_brier")) == 1, "told once"
+    names = {
+        item.path.removeprefix("prediction/")
+        for item in tracker.client.list_artifacts(champion.info.run_id, "prediction")
+    }
+    assert {"prediction.json", "comparison.csv", "calibration_churn.png"} <= names
+    assert not any("customers" in name for name in names), "no customer's row leaves for MLflow"
+
+
+def test_the_stage_says_that_it_does_not_apply(root: Path, made: Prediction) -> None:
+    store.write_json(store.artifact("features", "report.json"), {"source": "mall"})
+    store.write_json(store.artifact("selection", "choice.json"), {"candidate_id": "c1"})
+    store.write_table(store.artifact("prediction", "customers.parquet"), made.customers)
+    said = stage.run(load(["source=mall"], root))
+    assert said == "prediction does not apply: source 'mall' has no transactions"
+    assert store.read_json(store.artifact("prediction", "prediction.json")) == {"applies": False, "reason": said}
+    assert [path.name for path in store.artifact("prediction").iterdir()] == ["prediction.json"]
+
+
+def test_the_candidates_run_tells_of_the_prediction_made_last(root: Path, made: Prediction) -> None:
+    """Another horizon, and back: MLflow would keep the larger of two values told at one instant."""
+    worse = replace(
+        made,
+        comparison=made.comparison.assign(value=2 * made.comparison["value"]),
+        runs=[run | {"params": run["params"] | {"horizon_days": 60}} for run in made.runs],
+        facts=made.facts | {"settings": {"horizon_days": 60}},
+    )
+    best = rows_of(
+        made.comparison, outcome="churn", metric="brier", segment="all", **made.facts["recommended"]["churn"]
+    )["value"].item()
+
+    def told(folders: list[Path]) -> tuple[float, int]:
+        with tracking.connect(TrackingConfig(), "shop") as tracker:
+            tracking.track_candidates(tracker, [FACT])
+            for folder in folders:
+                tracking.track_predictions(tracker, store.read_json(folder / "record.json"), folder)
+        [run] = runs(tracker, "candidate")
+        facts = tracker.client.download_artifacts(run.info.run_id, "prediction/prediction.json")
+        return run.data.metrics["churn_brier"], store.read_json(Path(facts))["settings"]["horizon_days"]
+
+    first = write_record(made, "shop", "c1", 1_700_000_000.0)
+    assert told([first]) == (pytest.approx(best), 90)
+    second = write_record(worse, "shop", "c1", 1_700_000_001.0)
+    assert told([second]) == (pytest.approx(2 * best), 60)
+    assert told([write_record(made, "shop", "c1", 1_700_000_002.0)]) == (pytest.approx(best), 90)
+    assert store.forecasts() == [second, first], "`segments track` tells of the one in use last"
+    assert told(store.forecasts()) == (pytest.approx(best), 90)
+
+
+def test_what_is_predicted_bears_the_segments_names_and_flows_into_the_profiles(
+    root: Path, made: Prediction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ["regular guests", "rare guests", "lost guests"]
+    members = made.customers[["customer_id", "cluster"]].assign(
+        segment_id="S" + (made.customers["cluster"] + 4).astype("str"),
+        segment=[names[cluster] for cluster in made.customers["cluster"]],
+    )
+    store.write_json(store.artifact("features", "report.json"), {"source": "completejourney"})
+    store.write_json(store.artifact("selection", "choice.json"), {"candidate_id": "c1"})
+    store.write_table(store.artifact("identity", "segments.parquet"), members)
+    monkeypatch.setattr(stage, "chosen", lambda config: SPEC)
+    monkeypatch.setattr(stage, "_predict", lambda config, spec, labels: deepcopy(made))
+    stage.run(load([], root))
+    customers = store.read_table(store.artifact("prediction", "customers.parquet"))
+    assert list(customers.columns) == [
+        "customer_id",
+        "cluster",
+        "segment_id",
+        "segment",
+        "churn_risk",
+        "expected_value",
+    ]
+    assert customers[["segment_id", "segment"]].equals(members[["segment_id", "segment"]].astype("str"))
+    segments = store.read_table(store.artifact("prediction", "segments.parquet"))
+    assert dict(zip(segments["segment_id"], segments["segment"], strict=True)) == dict(
+        zip(["S4", "S5", "S6"], names, strict=True)
+    )
+    profiles = pd.DataFrame({"cluster": [2, 0, 1], "segment": [names[2], names[0], names[1]], "size": [1, 2, 3]})
+    told = profiles_stage._with_outlook(profiles, "c1").set_index("cluster")
+    for name in ("churn_risk", "expected_value", "at_risk_revenue"):
+        assert told[name].to_dict() == made.segments.set_index("cluster")[name].to_dict()
+    with pytest.raises(DataError, match="of other segments than the chosen ones"):
+        profiles_stage._with_outlook(profiles, "c2")
+    store.write_json(store.artifact("prediction", "prediction.json"), {"applies": False, "reason": "no log"})
+    assert profiles_stage._with_outlook(profiles, "c2") is profiles
+
+
+def test_the_stage_without_a_choice_writes_no_forecast(root: Path) -> None:
+    store.write_json(store.artifact("features", "report.json"), {"source": "completejourney"})
+    store.write_json(store.artifact("selection", "choice.json"), {"candidate_id": None})
+    assert stage.run(load([], root)) == "prediction does not apply: source 'completejourney' has no chosen segments"

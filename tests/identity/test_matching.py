@@ -1,0 +1,503 @@
+"""Who is who in the next version: the same people keep their segment, splits and merges are called by name."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from segments.clustering.candidate import Candidate, Spec, sweep_cell
+from segments.config import (
+    COLOURS,
+    Algorithm,
+    ConfidenceConfig,
+    Feature,
+    FeatureSet,
+    GivenName,
+    IdentityConfig,
+    Scaler,
+)
+from segments.errors import ConfigError, DataError
+from segments.identity.matching import Identity, Version, compare, first, identify, match, match_centres
+from segments.identity.names import renamed, reworded, sentences
+from segments.identity.overlap import centre_distances, centroids, contingency
+from segments.io.plots import PALETTE
+from segments.model.segmentation import Segment, Segmentation, fit_limits, number_segments
+
+CONFIG = IdentityConfig()
+OLD = number_segments(["frequent", "rare", "lapsed"])
+SET = FeatureSet("s", {"x": Feature(), "y": Feature()})
+PLACES = {"a": (0.0, 0.0), "b": (10.0, 0.0), "c": (0.0, 10.0), "d": (10.0, 10.0)}
+
+
+def matched(table: list[list[int]], names: str = "uvwxyz", old: list[Segment] = OLD, after: int = 4) -> Identity:
+    return match(old, np.array(table), list(names[: len(table[0])]), after, CONFIG)
+
+
+def told(identity: Identity) -> list[tuple[str, str]]:
+    return [(kin.segment.segment_id, kin.status) for kin in identity.kin]
+
+
+def people(sizes: dict[str, int], seed: int = 0) -> pd.DataFrame:
+    """Customers in blobs at the places named; the id tells the place."""
+    rng = np.random.default_rng(seed)
+    rows = [
+        (f"{place}{i}", *(np.array(PLACES[place]) + rng.normal(0, 0.8, 2)))
+        for place, n in sizes.items()
+        for i in range(n)
+    ]
+    return pd.DataFrame(rows, columns=["customer_id", "x", "y"])
+
+
+def fitted(table: pd.DataFrame, k: int, seed: int = 0) -> Candidate:
+    [candidate] = sweep_cell(
+        table, [Spec("toy", SET, Scaler("standard"), Algorithm(starts=3, max_fits=20, hits=2), k, seed)]
+    )
+    return candidate
+
+
+def version(table: pd.DataFrame, candidate: Candidate, segments: list[Segment], next_number: int) -> Version:
+    limits = fit_limits(candidate.space, candidate.centres, table, ConfidenceConfig())
+    model = Segmentation(candidate.candidate_id, candidate.space, candidate.centres, segments, limits)
+    members = pd.DataFrame({"customer_id": table["customer_id"], "cluster": candidate.labels})
+    return Version(model, members, centroids(table, candidate.labels), next_number)
+
+
+def by_place(table: pd.DataFrame, candidate: Candidate, identity: Identity) -> dict[str, tuple[str, str, int]]:
+    """Segment of the people of each place (known by where they are, whatever they are called)."""
+    out = {}
+    for place, (x, y) in PLACES.items():
+        here = ((table["x"] - x).abs() < 4) & ((table["y"] - y).abs() < 4)
+        clusters = set(candidate.labels[here.to_numpy()].tolist())
+        if len(clusters) == 1:
+            segment = identity.segments[clusters.pop()]
+            out[place] = (segment.segment_id, segment.name, segment.colour)
+    return out
+
+
+# --- by hand -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_first_version_numbers_its_clusters() -> None:
+    identity = first(["p", "q"])
+    assert told(identity) == [("S1", "born"), ("S2", "born")]
+    assert (identity.next_number, identity.gone, [s.colour for s in identity.segments]) == (3, [], [0, 1])
+    assert sentences(identity) == ["S1 'p' is new.", "S2 'q' is new."]
+
+
+def test_continued_segments_keep_id_name_colour_and_who_named_them() -> None:
+    old = [Segment("S7", "Ruth's best", 3, named_by="ruth"), Segment("S2", "rare", 0)]
+    identity = matched([[5, 90], [50, 1]], old=old, after=9)
+    assert identity.segments == [old[1], old[0]]
+    assert [kin.proposed for kin in identity.kin] == ["u", "v"]
+    assert identity.next_number == 9
+    assert sentences(identity)[1] == "S7 'Ruth's best' continues: 90 of 95 members stayed."
+
+
+def test_a_split_is_called_by_name_and_the_larger_part_inherits() -> None:
+    identity = matched([[40, 60, 0, 0], [0, 0, 50, 0], [0, 0, 0, 30]])
+    assert told(identity) == [("S4", "split"), ("S1", "split"), ("S2", "continued"), ("S3", "continued")]
+    assert [kin.parent for kin in identity.kin] == ["S1", None, None, None]
+    assert sentences(identity)[:2] == [
+        "S4 'u' splits off from S1 'frequent': 40 of 100 of its customers are here.",
+        "S1 'frequent' splits: 60 of 100 members stayed; S4 'u' split off.",
+    ]
+
+
+def test_a_merge_is_called_by_name_and_the_larger_parts_id_stays() -> None:
+    identity = matched([[0, 100], [30, 0], [40, 0]])
+    assert told(identity) == [("S3", "merged"), ("S1", "continued")]
+    assert (identity.kin[0].absorbed, identity.gone) == (["S2"], ["S2"])
+    assert sentences(identity) == [
+        "S3 'lapsed' takes up others: 40 of 40 members stayed; 30 of 30 of S2 'rare' came in.",
+        "S1 'frequent' continues: 100 of 100 members stayed.",
+        "S2 'rare' is now part of S3 'lapsed'.",
+    ]
+
+
+def test_equal_parts_of_a_merge_leave_the_older_id() -> None:
+    old = [Segment("S12", "new", 0), Segment("S3", "old", 1)]
+    assert told(matched([[50], [50]], old=old, after=13)) == [("S3", "merged")]
+
+
+def test_what_is_scattered_is_neither_continued_nor_inherited() -> None:
+    table = [[20, 20, 20, 20, 20], [80, 0, 0, 0, 0], [0, 80, 0, 0, 0]]
+    identity = matched(table)
+    assert [status for _, status in told(identity)] == ["continued", "continued", "split", "split", "split"]
+    scattered = matched([[20, 20, 20, 20, 20], [180, 0, 0, 0, 0], [0, 180, 180, 180, 180]])
+    assert "S1" in scattered.gone
+    assert "S1 'frequent' is gone." in sentences(scattered)
+
+
+# S1 holds 56 % of the customers, so it is most of clusters that have nothing to do with it.
+CHANCE = [
+    [301, 84, 239, 182, 200, 95, 138, 64, 70],
+    [67, 103, 36, 36, 31, 87, 59, 73, 88],
+    [24, 115, 23, 50, 23, 66, 47, 106, 62],
+]
+
+
+def test_a_large_segments_id_is_not_inherited_by_chance() -> None:
+    identity = matched(CHANCE, names="opqrstuvw")
+    assert identity.gone == ["S1", "S2", "S3"], "no cluster holds more than a quarter of any of them"
+    # Of 307, 239 come from S1: 78 %, half of the way from the 56 % that chance makes to all; of 392, 301: 77 %, not quite.
+    assert {kin.proposed: kin.parent for kin in identity.kin if kin.parent} == {"q": "S1", "s": "S1"}
+    assert [kin.status for kin in identity.kin if not kin.parent] == ["born"] * 7
+    q, s = (f"{identity.kin[c].segment.segment_id} '{name}'" for c, name in ((2, "q"), (4, "s")))
+    assert sentences(identity)[9] == f"S1 'frequent' is gone; {q}, {s} came out of it."
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_clusters_drawn_by_lot_are_nobodys_kin(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    old = rng.choice(3, 2400, p=[0.6, 0.2, 0.2]).astype(np.int32)
+    table = contingency(old, rng.choice(6, 2400).astype(np.int32), 3, 6)
+    identity = match(OLD, table, list("uvwxyz"), 4, CONFIG)
+    assert [kin.status for kin in identity.kin] == ["born"] * 6
+    assert identity.gone == ["S1", "S2", "S3"]
+
+
+def test_two_in_whom_most_of_either_are_the_same_are_one_segment_though_chance_would_do_as_much() -> None:
+    assert told(matched([[89, 6], [4, 1]], old=OLD[:2], after=3)) == [("S1", "continued"), ("S3", "born")]
+
+
+def test_what_falls_to_pieces_is_gone_and_its_pieces_know_where_they_come_from() -> None:
+    identity = matched([[35, 33, 32, 0], [0, 0, 0, 60], [0, 0, 0, 0]], old=OLD, after=4)
+    assert told(identity) == [("S4", "split"), ("S5", "split"), ("S6", "split"), ("S2", "continued")]
+    assert [kin.parent for kin in identity.kin] == ["S1", "S1", "S1", None]
+    assert sentences(identity)[0] == "S4 'u' comes out of S1 'frequent': 35 of 100 of its customers are here."
+    assert sentences(identity)[4] == "S1 'frequent' is gone; S4 'u', S5 'v', S6 'w' came out of it."
+    loose = match(OLD, np.array(identity.table), list("uvwx"), 4, replace(CONFIG, min_kept=0.3))
+    assert told(loose)[0] == ("S1", "split"), "how much an heir must hold is a choice"
+
+
+def test_one_that_falls_in_two_lives_on_though_some_of_its_customers_are_elsewhere() -> None:
+    assert told(matched([[48, 47, 5], [0, 0, 60], [0, 0, 0]]))[:2] == [("S1", "split"), ("S4", "split")]
+
+
+# --- between any two versions --------------------------------------------------------------------------------------------
+
+THIRD = [OLD[0], Segment("S12", "late", 11), Segment("S13", "early", 3)]
+
+
+def test_versions_far_apart_are_told_by_the_ids_they_have() -> None:
+    there = compare(OLD, THIRD, np.array([[90, 10, 0], [0, 50, 0], [0, 0, 40]]), CONFIG)
+    assert [(kin.segment, kin.status, kin.parent, kin.absorbed) for kin in there.kin] == [
+        (OLD[0], "continued", None, []),
+        (THIRD[1], "split", "S2", []),
+        (THIRD[2], "split", "S3", []),
+    ]
+    assert sentences(there)[3] == "S2 'rare' is gone; S12 'late' came out of it."
+    back = compare(THIRD, OLD, np.array([[90, 0, 0], [10, 50, 0], [0, 0, 40]]), CONFIG)
+    assert sentences(back)[0] == "S1 'frequent' continues: 90 of 90 of its customers are in it in both versions."
+    assert (there.gone, back.gone) == (["S2", "S3"], ["S12", "S13"])
+
+
+def test_a_version_beside_itself_has_not_changed() -> None:
+    same = compare(OLD, OLD, np.diag([5, 4, 0]), CONFIG)
+    assert [kin.status for kin in same.kin] == ["continued"] * 3
+    assert (same.gone, same.segments) == ([], OLD)
+
+
+# --- numbers, names, colours ---------------------------------------------------------------------------------------------
+
+
+def test_a_new_number_was_never_given_before() -> None:
+    """S9 was gone two versions ago: the counter remembers it, the earlier version's segments do not."""
+    identity = matched([[10, 0], [0, 0], [0, 0]], old=OLD, after=10)
+    assert told(identity) == [("S1", "continued"), ("S10", "born")]
+    assert identity.next_number == 11
+    assert matched([[10, 0], [0, 0], [0, 0]], old=OLD, after=1).next_number == 5, "nor can a lost counter repeat one"
+
+
+def test_a_proposed_name_that_is_taken_is_told_apart() -> None:
+    identity = match(OLD, np.array([[9, 0], [0, 0], [0, 0]]), ["rare", "frequent"], 4, CONFIG)
+    assert [segment.name for segment in identity.segments] == ["frequent", "frequent (S4)"]
+
+
+def test_a_new_segment_takes_no_colour_that_was_just_seen() -> None:
+    identity = matched([[9, 0], [0, 0], [0, 0]])
+    assert [segment.colour for segment in identity.segments] == [0, 3]
+
+
+def test_a_new_segment_takes_no_colour_that_any_earlier_one_had_until_all_were_used() -> None:
+    """From three to eleven to ten segments, as it was: the third version's new ones took the colours of the first one's."""
+    nobody = np.zeros((3, 8), dtype=np.int64)
+    second = match(OLD, nobody, list("opqrstuv"), 4, CONFIG)
+    assert [s.colour for s in second.segments] == list(range(3, 11))
+    kept = np.zeros((8, 3), dtype=np.int64)
+    kept[0, 0] = 9
+    third = match(second.segments, kept, list("abc"), second.next_number, CONFIG, second.colours)
+    assert [(s.segment_id, s.colour) for s in third.segments] == [("S4", 3), ("S12", 11), ("S13", 0)]
+    assert third.colours == [1, 2, 4, 5, 6, 7, 8, 9, 10, 0, 3, 11], "the longest unused stands first"
+    fourth = match_centres(third.segments, np.full((3, 1), 9.0), ["d"], third.next_number, CONFIG, third.colours)
+    assert fourth.segments[0].colour == 1
+
+
+def test_an_identity_of_before_colours_were_remembered_is_read() -> None:
+    plain = matched([[9, 0], [0, 0], [0, 0]]).to_plain()
+    del plain["colours"]
+    assert Identity.from_plain(plain).colours == [1, 2, 0, 3]
+
+
+def test_centres_alone_continue_or_bear() -> None:
+    distances = np.array([[0.1, 5.0, 0.9], [5.0, 3.0, 0.2], [4.0, 4.0, 4.0]])
+    identity = match_centres(OLD, distances, ["u", "v", "w"], 4, CONFIG)
+    assert told(identity) == [("S1", "continued"), ("S4", "born"), ("S2", "continued")]
+    assert (identity.gone, identity.matched_by) == (["S3"], "centres")
+    assert (
+        sentences(identity)[0] == "S1 'frequent' continues: its centre lies 0.10 standard deviations from the old one."
+    )
+
+
+def test_centre_distances_are_in_standard_deviations() -> None:
+    features = pd.DataFrame({"x": [0.0, 2.0, 4.0, 6.0], "still": [1.0] * 4, "name": list("abcd")})
+    old, new = pd.DataFrame({"x": [0.0, 6.0], "gone": [1.0, 2.0]}), pd.DataFrame({"x": [6.0], "still": [1.0]})
+    assert centre_distances(old, new, features)[:, 0] == pytest.approx([6 / np.sqrt(5), 0.0])
+    assert np.isinf(centre_distances(old[["gone"]], new, features)).all()
+
+
+def test_json_and_back() -> None:
+    identity = matched([[40, 60, 0], [0, 0, 50], [0, 0, 9]])
+    assert Identity.from_plain(json.loads(json.dumps(identity.to_plain()))) == identity
+    for plain in ({}, {"kin": [{}]}, {**identity.to_plain(), "more": 1}):
+        with pytest.raises(DataError, match="not the identity"):
+            Identity.from_plain(plain)
+
+
+# --- properties ----------------------------------------------------------------------------------------------------------
+
+Tables = st.integers(1, 5).flatmap(
+    lambda n: st.integers(1, 5).flatmap(
+        lambda k: st.lists(
+            st.lists(st.one_of(st.just(0), st.integers(0, 60)), min_size=k, max_size=k), min_size=n, max_size=n
+        )
+    )
+)
+
+
+@settings(deadline=None)
+@given(Tables, st.randoms(use_true_random=False))
+def test_the_numbers_clusters_bear_never_decide_who_gets_which_id(table: list[list[int]], random: Any) -> None:
+    counts = np.array(table)
+    n, k = counts.shape
+    old = number_segments([f"o{i}" for i in range(n)])
+    names = [f"n{i}" for i in range(k)]
+    plain = match(old, counts, names, n + 1, CONFIG)
+    order, rows = random.sample(range(k), k), random.sample(range(n), n)
+    shuffled = match([old[r] for r in rows], counts[np.ix_(rows, order)], [names[c] for c in order], n + 1, CONFIG)
+    assert [shuffled.kin[order.index(c)] for c in range(k)] == plain.kin
+    assert (shuffled.gone, shuffled.next_number) == (plain.gone, plain.next_number)
+
+
+@settings(deadline=None)
+@given(Tables)
+def test_every_segment_is_accounted_for(table: list[list[int]]) -> None:
+    counts = np.array(table)
+    n, k = counts.shape
+    old = number_segments([f"o{i}" for i in range(n)])
+    identity = match(old, counts, [f"n{i}" for i in range(k)], n + 1, CONFIG)
+    ids = [segment.segment_id for segment in identity.segments]
+    names, colours = [s.name for s in identity.segments], [s.colour for s in identity.segments]
+    assert len(set(ids)) == len(set(names)) == len(set(colours)) == k
+    olds = {segment.segment_id for segment in old}
+    assert olds == (olds & set(ids)) | set(identity.gone)
+    assert not set(identity.gone) & set(ids)
+    absorbed = [o for kin in identity.kin for o in kin.absorbed]
+    assert len(absorbed) == len(set(absorbed))
+    assert set(absorbed) <= set(identity.gone)
+    born = sorted(int(i[1:]) for i in ids if i not in olds)
+    assert born == list(range(n + 1, identity.next_number))
+    for kin in identity.kin:
+        assert kin.parent is None or kin.parent in olds
+        assert (kin.status == "born") == (
+            kin.segment.segment_id not in olds and kin.parent is None and not kin.absorbed
+        )
+        if kin.segment.segment_id in olds:
+            o, c = [s.segment_id for s in old].index(kin.segment.segment_id), identity.kin.index(kin)
+            assert counts[o, c] >= CONFIG.min_kept * counts[o].sum(), "an heir holds enough of what it inherits"
+    assert len(sentences(identity)) == k + len(identity.gone)
+    again = compare(old, identity.segments, counts, CONFIG)
+    assert [(kin.segment, kin.status, kin.parent) for kin in again.kin] == [
+        (kin.segment, kin.status, kin.parent) for kin in identity.kin
+    ], "the ids tell the same story"
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=60), st.lists(st.integers(0, 2), min_size=60, max_size=60))
+def test_counts_add_up(old: list[int], new: list[int]) -> None:
+    table = contingency(np.array(old, dtype=np.int32), np.array(new[: len(old)], dtype=np.int32), 4, 3)
+    assert table.sum() == len(old)
+    assert table.sum(axis=1).tolist() == [old.count(c) for c in range(4)]
+    crossed = pd.crosstab(np.array(old), np.array(new[: len(old)]))
+    assert all(table[o, c] == crossed.loc[o, c] for o in crossed.index for c in crossed.columns)
+
+
+# --- must hold: the same people, the same segments -----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def earlier() -> tuple[pd.DataFrame, Version, dict[str, tuple[str, str, int]]]:
+    table = people({"a": 60, "b": 50, "c": 40, "d": 30})
+    candidate = fitted(table, 4)
+    identity = first(["at a", "at b", "at c", "at d"])
+    return table, version(table, candidate, identity.segments, 5), by_place(table, candidate, identity)
+
+
+def with_new_ids(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(customer_id=[f"new-{i}" for i in range(len(table))])
+
+
+def shuffled(table: pd.DataFrame) -> pd.DataFrame:
+    return table.sample(frac=1, random_state=3).reset_index(drop=True)
+
+
+def renumbered(table: pd.DataFrame) -> pd.DataFrame:
+    """The ids of the earlier version, given to other people: what a source without ids does when its rows are shuffled."""
+    return shuffled(table).assign(customer_id=table["customer_id"].to_numpy())
+
+
+@pytest.mark.parametrize(
+    ("change", "how"),
+    [(lambda t: t, "members"), (shuffled, "members"), (with_new_ids, "prediction"), (renumbered, "prediction")],
+    ids=["refit", "shuffled", "renamed", "renumbered"],
+)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_the_same_people_keep_id_name_and_colour(earlier: Any, change: Any, how: str, seed: int) -> None:
+    table, old, expected = earlier
+    new = change(table)
+    candidate = fitted(new, 4, seed)
+    identity = identify(old, new, candidate.labels, ["p", "q", "r", "s"], CONFIG)
+    assert identity.matched_by == how
+    assert by_place(new, candidate, identity) == expected
+    assert identify(old, new, candidate.labels, ["p", "q", "r", "s"], CONFIG) == identity
+
+
+def test_other_features_and_other_people_are_matched_by_centres(earlier: Any) -> None:
+    table, old, expected = earlier
+    gone = Version(old.model, old.members.iloc[:0], old.centroids, old.next_number)
+    new = with_new_ids(table)
+    candidate = fitted(new, 4, 1)
+    without = Segmentation(
+        "c",
+        candidate.space.__class__(["z"], ["identity"], [1.0], "none", {}),
+        np.zeros((4, 1)),
+        old.model.segments,
+        old.model.limits,
+    )
+    identity = identify(
+        Version(without, gone.members, gone.centroids, 5), new, candidate.labels, ["p", "q", "r", "s"], CONFIG
+    )
+    assert identity.matched_by == "centres"
+    assert by_place(new, candidate, identity) == expected
+
+
+@pytest.mark.parametrize("change", [shuffled, with_new_ids])
+def test_a_planted_split_and_a_planted_merge(earlier: Any, change: Any) -> None:
+    """Four places once fitted as three (the merge, seen backwards), then as four."""
+    table = change(people({"a": 60, "b": 50, "c": 40}))
+    three = people({"a": 60, "b": 50, "c": 40})
+    old_labels = np.where(three["customer_id"].str[0] == "c", 1, 0).astype(np.int32)
+    centres = np.array([three[["x", "y"]][old_labels == c].mean() for c in (0, 1)])
+    space = fitted(three, 3).space.__class__(["x", "y"], ["identity"] * 2, [1.0] * 2, "none", {})
+    model = Segmentation(
+        "two",
+        space,
+        centres,
+        number_segments(["south", "north"]),
+        fit_limits(space, centres, three, ConfidenceConfig()),
+    )
+    two = Version(
+        model,
+        pd.DataFrame({"customer_id": three["customer_id"], "cluster": old_labels}),
+        centroids(three, old_labels),
+        3,
+    )
+    candidate = fitted(table, 3)
+    split = identify(two, table, candidate.labels, ["p", "q", "r"], CONFIG)
+    places = by_place(table, candidate, split)
+    assert (places["a"][0], places["b"][0], places["c"][0]) == ("S1", "S3", "S2")
+    assert {kin.segment.segment_id: (kin.status, kin.parent) for kin in split.kin} == {
+        "S1": ("split", None),
+        "S2": ("continued", None),
+        "S3": ("split", "S1"),
+    }
+    back = identify(version(table, candidate, split.segments, split.next_number), three, old_labels, ["p", "q"], CONFIG)
+    assert [(kin.segment.segment_id, kin.status, kin.absorbed) for kin in back.kin] == [
+        ("S1", "merged", ["S3"]),
+        ("S2", "continued", []),
+    ]
+    assert back.gone == ["S3"]
+    assert back.next_number == 4
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.permutations(range(4)))
+def test_permuted_clusters_are_the_same_segments(earlier: Any, order: list[int]) -> None:
+    table, old, _ = earlier
+    candidate = fitted(table, 4, 1)
+    rank = np.array(order, dtype=np.int32)
+    identity = identify(old, table, rank[candidate.labels], ["p", "q", "r", "s"], CONFIG)
+    assert {kin.segment.segment_id for kin in identity.kin} == {"S1", "S2", "S3", "S4"}
+    plain = identify(old, table, candidate.labels, ["p", "q", "r", "s"], CONFIG)
+    assert [identity.segments[order[c]] for c in range(4)] == plain.segments
+
+
+# --- names people gave ------------------------------------------------------------------------------------------------
+
+GIVEN = GivenName("Sunday shoppers", "they come on Sundays", "Ann", "2026-01-02T03:04:05+00:00")
+
+
+def test_a_given_name_replaces_the_rules_and_a_withdrawn_one_makes_room_again() -> None:
+    found = first(["frequent customers", "rare customers"])
+    named = renamed(found, {"S2": GIVEN, "S9": GIVEN})
+    assert [(s.name, s.named_by) for s in named.segments] == [
+        ("frequent customers", "rules"),
+        ("Sunday shoppers", "Ann"),
+    ]
+    assert renamed(named, {}) == found
+
+
+def test_a_given_name_goes_before_an_equal_one_of_the_rules() -> None:
+    found = renamed(first(["frequent customers", "rare customers"]), {"S2": replace(GIVEN, name="frequent customers")})
+    assert [s.name for s in found.segments] == ["frequent customers (S1)", "frequent customers"]
+
+
+def test_two_given_names_that_are_equal_are_an_error() -> None:
+    for other in ("Sunday shoppers", "sunday  Shoppers "):
+        with pytest.raises(ConfigError, match="two segments are called"):
+            renamed(first(["a", "b"]), {"S1": GIVEN, "S2": replace(GIVEN, name=other)})
+
+
+def test_new_words_reach_names_of_the_rules_only() -> None:
+    named = renamed(first(["frequent customers", "rare customers"]), {"S2": GIVEN})
+    again = reworded(named, ["loyal customers", "ghosts"])
+    assert [s.name for s in again.segments] == ["loyal customers", "Sunday shoppers"]
+    assert reworded(named, ["frequent customers", "rare customers"]) == named
+    assert renamed(again, {}).segments[1].name == "ghosts"
+
+
+def test_a_given_name_follows_the_segment_into_the_next_version() -> None:
+    named = renamed(first(["frequent customers", "rare customers"]), {"S2": GIVEN})
+    moved = match(named.segments, np.array([[0, 40], [30, 2]]), ["x", "y"], 3, IdentityConfig())
+    assert [(s.segment_id, s.name, s.named_by) for s in moved.segments] == [
+        ("S2", "Sunday shoppers", "Ann"),
+        ("S1", "frequent customers", "rules"),
+    ]
+
+
+def test_colours_stay_within_the_palette_while_there_are_enough() -> None:
+    identity, seen = first(list("abcdef")), []
+    for _ in range(5):  # every segment is new each time
+        identity = match(
+            identity.segments, np.zeros((6, 6), dtype=np.int64), list("abcdef"), identity.next_number, IdentityConfig()
+        )
+        seen.append(sorted(s.colour for s in identity.segments))
+    assert all(len(set(colours)) == 6 and max(colours) < COLOURS for colours in seen)
+    assert len(PALETTE) == COLOURS

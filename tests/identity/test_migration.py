@@ -1,0 +1,291 @@
+"""Who moved, and why: every customer in exactly one cell, whatever the models and the tables."""
+
+from __future__ import annotations
+
+import json
+from contextlib import nullcontext
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from segments.app import cli
+from segments.app.commands import migration as stage
+from segments.app.stages import load
+from segments.app.stages.features import features_as_of
+from segments.app.stages.selection import chosen
+from segments.app.stages.sweep import grid
+from segments.clustering.candidate import candidate_ids, candidates_table, sweep_cell
+from segments.clustering.space import Space
+from segments.identity.migration import CELLS, MOVED, Migration, in_words, migrate
+from segments.io import store
+from segments.model.segmentation import Limits, Segment, Segmentation, number_segments
+
+SPACE = Space(["x"], ["identity"], [1.0], "none", {})
+LOW_MIDDLE_HIGH = number_segments(["low", "middle", "high"])
+
+
+def model(*centres: float, segments: list[Segment] = LOW_MIDDLE_HIGH) -> Segmentation:
+    limits = Limits(np.ones(len(centres)), np.zeros(1), np.ones(1), 0.1)
+    return Segmentation("m", SPACE, np.array(centres)[:, None], segments[: len(centres)], limits)
+
+
+def table(**x: float) -> pd.DataFrame:
+    return pd.DataFrame({"customer_id": list(x), "x": list(x.values())})
+
+
+def cells(migration: Migration) -> dict[str, str]:
+    return migration.customers.set_index("customer_id")["cell"].to_dict()
+
+
+# The earlier model parts at 5 and 15; the later one at 8 and 15.
+EARLIER, LATER = model(0, 10, 20), model(4, 12, 18)
+
+
+def test_each_cell_by_hand() -> None:
+    before = table(same=1, back=4, self=1, model=6, both=20, left=3)
+    after = table(same=2, back=6, self=12, model=6.5, both=7, came=18)
+    migration = migrate(EARLIER, LATER, before, after)
+    assert cells(migration) == {
+        "same": "stayed",
+        "back": "returned",  # S1 -> S2 by the earlier model, and S1 again by the later one
+        "self": "customer",  # S1 -> S2 by both
+        "model": "model",  # S2 by the earlier model at both dates, S1 by the later one
+        "both": "both",  # S3 -> S2 by the earlier model, S1 by the later one
+        "came": "new",
+        "left": "gone",
+    }
+    assert migration.counts == dict.fromkeys(CELLS, 1)
+    rows = migration.transitions.set_index(["from_id", "to_id"])["customers"]
+    assert rows[("S1", "S1")] == 2
+    assert rows[("S3", "S1")] == rows[("S2", "S1")] == rows[("S1", "S2")] == 1
+    assert rows.sum() == 7
+    plain = migration.to_plain()
+    assert (plain["customers_at_both"], plain["moved"]) == (5, 3)
+    assert (plain["changed_by_customer"], plain["changed_by_model"]) == (3, 3)
+
+
+def test_who_moved_stands_first_and_farthest_first() -> None:
+    before, after = table(a=1, b=1, c=1, d=9), table(a=12, b=14, c=4.5, d=9)
+    moved = migrate(EARLIER, EARLIER, before, after).customers
+    assert moved["customer_id"].tolist() == ["b", "a", "c", "d"]
+    assert moved["travelled"].tolist() == [13, 11, 3.5, 0]
+    # at x = 1 the border (5) is 4 away: half the margin of 8
+    assert moved["crossings"].tolist() == pytest.approx([13 / 4, 11 / 4, 3.5 / 4, 0])
+
+
+def test_segments_are_compared_by_id_not_by_cluster() -> None:
+    renumbered = model(20, 0, 10, segments=[LOW_MIDDLE_HIGH[2], *LOW_MIDDLE_HIGH[:2]])
+    before = table(a=1, b=11, c=19)
+    assert migrate(EARLIER, renumbered, before, before).counts["stayed"] == 3
+
+
+def test_a_split_is_the_models_doing() -> None:
+    split = model(0, 8, 12, segments=[LOW_MIDDLE_HIGH[0], LOW_MIDDLE_HIGH[1], Segment("S4", "new", 3)])
+    before = table(a=9, b=11)
+    assert cells(migrate(model(0, 10), split, before, before)) == {"a": "stayed", "b": "model"}
+
+
+def test_nobody_in_common() -> None:
+    migration = migrate(EARLIER, LATER, table(a=1), table(b=1))
+    assert (migration.counts["gone"], migration.counts["new"], migration.at_both) == (1, 1, 0)
+    assert in_words(migration)[0].startswith("0 customers are there at both dates; 0 are in the same segment")
+
+
+def test_the_words_name_no_customer() -> None:
+    words = " ".join(in_words(migrate(EARLIER, LATER, table(anna=1, ben=1), table(anna=12, ben=1))))
+    assert "1 (50%) are in the same segment, 1 (50%) in another" in words
+    assert "The largest move: 1 from S1 'low' to S2 'middle'." in words
+    assert not {"anna", "ben"} & set(words.split())
+
+
+Rows = st.dictionaries(st.integers(0, 40).map(str), st.floats(-5, 30).map(lambda x: round(x, 1)), min_size=1)
+
+
+@settings(max_examples=40, deadline=None)
+@given(Rows, Rows, st.lists(st.integers(-5, 30), min_size=2, max_size=3, unique=True))
+def test_counts_add_up_exactly(old: dict[str, float], new: dict[str, float], centres: list[int]) -> None:
+    migration = migrate(EARLIER, model(*map(float, centres)), table(**old), table(**new))
+    rows = migration.customers
+    assert sorted(rows["customer_id"]) == sorted({*old, *new})
+    assert set(rows["cell"]) <= set(CELLS)
+    assert sum(migration.counts.values()) == len({*old, *new})
+    assert migration.at_both == len({*old} & {*new})
+    assert migration.counts["new"] == len({*new} - {*old})
+    assert migration.counts["gone"] == len({*old} - {*new})
+    assert migration.transitions["customers"].sum() == len({*old, *new})
+    assert {cell: migration.transitions[cell].sum() for cell in CELLS} == migration.counts
+    there = rows[~rows["cell"].isin(["new", "gone"])]
+    assert (there["from_id"] != there["to_id"]).sum() == sum(migration.counts[cell] for cell in MOVED)
+    by_old = migration.transitions.groupby("from_id")["customers"].sum()
+    predicted = EARLIER.predict(table(**old))["segment_id"].value_counts()
+    assert by_old.to_dict() == predicted.to_dict()
+
+
+@settings(max_examples=40, deadline=None)
+@given(Rows, Rows)
+def test_the_same_model_moves_nobody(old: dict[str, float], new: dict[str, float]) -> None:
+    counts = migrate(EARLIER, EARLIER, table(**old), table(**new)).counts
+    assert counts["model"] == counts["both"] == counts["returned"] == 0
+    same = migrate(EARLIER, LATER, table(**old), table(**old)).counts
+    assert same["customer"] == same["both"] == same["returned"] == 0
+
+
+# --- the command, and the stage that looks back in the same log -----------------------------------------------------------
+
+
+def shop() -> pd.DataFrame:
+    """A year of 60 customers: thirds buy weekly, monthly and only in spring; ten of them begin in autumn."""
+    rng = np.random.default_rng(5)
+    lines = []
+    for customer in range(60):
+        every, last = [(7, 365), (30, 365), (10, 120)][customer % 3]
+        days = np.arange(rng.integers(0, 7) + (250 if customer >= 50 and customer % 3 < 2 else 0), last, every)
+        lines += [(f"c{customer}", f"{customer}-{day}", day, rng.lognormal(3, 0.3)) for day in days]
+    table = pd.DataFrame(lines, columns=["customer_id", "order_id", "day", "amount"])
+    table["purchased_at"] = pd.Timestamp("2017-01-01") + pd.to_timedelta(table.pop("day"), unit="D")
+    return table
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, project: Path) -> Path:
+    """Where the stages up to selection have run on the log above; conf/ is the project's own."""
+    (tmp_path / "conf").symlink_to(project / "conf")
+    (tmp_path / "dvc.yaml").symlink_to(project / "dvc.yaml")
+    monkeypatch.chdir(tmp_path)
+    config = load(OVERRIDES)
+    store.write_table(store.artifact("data", "customers.parquet"), pd.DataFrame({"customer_id": ["c0"]}))
+    store.write_table(store.artifact("data", "transactions.parquet"), shop())
+    store.write_json(store.artifact("data", "report.json"), {"source": config.source.name})
+    features = features_as_of(config, config.source.as_of).table
+    store.write_table(store.artifact("features", "customers.parquet"), features)
+    [spec] = [one for cell in grid(config) for one in cell]
+    [candidate] = sweep_cell(features, [spec])
+    store.write_table(store.artifact("sweep", "candidates.parquet"), candidates_table([candidate.to_plain()]))
+    store.write_json(store.artifact("selection", "choice.json"), {"candidate_id": candidate.candidate_id})
+    labels = pd.DataFrame({"customer_id": features["customer_id"], "cluster": candidate.labels})
+    store.write_table(store.artifact("selection", "labels.parquet"), labels)
+    assert candidate_ids([chosen(config)], features) == [candidate.candidate_id], "the spec is found again"
+    return tmp_path
+
+
+OVERRIDES = ["sweep.feature_sets=[rfm]", "sweep.scalers=[standard]", "sweep.k_min=3", "sweep.k_max=3"]
+
+
+def test_the_command_fits_at_both_dates_and_its_counts_add_up(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["migration", "from=2017-06-30", "to=2017-12-31", *OVERRIDES]) == 0
+    said = capsys.readouterr().out
+    made = folder / "artifacts/migration"
+    told = json.loads((made / "migration.json").read_text())
+    moved = pd.read_parquet(made / "moved.parquet")
+    log = shop()
+    early = log.loc[log["purchased_at"] < "2017-07-01", "customer_id"].nunique()
+    assert (sum(told["counts"].values()), len(moved)) == (60, 60)
+    assert (told["counts"]["new"], told["customers_at_both"]) == (60 - early, early)
+    flows = pd.read_csv(made / "transitions.csv")
+    assert flows["customers"].sum() == 60
+    assert flows[list(CELLS)].sum().to_dict() == told["counts"]
+    assert all(line in said for line in [*told["segments"], *told["in_words"]])
+    assert not set(log["customer_id"]) & set(said.replace(".", " ").split()), "no customer is named in what is printed"
+    assert (made / "migration.png").read_bytes()[1:4] == b"PNG"
+    bytes_before = {path.name: path.read_bytes() for path in made.iterdir()}
+    assert cli.main(["migration", "from=2017-06-30", "to=2017-12-31", *OVERRIDES]) == 0
+    assert {path.name: path.read_bytes() for path in made.iterdir()} == bytes_before
+
+
+def test_the_stage_sensitivity_looks_a_month_back(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["sensitivity", *OVERRIDES]) == 0
+    table = pd.read_parquet(folder / "artifacts/sensitivity/sensitivity.parquet")
+    assert table["detail"][table["change"] == "as-of date"].tolist() == ["2017-12-01"]
+    assert "as-of date: agreement" in capsys.readouterr().out
+    store.write_json(store.artifact("selection", "choice.json"), {"candidate_id": None})
+    assert cli.main(["sensitivity", *OVERRIDES]) == 0
+    assert [path.name for path in (folder / "artifacts/sensitivity").iterdir()] == ["sensitivity.json"]
+    assert cli.main(["migration", "from=2017-06-30", *OVERRIDES]) == 2
+    assert "nothing was chosen" in capsys.readouterr().err
+
+
+@pytest.fixture
+def three_versions(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[Segmentation]:
+    """Registered: S1 and S2; then S2 split, so S3 is there; then S1 gone to pieces, S4 and S5."""
+    days = store.read_table(store.artifact("features", "customers.parquet"))[["customer_id", "recency_days"]]
+    x = np.where(np.arange(len(days)) % 4 == 0, 20.0, np.where(np.arange(len(days)) % 4 == 1, 12.0, np.arange(60) % 3))
+    store.write_table(store.artifact("features", "customers.parquet"), days.assign(x=x))
+    s1, s2, s3 = LOW_MIDDLE_HIGH
+    s4, s5 = Segment("S4", "lower", 3), Segment("S5", "less low", 4)
+    known = [model(1, 16, segments=[s1, s2]), model(1, 12, 20, segments=[s1, s3, s2])]
+    known.append(model(0, 2, 12, 20, segments=[s4, s5, s3, s2]))
+    monkeypatch.setattr(stage.tracking, "connect", lambda *_: nullcontext())
+    monkeypatch.setattr(stage.versions, "wanted", lambda _, __, which: SimpleNamespace(number=which))
+    monkeypatch.setattr(stage.versions, "document_of", lambda _, version: known[int(version.number) - 1].to_json())
+    return known
+
+
+@pytest.mark.parametrize(("start", "end"), [(a, b) for a in "123" for b in "123"])
+def test_between_any_two_versions_the_story_is_that_of_these_two(
+    three_versions: list[Segmentation], folder: Path, capsys: pytest.CaptureFixture[str], start: str, end: str
+) -> None:
+    assert cli.main(["migration", f"from={start}", f"to={end}", *OVERRIDES]) == 0
+    said = capsys.readouterr().out
+    ids = [{segment.segment_id for segment in three_versions[int(one) - 1].segments} for one in (start, end)]
+    story = json.loads((folder / "artifacts/migration/migration.json").read_text())
+    assert {line.split()[0] for line in story["segments"]} == ids[0] | ids[1], "no word of a third version's segments"
+    for segment_id in ids[0] & ids[1]:
+        assert f"{segment_id} '" in said
+        [line] = [line for line in story["segments"] if line.startswith(f"{segment_id} ")]
+        assert "is new" not in line and "gone" not in line, "the same segment is not a new one"
+    assert sum(story["counts"].values()) == 60
+    # What the words count is what the transitions count.
+    flows = pd.read_csv(folder / "artifacts/migration/transitions.csv")
+    held = np.array(story["identity"]["table"])
+    assert flows["customers"].sum() == held.sum() == 60
+    assert flows.loc[flows["from_id"] == flows["to_id"], "customers"].sum() == story["counts"]["stayed"]
+    if start == end:
+        assert all("continues: " in line for line in story["segments"])
+        assert story["counts"] == dict.fromkeys(CELLS, 0) | {"stayed": 60}
+
+
+def test_versions_are_known_by_their_aliases_too(
+    three_versions: list[Segmentation], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    aliases = {"previous": "1", "champion": "2"}
+    monkeypatch.setattr(stage.versions, "wanted", lambda _, __, which: SimpleNamespace(number=aliases[which]))
+    assert cli.main(["migration", "from=previous", *OVERRIDES]) == 0
+    assert "version 1 -> version 2" in capsys.readouterr().out
+
+
+def test_a_split_and_its_way_back_between_versions(
+    three_versions: list[Segmentation], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["migration", "from=1", "to=2", *OVERRIDES]) == 0
+    assert "S3 'high' splits off from S2 'middle': 15 of 30" in capsys.readouterr().out
+    assert cli.main(["migration", "from=2", "to=1", *OVERRIDES]) == 0
+    assert "15 of S3 'high' came in" in capsys.readouterr().out
+    assert cli.main(["migration", "from=1", "to=3", *OVERRIDES]) == 0
+    assert "S1 'low' is gone; S4 'lower', S5 'less low' came out of it." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        ([], "from= is missing"),
+        (["from=2017-06-31"], "'2017-06-31' is not a date"),
+        (["from=2018-02-01"], "2018-02-01 is later than the last day that is known"),
+        (["from=2017-12-31", "to=20170630"], "from=2017-12-31 is not before to=2017-06-30"),
+        (["from=20170631"], "'20170631' is not a date"),
+        (["from=1", "to=2017-12-31"], "of from=1 and to=2017-12-31 one is a day, the other a version"),
+        (["from=20170630", "to=champion"], "of from=20170630 and to=champion one is a day, the other a version"),
+        (["from=2016-01-01"], "no purchase lies on or before the as-of date 2016-01-01"),
+        (["from=2017-06-30", "sweep.scalers=[robust]"], "the chosen scaler 'standard' is not in sweep.scalers"),
+    ],
+)
+def test_dates_that_cannot_be_are_refused(
+    folder: Path, capsys: pytest.CaptureFixture[str], words: list[str], what: str
+) -> None:
+    assert cli.main(["migration", *OVERRIDES, *words]) == 2
+    assert what in capsys.readouterr().err
+    assert not (folder / "artifacts/migration").exists()

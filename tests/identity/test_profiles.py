@@ -1,0 +1,192 @@
+"""Clusters -> what segments are like, and their names."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from segments.config import ProfilesConfig, Trait
+from segments.errors import ConfigError
+from segments.identity.profiles import make_up, mean_ranks, overall_profile, segment_names, segment_profiles
+
+WORDS = ProfilesConfig(
+    traits={
+        "visits": Trait("frequent", "rare"),
+        "spend": Trait("high-spending", "low-spending"),
+        "age": Trait("older", "younger"),
+    }
+)
+
+
+def customers() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "customer_id": list("abcdef"),
+            "visits": [1.0, 2, 3, 10, 11, 12],
+            "spend": [10.0, 10, 10, 100, 100, 100],
+            "monetary": [10.0, 20, 30, 100, 140, 100],
+            "region": pd.Series(["n", "n", "s", "s", None, "s"], dtype="string"),
+        }
+    )
+
+
+LABELS = np.array([1, 1, 1, 0, 0, 0], dtype=np.int32)
+
+
+def test_profiles_by_hand() -> None:
+    profile = segment_profiles(customers(), LABELS, ["big", "small"]).set_index("segment")
+    assert profile.loc["big", ["size", "share", "revenue", "revenue_share"]].tolist() == [3, 0.5, 340.0, 0.85]
+    assert profile.loc["small", "visits_mean"] == 2.0
+    assert profile.loc["small", "monetary_median"] == 20.0
+    assert profile.loc["big", "visits_index"] == pytest.approx(100 * 11 / 6.5)
+
+
+def test_a_feature_that_can_be_negative_has_no_index() -> None:
+    table = customers().assign(trend=[-1.0, -1, 0.1, 1, 1, 0])
+    profile = segment_profiles(table, LABELS, ["big", "small"])
+    assert profile["trend_index"].isna().all()
+    assert profile["visits_index"].notna().all()
+    assert profile["trend_mean"].round(9).tolist() == [round(2 / 3, 9), round(-1.9 / 3, 9)]
+
+
+def test_no_money_no_revenue() -> None:
+    assert "revenue" not in segment_profiles(customers().drop(columns="monetary"), LABELS, ["big", "small"])
+
+
+def test_make_up_counts_the_unknown_apart() -> None:
+    rows = make_up(customers(), LABELS, ["big", "small"]).set_index(["segment", "value"])
+    assert rows.loc[("big", "s"), ["customers", "share"]].tolist() == [2, 1.0]
+    assert rows.loc[("big", "unknown"), "customers"] == 1
+    assert rows.loc[("small", "n"), "overall_share"] == pytest.approx(2 / 5)
+    assert rows.groupby("segment")["customers"].sum().tolist() == [3, 3]
+
+
+def test_a_source_without_categories_has_no_make_up() -> None:
+    assert make_up(customers().drop(columns="region"), LABELS, ["big", "small"]).empty
+
+
+def test_overall_is_over_everybody() -> None:
+    assert overall_profile(customers())["visits"] == {"mean": 6.5, "median": 6.5}
+
+
+def test_names_say_what_sets_a_segment_apart() -> None:
+    assert segment_names(customers(), LABELS, ["visits", "spend"], WORDS) == [
+        "frequent, high-spending customers",
+        "rare, low-spending customers",
+    ]
+
+
+def test_the_most_distinctive_trait_comes_first() -> None:
+    table = pd.DataFrame({"visits": [5.0, 1, 6, 2, 7, 8], "spend": [1.0, 2, 3, 4, 5, 6]})
+    [name, _] = segment_names(table, np.array([1, 1, 1, 0, 0, 0])[::-1].astype(np.int32), ["visits", "spend"], WORDS)
+    assert name.startswith("low-spending")
+
+
+def test_a_feature_without_words_is_named_plainly() -> None:
+    names = segment_names(customers().rename(columns={"visits": "store_trips"}), LABELS, ["store_trips"], WORDS)
+    assert names == ["high-store-trips customers", "low-store-trips customers"]
+
+
+def test_equal_names_get_what_tells_them_apart() -> None:
+    """Two segments high in both named traits differ in the third."""
+    table = pd.DataFrame(
+        {"visits": [9.0, 9, 9, 9, 1, 1], "spend": [9.0, 9, 9, 9, 1, 1], "age": [70.0, 70, 20, 20, 45, 45]}
+    )
+    names = segment_names(table, np.array([0, 0, 1, 1, 2, 2], dtype=np.int32), ["visits", "spend", "age"], WORDS)
+    assert len(set(names)) == 3
+    assert "older" in names[0]
+    assert "younger" in names[1]
+
+
+def test_what_no_word_tells_apart_is_numbered() -> None:
+    table = pd.DataFrame({"visits": [1.0, 1, 1, 1]})
+    names = segment_names(table, np.array([0, 0, 1, 1], dtype=np.int32), ["visits"], WORDS)
+    assert names == ["frequent customers (1)", "frequent customers (2)"]
+
+
+@given(st.integers(0, 10_000), st.integers(2, 12))
+@settings(max_examples=40, deadline=None)
+def test_names_are_unique_and_sizes_sum(seed: int, k: int) -> None:
+    rng = np.random.default_rng(seed)
+    table = pd.DataFrame(
+        {
+            "customer_id": [str(i) for i in range(60)],
+            "visits": rng.poisson(3, 60).astype(float),
+            "spend": rng.lognormal(size=60),
+            "age": rng.normal(40, 9, 60),
+        }
+    )
+    labels = np.concatenate([np.arange(k), rng.integers(0, k, 60 - k)]).astype(np.int32)
+    names = segment_names(table, labels, ["visits", "spend", "age"], WORDS)
+    assert len(set(names)) == k
+    assert names == segment_names(table, labels, ["visits", "spend", "age"], WORDS)
+    assert segment_profiles(table, labels, names)["size"].sum() == 60
+
+
+@given(st.permutations(range(6)))
+def test_row_order_is_irrelevant(order: list[int]) -> None:
+    shuffled = customers().iloc[order].reset_index(drop=True)
+    assert segment_names(shuffled, LABELS[order], ["visits", "spend"], WORDS) == segment_names(
+        customers(), LABELS, ["visits", "spend"], WORDS
+    )
+
+
+# --- names ------------------------------------------------------------------------------------------------------------
+
+
+@given(st.integers(0, 10_000), st.integers(2, 12), st.integers(1, 4), st.sampled_from(["customers", "loyalty members"]))
+@settings(max_examples=60, deadline=None)
+def test_names_have_five_words_at_most_and_say_the_strongest_first(seed: int, k: int, most: int, noun: str) -> None:
+    """Also when many segments share their traits, and when features have long names and no words."""
+    rng = np.random.default_rng(seed)
+    columns = ["visits", "spend", "age", "average_days_between_visits", "share_of_online_orders"]
+    table = pd.DataFrame(rng.integers(0, 3, (48, 5)).astype(float), columns=columns)
+    labels = np.concatenate([np.arange(k), rng.integers(0, k, 48 - k)]).astype(np.int32)
+    config = ProfilesConfig(max_traits=most, noun=noun, traits=WORDS.traits)
+    names = segment_names(table, labels, columns, config)
+    assert len(set(names)) == len(names) == k
+    assert max(len(name.split()) for name in names) <= 5
+    means = mean_ranks(table, labels, columns)
+    words = {config.traits[c].high: c for c in ("visits", "spend", "age")} | {
+        config.traits[c].low: c for c in ("visits", "spend", "age")
+    }
+    for cluster, name in enumerate(names):
+        said = [words[word.strip(",")] for word in name.split() if word.strip(",") in words]
+        apart = [
+            abs(means.loc[cluster, column] - 0.5)
+            for column in said
+            if config.low >= means.loc[cluster, column] or means.loc[cluster, column] >= config.high
+        ]
+        assert apart == sorted(apart, reverse=True)
+
+
+def test_twelve_segments_with_the_same_traits_are_told_apart() -> None:
+    table = pd.DataFrame({"visits": [9.0] * 24 + [1.0] * 24, "spend": [9.0] * 24 + [1.0] * 24})
+    labels = np.repeat(np.arange(12), 4).astype(np.int32)
+    names = segment_names(table, labels, ["visits", "spend"], WORDS)
+    assert len(set(names)) == 12
+    assert names[0] == "frequent, high-spending customers (1)"
+    assert names[11] == "rare, low-spending customers (6)"
+
+
+@pytest.mark.parametrize("words", ["very often", "", " "])
+def test_a_trait_is_one_word(words: str) -> None:
+    with pytest.raises(ConfigError, match="is not one word") as refused:
+        Trait(words, "low")
+    assert refused.value.where == "profiles.traits"
+
+
+def test_a_noun_is_two_words_at_most() -> None:
+    with pytest.raises(ConfigError, match="'all of our customers' is not one word or two"):
+        ProfilesConfig(noun="all of our customers")
+
+
+def test_levels_stand_in_the_order_of_their_numbers() -> None:
+    income = ["100-124K", "Under 15K", "15-24K", "250K+", "25-34K", "other"]
+    table = pd.DataFrame({"customer_id": list("abcdef"), "income": pd.Series(income, dtype="string")})
+    rows = make_up(table, np.zeros(6, dtype=np.int32), ["all"])
+    assert rows["value"].tolist() == ["Under 15K", "15-24K", "25-34K", "100-124K", "250K+", "other"]
+    assert rows["known"].tolist() == [6] * 6

@@ -1,0 +1,101 @@
+"""Results in words: what a person reads in MLflow and at the end of `make repro`."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from segments.config import SelectionConfig
+from segments.evidence.selection import choose
+from segments.io.records import notes
+
+
+def candidates() -> pd.DataFrame:
+    rows = [("a", 3, 0.5, 0.2), ("b", 4, 0.45, 0.1), ("c", 5, 0.1, 0.01)]
+    frame = pd.DataFrame(rows, columns=["candidate_id", "k", "silhouette", "smallest_share"])
+    fit = {"wcss": 10.0, "davies_bouldin": 0.8, "silhouette_reference": 0.25, "largest_share": 0.5}
+    evidence = {
+        "jaccard_min": 0.9,
+        "prediction_strength": 0.8,
+        "grade": "natural",
+        "z_silhouette": frame["silhouette"] * 10,
+        "null": ["unimodal", "unimodal", ""],
+        "reason": "Natural: it comes back.",
+    }
+    return frame.assign(feature_set="rfm", scaler="robust", n_customers=2469, **fit, **evidence)
+
+
+def profiles() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "cluster": [0, 1],
+            "segment": ["frequent customers", "rare customers"],
+            "size": [1500, 969],
+            "share": [0.6, 0.4],
+        }
+    )
+
+
+def test_the_sweeps_note_leads_with_the_reason_and_lists_finalists_and_segments() -> None:
+    choice = choose(candidates(), SelectionConfig()).to_plain()
+    note = notes.sweep_note(choice, candidates(), profiles())
+    assert note.startswith(
+        "**Of the 2 candidates (of 3) that pass the gates, 2 have the best grade, natural; of those, "
+    )
+    assert "rfm · robust · k=3 has the highest z_silhouette (5.0000" in note.splitlines()[0]
+    assert "| rfm · robust · k=4 | natural | 4.5 | 0.90 | 0.80 | 0.2500 | 0.4500 | 10.0% |" in note
+    assert "| candidate | grade | z against the unimodal null | least stable segment |" in note
+    assert "data without clusters (a Gaussian copula with the data's columns, each made one-peaked)" in note
+    assert "| frequent customers | 1,500 | 60.0% |" in note
+    assert "revenue" not in note.split("### Elbows")[0]
+
+
+def test_revenue_stands_where_money_is_known() -> None:
+    choice = choose(candidates(), SelectionConfig()).to_plain()
+    rich = profiles().assign(revenue_share=[0.9, 0.1])
+    assert "| rare customers | 969 | 40.0% | 10.0% |" in notes.sweep_note(choice, candidates(), rich)
+    assert "90.0% of revenue" in notes.summary("mall", choice, candidates(), rich, {})
+
+
+def test_what_is_predicted_stands_where_it_is_known() -> None:
+    choice = choose(candidates(), SelectionConfig()).to_plain()
+    ahead = profiles().assign(
+        churn_risk=[0.028, 0.144], expected_value=[101840.4, 49081.0], at_risk_revenue=[17.0, 2.4]
+    )
+    note = notes.sweep_note(choice, candidates(), ahead)
+    assert (
+        "| segment | customers | share | risk of leaving | expected value | revenue at risk |\n|---|---|---|---|---|---|\n"
+        in note
+    )
+    assert "| frequent customers | 1,500 | 60.0% | 2.8% | 101,840 | 17 |" in note
+    assert "14.4% risk of leaving" in notes.summary("mall", choice, candidates(), ahead, {})
+
+
+def test_when_nothing_passed_the_note_says_what_came_closest() -> None:
+    choice = choose(candidates(), SelectionConfig(min_silhouette=0.9)).to_plain()
+    note = notes.sweep_note(choice, candidates(), None)
+    assert "Nothing is registered" in note
+    assert "### What came closest" in note
+    assert "### Segments" not in note
+
+
+def test_the_summary_says_what_was_swept_chosen_and_registered() -> None:
+    choice = choose(candidates(), SelectionConfig()).to_plain()
+    receipt = {"name": "customer-segments", "alias": "champion", "version": "3", "verdict": "the first one"}
+    text = notes.summary("mall", choice, candidates(), profiles(), receipt)
+    assert "3 candidates (1 feature set × 1 scaler × k 3–5) on 2,469 customers" in text
+    assert "models:/customer-segments@champion (version 3): the first one" in text
+
+
+def test_the_note_and_the_summary_say_how_firm_it_is() -> None:
+    choice = choose(candidates(), SelectionConfig()).to_plain()
+    said = "Not firm: without trend the segments become largely others."
+    assert notes.sweep_note(choice, candidates(), profiles(), said).splitlines()[2] == said
+    assert f"Firm?   {said}" in notes.summary("mall", choice, candidates(), profiles(), {}, said)
+    assert "irm" not in notes.summary("mall", choice, candidates(), profiles(), {})
+
+
+def test_the_models_description_names_its_columns() -> None:
+    choice = choose(candidates(), SelectionConfig()).to_plain()
+    text = notes.model_description(choice, profiles(), ["recency_days", "monetary"])
+    assert "`recency_days`, `monetary`, in original units" in text
+    assert "| 0 | frequent customers | 1,500 | 60.0% |" in text

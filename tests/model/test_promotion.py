@@ -1,0 +1,123 @@
+"""Champion and challenger: who is in use, decided on the same customers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import silhouette_score
+
+from segments.clustering.space import fit_space
+from segments.config import ConfidenceConfig, Feature, FeatureSet, RegistryConfig, Scaler, ScoringConfig
+from segments.model.promotion import admit, judge
+from segments.model.segmentation import Segmentation, fit_limits, number_segments
+
+RULE = RegistryConfig(tolerance=0.1)
+ANN = {"by": "Ann", "at": "2024-05-02T08:00:00+00:00", "because": "four teams"}
+TABLE = pd.DataFrame({"customer_id": list("abcdef"), "x": [0.0, 1.0, 2.0, 10.0, 11.0, 12.0]})
+
+
+def segmentation(centres: Sequence[float], column: str = "x") -> Segmentation:
+    table = TABLE.rename(columns={"x": column})
+    space, _ = fit_space(table, FeatureSet("s", {column: Feature()}), Scaler("none"))
+    points = np.array(centres)[:, None]
+    limits = fit_limits(space, points, table, ConfidenceConfig())
+    return Segmentation("id", space, points, number_segments(["low", "high"]), limits)
+
+
+def verdict(champion: Segmentation, challenger: Segmentation) -> Any:
+    return judge(TABLE, champion, challenger, RULE, ScoringConfig(), seed=0)
+
+
+def test_the_two_are_compared_on_the_same_customers_in_the_reference_space() -> None:
+    found = verdict(segmentation([1.0, 11.0]), segmentation([0.0, 6.0]))
+    standard = (TABLE[["x"]] - TABLE["x"].mean()) / TABLE["x"].std(ddof=0)
+    assert found.champion == pytest.approx(silhouette_score(standard, [0, 0, 0, 1, 1, 1]), abs=1e-9)
+    assert found.challenger == pytest.approx(silhouette_score(standard, [0, 0, 0, 1, 1, 1]), abs=1e-9)
+    assert found.promote
+
+
+def test_one_that_is_worse_by_more_than_the_tolerance_waits() -> None:
+    good, bad = segmentation([1.0, 11.0]), segmentation([0.0, 1.0])
+    assert not verdict(good, bad).promote
+    assert verdict(good, bad).reason.startswith("worse than the champion: silhouette over all features")
+    assert verdict(bad, good).promote
+
+
+def test_what_looks_visibly_worse_is_not_excused_by_the_default_tolerance() -> None:
+    """Over many features all silhouettes are small: 0.02 is a third of the champion's here."""
+    random = np.random.default_rng(0)
+    columns = {name: random.normal(size=300) for name in ("x", *(f"noise{i}" for i in range(12)))}
+    table = pd.DataFrame({"customer_id": [str(i) for i in range(300)], **columns})
+
+    def cut_at(place: float) -> Segmentation:
+        space, _ = fit_space(table, FeatureSet("s", {"x": Feature()}), Scaler("none"))
+        points = np.array([[place - 1.0], [place + 1.0]])
+        limits = fit_limits(space, points, table, ConfidenceConfig())
+        return Segmentation("id", space, points, number_segments(["low", "high"]), limits)
+
+    found = judge(table, cut_at(-1.9), cut_at(0.0), RegistryConfig(), ScoringConfig(), seed=0)
+    assert found.champion is not None
+    assert found.challenger is not None
+    assert 0.01 < found.champion - found.challenger < 0.05
+    assert not found.promote
+
+
+def test_a_champion_that_cannot_be_asked_keeps_its_place() -> None:
+    found = verdict(segmentation([1.0, 11.0], column="gone"), segmentation([1.0, 11.0]))
+    assert not found.promote
+    assert "cannot be compared" in found.reason
+
+
+def test_one_segment_for_everybody_wins_against_nobody() -> None:
+    whole, parted = segmentation([5.0, 500.0]), segmentation([1.0, 11.0])
+    assert verdict(whole, parted).promote
+    assert not verdict(parted, whole).promote
+
+
+@pytest.mark.parametrize(
+    ("differences", "tags", "champion", "chosen", "promote", "because"),
+    [
+        ([], {}, None, None, True, "the first one"),
+        ([], {}, None, ANN, True, "chosen by hand"),
+        (["x.csv was changed"], {}, None, ANN, False, "it cannot be made again: x.csv was changed"),
+        ([], {"rolled_back": "yesterday by Ann"}, None, ANN, False, "it was rolled back (yesterday by Ann)"),
+        ([], {"source": "a"}, {"source": "a"}, ANN, True, "chosen by hand"),
+        ([], {"source": "a"}, {"source": "b"}, None, True, "the champion is of another source (b)"),
+        ([], {"source": "a"}, {"source": "a"}, None, None, ""),
+    ],
+)
+def test_what_needs_no_comparison(
+    differences: list[str],
+    tags: dict[str, str],
+    champion: dict[str, str] | None,
+    chosen: dict[str, str] | None,
+    promote: bool | None,
+    because: str,
+) -> None:
+    found = admit(differences, tags, champion, RULE, chosen=chosen)
+    assert (None if found is None else found.promote) == promote
+    assert found is None or found.reason.startswith(because)
+
+
+def test_a_persons_choice_is_theirs_and_a_refusal_is_the_rules() -> None:
+    found = admit([], {"source": "a"}, {"source": "a"}, RULE, chosen=ANN)
+    assert found is not None
+    assert (found.by, found.reason) == ("Ann", "chosen by hand (2024-05-02T08:00:00+00:00 by Ann: four teams)")
+    refused = admit(["x.csv was changed"], {}, None, RULE, chosen=ANN)
+    assert refused is not None
+    assert refused.by == "the rule"
+
+
+@pytest.mark.parametrize("commit", ["unknown", "abc123-dirty"])
+def test_uncommitted_code_waits_where_the_config_says_so(commit: str) -> None:
+    strict = RegistryConfig(require_commit=True)
+    refused = admit([], {"git_commit": commit}, None, strict, chosen=ANN)
+    assert refused is not None
+    assert not refused.promote
+    accepted = admit([], {"git_commit": "abc123"}, None, strict, chosen=None)
+    assert accepted is not None
+    assert accepted.promote
