@@ -43,9 +43,14 @@ def run(config: Config, candidate_id: str) -> None:
     store.write_json(Path("rebuilt.json"), found)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Make the candidate that the command line names, of the config in this folder."""
     try:
         run(TypeAdapter(Config).validate_python(json.loads(Path("config.json").read_text())), sys.argv[1])
     except SegmentsError as error:
         sys.stderr.write(" ".join(str(error).split()) + "\n")
         sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -19,7 +19,7 @@ from segments.io import store, tracking
 from segments.io.records import notes
 from segments.io.records.sweep import config_hash, config_text, data_hash, write_record
 from segments.io.registry import versions
-from segments.io.registry.proof import Proof, check_shelf, made_of, seal
+from segments.io.registry.proof import REBUILT_BY, Proof, check_shelf, made_of, seal
 from segments.io.store import raw_files
 from segments.model.drift import reference_of
 from segments.model.promotion import Verdict, admit, judge
@@ -74,6 +74,7 @@ def shelve(config: Config, choice: dict[str, Any], features: pd.DataFrame, profi
         "config_hash": config_hash(config),
         "code_hash": store.code_hash(),
         "git_commit": store.git_commit(),
+        "rebuilt_by": REBUILT_BY[0],
         "next_number": str(store.read_json(store.artifact("identity", "identity.json"))["identity"]["next_number"]),
         "raw": json.dumps({path: pins[path].md5 for path in config.source.raw_paths if path in pins}),
     }

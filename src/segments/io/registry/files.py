@@ -168,7 +168,7 @@ def log_model(tracker: Tracker, run_id: str, files: Mapping[str, str], example: 
             warnings.filterwarnings("ignore", ".*Any type hint is inferred")  # the signature says what goes in
             info = mlflow.pyfunc.log_model(
                 name="segmentation",
-                python_model=str(package / "served.py"),  # code, not a pickle
+                python_model=str(package / "model" / "mlflow_model.py"),  # code, not a pickle
                 artifacts={name: str(path) for name, path in paths.items()},
                 code_paths=[str(package)],
                 pip_requirements=[
