@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from segments.app.cli import COMMANDS, STAGES
-from segments.app.stages import load
+from segments.app.load import load
 from segments.config import Config
 from small_project import CHECKOUT, SmallProject, expected_grid
 

@@ -21,7 +21,7 @@ from segments.action.playbook import (
     unused,
     with_outlook,
 )
-from segments.app.stages import load
+from segments.app.load import load
 from segments.config import Playbook, PlaybookConfig, ProfilesConfig, When
 from segments.errors import ConfigError
 from segments.identity.profiles import segment_profiles

@@ -27,7 +27,7 @@ from segments.action.uplift import (
     spend_between,
 )
 from segments.app.commands import uplift as stage
-from segments.app.stages import load
+from segments.app.load import load
 from segments.clustering.space import Space
 from segments.config import Campaigns, ExportConfig, TrackingConfig
 from segments.data.clean import RawTable

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from segments.app.stages import load
+from segments.app.load import load
 from segments.config import FeatureSet, Scaler, SweepConfig
 from segments.errors import ConfigError
 

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from threadpoolctl import threadpool_limits
 
-from segments.app.stages import load
+from segments.app.load import load
 from segments.app.stages import prediction as stage
 from segments.app.stages import profiles as profiles_stage
 from segments.clustering.candidate import Spec, sweep_cell

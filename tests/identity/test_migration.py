@@ -15,10 +15,8 @@ from hypothesis import strategies as st
 
 from segments.app import cli
 from segments.app.commands import migration as stage
-from segments.app.stages import load
-from segments.app.stages.features import features_as_of
-from segments.app.stages.selection import chosen
-from segments.app.stages.sweep import grid
+from segments.app.jobs.inputs import chosen, features_as_of, grid
+from segments.app.load import load
 from segments.clustering.candidate import candidate_ids, candidates_table, sweep_cell
 from segments.clustering.space import Space
 from segments.identity.migration import CELLS, MOVED, Migration, in_words, migrate

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segments.app.stages import load
+from segments.app.load import load
 from segments.config import FeaturesConfig, RfmCells, RfmMapConfig
 from segments.errors import ConfigError
 from segments.features.purchases import transaction_features

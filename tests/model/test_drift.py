@@ -17,7 +17,7 @@ from scipy.stats import chi2
 
 from segmentations import segmentation
 from segments.app.jobs.score_file import score_file
-from segments.app.stages import load
+from segments.app.load import load
 from segments.clustering.candidate import Spec, sweep_cell
 from segments.clustering.space import Space
 from segments.config import (

@@ -256,11 +256,11 @@ def _run(command: str, words: list[str]) -> None:
 
         print(read_text(artifact("registry", "summary.txt")), end="")
     elif many:
-        from segments.app.stages import multirun
+        from segments.app.load import multirun
 
         multirun(overrides, partial(_stage, command))
     else:
-        from segments.app.stages import load
+        from segments.app.load import load
 
         started = time.perf_counter()
         config = load(overrides)

@@ -18,8 +18,8 @@ import pandas as pd
 import pytest
 
 from segments.app.dashboard import charts, figures, reading
+from segments.app.load import load
 from segments.app.servers import dashboard
-from segments.app.stages import load
 from segments.clustering.space import fit_space, nearest
 from segments.config import ConfidenceConfig, FeatureSet, ProfilesConfig, Scaler
 from segments.errors import ConfigError, DataError, StoreError, TrackingError
@@ -40,7 +40,7 @@ def script(page: str) -> None:
     """What a page's script is, for AppTest: it takes the source of this function."""
     from importlib import import_module
 
-    from segments.app.stages import load
+    from segments.app.load import load
 
     import_module(f"segments.app.dashboard.{page}").show(load(["source=mall"]))
 

@@ -26,8 +26,8 @@ from mlflow.protos.databricks_pb2 import BAD_REQUEST
 from test_tracking import fact, root, runs  # noqa: F401 - a fixture
 from test_versions import CONFIG, add, aliases, promote
 
+from segments.app.load import load
 from segments.app.servers import mlflow_team
-from segments.app.stages import load
 from segments.config import TrackingConfig
 from segments.errors import ConfigError
 from segments.io import tracking

@@ -12,7 +12,7 @@ import pytest
 from test_promotion import segmentation
 from test_tracking import fact, root  # noqa: F401 - a fixture
 
-from segments.app.stages import registry
+from segments.app.jobs import versions as registry
 from segments.config import RegistryConfig, TrackingConfig
 from segments.errors import TrackingError
 from segments.io import store, tracking

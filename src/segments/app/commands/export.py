@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import segments.action.target_list as room
-from segments.app.stages import check_source
+from segments.app.jobs.inputs import check_source
 from segments.config import Config
 from segments.errors import ConfigError
 from segments.io import store

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from segments.app.jobs.candidates import make_cell
-from segments.app.stages import check_source
+from segments.app.jobs.inputs import check_source
 from segments.clustering.candidate import Spec, check_plan, workers_of
 from segments.config import Config
 from segments.io import store, tracking

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from segments.app.stages.features import features_as_of
-from segments.app.stages.selection import chosen
+from segments.app.jobs.inputs import chosen, features_as_of
 from segments.clustering.candidate import Spec, sweep_cell
 from segments.config import Config
 from segments.errors import ConfigError

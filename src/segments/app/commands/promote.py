@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from segments.app.commands.verify import proof_of
-from segments.app.stages import reason_of
+from segments.app.jobs.versions import proof_of
 from segments.config import Config
 from segments.errors import SegmentsError
 from segments.io import store, tracking
 from segments.io.registry import versions
+from segments.io.store.decisions import reason_of
 
 
 def run(config: Config, version: str, because: str) -> str:

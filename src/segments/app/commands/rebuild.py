@@ -8,8 +8,8 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from segments.app.jobs.inputs import grid
 from segments.app.stages import data, features
-from segments.app.stages.sweep import grid
 from segments.clustering.candidate import candidate_ids, sweep_cell, workers_of
 from segments.config import Config
 from segments.errors import SegmentsError

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from segments.app.stages import reason_of, write_decisions
 from segments.config import Config, GivenName
 from segments.errors import ConfigError
 from segments.identity.matching import Identity
 from segments.identity.names import RESERVED, alike
 from segments.io import store
+from segments.io.store.decisions import reason_of, write_decisions
 
 
 def run(config: Config, segment: str, name: str, because: str) -> str:

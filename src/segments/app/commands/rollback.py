@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from segments.app.stages import reason_of
 from segments.config import Config
 from segments.errors import SegmentsError
 from segments.io import store, tracking
 from segments.io.registry import versions
+from segments.io.store.decisions import reason_of
 
 
 def run(config: Config, because: str = "rolled back") -> str:

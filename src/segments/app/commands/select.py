@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 
-from segments.app.stages import reason_of, write_decisions
 from segments.config import Config, Decision
 from segments.errors import ConfigError
 from segments.evidence.selection import name_of
 from segments.io import store
+from segments.io.store.decisions import reason_of, write_decisions
 
 
 def run(config: Config, candidate: str, because: str = "") -> str:

@@ -6,8 +6,9 @@ from collections import defaultdict
 from typing import Any
 
 from segments.app.jobs.candidates import curves, make_cells
-from segments.app.stages import evidence, registry
-from segments.app.stages.sweep import grid
+from segments.app.jobs.evidence import record_evidence
+from segments.app.jobs.inputs import grid
+from segments.app.jobs.versions import register
 from segments.clustering.candidate import candidate_id, workers_of
 from segments.config import Config
 from segments.io import store, tracking
@@ -42,7 +43,7 @@ def run(config: Config) -> str:
                         folder / "files",
                         (folder / "note.md").read_text(),
                     )
-            evidence.track(tracker)
+            record_evidence(tracker)
             for folder in store.forecasts():
                 if (prediction := store.read_json(folder / "record.json"))["source"] == source:
                     tracking.track_predictions(tracker, prediction, folder)
@@ -73,7 +74,7 @@ def replay(config: Config, sources: set[str]) -> list[str]:
         with tracking.connect(config.tracking, source) as tracker:
             if alive is None:
                 alive = versions.find(tracker, model["name"], model["alias"]) is not None
-            registered[event["model_hash"]] = version = registry.add(tracker, folder)
+            registered[event["model_hash"]] = version = register(tracker, folder)
             if alive:
                 continue
             current = versions.find(tracker, version.name, model["alias"])

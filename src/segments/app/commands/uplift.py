@@ -13,7 +13,7 @@ import pandas as pd
 
 import segments.action.target_list as drawing
 import segments.action.uplift as room
-from segments.app.stages import check_source
+from segments.app.jobs.inputs import check_source
 from segments.config import Config, Reader
 from segments.data import files
 from segments.errors import ConfigError, StoreError

@@ -10,7 +10,7 @@ from pathlib import Path
 import streamlit as st
 
 from segments.app.dashboard import compare, monitor, overview, segment, what_if
-from segments.app.stages import load
+from segments.app.load import load
 from segments.config import Config
 from segments.errors import SegmentsError
 

@@ -109,10 +109,10 @@ def _drawn(
     """Candidates of a cell, one by one, with their pictures in full and half size, and the seconds these took."""
     from segments.io.plots.sweep import Clusters
 
-    points = plane(features, plots_sweep[0].space)
+    points = plane(features, candidates[0].space)
     shown = points.shown()
     scatter, bars = Clusters(points.points[shown], points.labels, points.log), _silhouettes()
-    for candidate in plots_sweep:
+    for candidate in candidates:
         before = time.perf_counter()
         labels, name = candidate.labels, candidate.spec.name
         drawn = {

@@ -8,13 +8,14 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from joblib import Parallel, delayed, parallel_config
 
 from segments.config import EvidenceConfig
 from segments.evidence.grades import CellEvidence, evidence_id, weigh_cell
 from segments.evidence.resample_fits import Floats, Integers
-from segments.io import store
+from segments.io import store, tracking
 
 
 @dataclass(frozen=True)
@@ -69,3 +70,13 @@ def weigh(cell: Cell, config: EvidenceConfig) -> CellEvidence:
 
 def _weigh(number: int, cell: Cell, config: EvidenceConfig) -> tuple[int, CellEvidence]:
     return number, weigh(cell, config)
+
+
+def record_evidence(tracker: tracking.Tracker) -> None:
+    """Put the evidence on the runs of the candidates it is about, if it is of this source."""
+    path = store.artifact("evidence", "evidence.json")
+    facts: dict[str, Any] = store.read_json(path) if path.is_file() else {"source": None}
+    if facts["source"] == tracker.source:
+        rows = store.read_table(store.artifact("evidence", "evidence.parquet"))
+        rows = store.read_table(store.artifact("sweep", "candidates.parquet")).merge(rows, on="candidate_id")
+        tracking.track_evidence(tracker, rows[rows["evaluated"]].to_dict("records"), facts["sweep_id"])

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from segments.action.report import Briefing, compared_features, label, render
-from segments.app.stages import check_source
+from segments.app.jobs.inputs import check_source
 from segments.clustering.plane import plane
 from segments.clustering.space import Space
 from segments.config import Config

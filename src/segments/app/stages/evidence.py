@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
-from segments.app.jobs.evidence import Cell, weigh_cells
-from segments.app.stages import check_source
+from segments.app.jobs.evidence import Cell, record_evidence, weigh_cells
+from segments.app.jobs.inputs import check_source
+from segments.app.jobs.pool import progress
 from segments.clustering.candidate import workers_of
 from segments.clustering.space import Space, to_space
 from segments.config import Config
@@ -32,7 +30,9 @@ def run(config: Config) -> str:
     check_source(store.artifact("sweep", "sweep.json"), config.source.name)
     cells, left_out = _cells(config)
     found = dict[str, tuple[Cell, CellEvidence]]()
-    for cell, evidence in _progress(weigh_cells(cells, wanted, workers_of(config.sweep.workers)), len(cells)):
+    for cell, evidence in progress(
+        weigh_cells(cells, wanted, workers_of(config.sweep.workers)), len(cells), lambda _: "cells weighed"
+    ):
         found[cell.name] = (cell, evidence)
     in_order = [found[cell.name] for cell in cells]  # they finish in any order
     tables = [cell_table(cell.candidate_ids, evidence, wanted) for cell, evidence in in_order]
@@ -59,21 +59,11 @@ def run(config: Config) -> str:
     swept = store.read_table(store.artifact("sweep", "candidates.parquet")).merge(rows, on="candidate_id")
     store.write_bytes(store.artifact("evidence", "evidence.png"), png(overview(swept)))
     with tracking.connect(config.tracking, config.source.name) as tracker:
-        track(tracker)
+        record_evidence(tracker)
     grades = ", ".join(
         f"{count} {grade}" for grade, count in rows.loc[rows["evaluated"], "grade"].value_counts().items()
     )
     return f"{int(rows['evaluated'].sum())} of {len(rows)} candidates weighed against the {wanted.null_model} null: {grades}; {time.time() - started:.1f} s"
-
-
-def track(tracker: tracking.Tracker) -> None:
-    """Put the evidence on the runs of the candidates it is about, if it is of this source."""
-    path = store.artifact("evidence", "evidence.json")
-    facts: dict[str, Any] = store.read_json(path) if path.is_file() else {"source": None}
-    if facts["source"] == tracker.source:
-        rows = store.read_table(store.artifact("evidence", "evidence.parquet"))
-        rows = store.read_table(store.artifact("sweep", "candidates.parquet")).merge(rows, on="candidate_id")
-        tracking.track_evidence(tracker, rows[rows["evaluated"]].to_dict("records"), facts["sweep_id"])
 
 
 def _cells(config: Config) -> tuple[list[Cell], list[str]]:
@@ -96,12 +86,3 @@ def _cells(config: Config) -> tuple[list[Cell], list[str]]:
         centres = [np.array(fits["centres"][i]) for i in ids]
         cells.append(Cell(name, X, ids, labelings, centres, rows["chosen"].tolist()))
     return cells, left_out
-
-
-def _progress(items: Iterator[Item], total: int) -> Iterator[Item]:
-    """A bar with an ETA on a terminal, one line per cell otherwise."""
-    started = time.perf_counter()
-    for number, item in enumerate(tqdm(items, total=total, unit="cell", disable=not sys.stderr.isatty()), start=1):
-        if not sys.stderr.isatty():
-            sys.stderr.write(f"[{number}/{total}] cells weighed, {time.perf_counter() - started:.0f} s\n")
-        yield item

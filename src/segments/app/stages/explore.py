@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from segments.app.stages import check_source
+from segments.app.jobs.inputs import check_source
 from segments.config import Config
 from segments.features.explore import as_plain_data, explore
 from segments.io import store

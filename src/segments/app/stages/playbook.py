@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from segments.action.playbook import assign_playbooks, playbook_page, playbook_table, to_plain, with_outlook
-from segments.app.stages import check_source
+from segments.app.jobs.inputs import check_source
 from segments.config import Config
 from segments.identity.profiles import OUTLOOK
 from segments.io import store

@@ -11,8 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from segments.app.stages import check_source
-from segments.app.stages.selection import chosen
+from segments.app.jobs.inputs import check_source, chosen
 from segments.clustering.candidate import Spec
 from segments.config import Config
 from segments.features.table import build_features

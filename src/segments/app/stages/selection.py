@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from segments.clustering.candidate import Spec
 from segments.config import Config
-from segments.errors import ConfigError
 from segments.evidence.selection import choose
 from segments.io import store
 from segments.io.plots import png
@@ -30,34 +28,3 @@ def run(config: Config) -> None:
         return
     every = store.read_table(store.artifact("sweep", "labels.parquet"), columns=["customer_id", choice.candidate_id])
     store.write_table(labels, every.rename(columns={choice.candidate_id: "cluster"}))
-
-
-def chosen(config: Config) -> Spec | None:
-    """What makes the chosen candidate the one it is: what later stages fit anew on other customers or days.
-
-    Raises
-    ------
-    ConfigError
-        If its feature set or scaler is no longer in the grid.
-    """
-    candidate_id = store.read_json(store.artifact("selection", "choice.json"))["candidate_id"]
-    if candidate_id is None:
-        return None
-    candidates = store.read_table(store.artifact("sweep", "candidates.parquet"))
-    row = candidates.set_index("candidate_id").loc[candidate_id]
-    for group, grid in (("feature_set", config.grid_feature_sets), ("scaler", config.grid_scalers)):
-        if row[group] not in grid:
-            raise ConfigError(
-                f"the chosen {group} '{row[group]}' is not in sweep.{group}s",
-                where=f"sweep.{group}s",
-                fix="give this command the same overrides as `segments sweep`",
-            )
-    return Spec(
-        config.source.name,
-        config.grid_feature_sets[row["feature_set"]],
-        config.grid_scalers[row["scaler"]],
-        config.algorithm,
-        int(row["k"]),
-        int(row["seed"]),
-        config.sweep.scoring,
-    )

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from segments.app.stages.features import features_as_of
-from segments.app.stages.selection import chosen
+from segments.app.jobs.inputs import chosen, features_as_of
 from segments.config import Config
 from segments.evidence.sensitivity import firmness, in_words, months_before, sensitivity
 from segments.io import store

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
-from tqdm import tqdm
 
 from segments.app.jobs.candidates import curves, make_cells
-from segments.app.stages import check_source
+from segments.app.jobs.inputs import check_source, grid
+from segments.app.jobs.pool import progress
 from segments.clustering.candidate import (
-    Spec,
     candidate_ids,
     candidates_table,
     check_plan,
-    plan,
     sweep_id,
     workers_of,
 )
@@ -41,7 +37,7 @@ def run(config: Config) -> str:
         make_cells(features, cells, workers_of(config.sweep.workers)) as made,  # while MLflow is imported
         tracking.connect(config.tracking, config.source.name) as tracker,
     ):
-        for finished in _progress(made, len(cells)):
+        for finished in progress(made, len(cells), _told):
             before = time.time()
             tracking.track_candidates(tracker, finished, identity)
             tracked_seconds += time.time() - before
@@ -53,20 +49,6 @@ def run(config: Config) -> str:
     new = [fact for fact in known.values() if fact["started_ms"] >= int(started * 1000)]
     fits, pictures = (sum(fact[key] for fact in new) for key in ("seconds", "drawing_seconds"))
     return f"{len(known)} candidates, {len(new)} new: {time.time() - started:.1f} s (fits and scores {fits:.1f} s and pictures {pictures:.1f} s, side by side; tracking {tracked_seconds:.1f} s meanwhile)"
-
-
-def grid(config: Config) -> list[list[Spec]]:
-    """The cells that the config asks for."""
-    wanted = config.sweep
-    return plan(
-        config.source.name,
-        config.grid_feature_sets.values(),
-        config.grid_scalers.values(),
-        config.algorithm,
-        range(wanted.k_min, wanted.k_max + 1),
-        wanted.seed,
-        wanted.scoring,
-    )
 
 
 def _write(features: pd.DataFrame, known: dict[str, dict[str, Any]], sweep: dict[str, Any]) -> None:
@@ -86,12 +68,6 @@ def _write(features: pd.DataFrame, known: dict[str, dict[str, Any]], sweep: dict
     store.write_json(store.artifact("sweep", "sweep.json"), sweep)
 
 
-def _progress(cells: Iterator[list[dict[str, Any]]], total: int) -> Iterator[list[dict[str, Any]]]:
-    """A bar with an ETA on a terminal, one line per cell otherwise."""
-    started = time.perf_counter()
-    for number, facts in enumerate(tqdm(cells, total=total, unit="cell", disable=not sys.stderr.isatty()), start=1):
-        if not sys.stderr.isatty():
-            best = max(facts, key=lambda fact: fact["scores"]["silhouette"])
-            line = f"[{number}/{total}] {facts[0]['cell']}: {len(facts)} candidates, best silhouette {best['scores']['silhouette']:.3f} at k={best['params']['k']}, {time.perf_counter() - started:.0f} s\n"
-            sys.stderr.write(line)
-        yield facts
+def _told(facts: list[dict[str, Any]]) -> str:
+    best = max(facts, key=lambda fact: fact["scores"]["silhouette"])
+    return f"{facts[0]['cell']}: {len(facts)} candidates, best silhouette {best['scores']['silhouette']:.3f} at k={best['params']['k']}"
