@@ -13,35 +13,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from segmentations import EARLIER, LATER, LOW_MIDDLE_HIGH, model, table
 from segments.app import cli
 from segments.app.commands import migration as stage
-from segments.app.jobs.inputs import chosen, features_as_of, grid
+from segments.app.jobs.inputs import features_as_of
+from segments.app.jobs.specs import chosen, grid
 from segments.app.load import load
 from segments.clustering.candidate import candidate_ids, candidates_table, sweep_cell
-from segments.clustering.space import Space
 from segments.identity.migration import CELLS, MOVED, Migration, in_words, migrate
 from segments.io import store
-from segments.model.segmentation import Limits, Segment, Segmentation, number_segments
-
-SPACE = Space(["x"], ["identity"], [1.0], "none", {})
-LOW_MIDDLE_HIGH = number_segments(["low", "middle", "high"])
-
-
-def model(*centres: float, segments: list[Segment] = LOW_MIDDLE_HIGH) -> Segmentation:
-    limits = Limits(np.ones(len(centres)), np.zeros(1), np.ones(1), 0.1)
-    return Segmentation("m", SPACE, np.array(centres)[:, None], segments[: len(centres)], limits)
-
-
-def table(**x: float) -> pd.DataFrame:
-    return pd.DataFrame({"customer_id": list(x), "x": list(x.values())})
+from segments.model.segmentation import Segment, Segmentation
 
 
 def cells(migration: Migration) -> dict[str, str]:
     return migration.customers.set_index("customer_id")["cell"].to_dict()
-
-
-# The earlier model parts at 5 and 15; the later one at 8 and 15.
-EARLIER, LATER = model(0, 10, 20), model(4, 12, 18)
 
 
 def test_each_cell_by_hand() -> None:

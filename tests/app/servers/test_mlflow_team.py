@@ -23,8 +23,6 @@ from typing import Any
 import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import BAD_REQUEST
-from test_tracking import fact, root, runs  # noqa: F401 - a fixture
-from test_versions import CONFIG, add, aliases, promote
 
 from segments.app.load import load
 from segments.app.servers import mlflow_team
@@ -34,6 +32,7 @@ from segments.io import tracking
 from segments.io.registry import versions
 from segments.io.tracking import candidates, connection
 from small_project import BIN, CHECKOUT, STAGES, SmallProject, make
+from small_record import CONFIG, add, aliases, fact, promote, runs
 
 # --- two machines at once, one step at a time ---------------------------------------------------------------------
 
@@ -61,7 +60,7 @@ class Between:
 
 
 @pytest.fixture
-def other(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tracking.Tracker]:  # noqa: F811
+def other(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tracking.Tracker]:
     """Another person's open record. It is ours too, but no lock keeps us apart."""
     monkeypatch.setattr(tracking.Tracker, "local", False)
     monkeypatch.setattr(connection, "FileLock", lambda path: nullcontext())
@@ -546,7 +545,7 @@ def test_two_people_sweep_and_register_at_once(ready: SmallProject, team: Team, 
 
 @pytest.mark.slow
 def test_two_who_put_versions_in_use_over_and_over_meet_no_error(
-    root: Path,  # noqa: F811
+    root: Path,
     team: Team,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:

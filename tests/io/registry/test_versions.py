@@ -9,43 +9,23 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from test_promotion import segmentation
-from test_tracking import fact, root  # noqa: F401 - a fixture
 
+from segmentations import on_a_line
 from segments.app.jobs import versions as registry
-from segments.config import RegistryConfig, TrackingConfig
+from segments.config import TrackingConfig
 from segments.errors import TrackingError
 from segments.io import store, tracking
 from segments.io.registry import versions
 from segments.io.registry.proof import Proof
 from segments.model.promotion import Verdict
-from segments.model.segmentation import Segmentation
-
-CONFIG = RegistryConfig()
+from small_record import CONFIG, add, aliases, fact, promote
 
 
 @pytest.fixture
-def tracker(root: Path) -> Iterator[tracking.Tracker]:  # noqa: F811
+def tracker(root: Path) -> Iterator[tracking.Tracker]:
     with tracking.connect(TrackingConfig(), "toy") as tracker:
         tracking.track_candidates(tracker, [fact(identity="c3"), fact(4, "c4"), fact(5, "c5")])
         yield tracker
-
-
-def add(tracker: tracking.Tracker, candidate: str, model: Segmentation | None = None, **claim: str) -> versions.Version:
-    document = (model or segmentation([0.5, 10.5 + int(candidate[1])])).to_json()
-    tags = {"candidate_id": candidate, "model_hash": store.sha256(document.encode()), "source": "toy", **claim}
-    facts = {"name": CONFIG.model, "alias": CONFIG.alias, "candidate_id": candidate, "tags": tags}
-    example = pd.DataFrame({"x": [0.0, 1.0]})
-    return versions.add(tracker, facts, {"segmentation": document, "config": "{}"}, example, "what it is")
-
-
-def promote(tracker: tracking.Tracker, version: versions.Version, **how: Any) -> None:
-    current = versions.find(tracker, CONFIG.model, CONFIG.alias)
-    versions.promote(tracker, version, CONFIG, current, {"verdict": "better"}, **how)
-
-
-def aliases(tracker: tracking.Tracker) -> dict[str, list[str]]:
-    return {v.number: sorted(v.aliases) for v in versions.versions_of(tracker, CONFIG.model)}
 
 
 def test_the_same_model_is_registered_once(tracker: tracking.Tracker) -> None:
@@ -128,7 +108,7 @@ def test_the_files_of_a_version_are_listed_and_served(tracker: tracking.Tracker,
         manifest
     )
     assert manifest == {path: digest for path, digest in store.hashes(folder).items() if path in manifest}
-    assert versions.document_of(tracker, version) == segmentation([0.5, 13.5]).to_json()
+    assert versions.document_of(tracker, version) == on_a_line([0.5, 13.5]).to_json()
     # A copy is what is looked at; a person is told where the files themselves lie.
     place = versions.place_of(tracker, version)
     assert not Path(place).is_absolute()

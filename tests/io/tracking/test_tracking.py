@@ -9,47 +9,10 @@ import pytest
 
 from segments.config import TrackingConfig
 from segments.errors import TrackingError
-from segments.io import store, tracking
+from segments.io import tracking
+from small_record import PNG, fact, runs
 
 LOCAL = TrackingConfig()
-PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 50
-
-
-@pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, project: Path) -> Path:
-    """An empty project to track into."""
-    (tmp_path / "conf").mkdir()
-    (tmp_path / "conf" / "config.yaml").write_text("")
-    (tmp_path / "dvc.yaml").write_text("stages: {}\n")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def fact(k: int = 3, identity: str = "c3") -> dict[str, Any]:
-    params = {
-        "source": "toy",
-        "feature_set": "xy",
-        "scaler": "none",
-        "algorithm": "kmeans",
-        "k": k,
-        "seed": 0,
-        "n_customers": 9,
-    }
-    scores = {"wcss": 10.0 / k, "silhouette": 0.5, "n_init": 12.0}
-    store.shelve(identity, {}, {}, {}, {"clusters": PNG, "silhouette": PNG})
-    return {
-        "candidate_id": identity,
-        "name": f"xy · none · k={k}",
-        "cell": "xy · none",
-        "params": params,
-        "scores": scores,
-        "seconds": 1.5,
-        "started_ms": 1_700_000_000_000,
-    }
-
-
-def runs(tracker: tracking.Tracker, kind: str = "candidate") -> list[Any]:
-    return list(tracker.client.search_runs([tracker.experiment_id], f"tags.`segments.kind` = '{kind}'"))
 
 
 def test_a_candidate_as_a_person_sees_it(root: Path) -> None:

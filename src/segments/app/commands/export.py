@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import segments.action.target_list as room
-from segments.app.jobs.inputs import check_source
 from segments.config import Config
 from segments.errors import ConfigError
 from segments.io import store
 from segments.io.registry.champion import plans_of, segmentation_of, version_in_use
+from segments.io.store.files import check_source
 
 
 def run(

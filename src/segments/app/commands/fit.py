@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from segments.app.jobs.candidates import make_cell
-from segments.app.jobs.inputs import check_source
 from segments.clustering.candidate import Spec, check_plan, workers_of
 from segments.config import Config
 from segments.io import store, tracking
+from segments.io.store.files import check_source
 
 
 def run(config: Config) -> str:

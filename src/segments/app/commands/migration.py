@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from segments.app.jobs.inputs import chosen, features_as_of
+from segments.app.jobs.inputs import features_as_of
+from segments.app.jobs.specs import chosen
 from segments.clustering.candidate import Spec, sweep_cell
 from segments.config import Config
 from segments.errors import ConfigError

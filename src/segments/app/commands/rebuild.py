@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from segments.app.jobs.inputs import grid
+from segments.app.jobs.specs import grid
 from segments.app.stages import data, features
 from segments.clustering.candidate import candidate_ids, sweep_cell, workers_of
 from segments.config import Config

@@ -7,7 +7,7 @@ from typing import Any
 
 from segments.app.jobs.candidates import curves, make_cells
 from segments.app.jobs.evidence import record_evidence
-from segments.app.jobs.inputs import grid
+from segments.app.jobs.specs import grid
 from segments.app.jobs.versions import register
 from segments.clustering.candidate import candidate_id, workers_of
 from segments.config import Config

@@ -13,7 +13,6 @@ import pandas as pd
 
 import segments.action.target_list as drawing
 import segments.action.uplift as room
-from segments.app.jobs.inputs import check_source
 from segments.config import Config, Reader
 from segments.data import files
 from segments.errors import ConfigError, StoreError
@@ -23,6 +22,7 @@ from segments.io.plots.sweep import colour
 from segments.io.plots.uplift import forest
 from segments.io.records import uplift
 from segments.io.registry.champion import segmentation_of, version_in_use
+from segments.io.store.files import check_source
 
 
 def run(config: Config, campaign: str, file: str = "") -> str:

@@ -8,7 +8,6 @@ from typing import Any
 import pandas as pd
 
 from segments.action.report import Briefing, compared_features, label, render
-from segments.app.jobs.inputs import check_source
 from segments.clustering.plane import plane
 from segments.clustering.space import Space
 from segments.config import Config
@@ -17,6 +16,7 @@ from segments.io import store
 from segments.io.plots import PALETTE, png
 from segments.io.plots import profiles as draw
 from segments.io.records.notes import swept
+from segments.io.store.files import check_source
 
 
 def run(config: Config) -> None:

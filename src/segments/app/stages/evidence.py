@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from segments.app.jobs.evidence import Cell, record_evidence, weigh_cells
-from segments.app.jobs.inputs import check_source
 from segments.app.jobs.pool import progress
 from segments.clustering.candidate import workers_of
 from segments.clustering.space import Space, to_space
@@ -20,6 +19,7 @@ from segments.evidence.selection import cheap_gates_of
 from segments.io import store, tracking
 from segments.io.plots import png
 from segments.io.plots.evidence import overview
+from segments.io.store.files import check_source
 
 Item = TypeVar("Item")
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from segments.app.jobs.inputs import check_source
 from segments.config import Config
 from segments.features.explore import as_plain_data, explore
 from segments.io import store
 from segments.io.plots import png
 from segments.io.plots.explore import pictures
+from segments.io.store.files import check_source
 
 
 def run(config: Config) -> None:

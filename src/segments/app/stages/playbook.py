@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from segments.action.playbook import assign_playbooks, playbook_page, playbook_table, to_plain, with_outlook
-from segments.app.jobs.inputs import check_source
 from segments.config import Config
 from segments.identity.profiles import OUTLOOK
 from segments.io import store
+from segments.io.store.files import check_source
 
 
 def run(config: Config) -> None:

@@ -11,13 +11,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from segments.app.jobs.inputs import check_source, chosen
+from segments.app.jobs.specs import chosen
 from segments.clustering.candidate import Spec
 from segments.config import Config
 from segments.features.table import build_features
 from segments.forecast.forecast import Prediction, predict
 from segments.io import store, tracking
 from segments.io.records.prediction import write_record
+from segments.io.store.files import check_source
 
 TABLES = ("customers", "segments", "comparison", "calibration")
 PICTURES = ("calibration_churn", "calibration_value", "comparison_churn", "comparison_value")

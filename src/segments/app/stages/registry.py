@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from segments.app.jobs.inputs import check_source
 from segments.app.jobs.versions import keep_version, put_in_use, register
 from segments.config import Config
 from segments.io import store, tracking
 from segments.io.records import notes
 from segments.io.records.sweep import write_record
+from segments.io.store.files import check_source
 
 
 def run(config: Config) -> str | None:

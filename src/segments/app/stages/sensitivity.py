@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 
-from segments.app.jobs.inputs import chosen, features_as_of
+from segments.app.jobs.inputs import features_as_of
+from segments.app.jobs.specs import chosen
 from segments.config import Config
 from segments.evidence.sensitivity import firmness, in_words, months_before, sensitivity
 from segments.io import store

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from segments.app.jobs.candidates import curves, make_cells
-from segments.app.jobs.inputs import check_source, grid
 from segments.app.jobs.pool import progress
+from segments.app.jobs.specs import grid
 from segments.clustering.candidate import (
     candidate_ids,
     candidates_table,
@@ -19,6 +19,7 @@ from segments.clustering.candidate import (
 )
 from segments.config import Config
 from segments.io import store, tracking
+from segments.io.store.files import check_source
 
 
 def run(config: Config) -> str:
