@@ -265,7 +265,7 @@ def _run(command: str, words: list[str]) -> None:
         started = time.perf_counter()
         config = load(overrides)
         if "--timings" in words:
-            import_module(f"segments.app.stages.{command}")
+            import_module(_module(command))
             sys.stderr.write(f"{command}: {time.perf_counter() - started:.2f} s to start\n")
         if command == "ui":
             from segments.app.servers import mlflow_ui
@@ -279,8 +279,12 @@ def _run(command: str, words: list[str]) -> None:
         _stage(command, config, **own)
 
 
+def _module(command: str) -> str:
+    return f"segments.app.{'stages' if command in STAGES else 'commands'}.{command}"
+
+
 def _stage(command: str, config: Config, /, **own: str) -> None:
-    said = import_module(f"segments.app.stages.{command}").run(config, **own)
+    said = import_module(_module(command)).run(config, **own)
     text, code = said if isinstance(said, tuple) else (said, 0)
     if text:
         print(text, flush=True)
