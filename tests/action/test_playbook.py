@@ -21,8 +21,9 @@ from segments.action.playbook import (
     unused,
     with_outlook,
 )
-from segments.app.stages import load
-from segments.config import Playbook, PlaybookConfig, ProfilesConfig, When
+from segments.app.load import load
+from segments.config.playbook import Playbook, PlaybookConfig, When
+from segments.config.profiles import ProfilesConfig
 from segments.errors import ConfigError
 from segments.identity.profiles import segment_profiles
 from small_project import SmallProject

@@ -6,11 +6,14 @@ import json
 import tempfile
 from pathlib import Path
 
-from segments.config import Config
+from segments.config.root import Config
 from segments.errors import SegmentsError
-from segments.io import store, tracking
 from segments.io.registry import versions
 from segments.io.registry.proof import Claim, Proof, check_handed_on, check_pins, check_tables, prove
+from segments.io.store.cache import version_folder
+from segments.io.store.files import checkout
+from segments.io.tracking.candidates import scores_of
+from segments.io.tracking.connection import Tracker, connect
 
 
 def run(config: Config, version: str = "") -> str:
@@ -21,13 +24,13 @@ def run(config: Config, version: str = "") -> str:
     SegmentsError
         Names every difference.
     """
-    with tracking.connect(config.tracking, config.source.name) as tracker:
+    with connect(config.tracking, config.source.name) as tracker:
         found = versions.wanted(tracker, config.registry.model, version or config.registry.alias)
         proof = proof_of(tracker, found, config)
         # Here only: who promotes or registers a version does not ask what else lies in the folder today.
-        check_tables(store.checkout(), shelf_of(found), proof)
-        check_handed_on(store.checkout(), proof)
-        check_pins(store.checkout(), json.loads(found.tags.get("raw", "{}")), proof)
+        check_tables(checkout(), shelf_of(found), proof)
+        check_handed_on(checkout(), proof)
+        check_pins(checkout(), json.loads(found.tags.get("raw", "{}")), proof)
         said = f"{found.name} version {found.number}"
         if not proof.holds:
             listed = "".join(f"\n  - {difference}" for difference in proof.differences)
@@ -42,10 +45,10 @@ def run(config: Config, version: str = "") -> str:
 
 def shelf_of(version: versions.Version) -> Path:
     """The folder that a version can be registered from again."""
-    return store.version_folder(version.tags.get("model_hash", ""), version.tags.get("candidate_id", ""))
+    return version_folder(version.tags.get("model_hash", ""), version.tags.get("candidate_id", ""))
 
 
-def proof_of(tracker: tracking.Tracker, version: versions.Version, config: Config) -> Proof:
+def proof_of(tracker: Tracker, version: versions.Version, config: Config) -> Proof:
     """Make a version again and compare it with what is on record."""
     with tempfile.TemporaryDirectory() as folder:
         files = versions.folder_of(tracker, version, Path(folder))
@@ -53,7 +56,7 @@ def proof_of(tracker: tracking.Tracker, version: versions.Version, config: Confi
         claim = Claim(
             version.tags,
             text,
-            tracking.scores_of(tracker, version.run_id),
+            scores_of(tracker, version.run_id),
             files,
             versions.place_of(tracker, version),
             versions.manifest_of(tracker, version),

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from joblib import Parallel, delayed, parallel_config
 
-from segments.config import EvidenceConfig
+from segments.config.evidence import EvidenceConfig
 from segments.evidence.grades import CellEvidence, evidence_id, weigh_cell
 from segments.evidence.resample_fits import Floats, Integers
-from segments.io import store
+from segments.io.store.cache import shelve_evidence, unshelve_evidence
 
 
 @dataclass(frozen=True)
@@ -60,10 +60,10 @@ def weigh_cells(cells: Sequence[Cell], config: EvidenceConfig, workers: int) -> 
 def weigh(cell: Cell, config: EvidenceConfig) -> CellEvidence:
     """Evidence of a cell: from the shelf, or made and put there."""
     identity = evidence_id(cell.candidate_ids, cell.evaluate, config)
-    if (arrays := store.unshelve_evidence(identity)) is not None:
+    if (arrays := unshelve_evidence(identity)) is not None:
         return CellEvidence.from_arrays(arrays)
     found = weigh_cell(cell.X, cell.labelings, cell.centres, config, cell.evaluate)
-    store.shelve_evidence(identity, found.to_arrays())
+    shelve_evidence(identity, found.to_arrays())
     return found
 
 
