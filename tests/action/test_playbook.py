@@ -22,7 +22,8 @@ from segments.action.playbook import (
     with_outlook,
 )
 from segments.app.load import load
-from segments.config import Playbook, PlaybookConfig, ProfilesConfig, When
+from segments.config.playbook import Playbook, PlaybookConfig, When
+from segments.config.profiles import ProfilesConfig
 from segments.errors import ConfigError
 from segments.identity.profiles import segment_profiles
 from small_project import CHECKOUT, SmallProject

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segments.app.load import load
-from segments.config import FeaturesConfig, RfmCells, RfmMapConfig
+from segments.config.features import FeaturesConfig
+from segments.config.profiles import RfmCells, RfmMapConfig
 from segments.errors import ConfigError
 from segments.features.purchases import transaction_features
 from segments.features.table import rfm_cut_points, rfm_scores

@@ -11,7 +11,9 @@ from sklearn.metrics import silhouette_score
 
 from segmentations import TABLE, on_a_line
 from segments.clustering.space import fit_space
-from segments.config import ConfidenceConfig, Feature, FeatureSet, RegistryConfig, Scaler, ScoringConfig
+from segments.config.identity import ConfidenceConfig
+from segments.config.registry import RegistryConfig
+from segments.config.sweep import Feature, FeatureSet, Scaler, ScoringConfig
 from segments.model.promotion import admit, judge
 from segments.model.segmentation import Segmentation, fit_limits, number_segments
 

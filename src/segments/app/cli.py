@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NoReturn
 from segments.errors import ConfigError, SegmentsError
 
 if TYPE_CHECKING:
-    from segments.config import Config
+    from segments.config.root import Config
 
 STAGES = {
     "data": "raw files -> clean tables, and a report of every row dropped or repaired",
@@ -241,7 +241,7 @@ def _run(command: str, words: list[str]) -> None:
         )
 
     os.environ.setdefault("MPLBACKEND", "agg")
-    from segments.io.store import find_project
+    from segments.io.store.files import find_project
 
     many = [word for word in words if word in ("-m", "--multirun")]
     overrides = [word for word in words if word not in (*many, "--timings")]
@@ -252,7 +252,7 @@ def _run(command: str, words: list[str]) -> None:
             f"'{stray[0]}' is not an override", where=f"segments {command}", fix="write KEY=VALUE, such as source=mall"
         )
     if command == "summary":
-        from segments.io.store import artifact, read_text
+        from segments.io.store.files import artifact, read_text
 
         print(read_text(artifact("registry", "summary.txt")), end="")
     elif many:
@@ -269,9 +269,9 @@ def _run(command: str, words: list[str]) -> None:
             sys.stderr.write(f"{command}: {time.perf_counter() - started:.2f} s to start\n")
         if command == "ui":
             from segments.app.servers import mlflow_ui
-            from segments.io import tracking
+            from segments.io.tracking.connection import tracking_uri
 
-            raise SystemExit(mlflow_ui.serve(config, tracking.tracking_uri(config.tracking)))
+            raise SystemExit(mlflow_ui.serve(config, tracking_uri(config.tracking)))
         if command == "dashboard":
             from segments.app.servers import dashboard
 

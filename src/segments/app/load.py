@@ -14,9 +14,9 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
-from segments.config import Config
+from segments.config.root import Config
 from segments.errors import ConfigError, SegmentsError, first_line
-from segments.io.store import find_project
+from segments.io.store.files import find_project
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from segments.app.servers import mlflow_ui
-from segments.config import TrackingConfig
+from segments.config.registry import TrackingConfig
 from segments.io.tracking import ui_views
 from small_project import STAGES, make
 

@@ -31,7 +31,8 @@ from segments.io.registry.proof import (
     made_of,
     seal,
 )
-from segments.io.store import labels_hash, md5, sha256, write_table
+from segments.io.store.files import write_table
+from segments.io.store.fingerprints import labels_hash, md5, sha256
 from small_project import SmallProject
 
 

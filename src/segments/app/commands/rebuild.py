@@ -11,17 +11,18 @@ from pydantic import TypeAdapter
 from segments.app.jobs.specs import grid
 from segments.app.stages import data, features
 from segments.clustering.candidate import candidate_ids, sweep_cell, workers_of
-from segments.config import Config
+from segments.config.root import Config
 from segments.errors import SegmentsError
-from segments.io import store
 from segments.io.records.sweep import data_hash
+from segments.io.store.files import artifact, read_table, write_json
+from segments.io.store.fingerprints import labels_hash
 
 
 def run(config: Config, candidate_id: str) -> None:
     """Make clean tables, features and the one candidate anew; its labels' hash and scores go to ``rebuilt.json``."""
     data.run(config)
     features.run(config)
-    table = store.read_table(store.artifact("features", "customers.parquet"))
+    table = read_table(artifact("features", "customers.parquet"))
     for cell in grid(config):
         ids = candidate_ids(cell, table)
         if candidate_id in ids:
@@ -36,11 +37,11 @@ def run(config: Config, candidate_id: str) -> None:
     found = {
         "candidate_id": candidate_id,
         "data_hash": data_hash(),
-        "labels_hash": store.labels_hash(made.labels),
+        "labels_hash": labels_hash(made.labels),
         "n_customers": made.n_customers,
         "scores": made.scores,
     }
-    store.write_json(Path("rebuilt.json"), found)
+    write_json(Path("rebuilt.json"), found)
 
 
 def main() -> None:

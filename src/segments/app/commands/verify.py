@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 
 from segments.app.jobs.versions import kept_folder, proof_of
-from segments.config import Config
+from segments.config.root import Config
 from segments.errors import SegmentsError
-from segments.io import store, tracking
 from segments.io.registry import versions
 from segments.io.registry.proof import check_handed_on, check_pins, check_tables
+from segments.io.store.files import checkout
+from segments.io.tracking.connection import connect
 
 
 def run(config: Config, version: str = "") -> str:
@@ -20,13 +21,13 @@ def run(config: Config, version: str = "") -> str:
     SegmentsError
         Names every difference.
     """
-    with tracking.connect(config.tracking, config.source.name) as tracker:
+    with connect(config.tracking, config.source.name) as tracker:
         found = versions.wanted(tracker, config.registry.model, version or config.registry.alias)
         proof = proof_of(tracker, found, config)
         # Here only: who promotes or registers a version does not ask what else lies in the folder today.
-        check_tables(store.checkout(), kept_folder(found), proof)
-        check_handed_on(store.checkout(), proof)
-        check_pins(store.checkout(), json.loads(found.tags.get("raw", "{}")), proof)
+        check_tables(checkout(), kept_folder(found), proof)
+        check_handed_on(checkout(), proof)
+        check_pins(checkout(), json.loads(found.tags.get("raw", "{}")), proof)
         said = f"{found.name} version {found.number}"
         if not proof.holds:
             listed = "".join(f"\n  - {difference}" for difference in proof.differences)

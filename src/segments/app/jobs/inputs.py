@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from segments.config import Config
+from segments.config.root import Config
 from segments.features.table import Features, as_of, build_features
-from segments.io import store
-from segments.io.store.files import check_source
+from segments.io.store.files import artifact, check_source, read_table, scan_table
 
 
 def features_as_of(config: Config, day: str | None) -> Features:
@@ -21,10 +20,10 @@ def features_as_of(config: Config, day: str | None) -> Features:
     ConfigError
         If the source has no transactions to look back in, or the day is later than its as-of date.
     """
-    check_source(store.artifact("data", "report.json"), config.source.name)
+    check_source(artifact("data", "report.json"), config.source.name)
     customers = None
     if config.source.customers is not None:
-        customers = store.read_table(store.artifact("data", "customers.parquet"))
+        customers = read_table(artifact("data", "customers.parquet"))
     return build_features(customers, purchase_log(config), as_of(config.source, day), config.features)
 
 
@@ -32,5 +31,5 @@ def purchase_log(config: Config) -> Any:
     """The clean purchase lines, open for the engine of the config; ``None`` where the source has none."""
     if config.source.transactions is None:
         return None
-    open_log = store.scan_table if config.features.engine == "duckdb" else store.read_table
-    return open_log(store.artifact("data", "transactions.parquet"))
+    open_log = scan_table if config.features.engine == "duckdb" else read_table
+    return open_log(artifact("data", "transactions.parquet"))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from segments.clustering.candidate import Spec, plan
-from segments.config import Config
+from segments.config.root import Config
 from segments.errors import ConfigError
-from segments.io import store
+from segments.io.store.files import artifact, read_json, read_table
 
 
 def grid(config: Config) -> list[list[Spec]]:
@@ -30,10 +30,10 @@ def chosen(config: Config) -> Spec | None:
     ConfigError
         If its feature set or scaler is no longer in the grid.
     """
-    candidate_id = store.read_json(store.artifact("selection", "choice.json"))["candidate_id"]
+    candidate_id = read_json(artifact("selection", "choice.json"))["candidate_id"]
     if candidate_id is None:
         return None
-    candidates = store.read_table(store.artifact("sweep", "candidates.parquet"))
+    candidates = read_table(artifact("sweep", "candidates.parquet"))
     row = candidates.set_index("candidate_id").loc[candidate_id]
     for group, grid in (("feature_set", config.grid_feature_sets), ("scaler", config.grid_scalers)):
         if row[group] not in grid:

@@ -13,13 +13,13 @@ from segments.app.jobs.evidence import Cell, record_evidence, weigh_cells
 from segments.app.jobs.pool import progress
 from segments.clustering.candidate import workers_of
 from segments.clustering.space import Space, to_space
-from segments.config import Config
+from segments.config.root import Config
 from segments.evidence.grades import CellEvidence, cell_table, chosen_for, not_evaluated, scores_table
 from segments.evidence.selection import cheap_gates_of
-from segments.io import store, tracking
-from segments.io.plots import png
 from segments.io.plots.evidence import overview
-from segments.io.store.files import check_source
+from segments.io.plots.style import png
+from segments.io.store.files import artifact, check_source, read_json, read_table, write_bytes, write_json, write_table
+from segments.io.tracking.connection import connect
 
 Item = TypeVar("Item")
 
@@ -27,7 +27,7 @@ Item = TypeVar("Item")
 def run(config: Config) -> str:
     """Weigh every candidate in scope and write the tables; returns where the time went."""
     started, wanted = time.time(), config.evidence
-    check_source(store.artifact("sweep", "sweep.json"), config.source.name)
+    check_source(artifact("sweep", "sweep.json"), config.source.name)
     cells, left_out = _cells(config)
     found = dict[str, tuple[Cell, CellEvidence]]()
     for cell, evidence in progress(
@@ -37,28 +37,26 @@ def run(config: Config) -> str:
     in_order = [found[cell.name] for cell in cells]  # they finish in any order
     tables = [cell_table(cell.candidate_ids, evidence, wanted) for cell, evidence in in_order]
     rows = pd.concat([*(table for table, _ in tables), pd.DataFrame([not_evaluated(i) for i in left_out])])
-    agreement = {"customer_id": store.read_table(store.artifact("features", "customers.parquet"))["customer_id"]} | {
+    agreement = {"customer_id": read_table(artifact("features", "customers.parquet"))["customer_id"]} | {
         i: stable.agreement.astype(np.float32)
         for cell, evidence in in_order
         for i, stable in zip(cell.candidate_ids, evidence.stability, strict=True)
         if stable is not None
     }
-    sweep = store.read_json(store.artifact("sweep", "sweep.json"))
+    sweep = read_json(artifact("sweep", "sweep.json"))
     facts = {"sweep_id": sweep["sweep_id"], "source": sweep["source"], "seed": wanted.seed, "settings": asdict(wanted)}
-    order = store.read_table(store.artifact("sweep", "candidates.parquet"), columns=["candidate_id"])
+    order = read_table(artifact("sweep", "candidates.parquet"), columns=["candidate_id"])
     rows = order.merge(rows, on="candidate_id", validate="one_to_one")
     scores = pd.concat([scores_table(cell.candidate_ids, evidence) for cell, evidence in in_order])
-    store.write_table(store.artifact("evidence", "evidence.parquet"), rows)
-    store.write_table(store.artifact("evidence", "clusters.parquet"), pd.concat([clusters for _, clusters in tables]))
-    store.write_table(store.artifact("evidence", "agreement.parquet"), pd.DataFrame(agreement))
-    store.write_table(store.artifact("evidence", "nulls.parquet"), scores)
-    store.write_json(
-        store.artifact("evidence", "gaps.json"), {c.name: asdict(evidence.gap) for c, evidence in in_order}
-    )
-    store.write_json(store.artifact("evidence", "evidence.json"), facts)
-    swept = store.read_table(store.artifact("sweep", "candidates.parquet")).merge(rows, on="candidate_id")
-    store.write_bytes(store.artifact("evidence", "evidence.png"), png(overview(swept)))
-    with tracking.connect(config.tracking, config.source.name) as tracker:
+    write_table(artifact("evidence", "evidence.parquet"), rows)
+    write_table(artifact("evidence", "clusters.parquet"), pd.concat([clusters for _, clusters in tables]))
+    write_table(artifact("evidence", "agreement.parquet"), pd.DataFrame(agreement))
+    write_table(artifact("evidence", "nulls.parquet"), scores)
+    write_json(artifact("evidence", "gaps.json"), {c.name: asdict(evidence.gap) for c, evidence in in_order})
+    write_json(artifact("evidence", "evidence.json"), facts)
+    swept = read_table(artifact("sweep", "candidates.parquet")).merge(rows, on="candidate_id")
+    write_bytes(artifact("evidence", "evidence.png"), png(overview(swept)))
+    with connect(config.tracking, config.source.name) as tracker:
         record_evidence(tracker)
     grades = ", ".join(
         f"{count} {grade}" for grade, count in rows.loc[rows["evaluated"], "grade"].value_counts().items()
@@ -68,10 +66,10 @@ def run(config: Config) -> str:
 
 def _cells(config: Config) -> tuple[list[Cell], list[str]]:
     """The cells with a candidate in scope, and the candidates of the others."""
-    features = store.read_table(store.artifact("features", "customers.parquet"))
-    candidates = store.read_table(store.artifact("sweep", "candidates.parquet"))
-    labels = store.read_table(store.artifact("sweep", "labels.parquet"))
-    fits = store.read_json(store.artifact("sweep", "fits.json"))
+    features = read_table(artifact("features", "customers.parquet"))
+    candidates = read_table(artifact("sweep", "candidates.parquet"))
+    labels = read_table(artifact("sweep", "labels.parquet"))
+    fits = read_json(artifact("sweep", "fits.json"))
     eligible = np.logical_and.reduce(list(cheap_gates_of(candidates, config.selection).values()))
     chosen = chosen_for(candidates, config.evidence, eligible)
     cells, left_out = [], list[str]()

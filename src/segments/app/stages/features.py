@@ -5,19 +5,19 @@ from __future__ import annotations
 from datetime import date
 
 from segments.app.jobs.inputs import features_as_of, purchase_log
-from segments.config import Config
+from segments.config.root import Config
 from segments.features.purchases import basket_mix
-from segments.io import store
+from segments.io.store.files import artifact, write_json, write_table
 
 
 def run(config: Config) -> None:
     """Build every feature once, write the table, its report and the cut-points."""
     features = features_as_of(config, config.source.as_of)
-    store.write_table(store.artifact("features", "customers.parquet"), features.table)
-    store.write_json(store.artifact("features", "rfm_cuts.json"), features.rfm_cuts)
-    store.write_json(store.artifact("features", "report.json"), features.report)
-    transactions, mix = purchase_log(config), store.artifact("features", "basket_mix.parquet")
+    write_table(artifact("features", "customers.parquet"), features.table)
+    write_json(artifact("features", "rfm_cuts.json"), features.rfm_cuts)
+    write_json(artifact("features", "report.json"), features.report)
+    transactions, mix = purchase_log(config), artifact("features", "basket_mix.parquet")
     if transactions is None or config.source.as_of is None:
         mix.unlink(missing_ok=True)  # left over from another source
     else:
-        store.write_table(mix, basket_mix(transactions, date.fromisoformat(config.source.as_of)))
+        write_table(mix, basket_mix(transactions, date.fromisoformat(config.source.as_of)))

@@ -17,16 +17,18 @@ from segments.clustering.candidate import (
     sweep_id,
     workers_of,
 )
-from segments.config import Config
-from segments.io import store, tracking
-from segments.io.store.files import check_source
+from segments.config.root import Config
+from segments.io.store.cache import arrays_of, ledger, space_of
+from segments.io.store.files import artifact, check_source, read_table, write_json, write_table
+from segments.io.tracking.candidates import track_candidates, track_curves
+from segments.io.tracking.connection import connect
 
 
 def run(config: Config) -> str:
     """Compute what is missing of the grid, track it, and write the tables; returns where the time went."""
     started, tracked_seconds = time.time(), 0.0
-    check_source(store.artifact("features", "report.json"), config.source.name)
-    features = store.read_table(store.artifact("features", "customers.parquet"))
+    check_source(artifact("features", "report.json"), config.source.name)
+    features = read_table(artifact("features", "customers.parquet"))
     cells = grid(config)
     check_plan(features, cells)
     every = iter(candidate_ids((spec for cell in cells for spec in cell), features))
@@ -36,17 +38,17 @@ def run(config: Config) -> str:
     known: dict[str, dict[str, Any]] = {}
     with (
         make_cells(features, cells, workers_of(config.sweep.workers)) as made,  # while MLflow is imported
-        tracking.connect(config.tracking, config.source.name) as tracker,
+        connect(config.tracking, config.source.name) as tracker,
     ):
         for finished in progress(made, len(cells), _told):
             before = time.time()
-            tracking.track_candidates(tracker, finished, identity)
+            track_candidates(tracker, finished, identity)
             tracked_seconds += time.time() - before
             known |= {fact["candidate_id"]: fact for fact in finished}
         _write(features, known, sweep)
-        if not (path := store.ledger(identity) / "sweep.json").is_file():
-            store.write_json(path, sweep | {"started_ms": int(started * 1000), "seconds": time.time() - started})
-        tracking.track_curves(tracker, curves(sweep, known), identity)
+        if not (path := ledger(identity) / "sweep.json").is_file():
+            write_json(path, sweep | {"started_ms": int(started * 1000), "seconds": time.time() - started})
+        track_curves(tracker, curves(sweep, known), identity)
     new = [fact for fact in known.values() if fact["started_ms"] >= int(started * 1000)]
     fits, pictures = (sum(fact[key] for fact in new) for key in ("seconds", "drawing_seconds"))
     return f"{len(known)} candidates, {len(new)} new: {time.time() - started:.1f} s (fits and scores {fits:.1f} s and pictures {pictures:.1f} s, side by side; tracking {tracked_seconds:.1f} s meanwhile)"
@@ -55,18 +57,18 @@ def run(config: Config) -> str:
 def _write(features: pd.DataFrame, known: dict[str, dict[str, Any]], sweep: dict[str, Any]) -> None:
     """The candidates table, and beside it labels, centres and spaces."""
     order = [i for cell in sweep["cells"] for i in cell]
-    arrays = {i: store.arrays_of(i) for i in order}
+    arrays = {i: arrays_of(i) for i in order}
     labels = {"customer_id": features["customer_id"].to_numpy()} | {
         i: arrays[i]["labels"].astype("int16") for i in order
     }
     fits = {
-        "spaces": {known[cell[0]]["cell"]: store.space_of(cell[0]) for cell in sweep["cells"]},
+        "spaces": {known[cell[0]]["cell"]: space_of(cell[0]) for cell in sweep["cells"]},
         "centres": {i: arrays[i]["centres"].tolist() for i in order},
     }
-    store.write_table(store.artifact("sweep", "candidates.parquet"), candidates_table(known[i] for i in order))
-    store.write_table(store.artifact("sweep", "labels.parquet"), pd.DataFrame(labels))
-    store.write_json(store.artifact("sweep", "fits.json"), fits)
-    store.write_json(store.artifact("sweep", "sweep.json"), sweep)
+    write_table(artifact("sweep", "candidates.parquet"), candidates_table(known[i] for i in order))
+    write_table(artifact("sweep", "labels.parquet"), pd.DataFrame(labels))
+    write_json(artifact("sweep", "fits.json"), fits)
+    write_json(artifact("sweep", "sweep.json"), sweep)
 
 
 def _told(facts: list[dict[str, Any]]) -> str:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from segments.config import TrackingConfig
+from segments.config.registry import TrackingConfig
 from segments.errors import TrackingError
-from segments.io.store import hashes
-from segments.io.tracking import Tracker, reader, settings, tracking_uri
+from segments.io.store.fingerprints import hashes
+from segments.io.tracking.connection import Tracker, reader, settings, tracking_uri
 
 MANIFEST = "manifest.json"
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import yaml
 
-from segments.config import Decisions
+from segments.config.decisions import Decisions
 from segments.errors import ConfigError
 from segments.io.store.files import find_project, write_text
 
