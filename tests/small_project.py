@@ -182,6 +182,12 @@ class SmallProject:
         assert all(run.data.tags.get("segments.complete") == "true" for run in runs)
         return sorted(run.data.tags["segments.candidate_id"] for run in runs)
 
+    def run_ids(self, source: str = "mall") -> list[str]:
+        """All runs in MLflow, of whatever kind, sorted."""
+        client = self.client()
+        experiment = client.get_experiment_by_name(source)
+        return sorted(run.info.run_id for run in client.search_runs([experiment.experiment_id], max_results=1000))
+
     def champion(self) -> str:
         """The candidate behind the alias."""
         version = self.client().get_model_version_by_alias("customer-segments", "champion")

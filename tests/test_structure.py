@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -16,6 +17,7 @@ import yaml
 
 from segments.app.cli import COMMANDS, STAGES
 from segments.app.load import load
+from segments.clustering.meaning import import_tree
 from segments.config.root import Config
 from small_project import CHECKOUT, SmallProject, expected_grid
 
@@ -23,9 +25,8 @@ PIPELINE: dict[str, Any] = yaml.safe_load((CHECKOUT / "dvc.yaml").read_text())["
 SECTIONS: dict[str, Any] = yaml.safe_load((CHECKOUT / "conf/config.yaml").read_text())
 GROUPS = ("source", "feature_set", "scaler", "algorithm", "experiment", "tracking")
 LISTED = ("prediction_model",)  # groups whose members are named in a list only
-# What the stage `data` can be told stands with the source; the room of `registry` is the model it registers.
+# What the stage `data` can be told stands with the source.
 SECTION_OF = {"data": None}
-ROOM_OF = {"registry": "model"}
 PUBLIC = [
     "data",
     "features",
@@ -79,11 +80,9 @@ def test_the_stages_of_dvc_are_those_of_the_command() -> None:
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_a_stage_has_its_file_room_section_and_tests(name: str) -> None:
-    room = ROOM_OF.get(name, name)
-    assert (CHECKOUT / f"src/segments/stages/{name}.py").is_file()
-    assert (CHECKOUT / f"src/segments/{room}.py").is_file()
-    assert (CHECKOUT / f"tests/test_{room}.py").is_file()
+def test_a_stage_has_its_file_its_section_and_a_sentence(name: str) -> None:
+    assert (CHECKOUT / f"src/segments/app/stages/{name}.py").is_file()
+    assert PIPELINE[name]["desc"] == STAGES[name]
     section = SECTION_OF.get(name, name)
     if section is not None:
         assert section in SECTIONS
@@ -92,40 +91,109 @@ def test_a_stage_has_its_file_room_section_and_tests(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_a_stage_reruns_when_its_code_or_its_choices_change(name: str) -> None:
+def test_a_stage_reruns_when_its_choices_change(name: str) -> None:
     stage = PIPELINE[name]
-    code = {f"src/segments/stages/{name}.py", f"src/segments/{ROOM_OF.get(name, name)}.py"}
-    assert {*code, "conf/experiment"} <= set(stage["deps"])
+    assert "conf/experiment" in stage["deps"]
     assert "defaults" in stage["params"][0]["conf/config.yaml"]
     assert [
         path for path in stage["deps"] if path.startswith(("src/", "conf/")) and not (CHECKOUT / path).exists()
     ] == []
 
 
-# What every stage passes through: settings, files, the record. A change there changes no result.
-PASSED = ("config", "errors", "store", "tracking", "versions", "model_files", "fetch", "stages/__init__")
+# What every stage passes through: files, the record, the loader. A change there changes no result.
+PASSED = re.compile(r"segments\.(errors|io\.(store|tracking|registry)|app\.load)(\..*)?")
+# Not imported, but copied into what the stage makes: the file by which MLflow loads the model.
+COPIED = {"registry": "segments.model.mlflow_model"}
 
 
-def code_of(module: str, seen: set[str]) -> set[str]:
-    """Files of the package that a module brings in, itself included, wherever in it the imports stand."""
-    name = module.removeprefix("segments.").replace(".", "/")
-    file = next(
-        (path for path in (f"{name}.py", f"{name}/__init__.py") if (CHECKOUT / "src/segments" / path).is_file()), None
-    )
-    if file is None or file in seen or file.startswith(PASSED):
-        return seen
-    seen.add(file)
-    for node in ast.walk(ast.parse((CHECKOUT / "src/segments" / file).read_text())):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("segments"):
-            for wanted in (node.module, *(f"{node.module}.{alias.name}" for alias in node.names)):
-                code_of(str(wanted), seen)
-    return seen
+def tree_of(stage: str, skip: Callable[[str], bool]) -> set[str]:
+    """Files of the package that a stage brings in, as dvc.yaml writes them."""
+    roots = [f"segments.app.stages.{stage}", *([COPIED[stage]] if stage in COPIED else [])]
+    trees = (import_tree(root, CHECKOUT / "src", skip).values() for root in roots)
+    return {path.relative_to(CHECKOUT).as_posix() for tree in trees for path in tree}
+
+
+def under(path: str, listed: str) -> bool:
+    return path == listed or path.startswith(f"{listed.rstrip('/')}/")
 
 
 @pytest.mark.parametrize("name", STAGES)
 def test_a_stage_reruns_when_code_it_imports_changes(name: str) -> None:
-    listed = {path.removeprefix("src/segments/") for path in PIPELINE[name]["deps"] if path.startswith("src/")}
-    assert sorted(code_of(f"segments.app.stages.{name}", set()) - listed) == []
+    listed = [path for path in PIPELINE[name]["deps"] if path.startswith("src/")]
+    tree = tree_of(name, lambda module: PASSED.fullmatch(module) is not None)
+    assert sorted(path for path in tree if not any(under(path, one) for one in listed)) == []
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_reruns_for_no_code_it_does_not_import(name: str) -> None:
+    tree = tree_of(name, lambda module: False)
+    listed = [path for path in PIPELINE[name]["deps"] if path.startswith("src/")]
+    assert [one for one in listed if not any(under(path, one) for path in tree)] == []
+
+
+# --- the street plan -----------------------------------------------------------------------------------------------------
+
+HOUSE = CHECKOUT / "src" / "segments"
+NOUNS = ("data", "features", "clustering", "evidence", "model", "forecast", "identity", "action")
+ONE_EACH = {"app/stages", "app/commands", "config"}  # one file a stage, a command, a section
+
+
+def python_folders() -> list[Path]:
+    return sorted({path.parent for path in HOUSE.rglob("*.py")})
+
+
+def test_the_top_fits_the_sentence() -> None:
+    """`app` starts things, `io` keeps and shows them, the nouns compute; `stages` forwards for versions of before."""
+    there = {path.name for path in HOUSE.iterdir() if not path.name.startswith("__")}
+    assert there == {*NOUNS, "io", "app", "config", "errors.py", "stages"}
+
+
+def test_a_folder_holds_at_most_ten_files() -> None:
+    counts = {
+        folder.relative_to(HOUSE).as_posix(): len([path for path in folder.glob("*.py") if path.name != "__init__.py"])
+        for folder in python_folders()
+    }
+    assert {name: count for name, count in counts.items() if count > 10 and name not in ONE_EACH} == {}
+
+
+def test_a_folder_says_what_lives_there_and_passes_nothing_on() -> None:
+    for folder in python_folders():
+        if folder == HOUSE:
+            continue
+        module = ast.parse((folder / "__init__.py").read_text())
+        assert len(module.body) == 1, f"{folder}: names are imported from where they stand"
+        assert len((ast.get_docstring(module) or "").split()) > 10, folder
+
+
+def test_a_name_has_one_meaning() -> None:
+    """A public name stands in one module; `run` of stages and commands and `show` of pages are what these have in common."""
+    where: dict[str, list[str]] = {}
+    for path in sorted(HOUSE.rglob("*.py")):
+        for node in ast.parse(path.read_text()).body:
+            names = [node.name] if isinstance(node, ast.FunctionDef | ast.ClassDef) else []
+            targets = (
+                node.targets
+                if isinstance(node, ast.Assign)
+                else [node.target]
+                if isinstance(node, ast.AnnAssign)
+                else []
+            )
+            names += [target.id for target in targets if isinstance(target, ast.Name)]
+            for name in set(names):
+                if not name.startswith("_") and path.name not in where.get(name, []):
+                    where.setdefault(name, []).append(path.relative_to(HOUSE).as_posix())
+    common = {"run", "show", "main"}
+    assert {name: places for name, places in where.items() if len(places) > 1 and name not in common} == {}
+
+
+def test_tests_stand_where_the_code_does() -> None:
+    folders = {path.parent.relative_to(CHECKOUT / "tests") for path in (CHECKOUT / "tests").rglob("test_*.py")}
+    assert sorted(str(folder) for folder in folders if not (HOUSE / folder).is_dir()) == []
+
+
+def test_the_rule_is_at_most_six_contracts_over_folders() -> None:
+    contracts = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    assert len(contracts) <= 6
 
 
 # --- the console command -------------------------------------------------------------------------------------------------

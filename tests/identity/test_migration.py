@@ -19,7 +19,7 @@ from segments.app.commands import migration as stage
 from segments.app.jobs.inputs import features_as_of
 from segments.app.jobs.specs import chosen, grid
 from segments.app.load import load
-from segments.clustering.candidate import candidate_ids, candidates_table, sweep_cell
+from segments.clustering.candidate import candidate_id, candidates_table, sweep_cell
 from segments.identity.migration import CELLS, MOVED, Migration, in_words, migrate
 from segments.io.store.files import artifact, read_table, write_json, write_table
 from segments.model.segmentation import Segment, Segmentation
@@ -152,7 +152,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, project: Path) -> Pa
     write_json(artifact("selection", "choice.json"), {"candidate_id": candidate.candidate_id})
     labels = pd.DataFrame({"customer_id": features["customer_id"], "cluster": candidate.labels})
     write_table(artifact("selection", "labels.parquet"), labels)
-    assert candidate_ids([chosen(config)], features) == [candidate.candidate_id], "the spec is found again"
+    assert candidate_id(chosen(config), features) == candidate.candidate_id, "the spec is found again"
     return tmp_path
 
 

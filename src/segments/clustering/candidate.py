@@ -5,7 +5,6 @@ A *cell* is one feature set with one scaler: its candidates share the clustered 
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
 import os
@@ -13,7 +12,6 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,23 +21,13 @@ from threadpoolctl import threadpool_limits
 
 from segments.clustering.cluster_scores import CLUSTER_SCORES
 from segments.clustering.kmeans import best_kmeans
+from segments.clustering.meaning import code_meaning
 from segments.clustering.scores import SILHOUETTES, reference_space, score, score_reference
 from segments.clustering.space import Space, check_columns, fit_space, fold
 from segments.config.sweep import Algorithm, FeatureSet, Scaler, ScoringConfig
 from segments.errors import SweepError
 
 SCORES = (*SILHOUETTES, *CLUSTER_SCORES, "smallest_share", "largest_share", "n_iter", "n_init", "hits", "hit_rate")
-# What a candidate's numbers come from; a change of any of these files is another candidate.
-CODE = (
-    "sweep.py",
-    "search.py",
-    "refit_kernel.py",
-    "scoring.py",
-    "space.py",
-    "silhouette.py",
-    "silhouette_kernel.py",
-    "cluster_scores.py",
-)
 # Customers whose ids are spelt at a time.
 _IDS = 100_000
 PARAMS = ("source", "feature_set", "scaler", "algorithm", "k", "seed", "n_customers")
@@ -80,6 +68,22 @@ class Spec:
     def cell(self) -> str:
         """Feature set and scaler, such as ``rfm · power``."""
         return f"{self.feature_set.name} · {self.scaler.name}"
+
+
+@dataclass(frozen=True)
+class TableHash:
+    """A feature table, as far as ids are concerned.
+
+    Parameters
+    ----------
+    digest : str
+        Hash of its ids and numeric columns: 64 hexadecimal digits.
+    n_customers : int
+        Its rows.
+    """
+
+    digest: str
+    n_customers: int
 
 
 @dataclass(frozen=True)
@@ -154,39 +158,63 @@ class Candidate:
         }
 
 
-def candidate_ids(specs: Iterable[Spec], features: pd.DataFrame) -> list[str]:
+def hash_table(features: pd.DataFrame) -> TableHash:
+    """Hash a feature table; of millions of customers this takes seconds, so it is done once and handed on.
+
+    Parameters
+    ----------
+    features : DataFrame of shape (n_customers, ...)
+        All numeric columns count: what is not clustered on is in the reference space.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"customer_id": ["a", "b"], "x": [0.0, 1.0]})
+    >>> hash_table(table).n_customers, hash_table(table) == hash_table(table.assign(x=2.0))
+    (2, False)
+    """
+    digest, ids = hashlib.sha256(), features["customer_id"]
+    for at in range(0, len(ids), _IDS):
+        digest.update("".join(f"{i}\0" for i in ids.iloc[at : at + _IDS]).encode())
+    for column in features.columns:
+        if column != "customer_id" and pd.api.types.is_numeric_dtype(features[column]):
+            digest.update(column.encode())
+            digest.update(np.ascontiguousarray(features[column].to_numpy(dtype=np.float64)).tobytes())
+    return TableHash(digest.hexdigest(), len(features))
+
+
+def candidate_ids(specs: Iterable[Spec], data: TableHash) -> list[str]:
     """Hash each spec with the data it uses and the code that computes it: the same alternative has the same id, whichever door it came through.
 
     Parameters
     ----------
     specs : iterable of Spec
         What is tried.
-    features : DataFrame of shape (n_customers, ...)
-        All of it counts: what is not clustered on is in the reference space.
+    data : TableHash
+        What :func:`hash_table` says of the feature table.
 
     Returns
     -------
     list of str
         16 hexadecimal digits each.
     """
-    data, code = _data_hash(features), _code_hash()
+    code = [code_meaning(__name__), *map(version, ("numba", "numpy", "scipy", "scikit-learn"))]
     ids: list[str] = []
     plain: dict[str, Any] = {}
     last: Spec | None = None
     for spec in specs:
         if last is None or replace(spec, k=last.k) != last:  # to make a spec plain takes longer than to hash it
             plain = asdict(spec)
-            if spec.scoring.is_exact(len(features)):
+            if spec.scoring.is_exact(data.n_customers):
                 plain["scoring"] = "exact"  # the limits do not matter below them
         last = spec
-        facts = {"spec": plain | {"k": spec.k}, "data": data, "code": code}
+        facts = {"spec": plain | {"k": spec.k}, "data": data.digest, "code": code}
         ids.append(hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16])
     return ids
 
 
 def candidate_id(spec: Spec, features: pd.DataFrame) -> str:
-    """Hash one spec, as :func:`candidate_ids` does many."""
-    return candidate_ids([spec], features)[0]
+    """Hash one spec and its feature table, as :func:`candidate_ids` does many."""
+    return candidate_ids([spec], hash_table(features))[0]
 
 
 def plan(
@@ -232,7 +260,9 @@ def check_plan(features: pd.DataFrame, cells: Iterable[Sequence[Spec]]) -> None:
             )
 
 
-def sweep_cell(features: pd.DataFrame, specs: Sequence[Spec], threads: int = 1) -> list[Candidate]:
+def sweep_cell(
+    features: pd.DataFrame, specs: Sequence[Spec], threads: int = 1, data: TableHash | None = None
+) -> list[Candidate]:
     """Compute the candidates of one cell.
 
     Parameters
@@ -243,6 +273,8 @@ def sweep_cell(features: pd.DataFrame, specs: Sequence[Spec], threads: int = 1) 
         Same feature set and scaler, one per k.
     threads : int
         For the pass over the distances; the results do not depend on it.
+    data : TableHash, optional
+        What :func:`hash_table` says of `features`, where that is known.
 
     Returns
     -------
@@ -285,7 +317,7 @@ def sweep_cell(features: pd.DataFrame, specs: Sequence[Spec], threads: int = 1) 
         shared_seconds = (time.perf_counter() - started) / len(specs)
 
     candidates = []
-    ids = candidate_ids(specs, features)
+    ids = candidate_ids(specs, data or hash_table(features))
     for spec, identity, (found, seconds), scores, reference, samples in zip(
         specs, ids, fits, scored.scores, common, scored.silhouettes, strict=True
     ):
@@ -341,24 +373,3 @@ def workers_of(wanted: int) -> int:
     3
     """
     return wanted or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else wanted or os.cpu_count() or 1
-
-
-@functools.lru_cache(maxsize=1)
-def _code_hash() -> str:
-    digest = hashlib.sha256()
-    for name in CODE:
-        digest.update((Path(__file__).parent / name).read_bytes())
-    for package in ("numba", "numpy", "scipy", "scikit-learn"):
-        digest.update(version(package).encode())
-    return digest.hexdigest()
-
-
-def _data_hash(features: pd.DataFrame) -> str:
-    digest, ids = hashlib.sha256(), features["customer_id"]
-    for at in range(0, len(ids), _IDS):
-        digest.update("".join(f"{i}\0" for i in ids.iloc[at : at + _IDS]).encode())
-    for column in features.columns:
-        if column != "customer_id" and pd.api.types.is_numeric_dtype(features[column]):
-            digest.update(column.encode())
-            digest.update(np.ascontiguousarray(features[column].to_numpy(dtype=np.float64)).tobytes())
-    return digest.hexdigest()

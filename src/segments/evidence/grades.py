@@ -11,7 +11,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from segments.clustering.meaning import code_meaning
 from segments.config.evidence import EvidenceConfig, GradesConfig
 from segments.evidence.existence import Existence, Gap, existence, gap_statistic
 from segments.evidence.resample_fits import Floats, Integers
@@ -46,18 +46,6 @@ COLUMNS = (
     "reason",
     "null",
     "valley_pair",
-)
-# What evidence comes from; a change of any of these files makes it anew.
-CODE = (
-    "evidence.py",
-    "existence.py",
-    "stability.py",
-    "nulls.py",
-    "refits.py",
-    "refit_kernel.py",
-    "silhouette.py",
-    "silhouette_kernel.py",
-    "valleys.py",
 )
 
 
@@ -374,7 +362,6 @@ def evidence_id(candidate_ids: Sequence[str], evaluate: Sequence[bool], config: 
     asked["grades"] = config.grades.constructive_jaccard
     for key in ("scope", "finalists"):
         del asked[key]
-    code = [hashlib.sha256((Path(__file__).parent / name).read_bytes()).hexdigest() for name in CODE]
-    code += [version(package) for package in ("numba", "numpy", "scipy", "scikit-learn")]
+    code = [code_meaning(__name__), *map(version, ("numba", "numpy", "scipy", "scikit-learn"))]
     facts = [list(candidate_ids), [bool(yes) for yes in evaluate], asked, code]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]

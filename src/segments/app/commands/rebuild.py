@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from segments.app.jobs.specs import grid
 from segments.app.stages import data, features
-from segments.clustering.candidate import candidate_ids, sweep_cell, workers_of
+from segments.clustering.candidate import candidate_ids, hash_table, sweep_cell, workers_of
 from segments.config.root import Config
 from segments.errors import SegmentsError
 from segments.io.records.sweep import data_hash
@@ -23,8 +23,9 @@ def run(config: Config, candidate_id: str) -> None:
     data.run(config)
     features.run(config)
     table = read_table(artifact("features", "customers.parquet"))
+    known = hash_table(table)
     for cell in grid(config):
-        ids = candidate_ids(cell, table)
+        ids = candidate_ids(cell, known)
         if candidate_id in ids:
             break
     else:
@@ -33,7 +34,8 @@ def run(config: Config, candidate_id: str) -> None:
         )
     # Estimated scores depend on the labelings that share the pass.
     wanted = [cell[ids.index(candidate_id)]] if cell[0].scoring.is_exact(len(table)) else cell
-    made = {c.candidate_id: c for c in sweep_cell(table, wanted, workers_of(config.sweep.workers))}[candidate_id]
+    every = sweep_cell(table, wanted, workers_of(config.sweep.workers), known)
+    made = {c.candidate_id: c for c in every}[candidate_id]
     found = {
         "candidate_id": candidate_id,
         "data_hash": data_hash(),

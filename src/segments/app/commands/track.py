@@ -9,7 +9,7 @@ from segments.app.jobs.candidates import curves, make_cells
 from segments.app.jobs.evidence import record_evidence
 from segments.app.jobs.specs import grid
 from segments.app.jobs.versions import register
-from segments.clustering.candidate import candidate_id, workers_of
+from segments.clustering.candidate import candidate_ids, hash_table, workers_of
 from segments.config.root import Config
 from segments.io.registry import versions
 from segments.io.store.cache import (
@@ -111,7 +111,9 @@ def restore(config: Config) -> None:
     listed = [i for cell in read_json(path)["cells"] for i in cell] if path.is_file() else []
     if missing := {i for i in listed if unshelve(i) is None}:
         features = read_table(artifact("features", "customers.parquet"))
-        cells = [[spec for spec in cell if candidate_id(spec, features) in missing] for cell in grid(config)]
+        data = hash_table(features)
+        every = [list(zip(cell, candidate_ids(cell, data), strict=True)) for cell in grid(config)]
+        cells = [[spec for spec, i in cell if i in missing] for cell in every]
         if cells := [cell for cell in cells if cell]:
-            with make_cells(features, cells, workers_of(config.sweep.workers)) as made:
+            with make_cells(features, cells, workers_of(config.sweep.workers), data) as made:
                 list(made)

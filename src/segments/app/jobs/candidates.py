@@ -20,7 +20,15 @@ import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed, parallel_config
 
-from segments.clustering.candidate import Candidate, Spec, candidate_ids, candidates_table, sweep_cell
+from segments.clustering.candidate import (
+    Candidate,
+    Spec,
+    TableHash,
+    candidate_ids,
+    candidates_table,
+    hash_table,
+    sweep_cell,
+)
 from segments.clustering.plane import plane
 from segments.evidence.selection import elbow
 from segments.io.store import cache
@@ -33,12 +41,16 @@ if TYPE_CHECKING:
 
 @contextmanager
 def make_cells(
-    features: pd.DataFrame, cells: Sequence[Sequence[Spec]], workers: int
+    features: pd.DataFrame, cells: Sequence[Sequence[Spec]], workers: int, data: TableHash | None = None
 ) -> Iterator[Iterator[list[dict[str, Any]]]]:
-    """Make cells side by side, each process on one thread, from here on; gives each cell's facts as it is finished, and stops at the end."""
+    """Make cells side by side, each process on one thread, from here on; gives each cell's facts as it is finished, and stops at the end.
+
+    `data` is the table's hash, where that is known; no cell makes it again.
+    """
     # said on Ctrl-C, when the tasks are cancelled because the user wants it
     warnings.filterwarnings("ignore", message=r"\d+ tasks which were still being processed by the workers")
-    ids = candidate_ids((spec for cell in cells for spec in cell), features)
+    data = data or hash_table(features)
+    ids = candidate_ids((spec for cell in cells for spec in cell), data)
     shelved = cache.shelved()
     known: list[Sequence[Spec]] = []
     missing: list[Sequence[Spec]] = []
@@ -54,24 +66,27 @@ def make_cells(
         options = {"n_jobs": min(workers, len(missing)), "inner_max_num_threads": 1, "idle_worker_timeout": 10}
         with parallel_config("loky", **options):
             made = Parallel(return_as="generator_unordered")(
-                delayed(make_cell)(features, cell, maker=os.getpid()) for cell in missing
+                delayed(make_cell)(features, cell, maker=os.getpid(), data=data) for cell in missing
             )
     try:
         with closing(made):  # else its processes would be stopped by the interpreter's end, and complain
-            yield chain((make_cell(features, cell) for cell in known), made)
+            yield chain((make_cell(features, cell, data=data) for cell in known), made)
     finally:
         cache.clear_unfinished(os.getpid())
 
 
-def make_cell(features: pd.DataFrame, specs: Sequence[Spec], threads: int = 1, maker: int = 0) -> list[dict[str, Any]]:
+def make_cell(
+    features: pd.DataFrame, specs: Sequence[Spec], threads: int = 1, maker: int = 0, data: TableHash | None = None
+) -> list[dict[str, Any]]:
     """Compute, draw and shelve the candidates of a cell that are not on the shelf yet; facts of all of them, in order."""
-    ids = candidate_ids(specs, features)
+    data = data or hash_table(features)
+    ids = candidate_ids(specs, data)
     facts = {i: known for i in ids if (known := cache.unshelve(i)) is not None}
     started_ms = int(time.time() * 1000)
     if missing := [spec for spec, i in zip(specs, ids, strict=True) if i not in facts]:
         # A sample is drawn with all labelings of the cell in view: to get the same one, all of them are made again.
         wanted = missing if specs[0].scoring.is_exact(len(features)) else specs
-        made = sweep_cell(features, wanted, threads)
+        made = sweep_cell(features, wanted, threads, data)
         with ThreadPoolExecutor(1) as shelving:  # a disk takes as long to keep a candidate as it takes to draw one
             kept = []
             for candidate, pictures, seconds in _drawn(features, made):

@@ -14,6 +14,7 @@ from segments.clustering.candidate import (
     candidate_ids,
     candidates_table,
     check_plan,
+    hash_table,
     sweep_id,
     workers_of,
 )
@@ -31,13 +32,14 @@ def run(config: Config) -> str:
     features = read_table(artifact("features", "customers.parquet"))
     cells = grid(config)
     check_plan(features, cells)
-    every = iter(candidate_ids((spec for cell in cells for spec in cell), features))
+    data = hash_table(features)
+    every = iter(candidate_ids((spec for cell in cells for spec in cell), data))
     ids = [[next(every) for _ in cell] for cell in cells]
     identity = sweep_id(i for cell in ids for i in cell)
     sweep = {"sweep_id": identity, "source": config.source.name, "cells": ids}
     known: dict[str, dict[str, Any]] = {}
     with (
-        make_cells(features, cells, workers_of(config.sweep.workers)) as made,  # while MLflow is imported
+        make_cells(features, cells, workers_of(config.sweep.workers), data) as made,  # while MLflow is imported
         connect(config.tracking, config.source.name) as tracker,
     ):
         for finished in progress(made, len(cells), _told):
