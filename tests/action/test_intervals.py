@@ -46,14 +46,25 @@ def test_newcombes_own_examples(cells: tuple[int, int, int, int], low: float, hi
     st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=30).filter(lambda x: np.std(x) > 1e-3),
     st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=30).filter(lambda x: np.std(x) > 1e-3),
 )
-def test_welch_is_scipys(treated: list[float], control: list[float]) -> None:
+def test_welch_by_definition(treated: list[float], control: list[float]) -> None:
+    """Welch (1947): the two variances apart, Student's t with Satterthwaite's degrees of freedom."""
     made = difference_of_means(np.array(treated), np.array(control))
-    reference = stats.ttest_ind(treated, control, equal_var=False).confidence_interval()
-    assert (made.low, made.high) == pytest.approx((reference.low, reference.high), rel=1e-9, abs=1e-9)
+    v1, v2 = np.var(treated, ddof=1) / len(treated), np.var(control, ddof=1) / len(control)
+    freedom = (v1 + v2) ** 2 / (v1**2 / (len(treated) - 1) + v2**2 / (len(control) - 1))
+    middle, half = np.mean(treated) - np.mean(control), stats.t.ppf(0.975, freedom) * np.sqrt(v1 + v2)
+    assert (made.estimate, made.low, made.high) == pytest.approx(
+        (middle, middle - half, middle + half), rel=1e-12, abs=1e-11
+    )
+
+
+def test_one_group_may_be_all_alike() -> None:
+    """Half as wide as 4.3027, Student's 97.5 % point of two degrees of freedom, times the one standard error there is, sqrt(1 / 3)."""
+    made = difference_of_means(np.array([1.0, 2.0, 3.0]), np.array([5.1, 5.1, 5.1]))
+    assert (made.low, made.high) == pytest.approx((-3.1 - 4.3027 / 3**0.5, -3.1 + 4.3027 / 3**0.5), abs=1e-4)
 
 
 def test_too_few_or_all_alike_have_no_limits() -> None:
-    for treated, control in [([1.0], [1.0, 2.0]), ([1.0, 1.0], [2.0, 2.0])]:
+    for treated, control in [([1.0], [1.0, 2.0]), ([0.1, 0.1, 0.1], [2.0, 2.0])]:
         made = difference_of_means(np.array(treated), np.array(control))
         assert math.isfinite(made.estimate)
         assert math.isnan(made.low)

@@ -109,9 +109,9 @@ def test_after_compile_all_nothing_is_compiled_any_more() -> None:
 
     compile_all()
     resample_fits.compile_all()
-    kernels = (silhouette_kernel, cluster_kernel(), kmeans_kernel.start, kmeans_kernel.assign, kmeans_kernel.exchange)
+    kernels = (silhouette_kernel, cluster_kernel, kmeans_kernel.start, kmeans_kernel.assign, kmeans_kernel.exchange)
     compiled = [len(kernel.signatures) for kernel in kernels]
-    assert compiled == [8, 1, 1, 1, 1]
+    assert compiled == [1, 1, 1, 1, 1]
     for width in (1, 4, 8, 9, 12, 30):
         X = np.random.default_rng(0).normal(size=(600, width))
         labelings = np.array([X[:, 0] > 0, X[:, -1] > 1], dtype=np.int32)

@@ -53,7 +53,7 @@ def test_equal_points_have_silhouette_zero() -> None:
     assert silhouette_samples_many(np.ones((4, 2)), np.array([[0, 0, 1, 1]])).tolist() == [[0.0] * 4]
 
 
-@given(st.integers(0, 10_000), st.integers(3, 200), st.sampled_from([1, 2, 4, 8, 9, 30]), st.sampled_from([0, 1, 6]))
+@given(st.integers(0, 10_000), st.integers(3, 200), st.sampled_from([1, 2, 4, 9, 30]), st.sampled_from([0, 1, 6]))
 @example(0, 3, 30, 0)
 @settings(max_examples=60, deadline=None)
 def test_agrees_with_scikit_learn_on_every_labeling(seed: int, n: int, d: int, decimals: int) -> None:
@@ -67,11 +67,11 @@ def test_agrees_with_scikit_learn_on_every_labeling(seed: int, n: int, d: int, d
         labelings.append(labels)
     ours = silhouette_samples_many(X, np.array(labelings))
     for row, labels in zip(ours, labelings, strict=True):
-        np.testing.assert_allclose(row, by_definition(X, labels), atol=1e-11)
+        np.testing.assert_allclose(row, by_definition(X, labels), atol=1e-12)
         if (
             len(set(labels)) < n and decimals > 0
         ):  # scikit-learn takes tiny distances between equal points for real ones
-            np.testing.assert_allclose(row, silhouette_samples(X, labels), atol=1e-9)
+            np.testing.assert_allclose(row, silhouette_samples(X, labels), atol=1e-12)
 
 
 @pytest.mark.parametrize("columns", [["annual_income", "spending_score"], ["age", "annual_income", "spending_score"]])
@@ -81,14 +81,14 @@ def test_agrees_with_scikit_learn_on_the_mall_customers(shared_data: Path, colum
     for X in (table[columns].to_numpy(float), StandardScaler().fit_transform(table[columns])):
         labelings = kmeans_labelings(X, range(2, 16))
         for row, labels in zip(silhouette_samples_many(X, labelings), labelings, strict=True):
-            np.testing.assert_allclose(row, silhouette_samples(X, labels), atol=1e-9)
+            np.testing.assert_allclose(row, silhouette_samples(X, labels), atol=1e-12)
 
 
 @pytest.mark.parametrize("offset", [1e8, -1e12])
 def test_far_from_the_origin_no_digit_is_lost(offset: float) -> None:
     X = np.random.default_rng(0).normal(size=(150, 3)) + offset
     labels = (X[:, 0] > offset).astype(int)
-    np.testing.assert_allclose(silhouette_samples_many(X, labels[None])[0], by_definition(X, labels), atol=1e-11)
+    np.testing.assert_allclose(silhouette_samples_many(X, labels[None])[0], by_definition(X, labels), atol=1e-12)
 
 
 @pytest.mark.parametrize("scale", [1e-200, 1e200, 1e307])
@@ -96,7 +96,7 @@ def test_the_unit_does_not_matter(scale: float) -> None:
     X = np.random.default_rng(0).uniform(-1, 1, size=(50, 3))
     labels = (X[:, 0] > 0).astype(int)[None]
     np.testing.assert_allclose(
-        silhouette_samples_many(X * scale, labels), silhouette_samples_many(X, labels), atol=1e-11
+        silhouette_samples_many(X * scale, labels), silhouette_samples_many(X, labels), atol=1e-12
     )
 
 
@@ -117,7 +117,7 @@ def test_a_weight_stands_for_equal_rows(seed: int) -> None:
     labelings = np.array([np.arange(n) % 2, np.arange(n) % 3])
     folded = silhouette_samples_many(X, labelings, weights)
     unfolded = silhouette_samples_many(np.repeat(X, weights, axis=0), np.repeat(labelings, weights, axis=1))
-    np.testing.assert_allclose(np.repeat(folded, weights, axis=1), unfolded, atol=1e-11)
+    np.testing.assert_allclose(np.repeat(folded, weights, axis=1), unfolded, atol=1e-12)
 
 
 def test_a_cluster_of_total_weight_one_has_silhouette_zero() -> None:
@@ -127,7 +127,7 @@ def test_a_cluster_of_total_weight_one_has_silhouette_zero() -> None:
 
 
 def test_labelings_of_different_origin_do_not_disturb_one_another() -> None:
-    """Unrelated labelings cut the points into cells of one, which go to their clusters by way of group cells."""
+    """Unrelated labelings cut the points into cells of one."""
     random = np.random.default_rng(0)
     X = random.normal(size=(700, 4))
     labelings = np.concatenate(
@@ -171,66 +171,7 @@ def test_inputs_are_left_alone_whatever_their_layout(numbers: type, clusters: ty
     X.flags.writeable = labelings.flags.writeable = False
     ours = silhouette_samples_many(X, labelings)
     for row, labels in zip(ours, labelings, strict=True):
-        np.testing.assert_allclose(row, by_definition(X.astype(float), labels), atol=1e-11)
-
-
-def test_the_root_without_the_processors_root() -> None:
-    from segments.clustering.silhouette_kernel import LANES, _aligned, _guesses, _scaled_root
-
-    x, guesses, scale = _aligned(LANES), _aligned(LANES), []
-    for exponents in np.random.default_rng(0).uniform(-600, 600, (300, LANES)):
-        x[:] = np.exp(exponents)
-        _guesses(x, guesses)
-        scale.extend(_scaled_root(*pair) for pair in zip(x, guesses, strict=True))
-        scale[-LANES:] /= np.sqrt(x)
-    assert max(scale) / min(scale) - 1 < 3e-13
-    x[:] = 0.0
-    _guesses(x, guesses)
-    assert _scaled_root(0.0, guesses[0]) == 0.0
-
-
-@given(
-    st.integers(0, 10_000),
-    st.integers(130, 500),
-    st.sampled_from([1, 2, 4, 9, 30]),
-    st.sampled_from([0, 1, 6]),
-    st.booleans(),
-)
-@settings(max_examples=30, deadline=None)
-def test_two_points_may_meet_only_once(seed: int, n: int, d: int, decimals: int, weighted: bool) -> None:
-    """Few clusters make cells that fill whole blocks of queries; one point far off is a cluster of one."""
-    random = np.random.default_rng(seed)
-    X = random.normal(size=(n, d)).round(decimals) + random.choice([0.0, 1e6])
-    labelings = np.array([X[:, 0] > X[0, 0], random.integers(0, 2, n), np.arange(n) == n - 1]).astype(int)
-    labelings[0, :2] = [0, 1]
-    weights = random.integers(1, 4, n) if weighted else None
-    once = silhouette_samples_many(X, labelings, weights, threads=1)
-    assert np.array_equal(silhouette_samples_many(X, labelings, weights, threads=2), once)
-    counts = np.ones(n, dtype=int) if weights is None else weights
-    first = np.cumsum(counts) - counts
-    for row, labels in zip(once, labelings, strict=True):
-        np.testing.assert_allclose(
-            row, by_definition(np.repeat(X, counts, axis=0), np.repeat(labels, counts))[first], atol=1e-11
-        )
-
-
-@pytest.mark.parametrize("share", [0.0, 0.2, 0.5, 1.0])
-def test_so_many_meet_only_once_as_the_tables_hold(monkeypatch: pytest.MonkeyPatch, share: float) -> None:
-    X = np.random.default_rng(0).normal(size=(3000, 3))
-    labelings = kmeans_labelings(X, range(2, 6))
-    joint = silhouette._joined(list(labelings))
-    every, most = silhouette._cut_into_pieces(joint, 14, 64)
-    whole = silhouette_samples_many(X, labelings)
-    table = int(share * 8 * (most * 3000 + (every < most).sum() * 14))
-    monkeypatch.setattr(silhouette, "_TABLES", table)
-    pieces, n_pieces = silhouette._cut_into_pieces(joint, 14, 64)
-    sizes = np.bincount(pieces)[:n_pieces]
-    assert (sizes % 64 == 0).all()
-    assert 0.9 * share * most - 3 <= n_pieces <= most
-    assert 8 * (n_pieces * 3000 + sizes.sum() * 14) <= table
-    for piece in range(n_pieces):
-        assert len(set(joint[pieces == piece])) == 1
-    np.testing.assert_allclose(silhouette_samples_many(X, labelings), whole, atol=1e-12)
+        np.testing.assert_allclose(row, by_definition(X.astype(float), labels), atol=1e-12)
 
 
 @pytest.fixture(scope="module")
@@ -347,18 +288,41 @@ def python(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
 def test_only_the_first_process_compiles_and_says_so(tmp_path: Path) -> None:
     first, second = (python(SCRIPT + "print(score(0))", tmp_path) for _ in range(2))
     assert first.returncode == second.returncode == 0, first.stderr + second.stderr
-    assert "compiling the silhouette loop for 2 features" in first.stderr
+    assert "compiling the silhouette loop for this processor" in first.stderr
     assert second.stderr == ""
     assert first.stdout == second.stdout
 
 
+EVERY_LOOP = """
+import hashlib
+import numpy as np
+from segments.cluster_scores import cluster_scores_many
+from segments.config import Algorithm
+from segments.refits import refit
+from segments.search import best_kmeans
+from segments.silhouette import silhouette_samples_many
+X = np.random.default_rng(0).normal(size=(700, 5))
+found = best_kmeans(X, 4, Algorithm(), seed=0)
+small = refit(X, 4, 3, np.random.default_rng(0))
+labelings = np.array([found.labels, np.arange(700) % 3, np.arange(700) % 50])
+bits = [found.centres, small.centres, *cluster_scores_many(X, labelings).values()]
+bits += [silhouette_samples_many(X, labelings, threads=threads) for threads in (1, 2, 4)]
+for values in bits:
+    print(hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest())
+"""
+
+
 @pytest.mark.slow
-def test_processors_without_avx512_agree(tmp_path: Path) -> None:
-    here = python(SCRIPT + "print(score(0))", tmp_path)
-    script = "import os; os.environ['NUMBA_CPU_FEATURES'] = '+avx2,+fma'" + SCRIPT + "print(score(0))"
-    there = python(script, tmp_path)
-    assert there.returncode == 0, there.stderr
-    assert float(there.stdout) == pytest.approx(float(here.stdout), abs=1e-9)
+def test_every_processor_and_number_of_threads_computes_the_same_bits(tmp_path: Path) -> None:
+    """This machine's processor, and the plainest of its kind: no fused multiply-add, vectors of two numbers."""
+    here, plainest = (
+        python(f"import os; os.environ.update({environment})" + EVERY_LOOP, tmp_path)
+        for environment in ({}, {"NUMBA_CPU_NAME": "generic"})
+    )
+    assert here.returncode == plainest.returncode == 0, here.stderr + plainest.stderr
+    assert here.stdout == plainest.stdout
+    one, two, four = here.stdout.split()[-3:]
+    assert one == two == four
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 from sklearn.metrics import average_precision_score, brier_score_loss, mean_absolute_error, roc_auc_score
 
+from segments.action.intervals import wilson
 from segments.forecast.holdout import (
     CHURN_SCORES,
     VALUE_SCORES,
@@ -120,6 +121,16 @@ def test_bins_of_equal_predictions_are_not_torn() -> None:
     assert bins["customers"].iloc[0] == 50
     assert bins["customers"].sum() == 100
     assert (bins["low"] <= bins["observed"]).all() and (bins["observed"] <= bins["high"]).all()
+
+
+@settings(deadline=None, max_examples=30)
+@given(seed=st.integers(0, 10_000), n=st.integers(1, 300))
+def test_bins_of_shares_have_the_intervals_of_every_other_share(seed: int, n: int) -> None:
+    y, p, _ = sample(seed, n=n)
+    bins = calibration_bins(y, p, shares=True)
+    left = (bins["customers"] * bins["observed"]).round().astype(int)
+    limits = [wilson(*counts) for counts in zip(left, bins["customers"], strict=True)]
+    np.testing.assert_allclose(bins[["low", "high"]], limits, rtol=0, atol=1e-12)
 
 
 def test_the_line_of_right_probabilities_is_the_diagonal() -> None:

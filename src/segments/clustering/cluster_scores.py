@@ -61,15 +61,13 @@ def cluster_scores_many(
     """
     X, labelings, counts = checked(X, labelings, weights)
     counts = np.ones(len(X)) if counts is None else counts
-    from segments.clustering import silhouette_kernel as compiled
-
-    kernel = compiled.cluster_kernel()
+    from segments.clustering.silhouette_kernel import cluster_kernel, compiling_is_said
 
     def scores(labels: Integers) -> tuple[float, ...]:
-        return _scores(X, np.require(labels, np.int32, ["C", "W"]), counts, kernel)
+        return _scores(X, np.require(labels, np.int32, ["C", "W"]), counts, cluster_kernel)
 
-    if not kernel.signatures:
-        with compiled.compiling_is_said("the cluster sums"):
+    if not cluster_kernel.signatures:
+        with compiling_is_said("the cluster sums"):
             scores(labelings[0])  # before there are threads
     with ThreadPoolExecutor(threads_of(threads)) as pool:
         found = list(pool.map(scores, labelings))

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from segments.clustering.silhouette_kernel import _compiled  # the same options for every loop of this project
+from segments.clustering.silhouette_kernel import compiled  # the same options for every loop of this project
 
 # Points whose distances are computed side by side.
 _LANES = 64
@@ -20,6 +20,7 @@ _ROUNDING = 1e-12
 _HOPE = 2.0
 
 
+@compiled
 def total(values: Any) -> Any:
     """Sum in eight strands, each of which need not wait for the others."""
     a = b = c = d = e = f = g = h = 0.0
@@ -38,16 +39,37 @@ def total(values: Any) -> Any:
     return ((a + b) + (c + d)) + ((e + f) + (g + h))
 
 
-# Compiled here and not where it is used: numba keeps no machine code on disk of what refers to another function's variables.
-total = _compiled(total)
+@compiled
+def squares_to(centre: Any, points: Any, out: Any) -> None:
+    """Squared distance of every point to one centre. points (features, n); centre (features,); out (n,) is filled."""
+    out[:] = 0.0
+    for f in range(len(points)):
+        x = centre[f]
+        for i in range(len(out)):
+            difference = points[f, i] - x
+            out[i] += difference * difference
 
 
+@compiled
+def wcss_of(points: Any, weights: Any, labels: Any, centres: Any) -> float:
+    """Within-cluster sum of squares."""
+    wcss = 0.0
+    for i in range(len(weights)):
+        square = 0.0
+        for f in range(len(points)):
+            difference = points[f, i] - centres[labels[i], f]
+            square += difference * difference
+        wcss += weights[i] * square
+    return wcss
+
+
+@compiled
 def start(points: Any, weights: Any, draws: Any, labels: Any) -> None:
     """Each point's nearest centre of a greedy k-means++ start into labels.
 
     points (features, n); weights (n,); draws (k, tries) uniform numbers that pick the centres; labels (n,) is filled.
     """
-    (n_features, n), (k, n_tries) = points.shape, draws.shape
+    n, (k, n_tries) = points.shape[1], draws.shape
     least = np.full(n, np.inf)  # squared distance to the nearest centre so far
     owed = weights.copy()  # what each point costs so far; before the first centre, all are as far away
     tried, kept, cost = np.empty(n), np.empty(n), np.empty(n)
@@ -58,12 +80,7 @@ def start(points: Any, weights: Any, draws: Any, labels: Any) -> None:
             while reached <= draw * in_all and at < n - 1:
                 at += 1
                 reached += owed[at]
-            tried[:] = 0.0
-            for f in range(n_features):
-                x = points[f, at]
-                for i in range(n):
-                    difference = points[f, i] - x
-                    tried[i] += difference * difference
+            squares_to(points[:, at], points, tried)
             for i in range(n):
                 cost[i] = weights[i] * (tried[i] if tried[i] < least[i] else least[i])
             reached = total(cost)
@@ -77,23 +94,20 @@ def start(points: Any, weights: Any, draws: Any, labels: Any) -> None:
                 labels[i] = c
 
 
+@compiled
 def assign(points: Any, centres: Any, labels: Any) -> None:
     """Each point's nearest centre into labels. points (features, n); centres (k, features); labels (n,)."""
-    (n_features, n), k = points.shape, len(centres)
+    n = points.shape[1]
     least, square = np.full(n, np.inf), np.empty(n)
-    for c in range(k):
-        square[:] = 0.0
-        for f in range(n_features):
-            x = centres[c, f]
-            for i in range(n):
-                difference = points[f, i] - x
-                square[i] += difference * difference
+    for c in range(len(centres)):
+        squares_to(centres[c], points, square)
         for i in range(n):
             if square[i] < least[i]:
                 least[i] = square[i]
                 labels[i] = c
 
 
+@compiled
 def exchange(
     points: Any, weights: Any, max_passes: int, tolerance: float, target: float, labels: Any, centres: Any
 ) -> Any:
@@ -119,13 +133,7 @@ def exchange(
     for c in range(k):
         for f in range(n_features):
             middles[c, f] = middles[c, f] / sizes[c] if sizes[c] > 0.0 else centres[c, f]
-    wcss = 0.0
-    for i in range(n):
-        distance = 0.0
-        for f in range(n_features):
-            difference = points[f, i] - middles[labels[i], f]
-            distance += difference * difference
-        wcss += weights[i] * distance
+    wcss = wcss_of(points, weights, labels, middles)
     # How far each centre has moved in all; and the furthest of every pass added up, before this pass and in it.
     moved, earlier, before, furthest = np.zeros(k), np.zeros(k), 0.0, 0.0
     # Distance of each point to its own centre and to the nearest other when last measured, less what they had moved until then.
@@ -163,12 +171,7 @@ def exchange(
             cheapest[:] = np.inf
             for c in range(k):
                 square = costs[c]
-                square[:] = 0.0
-                for f in range(n_features):
-                    x = middles[c, f]
-                    for lane in range(_LANES):
-                        difference = block[f, lane] - x
-                        square[lane] += difference * difference
+                squares_to(middles[c], block, square)
                 joining, number = sizes[c] / (sizes[c] + heaviest), float(c)
                 for lane in range(_LANES):
                     distance = square[lane]
@@ -229,17 +232,5 @@ def exchange(
         wcss -= gained
         if gained <= tolerance * wcss or wcss - _HOPE * gained > target:
             break
-    wcss = 0.0
-    for i in range(n):
-        distance = 0.0
-        for f in range(n_features):
-            difference = points[f, i] - middles[labels[i], f]
-            distance += difference * difference
-        wcss += weights[i] * distance
-    for c in range(k):
-        for f in range(n_features):
-            centres[c, f] = middles[c, f]
-    return wcss
-
-
-start, assign, exchange = (_compiled(loop) for loop in (start, assign, exchange))
+    centres[:] = middles
+    return wcss_of(points, weights, labels, centres)

@@ -155,13 +155,8 @@ def reference_space(features: pd.DataFrame) -> NDArray[np.float64]:
 
 
 def compile_all() -> None:
-    """Compile the loops for every number of features once, so that no sweep has to wait for it."""
-    from segments.clustering.silhouette_kernel import CHUNK
-
-    for width in range(1, CHUNK + 1):
-        X = np.arange(4.0)[:, None] + np.eye(4, width)
-        labels = np.array([0, 0, 1, 1], dtype=np.int32)
-        score(X, labels[None], ScoringConfig(), seed=0)
+    """Compile the loops once, so that no sweep has to wait for it."""
+    score(np.arange(4.0)[:, None], np.array([[0, 0, 1, 1]], dtype=np.int32), ScoringConfig(), seed=0)
 
 
 def _silhouettes(
@@ -178,15 +173,9 @@ def _silhouettes(
             found = silhouette_estimate(rows, labelings[:, first], max(measured, 4), seed, weights, threads)
             if measured < len(rows):
                 return replace(found, rows=first[found.rows])
-            every = np.empty_like(found.samples)
-            every[:, found.rows] = found.samples
             told = np.arange(len(X))
             if not scoring.is_exact(len(X)):  # a number per customer and labeling would outgrow the customers
                 told = np.sort(np.random.default_rng(seed).choice(len(X), scoring.sample, replace=False))
-            return replace(found, rows=told, samples=every[:, own[told]])
+            return replace(found, rows=told, samples=found.samples[:, own[told]])
     measured = len(X) if scoring.is_exact(len(X)) else scoring.sample
-    found = silhouette_estimate(X, labelings, max(measured, 4), seed, threads=threads)
-    if measured < len(X):
-        return found
-    back = np.argsort(found.rows)
-    return replace(found, rows=found.rows[back], samples=found.samples[:, back])
+    return silhouette_estimate(X, labelings, max(measured, 4), seed, threads=threads)

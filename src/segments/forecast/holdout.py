@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.stats import binomtest, norm
 from sklearn.linear_model import LogisticRegression
 
 Floats = NDArray[np.float64]
@@ -184,19 +184,21 @@ def calibration_bins(actual: Floats, predicted: Floats, *, shares: bool) -> pd.D
     [[0.1, 0.0, 0.793], [0.3, 0.0, 0.793]]
     """
     bins = pd.DataFrame({"predicted": predicted, "actual": actual}).groupby(_bin(predicted))
-    n, observed = bins.size().to_numpy(dtype=np.float64), bins["actual"].mean().to_numpy()
+    n, observed = bins.size().to_numpy(), bins["actual"].mean().to_numpy()
     if shares:
-        centre = (observed + Z**2 / (2 * n)) / (1 + Z**2 / n)
-        half = Z / (1 + Z**2 / n) * np.sqrt(observed * (1 - observed) / n + Z**2 / (4 * n**2))
+        counts = zip(bins["actual"].sum().astype(int), n, strict=True)
+        limits = [binomtest(left, customers).proportion_ci(method="wilson") for left, customers in counts]
+        low, high = np.array(limits).T
     else:
-        centre, half = observed, Z * np.nan_to_num(bins["actual"].std(ddof=1).to_numpy()) / np.sqrt(n)
+        half = Z * np.nan_to_num(bins["actual"].std(ddof=1).to_numpy()) / np.sqrt(n)
+        low, high = observed - half, observed + half
     return pd.DataFrame(
         {
-            "customers": n.astype(np.int64),
+            "customers": n,
             "predicted": bins["predicted"].mean().to_numpy(),
             "observed": observed,
-            "low": np.minimum(centre - half, observed),  # Wilson's ends meet 0 and 1 but for rounding
-            "high": np.maximum(centre + half, observed),
+            "low": low,
+            "high": high,
         }
     )
 
