@@ -27,15 +27,11 @@ from segments.config.profiles import ProfilesConfig
 from segments.errors import ConfigError
 from segments.identity.profiles import segment_profiles
 from small_project import CHECKOUT, SmallProject
+from small_results import book
 
 TRAITS = ProfilesConfig()
 NAMES = ["big", "small", "middle"]
 LABELS = np.repeat([0, 1, 2], 4).astype(np.int32)
-
-
-def book(name: str, **when: object) -> Playbook:
-    text = {key: f"{name} {key}" for key in ("title", "goal", "channel", "offer", "kpi")}
-    return Playbook(name, do=["one", "two"], avoid=["three"], when=When(**when), **text)  # type: ignore[arg-type]
 
 
 def customers() -> pd.DataFrame:

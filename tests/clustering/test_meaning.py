@@ -17,7 +17,7 @@ import pytest
 
 from segments.clustering import candidate, cluster_scores, meaning, scores, silhouette_kernel, space
 from segments.clustering.meaning import code_meaning, import_tree
-from segments.config import sweep as settings
+from segments.config.root import sweep as settings
 from segments.evidence import grades
 from small_project import CHECKOUT, SmallProject
 

@@ -297,7 +297,7 @@ EVERY_LOOP = """
 import hashlib
 import numpy as np
 from segments.cluster_scores import cluster_scores_many
-from segments.config import Algorithm
+from segments.config.sweep import Algorithm
 from segments.refits import refit
 from segments.search import best_kmeans
 from segments.silhouette import silhouette_samples_many

@@ -127,8 +127,8 @@ def test_what_has_no_evidence_does_not_pass() -> None:
     table.loc[1, "grade"] = None
     assert choose(table, replace(RULE, metric="z_silhouette")).candidate_id == "a"
     choice = choose(table, RULE)
-    assert choice.misses == {"b": ["evidence (not weighed)"]}
-    assert (choice.failed["stability"], choice.failed["grade"], choice.failed["evidence (not weighed)"]) == (0, 0, 1)
+    assert choice.misses == {"b": ["evidence (not evaluated)"]}
+    assert (choice.failed["stability"], choice.failed["grade"], choice.failed["evidence (not evaluated)"]) == (0, 0, 1)
 
 
 def test_what_was_not_weighed_is_not_what_came_closest() -> None:
@@ -136,7 +136,7 @@ def test_what_was_not_weighed_is_not_what_came_closest() -> None:
     table["prediction_strength"] = np.nan
     table.loc[1, "grade"] = ""
     reason = choose(table, RULE).reason
-    assert "1 fail on evidence (not weighed)" in reason
+    assert "1 fail on evidence (not evaluated)" in reason
     assert (
         "Closest: rfm · robust · k=3, which fails on stability (0.2 against at least 0.6) and prediction strength (not measured against at least 0.5)"
         in reason

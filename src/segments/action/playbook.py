@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from segments.action.templates import fill
 from segments.config.playbook import Playbook, PlaybookConfig, When
 from segments.config.profiles import ProfilesConfig
 from segments.errors import ConfigError
@@ -355,37 +356,10 @@ def playbook_page(assignments: Sequence[Assignment], playbooks: Sequence[Playboo
         The playbooks they name.
     """
     by_name = {book.name: book for book in playbooks}
-    lines = ["# Playbooks", "", "| segment | customers | playbook | goal |", "|---|---|---|---|"]
-    lines += [
-        f"| {one.segment.replace('|', '&#124;')} | {one.size:,} ({one.share:.0%}) | {by_name[one.playbook].title} | {by_name[one.playbook].goal} |"
-        for one in assignments
+    plans = [
+        {"of": one, "book": by_name[one.playbook], "second": by_name.get(one.runner_up or "")} for one in assignments
     ]
-    for one in assignments:
-        book = by_name[one.playbook]
-        money = f", {one.revenue_share:.0%} of revenue" if one.revenue_share is not None else ""
-        second = f" Runner-up: {by_name[one.runner_up].title}." if one.runner_up else ""
-        ahead = ["", one.outlook.words()] if one.outlook else []
-        lines += [
-            "",
-            f"## {one.segment}: {book.title}",
-            "",
-            f"{one.size:,} customers, {one.share:.0%} of all{money}. {book.goal}.{second}",
-            *ahead,
-            "",
-            "Why:",
-            *([f"- {evidence.words()}" for evidence in one.evidence] or ["- nothing sets it apart enough for another"]),
-            "",
-            "Do:",
-            *[f"- {item}" for item in book.do],
-            "",
-            "Do not:",
-            *[f"- {item}" for item in book.avoid],
-            "",
-            f"Channel: {book.channel}. Offer: {book.offer}. KPI: {book.kpi}.",
-        ]
-    if idle := unused(assignments, playbooks):
-        lines += ["", f"Not used, since other playbooks fit better or no segment has their traits: {', '.join(idle)}."]
-    return "\n".join(lines) + "\n"
+    return fill(__package__, "playbook.md.j2", plans=plans, unused=unused(assignments, playbooks))
 
 
 def _fits(book: Playbook, own: Mapping[str, str], medians: Mapping[str, float], revenue_share: float | None) -> bool:

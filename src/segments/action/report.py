@@ -13,9 +13,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jinja2 import Environment, StrictUndefined
 
-from segments.action.briefing_page import PAGE
+from segments.action.templates import fill, percent
 from segments.config.features import RFM_SCORES
 from segments.identity.descriptors import CLUSTERED, DERIVED, DESCRIPTOR
 
@@ -132,8 +131,6 @@ def render(briefing: Briefing) -> str:
     str
         HTML; equal input gives equal text.
     """
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"percent": percent, "whole": _whole}
     tests = briefing.tests
     context = {
         "b": briefing,
@@ -152,7 +149,7 @@ def render(briefing: Briefing) -> str:
         "trend": "trend" in set(tests["feature"]),
         "money": briefing.units.get("monetary", ""),
     }
-    return environment.from_string(PAGE).render(context)
+    return fill(__package__, "report.html.j2", **context).removesuffix("\n")
 
 
 def headline(profiles: pd.DataFrame) -> str:
@@ -238,20 +235,6 @@ def label(feature: str, units: Mapping[str, str]) -> str:
     words = LABELS.get(feature, feature.replace("spend_on_", "spent on ").replace("_", " "))
     unit = units.get(feature, "")
     return f"{words} ({unit})" if unit else words
-
-
-def percent(share: float) -> str:
-    """A share as a person reads it.
-
-    Examples
-    --------
-    >>> percent(0.307), percent(0.004), percent(0.995), percent(1.0)
-    ('31 %', '0.4 %', '99.5 %', '100 %')
-    """
-    if pd.isna(share):
-        return "–"
-    near_an_end = 0 < abs(share) < 0.0095 or 0.9905 < share < 1
-    return (f"{share:.1%}" if near_an_end else f"{share:.0%}").replace("%", " %")
 
 
 def number(feature: str, value: float) -> str:
@@ -427,10 +410,6 @@ def _size(kind: str, effect: float) -> str:
 
 def _p(value: float) -> str:
     return "–" if pd.isna(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"
-
-
-def _whole(value: float) -> str:
-    return f"{value:,.0f}"
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -24,7 +24,7 @@ from segments.errors import ConfigError, SegmentsError
 LARGER_IS_BETTER = {metric: metric != "davies_bouldin" for metric in METRICS}
 # Scores of a fit in its own space: they rank k within a cell, not cells among each other.
 OWN_SPACE = ("silhouette", "silhouette_simplified", "davies_bouldin", "calinski_harabasz")
-NOT_WEIGHED = "evidence (not weighed)"
+NOT_WEIGHED = "evidence (not evaluated)"
 
 
 class Gate(NamedTuple):

@@ -169,27 +169,27 @@ def test_each_touched_file_of_the_shelf_is_named(tmp_path: Path, name: str) -> N
     seal(tmp_path / "v")
     proof = Proof()
     check_shelf(tmp_path / "v", model_hash, proof)
-    assert (proof.checked, proof.unchecked, proof.differences) == (["3 shelved files"], [], [])
+    assert (proof.checked, proof.unchecked, proof.differences) == (["3 stored files"], [], [])
 
     flip(tmp_path / "v" / name)
     check_shelf(tmp_path / "v", model_hash, proof)
     (tmp_path / "v" / name).unlink()
     check_shelf(tmp_path / "v", model_hash, proof)
-    assert proof.differences == [f"the shelved file artifacts/versions/v/{name} {was}" for was in ("was changed", "is missing")]  # fmt: skip
+    assert proof.differences == [f"the stored file artifacts/versions/v/{name} {was}" for was in ("was changed", "is missing")]  # fmt: skip
 
 
 def test_a_shelf_of_before_its_hashes_were_kept_says_what_was_not_checked(tmp_path: Path) -> None:
     model_hash, proof = shelved(tmp_path / "v"), Proof()
     check_shelf(tmp_path / "v", model_hash, proof)
     check_shelf(tmp_path / "elsewhere", model_hash, proof)
-    assert (proof.checked, proof.differences) == (["1 shelved files"], [])
+    assert (proof.checked, proof.differences) == (["1 stored files"], [])
     assert proof.unchecked == [
-        "the other files of artifacts/versions/v: shelved before their hashes were kept",
+        "the other files of artifacts/versions/v: stored before their hashes were kept",
         "artifacts/versions/elsewhere: not on this machine",
     ]
     flip(tmp_path / "v/segmentation.json")
     check_shelf(tmp_path / "v", model_hash, proof)
-    assert proof.differences == ["the shelved file artifacts/versions/v/segmentation.json was changed"]
+    assert proof.differences == ["the stored file artifacts/versions/v/segmentation.json was changed"]
 
 
 def a_run(project: Path) -> None:
@@ -239,7 +239,7 @@ def test_a_folder_that_another_run_made_since_proves_nothing(tmp_path: Path) -> 
         ["1 files that stages left"], ["artifacts/profiles: dvc.lock has them of another run"]
     )
     (tmp_path / "shelf/model.json").unlink()
-    said = "what stages left under artifacts/: the version's shelf does not list it"
+    said = "what stages left under artifacts/: the version's folder does not list it"
     assert tables(tmp_path) == Proof(unchecked=[said])
 
 
@@ -272,7 +272,7 @@ def test_the_model_that_exports_read_must_be_a_versions(tmp_path: Path) -> None:
     flip(document)
     check_handed_on(tmp_path, proof)
     assert proof.differences == [
-        "artifacts/registry/segmentation.json was changed: it is the model of no version on the shelf"
+        "artifacts/registry/segmentation.json was changed: it is the model of no stored version"
     ]
 
 
@@ -291,7 +291,7 @@ def test_the_champion_is_made_again(reproduced: SmallProject) -> None:
         "200 labels, refitted",
         "200 answers of the stored model",
         "files that stages left",
-        "shelved files",
+        "stored files",
     ):
         assert checked in said
     assert "not checked" not in said, "DVC's own hashes are those that the shelf was made with"
@@ -342,7 +342,7 @@ def test_a_record_is_not_rebuilt_from_a_changed_model(small_project: Callable[[]
     document.write_text(json.dumps(plain))
     forget(project)
     said = project.run("segments", "track", fails=True)
-    assert f"the shelved file {document.relative_to(project.root)} was changed" in said
+    assert f"the stored file {document.relative_to(project.root)} was changed" in said
 
     # With every hash of it forged, what it answers still gives it away.
     listed, facts = document.with_name("manifest.json"), document.with_name("model.json")

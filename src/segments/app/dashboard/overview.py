@@ -60,7 +60,7 @@ def _champion(inuse: Champion) -> None:
         st.metric("Model", f"{version.name} v{version.number}", border=True)
         st.metric("Segments", len(inuse.model.segments), border=True)
         st.metric("In use since (UTC)", _day(tags.get("promoted_at", "")), border=True)
-        st.metric("Evidence", str(weighed.get("grade", "not weighed")), border=True)
+        st.metric("Evidence", str(weighed.get("grade", "not evaluated")), border=True)
         st.metric("Proof", _proof(tags), border=True)
     named = f"**{row['feature_set']} · {row['scaler']} · k={row['k']}**, " if row else ""
     st.markdown(

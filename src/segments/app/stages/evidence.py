@@ -31,7 +31,7 @@ def run(config: Config) -> str:
     cells, left_out = _cells(config)
     found = dict[str, tuple[Cell, CellEvidence]]()
     for cell, evidence in progress(
-        weigh_cells(cells, wanted, workers_of(config.sweep.workers)), len(cells), lambda _: "cells weighed"
+        weigh_cells(cells, wanted, workers_of(config.sweep.workers)), len(cells), lambda _: "cells evaluated"
     ):
         found[cell.name] = (cell, evidence)
     in_order = [found[cell.name] for cell in cells]  # they finish in any order
@@ -61,7 +61,7 @@ def run(config: Config) -> str:
     grades = ", ".join(
         f"{count} {grade}" for grade, count in rows.loc[rows["evaluated"], "grade"].value_counts().items()
     )
-    return f"{int(rows['evaluated'].sum())} of {len(rows)} candidates weighed against the {wanted.null_model} null: {grades}; {time.time() - started:.1f} s"
+    return f"{int(rows['evaluated'].sum())} of {len(rows)} candidates evaluated against the {wanted.null_model} null: {grades}; {time.time() - started:.1f} s"
 
 
 def _cells(config: Config) -> tuple[list[Cell], list[str]]:

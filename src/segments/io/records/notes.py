@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from segments.action.templates import fill
 from segments.config.evidence import NULLS
 
 # Of a segment, where they are known: what they are called, and how they are written.
@@ -34,61 +35,26 @@ def sweep_note(
     firmness : str, optional
         What the sensitivity found, in a sentence.
     """
-    lines = [f"**{choice['reason']}**", "", *([firmness, ""] if firmness else [])]
-    lines += [f"Rule: {choice['rule']}", "", f"Swept: {swept(candidates)}.", ""]
-    table = candidates.set_index("candidate_id").loc[choice["finalists"]]
-    heading = "Finalists" if choice["candidate_id"] else "What came closest"
-    lines += [
-        f"### {heading}",
-        "",
-        f"| candidate | grade | z against the {_null(candidates)} null | least stable segment | prediction strength | silhouette over all features | silhouette | smallest |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    lines += [
-        f"| {row.feature_set} · {row.scaler} · k={row.k} | {row.grade or 'no evidence'} | {row.z_silhouette:.1f} | {row.jaccard_min:.2f} | "
-        f"{row.prediction_strength:.2f} | {row.silhouette_reference:.4f} | {row.silhouette:.4f} | {row.smallest_share:.1%} |"
-        for row in table.itertuples()
-    ]
-    if profiles is not None:
-        figures = [name for name in FIGURES if name in profiles]
-        lines += [
-            "",
-            "### Segments",
-            "",
-            "| segment | customers | share |" + "".join(f" {FIGURES[name][0]} |" for name in figures),
-            "|---|---|---|" + "---|" * len(figures),
-        ]
-        for row in profiles.to_dict("records"):
-            told = "".join(f" {row[name]:{FIGURES[name][1]}} |" for name in figures)
-            lines.append(f"| {row['segment']} | {row['size']:,} | {row['share']:.1%} |{told}")
-    lines += ["", "### Elbows (advice only)", ""]
-    lines += [
-        f"- {elbow['feature_set']} · {elbow['scaler']}: " + (f"k={elbow['k']}" if elbow["k"] else "no knee")
-        for elbow in choice["elbows"]
-    ]
-    lines += [
-        "",
-        f"z says how far the silhouette lies above that of data without clusters ({NULLS[_null(candidates)]}), in standard deviations: it compares feature sets and scalers; so does the silhouette over all features. The plain silhouette ranks k within one feature set and scaler only.",
-    ]
-    return "\n".join(lines) + "\n"
+    null = next(str(name) for name in candidates["null"] if name)  # all that were evaluated have the same
+    finalists = candidates.set_index("candidate_id").loc[choice["finalists"]]
+    return fill(
+        __package__,
+        "texts/sweep.md.j2",
+        choice=choice,
+        firmness=firmness,
+        swept=swept(candidates),
+        finalists=finalists.to_dict("records"),
+        null=null,
+        null_in_words=NULLS[null],
+        segments=None if profiles is None else profiles.to_dict("records"),
+        figures={name: how for name, how in FIGURES.items() if profiles is not None and name in profiles},
+    )
 
 
 def model_description(choice: Mapping[str, Any], profiles: pd.DataFrame, columns: list[str]) -> str:
     """Markdown for the registry page: what goes in, what comes out, which segments there are."""
-    lines = [
-        f"{choice['reason']}",
-        "",
-        f"**In**: {', '.join(f'`{column}`' for column in columns)}, in original units, one row per customer.",
-        "",
-    ]
-    lines += [
-        "**Out**: `cluster`, `segment_id`, `segment`, `distance` to its centre and `margin` to the next in the clustered space, `confidence` (0 on the border, 1 at the centre), and whether the customer is on the `boundary` or `out_of_range`.",
-        "",
-        "| cluster | segment | customers | share |",
-        "|---|---|---|---|",
-    ]
-    lines += [f"| {row.cluster} | {row.segment} | {row.size:,} | {row.share:.1%} |" for row in profiles.itertuples()]
-    return "\n".join(lines) + "\n"
+    segments = profiles.to_dict("records")
+    return fill(__package__, "texts/model.md.j2", reason=choice["reason"], columns=columns, segments=segments)
 
 
 def summary(
@@ -112,30 +78,10 @@ def summary(
     firmness
         As in :func:`sweep_note`.
     """
-    lines = [f"Swept   {source}: {swept(candidates)}", f"Rule    {choice['rule']}", f"Chosen  {choice['reason']}"]
-    lines += [f"Firm?   {firmness}"] if firmness else []
-    if profiles is not None:
-        width = max(len(name) for name in profiles["segment"])
-        lines.append("")
-        for row in profiles.itertuples():
-            money = f"  {row.revenue_share:6.1%} of revenue" if "revenue_share" in profiles else ""
-            money += f"  {row.churn_risk:6.1%} risk of leaving" if "churn_risk" in profiles else ""
-            lines.append(f"        {row.segment:<{width}}  {row.size:>9,} customers  {row.share:6.1%}{money}")
-        lines.append("")
-    if receipt.get("version"):
-        version = receipt["version"]
-        if receipt["alias"]:
-            lines.append(
-                f"Model   models:/{receipt['name']}@{receipt['alias']} (version {version}): {receipt['verdict']}"
-            )
-        else:
-            lines.append(f"Model   models:/{receipt['name']}/{version}: {receipt['verdict']}")
-    return "\n".join(lines)
-
-
-def _null(candidates: pd.DataFrame) -> str:
-    """Name of the null model of those that were weighed; they all have the same."""
-    return next(str(name) for name in candidates["null"] if name)
+    segments = [] if profiles is None else profiles.to_dict("records")
+    width = max((len(row["segment"]) for row in segments), default=0)
+    given = {"source": source, "choice": choice, "receipt": receipt, "firmness": firmness, "swept": swept(candidates)}
+    return fill(__package__, "texts/summary.txt.j2", segments=segments, width=width, **given).removesuffix("\n")
 
 
 def swept(candidates: pd.DataFrame) -> str:

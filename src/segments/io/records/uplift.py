@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import pandas as pd
 
+from segments.action.templates import fill, gain, points, rate
 from segments.action.uplift import ALL, OUTCOMES, Verdict
 
 
@@ -22,31 +23,11 @@ def comparison_note(campaign: str, table: pd.DataFrame, verdict: Verdict) -> str
     verdict : Verdict
         Whether differences are effects.
     """
-    lines = [
-        f"# Campaign {campaign}: {'effect' if verdict.causal else 'figures, no causal claim'}",
-        "",
-        *verdict.reasons,
+    outcomes = [
+        {"name": outcome, "heading": OUTCOMES[str(outcome)].capitalize(), "rows": rows.to_dict("records")}
+        for outcome, rows in table.groupby("outcome", sort=False)
     ]
-    for outcome, rows in table.groupby("outcome", sort=False):
-        shown, taken = (_percent, _points) if outcome == "responded" else (_money, _gain)
-        heading = OUTCOMES[str(outcome)].capitalize() + (
-            "" if verdict.complete else ", only of the customers in the file"
-        )
-        lines += ["", f"## {heading}", ""]
-        lines += ["| segment | treatment | control |" + (" difference | 95 % interval |" if verdict.causal else "")]
-        lines += ["|---|---|---|" + ("---|---|" if verdict.causal else "")]
-        for row in rows.itertuples():
-            line = f"| {row.segment} | {shown(row.treatment)} of {row.n_treatment:,} | {shown(row.control)} of {row.n_control:,} |"
-            if verdict.causal:
-                points = " points" if outcome == "responded" and math.isfinite(row.low) else ""
-                line += f" {taken(row.difference)}{points} | {taken(row.low)} to {taken(row.high)}{points} |"
-            lines.append(line)
-    if verdict.causal:
-        lines += [
-            "",
-            "Each interval alone holds the true effect 95 times in 100; of twenty such intervals about one misses.",
-        ]
-    return "\n".join(lines) + "\n"
+    return fill(__package__, "texts/comparison.md.j2", campaign=campaign, verdict=verdict, outcomes=outcomes)
 
 
 def description_note(
@@ -65,27 +46,8 @@ def description_note(
     weeks : tuple of float
         Weeks before and during that the log covers.
     """
-    last = end - timedelta(days=1)
-    lines = [
-        f"# Campaign {campaign}: figures, no causal claim",
-        "",
-        f"It ran from {start:%Y-%m-%d} to {last:%Y-%m-%d}. There was no random control: those who were not mailed were left out for reasons "
-        "that have to do with what they buy, so they are no control, and no difference between the columns is an effect of the campaign. "
-        "The segments are today's, made of purchases that include the campaign's days: a customer can be in a segment because of the campaign.",
-        "",
-        "| segment | | customers | redeemed | of mailed (95 % interval) | spend a week before | during |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for row in table.itertuples():
-        rate = f"{_percent(row.rate)} ({_percent(row.low)} to {_percent(row.high)})" if math.isfinite(row.rate) else "–"
-        lines.append(
-            f"| {row.segment} | {row.group} | {row.customers:,} | {row.redeemed:,} | {rate} | {_money(row.weekly_before)} | {_money(row.weekly_during)} |"
-        )
-    lines += [
-        "",
-        f"Spend is over the {weeks[0]:.1f} weeks before and the {weeks[1]:.1f} weeks of the campaign that the log covers.",
-    ]
-    return "\n".join(lines) + "\n"
+    given = {"campaign": campaign, "start": start, "last": end - timedelta(days=1), "weeks": weeks}
+    return fill(__package__, "texts/description.md.j2", rows=table.to_dict("records"), **given)
 
 
 def pictured(table: pd.DataFrame) -> dict[str, tuple[str, pd.DataFrame]]:
@@ -103,12 +65,12 @@ def pictured(table: pd.DataFrame) -> dict[str, tuple[str, pd.DataFrame]]:
     """
     if "rate" in table:
         mailed = table[table["group"] == "mailed"].rename(columns={"rate": "estimate"})
-        text = [f"{_percent(row.estimate)} of {row.customers:,}" for row in mailed.itertuples()]
+        text = [f"{rate(row.estimate)} of {row.customers:,}" for row in mailed.itertuples()]
         return {"redemption": ("share of those mailed who redeemed, % (95 % interval)", _drawn(mailed, text, 100))}
     found = {}
     for outcome, rows in table[table["difference"].notna()].groupby("outcome", sort=False):
         shares = outcome == "responded"
-        shown = _points if shares else _gain
+        shown = points if shares else gain
         unit = (
             "treatment minus control, " + ("percentage points" if shares else "money per customer") + " (95 % interval)"
         )
@@ -157,19 +119,3 @@ def _drawn(rows: pd.DataFrame, text: list[str], factor: float) -> pd.DataFrame:
     figures = {name: rows[name].to_numpy() * factor for name in ("estimate", "low", "high")}
     named = {"segment_id": rows["segment_id"].to_numpy(), "label": rows["segment"].to_numpy()}
     return pd.DataFrame({**named, **figures, "text": text})
-
-
-def _percent(value: float) -> str:
-    return f"{value * 100:.1f} %" if math.isfinite(value) else "–"
-
-
-def _points(value: float) -> str:
-    return f"{value * 100:+.1f}" if math.isfinite(value) else "–"
-
-
-def _money(value: float) -> str:
-    return f"{value:,.2f}" if math.isfinite(value) else "–"
-
-
-def _gain(value: float) -> str:
-    return f"{value:+,.2f}" if math.isfinite(value) else "–"

@@ -163,12 +163,12 @@ def check_shelf(folder: Path, model_hash: str, proof: Proof) -> None:
     expected = {**listed, "segmentation.json": model_hash}
     for path, digest in expected.items():
         if not (folder / path).is_file():
-            proof.differences.append(f"the shelved file {shown / path} is missing")
+            proof.differences.append(f"the stored file {shown / path} is missing")
         elif fingerprints.file_sha256(folder / path) != digest:
-            proof.differences.append(f"the shelved file {shown / path} was changed")
+            proof.differences.append(f"the stored file {shown / path} was changed")
     if not listed:
-        proof.unchecked.append(f"the other files of {shown}: shelved before their hashes were kept")
-    proof.checked.append(f"{len(expected)} shelved files")
+        proof.unchecked.append(f"the other files of {shown}: stored before their hashes were kept")
+    proof.checked.append(f"{len(expected)} stored files")
 
 
 def made_of(project: Path) -> dict[str, dict[str, str]]:
@@ -205,7 +205,7 @@ def check_tables(project: Path, shelf: Path, proof: Proof) -> None:
     except StoreError:
         listed = {}
     if not listed:
-        proof.unchecked.append("what stages left under artifacts/: the version's shelf does not list it")
+        proof.unchecked.append("what stages left under artifacts/: the version's folder does not list it")
         return
     locked = _outs(project / "dvc.lock")
     moved = [folder for folder, files in listed.items() if locked.get(folder) != _listing_md5(files)]
@@ -250,9 +250,7 @@ def check_handed_on(project: Path, proof: Proof) -> None:
     if not document.is_file() or not shelves.is_dir():
         return
     if not any(shelves.glob(f"*-{fingerprints.file_sha256(document)[:12]}")):
-        proof.differences.append(
-            f"{document.relative_to(project)} was changed: it is the model of no version on the shelf"
-        )
+        proof.differences.append(f"{document.relative_to(project)} was changed: it is the model of no stored version")
     proof.checked.append("the model that exports read")
 
 

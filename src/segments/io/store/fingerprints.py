@@ -31,11 +31,11 @@ def md5(path: Path) -> str:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
-def hashes(folder: Path, pattern: str = "*") -> dict[str, str]:
-    """SHA-256 of every file under a folder, by its path in it; compiled leftovers do not count."""
+def hashes(folder: Path, *patterns: str) -> dict[str, str]:
+    """SHA-256 of every file under a folder, or of those of some patterns, by its path in it; compiled leftovers do not count."""
     return {
         path.relative_to(folder).as_posix(): sha256(path.read_bytes())
-        for path in sorted(folder.rglob(pattern))
+        for path in sorted({path for pattern in patterns or ("*",) for path in folder.rglob(pattern)})
         if path.is_file() and "__pycache__" not in path.parts
     }
 
@@ -46,8 +46,8 @@ def labels_hash(labels: np.ndarray[Any, Any]) -> str:
 
 
 def code_hash(package: Path = Path(__file__).parent.parent) -> str:
-    """SHA-256 of this package's code, or of another copy of it."""
-    return sha256(json.dumps(hashes(package, "*.py")).encode())
+    """SHA-256 of this package's code and templates, or of another copy of it."""
+    return sha256(json.dumps(hashes(package, "*.py", "*.j2")).encode())
 
 
 def git_commit() -> str:

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from segments.action.templates import fill
 from segments.io.tracking.connection import Tracker, lock_of
 from segments.io.tracking.runs import (
     CANDIDATE,
@@ -94,15 +95,8 @@ def track_sweep(tracker: Tracker, record: Mapping[str, Any], folder: Path, note:
 
 def describe_experiment(tracker: Tracker, record: Record, sweep_id: str) -> None:
     """How to read the experiment: links first (only the first line shows until it is unfolded), and the views they open."""
-    listed = "\n".join(f"- {link.label}: {link.shows}" for link in links("", record))
-    guide = (
-        f"{menu(record)}\n\nCustomer segmentations of **{tracker.source}**. Every run of kind `candidate` is one "
-        "alternative (feature set, scaler, k); `curve` runs hold the scores over k of one feature set and scaler; `sweep` "
-        f"runs say what was tried, what won and why.\n\n{listed}\n\n"
-        "Scores lie at step = k. WCSS and silhouette are measured in the scaled space of each candidate: compare them over "
-        "k within one feature set and scaler, and with care across them."
-    )
-    for key, value in {NOTE: guide, **view_states(sweep_id)}.items():
+    guide = fill(__package__, "experiment.md.j2", menu=menu(record), source=tracker.source, links=links("", record))
+    for key, value in {NOTE: guide.removesuffix("\n"), **view_states(sweep_id)}.items():
         tracker.client.set_experiment_tag(tracker.experiment_id, key, value)
 
 

@@ -1,0 +1,139 @@
+"""Texts for people, made from Jinja templates. Comes in: the name of a template and what it speaks of. Goes out: the text.
+
+In HTML (``*.html.j2``) every value is escaped by the engine. In markdown (``*.md.j2``) it is the template that says which values
+come from data or people: ``{{ name | plain }}``. Formats of figures are filters too, and stand here for all templates.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from importlib.resources import files
+
+import pandas as pd
+from jinja2 import Environment, FunctionLoader, StrictUndefined, select_autoescape
+
+# What begins code, a tag, a table's cell or a link, as the page shows it and markdown does not read it.
+_MARKS = str.maketrans({mark: f"&#{ord(mark)};" for mark in "`|["} | {"<": "&lt;", ">": "&gt;"})
+
+
+def fill(package: str, name: str, /, **context: object) -> str:
+    """Fill a template.
+
+    Parameters
+    ----------
+    package : str
+        Package whose folder holds the template: ``__package__`` of the module that asks.
+    name : str
+        Path of the template in that folder.
+    **context
+        What the template names; one that is missing is an error.
+
+    Returns
+    -------
+    str
+        Text of whole lines; equal input gives equal text.
+
+    Raises
+    ------
+    jinja2.UndefinedError
+        If the template names what is not given.
+
+    Examples
+    --------
+    >>> fill(__package__, "playbook.md.j2", plans=[], unused=["reactivate"]).splitlines()[0]
+    '# Playbooks'
+    """
+    return _environment().get_template(f"{package}:{name}").render(context)
+
+
+def plain(text: str) -> str:
+    """Write a text from data or people so that markdown takes it as text: in one line, no tag, no code, no link, no new cell.
+
+    Examples
+    --------
+    >>> plain("a|b <script> `x`")
+    'a&#124;b &lt;script&gt; &#96;x&#96;'
+    """
+    return " ".join(str(text).splitlines()).translate(_MARKS)
+
+
+def percent(share: float) -> str:
+    """A share as a person reads it.
+
+    Examples
+    --------
+    >>> percent(0.307), percent(0.004), percent(0.995), percent(1.0)
+    ('31 %', '0.4 %', '99.5 %', '100 %')
+    """
+    if pd.isna(share):
+        return "–"
+    near_an_end = 0 < abs(share) < 0.0095 or 0.9905 < share < 1
+    return (f"{share:.1%}" if near_an_end else f"{share:.0%}").replace("%", " %")
+
+
+def rate(share: float) -> str:
+    """A share with one decimal, "–" where it is not known.
+
+    Examples
+    --------
+    >>> rate(0.0512), rate(float("nan"))
+    ('5.1 %', '–')
+    """
+    return f"{share * 100:.1f} %" if math.isfinite(share) else "–"
+
+
+def points(difference: float) -> str:
+    """A difference of shares in percentage points, "–" where it is not known.
+
+    Examples
+    --------
+    >>> points(0.0512)
+    '+5.1'
+    """
+    return f"{difference * 100:+.1f}" if math.isfinite(difference) else "–"
+
+
+def money(value: float) -> str:
+    """Money with two decimals, "–" where it is not known.
+
+    Examples
+    --------
+    >>> money(1861.5)
+    '1,861.50'
+    """
+    return f"{value:,.2f}" if math.isfinite(value) else "–"
+
+
+def gain(value: float) -> str:
+    """A difference of money, with its sign, "–" where it is not known.
+
+    Examples
+    --------
+    >>> gain(1861.5)
+    '+1,861.50'
+    """
+    return f"{value:+,.2f}" if math.isfinite(value) else "–"
+
+
+def _source(at: str) -> str:
+    package, _, name = at.partition(":")
+    return files(package).joinpath(name).read_text(encoding="utf-8")
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FunctionLoader(_source),
+        autoescape=select_autoescape(["html.j2"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {
+        **{"figure": format, "plain": plain, "percent": percent},
+        **{"rate": rate, "points": points, "money": money, "gain": gain},
+    }
+    environment.tests["finite"] = math.isfinite
+    return environment
