@@ -227,9 +227,9 @@ def _run(command: str, words: list[str]) -> None:
             raise ConfigError(
                 f"'{stray[0]}' is not expected here", where="segments server", fix="see `segments --help`"
             )
-        from segments.app.servers.mlflow_team import serve
+        from segments.app.servers.mlflow_team import run_team_server
 
-        serve(**given)
+        run_team_server(**given)
     if command not in (*STAGES, *COMMANDS):
         from difflib import get_close_matches
 
@@ -271,11 +271,11 @@ def _run(command: str, words: list[str]) -> None:
             from segments.app.servers import mlflow_ui
             from segments.io.tracking.connection import tracking_uri
 
-            raise SystemExit(mlflow_ui.serve(config, tracking_uri(config.tracking)))
+            raise SystemExit(mlflow_ui.run_mlflow_ui(config, tracking_uri(config.tracking)))
         if command == "dashboard":
             from segments.app.servers import dashboard
 
-            raise SystemExit(dashboard.serve(config, overrides))
+            raise SystemExit(dashboard.run_dashboard(config, overrides))
         _stage(command, config, **own)
 
 

@@ -526,7 +526,7 @@ def test_a_missing_file_names_what_it_tells_and_what_makes_it(empty: Path) -> No
 
 
 def test_the_server_stays_on_this_machine_and_asks_nobody() -> None:
-    words = dashboard.command(load(["source=mall"]), 8501, ["source=mall"])
+    words = dashboard.dashboard_command(load(["source=mall"]), 8501, ["source=mall"])
     for option in ("server.address=127.0.0.1", "browser.gatherUsageStats=false", "server.enableXsrfProtection=true"):
         assert f"--{option}" in words
     assert words[-2:] == ["--", "source=mall"]
@@ -535,7 +535,7 @@ def test_the_server_stays_on_this_machine_and_asks_nobody() -> None:
 def test_without_streamlit_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dashboard.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ConfigError, match="make install"):
-        dashboard.serve(load(["source=mall"]))
+        dashboard.run_dashboard(load(["source=mall"]))
 
 
 def test_searching_takes_the_text_as_it_is_written() -> None:

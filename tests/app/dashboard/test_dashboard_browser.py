@@ -23,7 +23,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from segments.app.servers.mlflow_ui import HOST
+from segments.app.servers.child import HOST
 from small_project import CHECKOUT, SmallProject
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]

@@ -27,7 +27,7 @@ from mlflow.protos.databricks_pb2 import BAD_REQUEST
 from segments.app.load import load
 from segments.app.servers import mlflow_team
 from segments.config.registry import TrackingConfig
-from segments.errors import ConfigError
+from segments.errors import ConfigError, TrackingError
 from segments.io.registry import versions
 from segments.io.tracking import candidates, connection
 from segments.io.tracking.candidates import track_candidates
@@ -256,6 +256,23 @@ def test_no_variable_left_in_a_shell_opens_the_server_wider() -> None:
     }
     found = mlflow_team.environment(left, DATABASE, [], "")
     assert set(found) & set(left) == {"MLFLOW_AUTH_ADMIN_PASSWORD", "PGPASSWORD"}
+
+
+def test_it_becomes_mlflow_whose_words_do_not_name_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The list of processes shows everybody the words of a command, not its variables."""
+    became: list[Any] = []
+    monkeypatch.setattr(mlflow_team, "_check_answers", lambda database: None)
+    monkeypatch.setattr(os, "execve", lambda *given: became.extend(given))
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        number = other.getsockname()[1]
+        with pytest.raises(TrackingError, match=r"nobody can listen there: .*in use") as caught:
+            mlflow_team.run_team_server(DATABASE, port=str(number))
+        assert (caught.value.where, became) == (f"127.0.0.1:{number}", [])
+    mlflow_team.run_team_server(DATABASE, port=str(number))
+    program, words, variables = became
+    assert program == sys.executable and words[1:4] == ["-m", "mlflow", "server"]
+    assert "postgresql" not in " ".join(words)
+    assert variables["MLFLOW_BACKEND_STORE_URI"] == DATABASE
 
 
 def test_a_password_in_the_address_of_the_server_is_refused() -> None:

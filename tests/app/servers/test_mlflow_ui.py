@@ -1,19 +1,14 @@
-"""Links, views, ports and errors of the MLflow UI; nothing here starts MLflow (tests/test_browser.py does)."""
+"""Links, views and errors of the MLflow UI; nothing here starts MLflow (tests/test_browser.py does)."""
 
 from __future__ import annotations
 
 import http.server
 import json
 import re
-import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -22,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segments.app.servers import mlflow_ui
+from segments.app.servers import child, mlflow_ui
 from segments.config.registry import TrackingConfig
 from segments.config.root import Config
 from segments.config.source import Customers, Source
@@ -53,13 +48,6 @@ def config(port: int = 5000, timeout_seconds: int = 1) -> Config:
         sweep=SweepConfig(feature_sets=["rfm"], scalers=["standard"]),
         tracking=TrackingConfig(port=port, timeout_seconds=timeout_seconds),
     )
-
-
-@contextmanager
-def listening() -> Iterator[int]:
-    """A port that somebody listens on."""
-    with socket.create_server((mlflow_ui.HOST, 0)) as server:
-        yield server.getsockname()[1]
 
 
 # --- links ----------------------------------------------------------------------------------------------------------
@@ -173,30 +161,6 @@ def test_every_curve_has_its_own_colour(sets: int, scalers: int) -> None:
     assert all(re.fullmatch("#[0-9a-f]{6}", colour) for colour in colours.values())
 
 
-# --- ports ----------------------------------------------------------------------------------------------------------
-
-
-def test_a_taken_port_gives_way_to_the_next_free_one() -> None:
-    with listening() as taken:
-        assert taken < mlflow_ui.free_port(taken) <= taken + 50
-    assert mlflow_ui.free_port(taken) == taken
-
-
-def test_a_port_taken_on_all_addresses_is_taken() -> None:
-    with socket.socket() as server:
-        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        server.bind(("0.0.0.0", 0))
-        server.listen()
-        assert mlflow_ui.free_port(server.getsockname()[1]) != server.getsockname()[1]
-
-
-def test_no_port_left_is_an_error_that_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(socket.socket, "connect_ex", lambda self, address: 0)
-    with pytest.raises(TrackingError, match=r"65000 to 65050 is taken") as caught:
-        mlflow_ui.free_port(65000)
-    assert "tracking.port=" in caught.value.fix
-
-
 @pytest.mark.parametrize("port", [0, 80, 70000])
 def test_a_port_nobody_may_listen_on_is_refused(port: int) -> None:
     with pytest.raises(ConfigError, match="out of range"):
@@ -234,23 +198,23 @@ class _Healthy(http.server.BaseHTTPRequestHandler):
 
 
 def test_a_remote_record_gets_its_links_and_nothing_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subprocess, "Popen", lambda *a, **k: pytest.fail("something was started"))
+    monkeypatch.setattr(child, "run_child", lambda *a, **k: pytest.fail("something was started"))
     monkeypatch.setattr(mlflow_ui, "records", lambda config, uri: [WHOLE])
     said: list[str] = []
-    with http.server.HTTPServer((mlflow_ui.HOST, 0), _Healthy) as server:
+    with http.server.HTTPServer((child.HOST, 0), _Healthy) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        url = f"http://{mlflow_ui.HOST}:{server.server_port}"
-        assert mlflow_ui.serve(config(), url + "/", said.append) == 0
+        url = f"http://{child.HOST}:{server.server_port}"
+        assert mlflow_ui.run_mlflow_ui(config(), url + "/", said.append) == 0
         server.shutdown()
     assert f"{url}/#/experiments/7/runs/c1?workflowType=machine_learning" in said[0]
 
 
 @pytest.mark.parametrize("uri", ["http://127.0.0.1:{port}", "https://127.0.0.1:{port}/mlflow"])
 def test_a_remote_server_that_does_not_answer_is_one_error(uri: str) -> None:
-    with socket.create_server((mlflow_ui.HOST, 0)) as server:  # accepts, and never answers
+    with socket.create_server((child.HOST, 0)) as server:  # accepts, and never answers
         url = uri.format(port=server.getsockname()[1])
         with pytest.raises(TrackingError, match="does not answer") as caught:
-            mlflow_ui.serve(config(), url)
+            mlflow_ui.run_mlflow_ui(config(), url)
     assert caught.value.where == url
     assert "tracking.uri" in caught.value.fix
 
@@ -263,72 +227,28 @@ def test_no_record_yet_is_one_error_and_none_is_made(
     monkeypatch.chdir(tmp_path)
     path = "mlflow.db" if form.count("/") == 3 else str(tmp_path / "mlflow.db").lstrip("/")
     with pytest.raises(TrackingError, match="no MLflow record yet") as caught:
-        mlflow_ui.serve(config(), form.format(path))
+        mlflow_ui.run_mlflow_ui(config(), form.format(path))
     assert caught.value.where == str(tmp_path / "mlflow.db")
     assert "dvc repro" in caught.value.fix
     assert not list(tmp_path.iterdir())
 
 
-def started(code: str) -> mlflow_ui.Server:
-    log = tempfile.TemporaryFile()  # noqa: SIM115 - as long-lived as the process
-    return mlflow_ui.Server(
-        f"http://{mlflow_ui.HOST}:9",
-        subprocess.Popen([sys.executable, "-c", code], stdout=log, stderr=log, start_new_session=True),
-        log,
-    )
-
-
-def test_a_server_that_stops_says_why() -> None:
-    server = started("print('first'); raise SystemExit('the database is out of date')")
-    with server.log, pytest.raises(TrackingError, match="did not start: the database is out of date"):
-        mlflow_ui.wait_until_ready(server)
-
-
-def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mlflow_ui, "START_SECONDS", 0.3)
-    server = started("import time; time.sleep(60)")
-    with server.log:
-        with pytest.raises(TrackingError, match="has not answered"):
-            mlflow_ui.wait_until_ready(server)
-        mlflow_ui._stop(server.process)
-
-
-def test_stopping_ends_the_children_too() -> None:
-    child = "import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])"
-    code = f"{child}; print(p.pid, flush=True); p.wait()"
-    server = started(code)
-    with server.log:
-        while not (pid := (server.log.seek(0), server.log.read())[1].strip()):
-            time.sleep(0.02)
-        mlflow_ui._stop(server.process)
-    assert server.process.returncode == -signal.SIGTERM
-    deadline = time.monotonic() + 5
-    while Path(f"/proc/{int(pid)}").exists() and "Z" not in Path(f"/proc/{int(pid)}/stat").read_text().split()[2]:
-        assert time.monotonic() < deadline, "the child outlived the server"
-        time.sleep(0.02)
-
-
-def test_the_server_listens_on_this_machine_only_and_sends_nothing_home(
+def test_the_server_is_started_beside_its_record_and_on_this_machine_only(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     seen: dict[str, Any] = {}
 
-    class Process:
-        pid = 2**22 + 1  # beyond the largest process id
+    def run_child(command: Any, **given: Any) -> int:
+        seen.update(given, words=command(5001))
+        return 0
 
-        def __init__(self, command: list[str], **options: Any) -> None:
-            seen.update(command=command, **options)
-
-        def wait(self, timeout: float | None = None) -> int:
-            return 0
-
-    monkeypatch.setattr(subprocess, "Popen", Process)
-    with mlflow_ui.running(f"sqlite:///{tmp_path}/mlflow.db", 5001) as server:
-        assert server.url == "http://127.0.0.1:5001"
-    assert seen["command"][seen["command"].index("--host") + 1] == "127.0.0.1"
-    assert seen["cwd"] == tmp_path
-    assert seen["env"]["MLFLOW_DISABLE_TELEMETRY"] == "true"
-    assert not [word for word in seen["command"] if "allowed-hosts" in word or "cors" in word]
+    monkeypatch.setattr(child, "run_child", run_child)
+    (tmp_path / "mlflow.db").touch()
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    assert mlflow_ui.run_mlflow_ui(config(port=5001), uri) == 0
+    options = dict(zip(seen["words"][4::2], seen["words"][5::2], strict=True))
+    assert options == {"--backend-store-uri": uri, "--workers": "1", "--host": "127.0.0.1", "--port": "5001"}
+    assert (seen["port"], seen["folder"]) == (5001, tmp_path)
 
 
 def test_importing_the_room_imports_no_mlflow() -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from segments.app.servers import mlflow_ui
+from segments.app.servers import child, mlflow_ui
 from segments.config.registry import TrackingConfig
 from segments.io.tracking import ui_views
 from small_project import STAGES, make
@@ -109,7 +109,7 @@ from pathlib import Path
 sys.path.insert(0, {tests!r})
 from test_mlflow_ui import config
 from segments.app.servers import mlflow_ui
-sys.exit(mlflow_ui.serve(config(port={port}, timeout_seconds=10), "sqlite:///" + {database!r}))
+sys.exit(mlflow_ui.run_mlflow_ui(config(port={port}, timeout_seconds=10), "sqlite:///" + {database!r}))
 """
 
 
@@ -133,7 +133,7 @@ def said_until_ready(process: subprocess.Popen[str]) -> str:
 @pytest.fixture(scope="module")
 def served(tracked: Record) -> Iterator[Served]:
     """``segments ui`` on a port that is free, beside one that is taken."""
-    with socket.create_server((mlflow_ui.HOST, 0)) as taken:
+    with socket.create_server((child.HOST, 0)) as taken:
         process = start(tracked.folder / "mlflow.db", taken.getsockname()[1])
         said = said_until_ready(process)
         assert f"Port {taken.getsockname()[1]} is taken; using " in said
@@ -403,15 +403,14 @@ def test_the_server_sends_nothing_home(served: Served) -> None:
         assert json.load(answer) == {"status": "disabled"}
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_it_cleanly_and_frees_the_port(tracked: Record, number: signal.Signals) -> None:
-    port = mlflow_ui.free_port(21_000)
+def test_a_signal_ends_it_cleanly_and_frees_the_port(tracked: Record) -> None:
+    port = child.free_port(21_000, "tracking.port")
     process = start(tracked.folder / "mlflow.db", port)
     said_until_ready(process)
-    process.send_signal(number)
-    rest, _ = process.communicate(timeout=30)
+    process.send_signal(signal.SIGINT)  # the others: test_child
+    rest, _ = process.communicate(timeout=120)
     assert (process.returncode, rest.strip()) == (0, "Stopped.")
-    assert mlflow_ui.free_port(port) == port
+    assert child.taken(child.HOST, port) is None
 
 
 def test_a_record_without_sweep_or_champion_is_served_and_says_what_to_run(tmp_path: Path) -> None:
@@ -437,7 +436,7 @@ def test_a_damaged_record_is_one_error(tmp_path: Path) -> None:
     database = tmp_path / "mlflow.db"
     database.write_bytes(b"this is no database" * 100)
     with pytest.raises(TrackingError):
-        mlflow_ui.serve(config(port=mlflow_ui.free_port(22_000)), f"sqlite:///{database}")
+        mlflow_ui.run_mlflow_ui(config(port=22_000), f"sqlite:///{database}")
 
 
 def test_the_default_port_is_mlflows_own() -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import ast
 import asyncio
 import json
+import logging
 import signal
+import socket
 import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,6 +21,8 @@ import pytest
 
 from segmentations import segmentation
 from segments.app.cli import main
+from segments.app.load import load
+from segments.app.servers import child, model_api
 from segments.app.servers.model_api import AT_ONCE, guarded, problem_of
 from segments.clustering.space import Space
 from segments.config.serving import ServingConfig
@@ -217,6 +222,36 @@ def test_help_asks_for_the_columns_that_the_readme_asks_for(capsys: pytest.Captu
     )
 
 
+@pytest.mark.filterwarnings("ignore:.*Any type hint")  # MLflow's own, as it is imported
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_any_signal_ends_it_in_good_order(monkeypatch: pytest.MonkeyPatch, number: signal.Signals) -> None:
+    from mlflow.pyfunc import scoring_server
+
+    model = SimpleNamespace(document=MODEL.to_json(), uri="models:/toy/3", reference="", name="toy", version="3")
+    monkeypatch.setattr(model_api.model_files, "read_model", lambda *given: model)
+    monkeypatch.setattr(model_api.model_files, "load_model", lambda *given: None)
+    monkeypatch.setattr(model_api, "_check_answers", lambda *given: None)
+    monkeypatch.setattr(scoring_server, "init", lambda loaded: Server())
+    for name in ("mlflow", "uvicorn"):
+        monkeypatch.setattr(logging.getLogger(name), "setLevel", lambda level: None)
+    said: list[str] = []
+
+    def say(text: str) -> None:
+        said.append(text)
+        if "answers at" in text:
+            signal.raise_signal(number)
+
+    with socket.create_server((child.HOST, 0)) as other:
+        taken = other.getsockname()[1]
+        config = load([f"serving.port={taken}"], project=CHECKOUT)
+        assert model_api.run_model_api(config, say=say) == 0
+    port = int(said[0].rpartition(" ")[2].rstrip("."))
+    assert said[0] == f"Port {taken} is taken; using {port}."
+    assert said[1].startswith(f"toy version 3 answers at http://127.0.0.1:{port}/invocations, for example:")
+    assert said[2:] == ["\nStopped."]
+    assert child.taken(child.HOST, port) is None
+
+
 # --- over HTTP ----------------------------------------------------------------------------------------------------------------
 
 
@@ -230,8 +265,7 @@ def post(url: str, body: bytes, kind: str = "application/json") -> tuple[int, An
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_serving_answers_what_scoring_writes(small_project: Callable[[], SmallProject], stop: signal.Signals) -> None:
+def test_serving_answers_what_scoring_writes(small_project: Callable[[], SmallProject]) -> None:
     project = small_project()
     features = project.table("features/customers.parquet")
     features.to_parquet(project / "in.parquet")
@@ -266,8 +300,8 @@ def test_serving_answers_what_scoring_writes(small_project: Callable[[], SmallPr
         assert post(url, b"{")[0] == 400
         assert post(url, json.dumps({"dataframe_records": features[columns].to_dict("records")}).encode())[0] == 413
         assert post(url, b"a", "text/csv")[0] == 415
-        server.send_signal(stop)
-        assert server.wait(timeout=20) == 0
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(timeout=120) == 0
         assert "Traceback" not in server.stderr.read()
     finally:
         server.kill()

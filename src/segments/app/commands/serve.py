@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from segments.app.servers.mlflow_ui import HOST
-from segments.app.servers.model_api import serve
+from segments.app.servers.child import HOST
+from segments.app.servers.model_api import run_model_api
 from segments.config.root import Config
 from segments.errors import ConfigError
 
@@ -22,4 +22,4 @@ def run(config: Config, port: str = "", model: str = "", host: str = HOST) -> tu
         raise ConfigError(f"'{port}' is not a port", where="port", fix="write a number, such as port=5001")
     if port:
         config = replace(config, serving=replace(config.serving, port=int(port)))
-    return "", serve(config, model or None)
+    return "", run_model_api(config, model or None)

@@ -17,7 +17,7 @@ import pandas as pd
 import streamlit as st
 
 from segments.app.dashboard import figures
-from segments.app.servers.mlflow_ui import HOST
+from segments.app.servers.child import HOST
 from segments.config.root import Config
 from segments.errors import SegmentsError, StoreError, TrackingError
 from segments.io.registry import files, versions

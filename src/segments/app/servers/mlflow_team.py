@@ -10,7 +10,6 @@ import configparser
 import ipaddress
 import os
 import secrets
-import socket
 import stat
 import sys
 from collections.abc import Mapping
@@ -18,7 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
 
-from segments.app.servers.mlflow_ui import HOST, QUIET
+from segments.app.servers.child import HOST, QUIET, say, taken
 from segments.errors import ConfigError, SegmentsError, TrackingError, first_line
 
 WORKERS = "2"
@@ -27,7 +26,7 @@ SIGNING = "MLFLOW_FLASK_SERVER_SECRET_KEY"
 KEPT = ("MLFLOW_AUTH_ADMIN_PASSWORD", SIGNING)
 
 
-def serve(
+def run_team_server(
     database: str,
     artifacts: str = "mlartifacts",
     host: str = HOST,
@@ -67,14 +66,19 @@ def serve(
     if not port.isdecimal() or not 1024 <= int(port) <= 65535:
         raise ConfigError(f"'{port}' is not a port", where="--port", fix="give a number from 1024 to 65535")
     _check_answers(database)
-    _check_free(host, int(port))
+    if why := taken(host, int(port)):
+        raise TrackingError(
+            f"nobody can listen there: {why}",
+            where=f"{host}:{port}",
+            fix="give another --port, or stop what uses this one",
+        )
     command = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", port, "--workers", WORKERS]
     command += ["--artifacts-destination", artifacts if "://" in artifacts else str(Path(artifacts).absolute())]
     if auth:
         command += ["--app-name", "basic-auth"]
     reached = next((name for name in hosts if "*" not in name), f"{host}:{port}")
-    sys.stdout.write(f"MLflow on {host}:{port}; people write tracking.uri=http://{reached}\nStop with Ctrl-C.\n")
-    sys.stdout.flush()
+    say(f"MLflow on {host}:{port}; people write tracking.uri=http://{reached}\nStop with Ctrl-C.")
+    # In our place rather than as a child: a service manager speaks to MLflow itself, and the list of processes loses the database's address.
     os.execve(sys.executable, command, environment(os.environ, database, hosts, auth))  # noqa: S606 - a fixed list
 
 
@@ -239,18 +243,4 @@ def _check_answers(database: str) -> None:
             f"the database does not let us in: {first_line(error)}",
             where=database,
             fix="start PostgreSQL, make the database (`createdb NAME`), and see that ~/.pgpass or PGPASSWORD holds the password",
-        ) from error
-
-
-def _check_free(host: str, port: int) -> None:
-    try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # the server does so too
-            probe.bind(address)
-    except OSError as error:
-        raise TrackingError(
-            f"nobody can listen there: {first_line(error)}",
-            where=f"{host}:{port}",
-            fix="give another --port, or stop what uses this one",
         ) from error

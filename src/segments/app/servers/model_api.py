@@ -9,15 +9,13 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import signal
-import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from segments.app.servers.mlflow_ui import HOST, free_port
+from segments.app.servers import child
 from segments.config.root import Config
 from segments.config.serving import ServingConfig
 from segments.errors import SegmentsError, TrackingError
@@ -37,8 +35,8 @@ ORDINARY = 1e12  # a value up to here overflows in no scaler
 FORMATS = ("dataframe_records", "dataframe_split")
 
 
-def serve(config: Config, uri: str | None = None, say: Callable[[str], object] | None = None) -> int:
-    """Load a registered model, have it answer once, say where it listens, and stay until Ctrl-C or SIGTERM.
+def run_model_api(config: Config, uri: str | None = None, say: Callable[[str], object] = child.say) -> int:
+    """Load a registered model, have it answer once, say where it listens, and stay until Ctrl-C, SIGTERM or SIGHUP.
 
     Parameters
     ----------
@@ -62,22 +60,30 @@ def serve(config: Config, uri: str | None = None, say: Callable[[str], object] |
     import uvicorn
     from mlflow.pyfunc import scoring_server
 
-    say = say or _say
     model = files.read_model(config.tracking, uri or f"models:/{config.registry.model}@{config.registry.alias}")
     segmentation = Segmentation.from_json(model.document)
     loaded = files.load_model(config.tracking, model.uri)
     body = example_of(segmentation, model.reference)
     _check_answers(loaded, body, model.uri)
     limits = config.serving
-    port = free_port(limits.port)
-    if port != limits.port:
-        say(f"Port {limits.port} is taken; using {port}.")
+    port = child.free_port(limits.port, "segments serve port", say)
+    url = f"http://{child.HOST}:{port}"
     for chatty in ("mlflow", "uvicorn"):
         logging.getLogger(chatty).setLevel(logging.CRITICAL)  # what they log of a bad request holds its rows
-    server = uvicorn.Server(
+
+    class Announced(uvicorn.Server):
+        async def startup(self, *args: Any, **kwargs: Any) -> None:
+            await super().startup(*args, **kwargs)
+            say(
+                f"{model.name} version {model.version} answers at {url}/invocations, for example:\n\n"
+                f"  curl {url}/invocations -H 'Content-Type: application/json' -d '{body}'\n\n"
+                f"At most {limits.max_rows:,} rows and {limits.max_mib:g} MiB a request. Stop with Ctrl-C."
+            )
+
+    server = Announced(
         uvicorn.Config(
             guarded(scoring_server.init(loaded), segmentation, limits),
-            host=HOST,
+            host=child.HOST,
             port=port,
             log_config=None,
             access_log=False,
@@ -85,28 +91,12 @@ def serve(config: Config, uri: str | None = None, say: Callable[[str], object] |
             timeout_graceful_shutdown=5,
         )
     )
-    url = f"http://{HOST}:{port}"
-
-    async def stay() -> None:
-        running = asyncio.create_task(server.serve())
-        while not server.started and not running.done():
-            await asyncio.sleep(0.02)
-        if server.started:
-            say(
-                f"{model.name} version {model.version} answers at {url}/invocations, for example:\n\n"
-                f"  curl {url}/invocations -H 'Content-Type: application/json' -d '{body}'\n\n"
-                f"At most {limits.max_rows:,} rows and {limits.max_mib:g} MiB a request. Stop with Ctrl-C."
-            )
-        await running
-
-    # uvicorn ends in good order at either signal, and then raises it again for us
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        asyncio.run(stay())
+        # uvicorn ends in good order at a signal, and then raises it again for us
+        with child.ended_by_signals():
+            asyncio.run(server.serve())
     except KeyboardInterrupt:
         pass
-    finally:
-        signal.signal(signal.SIGTERM, before)
     say("\nStopped.")
     return 0
 
@@ -240,7 +230,7 @@ def guarded(application: Application, segmentation: Segmentation, limits: Servin
 
     async def door(scope: Message, receive: Receive, send: Send) -> None:
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        if headers.get("host", HOST).partition(":")[0] not in (HOST, "localhost"):
+        if headers.get("host", child.HOST).partition(":")[0] not in (child.HOST, "localhost"):
             await _refuse(send, 403, "this server answers only under the name 127.0.0.1 or localhost")
             return
         if (method := PATHS.get(scope["path"])) is None:
@@ -355,8 +345,3 @@ def _check_answers(loaded: Any, body: str, where: str) -> None:
             f"the model does not answer: {str(error).splitlines()[0]}", where=where, fix="register it again"
         ) from error
     assert len(json.loads(answer.response)["predictions"]) == 1
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
