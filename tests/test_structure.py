@@ -215,7 +215,7 @@ def test_every_public_name_explains_itself(name: str, capsys: pytest.CaptureFixt
     from segments.app.cli import main
 
     assert main([name, "--help"]) == 0
-    assert capsys.readouterr().out.startswith(f"usage: segments {name} ")
+    assert capsys.readouterr().out.startswith(f"Usage: segments {name} ")
 
 
 # --- every choice can be chosen ------------------------------------------------------------------------------------------

@@ -450,10 +450,10 @@ def test_a_list_of_a_source_without_purchases(small_project: Callable[[], SmallP
         ("x.txt",): "is neither CSV nor parquet",
         ("x.csv", "columns=[name]"): "there is no column 'name'",
         ("x.csv", "segment=S77"): "there is no segment 'S77'",
-        ("x.csv", "y.csv"): "'y.csv' is not expected here",
+        ("x.csv", "y.csv"): "'y.csv' is not an override",
         ("x.csv", "overwrite=yes"): "overwrite=true or leave it out",
         ("x.csv", "source=completejourney"): "made is of source 'mall'",
-        ("x.csv", "--force"): "'--force' is not expected here",
+        ("x.csv", "--force"): "no such option '--force'",
     }.items():
         assert what in project.run("segments", "export", *words, fails=True)
         assert not (project / "x.csv").exists()

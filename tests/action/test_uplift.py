@@ -456,5 +456,5 @@ def test_a_campaign_from_list_to_result(small_project: Callable[[], SmallProject
     assert "not in the campaign: 1, first in row 2" in said
     assert "stranger" not in said
     assert "the source 'mall' has no past campaigns" in project.run("segments", "uplift", "campaign=18", fails=True)
-    assert "campaign= is missing" in project.run("segments", "uplift", str(results), fails=True)
+    assert "missing option '--campaign'" in project.run("segments", "uplift", str(results), fails=True)
     assert project.changes() == ""

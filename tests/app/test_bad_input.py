@@ -179,12 +179,12 @@ OVERRIDES = {
     ("data", "source.policy.bad_value=ignore"): "write +source.policy.bad_value=VALUE",
     ("data", "+source.policy.bad_value=ignore"): "allowed: drop, stop",
     ("sweep", "sweep.scalers=[a"): "where: sweep.scalers=[a",
-    ("swep",): "did you mean 'sweep'?",
-    ("frobnicate",): "`segments --help` lists them",
+    ("swep",): "Did you mean 'sweep'?",
+    ("frobnicate",): "`segments --help` says more",
     ("sweep", "mall"): "write KEY=VALUE",
-    ("data", "--source", "mall"): "'--source' is not an override",
+    ("data", "--source", "mall"): "no such option '--source'",
     ("fetch", "accept=yes"): "write accept=true",
-    ("describe",): "segments describe FILE",
+    ("describe",): "segments describe [OPTIONS] FILE",
     ("describe", "nowhere.csv"): "nowhere.csv does not exist",
 }
 
@@ -195,12 +195,17 @@ def test_words_on_the_command_line(reproduced: SmallProject, words: tuple[str, .
 
 
 def test_one_bad_value_of_many_does_not_stop_the_others(project: SmallProject) -> None:
-    process = project.start("fit", "-m", "feature_set=income_spending", "k=1,3")
-    out, err = process.communicate(timeout=300)
-    assert process.returncode == 2
-    assert "k=1']\nsegments fit: 1 is out of range\n  where: k\n" in err
-    assert "Traceback" not in err
-    assert "k=3: WCSS" in out
+    for ks, why in {
+        "k=1,3": "k=1']\nsegments fit: 1 is out of range\n  where: k\n",  # cannot be composed
+        "k=4,500,3": "segments fit: k = 500 needs more than 500 different customers",  # cannot be made
+    }.items():
+        process = project.start("fit", "-m", "feature_set=income_spending", ks)
+        out, err = process.communicate(timeout=300)
+        assert process.returncode == 2
+        assert why in err
+        assert "Traceback" not in err
+        assert "k=3: WCSS" in out
+    assert "k=4: WCSS" in out
 
 
 FILES = {

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from segments.app import cli
+from segments.app import cli, stages
+from segments.config.root import Config
 from segments.errors import SegmentsError
 
 
@@ -18,10 +22,10 @@ def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     for name in (*cli.STAGES, *cli.COMMANDS):
         assert f"\n  {name} " in out
         assert cli.main([name, "--help"]) == 0
-        assert f"usage: segments {name}" in capsys.readouterr().out
+        assert f"Usage: segments {name}" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", cli.WITHOUT_PROJECT)
+@pytest.mark.parametrize("name", ["describe", "server"])
 def test_help_promises_no_overrides_where_there_are_none(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     cli.main([name, "--help"])
     assert "KEY=VALUE" not in capsys.readouterr().out
@@ -38,8 +42,7 @@ def test_help_imports_nothing_heavy() -> None:
 def test_a_near_miss_is_suggested(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["swep"]) == 2
     err = capsys.readouterr().err
-    assert "there is no command 'swep'" in err
-    assert "did you mean 'sweep'?" in err
+    assert "segments swep: no such command 'swep'. Did you mean 'sweep'?" in err
 
 
 def test_a_stray_word_is_named(
@@ -51,10 +54,91 @@ def test_a_stray_word_is_named(
 
 
 def test_a_name_may_hold_an_equals_sign(capsys: pytest.CaptureFixture[str]) -> None:
-    words, overrides = cli._own_words("rename", ["S1", "Price = value", "--because", "they say so"])
-    assert (words["name"], overrides) == ("Price = value", [])
+    assert given("rename", "S1", "Price = value", "--because", "they say so")["name"] == "Price = value"
     assert cli.main(["rename", "S1", "a=b", "--because", "they say so"]) == 2
-    assert "name is missing ('a=b' was taken for a setting" in capsys.readouterr().err
+    assert "missing argument 'NAME'. 'a=b' was taken for a setting" in capsys.readouterr().err
+
+
+def test_words_options_and_overrides_stand_in_any_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = [
+        "source=mall",
+        "in.csv",
+        "read.encoding=cp1251",
+        "-o",
+        "a=b.csv",
+        "~x",
+        "--model=models:/m@a",
+        "--no-record",
+    ]
+    assert given("score", *words) == {
+        "input": str(tmp_path / "in.csv"),
+        "output": str(tmp_path / "a=b.csv"),
+        "model": "models:/m@a",
+        "record": False,
+        "encoding": "cp1251",
+        "overrides": ["source=mall", "~x"],
+        "multirun": False,
+        "timings": False,
+    }
+    promoted = given("promote", "3", "--because", "k=5 is enough", "registry.model=m", "-m")
+    assert (promoted["because"], promoted["overrides"]) == ("k=5 is enough", ["registry.model=m"])
+    assert given("migration", "to=2", "from=1")["start"] == given("migration", "--from", "1")["start"] == "1"
+    assert given("export", "segment=", "columns=[a,b]").keys() == {"columns", "overrides", "multirun", "timings"}
+
+
+def given(command: str, *words: str) -> dict[str, Any]:
+    """What a command is called with."""
+    return cli.app.commands[command].make_context(command, list(words)).params
+
+
+def test_what_may_not_be_left_out_may_not_be_empty(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["promote", "", "--because", "it is better"]) == 2
+    assert "segments promote: missing argument 'VERSION'\n  where: segments promote\n" in capsys.readouterr().err
+
+
+# What bash, zsh and fish hand over; bash takes words apart at '='.
+@pytest.mark.parametrize(
+    ("shell", "words", "at", "found"),
+    [
+        ("bash", "segments swe", 1, ["sweep"]),
+        ("zsh", "segments fit source=", 2, ["source=completejourney", "source=mall"]),
+        ("bash", "segments fit -m k=2 source = ma", 6, ["mall"]),
+        ("bash", "segments export tracking", 2, ["tracking=server", "tracking"]),
+        ("fish", "segments fit --mu", 2, ["--multirun"]),
+    ],
+)
+def test_the_shell_completes_commands_and_choices(
+    project: Path, shell: str, words: str, at: int, found: list[str]
+) -> None:
+    """The last of `export` is a file's name, which the shell completes by itself."""
+    current = words.split()[at] if shell == "fish" else str(at)
+    asked = {"_SEGMENTS_COMPLETE": f"{shell}_complete", "COMP_WORDS": words, "COMP_CWORD": current}
+    code = "import sys; from segments.app.cli import main; main(); print(sorted({'mlflow', 'pandas', 'numpy', 'hydra', 'yaml'} & set(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=project, env=os.environ | asked, capture_output=True, text=True, check=True
+    )
+    *lines, imported = done.stdout.splitlines()
+    assert imported == "[]"
+    if shell == "zsh":  # type, word and help stand on lines of their own
+        lines = [line for line in lines if "=" in line]
+    assert [re.sub(r"^(plain|file),|\t.*", "", line) for line in lines] == found
+
+
+def test_combinations_come_together_only_under_the_launcher_that_runs_them_one_by_one(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project)
+    calls: list[list[int]] = []
+
+    def task(*configs: Config) -> None:
+        calls.append([config.k for config in configs])
+
+    load.multirun(["k=2,3"], task, together=True)
+    load.multirun(["k=2,3"], task)
+    monkeypatch.setattr(load, "BASIC_LAUNCHER", "another one")
+    load.multirun(["k=2,3"], task, together=True)
+    assert calls == [[2, 3], [2], [3], [2], [3]]
 
 
 def test_outside_a_project(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

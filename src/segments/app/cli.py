@@ -1,25 +1,39 @@
 """The ``segments`` command. Comes in: a command and overrides. Goes out: an exit code; heavy libraries are imported only by the command that needs them.
 
 Exit codes: 0 done, 2 something a person can mend (one message, no traceback), 3 done but for the rows that `score` rejected, 130 and 143 interrupted.
+
+A command is declared here: its own words, its help, and the import of what it runs, which waits until the config is read. Overrides in Hydra's
+grammar stand among the words in any place.
 """
 
 from __future__ import annotations
 
 import gc
 import os
+import re
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, NoReturn
+from inspect import getdoc
+from itertools import islice
+from textwrap import indent
+from typing import TYPE_CHECKING, Any, NoReturn
 
+import click
+
+from segments import __version__
 from segments.errors import ConfigError, SegmentsError
 
 if TYPE_CHECKING:
-    from segments.config.root import Config
+    from click.shell_completion import CompletionItem
 
+Run = Callable[..., Any]  # takes the config and the command's own words; returns what to say, or that and an exit code
+COMPLETE = "_SEGMENTS_COMPLETE"
+EPILOG = """Overrides are in Hydra's grammar (sweep.k_max=8, source=mall, experiment=mall); with -m there is one run per combination
+(segments fit -m k='range(2,8)' scaler=robust,power). Options may be written name=VALUE too. `dvc repro` runs all stages."""
 STAGES = {
     "data": "raw files -> clean tables, and a report of every row dropped or repaired",
     "features": "clean tables -> one row per customer, all columns",
@@ -35,123 +49,6 @@ STAGES = {
     "briefing": "profiles -> one HTML report for a manager, with its pictures",
     "registry": "all of it -> a registered model and the sweep's record in MLflow",
 }
-COMMANDS = {
-    "fetch": "bring the raw files of a source under data/ and pin them  [source=NAME] [from=PATH] [accept=true]",
-    "describe": "draft conf/source/NAME.yaml from a raw file               FILE",
-    "fit": "make ONE candidate, or many with -m                       [feature_set=NAME] [scaler=NAME] [k=N]",
-    "select": "choose a candidate by hand, or return to the rule          CANDIDATE_ID|rule --because WHY",
-    "rename": "name a segment by hand                                     SEGMENT_ID NAME --because WHY",
-    "verify": "make a registered version again and compare                [VERSION]",
-    "promote": "put a registered version in use                            VERSION --because WHY",
-    "rollback": "put the champion before this one in use                    [--because WHY]",
-    "migration": "who moved between two dates or versions, and why           from=DATE|VERSION [to=DATE|VERSION]",
-    "export": "a target list with a control group                         [OUT.csv|OUT.parquet] [campaign=NAME] [segment=S1|NAME] [columns=[a,b]] [overwrite=true]",
-    "uplift": "what a campaign brought, by segment                        [FILE] campaign=NAME",
-    "track": "rebuild MLflow's record from what is on disk",
-    "score": "give every row of a file its segment, by the registered model   INPUT -o OUTPUT [--model models:/NAME@ALIAS] [--no-record] [read.encoding=NAME]",
-    "serve": "answer requests on 127.0.0.1 with the registered model     [port=N] [model=models:/NAME@ALIAS]",
-    "server": "MLflow for a team: PostgreSQL, artifacts, sign-in           --database ADDRESS [--artifacts FOLDER] [--port N] [--host ADDRESS --allowed-hosts NAMES --auth FILE]",
-    "ui": "MLflow's page on 127.0.0.1, with links to the right views",
-    "dashboard": "a page on 127.0.0.1: champion, segments, customers, drift   [dashboard.port=N]",
-    "summary": "what the last run chose and why",
-}
-WITHOUT_PROJECT = ("describe", "server")  # these take no overrides
-# Words of a command's own, beside the overrides: a word in its place, an option `--name VALUE`, a flag `--name`, or `name=VALUE`;
-# and the parameter of its stage they go to. "!" behind the parameter: it may not be left out. "/": a path, from where the person stands.
-# "?": a flag without a value, which says "false".
-WORDS: dict[str, dict[str, str]] = {
-    "select": {"1": "candidate!", "--because": "because"},
-    "rename": {"1": "segment!", "2": "name!", "--because": "because!"},
-    "verify": {"1": "version"},
-    "promote": {"1": "version!", "--because": "because!"},
-    "rollback": {"--because": "because"},
-    "migration": {"from=": "start!", "to=": "end"},
-    "fetch": {"from=": "origin/", "accept=": "accept"},
-    "export": {
-        "1": "file/",
-        "campaign=": "campaign",
-        "segment=": "segment",
-        "columns=": "columns",
-        "overwrite=": "overwrite",
-    },
-    "uplift": {"1": "file/", "campaign=": "campaign!"},
-    "score": {
-        "1": "input!/",
-        "-o": "output!/",
-        "--output": "output!/",
-        "--model": "model",
-        "--no-record": "record?",
-        "read.encoding=": "encoding",
-        "read.separator=": "separator",
-        "read.decimal=": "decimal",
-    },
-    "serve": {"port=": "port", "model=": "model", "host=": "host"},
-    "server": {
-        "--database": "database!",
-        "--artifacts": "artifacts",
-        "--port": "port",
-        "--host": "host",
-        "--allowed-hosts": "allowed_hosts",
-        "--auth": "auth",
-    },
-}
-USAGE = {
-    "score": """usage: segments score INPUT -o OUTPUT [--model models:/NAME@ALIAS] [--no-record] [read.KEY=VALUE ...] [KEY=VALUE ...]
-
-INPUT   CSV or parquet, read in chunks. Either feature rows: an id (customer_id, or as the source calls it) and the columns of the model; other columns
-        and their order do not matter. Or a transaction log as the source describes it, summed up as of source.as_of=YYYY-MM-DD.
-OUTPUT  CSV or parquet, by its suffix; written whole or not at all. Same ids in the same order; cluster, segment, distance, margin, and whatever else
-        the model says. Rows that cannot be scored, or are not as long as the header, go to OUTPUT's stem + .rejected.csv with row number, id and
-        reason. Lines of a log that the source's policy leaves out (source.policy: returns, zero amounts, lines after the as-of date) are no
-        faults: they are counted in what is printed and in the record, but are neither in that file nor in the exit code. A log with a line
-        that is not as long as its header is refused.
-
---model      models:/NAME@ALIAS or models:/NAME/VERSION; the champion by default.
---no-record  leave no record. Otherwise artifacts/monitoring/ and MLflow's experiment `monitoring` keep counts and drift figures, no customers;
-             the same file scored twice by the same version is one record.
-read.encoding=cp1251, 'read.separator=;', read.decimal=,
-             how this CSV is written, where neither the source's own `read` nor the file itself tells it right.
-
-exit code: 0 all rows scored, 3 some rejected (the others are scored), 2 no row scored.""",
-    "serve": """usage: segments serve [port=N] [model=models:/NAME@ALIAS] [KEY=VALUE ...]
-
-MLflow's model server on 127.0.0.1, with limits on what it takes (section `serving` of conf/config.yaml). It says its address and an example once the
-model is loaded and has answered. Stop it with Ctrl-C.
-
-POST /invocations with Content-Type: application/json, and the columns of your model (here those of the bundled data's)
-  {"dataframe_records": [{"monetary": 2500.0, "basket_value": 31.0, "departments": 12.0, "trend": 0.1}]}     or
-  {"dataframe_split": {"columns": ["monetary", "basket_value", "departments", "trend"], "data": [[2500.0, 31.0, 12.0, 0.1]]}}
-answer: {"predictions": [{"cluster": 0, "segment": "...", "distance": 0.1, "margin": 0.2, ...}]}, one per row, in order.
-A request that cannot be answered gets {"error": "one sentence"}: 400 wrong columns or values, 413 too large, 415 another type, 503 too many at once.
-GET /health answers 200.""",
-    "export": """usage: segments export [OUT.csv|OUT.parquet] [campaign=NAME] [segment=S1|NAME] [columns=[a,b]] [overwrite=true] [KEY=VALUE ...]
-
-A target list, and what it can show. Of each segment, export.control_share is left alone, drawn by a keyed hash of campaign and customer: the same
-customers however often a list is made.
-
-OUT       artifacts/export/CAMPAIGN.csv by default.
-campaign  names the draw, by which `segments uplift` finds it again; always-on by default.
-segment   one segment, by its id or else its name; all by default.
-columns   customer_id, segment, confidence, action and group by default; also segment_id, playbook, channel, offer (empty for controls), every
-          feature, and churn_risk and expected_value where they are predicted. Without group or action nobody could tell the controls, so
-          they are not in the file: the summary says how many.
-
-In CSV, text that a spreadsheet would take for a formula gets an apostrophe in front.""",
-    "uplift": """usage: segments uplift [FILE] campaign=NAME [KEY=VALUE ...]
-
-What a campaign brought, by segment: treatment against control, with 95 % intervals. Without FILE, a past campaign of the source is described.
-
-FILE    CSV, parquet or xlsx with a header and one row for EVERY customer of the exported list, controls too:
-  customer_id  as in the list
-  responded    1 or 0, yes or no, true or false     } one of the two, or both;
-  spend        money in the campaign's time         } 0 for who did nothing, never left out
-  group        treatment or control; needed only when `segments export` did not draw the campaign, and then no effect is claimed
-Other columns are left alone.
-
-No effect is claimed when more than 10 % of a segment's exported customers have no row, or when only those who bought are in the file.""",
-}
-EPILOG = """Stages and commands take overrides in Hydra's grammar (sweep.k_max=8, source=mall, experiment=mall); with -m they run once
-per combination (segments fit -m k='range(2,8)' scaler=robust,power). --timings prints where the time goes. `dvc repro` runs all stages."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -177,31 +74,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     gc.set_threshold(100_000, 50, 100)
     # Whoever is interrupted has the process beside it that clears up what processes shared; it need not say what it found.
     os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")
-    words = list(sys.argv[1:] if argv is None else argv)
-    if not words or words[0] in ("-h", "--help", "help"):
-        print(_help())
-        return 0
-    if words[0] == "--version":
-        from segments import __version__
+    if asked := os.environ.get(COMPLETE):  # a shell asks what could come next
+        from click.shell_completion import shell_complete
 
-        print(f"segments {__version__}")
-        return 0
-    command, rest = words[0], words[1:]
-    if "-h" in rest or "--help" in rest:
-        print(_help(command))
-        return 0
+        return shell_complete(app, {}, "segments", COMPLETE, asked)
+    words = list(sys.argv[1:] if argv is None else argv)
+    if not words or words[0] == "help":
+        words = ["--help"]
     try:
         signal.signal(signal.SIGTERM, _terminated)
-        started = time.perf_counter()
-        _run(command, rest)
-        if "--timings" in rest:
-            sys.stderr.write(f"{command}: {time.perf_counter() - started:.2f} s in all\n")
-        return 0
-    except SegmentsError as error:
-        sys.stderr.write(f"segments {command}: {error}\n")
+        # not app.main(), which has words and exit codes of its own for errors
+        with app.make_context("segments", list(words)) as context:
+            return int(app.invoke(context) or 0)
+    except click.exceptions.Exit as done:  # --help, --version
+        return done.exit_code
+    except (SegmentsError, click.UsageError) as error:
+        sys.stderr.write(f"segments {words[0]}: {_told(error) if isinstance(error, click.UsageError) else error}\n")
         return 2
     except KeyboardInterrupt:
-        sys.stderr.write(f"\nsegments {command}: interrupted; what is finished is kept, the same command continues\n")
+        sys.stderr.write(f"\nsegments {words[0]}: interrupted; what is finished is kept, the same command continues\n")
         return 130
     except BrokenPipeError:
         # the reader of our output (`| head`) has gone; nothing is left to say
@@ -209,142 +100,457 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
 
 
-def _run(command: str, words: list[str]) -> None:
-    if command == "describe":
-        if len(words) != 1:
+# --- what all commands have in common -----------------------------------------------------------------------------------
+
+
+class Command(click.Command):
+    """Overrides may stand anywhere among the words, an option ``--name VALUE`` may be written ``name=VALUE``, and help is the docstring as it stands."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take the overrides out, give the rest to click, and leave out what was given empty."""
+        options = {name: param for param in self.params if isinstance(param, click.Option) for name in param.opts}
+        takes_overrides = any(param.name == "overrides" for param in self.params)
+        words: list[str] = []
+        overrides: list[str] = []
+        rest = iter(args)
+        for word in rest:
+            key, given, value = word.partition("=")
+            name = key if key in options else f"--{key}" if given else ""
+            if name in options and not options[name].is_flag:
+                words += [name, value] if given else [name, *islice(rest, 1)]
+            # a name of several words may hold a '='
+            elif takes_overrides and (word[:1] == "~" or (given and word[:1] != "-" and " " not in key)):
+                overrides.append(word)
+            else:
+                words.append(word)
+        try:
+            left = super().parse_args(ctx, words)
+            if ctx.resilient_parsing:  # a shell asks; it takes words apart at '='
+                ctx.params["overrides"] = args
+                return left
+            for param in self.params:
+                if param.required and ctx.params[str(param.name)] == "":
+                    raise click.MissingParameter(ctx=ctx, param=param)
+        except click.MissingParameter as error:
+            taken = f"'{overrides[0]}' was taken for a setting, as it has a '='" if overrides else None
+            raise click.MissingParameter(taken, ctx, error.param) from error
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx
+            raise
+        if stray := ctx.params.get("overrides"):
             raise ConfigError(
-                "describe takes one file", where="segments describe", fix="write `segments describe FILE`"
+                f"'{stray[0]}' is not an override", where=ctx.command_path, fix="write KEY=VALUE, such as source=mall"
             )
-        from pathlib import Path
+        ctx.params = {name: value for name, value in ctx.params.items() if value not in (None, "")}
+        if takes_overrides:
+            ctx.params["overrides"] = overrides
+        return left
 
-        from segments.data.files import describe_file
+    def get_short_help_str(self, limit: int = 45) -> str:
+        """Give the first line, whole."""
+        return (self.help or "").split("\n")[0].rstrip(".")
 
-        print(describe_file(Path(words[0])), end="")
-        return
-    if command == "server":  # needs no project
-        given, stray = _own_words(command, words)
-        if stray:
-            raise ConfigError(
-                f"'{stray[0]}' is not expected here", where="segments server", fix="see `segments --help`"
-            )
-        from segments.app.servers.mlflow_team import run_team_server
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the lines as they are."""
+        formatter.write(f"\n{indent(self.help or '', '  ')}\n")
 
-        run_team_server(**given)
-    if command not in (*STAGES, *COMMANDS):
-        from difflib import get_close_matches
 
-        close = get_close_matches(command, [*STAGES, *COMMANDS], n=1)
-        raise ConfigError(
-            f"there is no command '{command}'",
-            where="segments",
-            fix=(f"did you mean '{close[0]}'? " if close else "") + "`segments --help` lists them",
-        )
+class Group(click.Group):
+    """Stages and commands."""
 
-    os.environ.setdefault("MPLBACKEND", "agg")
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List them in their order, stages apart."""
+        for title, names in (("Stages, in the order `dvc repro` runs them", STAGES), ("Commands", COMMANDS)):
+            with formatter.section(title):
+                formatter.write_dl(list(names.items()))
+
+
+class Here(click.Path):
+    """A path from where the person stands: commands run in the project's folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Make it absolute."""
+        return os.path.abspath(value) if value else value  # noqa: PTH100 - still text
+
+
+def suggest(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete what can be chosen from the folders of ``conf/`` (``source=…``); files too, where one may stand."""
+    from click.shell_completion import CompletionItem
+
     from segments.io.store.files import find_project
 
-    many = [word for word in words if word in ("-m", "--multirun")]
-    overrides = [word for word in words if word not in (*many, "--timings")]
-    own, overrides = _own_words(command, overrides)
-    os.chdir(find_project())
-    if stray := [word for word in overrides if "=" not in word and not word.startswith("~")]:
-        raise ConfigError(
-            f"'{stray[0]}' is not an override", where=f"segments {command}", fix="write KEY=VALUE, such as source=mall"
-        )
-    if command == "summary":
-        from segments.io.store.files import artifact, read_text
-
-        print(read_text(artifact("registry", "summary.txt")), end="")
-    elif many:
-        from segments.app.load import multirun
-
-        multirun(overrides, partial(_stage, command))
-    else:
-        from segments.app.load import load
-
-        started = time.perf_counter()
-        config = load(overrides)
-        if "--timings" in words:
-            import_module(_module(command))
-            sys.stderr.write(f"{command}: {time.perf_counter() - started:.2f} s to start\n")
-        if command == "ui":
-            from segments.app.servers import mlflow_ui
-            from segments.io.tracking.connection import tracking_uri
-
-            raise SystemExit(mlflow_ui.run_mlflow_ui(config, tracking_uri(config.tracking)))
-        if command == "dashboard":
-            from segments.app.servers import dashboard
-
-            raise SystemExit(dashboard.run_dashboard(config, overrides))
-        _stage(command, config, **own)
+    try:
+        conf = find_project() / "conf"
+        groups = re.findall(r"^  - (\w+): ", (conf / "config.yaml").read_text(), re.MULTILINE)
+    except SegmentsError:
+        groups = []
+    names = {group: sorted(path.stem for path in (conf / group).glob("*.yaml")) for group in groups}
+    before = [word for word in ctx.params.get("overrides", ()) if word != "="]
+    # bash takes `source=ma` for three words, and wants the last one back
+    found = names.get(before[-1] if before else "") or [f"{group}={name}" for group in names for name in names[group]]
+    items = [CompletionItem(word) for word in found if word.startswith(incomplete)]
+    return items + [CompletionItem(incomplete, type="file")] * isinstance(param.type, click.Path)
 
 
-def _module(command: str) -> str:
-    return f"segments.app.{'stages' if command in STAGES else 'commands'}.{command}"
+@click.group(
+    "segments",
+    cls=Group,
+    epilog=f"{EPILOG} `segments COMMAND --help` says more.",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 140},
+)
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def app() -> None:
+    """Raw customers in; a registered, reproducible segmentation out, chosen on evidence."""
 
 
-def _stage(command: str, config: Config, /, **own: str) -> None:
-    said = import_module(_module(command)).run(config, **own)
+argument = partial(click.argument, shell_complete=suggest)
+because = partial(click.option, "--because", metavar="WHY", help="The reason, kept with the decision.")
+SHARED = (
+    argument("overrides", nargs=-1, metavar="[KEY=VALUE]..."),
+    click.option("-m", "--multirun", is_flag=True, help="Run once per combination of swept overrides."),
+    click.option("--timings", is_flag=True, help="Say where the time goes."),
+)
+
+
+def of_project(
+    *params: Callable[[Any], Any], together: bool = False, name: str = "", text: str = ""
+) -> Callable[[Callable[[], Run]], click.Command]:
+    """Declare a command that runs in a project: the function under it imports and returns what to run.
+
+    Parameters
+    ----------
+    *params : callable
+        click's arguments and options: the command's own words.
+    together : bool
+        Whether what runs takes a list of configs, to make the combinations of ``-m`` side by side.
+    name, text : str
+        Command and help; the function's name and docstring by default.
+    """
+
+    def declare(imports: Callable[[], Run]) -> click.Command:
+        called = name or imports.__name__
+
+        def run(timings: bool, multirun: bool, overrides: list[str], **own: Any) -> int:
+            from segments.io.store.files import find_project
+
+            started, codes = time.perf_counter(), [0]
+            os.environ.setdefault("MPLBACKEND", "agg")
+            os.chdir(find_project())
+            from segments.app import load
+
+            def task(*configs: Any) -> None:
+                codes.append(_say(imports()(configs if together else configs[0], **own)))
+
+            if multirun:
+                load.multirun(overrides, task, together)
+            else:
+                config = load.load(overrides)
+                imports()
+                if timings:
+                    click.echo(f"{called}: {time.perf_counter() - started:.2f} s to start", err=True)
+                task(config)
+            if timings:
+                click.echo(f"{called}: {time.perf_counter() - started:.2f} s in all", err=True)
+            return max(codes)
+
+        for param in reversed((*params, *SHARED)):
+            param(run)
+        return app.command(called, cls=Command, help=text or getdoc(imports), epilog=EPILOG)(run)
+
+    return declare
+
+
+def _say(said: Any) -> int:
+    """Print what a command says, line by line as it comes; returns its exit code."""
     text, code = said if isinstance(said, tuple) else (said, 0)
-    if text:
-        print(text, flush=True)
-    if code:
-        raise SystemExit(code)
+    for line in [text] if isinstance(text, str) else text or ():
+        if line:
+            click.echo(line)
+    return int(code)
 
 
-def _own_words(command: str, words: list[str]) -> tuple[dict[str, str], list[str]]:
-    """A command's own words by parameter, and the overrides."""
-    spec = WORDS.get(command, {})
-    usage = (
-        f"segments {command} {(STAGES | COMMANDS)[command].split('  ')[-1].strip()}`; see `segments {command} --help"
+def _told(error: click.UsageError) -> ConfigError:
+    """Errors of click in this project's shape."""
+    said = " ".join(error.format_message().split()).rstrip(".")
+    ctx = error.ctx or app.make_context("segments", [], resilient_parsing=True)
+    usage, place = ctx.get_usage().split(maxsplit=1)[1], ctx.command_path
+    return ConfigError(
+        said[:1].lower() + said[1:], where=place, fix=f"write `{' '.join(usage.split())}`; `{place} --help` says more"
     )
-    own: dict[str, str] = {}
-    overrides: list[str] = []
-    places = iter([key for key in spec if key.isdigit()])
-    rest = iter(words)
-    for word in rest:
-        key, given, value = word.partition("=")
-        if key in spec and spec[key].endswith("?"):
-            own[spec[key]] = "false"
-        elif key.startswith("-") and key in spec:
-            own[spec[key]] = value if given else next(rest, "")
-            if not own[spec[key]]:
-                raise ConfigError(f"{key} needs a value", where=f"segments {command}", fix=f"write `{usage}`")
-        elif given and f"{key}=" in spec:
-            own[spec[f"{key}="]] = value
-        elif (given and " " not in key) or word.startswith("~") or not spec:
-            overrides.append(word)
-        elif not word.startswith("-") and (place := next(places, "")):
-            own[spec[place]] = word
-        else:
-            raise ConfigError(f"'{word}' is not expected here", where=f"segments {command}", fix=f"write `{usage}`")
-    for key, parameter in spec.items():
-        if "!" in parameter and not own.get(parameter):
-            name = parameter.rstrip("!/") if key.isdigit() else key
-            taken = f" ('{overrides[0]}' was taken for a setting, as it has a '=')" if overrides else ""
-            raise ConfigError(f"{name} is missing{taken}", where=f"segments {command}", fix=f"write `{usage}`")
-    return {
-        parameter.rstrip("!/?"): os.path.abspath(value) if parameter.endswith("/") else value  # noqa: PTH100 - still text
-        for parameter, value in own.items()
-    }, overrides
-
-
-def _help(command: str = "") -> str:
-    known = STAGES | COMMANDS
-    if command in USAGE:
-        return USAGE[command]
-    if command in WITHOUT_PROJECT:
-        what, words = (part.strip() for part in known[command].split("  ", 1))
-        return f"usage: segments {command} {words}\n\n{command}: {what}"
-    if command in known:
-        return f"usage: segments {command} [KEY=VALUE ...]\n\n{command}: {known[command]}\n\n{EPILOG}"
-    lines = ["usage: segments COMMAND [KEY=VALUE ...]", "", "stages, in the order `dvc repro` runs them:"]
-    lines += [f"  {name:<11} {text}" for name, text in STAGES.items()]
-    lines += ["", "commands:"]
-    lines += [f"  {name:<11} {text}" for name, text in COMMANDS.items()]
-    return "\n".join([*lines, "", EPILOG])
 
 
 def _terminated(signum: int, frame: object) -> NoReturn:
     sys.stderr.write("\nsegments: terminated; what is finished is kept, the same command continues\n")
     raise SystemExit(143)
+
+
+# --- stages -------------------------------------------------------------------------------------------------------------
+
+
+def _stage(name: str) -> Run:
+    run: Run = import_module(f"segments.app.stages.{name}").run
+    return run
+
+
+for _name, _text in STAGES.items():
+    of_project(name=_name, text=_text)(partial(_stage, _name))
+
+# --- commands -----------------------------------------------------------------------------------------------------------
+
+
+@of_project(
+    click.option("--from", "origin", metavar="PATH", type=Here(), help="Take the file from here."),
+    click.option("--accept", metavar="true", help="Accept a file other than the pinned one."),
+)
+def fetch() -> Run:
+    """Bring the raw files of a source under data/ and pin them."""
+    from segments.app.commands.fetch import run
+
+    return run
+
+
+@app.command(cls=Command)
+@argument("file", type=click.Path())
+def describe(file: str) -> None:
+    """Draft conf/source/NAME.yaml from a raw file."""
+    from pathlib import Path
+
+    from segments.data.files import describe_file
+
+    click.echo(describe_file(Path(file)), nl=False)
+
+
+@of_project(together=True)
+def fit() -> Run:
+    """Make ONE candidate, or many with -m.
+
+    `segments fit feature_set=rfm scaler=robust k=5` makes what the sweep would make of these; with -m all combinations are
+    made side by side, on sweep.workers processes.
+    """
+    from segments.app.commands.fit import run
+
+    return run
+
+
+@of_project(argument("candidate"), because())
+def select() -> Run:
+    """Choose a candidate by hand, by its id; `segments select rule` returns to the rule."""
+    from segments.app.commands.select import run
+
+    return run
+
+
+@of_project(argument("segment"), argument("name"), because(required=True))
+def rename() -> Run:
+    """Name a segment by hand."""
+    from segments.app.commands.rename import run
+
+    return run
+
+
+@of_project(argument("version", required=False))
+def verify() -> Run:
+    """Make a registered version again and compare; the champion by default."""
+    from segments.app.commands.verify import run
+
+    return run
+
+
+@of_project(argument("version"), because(required=True))
+def promote() -> Run:
+    """Put a registered version in use."""
+    from segments.app.commands.promote import run
+
+    return run
+
+
+@of_project(because())
+def rollback() -> Run:
+    """Put the champion before this one in use."""
+    from segments.app.commands.rollback import run
+
+    return run
+
+
+@of_project(
+    click.option("--from", "start", metavar="DATE|VERSION", required=True, help="Before."),
+    click.option(
+        "--to", "end", metavar="DATE|VERSION", help="After: the source's as-of date, or the champion, by default."
+    ),
+)
+def migration() -> Run:
+    """Who moved between two dates or versions, and why."""
+    from segments.app.commands.migration import run
+
+    return run
+
+
+@of_project(
+    argument("file", required=False, metavar="[OUT]", type=Here()),
+    click.option(
+        "--campaign",
+        metavar="NAME",
+        help="Names the draw, by which `segments uplift` finds it again; always-on by default.",
+    ),
+    click.option("--segment", metavar="S1|NAME", help="One segment, by its id or else its name; all by default."),
+    click.option("--columns", metavar="[a,b]", help="Columns of the file."),
+    click.option("--overwrite", metavar="true", help="Replace a file that is there."),
+)
+def export() -> Run:
+    """Write a target list with a control group.
+
+    Of each segment, export.control_share is left alone, drawn by a keyed hash of campaign and customer: the same customers
+    however often a list is made.
+
+    OUT      CSV or parquet, by its suffix; artifacts/export/CAMPAIGN.csv by default.
+    columns  customer_id, segment, confidence, action and group by default; also segment_id, playbook, channel, offer (empty
+             for controls), every feature, and churn_risk and expected_value where they are predicted. Without group or
+             action nobody could tell the controls, so they are not in the file: the summary says how many.
+
+    In CSV, text that a spreadsheet would take for a formula gets an apostrophe in front.
+    """
+    from segments.app.commands.export import run
+
+    return run
+
+
+@of_project(
+    argument("file", required=False, type=Here()),
+    click.option(
+        "--campaign", metavar="NAME", required=True, help="As it was exported, or as the source calls a past one."
+    ),
+)
+def uplift() -> Run:
+    """What a campaign brought, by segment.
+
+    Treatment against control, with 95 % intervals. Without FILE, a past campaign of the source is described.
+
+    FILE  CSV, parquet or xlsx with a header and one row for EVERY customer of the exported list, controls too:
+      customer_id  as in the list
+      responded    1 or 0, yes or no, true or false     } one of the two, or both;
+      spend        money in the campaign's time         } 0 for who did nothing, never left out
+      group        treatment or control; needed only when `segments export` did not draw the campaign, and then no
+                   effect is claimed
+    Other columns are left alone.
+
+    No effect is claimed when more than 10 % of a segment's exported customers have no row, or when only those who bought
+    are in the file.
+    """
+    from segments.app.commands.uplift import run
+
+    return run
+
+
+@of_project()
+def track() -> Run:
+    """Rebuild MLflow's record from what is on disk."""
+    from segments.app.commands.track import run
+
+    return run
+
+
+@of_project(
+    argument("input", type=Here()),
+    click.option("-o", "--output", metavar="OUTPUT", required=True, type=Here(), help="CSV or parquet, by its suffix."),
+    click.option("--model", metavar="URI", help="models:/NAME@ALIAS or models:/NAME/VERSION; the champion by default."),
+    click.option("--record/--no-record", default=True, help="Keep counts and drift figures; yes by default."),
+    click.option(
+        "--read.encoding",
+        "encoding",
+        metavar="NAME",
+        help="How this CSV is written, where its source and the file itself tell it wrong.",
+    ),
+    click.option("--read.separator", "separator", metavar="SIGN", help="The same."),
+    click.option("--read.decimal", "decimal", metavar="SIGN", help="The same."),
+)
+def score() -> Run:
+    """Give every row of a file its segment, by the registered model.
+
+    INPUT   CSV or parquet, read in chunks. Either feature rows: an id (customer_id, or as the source calls it) and the
+            columns of the model; other columns and their order do not matter. Or a transaction log as the source describes
+            it, summed up as of source.as_of=YYYY-MM-DD.
+    OUTPUT  Written whole or not at all. Same ids in the same order; cluster, segment, distance, margin, and whatever else
+            the model says. Rows that cannot be scored, or are not as long as the header, go to OUTPUT's stem +
+            .rejected.csv with row number, id and reason. Lines of a log that the source's policy leaves out
+            (source.policy: returns, zero amounts, lines after the as-of date) are no faults: they are counted in what is
+            printed and in the record, but are neither in that file nor in the exit code. A log with a line that is not as
+            long as its header is refused.
+
+    The record: artifacts/monitoring/ and MLflow's experiment `monitoring` keep counts and drift figures, no customers; the
+    same file scored twice by the same version is one record.
+
+    Exit code: 0 all rows scored, 3 some rejected (the others are scored), 2 no row scored.
+    """
+    from segments.app.commands.score import run
+
+    return run
+
+
+@of_project(
+    click.option("--port", metavar="N", help="serving.port by default."),
+    click.option("--model", metavar="URI", help="models:/NAME@ALIAS or models:/NAME/VERSION; the champion by default."),
+    click.option("--host", metavar="ADDRESS", hidden=True),
+)
+def serve() -> Run:
+    """Answer requests on 127.0.0.1 with the registered model.
+
+    MLflow's model server, with limits on what it takes (section `serving` of conf/config.yaml). It says its address and an
+    example once the model is loaded and has answered. Stop it with Ctrl-C.
+
+    POST /invocations with Content-Type: application/json, and the columns of your model (here those of the bundled data's)
+      {"dataframe_records": [{"monetary": 2500.0, "basket_value": 31.0, "departments": 12.0, "trend": 0.1}]}
+    or
+      {"dataframe_split": {"columns": ["monetary", "basket_value", "departments", "trend"],
+                           "data": [[2500.0, 31.0, 12.0, 0.1]]}}
+    answer: {"predictions": [{"cluster": 0, "segment": "...", "distance": 0.1, "margin": 0.2, ...}]}, one per row, in order.
+    A request that cannot be answered gets {"error": "one sentence"}: 400 wrong columns or values, 413 too large, 415
+    another type, 503 too many at once. GET /health answers 200.
+    """
+    from segments.app.commands.serve import run
+
+    return run
+
+
+@app.command(cls=Command)
+@click.option(
+    "--database", metavar="ADDRESS", required=True, help="postgresql://USER@HOST:PORT/NAME, without a password."
+)
+@click.option("--artifacts", metavar="FOLDER", help="A folder, or an address such as s3://...")
+@click.option("--port", metavar="N")
+@click.option("--host", metavar="ADDRESS", help="127.0.0.1 by default; for another, the next two are needed.")
+@click.option("--allowed-hosts", metavar="NAMES", help="Names people reach the server by, separated by commas.")
+@click.option("--auth", metavar="FILE", help="Configuration of MLflow's basic-auth app: people sign in.")
+def server(**given: str) -> None:
+    """MLflow for a team: PostgreSQL, artifacts, sign-in."""
+    from segments.app.servers.mlflow_team import run_team_server
+
+    run_team_server(**given)
+
+
+@of_project()
+def ui() -> Run:
+    """MLflow's page on 127.0.0.1, with links to the right views."""
+    from segments.app.servers.mlflow_ui import run_mlflow_ui
+    from segments.io.tracking.connection import tracking_uri
+
+    return lambda config: ("", run_mlflow_ui(config, tracking_uri(config.tracking)))
+
+
+@of_project()
+def dashboard() -> Run:
+    """A page on 127.0.0.1: champion, segments, customers, drift."""
+    from segments.app.servers.dashboard import run_dashboard
+
+    return lambda config: ("", run_dashboard(config, click.get_current_context().params["overrides"]))
+
+
+@app.command(cls=Command)
+def summary() -> None:
+    """What the last run chose and why."""
+    from segments.io.store.files import artifact, find_project, read_text
+
+    os.chdir(find_project())
+    click.echo(read_text(artifact("registry", "summary.txt")), nl=False)
+
+
+COMMANDS = {name: command.get_short_help_str() for name, command in app.commands.items() if name not in STAGES}

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from segments.config.root import Config
 from segments.errors import ConfigError, SegmentsError, first_line
+from segments.io.store.decisions import DECISIONS
 from segments.io.store.files import find_project
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
     from pydantic import ValidationError
 
-DECISIONS = "decisions.yaml"
+BASIC_LAUNCHER = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
 # Groups of which many members are read at once, and where the config keeps them.
 MEMBERS = {
     "feature_set": "grid_feature_sets",
@@ -112,8 +113,18 @@ def to_config(composed: DictConfig, conf: Path, choices: Mapping[str, str]) -> C
         raise _invalid(error) from error
 
 
-def multirun(overrides: Sequence[str], task: Callable[[Config], None]) -> None:
+def multirun(overrides: Sequence[str], task: Callable[..., None], together: bool = False) -> None:
     """Run a task once per combination of swept overrides (``k=2,3``, ``k='range(2,8)'``), under any Hydra launcher.
+
+    Parameters
+    ----------
+    overrides : sequence of str
+        In Hydra's grammar.
+    task : callable
+        Takes the config of a combination.
+    together : bool
+        Whether the task takes many: under Hydra's own launcher, which knows no side by side, it is then called once, with
+        the configs of all combinations that can be composed.
 
     Raises
     ------
@@ -125,20 +136,30 @@ def multirun(overrides: Sequence[str], task: Callable[[Config], None]) -> None:
 
     conf = find_project() / "conf"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # so that errors reach us as exceptions instead of Hydra's own printing
+    gathered: list[Config] = []
+    failed: SegmentsError | None = None
 
     def run(composed: DictConfig) -> None:
-        task(to_config(composed, conf, HydraConfig.get().runtime.choices))
+        own = HydraConfig.get()
+        config = to_config(composed, conf, own.runtime.choices)
+        if together and own.launcher._target_ == BASIC_LAUNCHER:
+            gathered.append(config)
+        else:
+            task(config)
 
     argv = sys.argv
     sys.argv = ["segments", *overrides, "--multirun"]
     try:
         hydra.main(version_base="1.3", config_path=str(conf.absolute()), config_name="config")(run)()
-    except SegmentsError:
-        raise
     except Exception as error:
-        raise _readable(error, conf) from error
+        failed = error if isinstance(error, SegmentsError) else _readable(error, conf)
+        failed.__cause__ = error.__cause__ if failed is error else error
     finally:
         sys.argv = argv
+    if gathered:
+        task(*gathered)
+    if failed is not None:
+        raise failed
 
 
 def _names(grid: dict[str, Any], key: str, section: str = "sweep") -> list[str]:

@@ -20,7 +20,6 @@ import pytest
 
 from segments.app.servers import child
 from segments.errors import SegmentsError
-from small_project import CHECKOUT
 
 LIMIT = 120  # seconds; every wait here is for an event, and this is only when it never comes
 # A server, and a process of its own that will not hear SIGTERM; both hold a line to the test for as long as they live.
@@ -82,7 +81,7 @@ def test_a_signal_ends_it_with_all_its_processes_and_frees_the_port(number: sign
     with listening() as test, listening() as other:
         parent = subprocess.Popen(
             [sys.executable, "-c", ours.format(port_of(test), port_of(other))],
-            cwd=CHECKOUT / "tests",
+            cwd=Path(__file__).parent,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -1,26 +1,70 @@
-"""Command `fit`: ONE candidate (feature set, scaler, k from the config), the same as the sweep would make, tracked."""
+"""Command `fit`: ONE candidate (feature set, scaler, k from the config), the same as the sweep would make, tracked; or those of many configs, side by side."""
 
 from __future__ import annotations
 
-from segments.app.jobs.candidates import make_cell
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import Any
+
+from segments.app.jobs.candidates import make_cell, make_cells
 from segments.clustering.candidate import Spec, check_plan, workers_of
 from segments.config.root import Config
+from segments.errors import SegmentsError
 from segments.io.store.files import artifact, check_source, read_table
 from segments.io.tracking.candidates import track_candidates
 from segments.io.tracking.connection import connect
 
 
-def run(config: Config) -> str:
-    """Make and track the candidate; returns one line for a person."""
-    check_source(artifact("features", "report.json"), config.source.name)
-    features = read_table(artifact("features", "customers.parquet"))
-    sweep = config.sweep
-    spec = Spec(
-        config.source.name, config.feature_set, config.scaler, config.algorithm, config.k, sweep.seed, sweep.scoring
-    )
-    check_plan(features, [[spec]])
-    with connect(config.tracking, config.source.name) as tracker:
-        [facts] = make_cell(features, [spec], workers_of(sweep.workers))
-        track_candidates(tracker, [facts])
+def run(configs: Sequence[Config]) -> Iterator[str]:
+    """Make the candidates, and track each cell as it is finished; yields one line for each candidate.
+
+    Raises
+    ------
+    SegmentsError
+        The first that cannot be made, once all others are.
+    """
+    refused: list[SegmentsError] = []
+    cells: list[list[Spec]] = []
+    for config in configs:
+        try:
+            check_source(artifact("features", "report.json"), config.source.name)
+        except SegmentsError as error:
+            refused.append(error)
+            continue
+        grid = config.sweep
+        spec = Spec(
+            config.source.name, config.feature_set, config.scaler, config.algorithm, config.k, grid.seed, grid.scoring
+        )
+        cell = next((one for one in cells if replace(one[0], k=spec.k) == spec), None)
+        if cell is None:
+            cells.append([spec])
+        elif spec not in cell:
+            cell.append(spec)
+    features = read_table(artifact("features", "customers.parquet")) if cells else None
+    for cell in cells:
+        cell.sort(key=lambda spec: spec.k)
+        while cell:
+            try:
+                check_plan(features, [cell])
+                break
+            except SegmentsError as error:
+                refused.append(error)
+                cell.pop()  # the largest k asks too much, or all of them do
+    if cells := [cell for cell in cells if cell]:
+        workers, tracked_to = workers_of(configs[0].sweep.workers), configs[0].tracking
+        alone = nullcontext(make_cell(features, cell, workers) for cell in cells)
+        with (
+            make_cells(features, cells, workers) if len(cells) > 1 else alone as made,
+            connect(tracked_to, cells[0][0].source) as tracker,
+        ):
+            for finished in made:
+                track_candidates(tracker, finished)
+                yield from (_line(facts) for facts in finished)
+    if refused:
+        raise refused[0]
+
+
+def _line(facts: dict[str, Any]) -> str:
     scores = facts["scores"]
     return f"{facts['candidate_id']}  {facts['name']}: WCSS {scores['wcss']:.6g}, silhouette {scores['silhouette']:.4f}, smallest segment {scores['smallest_share']:.1%}"

@@ -18,7 +18,7 @@ def run(
     input: str,
     output: str,
     model: str = "",
-    record: str = "true",
+    record: bool = True,
     encoding: str = "",
     separator: str = "",
     decimal: str = "",
@@ -33,7 +33,7 @@ def run(
         Path(output),
         Segmentation.from_json(found.document),
         {"name": found.name, "version": found.version},
-        found.reference if record == "true" else "",
+        found.reference if record else "",
         {key: value for key, value in given.items() if value},
     )
     if batch.record is not None:
@@ -53,7 +53,7 @@ def run(
         lines.append(f"{rejected:,} row{'s' * (rejected != 1)} rejected ({batch.told()}) -> {batch.side}")
     if batch.record is not None:
         lines.append(f"{batch.record['sentence']} (batch {batch.record['batch_id']})")
-    elif record == "true":
+    elif record:
         lines.append(
             "no drift figures: this version was registered without; `segments registry` registers one with them"
         )
