@@ -58,6 +58,7 @@ PUBLIC = [
     "ui",
     "dashboard",
     "summary",
+    "catalog",
 ]
 
 

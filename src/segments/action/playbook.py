@@ -143,6 +143,28 @@ class Assignment:
     outlook: Outlook | None = None
 
 
+@dataclass(frozen=True)
+class Plan:
+    """Which playbook each segment has.
+
+    Parameters
+    ----------
+    source : str
+        Name of the source.
+    assignments : list of Assignment
+        One per segment, in the order of the clusters.
+    playbooks : dict of str to Playbook
+        Those that are assigned, by name.
+    unused : list of str
+        Names of the others.
+    """
+
+    source: str
+    assignments: list[Assignment]
+    playbooks: dict[str, Playbook]
+    unused: list[str]
+
+
 def assign_playbooks(
     features: pd.DataFrame,
     labels: NDArray[np.int32],

@@ -54,12 +54,14 @@ COMMANDS = {
     "ui": "MLflow's page on 127.0.0.1, with links to the right views",
     "dashboard": "a page on 127.0.0.1: champion, segments, customers, drift   [dashboard.port=N]",
     "summary": "what the last run chose and why",
+    "catalog": "every file a stage hands on: rows, columns, units          [STAGE|FILE]",
 }
 WITHOUT_PROJECT = ("describe", "server")  # these take no overrides
 # Words of a command's own, beside the overrides: a word in its place, an option `--name VALUE`, a flag `--name`, or `name=VALUE`;
 # and the parameter of its stage they go to. "!" behind the parameter: it may not be left out. "/": a path, from where the person stands.
 # "?": a flag without a value, which says "false".
 WORDS: dict[str, dict[str, str]] = {
+    "catalog": {"1": "what"},
     "select": {"1": "candidate!", "--because": "because"},
     "rename": {"1": "segment!", "2": "name!", "--because": "because!"},
     "verify": {"1": "version"},

@@ -103,6 +103,110 @@ class Exploration:
         return [str(name) for name in self.columns.loc[self.columns["log_scale"], "column"]]
 
 
+@dataclass(frozen=True)
+class ColumnSummary:
+    """One numeric column in figures, in its own unit; ``None`` where nothing is known.
+
+    Parameters
+    ----------
+    column : str
+        Its name.
+    n, missing : int
+        Customers with and without a value.
+    mean, std, min, q1, median, q3, max : float or None
+        Of the values (ddof 1).
+    skew : float or None
+        Skewness, corrected for bias.
+    outlier_share, top_share : float or None
+        Share of values beyond three interquartile ranges of the quartiles; share of the most frequent value.
+    log_scale : bool
+        Whether pictures show it on a log1p axis.
+    """
+
+    column: str
+    n: int
+    missing: int
+    mean: float | None
+    std: float | None
+    min: float | None
+    q1: float | None
+    median: float | None
+    q3: float | None
+    max: float | None
+    skew: float | None
+    outlier_share: float | None
+    top_share: float | None
+    log_scale: bool
+
+
+@dataclass(frozen=True)
+class Correlations:
+    """Correlations between the numeric columns that vary.
+
+    Parameters
+    ----------
+    columns : list of str
+        Their names.
+    spearman, pearson : list of list of float or None
+        Rows and columns in that order; ``None`` where no customer has both values.
+    """
+
+    columns: list[str]
+    spearman: list[list[float | None]]
+    pearson: list[list[float | None]]
+
+
+@dataclass(frozen=True)
+class ExploreSummary:
+    """The numbers behind the pictures of the features.
+
+    Parameters
+    ----------
+    n_customers : int
+        Rows of the feature table.
+    columns : list of ColumnSummary
+        Numeric columns in figures.
+    histograms : dict of str to Histogram
+        Bin edges and counts per numeric column.
+    correlations : Correlations
+        Between numeric columns.
+    categories : dict of str to dict of str to int
+        Customers per level of each category.
+    units : dict of str to str
+        Unit per column, where one is known.
+    """
+
+    n_customers: int
+    columns: list[ColumnSummary]
+    histograms: dict[str, Histogram]
+    correlations: Correlations
+    categories: dict[str, dict[str, int]]
+    units: dict[str, str]
+
+
+@dataclass(frozen=True)
+class FeatureWarning:
+    """What deserves a second look before features are clustered.
+
+    Parameters
+    ----------
+    columns : list of str
+        What it is about.
+    kind : {"missing", "constant", "near_constant", "skew", "outliers", "correlated"}
+        What was found.
+    value, limit : float
+        What was measured, and the limit of ``conf/`` it exceeds.
+    sentence : str
+        In words.
+    """
+
+    columns: list[str]
+    kind: str
+    value: float
+    limit: float
+    sentence: str
+
+
 def explore(features: pd.DataFrame, config: ExploreConfig, units: Mapping[str, str] | None = None) -> Exploration:
     """Summarise every column of the feature table and say what deserves a second look.
 

@@ -108,6 +108,25 @@ class Identity:
 
 
 @dataclass(frozen=True)
+class SegmentIdentity:
+    """Who the chosen clusters are.
+
+    Parameters
+    ----------
+    identity : Identity or None
+        Ids, names and colours, and where they come from; ``None`` when nothing was chosen.
+    centroids : dict of str to list of float
+        Per numeric feature the mean of each cluster, in its unit.
+    sentences : list of str
+        In words.
+    """
+
+    identity: Identity | None
+    centroids: dict[str, list[float]]
+    sentences: list[str]
+
+
+@dataclass(frozen=True)
 class Version:
     """What must be known of an earlier version to recognise its segments.
 
