@@ -116,7 +116,8 @@ def test_names_go_before_families() -> None:
     assert catalog.FEATURES.column("trend") in catalog.FEATURE_COLUMNS
     assert catalog.FEATURES.column("shoe size").name == "<column>"  # type: ignore[union-attr]
     assert catalog.PROFILES.column("gap_days_mean_mean").name == "<feature>_mean"  # type: ignore[union-attr]
-    assert catalog.PROFILES.column("shoe size") is None
+    assert catalog.BASKET_MIX.column("spend_on_other").name == "spend_on_other"  # type: ignore[union-attr]
+    assert catalog.PROFILES.column("shoe size") is catalog.PROFILES.column("age_means") is None
 
 
 # --- what is not as it should be -------------------------------------------------------------------------------------------------
