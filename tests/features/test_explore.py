@@ -26,8 +26,9 @@ from segments.config import (
     SweepConfig,
 )
 from segments.errors import ConfigError, DataError, StoreError
-from segments.features.explore import MISSING, OTHER, Exploration, as_plain_data, explore
+from segments.features.explore import MISSING, OTHER, Exploration, explore, summary_of
 from segments.io import store
+from segments.io.store import catalog
 
 CONFIG = ExploreConfig()
 
@@ -38,7 +39,7 @@ def people(**columns: object) -> pd.DataFrame:
 
 
 def kinds(seen: Exploration) -> list[tuple[str, ...]]:
-    return [(warning["kind"], *warning["columns"]) for warning in seen.warnings]
+    return [(warning.kind, *warning.columns) for warning in seen.warnings]
 
 
 @pytest.fixture(scope="module")
@@ -169,11 +170,10 @@ def test_each_kind_of_warning_is_raised_and_machine_readable() -> None:
         ("correlated", "even", "also_even"),
     ]
     for warning in seen.warnings:
-        assert set(warning) == {"columns", "kind", "value", "limit", "sentence"}
-        assert abs(warning["value"]) > warning["limit"]
-        assert all(column in warning["sentence"] for column in warning["columns"])
-    json.dumps(seen.warnings, allow_nan=False)
-    assert seen.warnings[5]["value"] == 0.3
+        assert abs(warning.value) > warning.limit
+        assert all(column in warning.sentence for column in warning.columns)
+    json.dumps(catalog.FEATURE_WARNINGS.plain(seen.warnings), allow_nan=False)
+    assert seen.warnings[5].value == 0.3
 
 
 def test_limits_come_from_the_config() -> None:
@@ -212,7 +212,7 @@ def test_bad_tables_are_refused_in_words(table: pd.DataFrame, message: str) -> N
     "table", [people(x=[1.0]), people(x=[1.0, 1.0], y=[np.nan, np.nan]), people(x=[1.0, 2.0], y=[2.0, np.nan])]
 )
 def test_one_customer_or_nothing_but_gaps_still_gives_plain_data(table: pd.DataFrame) -> None:
-    plain = as_plain_data(explore(table, CONFIG))
+    plain = catalog.EXPLORE_SUMMARY.plain(summary_of(explore(table, CONFIG)))
     json.dumps(plain, allow_nan=False)
     assert plain["n_customers"] == len(table)
 

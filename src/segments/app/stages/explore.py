@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from segments.app.stages import check_source
 from segments.config import Config
-from segments.features.explore import as_plain_data, explore
+from segments.features.explore import explore, summary_of
 from segments.io import store
 from segments.io.plots import png
 from segments.io.plots.explore import pictures
+from segments.io.store import catalog
 
 
 def run(config: Config) -> None:
@@ -21,5 +22,5 @@ def run(config: Config) -> None:
     for stale in store.artifact("explore").glob("*.png"):
         if stale.name not in drawn:  # left over from data with other columns
             stale.unlink()
-    store.write_json(store.artifact("explore", "summary.json"), as_plain_data(seen))
-    store.write_json(store.artifact("explore", "warnings.json"), seen.warnings)
+    catalog.write(catalog.EXPLORE_SUMMARY, summary_of(seen))
+    catalog.write(catalog.FEATURE_WARNINGS, seen.warnings)

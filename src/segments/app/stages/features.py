@@ -10,6 +10,7 @@ from segments.config import Config
 from segments.features.purchases import basket_mix
 from segments.features.table import Features, as_of, build_features
 from segments.io import store
+from segments.io.store import catalog
 
 
 def run(config: Config) -> None:
@@ -17,7 +18,7 @@ def run(config: Config) -> None:
     features = features_as_of(config, config.source.as_of)
     store.write_table(store.artifact("features", "customers.parquet"), features.table)
     store.write_json(store.artifact("features", "rfm_cuts.json"), features.rfm_cuts)
-    store.write_json(store.artifact("features", "report.json"), features.report)
+    catalog.write(catalog.FEATURES_REPORT, features.report)
     transactions, mix = _transactions(config), store.artifact("features", "basket_mix.parquet")
     if transactions is None or config.source.as_of is None:
         mix.unlink(missing_ok=True)  # left over from another source

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from segments.action.playbook import assign_playbooks, playbook_page, playbook_table, to_plain, with_outlook
+from segments.action.playbook import assign_playbooks, plan_of, playbook_page, playbook_table, with_outlook
 from segments.app.stages import check_source
 from segments.config import Config
 from segments.identity.profiles import OUTLOOK
 from segments.io import store
+from segments.io.store import catalog
 
 
 def run(config: Config) -> None:
@@ -17,7 +18,7 @@ def run(config: Config) -> None:
     if not store.read_json(store.artifact("profiles", "segments.json"))["names"]:
         for path in (table, page):
             path.unlink(missing_ok=True)
-        store.write_json(store.artifact("playbook", "playbook.json"), to_plain([], books, config.source.name))
+        catalog.write(catalog.PLAN, plan_of([], books, config.source.name))
         return
     features = store.read_table(store.artifact("features", "customers.parquet"))
     labels = store.read_table(store.artifact("profiles", "segments.parquet"))["cluster"].to_numpy()
@@ -28,4 +29,4 @@ def run(config: Config) -> None:
         assignments = with_outlook(assignments, profiles, prediction["settings"]["horizon_days"])
     store.write_table(table, playbook_table(assignments, books))
     store.write_text(page, playbook_page(assignments, books))
-    store.write_json(store.artifact("playbook", "playbook.json"), to_plain(assignments, books, config.source.name))
+    catalog.write(catalog.PLAN, plan_of(assignments, books, config.source.name))

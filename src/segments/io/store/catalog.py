@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from segments.evidence.existence import Gap
     from segments.evidence.selection import Choice
     from segments.features.explore import ExploreSummary, FeatureWarning
+    from segments.features.table import FeaturesReport
     from segments.identity.matching import SegmentIdentity
     from segments.identity.migration import MigrationFacts
     from segments.identity.rules import Rules
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
         BriefingList,
         CleaningReport,
         EvidenceRun,
-        FeaturesReport,
         Firmness,
         NoPrediction,
         PredictionFacts,
@@ -157,6 +157,12 @@ def _choice() -> type[Choice]:
     from segments.evidence.selection import Choice
 
     return Choice
+
+
+def _features_report() -> type[FeaturesReport]:
+    from segments.features.table import FeaturesReport
+
+    return FeaturesReport
 
 
 def _explore_summary() -> type[ExploreSummary]:
@@ -384,7 +390,7 @@ RFM_CUTS: Document[dict[str, list[float]]] = Document(
     type_of=lambda: dict[str, list[float]],
 )
 FEATURES_REPORT: Document[FeaturesReport] = Document(
-    "features", "report.json", "what is to be said of the feature table", type_of=_note("FeaturesReport")
+    "features", "report.json", "what is to be said of the feature table", type_of=_features_report
 )
 
 

@@ -70,53 +70,6 @@ class CleaningReport:
 
 
 @dataclass(frozen=True)
-class FeatureColumn:
-    """One column of the feature table.
-
-    Parameters
-    ----------
-    column : str
-        Its name.
-    kind : {"number", "score", "category"}
-        What it is.
-    missing : int
-        Customers without a value.
-    """
-
-    column: str
-    kind: str
-    missing: int
-
-
-@dataclass(frozen=True)
-class FeaturesReport:
-    """What is to be said of the feature table.
-
-    Parameters
-    ----------
-    source : str
-        Name of the source.
-    as_of : str or None
-        The "today" of the features.
-    customers : int
-        Its rows.
-    customers_without_transactions : int
-        Rows of the customers table left out because they bought nothing.
-    columns : list of FeatureColumn
-        Kind and missing values of each.
-    notes : list of str
-        What else a person should know.
-    """
-
-    source: str
-    as_of: str | None
-    customers: int
-    customers_without_transactions: int
-    columns: list[FeatureColumn]
-    notes: list[str]
-
-
-@dataclass(frozen=True)
 class EvidenceRun:
     """How the evidence was gathered.
 
