@@ -58,7 +58,7 @@ def one(n: int, kind: str) -> dict[str, float]:
 
     from segments.clustering.candidate import Spec, sweep_cell, workers_of
     from segments.clustering.kmeans import best_kmeans
-    from segments.config import Algorithm, Feature, FeatureSet, Scaler
+    from segments.config.sweep import Algorithm, Feature, FeatureSet, Scaler
 
     for library in ("sklearn.cluster", "segments.clustering.kmeans_kernel", "segments.clustering.silhouette_kernel"):
         importlib.import_module(library)

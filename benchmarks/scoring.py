@@ -58,17 +58,10 @@ def one(path: str, output: str) -> dict[str, float]:
     from segments.app.jobs.score_file import score_file
     from segments.clustering.kmeans import best_kmeans
     from segments.clustering.space import fit_space
-    from segments.config import (
-        Algorithm,
-        ConfidenceConfig,
-        Config,
-        Customers,
-        Feature,
-        FeatureSet,
-        Scaler,
-        Source,
-        SweepConfig,
-    )
+    from segments.config.identity import ConfidenceConfig
+    from segments.config.root import Config
+    from segments.config.source import Customers, Source
+    from segments.config.sweep import Algorithm, Feature, FeatureSet, Scaler, SweepConfig
     from segments.model.drift import reference_of
     from segments.model.segmentation import Segmentation, fit_limits, number_segments
 

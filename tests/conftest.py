@@ -60,3 +60,13 @@ def small_project(reproduced: SmallProject, tmp_path: Path) -> Callable[[], Smal
     """A factory: each call gives a copy of the reproduced project to change."""
     numbers = itertools.count()
     return lambda: reproduced.copy(tmp_path / f"copy{next(numbers)}")
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, project: Path) -> Path:
+    """An empty project to track into."""
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "config.yaml").write_text("")
+    (tmp_path / "dvc.yaml").write_text("stages: {}\n")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

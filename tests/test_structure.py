@@ -15,8 +15,8 @@ import pytest
 import yaml
 
 from segments.app.cli import COMMANDS, STAGES
-from segments.app.stages import load
-from segments.config import Config
+from segments.app.load import load
+from segments.config.root import Config
 from small_project import CHECKOUT, SmallProject, expected_grid
 
 PIPELINE: dict[str, Any] = yaml.safe_load((CHECKOUT / "dvc.yaml").read_text())["stages"]

@@ -21,11 +21,12 @@ from segments.action.playbook import (
     unused,
     with_outlook,
 )
-from segments.app.stages import load
-from segments.config import Playbook, PlaybookConfig, ProfilesConfig, When
+from segments.app.load import load
+from segments.config.playbook import Playbook, PlaybookConfig, When
+from segments.config.profiles import ProfilesConfig
 from segments.errors import ConfigError
 from segments.identity.profiles import segment_profiles
-from small_project import SmallProject
+from small_project import CHECKOUT, SmallProject
 
 TRAITS = ProfilesConfig()
 NAMES = ["big", "small", "middle"]
@@ -95,7 +96,7 @@ def test_bounds_are_of_the_median_in_original_units() -> None:
 
 
 def test_a_bound_on_what_is_not_known_is_none() -> None:
-    words = load(project=Path(__file__).parent.parent).profiles
+    words = load(project=CHECKOUT).profiles
     frequent = book("frequent", any={"visits": "high"}, at_least={"tenure_days": 90.0}, at_most={"recency_days": 1.0})
     profiles = segment_profiles(customers(), LABELS, NAMES)
     made = assign_playbooks(customers(), LABELS, profiles, [frequent, book("rest")], words)
@@ -194,7 +195,7 @@ def test_an_unknown_feature_is_refused_and_the_nearest_named() -> None:
 
 def test_a_feature_known_by_its_words_is_just_not_there() -> None:
     """A playbook for shops stays in place for a source without purchases."""
-    words = load(project=Path(__file__).parent.parent).profiles
+    words = load(project=CHECKOUT).profiles
     made = assign_playbooks(
         customers(),
         LABELS,

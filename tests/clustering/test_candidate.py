@@ -23,7 +23,7 @@ from segments.clustering.candidate import (
 )
 from segments.clustering.kmeans import canonical_order
 from segments.clustering.space import fit_space
-from segments.config import Algorithm, Feature, FeatureSet, Scaler, ScoringConfig
+from segments.config.sweep import Algorithm, Feature, FeatureSet, Scaler, ScoringConfig
 from segments.errors import SweepError
 
 QUICK = Algorithm(starts=3, max_fits=30)

@@ -12,7 +12,7 @@ from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
 from segments.clustering.kmeans import _Fit, _Population, _Search, best_kmeans, lean_kmeans
-from segments.config import Algorithm
+from segments.config.sweep import Algorithm
 
 
 def blobs(n: int, k: int = 6, seed: int = 0) -> np.ndarray:

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from segments.app.stages import load
+from segments.app.load import load
 from segments.clustering.candidate import Candidate, Spec, sweep_cell
 from segments.clustering.space import fit_space
-from segments.config import Config
+from segments.config.root import Config
 from segments.data import files
 from segments.data.clean import clean_customers
 from segments.features.table import build_features

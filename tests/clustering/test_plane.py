@@ -8,7 +8,7 @@ import pytest
 
 from segments.clustering.plane import DRAWN, Plane, plane
 from segments.clustering.space import fit_space
-from segments.config import Feature, FeatureSet, Scaler
+from segments.config.sweep import Feature, FeatureSet, Scaler
 
 
 def table(n: int = 200) -> pd.DataFrame:

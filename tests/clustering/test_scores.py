@@ -10,7 +10,7 @@ from sklearn.preprocessing import StandardScaler
 
 from segments.clustering.kmeans import best_kmeans
 from segments.clustering.scores import SILHOUETTES, compile_all, reference_space, score, score_reference
-from segments.config import Algorithm, ScoringConfig
+from segments.config.sweep import Algorithm, ScoringConfig
 
 
 def customers(n: int = 400, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sklearn import preprocessing
 
 from segments.clustering.space import Space, fit_space, nearest, to_space
-from segments.config import SCALERS, Feature, FeatureSet, Scaler
+from segments.config.sweep import SCALERS, Feature, FeatureSet, Scaler
 from segments.errors import SweepError
 
 SKEWED = FeatureSet("s", {"x": Feature("log1p"), "y": Feature("sqrt", 2.0), "z": Feature()})

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from segments.app.stages import load
-from segments.config import FeatureSet, Scaler, SweepConfig
+from segments.app.load import load
+from segments.config.sweep import FeatureSet, Scaler, SweepConfig
 from segments.errors import ConfigError
 
 

@@ -16,21 +16,9 @@ from pandera.errors import SchemaError, SchemaErrors
 from pydantic import TypeAdapter
 
 from segments.app.stages import data as data_stage
-from segments.config import (
-    Algorithm,
-    Column,
-    Config,
-    Customers,
-    Feature,
-    FeatureSet,
-    Policy,
-    Products,
-    Reader,
-    Scaler,
-    Source,
-    SweepConfig,
-    Transactions,
-)
+from segments.config.root import Config
+from segments.config.source import Column, Customers, Policy, Products, Reader, Source, Transactions
+from segments.config.sweep import Algorithm, Feature, FeatureSet, Scaler, SweepConfig
 from segments.data import files
 from segments.data.clean import (
     RawLog,
@@ -43,8 +31,9 @@ from segments.data.clean import (
     normal_header,
 )
 from segments.errors import DataError
-from segments.io import store
 from segments.io.store import raw_files
+from segments.io.store.files import artifact, read_json, write_relation
+from segments.io.store.fingerprints import md5
 
 SHOP = Source(
     "shop",
@@ -556,7 +545,7 @@ def stage(source: Source) -> dict:
             SweepConfig(["f"], ["none"]),
         )
     )
-    return store.read_json(store.artifact("data", "report.json"))
+    return read_json(artifact("data", "report.json"))
 
 
 def test_stage_writes_tables_and_report_and_removes_another_sources_table(tmp_path, monkeypatch):
@@ -574,7 +563,7 @@ def test_stage_writes_tables_and_report_and_removes_another_sources_table(tmp_pa
     assert report["source"] == "shop" and list(report["tables"]) == ["customers", "transactions"]
     assert report["tables"]["customers"]["reasons"] == [{"reason": "missing age", "rows": 1, "action": "drop"}]
     assert report["tables"]["transactions"]["rows_clean"] == 1
-    folder = store.artifact("data")
+    folder = artifact("data")
     first = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert sorted(first) == ["customers.parquet", "report.json", "transactions.parquet"]
     stage(both)
@@ -599,8 +588,8 @@ def test_bundled_log_is_clean_and_byte_identical_on_any_number_of_threads(projec
         with files.open_log(source, tmp_path) as log:
             log.connection.execute(f"SET threads = {threads}")
             table, report = clean_transactions(log, source)
-            store.write_relation(tmp_path / "clean.parquet", table)
-        hashes.add(store.md5(tmp_path / "clean.parquet"))
+            write_relation(tmp_path / "clean.parquet", table)
+        hashes.add(md5(tmp_path / "clean.parquet"))
     assert len(hashes) == 1
     assert counts(report) == {"zero amount": 11_226}
     raw = pd.read_parquet(tmp_path / "data/completejourney/transactions.parquet").query("sales_value > 0")

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from pydantic import TypeAdapter
 
-from segments.config import Policy, Source
+from segments.config.source import Policy, Source
 from segments.data import files
 from segments.data.clean import clean_customers, clean_transactions
 from segments.data.draft import guess_roles

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from segments.config import Column, Customers, Products, Reader, Source, Transactions
+from segments.config.source import Column, Customers, Products, Reader, Source, Transactions
 from segments.data import files
 from segments.data.clean import clean_customers, clean_transactions
 from segments.errors import DataError

@@ -13,7 +13,8 @@ from sklearn.metrics import adjusted_rand_score, silhouette_score
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
 
 from segments.clustering.kmeans import best_kmeans
-from segments.config import Algorithm, EvidenceConfig, GradesConfig, SelectionConfig
+from segments.config.evidence import EvidenceConfig, GradesConfig, SelectionConfig
+from segments.config.sweep import Algorithm
 from segments.errors import ConfigError
 from segments.evidence.existence import calibrated, existence, first_se, gap_statistic, global_se_max
 from segments.evidence.grades import (

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segments.config import NULLS
+from segments.config.evidence import NULLS
 from segments.evidence.null_models import null_model, unimodal_quantiles
 
 

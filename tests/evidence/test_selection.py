@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from segments.config import Decision, SelectionConfig
+from segments.config.decisions import Decision
+from segments.config.evidence import SelectionConfig
 from segments.errors import ConfigError, SegmentsError
 from segments.evidence.selection import choose, elbow, pareto_front
 

@@ -10,7 +10,8 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 
 from segments.clustering.candidate import Spec, sweep_cell
-from segments.config import Algorithm, Feature, FeatureSet, Scaler, SensitivityConfig
+from segments.config.evidence import SensitivityConfig
+from segments.config.sweep import Algorithm, Feature, FeatureSet, Scaler
 from segments.errors import ConfigError
 from segments.evidence.sensitivity import CHANGES, extreme_rows, firmness, in_words, months_before, sensitivity
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score
 
 from segments.clustering.kmeans import best_kmeans
-from segments.config import Algorithm, EvidenceConfig, GradesConfig
+from segments.config.evidence import EvidenceConfig, GradesConfig
+from segments.config.sweep import Algorithm
 from segments.evidence.stability import adjusted_rand, contingency, jaccard, prediction_strength, stability
 
 CONFIG = EvidenceConfig(bootstraps=20, splits=10)

@@ -13,22 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segments.app.stages.explore import run
-from segments.config import (
-    Algorithm,
-    Column,
-    Config,
-    Customers,
-    ExploreConfig,
-    Feature,
-    FeatureSet,
-    Scaler,
-    Source,
-    SweepConfig,
-)
+from segments.config.features import ExploreConfig
+from segments.config.root import Config
+from segments.config.source import Column, Customers, Source
+from segments.config.sweep import Algorithm, Feature, FeatureSet, Scaler, SweepConfig
 from segments.errors import ConfigError, DataError, StoreError
 from segments.features.explore import MISSING, OTHER, Exploration, explore, summary_of
-from segments.io import store
 from segments.io.store import catalog
+from segments.io.store.files import artifact, read_json, write_json, write_table
 
 CONFIG = ExploreConfig()
 
@@ -235,17 +227,17 @@ def test_the_stage_writes_the_same_bytes_again(
     mall: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    store.write_table(store.artifact("features", "customers.parquet"), mall)
-    store.write_json(store.artifact("features", "report.json"), {"source": configured().source.name})
+    write_table(artifact("features", "customers.parquet"), mall)
+    write_json(artifact("features", "report.json"), {"source": configured().source.name})
     written = []
     for _ in range(2):
         run(configured())
-        written.append({file.name: file.read_bytes() for file in sorted(store.artifact("explore").iterdir())})
+        written.append({file.name: file.read_bytes() for file in sorted(artifact("explore").iterdir())})
     pictures = ["box_plots.png", "correlation_heat_map.png", "count_plots.png", "histograms.png", "pair_plot.png"]
     assert list(written[0]) == [*pictures, "summary.json", "warnings.json"]
     assert written[0] == written[1]
-    assert store.read_json(store.artifact("explore", "summary.json"))["units"] == {"age": "years"}
-    assert store.read_json(store.artifact("explore", "warnings.json")) == []
+    assert read_json(artifact("explore", "summary.json"))["units"] == {"age": "years"}
+    assert read_json(artifact("explore", "warnings.json")) == []
 
 
 def test_without_features_the_stage_names_the_one_that_makes_them(

@@ -20,13 +20,15 @@ from narwhals._spark_like.expr import SparkLikeExpr
 from narwhals._spark_like.expr_dt import SparkLikeExprDateTimeNamespace
 
 from segments.app.stages.features import run
-from segments.config import Config, Customers, FeaturesConfig, Source, Transactions
+from segments.config.features import FeaturesConfig
+from segments.config.root import Config
+from segments.config.source import Customers, Source, Transactions
 from segments.errors import ConfigError, DataError, StoreError
 from segments.features import purchases
 from segments.features import table as room
 from segments.features.purchases import basket_mix, transaction_features
 from segments.features.table import RFM_COLUMNS, RFM_SCORES, build_features, rfm_cut_points, rfm_scores
-from segments.io import store
+from segments.io.store.files import artifact, read_json, read_table, write_bytes, write_json, write_table
 
 CONFIG = FeaturesConfig()
 AS_OF = date(
@@ -402,7 +404,7 @@ def test_damaged_cut_points_are_refused(cuts: dict[str, list[float]]) -> None:
 
 
 def configured(source: Source, engine: str = "duckdb") -> Config:
-    from segments.config import Algorithm, Feature, FeatureSet, Scaler, SweepConfig
+    from segments.config.sweep import Algorithm, Feature, FeatureSet, Scaler, SweepConfig
 
     return Config(
         source=source,
@@ -419,19 +421,19 @@ def test_the_stage_writes_the_same_bytes_again_and_on_the_other_engine(
     customers: Customers | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    store.write_table(store.artifact("data", "customers.parquet"), PEOPLE)
-    store.write_table(store.artifact("data", "transactions.parquet"), LINES)
-    store.write_json(store.artifact("data", "report.json"), {"source": "mine"})
+    write_table(artifact("data", "customers.parquet"), PEOPLE)
+    write_table(artifact("data", "transactions.parquet"), LINES)
+    write_json(artifact("data", "report.json"), {"source": "mine"})
     source = Source("mine", as_of=str(AS_OF), customers=customers, transactions=LOG)
     written = []
     for engine in ("duckdb", "duckdb", "pandas"):
         run(configured(source, engine))
-        files = sorted(store.artifact("features").iterdir())
+        files = sorted(artifact("features").iterdir())
         written.append({file.name: file.read_bytes() for file in files})
     assert list(written[0]) == ["basket_mix.parquet", "customers.parquet", "report.json", "rfm_cuts.json"]
     assert written[0] == written[1] == written[2]
-    table = store.read_table(store.artifact("features", "customers.parquet"))
-    cuts = store.read_json(store.artifact("features", "rfm_cuts.json"))
+    table = read_table(artifact("features", "customers.parquet"))
+    cuts = read_json(artifact("features", "rfm_cuts.json"))
     pd.testing.assert_frame_equal(rfm_scores(table, cuts), table[list(RFM_SCORES)])
 
 
@@ -441,13 +443,13 @@ def test_a_missing_or_damaged_log_names_the_stage_that_makes_it(
     content: bytes | None, engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    store.write_json(store.artifact("data", "report.json"), {"source": "mine"})
+    write_json(artifact("data", "report.json"), {"source": "mine"})
     if content is not None:
-        store.write_bytes(store.artifact("data", "transactions.parquet"), content)
+        write_bytes(artifact("data", "transactions.parquet"), content)
     with pytest.raises(StoreError, match="damaged" if content else "does not exist yet") as refused:
         run(configured(Source("mine", as_of="2024-01-10", transactions=LOG), engine))
     assert "segments data" in refused.value.fix
-    assert not store.artifact("features").exists()
+    assert not artifact("features").exists()
 
 
 # --- the basket mix -------------------------------------------------------------------------------------------------------

@@ -14,22 +14,15 @@ import pandas as pd
 import pytest
 from threadpoolctl import threadpool_limits
 
-from segments.app.stages import load
+from segments.app.load import load
 from segments.app.stages import prediction as stage
 from segments.app.stages import profiles as profiles_stage
 from segments.clustering.candidate import Spec, sweep_cell
-from segments.config import (
-    Algorithm,
-    Feature,
-    FeaturesConfig,
-    FeatureSet,
-    PredictionConfig,
-    PredictionModel,
-    Scaler,
-    Source,
-    TrackingConfig,
-    Transactions,
-)
+from segments.config.features import FeaturesConfig
+from segments.config.prediction import PredictionConfig, PredictionModel
+from segments.config.registry import TrackingConfig
+from segments.config.source import Source, Transactions
+from segments.config.sweep import Algorithm, Feature, FeatureSet, Scaler
 from segments.errors import ConfigError, DataError
 from segments.features.table import build_features
 from segments.forecast import comparison as room
@@ -37,8 +30,12 @@ from segments.forecast.btyd import daily
 from segments.forecast.comparison import rows_of
 from segments.forecast.forecast import Prediction, align, blind, model_inputs, predict, timeline
 from segments.forecast.models import GLOBAL
-from segments.io import store, tracking
 from segments.io.records.prediction import write_record
+from segments.io.store.cache import forecasts
+from segments.io.store.files import artifact, read_json, read_table, write_json, write_table
+from segments.io.tracking.candidates import track_candidates
+from segments.io.tracking.connection import Tracker, connect
+from segments.io.tracking.results import track_predictions
 
 FIRST, AS_OF = date(2024, 1, 1), date(2024, 12, 30)
 SOURCE = Source("shop", as_of=str(AS_OF), transactions=Transactions("log.csv", "c", "t", "a"))
@@ -361,17 +358,17 @@ FACT = {
 }
 
 
-def runs(tracker: tracking.Tracker, kind: str = "prediction") -> list[Any]:
+def runs(tracker: Tracker, kind: str = "prediction") -> list[Any]:
     return list(tracker.client.search_runs([tracker.experiment_id], f"tags.`segments.kind` = '{kind}'"))
 
 
 def test_every_model_and_variant_is_a_run_once(root: Path, made: Prediction) -> None:
     for _ in range(2):
         folder = write_record(made, "shop", "c1", 1_700_000_000.0)
-        with tracking.connect(TrackingConfig(), "shop") as tracker:
-            tracking.track_candidates(tracker, [FACT])
-            tracking.track_predictions(tracker, store.read_json(folder / "record.json"), folder)
-    assert store.forecasts() == [folder]
+        with connect(TrackingConfig(), "shop") as tracker:
+            track_candidates(tracker, [FACT])
+            track_predictions(tracker, read_json(folder / "record.json"), folder)
+    assert forecasts() == [folder]
     found = {run.info.run_name: run for run in runs(tracker)}
     assert len(runs(tracker)) == len(found) == 6
     run = found["linear · per segment"]
@@ -400,13 +397,13 @@ def test_every_model_and_variant_is_a_run_once(root: Path, made: Prediction) -> 
 
 
 def test_the_stage_says_that_it_does_not_apply(root: Path, made: Prediction) -> None:
-    store.write_json(store.artifact("features", "report.json"), {"source": "mall"})
-    store.write_json(store.artifact("selection", "choice.json"), {"candidate_id": "c1"})
-    store.write_table(store.artifact("prediction", "customers.parquet"), made.customers)
+    write_json(artifact("features", "report.json"), {"source": "mall"})
+    write_json(artifact("selection", "choice.json"), {"candidate_id": "c1"})
+    write_table(artifact("prediction", "customers.parquet"), made.customers)
     said = stage.run(load(["source=mall"], root))
     assert said == "prediction does not apply: source 'mall' has no transactions"
-    assert store.read_json(store.artifact("prediction", "prediction.json")) == {"applies": False, "reason": said}
-    assert [path.name for path in store.artifact("prediction").iterdir()] == ["prediction.json"]
+    assert read_json(artifact("prediction", "prediction.json")) == {"applies": False, "reason": said}
+    assert [path.name for path in artifact("prediction").iterdir()] == ["prediction.json"]
 
 
 def test_the_candidates_run_tells_of_the_prediction_made_last(root: Path, made: Prediction) -> None:
@@ -422,21 +419,21 @@ def test_the_candidates_run_tells_of_the_prediction_made_last(root: Path, made: 
     )["value"].item()
 
     def told(folders: list[Path]) -> tuple[float, int]:
-        with tracking.connect(TrackingConfig(), "shop") as tracker:
-            tracking.track_candidates(tracker, [FACT])
+        with connect(TrackingConfig(), "shop") as tracker:
+            track_candidates(tracker, [FACT])
             for folder in folders:
-                tracking.track_predictions(tracker, store.read_json(folder / "record.json"), folder)
+                track_predictions(tracker, read_json(folder / "record.json"), folder)
         [run] = runs(tracker, "candidate")
         facts = tracker.client.download_artifacts(run.info.run_id, "prediction/prediction.json")
-        return run.data.metrics["churn_brier"], store.read_json(Path(facts))["settings"]["horizon_days"]
+        return run.data.metrics["churn_brier"], read_json(Path(facts))["settings"]["horizon_days"]
 
     first = write_record(made, "shop", "c1", 1_700_000_000.0)
     assert told([first]) == (pytest.approx(best), 90)
     second = write_record(worse, "shop", "c1", 1_700_000_001.0)
     assert told([second]) == (pytest.approx(2 * best), 60)
     assert told([write_record(made, "shop", "c1", 1_700_000_002.0)]) == (pytest.approx(best), 90)
-    assert store.forecasts() == [second, first], "`segments track` tells of the one in use last"
-    assert told(store.forecasts()) == (pytest.approx(best), 90)
+    assert forecasts() == [second, first], "`segments track` tells of the one in use last"
+    assert told(forecasts()) == (pytest.approx(best), 90)
 
 
 def test_what_is_predicted_bears_the_segments_names_and_flows_into_the_profiles(
@@ -447,13 +444,13 @@ def test_what_is_predicted_bears_the_segments_names_and_flows_into_the_profiles(
         segment_id="S" + (made.customers["cluster"] + 4).astype("str"),
         segment=[names[cluster] for cluster in made.customers["cluster"]],
     )
-    store.write_json(store.artifact("features", "report.json"), {"source": "completejourney"})
-    store.write_json(store.artifact("selection", "choice.json"), {"candidate_id": "c1"})
-    store.write_table(store.artifact("identity", "segments.parquet"), members)
+    write_json(artifact("features", "report.json"), {"source": "completejourney"})
+    write_json(artifact("selection", "choice.json"), {"candidate_id": "c1"})
+    write_table(artifact("identity", "segments.parquet"), members)
     monkeypatch.setattr(stage, "chosen", lambda config: SPEC)
     monkeypatch.setattr(stage, "_predict", lambda config, spec, labels: deepcopy(made))
     stage.run(load([], root))
-    customers = store.read_table(store.artifact("prediction", "customers.parquet"))
+    customers = read_table(artifact("prediction", "customers.parquet"))
     assert list(customers.columns) == [
         "customer_id",
         "cluster",
@@ -463,7 +460,7 @@ def test_what_is_predicted_bears_the_segments_names_and_flows_into_the_profiles(
         "expected_value",
     ]
     assert customers[["segment_id", "segment"]].equals(members[["segment_id", "segment"]].astype("str"))
-    segments = store.read_table(store.artifact("prediction", "segments.parquet"))
+    segments = read_table(artifact("prediction", "segments.parquet"))
     assert dict(zip(segments["segment_id"], segments["segment"], strict=True)) == dict(
         zip(["S4", "S5", "S6"], names, strict=True)
     )
@@ -473,11 +470,11 @@ def test_what_is_predicted_bears_the_segments_names_and_flows_into_the_profiles(
         assert told[name].to_dict() == made.segments.set_index("cluster")[name].to_dict()
     with pytest.raises(DataError, match="of other segments than the chosen ones"):
         profiles_stage._with_outlook(profiles, "c2")
-    store.write_json(store.artifact("prediction", "prediction.json"), {"applies": False, "reason": "no log"})
+    write_json(artifact("prediction", "prediction.json"), {"applies": False, "reason": "no log"})
     assert profiles_stage._with_outlook(profiles, "c2") is profiles
 
 
 def test_the_stage_without_a_choice_writes_no_forecast(root: Path) -> None:
-    store.write_json(store.artifact("features", "report.json"), {"source": "completejourney"})
-    store.write_json(store.artifact("selection", "choice.json"), {"candidate_id": None})
+    write_json(artifact("features", "report.json"), {"source": "completejourney"})
+    write_json(artifact("selection", "choice.json"), {"candidate_id": None})
     assert stage.run(load([], root)) == "prediction does not apply: source 'completejourney' has no chosen segments"

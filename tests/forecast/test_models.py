@@ -11,7 +11,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 from threadpoolctl import threadpool_limits
 
-from segments.config import PredictionConfig, PredictionModel
+from segments.config.prediction import PredictionConfig, PredictionModel
 from segments.forecast.models import FEATURE, GLOBAL, PER_SEGMENT, Snapshot, fit, signed_log, too_few, variants
 
 CONFIG = PredictionConfig(models=["linear"], min_customers=50, min_events=10)

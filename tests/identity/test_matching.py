@@ -13,21 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segments.clustering.candidate import Candidate, Spec, sweep_cell
-from segments.config import (
-    COLOURS,
-    Algorithm,
-    ConfidenceConfig,
-    Feature,
-    FeatureSet,
-    GivenName,
-    IdentityConfig,
-    Scaler,
-)
+from segments.config.decisions import GivenName
+from segments.config.identity import COLOURS, ConfidenceConfig, IdentityConfig
+from segments.config.sweep import Algorithm, Feature, FeatureSet, Scaler
 from segments.errors import ConfigError, DataError
 from segments.identity.matching import Identity, Version, compare, first, identify, match, match_centres
 from segments.identity.names import renamed, reworded, sentences
 from segments.identity.overlap import centre_distances, centroids, contingency
-from segments.io.plots import PALETTE
+from segments.io.plots.style import PALETTE
 from segments.model.segmentation import Segment, Segmentation, fit_limits, number_segments
 
 CONFIG = IdentityConfig()

@@ -13,37 +13,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from segmentations import EARLIER, LATER, LOW_MIDDLE_HIGH, model, table
 from segments.app import cli
 from segments.app.commands import migration as stage
-from segments.app.stages import load
-from segments.app.stages.features import features_as_of
-from segments.app.stages.selection import chosen
-from segments.app.stages.sweep import grid
+from segments.app.jobs.inputs import features_as_of
+from segments.app.jobs.specs import chosen, grid
+from segments.app.load import load
 from segments.clustering.candidate import candidate_ids, candidates_table, sweep_cell
-from segments.clustering.space import Space
 from segments.identity.migration import CELLS, MOVED, Migration, in_words, migrate
-from segments.io import store
-from segments.model.segmentation import Limits, Segment, Segmentation, number_segments
-
-SPACE = Space(["x"], ["identity"], [1.0], "none", {})
-LOW_MIDDLE_HIGH = number_segments(["low", "middle", "high"])
-
-
-def model(*centres: float, segments: list[Segment] = LOW_MIDDLE_HIGH) -> Segmentation:
-    limits = Limits(np.ones(len(centres)), np.zeros(1), np.ones(1), 0.1)
-    return Segmentation("m", SPACE, np.array(centres)[:, None], segments[: len(centres)], limits)
-
-
-def table(**x: float) -> pd.DataFrame:
-    return pd.DataFrame({"customer_id": list(x), "x": list(x.values())})
+from segments.io.store.files import artifact, read_table, write_json, write_table
+from segments.model.segmentation import Segment, Segmentation
 
 
 def cells(migration: Migration) -> dict[str, str]:
     return migration.customers.set_index("customer_id")["cell"].to_dict()
-
-
-# The earlier model parts at 5 and 15; the later one at 8 and 15.
-EARLIER, LATER = model(0, 10, 20), model(4, 12, 18)
 
 
 def test_each_cell_by_hand() -> None:
@@ -158,17 +141,17 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, project: Path) -> Pa
     (tmp_path / "dvc.yaml").symlink_to(project / "dvc.yaml")
     monkeypatch.chdir(tmp_path)
     config = load(OVERRIDES)
-    store.write_table(store.artifact("data", "customers.parquet"), pd.DataFrame({"customer_id": ["c0"]}))
-    store.write_table(store.artifact("data", "transactions.parquet"), shop())
-    store.write_json(store.artifact("data", "report.json"), {"source": config.source.name})
+    write_table(artifact("data", "customers.parquet"), pd.DataFrame({"customer_id": ["c0"]}))
+    write_table(artifact("data", "transactions.parquet"), shop())
+    write_json(artifact("data", "report.json"), {"source": config.source.name})
     features = features_as_of(config, config.source.as_of).table
-    store.write_table(store.artifact("features", "customers.parquet"), features)
+    write_table(artifact("features", "customers.parquet"), features)
     [spec] = [one for cell in grid(config) for one in cell]
     [candidate] = sweep_cell(features, [spec])
-    store.write_table(store.artifact("sweep", "candidates.parquet"), candidates_table([candidate.to_plain()]))
-    store.write_json(store.artifact("selection", "choice.json"), {"candidate_id": candidate.candidate_id})
+    write_table(artifact("sweep", "candidates.parquet"), candidates_table([candidate.to_plain()]))
+    write_json(artifact("selection", "choice.json"), {"candidate_id": candidate.candidate_id})
     labels = pd.DataFrame({"customer_id": features["customer_id"], "cluster": candidate.labels})
-    store.write_table(store.artifact("selection", "labels.parquet"), labels)
+    write_table(artifact("selection", "labels.parquet"), labels)
     assert candidate_ids([chosen(config)], features) == [candidate.candidate_id], "the spec is found again"
     return tmp_path
 
@@ -202,7 +185,7 @@ def test_the_stage_sensitivity_looks_a_month_back(folder: Path, capsys: pytest.C
     table = pd.read_parquet(folder / "artifacts/sensitivity/sensitivity.parquet")
     assert table["detail"][table["change"] == "as-of date"].tolist() == ["2017-12-01"]
     assert "as-of date: agreement" in capsys.readouterr().out
-    store.write_json(store.artifact("selection", "choice.json"), {"candidate_id": None})
+    write_json(artifact("selection", "choice.json"), {"candidate_id": None})
     assert cli.main(["sensitivity", *OVERRIDES]) == 0
     assert [path.name for path in (folder / "artifacts/sensitivity").iterdir()] == ["sensitivity.json"]
     assert cli.main(["migration", "from=2017-06-30", *OVERRIDES]) == 2
@@ -212,14 +195,14 @@ def test_the_stage_sensitivity_looks_a_month_back(folder: Path, capsys: pytest.C
 @pytest.fixture
 def three_versions(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[Segmentation]:
     """Registered: S1 and S2; then S2 split, so S3 is there; then S1 gone to pieces, S4 and S5."""
-    days = store.read_table(store.artifact("features", "customers.parquet"))[["customer_id", "recency_days"]]
+    days = read_table(artifact("features", "customers.parquet"))[["customer_id", "recency_days"]]
     x = np.where(np.arange(len(days)) % 4 == 0, 20.0, np.where(np.arange(len(days)) % 4 == 1, 12.0, np.arange(60) % 3))
-    store.write_table(store.artifact("features", "customers.parquet"), days.assign(x=x))
+    write_table(artifact("features", "customers.parquet"), days.assign(x=x))
     s1, s2, s3 = LOW_MIDDLE_HIGH
     s4, s5 = Segment("S4", "lower", 3), Segment("S5", "less low", 4)
     known = [model(1, 16, segments=[s1, s2]), model(1, 12, 20, segments=[s1, s3, s2])]
     known.append(model(0, 2, 12, 20, segments=[s4, s5, s3, s2]))
-    monkeypatch.setattr(stage.tracking, "connect", lambda *_: nullcontext())
+    monkeypatch.setattr(stage, "connect", lambda *_: nullcontext())
     monkeypatch.setattr(stage.versions, "wanted", lambda _, __, which: SimpleNamespace(number=which))
     monkeypatch.setattr(stage.versions, "document_of", lambda _, version: known[int(version.number) - 1].to_json())
     return known

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segments.config import ProfilesConfig, Trait
+from segments.config.profiles import ProfilesConfig, Trait
 from segments.errors import ConfigError
 from segments.identity.profiles import make_up, mean_ranks, overall_profile, segment_names, segment_profiles
 

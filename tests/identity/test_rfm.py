@@ -10,14 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segments.app.stages import load
-from segments.config import FeaturesConfig, RfmCells, RfmMapConfig
+from segments.app.load import load
+from segments.config.features import FeaturesConfig
+from segments.config.profiles import RfmCells, RfmMapConfig
 from segments.errors import ConfigError
 from segments.features.purchases import transaction_features
 from segments.features.table import rfm_cut_points, rfm_scores
 from segments.identity.rfm import cross_table, rfm_segments, rfm_table
+from small_project import CHECKOUT
 
-SHIPPED = load([], project=Path(__file__).resolve().parent.parent).rfm_map
+SHIPPED = load([], project=CHECKOUT).rfm_map
 
 
 def scored(recency: list[float], frequency: list[float], monetary: list[float]) -> pd.DataFrame:
@@ -60,7 +62,7 @@ def test_a_segment_without_scores_is_refused() -> None:
 
 def test_an_override_that_breaks_the_map_is_refused_on_load() -> None:
     with pytest.raises(ConfigError, match="is in no segment"):
-        load(["rfm_map.segments.lost=[{r:[1,1],f:[1,1]}]"], project=Path(__file__).resolve().parent.parent)
+        load(["rfm_map.segments.lost=[{r:[1,1],f:[1,1]}]"], project=CHECKOUT)
 
 
 def test_names_by_hand() -> None:

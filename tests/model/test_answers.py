@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from segmentations import segmentation
 from segments.clustering.candidate import Spec, sweep_cell
 from segments.clustering.space import Space
-from segments.config import SCALERS, Algorithm, Feature, FeatureSet, Scaler
+from segments.config.sweep import SCALERS, Algorithm, Feature, FeatureSet, Scaler
 from segments.data.clean import NUMBER
 from segments.errors import DataError
 from segments.model.answers import find_columns, read_numbers, score_batches

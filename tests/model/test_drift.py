@@ -17,26 +17,21 @@ from scipy.stats import chi2
 
 from segmentations import segmentation
 from segments.app.jobs.score_file import score_file
-from segments.app.stages import load
+from segments.app.load import load
 from segments.clustering.candidate import Spec, sweep_cell
 from segments.clustering.space import Space
-from segments.config import (
-    Algorithm,
-    Config,
-    Feature,
-    FeaturesConfig,
-    FeatureSet,
-    Limits,
-    MonitoringConfig,
-    Scaler,
-    Source,
-    SweepConfig,
-)
+from segments.config.features import FeaturesConfig
+from segments.config.root import Config
+from segments.config.serving import Limits, MonitoringConfig
+from segments.config.source import Source
+from segments.config.sweep import Algorithm, Feature, FeatureSet, Scaler, SweepConfig
 from segments.data import files
 from segments.data.clean import clean_transactions
 from segments.errors import ConfigError, DataError
 from segments.features.table import build_features
-from segments.io import store
+from segments.io.store.cache import batch_records, version_folder
+from segments.io.store.files import write_table
+from segments.io.store.fingerprints import sha256
 from segments.io.store.raw_files import fetch
 from segments.model.answers import Rejected, Scored
 from segments.model.drift import Figure, Tally, figures, medians, reference_of, stability_index, verdict
@@ -247,8 +242,8 @@ def test_another_period_shows_drift_where_there_is_some(
     [made] = sweep_cell(first, [Spec("cj", wanted, Scaler("quantile"), Algorithm(starts=2, max_fits=10), 4, 0)])
     model = segmentation(made.candidate_id, made.space, made.centres, list("abcd"))
     reference = json.dumps(reference_of(first, model))
-    shelf = store.version_folder(store.sha256(model.to_json().encode()), model.candidate_id)
-    store.write_table(shelf / "members.parquet", first[["customer_id"]].join(model.predict(first)["segment"]))
+    shelf = version_folder(sha256(model.to_json().encode()), model.candidate_id)
+    write_table(shelf / "members.parquet", first[["customer_id"]].join(model.predict(first)["segment"]))
 
     def scored(name: str, source: Source) -> tuple[str, dict[str, Any]]:
         config = Config(source, wanted, Scaler("quantile"), Algorithm(), SweepConfig(["rfm"], ["quantile"]))
@@ -259,7 +254,7 @@ def test_another_period_shows_drift_where_there_is_some(
 
     decision, same = scored("first", half)
     assert decision == "keep" and set(same.values()) == {"green"}
-    assert scored("first", half) == (decision, same) and len(store.batch_records()) == 1
+    assert scored("first", half) == (decision, same) and len(batch_records()) == 1
     decision, other = scored("second", source)
     assert decision == "keep"
     assert other["moved"] == "red"  # customers change; how many there are of each kind does not

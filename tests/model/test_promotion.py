@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,22 +9,16 @@ import pandas as pd
 import pytest
 from sklearn.metrics import silhouette_score
 
+from segmentations import TABLE, on_a_line
 from segments.clustering.space import fit_space
-from segments.config import ConfidenceConfig, Feature, FeatureSet, RegistryConfig, Scaler, ScoringConfig
+from segments.config.identity import ConfidenceConfig
+from segments.config.registry import RegistryConfig
+from segments.config.sweep import Feature, FeatureSet, Scaler, ScoringConfig
 from segments.model.promotion import admit, judge
 from segments.model.segmentation import Segmentation, fit_limits, number_segments
 
 RULE = RegistryConfig(tolerance=0.1)
 ANN = {"by": "Ann", "at": "2024-05-02T08:00:00+00:00", "because": "four teams"}
-TABLE = pd.DataFrame({"customer_id": list("abcdef"), "x": [0.0, 1.0, 2.0, 10.0, 11.0, 12.0]})
-
-
-def segmentation(centres: Sequence[float], column: str = "x") -> Segmentation:
-    table = TABLE.rename(columns={"x": column})
-    space, _ = fit_space(table, FeatureSet("s", {column: Feature()}), Scaler("none"))
-    points = np.array(centres)[:, None]
-    limits = fit_limits(space, points, table, ConfidenceConfig())
-    return Segmentation("id", space, points, number_segments(["low", "high"]), limits)
 
 
 def verdict(champion: Segmentation, challenger: Segmentation) -> Any:
@@ -33,7 +26,7 @@ def verdict(champion: Segmentation, challenger: Segmentation) -> Any:
 
 
 def test_the_two_are_compared_on_the_same_customers_in_the_reference_space() -> None:
-    found = verdict(segmentation([1.0, 11.0]), segmentation([0.0, 6.0]))
+    found = verdict(on_a_line([1.0, 11.0]), on_a_line([0.0, 6.0]))
     standard = (TABLE[["x"]] - TABLE["x"].mean()) / TABLE["x"].std(ddof=0)
     assert found.champion == pytest.approx(silhouette_score(standard, [0, 0, 0, 1, 1, 1]), abs=1e-9)
     assert found.challenger == pytest.approx(silhouette_score(standard, [0, 0, 0, 1, 1, 1]), abs=1e-9)
@@ -41,7 +34,7 @@ def test_the_two_are_compared_on_the_same_customers_in_the_reference_space() -> 
 
 
 def test_one_that_is_worse_by_more_than_the_tolerance_waits() -> None:
-    good, bad = segmentation([1.0, 11.0]), segmentation([0.0, 1.0])
+    good, bad = on_a_line([1.0, 11.0]), on_a_line([0.0, 1.0])
     assert not verdict(good, bad).promote
     assert verdict(good, bad).reason.startswith("worse than the champion: silhouette over all features")
     assert verdict(bad, good).promote
@@ -67,13 +60,13 @@ def test_what_looks_visibly_worse_is_not_excused_by_the_default_tolerance() -> N
 
 
 def test_a_champion_that_cannot_be_asked_keeps_its_place() -> None:
-    found = verdict(segmentation([1.0, 11.0], column="gone"), segmentation([1.0, 11.0]))
+    found = verdict(on_a_line([1.0, 11.0], column="gone"), on_a_line([1.0, 11.0]))
     assert not found.promote
     assert "cannot be compared" in found.reason
 
 
 def test_one_segment_for_everybody_wins_against_nobody() -> None:
-    whole, parted = segmentation([5.0, 500.0]), segmentation([1.0, 11.0])
+    whole, parted = on_a_line([5.0, 500.0]), on_a_line([1.0, 11.0])
     assert verdict(whole, parted).promote
     assert not verdict(parted, whole).promote
 

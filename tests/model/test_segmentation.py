@@ -8,7 +8,8 @@ import pytest
 
 from segments.clustering.candidate import Spec, sweep_cell
 from segments.clustering.space import Space
-from segments.config import Algorithm, ConfidenceConfig, Feature, FeatureSet, Scaler
+from segments.config.identity import ConfidenceConfig
+from segments.config.sweep import Algorithm, Feature, FeatureSet, Scaler
 from segments.errors import DataError, SweepError
 from segments.model.segmentation import Limits, Segment, Segmentation, fit_limits, number_segments
 

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from segments.config import Playbook, PlaybookConfig, ProfilesConfig, When
+from segments.config.playbook import Playbook, PlaybookConfig, When
+from segments.config.profiles import ProfilesConfig
 from segments.errors import ConfigError
 from segments.identity.profiles import OUTLOOK, mean_ranks, numeric_columns, segment_traits
 
@@ -207,7 +208,7 @@ def assign_playbooks(
 
     Examples
     --------
-    >>> from segments.config import When
+    >>> from segments.config.playbook import When
     >>> from segments.identity.profiles import segment_profiles
     >>> table = pd.DataFrame({"customer_id": list("abcd"), "visits": [1.0, 2.0, 8.0, 9.0]})
     >>> labels = np.array([1, 1, 0, 0], dtype=np.int32)

@@ -16,7 +16,7 @@ import pandas as pd
 from jinja2 import Environment, StrictUndefined
 
 from segments.action.briefing_page import PAGE
-from segments.config import RFM_SCORES
+from segments.config.features import RFM_SCORES
 from segments.features.meanings import FEATURES
 from segments.identity.descriptors import CLUSTERED, DERIVED, DESCRIPTOR
 

@@ -20,7 +20,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from segments.action.intervals import difference_of_proportions
-from segments.config import ExportConfig
+from segments.config.playbook import ExportConfig
 from segments.errors import ConfigError, DataError
 from segments.model.segmentation import Segmentation
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NoReturn
 from segments.errors import ConfigError, SegmentsError
 
 if TYPE_CHECKING:
-    from segments.config import Config
+    from segments.config.root import Config
 
 STAGES = {
     "data": "raw files -> clean tables, and a report of every row dropped or repaired",
@@ -243,7 +243,7 @@ def _run(command: str, words: list[str]) -> None:
         )
 
     os.environ.setdefault("MPLBACKEND", "agg")
-    from segments.io.store import find_project
+    from segments.io.store.files import find_project
 
     many = [word for word in words if word in ("-m", "--multirun")]
     overrides = [word for word in words if word not in (*many, "--timings")]
@@ -254,26 +254,26 @@ def _run(command: str, words: list[str]) -> None:
             f"'{stray[0]}' is not an override", where=f"segments {command}", fix="write KEY=VALUE, such as source=mall"
         )
     if command == "summary":
-        from segments.io.store import artifact, read_text
+        from segments.io.store.files import artifact, read_text
 
         print(read_text(artifact("registry", "summary.txt")), end="")
     elif many:
-        from segments.app.stages import multirun
+        from segments.app.load import multirun
 
         multirun(overrides, partial(_stage, command))
     else:
-        from segments.app.stages import load
+        from segments.app.load import load
 
         started = time.perf_counter()
         config = load(overrides)
         if "--timings" in words:
-            import_module(f"segments.app.stages.{command}")
+            import_module(_module(command))
             sys.stderr.write(f"{command}: {time.perf_counter() - started:.2f} s to start\n")
         if command == "ui":
             from segments.app.servers import mlflow_ui
-            from segments.io import tracking
+            from segments.io.tracking.connection import tracking_uri
 
-            raise SystemExit(mlflow_ui.serve(config, tracking.tracking_uri(config.tracking)))
+            raise SystemExit(mlflow_ui.serve(config, tracking_uri(config.tracking)))
         if command == "dashboard":
             from segments.app.servers import dashboard
 
@@ -281,8 +281,12 @@ def _run(command: str, words: list[str]) -> None:
         _stage(command, config, **own)
 
 
+def _module(command: str) -> str:
+    return f"segments.app.{'stages' if command in STAGES else 'commands'}.{command}"
+
+
 def _stage(command: str, config: Config, /, **own: str) -> None:
-    said = import_module(f"segments.app.stages.{command}").run(config, **own)
+    said = import_module(_module(command)).run(config, **own)
     text, code = said if isinstance(said, tuple) else (said, 0)
     if text:
         print(text, flush=True)

@@ -25,7 +25,7 @@ from segments.clustering.cluster_scores import CLUSTER_SCORES
 from segments.clustering.kmeans import best_kmeans
 from segments.clustering.scores import SILHOUETTES, reference_space, score, score_reference
 from segments.clustering.space import Space, check_columns, fit_space, fold
-from segments.config import Algorithm, FeatureSet, Scaler, ScoringConfig
+from segments.config.sweep import Algorithm, FeatureSet, Scaler, ScoringConfig
 from segments.errors import SweepError
 
 SCORES = (*SILHOUETTES, *CLUSTER_SCORES, "smallest_share", "largest_share", "n_iter", "n_init", "hits", "hit_rate")
@@ -256,7 +256,7 @@ def sweep_cell(features: pd.DataFrame, specs: Sequence[Spec], threads: int = 1) 
 
     Examples
     --------
-    >>> from segments.config import Feature
+    >>> from segments.config.sweep import Feature
     >>> table = pd.DataFrame({"customer_id": list("abcd"), "x": [0.0, 1.0, 10.0, 11.0]})
     >>> spec = Spec("toy", FeatureSet("x", {"x": Feature()}), Scaler("none"), Algorithm(), k=2, seed=0)
     >>> [candidate] = sweep_cell(table, [spec])

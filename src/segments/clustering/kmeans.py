@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segments.clustering.space import nearest
-from segments.config import Algorithm
+from segments.config.sweep import Algorithm
 
 # Two fits found the same solution when their WCSS agree to this relative difference: a few points at a border, more or less.
 _SAME = 1e-5

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from segments.clustering.cluster_scores import cluster_scores_many
 from segments.clustering.silhouette import Estimate, silhouette_estimate
 from segments.clustering.space import fold
-from segments.config import RFM_SCORES, ScoringConfig
+from segments.config.features import RFM_SCORES
+from segments.config.sweep import ScoringConfig
 
 SILHOUETTES = (
     "silhouette",

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from segments.config import FeatureSet, Scaler
+from segments.config.sweep import FeatureSet, Scaler
 from segments.errors import SweepError
 
 # The fitted attributes scikit-learn's transform() reads, per scaler; all of them plain numbers.
@@ -90,7 +90,7 @@ def fit_space(features: pd.DataFrame, feature_set: FeatureSet, scaler: Scaler) -
 
     Examples
     --------
-    >>> from segments.config import Feature
+    >>> from segments.config.sweep import Feature
     >>> table = pd.DataFrame({"x": [0.0, 2.0], "y": [5.0, 7.0]})
     >>> space, X = fit_space(table, FeatureSet("xy", {"x": Feature(), "y": Feature()}), Scaler("minmax"))
     >>> X.tolist()

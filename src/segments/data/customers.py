@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from segments.config import Customers, Source
+from segments.config.source import Customers, Source
 from segments.data.rows import (
     INTEGER,
     NUMBER,
@@ -49,7 +49,7 @@ def clean_customers(raw: RawTable, source: Source) -> tuple[pd.DataFrame, Report
 
     Examples
     --------
-    >>> from segments.config import Column
+    >>> from segments.config.source import Column
     >>> source = Source("shop", customers=Customers("shop.csv", id="Id", columns={"age": Column(minimum=0)}))
     >>> cells = pd.DataFrame({"ID": ["02", "1"], "Age": ["31", "40"]})
     >>> table, report = clean_customers(RawTable(cells), source)

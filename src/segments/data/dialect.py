@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from segments.config import Reader
+from segments.config.source import Reader
 from segments.data.kinds import HEAD_BYTES, refuse_foreign, refuse_repeated
 from segments.errors import DataError
 

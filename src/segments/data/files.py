@@ -28,7 +28,7 @@ import pyarrow as pa
 import pyarrow.csv as csv_format
 import pyarrow.parquet as pq
 
-from segments.config import Reader, Source
+from segments.config.source import Reader, Source
 from segments.data.clean import RawLog, RawTable, last_purchase
 from segments.data.dialect import Dialect, decimal_mark, decoding, dialect_of
 from segments.data.draft import describe, guess_roles
@@ -101,7 +101,7 @@ def describe_file(path: Path) -> str:
     Returns
     -------
     str
-        Commented YAML that loads as a :class:`~segments.config.Source`.
+        Commented YAML that loads as a :class:`~segments.config.source.Source`.
 
     Raises
     ------

@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import pandas as pd
 
-from segments.config import Policy
+from segments.config.source import Policy
 from segments.errors import DataError
 
 Report = dict[str, Any]

@@ -12,7 +12,7 @@ from typing import Any
 
 import duckdb
 
-from segments.config import Products, Reader, Source, Transactions
+from segments.config.source import Products, Reader, Source, Transactions
 from segments.data.rows import (
     INTEGER,
     ISO_TIME,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from segments.clustering.silhouette import silhouette_estimate
-from segments.config import EvidenceConfig
+from segments.config.evidence import EvidenceConfig
 from segments.evidence.null_models import Draw, null_model
 from segments.evidence.resample_fits import Floats, refit, starts_for
 

@@ -19,7 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from segments.config import EvidenceConfig, GradesConfig
+from segments.config.evidence import EvidenceConfig, GradesConfig
 from segments.evidence.existence import Existence, Gap, existence, gap_statistic
 from segments.evidence.resample_fits import Floats, Integers
 from segments.evidence.stability import Stability, stability

@@ -16,7 +16,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from segments.config import GRADES, METRICS, NULLS, Decision, SelectionConfig
+from segments.config.decisions import Decision
+from segments.config.evidence import GRADES, METRICS, NULLS, SelectionConfig
 from segments.errors import ConfigError, SegmentsError
 
 # For each metric a ranking may use: whether a larger value is better.

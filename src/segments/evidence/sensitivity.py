@@ -17,7 +17,8 @@ from sklearn.metrics import adjusted_rand_score
 
 from segments.clustering.candidate import Spec, sweep_cell
 from segments.clustering.space import fit_space
-from segments.config import FeatureSet, Scaler, SensitivityConfig
+from segments.config.evidence import SensitivityConfig
+from segments.config.sweep import FeatureSet, Scaler
 from segments.errors import SweepError
 
 # Agreement under which two segmentations are more different than alike (Steinley 2004: under 0.65 is poor recovery).
@@ -73,7 +74,7 @@ def sensitivity(
 
     Examples
     --------
-    >>> from segments.config import Algorithm, Feature
+    >>> from segments.config.sweep import Algorithm, Feature
     >>> table = pd.DataFrame({"customer_id": list("abcd"), "x": [0.0, 1.0, 10.0, 11.0]})
     >>> spec = Spec("toy", FeatureSet("x", {"x": Feature()}), Scaler("none"), Algorithm(), k=2, seed=0)
     >>> found, notes = sensitivity(table, np.array([0, 0, 1, 1]), spec, [], SensitivityConfig(seeds=1, extreme_share=0))
@@ -131,7 +132,7 @@ def extreme_rows(features: pd.DataFrame, feature_set: FeatureSet, share: float) 
 
     Examples
     --------
-    >>> from segments.config import Feature
+    >>> from segments.config.sweep import Feature
     >>> table = pd.DataFrame({"x": [1.0, 2.0, 50.0, 3.0]})
     >>> extreme_rows(table, FeatureSet("x", {"x": Feature()}), 0.25).tolist()
     [2]

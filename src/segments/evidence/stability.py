@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segments.clustering.space import nearest
-from segments.config import EvidenceConfig
+from segments.config.evidence import EvidenceConfig
 from segments.evidence.resample_fits import Floats, Integers, refit, starts_for
 
 # Hennig's readings of a Jaccard value: at least the one, the cluster has come back; at most the other, it has dissolved.

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from segments.config import RFM_SCORES, ExploreConfig
+from segments.config.features import RFM_SCORES, ExploreConfig
 from segments.errors import DataError
 
 MISSING = "(missing)"

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import narwhals as nw
 import pandas as pd
 
-from segments.config import FeaturesConfig
+from segments.config.features import FeaturesConfig
 from segments.errors import DataError
 
 MONEY_UNIT = 10_000  # one currency unit holds this many of the whole units money is counted in

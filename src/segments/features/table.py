@@ -10,7 +10,8 @@ import narwhals as nw
 import numpy as np
 import pandas as pd
 
-from segments.config import RFM_SCORES, FeaturesConfig, Source
+from segments.config.features import RFM_SCORES, FeaturesConfig
+from segments.config.source import Source
 from segments.errors import ConfigError, DataError
 from segments.features.purchases import sort_key, transaction_features
 
@@ -114,7 +115,7 @@ def build_features(
 
     Examples
     --------
-    >>> from segments.config import Customers
+    >>> from segments.config.source import Customers
     >>> people = pd.DataFrame({"customer_id": ["2", "1"], "age": [31.0, 58.0], "gender": ["f", "m"]})
     >>> build_features(people, None, Source("mine", customers=Customers("people.csv")), FeaturesConfig()).table
       customer_id   age gender
@@ -174,7 +175,7 @@ def as_of(source: Source, day: str | None) -> Source:
 
     Examples
     --------
-    >>> from segments.config import Transactions
+    >>> from segments.config.source import Transactions
     >>> log = Source("mine", as_of="2024-12-31", transactions=Transactions("log.csv", "who", "when", "paid"))
     >>> as_of(log, "2024-06-30").as_of
     '2024-06-30'

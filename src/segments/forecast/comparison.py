@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from segments.config import PredictionConfig, PredictionModel
+from segments.config.prediction import PredictionConfig, PredictionModel
 from segments.forecast.holdout import (
     CHURN_SCORES,
     VALUE_SCORES,

@@ -20,7 +20,7 @@ from scipy.optimize import linear_sum_assignment
 from threadpoolctl import threadpool_limits
 
 from segments.clustering.candidate import Spec, sweep_cell
-from segments.config import PredictionConfig, PredictionModel
+from segments.config.prediction import PredictionConfig, PredictionModel
 from segments.errors import ConfigError, DataError
 from segments.forecast.btyd import DAYS_PER_WEEK, btyd_table, daily
 from segments.forecast.comparison import calibration_table, compare, metrics_of, simple_first, verdict

@@ -19,7 +19,7 @@ from sklearn.linear_model import LogisticRegression, TweedieRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from segments.config import PredictionConfig, PredictionModel
+from segments.config.prediction import PredictionConfig, PredictionModel
 from segments.forecast.btyd import (
     DAYS_PER_WEEK,
     expected_money,

@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from segments.config import RFM_SCORES
+from segments.config.features import RFM_SCORES
 from segments.identity.profiles import numeric_columns
 
 CLUSTERED, DERIVED, DESCRIPTOR = "clustered", "derived", "descriptor"

@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from segments.config import COLOURS, IdentityConfig
+from segments.config.identity import COLOURS, IdentityConfig
 from segments.errors import DataError, SweepError
 from segments.identity.overlap import centre_distances, centroids, contingency, heritable_by, left_over, share_kept
 from segments.model.segmentation import Segment, Segmentation, number_segments

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from segments.config import GivenName
+from segments.config.decisions import GivenName
 from segments.errors import ConfigError
 from segments.identity.matching import Identity
 from segments.model.segmentation import RULES
@@ -113,7 +113,7 @@ def sentences(identity: Identity) -> list[str]:
 
     Examples
     --------
-    >>> from segments.config import IdentityConfig
+    >>> from segments.config.identity import IdentityConfig
     >>> from segments.identity.matching import match
     >>> from segments.model.segmentation import number_segments
     >>> old = number_segments(["frequent customers", "rare customers"])

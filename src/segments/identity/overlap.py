@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from segments.config import IdentityConfig
+from segments.config.identity import IdentityConfig
 
 
 def contingency(old: NDArray[np.int32], new: NDArray[np.int32], n_old: int, n_new: int) -> NDArray[np.int64]:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from segments.config import ProfilesConfig
+from segments.config.profiles import ProfilesConfig
 
 MONEY = "monetary"
 OUTLOOK = ("churn_risk", "expected_value", "at_risk_revenue")  # of each segment, where there is a prediction
@@ -148,7 +148,7 @@ def segment_names(
 
     Examples
     --------
-    >>> from segments.config import Trait
+    >>> from segments.config.profiles import Trait
     >>> table = pd.DataFrame({"visits": [1.0, 2.0, 8.0, 9.0]})
     >>> words = ProfilesConfig(traits={"visits": Trait("frequent", "rare")})
     >>> segment_names(table, np.array([1, 1, 0, 0], dtype=np.int32), ["visits"], words)

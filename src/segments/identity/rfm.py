@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from segments.config import RFM_SCORES, RfmMapConfig
+from segments.config.features import RFM_SCORES
+from segments.config.profiles import RfmMapConfig
 
 
 def rfm_segments(features: pd.DataFrame, rfm_map: RfmMapConfig) -> NDArray[np.object_]:
@@ -34,7 +35,7 @@ def rfm_segments(features: pd.DataFrame, rfm_map: RfmMapConfig) -> NDArray[np.ob
 
     Examples
     --------
-    >>> from segments.config import RfmCells
+    >>> from segments.config.profiles import RfmCells
     >>> halves = RfmMapConfig({"recent": [RfmCells(r=[4, 5])], "gone": [RfmCells(r=[1, 3])]})
     >>> rfm_segments(pd.DataFrame({"r_score": [5.0, 1.0], "f_score": 1.0, "m_score": 3.0}), halves).tolist()
     ['recent', 'gone']

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from segments.clustering.silhouette import silhouette_estimate
 from segments.clustering.space import to_space
-from segments.config import Limits, MonitoringConfig
+from segments.config.serving import Limits, MonitoringConfig
 from segments.errors import DataError
 from segments.model.answers import Scored
 from segments.model.segmentation import Segmentation

@@ -11,7 +11,8 @@ import pandas as pd
 
 from segments.clustering.scores import reference_space
 from segments.clustering.silhouette import silhouette_estimate
-from segments.config import RegistryConfig, ScoringConfig
+from segments.config.registry import RegistryConfig
+from segments.config.sweep import ScoringConfig
 from segments.errors import SegmentsError
 from segments.model.segmentation import Segmentation
 

@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from segments.clustering.space import Space, nearest, to_space
-from segments.config import ConfidenceConfig
+from segments.config.identity import ConfidenceConfig
 from segments.errors import DataError
 
 FORMAT = 2

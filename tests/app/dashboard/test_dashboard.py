@@ -18,15 +18,18 @@ import pandas as pd
 import pytest
 
 from segments.app.dashboard import charts, figures, reading
+from segments.app.load import load
 from segments.app.servers import dashboard
-from segments.app.stages import load
 from segments.clustering.space import fit_space, nearest
-from segments.config import ConfidenceConfig, FeatureSet, ProfilesConfig, Scaler
+from segments.config.identity import ConfidenceConfig
+from segments.config.profiles import ProfilesConfig
+from segments.config.sweep import FeatureSet, Scaler
 from segments.errors import ConfigError, DataError, StoreError, TrackingError
 from segments.identity.profiles import make_up, overall_profile, segment_names, segment_profiles
 from segments.identity.rules import plain_rules, reasons
-from segments.io import store, tracking
 from segments.io.registry import files, versions
+from segments.io.store.cache import version_folder
+from segments.io.store.files import artifact, read_table, write_json, write_table
 from segments.model.drift import reference_of
 from segments.model.segmentation import Segmentation, fit_limits, number_segments
 from small_project import CHECKOUT
@@ -40,7 +43,7 @@ def script(page: str) -> None:
     """What a page's script is, for AppTest: it takes the source of this function."""
     from importlib import import_module
 
-    from segments.app.stages import load
+    from segments.app.load import load
 
     import_module(f"segments.app.dashboard.{page}").show(load(["source=mall"]))
 
@@ -107,15 +110,17 @@ def write(k: int, n: int, monkeypatch: pytest.MonkeyPatch) -> Segmentation:
         ("profiles", "rules.json", plain_rules(features.head(20_000), clusters[:20_000], COLUMNS, 3).to_plain()),
         ("profiles", "reasons.parquet", members[["customer_id"]].join(reasons(X, clusters, centres, COLUMNS, words))),
     ):
-        path = store.artifact(stage, name)
-        store.write_table(path, content) if isinstance(content, pd.DataFrame) else store.write_json(path, content)
+        path = artifact(stage, name)
+        write_table(path, content) if isinstance(content, pd.DataFrame) else write_json(path, content)
     tags = {"candidate_id": "c0", "model_hash": "h", "verdict": "the first", "promoted_at": "2024-05-06T07:08:09+00:00"}
     version = versions.Version("customer-segments", "1", "r", tags | {"source": "mall"}, ["champion"], "", 0)
     text = json.dumps(reference_of(features, model))
     stored = files.RegisteredModel("customer-segments", "1", "models:/m/1", "mall", model.to_json(), text)
     monkeypatch.setattr(versions, "registered", lambda config, name: [version])
     monkeypatch.setattr(files, "read_model", lambda config, uri: stored)
-    monkeypatch.setattr(tracking, "pages_of", lambda config, source, ids: {"c0": "#/experiments/1/runs/r"})
+    monkeypatch.setattr(
+        "segments.app.dashboard.reading.pages_of", lambda config, source, ids: {"c0": "#/experiments/1/runs/r"}
+    )
     return model
 
 
@@ -167,10 +172,8 @@ def test_who_moved_since_the_version_before_is_asked_for_by_its_number(
 
 def test_a_challenger_on_disk_is_not_taken_for_the_champion(house: Callable[..., Segmentation]) -> None:
     house()
-    choice = json.loads(store.artifact("selection", "choice.json").read_text())
-    store.write_json(
-        store.artifact("selection", "choice.json"), choice | {"candidate_id": "other", "reason": "other won."}
-    )
+    choice = json.loads(artifact("selection", "choice.json").read_text())
+    write_json(artifact("selection", "choice.json"), choice | {"candidate_id": "other", "reason": "other won."})
     app = opened("overview")
     assert "waits as challenger" in told(app)
     assert "other won." not in told(app)
@@ -181,17 +184,17 @@ def test_a_challenger_on_disk_is_not_taken_for_the_champion(house: Callable[...,
 
 def test_the_evidence_of_a_version_is_found_though_the_last_sweep_lacks_it(house: Callable[..., Segmentation]) -> None:
     house()
-    path = store.artifact("sweep", "candidates.parquet")
-    table = store.read_table(path)
+    path = artifact("sweep", "candidates.parquet")
+    table = read_table(path)
     for sweep, weighed in (
         ("s1", {"grade": "natural", "reason": "Natural: it is."}),
         ("s2", {"grade": "", "reason": ""}),
     ):
-        folder = store.artifact("sweeps", sweep)
+        folder = artifact("sweeps", sweep)
         (folder / "files").mkdir(parents=True)
-        store.write_json(folder / "sweep.json", {"started_ms": int(sweep[1])})
+        write_json(folder / "sweep.json", {"started_ms": int(sweep[1])})
         table.assign(**weighed).to_csv(folder / "files" / "candidates.csv", index=False)
-    store.write_table(path, table.assign(candidate_id=["c7", "c8"], grade="reproducible", reason="Not this one."))
+    write_table(path, table.assign(candidate_id=["c7", "c8"], grade="reproducible", reason="Not this one."))
     app = opened("overview")
     assert "natural" in [one.value for one in app.metric if one.label == "Evidence"]
     assert "Natural: it is." in told(app) and "Not this one." not in told(app)
@@ -200,11 +203,11 @@ def test_the_evidence_of_a_version_is_found_though_the_last_sweep_lacks_it(house
 
 def test_the_overview_says_once_why_and_how_firm(house: Callable[..., Segmentation]) -> None:
     house()
-    path = store.artifact("sweep", "candidates.parquet")
-    store.write_table(path, store.read_table(path).assign(grade="natural", reason="Natural: it is."))
-    choice = json.loads(store.artifact("selection", "choice.json").read_text())
-    store.write_json(store.artifact("selection", "choice.json"), choice | {"reason": "c0 won. Natural: it is."})
-    store.write_json(store.artifact("sensitivity", "sensitivity.json"), {"firmness": "Not firm: a seed matters."})
+    path = artifact("sweep", "candidates.parquet")
+    write_table(path, read_table(path).assign(grade="natural", reason="Natural: it is."))
+    choice = json.loads(artifact("selection", "choice.json").read_text())
+    write_json(artifact("selection", "choice.json"), choice | {"reason": "c0 won. Natural: it is."})
+    write_json(artifact("sensitivity", "sensitivity.json"), {"firmness": "Not firm: a seed matters."})
     said = told(opened("overview"))
     assert said.count("Natural: it is.") == 1
     assert "Not firm: a seed matters." in said
@@ -240,7 +243,7 @@ def test_a_customer_is_looked_up(house: Callable[..., Segmentation]) -> None:
     model = house()
     app = opened("segment")
     app.text_input(key="customer").set_value("c0000004").run()
-    row = store.read_table(store.artifact("features", "customers.parquet")).iloc[[4]]
+    row = read_table(artifact("features", "customers.parquet")).iloc[[4]]
     confidence = model.predict(row)["confidence"].iloc[0]
     assert f"{confidence:.0%}" in [one.value for one in app.metric if one.label == "Confidence"]
     assert "Here rather than in" in told(app)
@@ -265,7 +268,7 @@ def test_sliders_begin_at_the_median_of_all(
     house: Callable[..., Segmentation], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model = house()
-    features = store.read_table(store.artifact("features", "customers.parquet"))
+    features = read_table(artifact("features", "customers.parquet"))
     # ties below the middle: deciles there are equal, and a list without the equal ones has another middle
     features["frequency"] = features["frequency"].clip(lower=features["frequency"].quantile(0.45))
     text = json.dumps(reference_of(features, model))
@@ -279,15 +282,15 @@ def test_sliders_begin_at_the_median_of_all(
 def test_without_the_choice_a_segment_has_its_members_and_no_blank_tabs(house: Callable[..., Segmentation]) -> None:
     model = house()
     assert [tab.label for tab in opened("segment").tabs] == ["Profile", "Rules", "Demographics", "Playbook", "Members"]
-    members = store.read_table(store.artifact("identity", "segments.parquet"))
-    folder = store.version_folder("h", model.candidate_id)
-    store.write_table(folder / "members.parquet", members)
-    choice = json.loads(store.artifact("selection", "choice.json").read_text())
-    store.write_json(store.artifact("selection", "choice.json"), choice | {"candidate_id": "other"})
+    members = read_table(artifact("identity", "segments.parquet"))
+    folder = version_folder("h", model.candidate_id)
+    write_table(folder / "members.parquet", members)
+    choice = json.loads(artifact("selection", "choice.json").read_text())
+    write_json(artifact("selection", "choice.json"), choice | {"candidate_id": "other"})
     app = opened("segment")
     assert "The last run chose another candidate" in told(app)
     assert [tab.label for tab in app.tabs] == ["Members"]
-    store.artifact("selection", "choice.json").unlink()
+    artifact("selection", "choice.json").unlink()
     app = opened("segment")
     assert "Not known yet: which candidate was chosen, and why" in told(app)
     assert "chose another" not in told(app)
@@ -297,12 +300,12 @@ def test_without_the_choice_a_segment_has_its_members_and_no_blank_tabs(house: C
 def test_a_feature_without_an_index_is_in_the_table_and_not_in_the_chart(house: Callable[..., Segmentation]) -> None:
     house()
     assert "has no index" not in told(opened("segment"))
-    features = store.read_table(store.artifact("features", "customers.parquet"))
+    features = read_table(artifact("features", "customers.parquet"))
     features["trend"] = np.linspace(-1, 1.01, len(features))
-    members = store.read_table(store.artifact("identity", "segments.parquet"))
+    members = read_table(artifact("identity", "segments.parquet"))
     clusters, words = members["cluster"].to_numpy(), members.groupby("cluster")["segment"].first().tolist()
-    store.write_table(store.artifact("profiles", "profiles.parquet"), segment_profiles(features, clusters, words))
-    store.write_json(store.artifact("profiles", "overall.json"), overall_profile(features))
+    write_table(artifact("profiles", "profiles.parquet"), segment_profiles(features, clusters, words))
+    write_json(artifact("profiles", "overall.json"), overall_profile(features))
     app = opened("segment")
     assert "has no index" in told(app)
     table = app.dataframe[0].value.set_index("feature")
@@ -329,15 +332,15 @@ def test_a_link_to_a_run_opens_the_training_pages(empty: Path, monkeypatch: pyte
 
 def test_compare_says_what_it_shows_without_a_tick(house: Callable[..., Segmentation]) -> None:
     house()
-    path = store.artifact("sweep", "candidates.parquet")
-    table = pd.concat([store.read_table(path)] * 2, ignore_index=True).assign(candidate_id=["c0", "c1", "c2", "c3"])
-    store.write_table(path, table.assign(k=[2, 3, 4, 5]))
-    choice = json.loads(store.artifact("selection", "choice.json").read_text())
-    store.write_json(store.artifact("selection", "choice.json"), choice | {"finalists": ["c3", "c1", "c0"]})
+    path = artifact("sweep", "candidates.parquet")
+    table = pd.concat([read_table(path)] * 2, ignore_index=True).assign(candidate_id=["c0", "c1", "c2", "c3"])
+    write_table(path, table.assign(k=[2, 3, 4, 5]))
+    choice = json.loads(artifact("selection", "choice.json").read_text())
+    write_json(artifact("selection", "choice.json"), choice | {"finalists": ["c3", "c1", "c0"]})
     app = opened("compare")
     assert "without a tick, the first finalists are shown, 2 at most." in told(app)
     assert [one.value for one in app.subheader][1:] == ["rfm · standard · k=5", "rfm · standard · k=3"]
-    store.artifact("selection", "choice.json").unlink()
+    artifact("selection", "choice.json").unlink()
     app = opened("compare")
     assert "without a tick, those of the best silhouette are shown, 2 at most." in told(app)
     assert [one.value for one in app.subheader] == ["rfm · standard · k=2", "rfm · standard · k=4"]
@@ -364,13 +367,13 @@ def test_heads_are_words_and_what_is_not_known_is_a_dash(page: str, house: Calla
     from segments.app.jobs.score_file import score_file
 
     model = house()
-    features = store.read_table(store.artifact("features", "customers.parquet"))
+    features = read_table(artifact("features", "customers.parquet"))
     forecast = features[["customer_id"]].assign(churn_risk=0.25, expected_value=1234.5)
-    store.write_table(store.artifact("prediction", "customers.parquet"), forecast)
+    write_table(artifact("prediction", "customers.parquet"), forecast)
     named = {"name": "customer-segments", "version": "1"}
-    store.artifact("features", "batch.csv").write_text(features.to_csv(index=False))
+    artifact("features", "batch.csv").write_text(features.to_csv(index=False))
     text = reading.champion(load(["source=mall"])).text
-    score_file(load(["source=mall"]), store.artifact("features", "batch.csv"), Path("out.csv"), model, named, text)
+    score_file(load(["source=mall"]), artifact("features", "batch.csv"), Path("out.csv"), model, named, text)
     app = opened(page)
     for one in app.dataframe:
         heads = json.loads(one.proto.columns)
@@ -386,9 +389,9 @@ def test_heads_are_words_and_what_is_not_known_is_a_dash(page: str, house: Calla
 
 def test_scores_in_a_reason_are_words(house: Callable[..., Segmentation]) -> None:
     house()
-    choice = json.loads(store.artifact("selection", "choice.json").read_text())
+    choice = json.loads(artifact("selection", "choice.json").read_text())
     reason = "It has the highest z_silhouette. By z_wcss it would have been another."
-    store.write_json(store.artifact("selection", "choice.json"), choice | {"reason": reason})
+    write_json(artifact("selection", "choice.json"), choice | {"reason": reason})
     for page in ("overview", "compare"):
         assert "the highest silhouette z-score. By WCSS z-score it" in told(opened(page))
 
@@ -449,7 +452,7 @@ def test_a_scored_batch_shows_its_lights(house: Callable[..., Segmentation], tmp
 
     model = house()
     inuse = reading.champion(load(["source=mall"]))
-    features = store.read_table(store.artifact("features", "customers.parquet"))
+    features = read_table(artifact("features", "customers.parquet"))
     features.assign(monetary=features["monetary"] * 3).to_csv(tmp_path / "odd.csv", index=False)
     named = {"name": "customer-segments", "version": "1"}
     score_file(load(["source=mall"]), tmp_path / "odd.csv", tmp_path / "out.csv", model, named, inuse.text)
@@ -466,7 +469,7 @@ def test_a_batch_without_a_good_row_is_shown_among_the_others(
 
     model = house()
     inuse = reading.champion(load(["source=mall"]))
-    features = store.read_table(store.artifact("features", "customers.parquet"))
+    features = read_table(artifact("features", "customers.parquet"))
     for name, table in (("good", features), ("bad", features.assign(monetary="?"))):
         table.to_csv(tmp_path / f"{name}.csv", index=False)
         named = {"name": "customer-segments", "version": "1"}
@@ -505,7 +508,7 @@ def test_a_file_changed_on_disk_is_read_anew(house: Callable[..., Segmentation])
     house()
     before = reading.table("profiles", "profiles.parquet")
     assert reading.table("profiles", "profiles.parquet") is before
-    store.write_table(store.artifact("profiles", "profiles.parquet"), before.head(1))
+    write_table(artifact("profiles", "profiles.parquet"), before.head(1))
     assert len(reading.table("profiles", "profiles.parquet")) == 1
 
 

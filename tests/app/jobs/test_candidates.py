@@ -15,9 +15,10 @@ from segments.clustering import plane as clustering_plane
 from segments.clustering.candidate import Spec, candidate_id
 from segments.clustering.plane import plane
 from segments.clustering.space import Space
-from segments.config import Algorithm, Feature, FeatureSet, Scaler
-from segments.io import store
+from segments.config.sweep import Algorithm, Feature, FeatureSet, Scaler
 from segments.io.plots import sweep as plots_sweep
+from segments.io.store.cache import arrays_of, elbow, pictures, shelf, space_of, unshelve
+from segments.io.store.files import clear
 
 SET = FeatureSet("xy", {"x": Feature(), "y": Feature()})
 
@@ -42,30 +43,30 @@ def test_everything_of_a_candidate_is_on_the_shelf(features: pd.DataFrame) -> No
     [facts] = make_cell(features, specs(3))
     identity = facts["candidate_id"]
     assert identity == candidate_id(specs(3)[0], features)
-    assert store.unshelve(identity) == facts
-    assert store.arrays_of(identity)["labels"].max() == 2
-    assert store.space_of(identity)["columns"] == ["x", "y"]
-    assert sorted(store.pictures(identity)) == ["clusters", "clusters.small", "silhouette", "silhouette.small"]
+    assert unshelve(identity) == facts
+    assert arrays_of(identity)["labels"].max() == 2
+    assert space_of(identity)["columns"] == ["x", "y"]
+    assert sorted(pictures(identity)) == ["clusters", "clusters.small", "silhouette", "silhouette.small"]
 
 
 def test_what_is_finished_is_not_made_again(features: pd.DataFrame) -> None:
     first = {fact["candidate_id"]: fact for fact in make_cell(features, specs(2, 3))}
-    made = {path.name: path.stat().st_mtime_ns for path in store.shelf().iterdir()}
+    made = {path.name: path.stat().st_mtime_ns for path in shelf().iterdir()}
     grown = make_cell(features, specs(2, 3, 4))
     assert [fact["params"]["k"] for fact in grown] == [2, 3, 4]
     assert all(first[fact["candidate_id"]] == fact for fact in grown[:2])
-    assert all((store.shelf() / name).stat().st_mtime_ns == when for name, when in made.items())
+    assert all((shelf() / name).stat().st_mtime_ns == when for name, when in made.items())
 
 
 def test_a_candidate_made_again_alone_is_the_same(features: pd.DataFrame) -> None:
     """To the last byte: scores, labels, centres and pictures, as after a kill."""
     together = {fact["candidate_id"]: fact["scores"] for fact in make_cell(features, specs(2, 3, 4))}
     identity = candidate_id(specs(3)[0], features)
-    before = {p.name: p.read_bytes() for p in (store.shelf() / identity).iterdir() if p.name != "candidate.json"}
-    store.clear(store.shelf() / identity)
+    before = {p.name: p.read_bytes() for p in (shelf() / identity).iterdir() if p.name != "candidate.json"}
+    clear(shelf() / identity)
     [again] = make_cell(features, specs(3))
     assert again["scores"] == together[identity]
-    after = {p.name: p.read_bytes() for p in (store.shelf() / identity).iterdir() if p.name != "candidate.json"}
+    after = {p.name: p.read_bytes() for p in (shelf() / identity).iterdir() if p.name != "candidate.json"}
     assert after.keys() == before.keys()
     for name in before:
         if name != "arrays.npz":
@@ -86,11 +87,11 @@ def test_of_many_customers_some_are_drawn_and_all_are_kept(
     monkeypatch.setattr(plots_sweep, "Clusters", Seen)
     monkeypatch.setattr(clustering_plane, "DRAWN", 20)
     [fact] = make_cell(features, specs(3))
-    labels = store.arrays_of(fact["candidate_id"])["labels"]
+    labels = arrays_of(fact["candidate_id"])["labels"]
     assert len(labels) == len(features) > 20
     [(points, own, centres)] = drawn
     assert points == own == 20
-    whole = plane(features, Space.from_plain(store.space_of(fact["candidate_id"])))
+    whole = plane(features, Space.from_plain(space_of(fact["candidate_id"])))
     np.testing.assert_array_equal(centres, whole.centres(labels))
 
 
@@ -100,7 +101,7 @@ def test_curves_hold_whole_cells_only(features: pd.DataFrame) -> None:
     found = curves(sweep, facts)
     assert list(found) == ["xy · none"]
     assert [fact["params"]["k"] for fact in found["xy · none"][0]] == [2, 3, 4]
-    kept = store.elbow(facts)
+    kept = elbow(facts)
     before = kept.read_bytes()
     assert before[1:4] == b"PNG"
     assert found["xy · none"][1]() == before, "the process that made the cell drew it"

@@ -17,11 +17,15 @@ from segmentations import segmentation
 from segments.app.cli import main
 from segments.app.jobs.score_file import Batch, score_file
 from segments.clustering.space import Space
-from segments.config import Algorithm as Kmeans
-from segments.config import Config, Customers, Feature, FeatureSet, Reader, Scaler, Source, SweepConfig, Transactions
+from segments.config.root import Config
+from segments.config.source import Customers, Reader, Source, Transactions
+from segments.config.sweep import Algorithm as Kmeans
+from segments.config.sweep import Feature, FeatureSet, Scaler, SweepConfig
 from segments.data import files
 from segments.errors import DataError, StoreError
-from segments.io import store
+from segments.io.store.cache import batch_records, version_folder
+from segments.io.store.files import artifact, write_json, write_table
+from segments.io.store.fingerprints import sha256
 from segments.model.drift import reference_of
 from small_project import SmallProject
 
@@ -154,7 +158,7 @@ def test_when_no_row_is_good_the_reasons_and_a_record_are_kept(root: Path, table
     assert batch.scored == 0 and batch.rejected == {reason: 500}
     assert len(pd.read_csv(root / "out.rejected.csv")) == 500
     assert not (root / "out.csv").exists()
-    [record] = store.batch_records()
+    [record] = batch_records()
     assert record == batch.record
     assert (record["rows"], record["scored"], record["reasons"]) == (500, 0, {reason: 500})
     assert {one["name"] for one in record["figures"] if one["value"] is not None} == {"rejected"}
@@ -307,9 +311,9 @@ def test_the_same_file_scored_twice_is_one_record(root: Path, table: pd.DataFram
     path = write(table, root / "in.parquet")
     first = score(path, root / "out.csv", table).record
     again = score(path, root / "other.parquet", table).record
-    assert first == again and store.batch_records() == [first]
+    assert first == again and batch_records() == [first]
     other = score(write(table.head(400), path), root / "out.csv", table).record
-    assert len(store.batch_records()) == 2
+    assert len(batch_records()) == 2
     assert first is not None and other is not None and first["batch_id"] != other["batch_id"]
 
 
@@ -324,10 +328,10 @@ def test_who_moved_is_told_by_the_versions_own_list_of_members(root: Path, table
     was = table[["customer_id"]].join(MODEL.predict(table)["segment"])
     was["segment"] = was["segment"].where(was.index >= 50, "another")
     unknown = score(write(table.head(200), root / "in.csv"), root / "out.csv", table).record
-    shelf = store.version_folder(store.sha256(MODEL.to_json().encode()), MODEL.candidate_id)
-    store.write_table(shelf / "members.parquet", was.tail(490))
+    shelf = version_folder(sha256(MODEL.to_json().encode()), MODEL.candidate_id)
+    write_table(shelf / "members.parquet", was.tail(490))
     # what the last run chose is another candidate: of no concern here
-    store.write_json(store.artifact("selection", "choice.json"), {"candidate_id": "other"})
+    write_json(artifact("selection", "choice.json"), {"candidate_id": "other"})
     known = score(write(table.head(200), root / "in.csv"), root / "out.csv", table).record
     assert unknown is not None and known is not None
     [before], [moved] = ([one for one in record["figures"] if one["name"] == "moved"] for record in (unknown, known))

@@ -23,17 +23,18 @@ from typing import Any
 import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import BAD_REQUEST
-from test_tracking import fact, root, runs  # noqa: F401 - a fixture
-from test_versions import CONFIG, add, aliases, promote
 
+from segments.app.load import load
 from segments.app.servers import mlflow_team
-from segments.app.stages import load
-from segments.config import TrackingConfig
+from segments.config.registry import TrackingConfig
 from segments.errors import ConfigError
-from segments.io import tracking
 from segments.io.registry import versions
 from segments.io.tracking import candidates, connection
+from segments.io.tracking.candidates import track_candidates
+from segments.io.tracking.connection import Tracker, connect
+from segments.io.tracking.runs import runs_of
 from small_project import BIN, CHECKOUT, STAGES, SmallProject, make
+from small_record import CONFIG, add, aliases, fact, promote, runs
 
 # --- two machines at once, one step at a time ---------------------------------------------------------------------
 
@@ -61,27 +62,27 @@ class Between:
 
 
 @pytest.fixture
-def other(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tracking.Tracker]:  # noqa: F811
+def other(root: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tracker]:
     """Another person's open record. It is ours too, but no lock keeps us apart."""
-    monkeypatch.setattr(tracking.Tracker, "local", False)
+    monkeypatch.setattr(Tracker, "local", False)
     monkeypatch.setattr(connection, "FileLock", lambda path: nullcontext())
-    with tracking.connect(TrackingConfig(), "toy") as tracker:
+    with connect(TrackingConfig(), "toy") as tracker:
         yield tracker
 
 
-def we(other: tracking.Tracker, method: str, happens: Callable[..., Any]) -> tracking.Tracker:
+def we(other: Tracker, method: str, happens: Callable[..., Any]) -> Tracker:
     return replace(other, client=Between(other.client, method, happens))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("method", ["create_run", "set_terminated", "log_batch"])
 @pytest.mark.parametrize("later", [-1, 1], ids=["we are older", "we are younger"])
 def test_of_a_candidate_recorded_by_two_at_once_one_stays_and_belongs_to_both_sweeps(
-    other: tracking.Tracker, method: str, later: int
+    other: Tracker, method: str, later: int
 ) -> None:
     """The other one begins and ends before one of our three calls: we meet its whole run, or find ours removed."""
     theirs = fact() | {"started_ms": fact()["started_ms"] - later}
-    us = we(other, method, lambda *_: tracking.track_candidates(other, [theirs], "s2"))
-    tracking.track_candidates(us, [fact(), fact(4, "c4")], "s1")
+    us = we(other, method, lambda *_: track_candidates(other, [theirs], "s2"))
+    track_candidates(us, [fact(), fact(4, "c4")], "s1")
     assert Counter(run.data.tags["segments.candidate_id"] for run in runs(other)) == {"c3": 1, "c4": 1}
     [run] = [run for run in runs(other) if run.data.tags["segments.candidate_id"] == "c3"]
     assert run.data.tags["segments.complete"] == "true"
@@ -90,38 +91,38 @@ def test_of_a_candidate_recorded_by_two_at_once_one_stays_and_belongs_to_both_sw
 
 
 def test_a_run_that_is_being_written_elsewhere_is_left_alone_until_there_is_a_whole_one(
-    other: tracking.Tracker,
+    other: Tracker,
 ) -> None:
     tags = {"segments.kind": "candidate", "segments.cell": "xy · none"}
     half = other.client.create_run(other.experiment_id, tags=tags | {"segments.candidate_id": "c4"})
-    tracking.track_candidates(other, [fact()], "s1")
+    track_candidates(other, [fact()], "s1")
     assert half.info.run_id in {run.info.run_id for run in runs(other)}
-    tracking.track_candidates(other, [fact(4, "c4")], "s1")
+    track_candidates(other, [fact(4, "c4")], "s1")
     assert half.info.run_id not in {run.info.run_id for run in runs(other)}
     assert len(runs(other)) == 2
 
 
-def test_everybody_keeps_the_same_of_two_doubles(other: tracking.Tracker) -> None:
-    tracking.track_candidates(other, [fact()], "s1")
+def test_everybody_keeps_the_same_of_two_doubles(other: Tracker) -> None:
+    track_candidates(other, [fact()], "s1")
     [kept] = runs(other)
     double = candidates._log_candidate(other, fact() | {"started_ms": fact()["started_ms"] + 1}, dict(kept.data.tags))
     for order in ([kept, double], [double, kept]):
         page = type("Page", (list,), {"token": None})(order)
         us = replace(other, client=Between(other.client, "nothing", print))  # type: ignore[arg-type]
         us.client.__dict__["search_runs"] = lambda *_, page=page, **__: page
-        found = tracking.runs_of(us, {"segments.cell": "xy · none"}, "segments.candidate_id")
+        found = runs_of(us, {"segments.cell": "xy · none"}, "segments.candidate_id")
         assert found["c3"].info.run_id == kept.info.run_id
     assert [run.info.run_id for run in runs(other)] == [kept.info.run_id]
 
 
-def test_an_experiment_made_by_somebody_else_meanwhile_is_taken(other: tracking.Tracker) -> None:
+def test_an_experiment_made_by_somebody_else_meanwhile_is_taken(other: Tracker) -> None:
     us = we(other, "create_experiment", lambda name, *_: other.client.create_experiment(name))
     ours = connection._experiment(us.client, "new", local=False)
     assert ours == connection._experiment(other.client, "new", local=False)
 
 
-def test_of_a_model_registered_by_two_at_once_the_first_version_stays(other: tracking.Tracker) -> None:
-    tracking.track_candidates(other, [fact()])
+def test_of_a_model_registered_by_two_at_once_the_first_version_stays(other: Tracker) -> None:
+    track_candidates(other, [fact()])
     numbers = []
     us = we(other, "create_model_version", lambda *_: numbers.append(add(other, "c3").number))
     ours = add(us, "c3")
@@ -131,8 +132,8 @@ def test_of_a_model_registered_by_two_at_once_the_first_version_stays(other: tra
     assert len(other.client.search_logged_models([other.experiment_id])) == 1
 
 
-def test_two_who_put_the_same_version_in_use_agree(other: tracking.Tracker) -> None:
-    tracking.track_candidates(other, [fact(), fact(4, "c4")])
+def test_two_who_put_the_same_version_in_use_agree(other: Tracker) -> None:
+    track_candidates(other, [fact(), fact(4, "c4")])
     promote(other, add(other, "c4"))
     version, before = add(other, "c3"), versions.find(other, CONFIG.model, CONFIG.alias)
     for _ in range(2):  # both looked before either acted
@@ -145,9 +146,9 @@ def test_two_who_put_the_same_version_in_use_agree(other: tracking.Tracker) -> N
     "method", ["set_registered_model_alias", "set_model_version_tag", "delete_registered_model_alias"]
 )
 def test_what_the_database_refuses_since_somebody_wrote_it_an_instant_ago_is_looked_at_again(
-    other: tracking.Tracker, method: str
+    other: Tracker, method: str
 ) -> None:
-    tracking.track_candidates(other, [fact(), fact(4, "c4")])
+    track_candidates(other, [fact(), fact(4, "c4")])
     promote(other, add(other, "c3"))
     refused: list[str] = []
 
@@ -164,8 +165,8 @@ def test_what_the_database_refuses_since_somebody_wrote_it_an_instant_ago_is_loo
     assert {"proof": "holds", "replaces": "1"}.items() <= versions.wanted(other, CONFIG.model, "2").tags.items()
 
 
-def test_the_mark_of_the_champion_follows_the_alias_when_two_promote_at_once(other: tracking.Tracker) -> None:
-    tracking.track_candidates(other, [fact(), fact(4, "c4")])
+def test_the_mark_of_the_champion_follows_the_alias_when_two_promote_at_once(other: Tracker) -> None:
+    track_candidates(other, [fact(), fact(4, "c4")])
     first, second = add(other, "c3"), add(other, "c4")
     happened: list[str] = []
 
@@ -546,13 +547,13 @@ def test_two_people_sweep_and_register_at_once(ready: SmallProject, team: Team, 
 
 @pytest.mark.slow
 def test_two_who_put_versions_in_use_over_and_over_meet_no_error(
-    root: Path,  # noqa: F811
+    root: Path,
     team: Team,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     """Two processes, each with locks of its own, want the same versions in use: the database refuses some of what they write."""
-    with tracking.connect(TrackingConfig(uri=team.url), "mall") as tracker:
-        tracking.track_candidates(tracker, [fact(), fact(4, "c4")], "s1")
+    with connect(TrackingConfig(uri=team.url), "mall") as tracker:
+        track_candidates(tracker, [fact(), fact(4, "c4")], "s1")
         for candidate in ("c3", "c4"):
             add(tracker, candidate)
     people = []
@@ -622,11 +623,12 @@ def test_who_does_not_sign_in_is_sent_away(
 OVER_AND_OVER = """
 import sys
 
-from segments import tracking, versions
-from segments.config import RegistryConfig, TrackingConfig
+from segments import versions
+from segments.config.registry import RegistryConfig, TrackingConfig
+from segments.tracking.connection import connect
 
 config = RegistryConfig()
-with tracking.connect(TrackingConfig(uri=sys.argv[1]), "mall") as tracker:
+with connect(TrackingConfig(uri=sys.argv[1]), "mall") as tracker:
     for turn in range(20):
         version = versions.wanted(tracker, config.model, str(1 + turn % 2))
         current = versions.find(tracker, config.model, config.alias)

@@ -23,17 +23,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from segments.app.servers import mlflow_ui
-from segments.config import (
-    Algorithm,
-    Config,
-    Customers,
-    Feature,
-    FeatureSet,
-    Scaler,
-    Source,
-    SweepConfig,
-    TrackingConfig,
-)
+from segments.config.registry import TrackingConfig
+from segments.config.root import Config
+from segments.config.source import Customers, Source
+from segments.config.sweep import Algorithm, Feature, FeatureSet, Scaler, SweepConfig
 from segments.errors import ConfigError, TrackingError
 from segments.io.tracking import ui_views
 from segments.io.tracking.ui_views import Record

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from segments.app.servers import mlflow_ui
-from segments.config import TrackingConfig
+from segments.config.registry import TrackingConfig
 from segments.io.tracking import ui_views
 from small_project import STAGES, make
 
@@ -107,9 +107,9 @@ SERVE = """
 import sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from test_ui import config
-from segments import ui
-sys.exit(ui.serve(config(port={port}, timeout_seconds=10), "sqlite:///" + {database!r}))
+from test_mlflow_ui import config
+from segments.app.servers import mlflow_ui
+sys.exit(mlflow_ui.serve(config(port={port}, timeout_seconds=10), "sqlite:///" + {database!r}))
 """
 
 

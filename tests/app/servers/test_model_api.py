@@ -20,7 +20,7 @@ from segmentations import segmentation
 from segments.app.cli import main
 from segments.app.servers.model_api import AT_ONCE, guarded, problem_of
 from segments.clustering.space import Space
-from segments.config import ServingConfig
+from segments.config.serving import ServingConfig
 from segments.errors import ConfigError
 from small_project import CHECKOUT, SmallProject
 

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from segments.io.plots import png
 from segments.io.plots.evidence import GRADE_COLOURS, _of_rules, card, overview
 from segments.io.plots.selection import front
+from segments.io.plots.style import png
 
 LIMITS = {"natural_jaccard": 0.85, "reproducible_jaccard": 0.75, "constructive_jaccard": 0.6}
 

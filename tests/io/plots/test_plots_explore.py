@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from segments.config import ExploreConfig
+from segments.config.features import ExploreConfig
 from segments.features.explore import Exploration, explore
-from segments.io.plots import png
 from segments.io.plots.explore import box_plots, correlation_heat_map, count_plots, histograms, pair_plot, pictures
+from segments.io.plots.style import png
 
 EVERY = ["histograms", "box_plots", "pair_plot", "correlation_heat_map", "count_plots"]
 

@@ -6,12 +6,12 @@ import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 from matplotlib.patches import Patch, Polygon, Rectangle
-from test_migration import EARLIER, LATER, model, table
 
+from segmentations import EARLIER, LATER, model, table
 from segments.identity.migration import migrate
-from segments.io.plots import PALE, PALETTE, png
 from segments.io.plots.identity import alluvial
 from segments.io.plots.sensitivity import agreement
+from segments.io.plots.style import PALE, PALETTE, png
 from segments.model.segmentation import Segment
 
 SPLIT = model(

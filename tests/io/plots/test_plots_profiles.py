@@ -12,8 +12,8 @@ from matplotlib.colors import to_hex, to_rgba
 from matplotlib.figure import Figure
 
 from segments.clustering.plane import DRAWN, Plane
-from segments.io.plots import PALETTE, png
 from segments.io.plots import profiles as draw
+from segments.io.plots.style import PALETTE, png
 
 MANY = [2, 5, 12]
 

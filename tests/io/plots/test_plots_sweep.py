@@ -11,7 +11,7 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.image import imread
 
-from segments.io.plots import PALETTE, png
+from segments.io.plots.style import PALETTE, png
 from segments.io.plots.sweep import Clusters, Silhouettes, _outline, board, elbow
 
 

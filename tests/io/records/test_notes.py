@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from segments.config import SelectionConfig
+from segments.config.evidence import SelectionConfig
 from segments.evidence.selection import choose
 from segments.io.records import notes
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from test_promotion import TABLE, segmentation
 
+from segmentations import TABLE, on_a_line
 from segments.io.registry.proof import (
     DOCUMENT,
     Claim,
@@ -31,7 +31,8 @@ from segments.io.registry.proof import (
     made_of,
     seal,
 )
-from segments.io.store import labels_hash, md5, sha256, write_table
+from segments.io.store.files import write_table
+from segments.io.store.fingerprints import labels_hash, md5, sha256
 from small_project import SmallProject
 
 
@@ -48,7 +49,7 @@ def claim(folder: Path, config: str = "{}") -> Claim:
         (folder / part).mkdir(parents=True)
     (folder / "MLmodel").write_text("flavors: {}\n")
     (folder / "code/model.py").write_text("pass\n")
-    document = segmentation([1.0, 11.0]).to_json()
+    document = on_a_line([1.0, 11.0]).to_json()
     (folder / DOCUMENT).write_text(document)
     manifest = {name: sha256((folder / name).read_bytes()) for name in ("MLmodel", DOCUMENT, "code/model.py")}
     tags = {"config_hash": sha256(config.encode()), "model_hash": sha256(document.encode())}
@@ -77,7 +78,7 @@ def test_each_touched_model_file_is_named(tmp_path: Path) -> None:
 def test_a_model_that_was_registered_after_it_was_changed_is_named(tmp_path: Path) -> None:
     """The list of its files was made of the changed one: only the tags know better."""
     told, proof = claim(tmp_path), Proof()
-    (tmp_path / DOCUMENT).write_text(segmentation([1.0, 2.5]).to_json())
+    (tmp_path / DOCUMENT).write_text(on_a_line([1.0, 2.5]).to_json())
     listed = {**told.manifest, DOCUMENT: sha256((tmp_path / DOCUMENT).read_bytes())}
     check_model(replace(told, manifest=listed), proof)
     assert proof.differences == [f"model file {DOCUMENT} was changed (mlruns/here/{DOCUMENT})"]
@@ -90,7 +91,7 @@ def test_the_stored_model_must_answer_as_the_refit_does(tmp_path: Path) -> None:
     check_answers(told, rebuilt, tmp_path / "customers.parquet", proof)
     assert (proof.checked, proof.differences) == (["6 answers of the stored model, equal to them"], [])
 
-    (tmp_path / DOCUMENT).write_text(segmentation([1.0, 2.5]).to_json())  # its third customer is another's now
+    (tmp_path / DOCUMENT).write_text(on_a_line([1.0, 2.5]).to_json())  # its third customer is another's now
     check_answers(told, rebuilt, tmp_path / "customers.parquet", proof)
     (tmp_path / DOCUMENT).write_text("{}")
     check_answers(told, rebuilt, tmp_path / "customers.parquet", proof)
@@ -261,7 +262,7 @@ def test_a_changed_raw_file_that_the_version_was_not_made_of_is_named_too(tmp_pa
 def test_the_model_that_exports_read_must_be_a_versions(tmp_path: Path) -> None:
     document, proof = tmp_path / "artifacts/registry/segmentation.json", Proof()
     document.parent.mkdir(parents=True)
-    document.write_text(segmentation([1.0, 11.0]).to_json())
+    document.write_text(on_a_line([1.0, 11.0]).to_json())
     check_handed_on(tmp_path, proof)
     assert proof == Proof(), "without a shelf there is nothing to compare it with"
     for content in ("another version", document.read_text()):

@@ -9,51 +9,35 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from test_promotion import segmentation
-from test_tracking import fact, root  # noqa: F401 - a fixture
 
-from segments.app.stages import registry
-from segments.config import RegistryConfig, TrackingConfig
+from segmentations import on_a_line
+from segments.app.jobs import versions as registry
+from segments.config.registry import TrackingConfig
 from segments.errors import TrackingError
-from segments.io import store, tracking
 from segments.io.registry import versions
 from segments.io.registry.proof import Proof
+from segments.io.store.files import checkout
+from segments.io.store.fingerprints import hashes
+from segments.io.tracking.candidates import track_candidates
+from segments.io.tracking.connection import Tracker, connect
+from segments.io.tracking.runs import CANDIDATE, CHAMPION, KIND, runs_of
 from segments.model.promotion import Verdict
-from segments.model.segmentation import Segmentation
-
-CONFIG = RegistryConfig()
+from small_record import CONFIG, add, aliases, fact, promote
 
 
 @pytest.fixture
-def tracker(root: Path) -> Iterator[tracking.Tracker]:  # noqa: F811
-    with tracking.connect(TrackingConfig(), "toy") as tracker:
-        tracking.track_candidates(tracker, [fact(identity="c3"), fact(4, "c4"), fact(5, "c5")])
+def tracker(root: Path) -> Iterator[Tracker]:
+    with connect(TrackingConfig(), "toy") as tracker:
+        track_candidates(tracker, [fact(identity="c3"), fact(4, "c4"), fact(5, "c5")])
         yield tracker
 
 
-def add(tracker: tracking.Tracker, candidate: str, model: Segmentation | None = None, **claim: str) -> versions.Version:
-    document = (model or segmentation([0.5, 10.5 + int(candidate[1])])).to_json()
-    tags = {"candidate_id": candidate, "model_hash": store.sha256(document.encode()), "source": "toy", **claim}
-    facts = {"name": CONFIG.model, "alias": CONFIG.alias, "candidate_id": candidate, "tags": tags}
-    example = pd.DataFrame({"x": [0.0, 1.0]})
-    return versions.add(tracker, facts, {"segmentation": document, "config": "{}"}, example, "what it is")
-
-
-def promote(tracker: tracking.Tracker, version: versions.Version, **how: Any) -> None:
-    current = versions.find(tracker, CONFIG.model, CONFIG.alias)
-    versions.promote(tracker, version, CONFIG, current, {"verdict": "better"}, **how)
-
-
-def aliases(tracker: tracking.Tracker) -> dict[str, list[str]]:
-    return {v.number: sorted(v.aliases) for v in versions.versions_of(tracker, CONFIG.model)}
-
-
-def test_the_same_model_is_registered_once(tracker: tracking.Tracker) -> None:
+def test_the_same_model_is_registered_once(tracker: Tracker) -> None:
     assert [add(tracker, c).number for c in ("c3", "c4", "c3")] == ["1", "2", "1"]
     assert aliases(tracker) == {"1": [], "2": []}
 
 
-def test_what_could_not_be_proved_is_registered_anew_under_another_claim(tracker: tracking.Tracker) -> None:
+def test_what_could_not_be_proved_is_registered_anew_under_another_claim(tracker: Tracker) -> None:
     first = add(tracker, "c3", code_hash="a")
     versions.set_tags(tracker, first, {"proof": "x.csv was changed"})
     assert add(tracker, "c3", code_hash="a").number == "1"
@@ -63,7 +47,7 @@ def test_what_could_not_be_proved_is_registered_anew_under_another_claim(tracker
     assert add(tracker, "c3", code_hash="c").number == "2"
 
 
-def test_a_new_champion_leaves_the_old_one_within_reach(tracker: tracking.Tracker) -> None:
+def test_a_new_champion_leaves_the_old_one_within_reach(tracker: Tracker) -> None:
     for candidate in ("c3", "c4", "c5"):
         version = add(tracker, candidate)
         versions.challenge(tracker, version)
@@ -76,13 +60,13 @@ def test_a_new_champion_leaves_the_old_one_within_reach(tracker: tracking.Tracke
     assert versions.wanted(tracker, CONFIG.model, "2").tags["replaces"] == "1"
 
 
-def test_a_challenger_waits_beside_the_champion(tracker: tracking.Tracker) -> None:
+def test_a_challenger_waits_beside_the_champion(tracker: Tracker) -> None:
     promote(tracker, add(tracker, "c3"))
     versions.challenge(tracker, add(tracker, "c4"))
     assert aliases(tracker) == {"1": ["champion"], "2": ["challenger"]}
 
 
-def test_a_champion_that_changed_meanwhile_is_not_replaced(tracker: tracking.Tracker) -> None:
+def test_a_champion_that_changed_meanwhile_is_not_replaced(tracker: Tracker) -> None:
     first, second, third = (add(tracker, c) for c in ("c3", "c4", "c5"))
     promote(tracker, first)
     promote(tracker, second)
@@ -91,9 +75,7 @@ def test_a_champion_that_changed_meanwhile_is_not_replaced(tracker: tracking.Tra
     assert aliases(tracker)["2"] == ["champion"]
 
 
-def test_who_is_overtaken_is_compared_with_the_new_champion(
-    tracker: tracking.Tracker, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_who_is_overtaken_is_compared_with_the_new_champion(tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second, third = (add(tracker, c) for c in ("c3", "c4", "c5"))
     promote(tracker, first)
     compared: list[str] = []
@@ -113,29 +95,29 @@ def test_who_is_overtaken_is_compared_with_the_new_champion(
     assert aliases(tracker) == {"1": [], "2": ["previous"], "3": ["champion"]}
 
 
-def test_only_the_champions_run_is_marked(tracker: tracking.Tracker) -> None:
+def test_only_the_champions_run_is_marked(tracker: Tracker) -> None:
     promote(tracker, add(tracker, "c3"))
     promote(tracker, add(tracker, "c4"))
-    marked = tracking.runs_of(tracker, {tracking.KIND: "candidate", tracking.CHAMPION: "true"}, tracking.CANDIDATE)
+    marked = runs_of(tracker, {KIND: "candidate", CHAMPION: "true"}, CANDIDATE)
     assert list(marked) == ["c4"]
 
 
-def test_the_files_of_a_version_are_listed_and_served(tracker: tracking.Tracker, tmp_path: Path) -> None:
+def test_the_files_of_a_version_are_listed_and_served(tracker: Tracker, tmp_path: Path) -> None:
     version = add(tracker, "c3")
     folder = versions.folder_of(tracker, version, tmp_path / "there")
     manifest = versions.manifest_of(tracker, version)
     assert {"MLmodel", "artifacts/segmentation.json", "artifacts/config.json", "code/segments/model.py"} <= set(
         manifest
     )
-    assert manifest == {path: digest for path, digest in store.hashes(folder).items() if path in manifest}
-    assert versions.document_of(tracker, version) == segmentation([0.5, 13.5]).to_json()
+    assert manifest == {path: digest for path, digest in hashes(folder).items() if path in manifest}
+    assert versions.document_of(tracker, version) == on_a_line([0.5, 13.5]).to_json()
     # A copy is what is looked at; a person is told where the files themselves lie.
     place = versions.place_of(tracker, version)
     assert not Path(place).is_absolute()
-    assert (store.checkout() / place / "MLmodel").is_file()
+    assert (checkout() / place / "MLmodel").is_file()
 
 
-def test_a_version_that_does_not_exist_is_an_error_that_lists_those_that_do(tracker: tracking.Tracker) -> None:
+def test_a_version_that_does_not_exist_is_an_error_that_lists_those_that_do(tracker: Tracker) -> None:
     with pytest.raises(TrackingError, match="no version of customer-segments is registered yet"):
         versions.wanted(tracker, CONFIG.model, "champion")
     promote(tracker, add(tracker, "c3"))
@@ -143,6 +125,6 @@ def test_a_version_that_does_not_exist_is_an_error_that_lists_those_that_do(trac
         versions.wanted(tracker, CONFIG.model, "7")
 
 
-def test_a_candidate_without_a_run_is_not_registered(tracker: tracking.Tracker) -> None:
+def test_a_candidate_without_a_run_is_not_registered(tracker: Tracker) -> None:
     with pytest.raises(TrackingError, match="candidate c9 has no run"):
         add(tracker, "c9")

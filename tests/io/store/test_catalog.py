@@ -14,7 +14,7 @@ import pytest
 
 from segments.app.cli import COMMANDS, STAGES
 from segments.app.commands.catalog import _dataclasses, run
-from segments.config import PredictionConfig
+from segments.config.prediction import PredictionConfig
 from segments.errors import ConfigError, StoreError
 from segments.io.store import catalog
 from segments.io.store.documents import NoPrediction, PredictionFacts, Receipt, Recommended, Step

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from pydantic import TypeAdapter
 
-from segments.config import Customers, Fetch, Source, Transactions
+from segments.config.source import Customers, Fetch, Source, Transactions
 from segments.errors import DataError, SegmentsError
 from segments.io.store import raw_files as room
 from segments.io.store.raw_files import Pin, check_pins, fetch, pin_of, read_pins

@@ -10,7 +10,18 @@ import pandas as pd
 import pytest
 
 from segments.errors import StoreError
-from segments.io import store
+from segments.io.store.cache import arrays_of, pictures, shelf, shelve, space_of, unshelve
+from segments.io.store.files import (
+    artifact,
+    checkout,
+    find_project,
+    read_arrays,
+    read_json,
+    read_table,
+    write_bytes,
+    write_json,
+    write_table,
+)
 
 
 @pytest.fixture
@@ -24,37 +35,37 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_equal_tables_give_equal_bytes(root: Path) -> None:
     table = pd.DataFrame({"a": [1.5, 2.5], "b": pd.Series(["x", None], dtype="string")})
-    store.write_table(Path("one.parquet"), table)
-    store.write_table(Path("two.parquet"), table.copy())
+    write_table(Path("one.parquet"), table)
+    write_table(Path("two.parquet"), table.copy())
     assert Path("one.parquet").read_bytes() == Path("two.parquet").read_bytes()
-    pd.testing.assert_frame_equal(store.read_table(Path("one.parquet")), table)
+    pd.testing.assert_frame_equal(read_table(Path("one.parquet")), table)
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_no_litter(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    store.write_json(Path("a.json"), {"v": 1})
+    write_json(Path("a.json"), {"v": 1})
     monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
     with pytest.raises(StoreError, match="No space left"):
-        store.write_json(Path("a.json"), {"v": 2})
-    assert store.read_json(Path("a.json")) == {"v": 1}
+        write_json(Path("a.json"), {"v": 2})
+    assert read_json(Path("a.json")) == {"v": 1}
     assert sorted(p.name for p in root.iterdir()) == ["a.json", "conf", "dvc.yaml"]
 
 
 def test_what_is_not_made_yet_names_the_stage_that_makes_it(root: Path) -> None:
     with pytest.raises(StoreError) as error:
-        store.read_table(store.artifact("features", "customers.parquet"))
+        read_table(artifact("features", "customers.parquet"))
     assert "does not exist yet" in error.value.what
     assert "segments features" in error.value.fix
 
 
 def test_a_damaged_file_is_named(root: Path) -> None:
-    store.write_bytes(store.artifact("sweep", "candidates.parquet"), b"PAR1 nonsense")
+    write_bytes(artifact("sweep", "candidates.parquet"), b"PAR1 nonsense")
     with pytest.raises(StoreError, match="is damaged"):
-        store.read_table(store.artifact("sweep", "candidates.parquet"))
+        read_table(artifact("sweep", "candidates.parquet"))
 
 
 def test_not_a_number_never_reaches_json(root: Path) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
-        store.write_json(Path("a.json"), {"v": float("nan")})
+        write_json(Path("a.json"), {"v": float("nan")})
     assert not Path("a.json").exists()
 
 
@@ -64,30 +75,30 @@ def test_the_checkout_behind_dvcs_temporary_copy(root: Path, monkeypatch: pytest
     (copy / "conf" / "config.yaml").write_text("")
     (copy / "dvc.yaml").write_text("stages: {}\n")
     monkeypatch.chdir(copy)
-    assert store.find_project() == copy
-    assert store.checkout() == root
-    assert store.shelf() == root / "artifacts" / "candidates"
+    assert find_project() == copy
+    assert checkout() == root
+    assert shelf() == root / "artifacts" / "candidates"
 
 
 def test_a_candidate_is_shelved_once_and_read_back(root: Path) -> None:
     arrays = {"labels": np.array([0, 1], dtype=np.int32)}
-    store.shelve("c1", {"v": 1}, {"s": 2}, arrays, {"clusters": b"png"})
-    store.shelve("c1", {"v": 9}, {"s": 9}, arrays, {})
-    assert store.unshelve("c1") == {"v": 1}
-    assert store.space_of("c1") == {"s": 2}
-    assert store.arrays_of("c1")["labels"].tolist() == [0, 1]
-    assert store.pictures("c1")["clusters"].read_bytes() == b"png"
-    assert [path.name for path in store.shelf().iterdir()] == ["c1"]
+    shelve("c1", {"v": 1}, {"s": 2}, arrays, {"clusters": b"png"})
+    shelve("c1", {"v": 9}, {"s": 9}, arrays, {})
+    assert unshelve("c1") == {"v": 1}
+    assert space_of("c1") == {"s": 2}
+    assert arrays_of("c1")["labels"].tolist() == [0, 1]
+    assert pictures("c1")["clusters"].read_bytes() == b"png"
+    assert [path.name for path in shelf().iterdir()] == ["c1"]
 
 
 def test_a_damaged_candidate_is_taken_off_the_shelf(root: Path) -> None:
-    store.shelve("c1", {"v": 1}, {}, {}, {})
-    (store.shelf() / "c1" / "candidate.json").write_text("{")
-    assert store.unshelve("c1") is None
-    assert not (store.shelf() / "c1").exists()
+    shelve("c1", {"v": 1}, {}, {}, {})
+    (shelf() / "c1" / "candidate.json").write_text("{")
+    assert unshelve("c1") is None
+    assert not (shelf() / "c1").exists()
 
 
 def test_arrays_are_never_unpickled(root: Path) -> None:
     np.savez("evil.npz", x=np.array([{"a": 1}], dtype=object))
     with pytest.raises(StoreError, match="damaged"):
-        store.read_arrays(Path("evil.npz"))
+        read_arrays(Path("evil.npz"))

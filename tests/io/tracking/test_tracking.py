@@ -7,54 +7,19 @@ from typing import Any
 
 import pytest
 
-from segments.config import TrackingConfig
+from segments.config.registry import TrackingConfig
 from segments.errors import TrackingError
-from segments.io import store, tracking
+from segments.io.tracking.candidates import track_candidates, track_curves
+from segments.io.tracking.connection import Tracker, connect
+from segments.io.tracking.sweeps import track_sweep
+from small_record import PNG, fact, runs
 
 LOCAL = TrackingConfig()
-PNG = b"\x89PNG\r\n\x1a\n" + b"0" * 50
-
-
-@pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, project: Path) -> Path:
-    """An empty project to track into."""
-    (tmp_path / "conf").mkdir()
-    (tmp_path / "conf" / "config.yaml").write_text("")
-    (tmp_path / "dvc.yaml").write_text("stages: {}\n")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def fact(k: int = 3, identity: str = "c3") -> dict[str, Any]:
-    params = {
-        "source": "toy",
-        "feature_set": "xy",
-        "scaler": "none",
-        "algorithm": "kmeans",
-        "k": k,
-        "seed": 0,
-        "n_customers": 9,
-    }
-    scores = {"wcss": 10.0 / k, "silhouette": 0.5, "n_init": 12.0}
-    store.shelve(identity, {}, {}, {}, {"clusters": PNG, "silhouette": PNG})
-    return {
-        "candidate_id": identity,
-        "name": f"xy · none · k={k}",
-        "cell": "xy · none",
-        "params": params,
-        "scores": scores,
-        "seconds": 1.5,
-        "started_ms": 1_700_000_000_000,
-    }
-
-
-def runs(tracker: tracking.Tracker, kind: str = "candidate") -> list[Any]:
-    return list(tracker.client.search_runs([tracker.experiment_id], f"tags.`segments.kind` = '{kind}'"))
 
 
 def test_a_candidate_as_a_person_sees_it(root: Path) -> None:
-    with tracking.connect(LOCAL, "toy") as tracker:
-        tracking.track_candidates(tracker, [fact()], "s1")
+    with connect(LOCAL, "toy") as tracker:
+        track_candidates(tracker, [fact()], "s1")
         [run] = runs(tracker)
         assert run.info.run_name == "xy · none · k=3"
         assert run.info.status == "FINISHED"
@@ -80,25 +45,25 @@ def test_a_candidate_as_a_person_sees_it(root: Path) -> None:
 
 def test_twice_is_once(root: Path) -> None:
     for _ in range(2):
-        with tracking.connect(LOCAL, "toy") as tracker:
-            tracking.track_candidates(tracker, [fact(), fact(4, "c4")])
+        with connect(LOCAL, "toy") as tracker:
+            track_candidates(tracker, [fact(), fact(4, "c4")])
     assert len(runs(tracker)) == 2
 
 
 def test_a_later_sweep_takes_its_candidates_over(root: Path) -> None:
-    with tracking.connect(LOCAL, "toy") as tracker:
-        tracking.track_candidates(tracker, [fact()], "s1")
-        tracking.track_candidates(tracker, [fact()], "s2")
+    with connect(LOCAL, "toy") as tracker:
+        track_candidates(tracker, [fact()], "s1")
+        track_candidates(tracker, [fact()], "s2")
         assert [run.data.tags["segments.sweep_id"] for run in runs(tracker)] == ["s2"]
 
 
 def test_half_a_run_of_a_killed_process_is_replaced(root: Path) -> None:
-    with tracking.connect(LOCAL, "toy") as tracker:
+    with connect(LOCAL, "toy") as tracker:
         half = tracker.client.create_run(
             tracker.experiment_id,
             tags={"segments.kind": "candidate", "segments.candidate_id": "c3", "segments.cell": "xy · none"},
         )
-        tracking.track_candidates(tracker, [fact()])
+        track_candidates(tracker, [fact()])
         [run] = runs(tracker)
         assert run.info.run_id != half.info.run_id
         assert run.data.tags["segments.complete"] == "true"
@@ -108,7 +73,7 @@ def test_a_commit_does_not_wait_for_the_disk(root: Path) -> None:
     """What power took from the record is on disk, and `segments track` brings it back."""
     from sqlalchemy import create_engine
 
-    with tracking.connect(LOCAL, "toy"), create_engine(f"sqlite:///{root / 'mlflow.db'}").connect() as connection:
+    with connect(LOCAL, "toy"), create_engine(f"sqlite:///{root / 'mlflow.db'}").connect() as connection:
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 1  # NORMAL: with WAL, still never damaged
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
 
@@ -117,16 +82,16 @@ def test_numbers_that_are_none_are_left_out(root: Path) -> None:
     odd = fact()
     odd["scores"]["davies_bouldin"] = float("nan")
     odd["scores"]["calinski_harabasz"] = float("inf")
-    with tracking.connect(LOCAL, "toy") as tracker:
-        tracking.track_candidates(tracker, [odd])
+    with connect(LOCAL, "toy") as tracker:
+        track_candidates(tracker, [odd])
         assert {"davies_bouldin", "calinski_harabasz"}.isdisjoint(runs(tracker)[0].data.metrics)
 
 
 def test_a_curve_holds_every_score_over_k(root: Path) -> None:
-    with tracking.connect(LOCAL, "toy") as tracker:
+    with connect(LOCAL, "toy") as tracker:
         cell = [fact(k, f"c{k}") for k in (2, 3, 4)]
         for _ in range(2):
-            tracking.track_curves(tracker, {"xy · none": (cell, lambda: PNG)}, "s1")
+            track_curves(tracker, {"xy · none": (cell, lambda: PNG)}, "s1")
         [curve] = runs(tracker, "curve")
         assert curve.info.run_name == "xy · none"
         points = tracker.client.get_metric_history(curve.info.run_id, "wcss")
@@ -147,10 +112,10 @@ def test_a_sweep_has_config_note_dataset_and_marks_its_finalists(root: Path) -> 
         "started_ms": 1,
         "seconds": 2.0,
     }
-    with tracking.connect(LOCAL, "toy") as tracker:
-        tracking.track_candidates(tracker, [fact(), fact(4, "c4")], "s1")
+    with connect(LOCAL, "toy") as tracker:
+        track_candidates(tracker, [fact(), fact(4, "c4")], "s1")
         for finalists in (["c3"], ["c4"]):
-            run_id = tracking.track_sweep(tracker, record | {"finalists": finalists}, files, "**c4 won**")
+            run_id = track_sweep(tracker, record | {"finalists": finalists}, files, "**c4 won**")
         [sweep] = runs(tracker, "sweep")
         assert sweep.info.run_id == run_id
         assert sweep.data.tags["mlflow.note.content"] == "**c4 won**"
@@ -185,13 +150,13 @@ def test_what_another_machine_did_meanwhile_is_met_by_beginning_again(
     begun = []
 
     @repeated
-    def write(tracker: tracking.Tracker) -> str:
+    def write(tracker: Tracker) -> str:
         begun.append(tracker)
         if len(begun) <= times:
             raise MlflowException("refused", error_code=ErrorCode.Value(code))
         return "written"
 
-    tracker: Any = tracking.Tracker(None, "1", "toy", uri)  # type: ignore[arg-type]
+    tracker: Any = Tracker(None, "1", "toy", uri)  # type: ignore[arg-type]
     if times < tries:
         assert write(tracker) == "written"
     else:
@@ -203,7 +168,7 @@ def test_what_another_machine_did_meanwhile_is_met_by_beginning_again(
 def test_a_server_that_is_not_there_is_one_clear_error() -> None:
     with (
         pytest.raises(TrackingError, match="does not answer") as error,
-        tracking.connect(TrackingConfig(uri="http://127.0.0.1:9", timeout_seconds=1), "toy"),
+        connect(TrackingConfig(uri="http://127.0.0.1:9", timeout_seconds=1), "toy"),
     ):
         pass
     assert "segments track" in error.value.fix
@@ -211,18 +176,18 @@ def test_a_server_that_is_not_there_is_one_clear_error() -> None:
 
 @pytest.mark.parametrize("uri", ["file:./mlruns", "mlruns", "ftp://x"])
 def test_what_is_no_server_is_refused(root: Path, uri: str) -> None:
-    with pytest.raises(TrackingError, match="is not the address"), tracking.connect(TrackingConfig(uri=uri), "toy"):
+    with pytest.raises(TrackingError, match="is not the address"), connect(TrackingConfig(uri=uri), "toy"):
         pass
 
 
 def test_a_moved_project_finds_its_artifacts_again(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """MLflow stores absolute addresses; after a move they are mended by the next connection."""
-    with tracking.connect(LOCAL, "toy") as tracker:
-        tracking.track_candidates(tracker, [fact()])
+    with connect(LOCAL, "toy") as tracker:
+        track_candidates(tracker, [fact()])
     moved = root.parent / f"{root.name}-moved"
     root.rename(moved)
     monkeypatch.chdir(moved)
-    with tracking.connect(LOCAL, "toy") as tracker:
+    with connect(LOCAL, "toy") as tracker:
         [run] = runs(tracker)
         assert len(tracker.client.list_artifacts(run.info.run_id, "images")) == 4
         assert str(moved) in tracker.client.get_experiment(tracker.experiment_id).artifact_location

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import segments.action.target_list as room
-from segments.app.stages import check_source
-from segments.config import Config
+from segments.config.root import Config
 from segments.errors import ConfigError
-from segments.io import store
 from segments.io.registry.champion import plans_of, segmentation_of, version_in_use
+from segments.io.store import cache
+from segments.io.store.files import artifact, check_source, read_json, read_table, write_csv, write_json, write_table
 
 
 def run(
@@ -23,41 +23,41 @@ def run(
     """Write the list, and the campaign's receipt before it; returns what the list can show."""
     if overwrite not in ("true", "false"):
         raise ConfigError(f"overwrite={overwrite}", where="segments export", fix="write overwrite=true or leave it out")
-    check_source(store.artifact("features", "report.json"), config.source.name)
-    folder = store.campaign(campaign)
-    out = Path(file) if file else store.artifact("export", f"{campaign}.csv")
+    check_source(artifact("features", "report.json"), config.source.name)
+    folder = cache.campaign(campaign)
+    out = Path(file) if file else artifact("export", f"{campaign}.csv")
     wanted = [name.strip() for name in columns.strip("[]").split(",") if name.strip()]
     if out.suffix not in (".csv", ".parquet"):
         raise ConfigError(f"'{out.name}' is neither CSV nor parquet", where="OUT", fix="name it .csv or .parquet")
     if out.exists() and overwrite != "true":
         raise ConfigError(f"{out} is there already", where="OUT", fix="choose another name, or add overwrite=true")
-    features = store.read_table(store.artifact("features", "customers.parquet"))
+    features = read_table(artifact("features", "customers.parquet"))
     version = version_in_use(config)
     model = segmentation_of(config, version)
     members = room.memberships(model, features)
     table = room.target_list(members, plans_of(config, version), campaign, config.export)
     rows = room.pick_segment(table, segment) if segment else table
     known = folder / "receipt.json"
-    earlier = store.read_json(known) if known.is_file() else None
-    listed = room.enlist(store.read_table(folder / "customers.parquet") if earlier else None, rows)
+    earlier = read_json(known) if known.is_file() else None
+    listed = room.enlist(read_table(folder / "customers.parquet") if earlier else None, rows)
     found = room.arms(listed, config.export.base_rate)
     receipt = room.commit(earlier, campaign, config.export, found, model.candidate_id)
     described = rows.merge(features.drop(columns=[c for c in features if c in rows and c != "customer_id"]))
-    if (predicted := store.artifact("prediction", "customers.parquet")).is_file():
+    if (predicted := artifact("prediction", "customers.parquet")).is_file():
         own = [name for name in room.PREDICTED if name not in described]
-        described = described.merge(store.read_table(predicted)[["customer_id", *own]], on="customer_id", how="left")
+        described = described.merge(read_table(predicted)[["customer_id", *own]], on="customer_id", how="left")
     wanted = wanted or list(room.COLUMNS)
     asked = room.pick_columns(room.hold_out(described, wanted), wanted)
-    store.write_table(folder / "customers.parquet", listed)
-    store.write_json(known, receipt)
+    write_table(folder / "customers.parquet", listed)
+    write_json(known, receipt)
     if out.suffix == ".csv":
-        store.write_csv(out, room.neutralise(asked))
+        write_csv(out, room.neutralise(asked))
     else:
-        store.write_table(out, asked)
+        write_table(out, asked)
     said = [f"{out}: {len(asked):,} customers, campaign '{campaign}', columns {', '.join(asked.columns)}"]
     said += [f"  {arm.words()}" for arm in room.arms(rows, config.export.base_rate)]
     said.append("  (in 80 of 100 such campaigns; response rate without the campaign from export.base_rate)")
-    chosen = store.read_json(store.artifact("selection", "choice.json"))["candidate_id"]
+    chosen = read_json(artifact("selection", "choice.json"))["candidate_id"]
     if chosen != model.candidate_id:
         said.append(
             f"  These are the segments in use, candidate {model.candidate_id}; the last run chose {chosen or 'none'}. "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from segments.config import Config
+from segments.config.root import Config
 from segments.errors import ConfigError
 from segments.io.store.raw_files import fetch
 

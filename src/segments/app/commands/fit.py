@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from segments.app.jobs.candidates import make_cell
-from segments.app.stages import check_source
 from segments.clustering.candidate import Spec, check_plan, workers_of
-from segments.config import Config
-from segments.io import store, tracking
+from segments.config.root import Config
+from segments.io.store.files import artifact, check_source, read_table
+from segments.io.tracking.candidates import track_candidates
+from segments.io.tracking.connection import connect
 
 
 def run(config: Config) -> str:
     """Make and track the candidate; returns one line for a person."""
-    check_source(store.artifact("features", "report.json"), config.source.name)
-    features = store.read_table(store.artifact("features", "customers.parquet"))
+    check_source(artifact("features", "report.json"), config.source.name)
+    features = read_table(artifact("features", "customers.parquet"))
     sweep = config.sweep
     spec = Spec(
         config.source.name, config.feature_set, config.scaler, config.algorithm, config.k, sweep.seed, sweep.scoring
     )
     check_plan(features, [[spec]])
-    with tracking.connect(config.tracking, config.source.name) as tracker:
+    with connect(config.tracking, config.source.name) as tracker:
         [facts] = make_cell(features, [spec], workers_of(sweep.workers))
-        tracking.track_candidates(tracker, [facts])
+        track_candidates(tracker, [facts])
     scores = facts["scores"]
     return f"{facts['candidate_id']}  {facts['name']}: WCSS {scores['wcss']:.6g}, silhouette {scores['silhouette']:.4f}, smallest segment {scores['smallest_share']:.1%}"

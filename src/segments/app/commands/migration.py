@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from segments.app.stages.features import features_as_of
-from segments.app.stages.selection import chosen
+from segments.app.jobs.inputs import features_as_of
+from segments.app.jobs.specs import chosen
 from segments.clustering.candidate import Spec, sweep_cell
-from segments.config import Config
+from segments.config.root import Config
 from segments.errors import ConfigError
 from segments.features.table import as_of
 from segments.identity.matching import Identity, Version, compare, first, identify
@@ -16,10 +16,11 @@ from segments.identity.migration import Migration, migrate
 from segments.identity.names import sentences
 from segments.identity.overlap import centroids, contingency
 from segments.identity.profiles import segment_names
-from segments.io import store, tracking
-from segments.io.plots import png
 from segments.io.plots.identity import alluvial
+from segments.io.plots.style import png
 from segments.io.registry import versions
+from segments.io.store.files import artifact, read_table, write_bytes, write_json, write_table, write_text
+from segments.io.tracking.connection import connect
 from segments.model.segmentation import Segmentation, fit_limits
 
 
@@ -60,8 +61,8 @@ def _is_version(end: str) -> bool:
 
 def _between_versions(config: Config, start: str, end: str) -> str:
     """Two registered versions on the customers of today: whoever moved did so because the model changed."""
-    features = store.read_table(store.artifact("features", "customers.parquet"))
-    with tracking.connect(config.tracking, config.source.name) as tracker:
+    features = read_table(artifact("features", "customers.parquet"))
+    with connect(config.tracking, config.source.name) as tracker:
         old, new = (versions.wanted(tracker, config.registry.model, which) for which in (start, end))
         before, after = (Segmentation.from_json(versions.document_of(tracker, version)) for version in (old, new))
     was, now = (model.predict(features)["cluster"].to_numpy() for model in (before, after))
@@ -90,15 +91,15 @@ def fit_version(
 def write(migration: Migration, identity: Identity, ends: tuple[str, str]) -> str:
     """Write what a migration found between two dates or versions; customers go to one local file and nowhere else."""
     path = {
-        name: store.artifact("migration", name)
+        name: artifact("migration", name)
         for name in ("transitions.csv", "migration.json", "migration.png", "moved.parquet")
     }
     plain = migration.to_plain()
     told = {"from": ends[0], "to": ends[1], "identity": identity.to_plain(), "segments": sentences(identity)}
-    store.write_text(path["transitions.csv"], migration.transitions.to_csv(index=False, lineterminator="\n"))
-    store.write_json(path["migration.json"], told | plain)
-    store.write_bytes(path["migration.png"], png(alluvial(migration, ends)))
-    store.write_table(path["moved.parquet"], migration.customers)
+    write_text(path["transitions.csv"], migration.transitions.to_csv(index=False, lineterminator="\n"))
+    write_json(path["migration.json"], told | plain)
+    write_bytes(path["migration.png"], png(alluvial(migration, ends)))
+    write_table(path["moved.parquet"], migration.customers)
     return "\n".join(
         [
             f"{ends[0]} -> {ends[1]}",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from segments.app.commands.verify import proof_of
-from segments.app.stages import reason_of
-from segments.config import Config
+from segments.app.jobs.versions import proof_of
+from segments.config.root import Config
 from segments.errors import SegmentsError
-from segments.io import store, tracking
 from segments.io.registry import versions
+from segments.io.store.cache import remember
+from segments.io.store.decisions import reason_of
+from segments.io.store.fingerprints import now, person
+from segments.io.tracking.connection import connect
 
 
 def run(config: Config, version: str, because: str) -> str:
@@ -19,7 +21,7 @@ def run(config: Config, version: str, because: str) -> str:
         If there is no such version, it cannot be made again, or no reason is given.
     """
     because = reason_of(because, "promote")
-    with tracking.connect(config.tracking, config.source.name) as tracker:
+    with connect(config.tracking, config.source.name) as tracker:
         found = versions.wanted(tracker, config.registry.model, version)
         proof = proof_of(tracker, found, config)
         if not proof.holds:
@@ -29,10 +31,10 @@ def run(config: Config, version: str, because: str) -> str:
                 fix=f"see `segments verify {found.number}`; what cannot be proved is not promoted",
             )
         current = versions.find(tracker, found.name, config.registry.alias)
-        by, at = store.person(), store.now()
+        by, at = person(), now()
         tags = {"verdict": because, "promoted_at": at, "promoted_by": by, "rolled_back": "", "proof": "holds"}
         versions.promote(tracker, found, config.registry, current, tags)
         event = {"at": at, "by": by, "because": because, "what": "promoted"}
-        store.remember(event | {key: found.tags.get(key, "") for key in ("candidate_id", "model_hash")})
+        remember(event | {key: found.tags.get(key, "") for key in ("candidate_id", "model_hash")})
     before = f", before: version {current.number}" if current else ""
     return f"{found.name} version {found.number} is in use{before}"

@@ -8,20 +8,21 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from segments.app.jobs.specs import grid
 from segments.app.stages import data, features
-from segments.app.stages.sweep import grid
 from segments.clustering.candidate import candidate_ids, sweep_cell, workers_of
-from segments.config import Config
+from segments.config.root import Config
 from segments.errors import SegmentsError
-from segments.io import store
 from segments.io.records.sweep import data_hash
+from segments.io.store.files import artifact, read_table, write_json
+from segments.io.store.fingerprints import labels_hash
 
 
 def run(config: Config, candidate_id: str) -> None:
     """Make clean tables, features and the one candidate anew; its labels' hash and scores go to ``rebuilt.json``."""
     data.run(config)
     features.run(config)
-    table = store.read_table(store.artifact("features", "customers.parquet"))
+    table = read_table(artifact("features", "customers.parquet"))
     for cell in grid(config):
         ids = candidate_ids(cell, table)
         if candidate_id in ids:
@@ -36,16 +37,21 @@ def run(config: Config, candidate_id: str) -> None:
     found = {
         "candidate_id": candidate_id,
         "data_hash": data_hash(),
-        "labels_hash": store.labels_hash(made.labels),
+        "labels_hash": labels_hash(made.labels),
         "n_customers": made.n_customers,
         "scores": made.scores,
     }
-    store.write_json(Path("rebuilt.json"), found)
+    write_json(Path("rebuilt.json"), found)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Make the candidate that the command line names, of the config in this folder."""
     try:
         run(TypeAdapter(Config).validate_python(json.loads(Path("config.json").read_text())), sys.argv[1])
     except SegmentsError as error:
         sys.stderr.write(" ".join(str(error).split()) + "\n")
         sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from segments.app.stages import reason_of, write_decisions
-from segments.config import Config, GivenName
+from segments.config.decisions import GivenName
+from segments.config.root import Config
 from segments.errors import ConfigError
 from segments.identity.matching import Identity
 from segments.identity.names import RESERVED, alike
-from segments.io import store
+from segments.io.store.decisions import reason_of, write_decisions
+from segments.io.store.files import artifact, read_json
+from segments.io.store.fingerprints import now, person
 
 
 def run(config: Config, segment: str, name: str, because: str) -> str:
@@ -21,7 +23,7 @@ def run(config: Config, segment: str, name: str, because: str) -> str:
         If there is no such segment, the name is none, is taken or means something else, or no reason is given.
     """
     because = reason_of(because, "rename")
-    found = Identity.from_plain(store.read_json(store.artifact("identity", "identity.json"))["identity"])
+    found = Identity.from_plain(read_json(artifact("identity", "identity.json"))["identity"])
     segments = {one.segment_id: one for one in found.segments}
     known = ", ".join(f"{one.segment_id} '{one.name}'" for one in found.segments)
     if segment not in segments:
@@ -41,6 +43,6 @@ def run(config: Config, segment: str, name: str, because: str) -> str:
         )
     if by := next((i for known, i in taken if i != segment and alike(known, name)), None):
         raise ConfigError(f"the name '{name}' is taken by {by}", where="segments rename", fix="choose another name")
-    given = {**names, segment: GivenName(name, because, store.person(), store.now())}
+    given = {**names, segment: GivenName(name, because, person(), now())}
     write_decisions(replace(config.decisions, names={**config.decisions.names, config.source.name: given}))
     return f"{segment} '{segments[segment].name}' is called '{name}' from now on; `dvc repro` carries it out"

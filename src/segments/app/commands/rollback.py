@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from segments.app.stages import reason_of
-from segments.config import Config
+from segments.config.root import Config
 from segments.errors import SegmentsError
-from segments.io import store, tracking
 from segments.io.registry import versions
+from segments.io.store.cache import remember
+from segments.io.store.decisions import reason_of
+from segments.io.store.fingerprints import now, person
+from segments.io.tracking.connection import connect
 
 
 def run(config: Config, because: str = "rolled back") -> str:
@@ -18,7 +20,7 @@ def run(config: Config, because: str = "rolled back") -> str:
         If there is no champion, none before it, or the reason is blank.
     """
     because = reason_of(because, "rollback")
-    with tracking.connect(config.tracking, config.source.name) as tracker:
+    with connect(config.tracking, config.source.name) as tracker:
         name, alias = config.registry.model, config.registry.alias
         current = versions.wanted(tracker, name, alias)
         before = versions.find(tracker, name, current.tags.get("replaces") or "none")
@@ -33,10 +35,10 @@ def run(config: Config, because: str = "rolled back") -> str:
                 where=tracker.uri,
                 fix=use if others else make,
             )
-        by, at = store.person(), store.now()
+        by, at = person(), now()
         tags = {"promoted_at": at, "promoted_by": by, "rolled_back": ""}
         versions.promote(tracker, before, config.registry, current, tags, back=True)
         versions.set_tags(tracker, current, {"rolled_back": f"{at} by {by}: {because}"})
         event = {"at": at, "by": by, "because": because, "what": "rolled back to"}
-        store.remember(event | {key: before.tags.get(key, "") for key in ("candidate_id", "model_hash")})
+        remember(event | {key: before.tags.get(key, "") for key in ("candidate_id", "model_hash")})
     return f"{name} version {before.number} is in use again; version {current.number} is kept and was rolled back: {because}"

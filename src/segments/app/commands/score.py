@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from segments.app.jobs.score_file import score_file
-from segments.config import Config
+from segments.config.root import Config
 from segments.errors import DataError
-from segments.io import tracking
 from segments.io.registry import files
+from segments.io.tracking.connection import connect
+from segments.io.tracking.results import track_batch
 from segments.model.segmentation import Segmentation
 
 
@@ -36,8 +37,8 @@ def run(
         {key: value for key, value in given.items() if value},
     )
     if batch.record is not None:
-        with tracking.connect(config.tracking, "monitoring") as tracker:
-            tracking.track_batch(tracker, batch.record)
+        with connect(config.tracking, "monitoring") as tracker:
+            track_batch(tracker, batch.record)
     if not batch.scored:
         kept = "" if batch.record is None else f"; the counts are kept as batch {batch.record['batch_id']}"
         raise DataError(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 
-from segments.app.stages import reason_of, write_decisions
-from segments.config import Config, Decision
+from segments.config.decisions import Decision
+from segments.config.root import Config
 from segments.errors import ConfigError
 from segments.evidence.selection import name_of
-from segments.io import store
+from segments.io.store.decisions import reason_of, write_decisions
+from segments.io.store.files import artifact, read_table
+from segments.io.store.fingerprints import now, person
 
 
 def run(config: Config, candidate: str, because: str = "") -> str:
@@ -24,7 +26,7 @@ def run(config: Config, candidate: str, because: str = "") -> str:
         write_decisions(replace(decisions, selected={k: v for k, v in decisions.selected.items() if k != source}))
         return f"{source}: the rule chooses again; `dvc repro` carries it out"
     because = reason_of(because, "select")
-    table = store.read_table(store.artifact("sweep", "candidates.parquet"))
+    table = read_table(artifact("sweep", "candidates.parquet"))
     found = table[table["candidate_id"].str.startswith(candidate)]
     if len(found) != 1:
         raise ConfigError(
@@ -33,7 +35,7 @@ def run(config: Config, candidate: str, because: str = "") -> str:
             fix="copy the id from `segments.candidate_id` in MLflow, or from artifacts/sweep/candidates.parquet",
         )
     row = found.iloc[0]
-    decision = Decision(row["candidate_id"], name_of(row), because, store.person(), store.now())
+    decision = Decision(row["candidate_id"], name_of(row), because, person(), now())
     write_decisions(replace(decisions, selected={**decisions.selected, source: decision}))
     said = asdict(decision)
     return f"{source}: {said['name']} ({said['candidate_id']}) chosen by {said['by']}; `dvc repro` carries it out"

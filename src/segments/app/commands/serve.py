@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from segments.app.servers.mlflow_ui import HOST
 from segments.app.servers.model_api import serve
-from segments.config import Config
+from segments.config.root import Config
 from segments.errors import ConfigError
 
 

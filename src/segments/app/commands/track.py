@@ -6,55 +6,70 @@ from collections import defaultdict
 from typing import Any
 
 from segments.app.jobs.candidates import curves, make_cells
-from segments.app.stages import evidence, registry
-from segments.app.stages.sweep import grid
+from segments.app.jobs.evidence import record_evidence
+from segments.app.jobs.specs import grid
+from segments.app.jobs.versions import register
 from segments.clustering.candidate import candidate_id, workers_of
-from segments.config import Config
-from segments.io import store, tracking
+from segments.config.root import Config
 from segments.io.registry import versions
+from segments.io.store.cache import (
+    batch_records,
+    finished_candidates,
+    forecasts,
+    history,
+    ledgers,
+    unshelve,
+    uplift_folder,
+    version_folder,
+)
+from segments.io.store.files import artifact, read_json, read_table
+from segments.io.tracking.candidates import track_candidates, track_curves
+from segments.io.tracking.connection import connect
+from segments.io.tracking.results import track_batch, track_predictions, track_uplift
+from segments.io.tracking.sweeps import track_sweep
 
 
 def run(config: Config) -> str:
     """Track every finished candidate, sweep and the champion; returns one line per source."""
     restore(config)
     by_source: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
-    for fact in store.finished_candidates():
+    for fact in finished_candidates():
         by_source[fact["params"]["source"]][fact["candidate_id"]] = fact
     lines = []
     for source, known in sorted(by_source.items()):
-        with tracking.connect(config.tracking, source) as tracker:
+        with connect(config.tracking, source) as tracker:
             for cell in {fact["cell"]: None for fact in known.values()}:
-                tracking.track_candidates(tracker, [fact for fact in known.values() if fact["cell"] == cell])
+                track_candidates(tracker, [fact for fact in known.values() if fact["cell"] == cell])
             sweeps = [
                 (folder, sweep)
-                for folder in store.ledgers()
-                if (sweep := store.read_json(folder / "sweep.json"))["source"] == source
+                for folder in ledgers()
+                if (sweep := read_json(folder / "sweep.json"))["source"] == source
             ]
             for folder, sweep in sweeps:
                 for cell in sweep["cells"]:
                     if facts := [known[i] for i in cell if i in known]:
-                        tracking.track_candidates(tracker, facts, sweep["sweep_id"])
-                tracking.track_curves(tracker, curves(sweep, known), sweep["sweep_id"])
+                        track_candidates(tracker, facts, sweep["sweep_id"])
+                track_curves(tracker, curves(sweep, known), sweep["sweep_id"])
                 if (folder / "record.json").is_file():
-                    tracking.track_sweep(
+                    track_sweep(
                         tracker,
-                        store.read_json(folder / "record.json"),
+                        read_json(folder / "record.json"),
                         folder / "files",
                         (folder / "note.md").read_text(),
                     )
-            evidence.track(tracker)
-            for folder in store.forecasts():
-                if (prediction := store.read_json(folder / "record.json"))["source"] == source:
-                    tracking.track_predictions(tracker, prediction, folder)
-            for record in sorted(store.uplift_folder().glob("*/record.json")):
-                if store.read_json(record)["source"] == source:
-                    tracking.track_uplift(tracker, record.parent)
+            record_evidence(tracker)
+            for folder in forecasts():
+                if (prediction := read_json(folder / "record.json"))["source"] == source:
+                    track_predictions(tracker, prediction, folder)
+            for record in sorted(uplift_folder().glob("*/record.json")):
+                if read_json(record)["source"] == source:
+                    track_uplift(tracker, record.parent)
             lines.append(f"{source}: {len(known)} candidates, {len(sweeps)} sweeps")
     lines += replay(config, set(by_source))
-    if batches := store.batch_records():
-        with tracking.connect(config.tracking, "monitoring") as tracker:
+    if batches := batch_records():
+        with connect(config.tracking, "monitoring") as tracker:
             for batch in batches:
-                tracking.track_batch(tracker, batch)
+                track_batch(tracker, batch)
         lines.append(f"monitoring: {len(batches)} batches")
     return "\n".join(lines) or "nothing to track yet: run `dvc repro`"
 
@@ -63,17 +78,17 @@ def replay(config: Config, sources: set[str]) -> list[str]:
     """Register what the history names and MLflow lacks; a registry without a champion gets all that happened, in order."""
     registered: dict[str, versions.Version] = {}
     alive = None
-    for event in store.history():
-        folder = store.version_folder(event["model_hash"], event["candidate_id"])
+    for event in history():
+        folder = version_folder(event["model_hash"], event["candidate_id"])
         if not (folder / "model.json").is_file():
             continue
-        model = store.read_json(folder / "model.json")
+        model = read_json(folder / "model.json")
         if (source := model["tags"]["source"]) not in sources:
             continue
-        with tracking.connect(config.tracking, source) as tracker:
+        with connect(config.tracking, source) as tracker:
             if alive is None:
                 alive = versions.find(tracker, model["name"], model["alias"]) is not None
-            registered[event["model_hash"]] = version = registry.add(tracker, folder)
+            registered[event["model_hash"]] = version = register(tracker, folder)
             if alive:
                 continue
             current = versions.find(tracker, version.name, model["alias"])
@@ -92,10 +107,10 @@ def replay(config: Config, sources: set[str]) -> list[str]:
 
 def restore(config: Config) -> None:
     """Make again what the last sweep's table lists and the shelf lacks (DVC may have brought the table from its cache)."""
-    path = store.artifact("sweep", "sweep.json")
-    listed = [i for cell in store.read_json(path)["cells"] for i in cell] if path.is_file() else []
-    if missing := {i for i in listed if store.unshelve(i) is None}:
-        features = store.read_table(store.artifact("features", "customers.parquet"))
+    path = artifact("sweep", "sweep.json")
+    listed = [i for cell in read_json(path)["cells"] for i in cell] if path.is_file() else []
+    if missing := {i for i in listed if unshelve(i) is None}:
+        features = read_table(artifact("features", "customers.parquet"))
         cells = [[spec for spec in cell if candidate_id(spec, features) in missing] for cell in grid(config)]
         if cells := [cell for cell in cells if cell]:
             with make_cells(features, cells, workers_of(config.sweep.workers)) as made:

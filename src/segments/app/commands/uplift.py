@@ -13,21 +13,34 @@ import pandas as pd
 
 import segments.action.target_list as drawing
 import segments.action.uplift as room
-from segments.app.stages import check_source
-from segments.config import Config, Reader
+from segments.config.root import Config
+from segments.config.source import Reader
 from segments.data import files
 from segments.errors import ConfigError, StoreError
-from segments.io import store, tracking
-from segments.io.plots import INK, MUTED, png
+from segments.io.plots.style import INK, MUTED, png
 from segments.io.plots.sweep import colour
 from segments.io.plots.uplift import forest
 from segments.io.records import uplift
 from segments.io.registry.champion import segmentation_of, version_in_use
+from segments.io.store import cache
+from segments.io.store.files import (
+    artifact,
+    check_source,
+    read_json,
+    read_table,
+    scan_table,
+    write_bytes,
+    write_json,
+    write_text,
+)
+from segments.io.store.fingerprints import sha256
+from segments.io.tracking.connection import connect
+from segments.io.tracking.results import track_uplift
 
 
 def run(config: Config, campaign: str, file: str = "") -> str:
     """Compare or describe, write ``artifacts/uplift/<id>/``, track it; returns the note."""
-    check_source(store.artifact("features", "report.json"), config.source.name)
+    check_source(artifact("features", "report.json"), config.source.name)
     table, verdict, note, candidate_id = _of_file(config, Path(file), campaign) if file else _of_past(config, campaign)
     _record(config, campaign, table, verdict, note, candidate_id)
     return note
@@ -35,11 +48,11 @@ def run(config: Config, campaign: str, file: str = "") -> str:
 
 def _of_file(config: Config, file: Path, campaign: str) -> tuple[pd.DataFrame, room.Verdict, str, str]:
     """Results by group, checked against the receipt of `segments export` if there is one."""
-    folder = store.campaign(campaign)
+    folder = cache.campaign(campaign)
     drawn = (folder / "receipt.json").is_file()
     if drawn:
-        receipt = store.read_json(folder / "receipt.json")
-        listed = store.read_table(folder / "customers.parquet")
+        receipt = read_json(folder / "receipt.json")
+        listed = read_table(folder / "customers.parquet")
         listed["group"] = drawing.control_groups(
             listed["customer_id"], receipt["campaign"], receipt["salt"], receipt["control_share"]
         )
@@ -74,7 +87,7 @@ def _of_past(config: Config, campaign: str) -> tuple[pd.DataFrame, room.Verdict,
         )
     raw = [files.read_cells(Path(path), Reader()) for path in (spec.mailings, spec.redemptions, spec.descriptions)]
     mailed, redeemed, start, end = room.past_campaign(raw[0], raw[1], raw[2], spec, campaign)
-    lines = store.scan_table(store.artifact("data", "transactions.parquet"))
+    lines = scan_table(artifact("data", "transactions.parquet"))
     first, last = lines.aggregate("min(purchased_at), max(purchased_at)").fetchall()[0]
     windows = []
     for low, high in ((start - (end - start), start), (start, end)):
@@ -89,7 +102,7 @@ def _of_past(config: Config, campaign: str) -> tuple[pd.DataFrame, room.Verdict,
 def _members(config: Config) -> tuple[pd.DataFrame, str]:
     """Everybody in the segments in use, and the candidate that made these."""
     model = segmentation_of(config, version_in_use(config))
-    features = store.read_table(store.artifact("features", "customers.parquet"))
+    features = read_table(artifact("features", "customers.parquet"))
     return drawing.memberships(model, features), model.candidate_id
 
 
@@ -114,23 +127,21 @@ def _record(
         "params": {"campaign": campaign, "causal": verdict.causal, "segments": int(table["segment_id"].nunique()) - 1},
         "metrics": uplift.metrics(table, complete=verdict.complete),
     }
-    identity = store.sha256((json.dumps(facts) + table.to_csv(index=False) + note).encode())[:12]
-    folder = store.uplift_folder(identity)
+    identity = sha256((json.dumps(facts) + table.to_csv(index=False) + note).encode())[:12]
+    folder = cache.uplift_folder(identity)
     if not (folder / "record.json").is_file():
-        store.write_text(folder / "files" / "uplift.csv", table.to_csv(index=False))
-        store.write_json(folder / "files" / "verdict.json", asdict(verdict))
+        write_text(folder / "files" / "uplift.csv", table.to_csv(index=False))
+        write_json(folder / "files" / "verdict.json", asdict(verdict))
         known = _colours(config)
         for name, (unit, rows) in uplift.pictured(table).items():
             title = f"Campaign {campaign}" + ("" if verdict.causal else ": no random control, not an effect")
             colours = rows["segment_id"].map(known).fillna(MUTED).tolist()
             picture = png(forest(rows, title, unit, colours, zero=verdict.causal))
-            store.write_bytes(folder / "files" / f"{name}.png", picture)
-        store.write_text(folder / "note.md", note)
-        store.write_json(
-            folder / "record.json", {"uplift_id": identity, "started_ms": int(time.time() * 1000), **facts}
-        )
-    with tracking.connect(config.tracking, config.source.name) as tracker:
-        tracking.track_uplift(tracker, folder)
+            write_bytes(folder / "files" / f"{name}.png", picture)
+        write_text(folder / "note.md", note)
+        write_json(folder / "record.json", {"uplift_id": identity, "started_ms": int(time.time() * 1000), **facts})
+    with connect(config.tracking, config.source.name) as tracker:
+        track_uplift(tracker, folder)
 
 
 def _midnight(at: datetime) -> datetime:

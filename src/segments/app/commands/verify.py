@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import tempfile
-from pathlib import Path
 
-from segments.config import Config
+from segments.app.jobs.versions import kept_folder, proof_of
+from segments.config.root import Config
 from segments.errors import SegmentsError
-from segments.io import store, tracking
 from segments.io.registry import versions
-from segments.io.registry.proof import Claim, Proof, check_handed_on, check_pins, check_tables, prove
+from segments.io.registry.proof import check_handed_on, check_pins, check_tables
+from segments.io.store.files import checkout
+from segments.io.tracking.connection import connect
 
 
 def run(config: Config, version: str = "") -> str:
@@ -21,13 +21,13 @@ def run(config: Config, version: str = "") -> str:
     SegmentsError
         Names every difference.
     """
-    with tracking.connect(config.tracking, config.source.name) as tracker:
+    with connect(config.tracking, config.source.name) as tracker:
         found = versions.wanted(tracker, config.registry.model, version or config.registry.alias)
         proof = proof_of(tracker, found, config)
         # Here only: who promotes or registers a version does not ask what else lies in the folder today.
-        check_tables(store.checkout(), shelf_of(found), proof)
-        check_handed_on(store.checkout(), proof)
-        check_pins(store.checkout(), json.loads(found.tags.get("raw", "{}")), proof)
+        check_tables(checkout(), kept_folder(found), proof)
+        check_handed_on(checkout(), proof)
+        check_pins(checkout(), json.loads(found.tags.get("raw", "{}")), proof)
         said = f"{found.name} version {found.number}"
         if not proof.holds:
             listed = "".join(f"\n  - {difference}" for difference in proof.differences)
@@ -38,25 +38,3 @@ def run(config: Config, version: str = "") -> str:
             )
     unchecked = f"; not checked: {'; '.join(proof.unchecked)}" if proof.unchecked else ""
     return f"{said} holds: {', '.join(proof.checked)}{unchecked}"
-
-
-def shelf_of(version: versions.Version) -> Path:
-    """The folder that a version can be registered from again."""
-    return store.version_folder(version.tags.get("model_hash", ""), version.tags.get("candidate_id", ""))
-
-
-def proof_of(tracker: tracking.Tracker, version: versions.Version, config: Config) -> Proof:
-    """Make a version again and compare it with what is on record."""
-    with tempfile.TemporaryDirectory() as folder:
-        files = versions.folder_of(tracker, version, Path(folder))
-        text = (files / "artifacts/config.json").read_text() if (files / "artifacts/config.json").is_file() else ""
-        claim = Claim(
-            version.tags,
-            text,
-            tracking.scores_of(tracker, version.run_id),
-            files,
-            versions.place_of(tracker, version),
-            versions.manifest_of(tracker, version),
-            shelf_of(version),
-        )
-        return prove(claim)

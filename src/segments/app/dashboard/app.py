@@ -10,8 +10,8 @@ from pathlib import Path
 import streamlit as st
 
 from segments.app.dashboard import compare, monitor, overview, segment, what_if
-from segments.app.stages import load
-from segments.config import Config
+from segments.app.load import load
+from segments.config.root import Config
 from segments.errors import SegmentsError
 
 # Without icons: Streamlit makes a page's icon the tab's, too, and fetches that from a server of Google's.

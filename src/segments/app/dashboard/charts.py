@@ -8,7 +8,7 @@ from textwrap import wrap
 import altair as alt
 import pandas as pd
 
-from segments.io.plots import INK, MUTED, PALE, PALETTE
+from segments.io.plots.style import INK, MUTED, PALE, PALETTE
 from segments.model.segmentation import Segment
 
 HEIGHT = 340

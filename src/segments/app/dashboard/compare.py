@@ -9,9 +9,9 @@ import streamlit as st
 
 from segments.app.dashboard import charts, figures, reading
 from segments.app.dashboard.reading import Champion, found
-from segments.config import Config
+from segments.config.root import Config
 from segments.errors import SegmentsError
-from segments.io import store
+from segments.io.store import cache
 
 SCORES = {
     "wcss": "WCSS (elbow), as a share of its value at the smallest k",
@@ -180,7 +180,7 @@ def _side_by_side(config: Config, picked: pd.DataFrame) -> None:
     for place, (identity, row) in zip(st.columns(len(picked)), picked.iterrows(), strict=True):
         with place.container(border=True):
             st.subheader(str(row["name"]))
-            pictures = store.pictures(str(identity))
+            pictures = cache.pictures(str(identity))
             for key, told in PICTURES.items():
                 if key in pictures:
                     st.image(str(pictures[key]), caption=f"{row['name']}: {told}", alt=f"{row['name']}: {told}")

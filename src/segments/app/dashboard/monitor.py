@@ -10,8 +10,8 @@ import streamlit as st
 from segments.app.dashboard import charts, figures, reading
 from segments.app.dashboard.overview import label
 from segments.app.dashboard.reading import Champion, found
-from segments.config import Config
-from segments.io import store
+from segments.config.root import Config
+from segments.io.store.files import artifact
 
 LISTED = 200  # batches to choose from
 DRAWN = 30  # batches in a chart over time
@@ -132,7 +132,7 @@ def _history(config: Config, records: list[dict[str, Any]], record: dict[str, An
 
 
 def _migration(config: Config, inuse: Champion | None) -> None:
-    path = store.artifact("migration", "migration.json")
+    path = artifact("migration", "migration.json")
     if not path.is_file():
         known = [] if inuse is None else [int(one.number) for one in reading.registered(config)]
         earlier = [number for number in known if inuse is not None and number < int(inuse.version.number)]

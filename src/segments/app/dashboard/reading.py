@@ -18,11 +18,13 @@ import streamlit as st
 
 from segments.app.dashboard import figures
 from segments.app.servers.mlflow_ui import HOST
-from segments.config import Config
+from segments.config.root import Config
 from segments.errors import SegmentsError, StoreError, TrackingError
-from segments.io import store, tracking
 from segments.io.registry import files, versions
 from segments.io.registry.versions import Version
+from segments.io.store.cache import batch_records, ledgers, version_folder
+from segments.io.store.files import artifact, checkout, read_csv, read_json, read_table
+from segments.io.tracking.candidates import pages_of
 from segments.model.segmentation import Segmentation
 
 T = TypeVar("T")
@@ -97,7 +99,7 @@ def plain(stage: str, name: str) -> Any:
 
 def picture(stage: str, name: str) -> bytes | None:
     """A PNG of a stage, if it was made."""
-    path = store.artifact(stage, name)
+    path = artifact(stage, name)
     return path.read_bytes() if path.is_file() else None
 
 
@@ -109,7 +111,7 @@ def choice() -> dict[str, Any]:
 
 def candidates() -> pd.DataFrame:
     """The candidates of the last sweep, with their evidence where it was weighed."""
-    if store.artifact("selection", "candidates.parquet").is_file():
+    if artifact("selection", "candidates.parquet").is_file():
         return table("selection", "candidates.parquet")
     return table("sweep", "candidates.parquet")
 
@@ -117,9 +119,9 @@ def candidates() -> pd.DataFrame:
 def sweeps() -> dict[str, pd.DataFrame]:
     """Every sweep's candidates by the sweep's id, newest first; those of the last run are among them."""
     made = {}
-    if store.artifact("sweep", "sweep.json").is_file():
+    if artifact("sweep", "sweep.json").is_file():
         made[str(plain("sweep", "sweep.json")["sweep_id"])] = candidates()
-    for folder in reversed(store.ledgers()):
+    for folder in reversed(ledgers()):
         path = folder / "files" / "candidates.csv"
         if folder.name not in made and path.is_file():
             made[folder.name] = _csv(str(path), _stamp(path))
@@ -130,7 +132,7 @@ def sweeps() -> dict[str, pd.DataFrame]:
 
 def batches() -> list[dict[str, Any]]:
     """Records of every scored batch, oldest first."""
-    records = store.batch_records()
+    records = batch_records()
     if not records:
         raise StoreError(
             "no batch has been scored yet",
@@ -173,10 +175,10 @@ def is_described(inuse: Champion) -> bool:
 def members(version: Version) -> pd.DataFrame:
     """Who was in which segment when a version was made: ``customer_id, cluster, segment_id, segment``."""
     tags = version.tags
-    path = store.version_folder(tags.get("model_hash", ""), tags.get("candidate_id", "")) / "members.parquet"
+    path = version_folder(tags.get("model_hash", ""), tags.get("candidate_id", "")) / "members.parquet"
     if path.is_file():
         return _table(str(path), _stamp(path))
-    made = store.artifact("selection", "choice.json")
+    made = artifact("selection", "choice.json")
     if made.is_file() and choice()["candidate_id"] == tags.get("candidate_id"):
         return table("identity", "segments.parquet")
     raise StoreError(
@@ -187,7 +189,7 @@ def members(version: Version) -> pd.DataFrame:
 
 def people(version: Version) -> pd.DataFrame:
     """One row per customer of the version in use: segment, and risk and value where they are known."""
-    risk = store.artifact("prediction", "customers.parquet")
+    risk = artifact("prediction", "customers.parquet")
     return _people(version, version.tags.get("model_hash", ""), _stamp(risk))
 
 
@@ -204,7 +206,7 @@ def pages(config: Config, candidate_ids: Sequence[str]) -> dict[str, str]:
 
 
 def _known(stage: str, name: str, read: Callable[[str, Stamp], T]) -> T:
-    path = store.artifact(stage, name)
+    path = artifact(stage, name)
     try:
         return read(str(path), _stamp(path))
     except StoreError as error:
@@ -224,7 +226,7 @@ def _stamp(path: Path) -> Stamp:
 def _registry_key(config: Config) -> tuple[str, str, Stamp]:
     if config.tracking.uri is not None:
         return config.tracking.uri, config.registry.model, (int(time.time() // LOOK_AGAIN_SECONDS),)
-    database = store.checkout() / "mlflow.db"
+    database = checkout() / "mlflow.db"
     stamp = _stamp(database) + _stamp(database.with_name("mlflow.db-wal"))
     return str(database), config.registry.model, stamp
 
@@ -232,17 +234,17 @@ def _registry_key(config: Config) -> tuple[str, str, Stamp]:
 # The cache of resources hands out the object itself; that of data would copy, by pickle, a million rows at every click.
 @st.cache_resource(max_entries=40, show_spinner=False)
 def _table(path: str, stamp: Stamp) -> pd.DataFrame:
-    return store.read_table(Path(path))
+    return read_table(Path(path))
 
 
 @st.cache_resource(max_entries=40, show_spinner=False)
 def _plain(path: str, stamp: Stamp) -> Any:
-    return store.read_json(Path(path))
+    return read_json(Path(path))
 
 
 @st.cache_resource(max_entries=10, show_spinner=False)
 def _csv(path: str, stamp: Stamp) -> pd.DataFrame:
-    return store.read_csv(Path(path))
+    return read_csv(Path(path))
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the registry …")
@@ -266,4 +268,4 @@ def _people(_version: Version, model_hash: str, risk: Stamp) -> pd.DataFrame:
 def _pages(
     _config: Config, candidate_ids: tuple[str, ...], source: str, address: str, name: str, stamp: Stamp
 ) -> dict[str, str]:
-    return tracking.pages_of(_config.tracking, source, candidate_ids)
+    return pages_of(_config.tracking, source, candidate_ids)

@@ -10,7 +10,7 @@ import streamlit as st
 
 from segments.app.dashboard import charts, figures, reading
 from segments.app.dashboard.reading import Champion, found
-from segments.config import Config
+from segments.config.root import Config
 from segments.identity.profiles import numeric_columns
 from segments.model.segmentation import Segment
 

@@ -14,9 +14,11 @@ from segments.app.dashboard import charts, figures, reading
 from segments.app.dashboard.reading import Champion, found
 from segments.app.dashboard.segment import warn
 from segments.app.jobs.score_file import score_file
-from segments.config import Config
+from segments.config.root import Config
 from segments.errors import DataError, SegmentsError
-from segments.io import store, tracking
+from segments.io.store.files import artifact, read_csv
+from segments.io.tracking.connection import connect
+from segments.io.tracking.results import track_batch
 from segments.model.drift import medians
 
 SHOWN = 200  # rows of an answer on the page; the file holds all
@@ -99,7 +101,7 @@ def _starts(inuse: Champion) -> dict[str, dict[str, float]]:
     if inuse.reference is not None:
         middle = medians(inuse.reference)
     starts = {"the median of all customers" if inuse.reference else "the middle of every range": middle}
-    if store.artifact("profiles", "profiles.parquet").is_file() and found(reading.is_described, inuse):
+    if artifact("profiles", "profiles.parquet").is_file() and found(reading.is_described, inuse):
         profiles = reading.table("profiles", "profiles.parquet").set_index("cluster")
         for cluster, segment in enumerate(model.segments):
             own = profiles.loc[cluster]
@@ -144,12 +146,12 @@ def _score(config: Config, inuse: Champion, name: str, content: Any, keep: bool)
         model = {"name": inuse.version.name, "version": inuse.version.number}
         batch = score_file(config, path, output, inuse.model, model, inuse.text if keep else "", shown=path.name)
         if batch.record is not None:
-            with tracking.connect(config.tracking, "monitoring") as tracker:
-                tracking.track_batch(tracker, batch.record)
+            with connect(config.tracking, "monitoring") as tracker:
+                track_batch(tracker, batch.record)
         if not batch.scored:
             kept = "The counts are kept for the page Monitor. " if batch.record is not None else ""
             raise DataError(f"no row of {path.name} can be scored: {batch.told()}", fix=f"{kept}Mend the file")
-        answers = store.read_csv(output)
+        answers = read_csv(output)
         return Answer(
             name,
             f"{inuse.version.name} version {inuse.version.number}",

@@ -23,7 +23,8 @@ from joblib import Parallel, delayed, parallel_config
 from segments.clustering.candidate import Candidate, Spec, candidate_ids, candidates_table, sweep_cell
 from segments.clustering.plane import plane
 from segments.evidence.selection import elbow
-from segments.io import store
+from segments.io.store import cache
+from segments.io.store.files import write_bytes
 
 # matplotlib is imported where something is drawn: a sweep that finds everything finished draws nothing.
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def make_cells(
     # said on Ctrl-C, when the tasks are cancelled because the user wants it
     warnings.filterwarnings("ignore", message=r"\d+ tasks which were still being processed by the workers")
     ids = candidate_ids((spec for cell in cells for spec in cell), features)
-    shelved = store.shelved()
+    shelved = cache.shelved()
     known: list[Sequence[Spec]] = []
     missing: list[Sequence[Spec]] = []
     at = 0
@@ -59,13 +60,13 @@ def make_cells(
         with closing(made):  # else its processes would be stopped by the interpreter's end, and complain
             yield chain((make_cell(features, cell) for cell in known), made)
     finally:
-        store.clear_unfinished(os.getpid())
+        cache.clear_unfinished(os.getpid())
 
 
 def make_cell(features: pd.DataFrame, specs: Sequence[Spec], threads: int = 1, maker: int = 0) -> list[dict[str, Any]]:
     """Compute, draw and shelve the candidates of a cell that are not on the shelf yet; facts of all of them, in order."""
     ids = candidate_ids(specs, features)
-    facts = {i: known for i in ids if (known := store.unshelve(i)) is not None}
+    facts = {i: known for i in ids if (known := cache.unshelve(i)) is not None}
     started_ms = int(time.time() * 1000)
     if missing := [spec for spec, i in zip(specs, ids, strict=True) if i not in facts]:
         # A sample is drawn with all labelings of the cell in view: to get the same one, all of them are made again.
@@ -82,12 +83,12 @@ def make_cell(features: pd.DataFrame, specs: Sequence[Spec], threads: int = 1, m
                     "silhouettes": candidate.silhouettes,
                 }
                 space = candidate.space.to_plain()
-                kept.append(shelving.submit(store.shelve, candidate.candidate_id, fact, space, arrays, pictures, maker))
+                kept.append(shelving.submit(cache.shelve, candidate.candidate_id, fact, space, arrays, pictures, maker))
                 facts[candidate.candidate_id] = fact
         for shelved in kept:
             shelved.result()  # an error of the disk is this cell's
         if len(specs) > 1:  # here, where matplotlib is loaded and the other cells are drawn meanwhile
-            store.write_bytes(store.elbow(ids), _elbow([facts[i] for i in ids]))
+            write_bytes(cache.elbow(ids), _elbow([facts[i] for i in ids]))
     return [facts[i] for i in ids]
 
 
@@ -109,10 +110,10 @@ def _drawn(
     """Candidates of a cell, one by one, with their pictures in full and half size, and the seconds these took."""
     from segments.io.plots.sweep import Clusters
 
-    points = plane(features, plots_sweep[0].space)
+    points = plane(features, candidates[0].space)
     shown = points.shown()
     scatter, bars = Clusters(points.points[shown], points.labels, points.log), _silhouettes()
-    for candidate in plots_sweep:
+    for candidate in candidates:
         before = time.perf_counter()
         labels, name = candidate.labels, candidate.spec.name
         drawn = {
@@ -133,13 +134,13 @@ def _silhouettes() -> Silhouettes:
 
 
 def _kept_elbow(facts: list[dict[str, Any]]) -> bytes:
-    path = store.elbow(fact["candidate_id"] for fact in facts)
+    path = cache.elbow(fact["candidate_id"] for fact in facts)
     return path.read_bytes() if path.is_file() else _elbow(facts)
 
 
 def _elbow(facts: list[dict[str, Any]]) -> bytes:
-    from segments.io.plots import png
     from segments.io.plots import sweep as plots_sweep
+    from segments.io.plots.style import png
 
     table = candidates_table(sorted(facts, key=lambda fact: int(fact["params"]["k"])))
     return png(plots_sweep.elbow(table, elbow(table["k"].tolist(), table["wcss"].tolist()), str(facts[0]["cell"])))

@@ -8,13 +8,17 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from joblib import Parallel, delayed, parallel_config
 
-from segments.config import EvidenceConfig
+from segments.config.evidence import EvidenceConfig
 from segments.evidence.grades import CellEvidence, evidence_id, weigh_cell
 from segments.evidence.resample_fits import Floats, Integers
-from segments.io import store
+from segments.io.store.cache import shelve_evidence, unshelve_evidence
+from segments.io.store.files import artifact, read_json, read_table
+from segments.io.tracking.candidates import track_evidence
+from segments.io.tracking.connection import Tracker
 
 
 @dataclass(frozen=True)
@@ -60,12 +64,22 @@ def weigh_cells(cells: Sequence[Cell], config: EvidenceConfig, workers: int) -> 
 def weigh(cell: Cell, config: EvidenceConfig) -> CellEvidence:
     """Evidence of a cell: from the shelf, or made and put there."""
     identity = evidence_id(cell.candidate_ids, cell.evaluate, config)
-    if (arrays := store.unshelve_evidence(identity)) is not None:
+    if (arrays := unshelve_evidence(identity)) is not None:
         return CellEvidence.from_arrays(arrays)
     found = weigh_cell(cell.X, cell.labelings, cell.centres, config, cell.evaluate)
-    store.shelve_evidence(identity, found.to_arrays())
+    shelve_evidence(identity, found.to_arrays())
     return found
 
 
 def _weigh(number: int, cell: Cell, config: EvidenceConfig) -> tuple[int, CellEvidence]:
     return number, weigh(cell, config)
+
+
+def record_evidence(tracker: Tracker) -> None:
+    """Put the evidence on the runs of the candidates it is about, if it is of this source."""
+    path = artifact("evidence", "evidence.json")
+    facts: dict[str, Any] = read_json(path) if path.is_file() else {"source": None}
+    if facts["source"] == tracker.source:
+        rows = read_table(artifact("evidence", "evidence.parquet"))
+        rows = read_table(artifact("sweep", "candidates.parquet")).merge(rows, on="candidate_id")
+        track_evidence(tracker, rows[rows["evaluated"]].to_dict("records"), facts["sweep_id"])

@@ -19,12 +19,15 @@ from typing import Any
 
 import pyarrow as pa
 
-from segments.config import Config, Reader, Source, Transactions
+from segments.config.root import Config
+from segments.config.source import Reader, Source, Transactions
 from segments.data import files
 from segments.data.clean import RawLog, clean_transactions, find_header, rejected_lines
 from segments.errors import DataError, StoreError
 from segments.features.table import build_features
-from segments.io import store
+from segments.io.store.cache import batch_record, version_folder
+from segments.io.store.files import growing_table, read_json, read_table, remove, write_json
+from segments.io.store.fingerprints import file_sha256, sha256
 from segments.model.answers import Rejected, find_columns, score_batches
 from segments.model.drift import Tally, figures, verdict
 from segments.model.segmentation import Segmentation
@@ -138,8 +141,8 @@ def score_file(
         _shown(path, shown),
         _opened(config, path, segmentation.space.columns, read) as rows,
     ):
-        digest = pool.submit(store.file_sha256, path)
-        with store.growing_table(side) as reject, store.growing_table(output) as answer:
+        digest = pool.submit(file_sha256, path)
+        with growing_table(side) as reject, growing_table(output) as answer:
             for line in rows.bad_lines:
                 reject(_side_rows([line]))
                 rejected[line.kind] += 1
@@ -154,7 +157,7 @@ def score_file(
                 if tally is not None:
                     tally.add(chunk)
         if not rejected:
-            store.remove(side)
+            remove(side)
         if not scored and not rejected:
             raise DataError(f"no row of {path.name} can be scored: it has a header but no rows", fix="check the file")
     left_out = {reason: lines for reason, lines in rows.left_out.items() if reason not in rejected}
@@ -166,10 +169,10 @@ def score_file(
     if tally is not None:
         tally.rejected.update({kind: rejected[kind] - tally.rejected[kind] for kind in rejected})
         key = [digest.result(), model["name"], model["version"], *([config.source.as_of] if rows.is_log else [])]
-        batch_id = store.sha256(json.dumps(key).encode())[:12]
+        batch_id = sha256(json.dumps(key).encode())[:12]
         read_as = {"left_out": left_out, "encoding": rows.encoding}
         record = _record(config, batch_id, path.name, model, tally, started) | read_as
-        store.write_json(store.batch_record(batch_id), record)
+        write_json(batch_record(batch_id), record)
     counts = "customers" if rows.is_log else "rows"
     return Batch(scored, dict(rejected.most_common()), counts, [*notes, *rows.notes], side, record)
 
@@ -195,8 +198,8 @@ def _record(
     if not tally.scored:
         sentence = "Keep: no row could be scored, so nothing can be compared with the training data."
     started_ms, seconds = int(started * 1000), round(time.time() - started, 3)
-    if (path := store.batch_record(batch_id)).is_file():
-        before = store.read_json(path)
+    if (path := batch_record(batch_id)).is_file():
+        before = read_json(path)
         started_ms, seconds = before["started_ms"], before["seconds"]
     return {
         "batch_id": batch_id,
@@ -266,11 +269,11 @@ def _summed_up(config: Config, source: Source, log: RawLog, columns: list[str], 
 def _previous(segmentation: Segmentation) -> dict[str, str] | None:
     """Segment of each customer when the version was registered, if that was on this machine."""
     # the version's own list, not the last run's: a challenger that waits must not hide who moved
-    model_hash = store.sha256(segmentation.to_json().encode())
-    path = store.version_folder(model_hash, segmentation.candidate_id) / "members.parquet"
+    model_hash = sha256(segmentation.to_json().encode())
+    path = version_folder(model_hash, segmentation.candidate_id) / "members.parquet"
     if not path.is_file():
         return None
-    members = store.read_table(path)
+    members = read_table(path)
     return dict(zip(members["customer_id"].astype(str), members["segment"], strict=True))
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 
 from segments.app.servers.mlflow_ui import HOST, free_port
-from segments.config import Config
+from segments.config.root import Config
 from segments.errors import ConfigError, SegmentsError
 
 APP = Path(__file__).with_name("app.py")

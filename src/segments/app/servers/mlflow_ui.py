@@ -24,7 +24,8 @@ from types import FrameType
 from typing import IO, Any
 from urllib.parse import unquote, urlsplit
 
-from segments.config import Config, RegistryConfig
+from segments.config.registry import RegistryConfig
+from segments.config.root import Config
 from segments.errors import TrackingError, first_line
 from segments.io.tracking.ui_views import TAG, Record, links
 

@@ -18,7 +18,8 @@ import numpy as np
 import pyarrow as pa
 
 from segments.app.servers.mlflow_ui import HOST, free_port
-from segments.config import Config, ServingConfig
+from segments.config.root import Config
+from segments.config.serving import ServingConfig
 from segments.errors import SegmentsError, TrackingError
 from segments.io.registry import files
 from segments.model.answers import faults, score_batch

@@ -8,44 +8,43 @@ from typing import Any
 import pandas as pd
 
 from segments.action.report import Briefing, compared_features, label, render
-from segments.app.stages import check_source
 from segments.clustering.plane import plane
 from segments.clustering.space import Space
-from segments.config import Config
+from segments.config.root import Config
 from segments.identity.profiles import OUTLOOK
-from segments.io import store
-from segments.io.plots import PALETTE, png
 from segments.io.plots import profiles as draw
+from segments.io.plots.style import PALETTE, png
 from segments.io.records.notes import swept
+from segments.io.store.files import artifact, check_source, clear, read_json, read_table, write_bytes, write_json
 
 
 def run(config: Config) -> None:
     """Draw the segments and write the report; when nothing was chosen, leave none."""
-    check_source(store.artifact("sweep", "sweep.json"), config.source.name)
-    choice = store.read_json(store.artifact("selection", "choice.json"))
+    check_source(artifact("sweep", "sweep.json"), config.source.name)
+    choice = read_json(artifact("selection", "choice.json"))
     if choice["candidate_id"] is None:
-        store.clear(store.artifact("briefing"))
-        store.write_json(store.artifact("briefing", "briefing.json"), {"pictures": []})
+        clear(artifact("briefing"))
+        write_json(artifact("briefing", "briefing.json"), {"pictures": []})
         return
     table = {
-        name: store.read_table(store.artifact("profiles", f"{name}.parquet"))
+        name: read_table(artifact("profiles", f"{name}.parquet"))
         for name in ("profiles", "descriptors", "tests", "make_up", "reasons")
     }
-    members = store.read_table(store.artifact("profiles", "segments.parquet"))
-    features = store.read_table(store.artifact("features", "customers.parquet"))
-    fitted = store.read_json(store.artifact("sweep", "fits.json"))["spaces"][choice["cell"]]
+    members = read_table(artifact("profiles", "segments.parquet"))
+    features = read_table(artifact("features", "customers.parquet"))
+    fitted = read_json(artifact("sweep", "fits.json"))["spaces"][choice["cell"]]
     in_plane = plane(features, Space.from_plain(fitted))
     rfm = {
-        key: store.read_table(path)
+        key: read_table(path)
         for key, name in (("rfm", "rfm_segments"), ("cross_table", "rfm_cross_table"))
-        if (path := store.artifact("profiles", f"{name}.parquet")).is_file()
+        if (path := artifact("profiles", f"{name}.parquet")).is_file()
     }
-    named = store.read_json(store.artifact("profiles", "segments.json"))
+    named = read_json(artifact("profiles", "segments.json"))
     colours = [PALETTE[colour % len(PALETTE)] for colour in named["colours"]]
     figures = _drawn(config, table, named["names"], colours)
     figures["certainty"] = draw.certainty(in_plane, members, named["names"], colours)
     pictures = {key: png(figure) for key, figure in figures.items()}
-    forecast = store.artifact("prediction", "calibration_churn.png")
+    forecast = artifact("prediction", "calibration_churn.png")
     if forecast.is_file():
         pictures["calibration"] = forecast.read_bytes()
     page = render(
@@ -56,9 +55,9 @@ def run(config: Config) -> None:
             units=config.source.units,
             customers=int(table["profiles"]["size"].sum()),
             choice=choice,
-            swept=swept(store.read_table(store.artifact("sweep", "candidates.parquet"))),
+            swept=swept(read_table(artifact("sweep", "candidates.parquet"))),
             colours=colours,
-            rules=store.read_json(store.artifact("profiles", "rules.json")),
+            rules=read_json(artifact("profiles", "rules.json")),
             pictures=pictures,
             **table,
             **rfm,
@@ -67,28 +66,28 @@ def run(config: Config) -> None:
     )
     made = {"report.html": page.encode()} | {f"{key}.png": picture for key, picture in pictures.items()}
     for name, content in made.items():
-        store.write_bytes(store.artifact("briefing", name), content)
-    store.write_json(store.artifact("briefing", "briefing.json"), {"pictures": sorted(pictures)})
-    for stale in store.artifact("briefing").glob("*.png"):
+        write_bytes(artifact("briefing", name), content)
+    write_json(artifact("briefing", "briefing.json"), {"pictures": sorted(pictures)})
+    for stale in artifact("briefing").glob("*.png"):
         if stale.name not in made:  # left over from other segments
             stale.unlink()
 
 
 def _later_findings(choice: dict[str, Any], profiles: pd.DataFrame) -> dict[str, Any]:
     """What to do, what to expect and how far to believe it, where those stages have something to say."""
-    plan = store.read_json(store.artifact("playbook", "playbook.json"))
+    plan = read_json(artifact("playbook", "playbook.json"))
     books = plan["playbooks"]
     found: dict[str, Any] = {
         "playbooks": [books[one["playbook"]] | {"name": books[one["playbook"]]["title"]} for one in plan["assignments"]]
     }
-    ahead = store.read_json(store.artifact("prediction", "prediction.json"))
+    ahead = read_json(artifact("prediction", "prediction.json"))
     if set(OUTLOOK) <= set(profiles.columns):
         found["value"] = profiles[list(OUTLOOK)].to_dict("records")
         said = ("plain", "recommendation", "segments_help")
         found["forecast"] = {"horizon_days": ahead["settings"]["horizon_days"]} | {key: ahead[key] for key in said}
     else:
         found["why_no_forecast"] = ahead.get("reason", "")
-    weighed = store.read_table(store.artifact("evidence", "evidence.parquet")).set_index("candidate_id")
+    weighed = read_table(artifact("evidence", "evidence.parquet")).set_index("candidate_id")
     row = weighed.loc[choice["candidate_id"]]
     if row["evaluated"]:
         found["evidence"] = {"grade": row["grade"], "reason": row["reason"]}

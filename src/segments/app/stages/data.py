@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from segments.config import Config
+from segments.config.root import Config
 from segments.data import files
 from segments.data.clean import Report, clean_customers, clean_transactions, compare_ids
-from segments.io import store
 from segments.io.store import raw_files
+from segments.io.store.files import artifact, write_json, write_relation, write_table
 
 
 def run(config: Config) -> None:
@@ -22,9 +22,9 @@ def run(config: Config) -> None:
             lines, tables["transactions"] = clean_transactions(log, source)
             if customers is not None:
                 tables["transactions"]["notes"] += compare_ids(customers, lines)
-            store.write_relation(store.artifact("data", "transactions.parquet"), lines)
+            write_relation(artifact("data", "transactions.parquet"), lines)
     if customers is not None:
-        store.write_table(store.artifact("data", "customers.parquet"), customers)
-    store.write_json(store.artifact("data", "report.json"), {"source": source.name, "tables": tables})
+        write_table(artifact("data", "customers.parquet"), customers)
+    write_json(artifact("data", "report.json"), {"source": source.name, "tables": tables})
     for table in {"customers", "transactions"} - tables.keys():  # left over from another source
-        store.artifact("data", f"{table}.parquet").unlink(missing_ok=True)
+        artifact("data", f"{table}.parquet").unlink(missing_ok=True)

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
-from segments.app.jobs.evidence import Cell, weigh_cells
-from segments.app.stages import check_source
+from segments.app.jobs.evidence import Cell, record_evidence, weigh_cells
+from segments.app.jobs.pool import progress
 from segments.clustering.candidate import workers_of
 from segments.clustering.space import Space, to_space
-from segments.config import Config
+from segments.config.root import Config
 from segments.evidence.grades import CellEvidence, cell_table, chosen_for, not_evaluated, scores_table
 from segments.evidence.selection import cheap_gates_of
-from segments.io import store, tracking
-from segments.io.plots import png
 from segments.io.plots.evidence import overview
+from segments.io.plots.style import png
+from segments.io.store.files import artifact, check_source, read_json, read_table, write_bytes, write_json, write_table
+from segments.io.tracking.connection import connect
 
 Item = TypeVar("Item")
 
@@ -29,59 +27,49 @@ Item = TypeVar("Item")
 def run(config: Config) -> str:
     """Weigh every candidate in scope and write the tables; returns where the time went."""
     started, wanted = time.time(), config.evidence
-    check_source(store.artifact("sweep", "sweep.json"), config.source.name)
+    check_source(artifact("sweep", "sweep.json"), config.source.name)
     cells, left_out = _cells(config)
     found = dict[str, tuple[Cell, CellEvidence]]()
-    for cell, evidence in _progress(weigh_cells(cells, wanted, workers_of(config.sweep.workers)), len(cells)):
+    for cell, evidence in progress(
+        weigh_cells(cells, wanted, workers_of(config.sweep.workers)), len(cells), lambda _: "cells weighed"
+    ):
         found[cell.name] = (cell, evidence)
     in_order = [found[cell.name] for cell in cells]  # they finish in any order
     tables = [cell_table(cell.candidate_ids, evidence, wanted) for cell, evidence in in_order]
     rows = pd.concat([*(table for table, _ in tables), pd.DataFrame([not_evaluated(i) for i in left_out])])
-    agreement = {"customer_id": store.read_table(store.artifact("features", "customers.parquet"))["customer_id"]} | {
+    agreement = {"customer_id": read_table(artifact("features", "customers.parquet"))["customer_id"]} | {
         i: stable.agreement.astype(np.float32)
         for cell, evidence in in_order
         for i, stable in zip(cell.candidate_ids, evidence.stability, strict=True)
         if stable is not None
     }
-    sweep = store.read_json(store.artifact("sweep", "sweep.json"))
+    sweep = read_json(artifact("sweep", "sweep.json"))
     facts = {"sweep_id": sweep["sweep_id"], "source": sweep["source"], "seed": wanted.seed, "settings": asdict(wanted)}
-    order = store.read_table(store.artifact("sweep", "candidates.parquet"), columns=["candidate_id"])
+    order = read_table(artifact("sweep", "candidates.parquet"), columns=["candidate_id"])
     rows = order.merge(rows, on="candidate_id", validate="one_to_one")
     scores = pd.concat([scores_table(cell.candidate_ids, evidence) for cell, evidence in in_order])
-    store.write_table(store.artifact("evidence", "evidence.parquet"), rows)
-    store.write_table(store.artifact("evidence", "clusters.parquet"), pd.concat([clusters for _, clusters in tables]))
-    store.write_table(store.artifact("evidence", "agreement.parquet"), pd.DataFrame(agreement))
-    store.write_table(store.artifact("evidence", "nulls.parquet"), scores)
-    store.write_json(
-        store.artifact("evidence", "gaps.json"), {c.name: asdict(evidence.gap) for c, evidence in in_order}
-    )
-    store.write_json(store.artifact("evidence", "evidence.json"), facts)
-    swept = store.read_table(store.artifact("sweep", "candidates.parquet")).merge(rows, on="candidate_id")
-    store.write_bytes(store.artifact("evidence", "evidence.png"), png(overview(swept)))
-    with tracking.connect(config.tracking, config.source.name) as tracker:
-        track(tracker)
+    write_table(artifact("evidence", "evidence.parquet"), rows)
+    write_table(artifact("evidence", "clusters.parquet"), pd.concat([clusters for _, clusters in tables]))
+    write_table(artifact("evidence", "agreement.parquet"), pd.DataFrame(agreement))
+    write_table(artifact("evidence", "nulls.parquet"), scores)
+    write_json(artifact("evidence", "gaps.json"), {c.name: asdict(evidence.gap) for c, evidence in in_order})
+    write_json(artifact("evidence", "evidence.json"), facts)
+    swept = read_table(artifact("sweep", "candidates.parquet")).merge(rows, on="candidate_id")
+    write_bytes(artifact("evidence", "evidence.png"), png(overview(swept)))
+    with connect(config.tracking, config.source.name) as tracker:
+        record_evidence(tracker)
     grades = ", ".join(
         f"{count} {grade}" for grade, count in rows.loc[rows["evaluated"], "grade"].value_counts().items()
     )
     return f"{int(rows['evaluated'].sum())} of {len(rows)} candidates weighed against the {wanted.null_model} null: {grades}; {time.time() - started:.1f} s"
 
 
-def track(tracker: tracking.Tracker) -> None:
-    """Put the evidence on the runs of the candidates it is about, if it is of this source."""
-    path = store.artifact("evidence", "evidence.json")
-    facts: dict[str, Any] = store.read_json(path) if path.is_file() else {"source": None}
-    if facts["source"] == tracker.source:
-        rows = store.read_table(store.artifact("evidence", "evidence.parquet"))
-        rows = store.read_table(store.artifact("sweep", "candidates.parquet")).merge(rows, on="candidate_id")
-        tracking.track_evidence(tracker, rows[rows["evaluated"]].to_dict("records"), facts["sweep_id"])
-
-
 def _cells(config: Config) -> tuple[list[Cell], list[str]]:
     """The cells with a candidate in scope, and the candidates of the others."""
-    features = store.read_table(store.artifact("features", "customers.parquet"))
-    candidates = store.read_table(store.artifact("sweep", "candidates.parquet"))
-    labels = store.read_table(store.artifact("sweep", "labels.parquet"))
-    fits = store.read_json(store.artifact("sweep", "fits.json"))
+    features = read_table(artifact("features", "customers.parquet"))
+    candidates = read_table(artifact("sweep", "candidates.parquet"))
+    labels = read_table(artifact("sweep", "labels.parquet"))
+    fits = read_json(artifact("sweep", "fits.json"))
     eligible = np.logical_and.reduce(list(cheap_gates_of(candidates, config.selection).values()))
     chosen = chosen_for(candidates, config.evidence, eligible)
     cells, left_out = [], list[str]()
@@ -96,12 +84,3 @@ def _cells(config: Config) -> tuple[list[Cell], list[str]]:
         centres = [np.array(fits["centres"][i]) for i in ids]
         cells.append(Cell(name, X, ids, labelings, centres, rows["chosen"].tolist()))
     return cells, left_out
-
-
-def _progress(items: Iterator[Item], total: int) -> Iterator[Item]:
-    """A bar with an ETA on a terminal, one line per cell otherwise."""
-    started = time.perf_counter()
-    for number, item in enumerate(tqdm(items, total=total, unit="cell", disable=not sys.stderr.isatty()), start=1):
-        if not sys.stderr.isatty():
-            sys.stderr.write(f"[{number}/{total}] cells weighed, {time.perf_counter() - started:.0f} s\n")
-        yield item

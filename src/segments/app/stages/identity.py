@@ -9,25 +9,27 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from segments.config import Config
+from segments.config.root import Config
 from segments.errors import ConfigError
 from segments.identity import matching
 from segments.identity import names as identity_names
 from segments.identity.matching import Identity, Version
 from segments.identity.overlap import centroids
 from segments.identity.profiles import segment_names
-from segments.io import store, tracking
 from segments.io.registry import versions
+from segments.io.store.cache import version_folder
+from segments.io.store.files import artifact, read_json, read_table, write_json, write_table
+from segments.io.tracking.connection import connect
 from segments.model.segmentation import Segmentation
 
 
 def run(config: Config) -> None:
     """Recognise the champion's segments among the chosen clusters; when nothing was chosen, write that there are none."""
-    choice = store.read_json(store.artifact("selection", "choice.json"))
-    made = {name: store.artifact("identity", name) for name in ("identity.json", "segments.parquet")}
+    choice = read_json(artifact("selection", "choice.json"))
+    made = {name: artifact("identity", name) for name in ("identity.json", "segments.parquet")}
     if choice["candidate_id"] is None:
         made["segments.parquet"].unlink(missing_ok=True)
-        store.write_json(made["identity.json"], {"identity": None, "centroids": {}, "sentences": []})
+        write_json(made["identity.json"], {"identity": None, "centroids": {}, "sentences": []})
         return
     if choice["feature_set"] not in config.grid_feature_sets:
         raise ConfigError(
@@ -35,8 +37,8 @@ def run(config: Config) -> None:
             where="sweep.feature_sets",
             fix="give `segments identity` the same overrides as `segments sweep`",
         )
-    features = store.read_table(store.artifact("features", "customers.parquet"))
-    labels = store.read_table(store.artifact("selection", "labels.parquet"))
+    features = read_table(artifact("features", "customers.parquet"))
+    labels = read_table(artifact("selection", "labels.parquet"))
     clusters = labels["cluster"].to_numpy()
     columns = list(config.grid_feature_sets[choice["feature_set"]].columns)
     names = segment_names(features, clusters, columns, config.profiles)
@@ -48,9 +50,9 @@ def run(config: Config) -> None:
         "centroids": means.to_dict("list"),
         "sentences": identity_names.sentences(found),
     }
-    store.write_json(made["identity.json"], said)
+    write_json(made["identity.json"], said)
     segments = found.segments
-    store.write_table(
+    write_table(
         made["segments.parquet"],
         labels.assign(
             segment_id=[segments[cluster].segment_id for cluster in clusters],
@@ -63,7 +65,7 @@ def _known(
     config: Config, candidate_id: str, features: pd.DataFrame, clusters: np.ndarray, names: list[str]
 ) -> Identity:
     """Who the clusters are to those who know the champion."""
-    with tracking.connect(config.tracking, config.source.name) as tracker:
+    with connect(config.tracking, config.source.name) as tracker:
         champion = versions.find(tracker, config.registry.model, config.registry.alias)
         if champion is None or champion.tags.get("source") != config.source.name:
             return matching.first(names)
@@ -77,10 +79,10 @@ def _known(
     before = Identity.from_plain(stored["identity"])
     if again:
         return identity_names.reworded(before, names)
-    shelf = store.version_folder(champion.tags["model_hash"], champion.tags["candidate_id"]) / "members.parquet"
+    shelf = version_folder(champion.tags["model_hash"], champion.tags["candidate_id"]) / "members.parquet"
     # Who was in which segment stays on the machine that registered the champion.
     nobody = pd.DataFrame({"customer_id": pd.Series(dtype="str"), "cluster": pd.Series(dtype="int64")})
-    members = store.read_table(shelf) if shelf.is_file() else nobody
+    members = read_table(shelf) if shelf.is_file() else nobody
     # A number that a version in waiting gave out is taken, too.
     number = max(before.next_number, *(int(v.tags.get("next_number", 1)) for v in others))
     earlier = Version(model, members, pd.DataFrame(stored["centroids"]), number, before.colours)

@@ -8,27 +8,28 @@ import numpy as np
 import pandas as pd
 
 from segments.clustering.space import Space, to_space
-from segments.config import RFM_SCORES, Config
+from segments.config.features import RFM_SCORES
+from segments.config.root import Config
 from segments.errors import ConfigError, DataError
 from segments.identity.descriptors import descriptor_tests, segment_descriptors
 from segments.identity.matching import Identity
 from segments.identity.profiles import OUTLOOK, make_up, overall_profile, segment_profiles
 from segments.identity.rfm import cross_table, rfm_segments, rfm_table
 from segments.identity.rules import plain_rules, reasons
-from segments.io import store
+from segments.io.store.files import artifact, read_json, read_table, write_json, write_table
 from segments.model.segmentation import Segmentation, fit_limits
 
 
 def run(config: Config) -> None:
     """Describe and explain the chosen segments; when nothing was chosen, write only that."""
-    choice = store.read_json(store.artifact("selection", "choice.json"))
+    choice = read_json(artifact("selection", "choice.json"))
     made: dict[str, Any] = {"segments.json": {"names": [], "colours": [], "ids": []}}
     if choice["candidate_id"] is not None:
         made = _describe(config, choice)
     for name, content in made.items():
-        write = store.write_table if name.endswith(".parquet") else store.write_json
-        write(store.artifact("profiles", name), content)
-    for stale in store.artifact("profiles").iterdir():
+        write = write_table if name.endswith(".parquet") else write_json
+        write(artifact("profiles", name), content)
+    for stale in artifact("profiles").iterdir():
         if stale.name not in made:  # left over from an earlier choice or another source
             stale.unlink()
 
@@ -40,9 +41,9 @@ def _describe(config: Config, choice: dict[str, Any]) -> dict[str, Any]:
             where="sweep.feature_sets",
             fix="give `segments profiles` the same overrides as `segments sweep`",
         )
-    features = store.read_table(store.artifact("features", "customers.parquet"))
-    members = store.read_table(store.artifact("identity", "segments.parquet"))
-    segments = Identity.from_plain(store.read_json(store.artifact("identity", "identity.json"))["identity"]).segments
+    features = read_table(artifact("features", "customers.parquet"))
+    members = read_table(artifact("identity", "segments.parquet"))
+    segments = Identity.from_plain(read_json(artifact("identity", "identity.json"))["identity"]).segments
     columns = list(config.grid_feature_sets[choice["feature_set"]].columns)
     clusters = members["cluster"].to_numpy()
     names = [segment.name for segment in segments]
@@ -76,23 +77,23 @@ def _describe(config: Config, choice: dict[str, Any]) -> dict[str, Any]:
 
 def _with_outlook(profiles: pd.DataFrame, candidate_id: str) -> pd.DataFrame:
     """The profiles and, where there is a prediction, what is predicted of each segment."""
-    ahead = store.read_json(store.artifact("prediction", "prediction.json"))
+    ahead = read_json(artifact("prediction", "prediction.json"))
     if not ahead["applies"]:
         return profiles
     if ahead["candidate_id"] != candidate_id:
         raise DataError(
             "what was predicted is of other segments than the chosen ones",
-            where=str(store.artifact("prediction", "prediction.json")),
+            where=str(artifact("prediction", "prediction.json")),
             fix="run `segments prediction`, or `dvc repro`",
         )
-    predicted = store.read_table(store.artifact("prediction", "segments.parquet"))
+    predicted = read_table(artifact("prediction", "segments.parquet"))
     return profiles.merge(predicted[["cluster", *OUTLOOK]], on="cluster", validate="one_to_one")
 
 
 def _with_confidence(members: pd.DataFrame, features: pd.DataFrame, model: Segmentation) -> pd.DataFrame:
     """Who is in which segment, and how far to believe it: the model's margin and confidence, and the share of bootstraps that agree."""
     said = model.predict(features)[["margin", "confidence", "boundary", "out_of_range"]].reset_index(drop=True)
-    agreement = store.read_table(store.artifact("evidence", "agreement.parquet"))
+    agreement = read_table(artifact("evidence", "agreement.parquet"))
     if model.candidate_id in agreement:  # else it has no evidence: a person chose it
         said["agreement"] = agreement[model.candidate_id].to_numpy()
     return pd.concat([members.reset_index(drop=True), said], axis=1)
@@ -100,12 +101,12 @@ def _with_confidence(members: pd.DataFrame, features: pd.DataFrame, model: Segme
 
 def _with_basket_mix(features: pd.DataFrame) -> pd.DataFrame:
     """The features and, where there is a log, what customers put into their baskets."""
-    path = store.artifact("features", "basket_mix.parquet")
+    path = artifact("features", "basket_mix.parquet")
     if not path.is_file():
         return features
-    return features.merge(store.read_table(path), on="customer_id", how="left", validate="one_to_one")
+    return features.merge(read_table(path), on="customer_id", how="left", validate="one_to_one")
 
 
 def _fitted(choice: dict[str, Any]) -> tuple[Space, np.ndarray[Any, np.dtype[np.float64]]]:
-    fits = store.read_json(store.artifact("sweep", "fits.json"))
+    fits = read_json(artifact("sweep", "fits.json"))
     return Space.from_plain(fits["spaces"][choice["cell"]]), np.array(fits["centres"][choice["candidate_id"]])

@@ -2,198 +2,51 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
-from segments.app.commands.verify import proof_of
-from segments.app.stages import check_source
-from segments.clustering.space import Space
-from segments.config import ConfidenceConfig, Config
-from segments.errors import StoreError
-from segments.identity.matching import Identity
-from segments.io import store, tracking
+from segments.app.jobs.versions import keep_version, put_in_use, register
+from segments.config.root import Config
 from segments.io.records import notes
-from segments.io.records.sweep import config_hash, config_text, data_hash, write_record
-from segments.io.registry import versions
-from segments.io.registry.proof import Proof, check_shelf, made_of, seal
-from segments.io.store import raw_files
-from segments.model.drift import reference_of
-from segments.model.promotion import Verdict, admit, judge
-from segments.model.segmentation import Segmentation, fit_limits
+from segments.io.records.sweep import write_record
+from segments.io.store.cache import ledger
+from segments.io.store.files import (
+    artifact,
+    check_source,
+    read_json,
+    read_table,
+    write_json,
+    write_text,
+)
+from segments.io.tracking.connection import connect, lock_of
+from segments.io.tracking.sweeps import track_sweep
 
 
 def run(config: Config) -> str | None:
     """Write the sweep's record, track it, and register the chosen segmentation if there is one; returns what became of it."""
-    check_source(store.artifact("sweep", "sweep.json"), config.source.name)
-    choice = store.read_json(store.artifact("selection", "choice.json"))
-    sweep = store.read_json(store.artifact("sweep", "sweep.json"))
-    candidates = store.read_table(store.artifact("selection", "candidates.parquet"))
-    features = store.read_table(store.artifact("features", "customers.parquet"))
-    profiles = store.read_table(store.artifact("profiles", "profiles.parquet")) if choice["candidate_id"] else None
-    folder = store.ledger(sweep["sweep_id"])
+    check_source(artifact("sweep", "sweep.json"), config.source.name)
+    choice = read_json(artifact("selection", "choice.json"))
+    sweep = read_json(artifact("sweep", "sweep.json"))
+    candidates = read_table(artifact("selection", "candidates.parquet"))
+    features = read_table(artifact("features", "customers.parquet"))
+    profiles = read_table(artifact("profiles", "profiles.parquet")) if choice["candidate_id"] else None
+    folder = ledger(sweep["sweep_id"])
     write_record(config, folder, sweep, choice, candidates, features, profiles)
     receipt: dict[str, Any] = dict.fromkeys(("name", "version", "alias", "verdict"))
     receipt |= {"sweep_id": sweep["sweep_id"], "candidate_id": choice["candidate_id"]}
     if profiles is None:  # left over from an earlier choice
-        store.artifact("registry", "segmentation.json").unlink(missing_ok=True)
-    with tracking.connect(config.tracking, config.source.name) as tracker:
-        tracking.track_sweep(
-            tracker, store.read_json(folder / "record.json"), folder / "files", (folder / "note.md").read_text()
-        )
+        artifact("registry", "segmentation.json").unlink(missing_ok=True)
+    with connect(config.tracking, config.source.name) as tracker:
+        track_sweep(tracker, read_json(folder / "record.json"), folder / "files", (folder / "note.md").read_text())
         if profiles is not None:
-            with tracking.lock_of(tracker):  # experiments at once may come to the same model
-                shelf = shelve(config, choice, features, profiles)
-            version = add(tracker, shelf)
+            with lock_of(tracker):  # experiments at once may come to the same model
+                kept = keep_version(config, choice, features, profiles)
+            version = register(tracker, kept)
             receipt |= {"name": version.name, "version": version.number}
             receipt |= put_in_use(tracker, config, version, features, chosen=choice["overruled"])
-    store.write_json(store.artifact("registry", "receipt.json"), receipt)
-    firmness = store.read_json(store.artifact("sensitivity", "sensitivity.json"))["firmness"]
-    store.write_text(
-        store.artifact("registry", "summary.txt"),
+    write_json(artifact("registry", "receipt.json"), receipt)
+    firmness = read_json(artifact("sensitivity", "sensitivity.json"))["firmness"]
+    write_text(
+        artifact("registry", "summary.txt"),
         notes.summary(config.source.name, choice, candidates, profiles, receipt, firmness) + "\n",
     )
     return None if profiles is None else str(receipt["verdict"])
-
-
-def shelve(config: Config, choice: dict[str, Any], features: pd.DataFrame, profiles: pd.DataFrame) -> Path:
-    """Write down all that a version is made from, where it outlives the next run; returns the folder."""
-    candidate_id = choice["candidate_id"]
-    segmentation, clusters = champion(candidate_id, choice["cell"], features, config.confidence)
-    document = segmentation.to_json()
-    pins = raw_files.read_pins()
-    tags = {
-        "source": config.source.name,
-        "candidate_id": candidate_id,
-        "model_hash": store.sha256(document.encode()),
-        "data_hash": data_hash(),
-        "labels_hash": store.labels_hash(clusters),
-        "config_hash": config_hash(config),
-        "code_hash": store.code_hash(),
-        "git_commit": store.git_commit(),
-        "next_number": str(store.read_json(store.artifact("identity", "identity.json"))["identity"]["next_number"]),
-        "raw": json.dumps({path: pins[path].md5 for path in config.source.raw_paths if path in pins}),
-    }
-    shelf = store.version_folder(tags["model_hash"], candidate_id)
-    folder = shelf.with_name(f".{shelf.name}")  # takes the place of the shelf when it is whole
-    store.clear(folder)
-    model = {
-        "name": config.registry.model,
-        "alias": config.registry.alias,
-        "candidate_id": candidate_id,
-        "tags": tags,
-        "made_of": made_of(store.find_project()),
-    }
-    store.write_text(folder / "segmentation.json", document)
-    store.write_text(folder / "config.json", config_text(config))
-    store.write_text(folder / "description.md", notes.model_description(choice, profiles, segmentation.space.columns))
-    store.write_json(folder / "reference.json", reference_of(features, segmentation))
-    store.write_bytes(folder / "identity.json", store.artifact("identity", "identity.json").read_bytes())
-    members = store.read_table(store.artifact("identity", "segments.parquet"))
-    store.write_table(folder / "members.parquet", members)
-    store.write_bytes(folder / "playbook.json", store.artifact("playbook", "playbook.json").read_bytes())
-    store.write_table(folder / "example.parquet", features[segmentation.space.columns].head(5).astype("float64"))
-    store.write_json(folder / "model.json", model)
-    seal(folder)
-    store.replace_folder(folder, shelf)
-    store.write_text(store.artifact("registry", "segmentation.json"), document)
-    return shelf
-
-
-def champion(
-    candidate_id: str, cell: str, features: pd.DataFrame, config: ConfidenceConfig
-) -> tuple[Segmentation, np.ndarray[Any, Any]]:
-    """The chosen candidate as a deployable model, checked: it must give every customer the stored cluster."""
-    fits = store.read_json(store.artifact("sweep", "fits.json"))
-    identity = Identity.from_plain(store.read_json(store.artifact("identity", "identity.json"))["identity"])
-    space, centres = Space.from_plain(fits["spaces"][cell]), np.array(fits["centres"][candidate_id])
-    agreement = store.read_table(store.artifact("profiles", "segments.parquet")).get("agreement")
-    limits = fit_limits(space, centres, features, config, None if agreement is None else agreement.to_numpy("float64"))
-    segmentation = Segmentation(candidate_id, space, centres, identity.segments, limits)
-    stored = store.read_table(store.artifact("selection", "labels.parquet"))["cluster"].to_numpy()
-    different = int(
-        (Segmentation.from_json(segmentation.to_json()).predict(features)["cluster"].to_numpy() != stored).sum()
-    )
-    if different:
-        raise StoreError(
-            f"the model disagrees with the stored labels for {different} customers, so it is not registered",
-            where=str(store.artifact("selection")),
-            fix="run `dvc repro -f sweep`",
-        )
-    return segmentation, stored
-
-
-def add(tracker: tracking.Tracker, folder: Path) -> versions.Version:
-    """Register what a version's folder holds.
-
-    Raises
-    ------
-    StoreError
-        If a file of it is not the one that was shelved.
-    """
-    with tracking.lock_of(tracker):
-        model, proof = store.read_json(folder / "model.json"), Proof()
-        check_shelf(folder, model["tags"]["model_hash"], proof)
-        if proof.differences:
-            raise StoreError(
-                f"version {folder.name} is not registered: {'; '.join(proof.differences)}",
-                where=str(folder),
-                fix="bring the file back from a copy; or delete the folder: `segments registry` makes the version of the last run again, any other is then left out",
-            )
-        files = {
-            name: store.read_text(folder / f"{name}.json")
-            for name in ("segmentation", "config", "identity", "reference")
-        }
-        example, description = store.read_table(folder / "example.parquet"), store.read_text(folder / "description.md")
-    return versions.add(tracker, model, files, example, description)
-
-
-def put_in_use(
-    tracker: tracking.Tracker,
-    config: Config,
-    version: versions.Version,
-    features: pd.DataFrame,
-    *,
-    chosen: dict[str, Any] | None,
-) -> dict[str, Any]:
-    """Let a version be champion if the rule says so; an experiment in DVC's temporary folder never asks."""
-    if store.find_project() != store.checkout():
-        return {"alias": None, "verdict": "registered beside the one in use: an experiment does not take its place"}
-    alias = config.registry.alias
-    current = versions.find(tracker, version.name, alias)
-    if current is not None and current.number == version.number:
-        return {"alias": alias, "verdict": version.tags.get("verdict", "in use")}
-    versions.challenge(tracker, version)
-    proof = proof_of(tracker, version, config)
-    versions.set_tags(tracker, version, {"proof": "holds" if proof.holds else "; ".join(proof.differences)[:4000]})
-    verdict = admit(proof.differences, version.tags, current.tags if current else None, config.registry, chosen=chosen)
-    if verdict is None:
-        assert current is not None
-        verdict = _compared(tracker, config, current, version, features)
-    event = {"at": store.now(), "by": verdict.by, "because": verdict.reason, "what": "challenged"}
-    if verdict.promote:
-        tags = {"verdict": verdict.reason, "promoted_at": event["at"], "promoted_by": verdict.by}
-        try:
-            versions.promote(tracker, version, config.registry, current, tags)
-        except versions.OvertakenError:  # a colleague was faster: the rule asks again, about the one in use now
-            return put_in_use(tracker, config, version, features, chosen=chosen)
-        event["what"] = "promoted"
-    else:
-        versions.set_tags(tracker, version, {"verdict": verdict.reason})
-    store.remember(event | {key: version.tags[key] for key in ("candidate_id", "model_hash")})
-    return {"alias": alias if verdict.promote else versions.CHALLENGER, "verdict": verdict.reason}
-
-
-def _compared(
-    tracker: tracking.Tracker,
-    config: Config,
-    current: versions.Version,
-    version: versions.Version,
-    features: pd.DataFrame,
-) -> Verdict:
-    """Champion and challenger on the customers of today."""
-    before, after = (Segmentation.from_json(versions.document_of(tracker, v)) for v in (current, version))
-    return judge(features, before, after, config.registry, config.sweep.scoring, config.sweep.seed)

@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
-from tqdm import tqdm
 
 from segments.app.jobs.candidates import curves, make_cells
-from segments.app.stages import check_source
+from segments.app.jobs.pool import progress
+from segments.app.jobs.specs import grid
 from segments.clustering.candidate import (
-    Spec,
     candidate_ids,
     candidates_table,
     check_plan,
-    plan,
     sweep_id,
     workers_of,
 )
-from segments.config import Config
-from segments.io import store, tracking
+from segments.config.root import Config
+from segments.io.store.cache import arrays_of, ledger, space_of
+from segments.io.store.files import artifact, check_source, read_table, write_json, write_table
+from segments.io.tracking.candidates import track_candidates, track_curves
+from segments.io.tracking.connection import connect
 
 
 def run(config: Config) -> str:
     """Compute what is missing of the grid, track it, and write the tables; returns where the time went."""
     started, tracked_seconds = time.time(), 0.0
-    check_source(store.artifact("features", "report.json"), config.source.name)
-    features = store.read_table(store.artifact("features", "customers.parquet"))
+    check_source(artifact("features", "report.json"), config.source.name)
+    features = read_table(artifact("features", "customers.parquet"))
     cells = grid(config)
     check_plan(features, cells)
     every = iter(candidate_ids((spec for cell in cells for spec in cell), features))
@@ -39,59 +38,39 @@ def run(config: Config) -> str:
     known: dict[str, dict[str, Any]] = {}
     with (
         make_cells(features, cells, workers_of(config.sweep.workers)) as made,  # while MLflow is imported
-        tracking.connect(config.tracking, config.source.name) as tracker,
+        connect(config.tracking, config.source.name) as tracker,
     ):
-        for finished in _progress(made, len(cells)):
+        for finished in progress(made, len(cells), _told):
             before = time.time()
-            tracking.track_candidates(tracker, finished, identity)
+            track_candidates(tracker, finished, identity)
             tracked_seconds += time.time() - before
             known |= {fact["candidate_id"]: fact for fact in finished}
         _write(features, known, sweep)
-        if not (path := store.ledger(identity) / "sweep.json").is_file():
-            store.write_json(path, sweep | {"started_ms": int(started * 1000), "seconds": time.time() - started})
-        tracking.track_curves(tracker, curves(sweep, known), identity)
+        if not (path := ledger(identity) / "sweep.json").is_file():
+            write_json(path, sweep | {"started_ms": int(started * 1000), "seconds": time.time() - started})
+        track_curves(tracker, curves(sweep, known), identity)
     new = [fact for fact in known.values() if fact["started_ms"] >= int(started * 1000)]
     fits, pictures = (sum(fact[key] for fact in new) for key in ("seconds", "drawing_seconds"))
     return f"{len(known)} candidates, {len(new)} new: {time.time() - started:.1f} s (fits and scores {fits:.1f} s and pictures {pictures:.1f} s, side by side; tracking {tracked_seconds:.1f} s meanwhile)"
 
 
-def grid(config: Config) -> list[list[Spec]]:
-    """The cells that the config asks for."""
-    wanted = config.sweep
-    return plan(
-        config.source.name,
-        config.grid_feature_sets.values(),
-        config.grid_scalers.values(),
-        config.algorithm,
-        range(wanted.k_min, wanted.k_max + 1),
-        wanted.seed,
-        wanted.scoring,
-    )
-
-
 def _write(features: pd.DataFrame, known: dict[str, dict[str, Any]], sweep: dict[str, Any]) -> None:
     """The candidates table, and beside it labels, centres and spaces."""
     order = [i for cell in sweep["cells"] for i in cell]
-    arrays = {i: store.arrays_of(i) for i in order}
+    arrays = {i: arrays_of(i) for i in order}
     labels = {"customer_id": features["customer_id"].to_numpy()} | {
         i: arrays[i]["labels"].astype("int16") for i in order
     }
     fits = {
-        "spaces": {known[cell[0]]["cell"]: store.space_of(cell[0]) for cell in sweep["cells"]},
+        "spaces": {known[cell[0]]["cell"]: space_of(cell[0]) for cell in sweep["cells"]},
         "centres": {i: arrays[i]["centres"].tolist() for i in order},
     }
-    store.write_table(store.artifact("sweep", "candidates.parquet"), candidates_table(known[i] for i in order))
-    store.write_table(store.artifact("sweep", "labels.parquet"), pd.DataFrame(labels))
-    store.write_json(store.artifact("sweep", "fits.json"), fits)
-    store.write_json(store.artifact("sweep", "sweep.json"), sweep)
+    write_table(artifact("sweep", "candidates.parquet"), candidates_table(known[i] for i in order))
+    write_table(artifact("sweep", "labels.parquet"), pd.DataFrame(labels))
+    write_json(artifact("sweep", "fits.json"), fits)
+    write_json(artifact("sweep", "sweep.json"), sweep)
 
 
-def _progress(cells: Iterator[list[dict[str, Any]]], total: int) -> Iterator[list[dict[str, Any]]]:
-    """A bar with an ETA on a terminal, one line per cell otherwise."""
-    started = time.perf_counter()
-    for number, facts in enumerate(tqdm(cells, total=total, unit="cell", disable=not sys.stderr.isatty()), start=1):
-        if not sys.stderr.isatty():
-            best = max(facts, key=lambda fact: fact["scores"]["silhouette"])
-            line = f"[{number}/{total}] {facts[0]['cell']}: {len(facts)} candidates, best silhouette {best['scores']['silhouette']:.3f} at k={best['params']['k']}, {time.perf_counter() - started:.0f} s\n"
-            sys.stderr.write(line)
-        yield facts
+def _told(facts: list[dict[str, Any]]) -> str:
+    best = max(facts, key=lambda fact: fact["scores"]["silhouette"])
+    return f"{facts[0]['cell']}: {len(facts)} candidates, best silhouette {best['scores']['silhouette']:.3f} at k={best['params']['k']}"

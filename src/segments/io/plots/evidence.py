@@ -11,8 +11,8 @@ import pandas as pd
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
-from segments.config import NULLS
-from segments.io.plots import INK, MUTED, PALE, PALETTE
+from segments.config.evidence import NULLS
+from segments.io.plots.style import INK, MUTED, PALE, PALETTE
 
 # Best first; the colours are also told apart by the letters in the map.
 GRADE_COLOURS = {

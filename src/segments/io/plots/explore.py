@@ -14,7 +14,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from segments.features.explore import MISSING, OTHER, Exploration
-from segments.io.plots import INK, MUTED, PALE, PALETTE
+from segments.io.plots.style import INK, MUTED, PALE, PALETTE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,7 +29,7 @@ def pictures(seen: Exploration) -> dict[str, Figure]:
     Examples
     --------
     >>> import pandas as pd
-    >>> from segments.config import ExploreConfig
+    >>> from segments.config.features import ExploreConfig
     >>> from segments.features.explore import explore
     >>> people = pd.DataFrame({"customer_id": ["1", "2"], "age": [20.0, 40.0]})
     >>> list(pictures(explore(people, ExploreConfig())))

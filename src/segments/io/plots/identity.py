@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Polygon, Rectangle
 
 from segments.identity.migration import Migration
-from segments.io.plots import INK, MUTED, PALE, PALETTE
+from segments.io.plots.style import INK, MUTED, PALE, PALETTE
 from segments.model.segmentation import Segment
 
 WIDTH = 0.03  # of a bar, as a share of the way between the dates

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from segments.io.plots import INK, MUTED, PALE, PALETTE
+from segments.io.plots.style import INK, MUTED, PALE, PALETTE
 
 SIDE = 5.2  # inches; square, as MLflow's picture grid wants it
 WORDS = {"churn": "share that left", "value": "money spent"}

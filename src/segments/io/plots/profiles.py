@@ -16,7 +16,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from segments.clustering.plane import Plane
-from segments.io.plots import INK, MUTED, PALE
+from segments.io.plots.style import INK, MUTED, PALE
 
 FEW_KNOWN = 30  # customers
 FIRM = 0.9  # share of resamples that put a customer into the same segment; with fewer, the customer wavers

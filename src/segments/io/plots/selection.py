@@ -7,8 +7,8 @@ from collections.abc import Collection, Sequence
 import pandas as pd
 from matplotlib.figure import Figure
 
-from segments.config import NULLS
-from segments.io.plots import INK, MUTED, PALE, PALETTE
+from segments.config.evidence import NULLS
+from segments.io.plots.style import INK, MUTED, PALE, PALETTE
 
 
 def front(

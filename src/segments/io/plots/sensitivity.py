@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from segments.io.plots import INK, MUTED, PALE, PALETTE
+from segments.io.plots.style import INK, MUTED, PALE, PALETTE
 
 ROW = 0.3  # inches per change
 

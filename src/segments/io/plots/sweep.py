@@ -14,7 +14,7 @@ from matplotlib.ft2font import LoadFlags
 from matplotlib.path import Path
 from numpy.typing import NDArray
 
-from segments.io.plots import INK, MUTED, PALE, PALETTE, Backdrop
+from segments.io.plots.style import INK, MUTED, PALE, PALETTE, Backdrop
 
 SIDE = 5.2  # inches; MLflow's picture grid has square tiles, and shows them at half this size
 _TYPE = 10  # size at which outlines of text are made

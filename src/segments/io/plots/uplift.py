@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 from matplotlib.figure import Figure
 
-from segments.io.plots import INK, MUTED, PALE
+from segments.io.plots.style import INK, MUTED, PALE
 
 
 def forest(rows: pd.DataFrame, title: str, axis_label: str, colours: Sequence[str], *, zero: bool) -> Figure:

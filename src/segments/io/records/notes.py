@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from segments.config import NULLS
+from segments.config.evidence import NULLS
 
 # Of a segment, where they are known: what they are called, and how they are written.
 FIGURES = {

@@ -13,10 +13,11 @@ import numpy as np
 
 from segments.forecast.comparison import DECIDES, EVERYBODY, WORDS, rows_of
 from segments.forecast.forecast import Prediction
-from segments.io import store
-from segments.io.plots import png
 from segments.io.plots import prediction as draw
-from segments.io.store import artifact
+from segments.io.plots.style import png
+from segments.io.store.cache import forecast
+from segments.io.store.files import artifact, read_json, write_bytes, write_json, write_text
+from segments.io.store.fingerprints import sha256
 
 
 def write_record(made: Prediction, source: str, candidate_id: str, started: float) -> Path:
@@ -37,25 +38,25 @@ def write_record(made: Prediction, source: str, candidate_id: str, started: floa
         The prediction's folder; named by a hash of its results, so that the same prediction is the same runs.
     """
     runs = [{**run, "params": {"source": source, **run["params"]}} for run in made.runs]
-    identity = store.sha256(json.dumps([candidate_id, runs], sort_keys=True).encode())[:12]
+    identity = sha256(json.dumps([candidate_id, runs], sort_keys=True).encode())[:12]
     made_for = {"candidate_id": candidate_id, "prediction_id": identity}
-    folder = store.forecast(identity)
+    folder = forecast(identity)
     files = folder / "files"
     for outcome, metric in DECIDES.items():
         rows = rows_of(made.comparison, outcome=outcome, metric=metric, segment=EVERYBODY)
         figure = draw.comparison(rows, f"{outcome}, on later time", f"{WORDS[metric]}, smaller is better")
-        store.write_bytes(artifact("prediction", f"comparison_{outcome}.png"), png(figure))
+        write_bytes(artifact("prediction", f"comparison_{outcome}.png"), png(figure))
         best = made.facts["recommended"][outcome]
         picture = _calibration(made, outcome, best["model"], best["variant"])
-        store.write_bytes(artifact("prediction", f"calibration_{outcome}.png"), picture)
+        write_bytes(artifact("prediction", f"calibration_{outcome}.png"), picture)
         for number, run in enumerate(runs):
             picture = _calibration(made, outcome, run["params"]["model"], run["params"]["variant"])
-            store.write_bytes(folder / "runs" / str(number) / f"calibration_{outcome}.png", picture)
-    store.write_json(artifact("prediction", "prediction.json"), made.facts | made_for)
+            write_bytes(folder / "runs" / str(number) / f"calibration_{outcome}.png", picture)
+    write_json(artifact("prediction", "prediction.json"), made.facts | made_for)
     for path in [*sorted(artifact("prediction").glob("*.png")), artifact("prediction", "prediction.json")]:
-        store.write_bytes(files / path.name, path.read_bytes())
+        write_bytes(files / path.name, path.read_bytes())
     for name in ("comparison", "calibration", "segments"):
-        store.write_text(files / f"{name}.csv", getattr(made, name).to_csv(index=False))
+        write_text(files / f"{name}.csv", getattr(made, name).to_csv(index=False))
     told = {f"{outcome}_{metric}": value for outcome in DECIDES for metric, value in _scores(made, outcome).items()}
     facts = {
         **made_for,
@@ -65,9 +66,9 @@ def write_record(made: Prediction, source: str, candidate_id: str, started: floa
     }
     timing = {"started_ms": int(started * 1000), "seconds": time.time() - started}
     if (folder / "record.json").is_file():  # made before: it began when it first did
-        earlier = store.read_json(folder / "record.json")
+        earlier = read_json(folder / "record.json")
         timing = {key: earlier[key] for key in timing}
-    store.write_json(folder / "record.json", facts | timing)
+    write_json(folder / "record.json", facts | timing)
     return folder
 
 

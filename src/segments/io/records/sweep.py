@@ -12,12 +12,24 @@ from typing import Any
 
 import pandas as pd
 
-from segments.config import Config
+from segments.config.root import Config
 from segments.evidence.selection import name_of
-from segments.io import store
-from segments.io.plots import evidence, png
+from segments.io.plots import evidence
 from segments.io.plots import sweep as draw
+from segments.io.plots.style import png
 from segments.io.records import notes
+from segments.io.store import cache
+from segments.io.store.files import (
+    artifact,
+    clear,
+    read_json,
+    read_table,
+    replace_folder,
+    write_bytes,
+    write_json,
+    write_text,
+)
+from segments.io.store.fingerprints import sha256
 
 # What is told of segments; the other tables of the stage hold customers.
 PROFILES = ("profiles", "descriptors", "tests", "make_up", "rfm_segments", "rfm_cross_table")
@@ -48,36 +60,36 @@ def write_record(
         One row per segment; ``None`` when nothing was chosen.
     """
     files = folder / ".files"  # takes the place of "files" when it is whole
-    store.clear(files)
-    store.write_json(files / "config.json", asdict(config))
-    store.write_text(files / "candidates.csv", candidates.to_csv(index=False))
-    store.write_json(files / "choice.json", choice)
-    for path in sorted(store.artifact("explore").glob("*.png")) + sorted(store.artifact("explore").glob("*.json")):
-        store.write_bytes(files / "explore" / path.name, path.read_bytes())
+    clear(files)
+    write_json(files / "config.json", asdict(config))
+    write_text(files / "candidates.csv", candidates.to_csv(index=False))
+    write_json(files / "choice.json", choice)
+    for path in sorted(artifact("explore").glob("*.png")) + sorted(artifact("explore").glob("*.json")):
+        write_bytes(files / "explore" / path.name, path.read_bytes())
     for stage in ("evidence", "selection", "sensitivity"):
-        for path in sorted(store.artifact(stage).glob("*.png")) + sorted(store.artifact(stage).glob("[!c]*.json")):
-            store.write_bytes(files / stage / path.name, path.read_bytes())
-    clusters = store.read_table(store.artifact("evidence", "clusters.parquet"))
-    store.write_text(files / "evidence" / "clusters.csv", clusters.to_csv(index=False))
-    for path in sorted(store.artifact("playbook").glob("playbook.[jm]*")):
-        store.write_bytes(files / "playbook" / path.name, path.read_bytes())
+        for path in sorted(artifact(stage).glob("*.png")) + sorted(artifact(stage).glob("[!c]*.json")):
+            write_bytes(files / stage / path.name, path.read_bytes())
+    clusters = read_table(artifact("evidence", "clusters.parquet"))
+    write_text(files / "evidence" / "clusters.csv", clusters.to_csv(index=False))
+    for path in sorted(artifact("playbook").glob("playbook.[jm]*")):
+        write_bytes(files / "playbook" / path.name, path.read_bytes())
     if profiles is not None:
         for name in PROFILES:
-            if (path := store.artifact("profiles", f"{name}.parquet")).is_file():
-                store.write_text(files / "profiles" / f"{name}.csv", store.read_table(path).to_csv(index=False))
-        store.write_bytes(files / "profiles" / "rules.json", store.artifact("profiles", "rules.json").read_bytes())
-        for path in sorted(store.artifact("briefing").glob("[!.]*")):
-            store.write_bytes(files / "briefing" / path.name, path.read_bytes())
+            if (path := artifact("profiles", f"{name}.parquet")).is_file():
+                write_text(files / "profiles" / f"{name}.csv", read_table(path).to_csv(index=False))
+        write_bytes(files / "profiles" / "rules.json", artifact("profiles", "rules.json").read_bytes())
+        for path in sorted(artifact("briefing").glob("[!.]*")):
+            write_bytes(files / "briefing" / path.name, path.read_bytes())
     if board := _board(choice, candidates):
-        store.write_bytes(files / "finalists.png", board)
-    store.replace_folder(files, folder / "files")
-    firmness = store.read_json(store.artifact("sensitivity", "sensitivity.json"))["firmness"]
+        write_bytes(files / "finalists.png", board)
+    replace_folder(files, folder / "files")
+    firmness = read_json(artifact("sensitivity", "sensitivity.json"))["firmness"]
     _write_cards(config, folder / "cards", choice, candidates, firmness)
-    store.write_text(folder / "note.md", notes.sweep_note(choice, candidates, profiles, firmness))
+    write_text(folder / "note.md", notes.sweep_note(choice, candidates, profiles, firmness))
     ledger = folder / "sweep.json"
     if not ledger.is_file():  # DVC brought the sweep back from its cache: when it ran is not known here
-        store.write_json(ledger, sweep | {"started_ms": 0, "seconds": 0.0})
-    timing = store.read_json(ledger)
+        write_json(ledger, sweep | {"started_ms": 0, "seconds": 0.0})
+    timing = read_json(ledger)
     record = {
         "sweep_id": sweep["sweep_id"],
         "candidate_ids": candidates["candidate_id"].tolist(),
@@ -88,18 +100,16 @@ def write_record(
         "started_ms": timing["started_ms"],
         "seconds": timing["seconds"],
     }
-    store.write_json(folder / "record.json", record)
+    write_json(folder / "record.json", record)
 
 
 def _write_cards(
     config: Config, folder: Path, choice: dict[str, Any], candidates: pd.DataFrame, firmness: str | None
 ) -> None:
     """The evidence card of every finalist that has evidence; the chosen one's says how firm it is, too."""
-    store.clear(folder)
-    clusters, scores = (
-        store.read_table(store.artifact("evidence", f"{name}.parquet")) for name in ("clusters", "nulls")
-    )
-    gaps = store.read_json(store.artifact("evidence", "gaps.json"))
+    clear(folder)
+    clusters, scores = (read_table(artifact("evidence", f"{name}.parquet")) for name in ("clusters", "nulls"))
+    gaps = read_json(artifact("evidence", "gaps.json"))
     for row in candidates[candidates["candidate_id"].isin(choice["finalists"]) & candidates["evaluated"]].to_dict(
         "records"
     ):
@@ -114,7 +124,7 @@ def _write_cards(
             asdict(config.evidence.grades),
             firmness if identity == choice["candidate_id"] else None,
         )
-        store.write_bytes(folder / f"{identity}.png", png(card))
+        write_bytes(folder / f"{identity}.png", png(card))
 
 
 def config_text(config: Config) -> str:
@@ -125,19 +135,19 @@ def config_text(config: Config) -> str:
 
 def config_hash(config: Config) -> str:
     """SHA-256 of everything that was asked for."""
-    return store.sha256(config_text(config).encode())
+    return sha256(config_text(config).encode())
 
 
 def data_hash() -> str:
     """SHA-256 of the feature table."""
-    return store.sha256(store.artifact("features", "customers.parquet").read_bytes())
+    return sha256(artifact("features", "customers.parquet").read_bytes())
 
 
 def _board(choice: dict[str, Any], candidates: pd.DataFrame) -> bytes | None:
     by_id = candidates.set_index("candidate_id")
     tiles = []
     for candidate_id in choice["finalists"]:
-        row, pictures = by_id.loc[candidate_id], store.pictures(candidate_id)
+        row, pictures = by_id.loc[candidate_id], cache.pictures(candidate_id)
         if {"clusters", "silhouette"} <= set(pictures):
             caption = f"silhouette {row['silhouette']:.3f}, smallest {row['smallest_share']:.0%}"
             tiles.append((caption, pictures["clusters"].read_bytes(), pictures["silhouette"].read_bytes()))
@@ -168,7 +178,7 @@ def _dataset(source: str, features: pd.DataFrame) -> dict[str, str]:
     return {
         "name": source,
         "digest": data_hash()[:32],
-        "path": str(store.artifact("features", "customers.parquet")),
+        "path": str(artifact("features", "customers.parquet")),
         "schema": json.dumps({"mlflow_colspec": columns}),
         "profile": json.dumps({"num_rows": len(features)}),
     }

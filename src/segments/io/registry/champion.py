@@ -11,11 +11,12 @@ from pathlib import Path
 import pandas as pd
 
 from segments.action.playbook import plans
-from segments.config import Config
-from segments.io import store
+from segments.config.root import Config
 from segments.io.registry import files
 from segments.io.registry.versions import Version, registered
-from segments.io.tracking import NoRecordError
+from segments.io.store.cache import version_folder
+from segments.io.store.files import artifact, read_json, read_text
+from segments.io.tracking.connection import NoRecordError
 from segments.model.segmentation import Segmentation
 
 # The playbook, in the run of the candidate that a version was made from.
@@ -49,7 +50,7 @@ def segmentation_of(config: Config, version: Version | None) -> Segmentation:
         If the record cannot be read.
     """
     if version is None:
-        return Segmentation.from_json(store.read_text(store.artifact("registry", "segmentation.json")))
+        return Segmentation.from_json(read_text(artifact("registry", "segmentation.json")))
     uri = f"models:/{version.name}/{version.number}"
     return Segmentation.from_json(files.read_model(config.tracking, uri).document)
 
@@ -66,10 +67,10 @@ def plans_of(config: Config, version: Version | None) -> pd.DataFrame:
     TrackingError
         If the version's playbook is not on record.
     """
-    path = store.artifact(*PLAYBOOK.split("/"))
+    path = artifact(*PLAYBOOK.split("/"))
     if version is not None:
-        shelf = store.version_folder(version.tags.get("model_hash", ""), version.tags.get("candidate_id", ""))
+        shelf = version_folder(version.tags.get("model_hash", ""), version.tags.get("candidate_id", ""))
         path = shelf / Path(PLAYBOOK).name
         if not path.is_file():
             return plans(json.loads(files.read_recorded(config.tracking, version.run_id, PLAYBOOK)))
-    return plans(store.read_json(path))
+    return plans(read_json(path))

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from segments.config import TrackingConfig
+from segments.config.registry import TrackingConfig
 from segments.errors import TrackingError
-from segments.io.store import hashes
-from segments.io.tracking import Tracker, reader, settings, tracking_uri
+from segments.io.store.fingerprints import hashes
+from segments.io.tracking.connection import Tracker, reader, settings, tracking_uri
 
 MANIFEST = "manifest.json"
 
@@ -168,7 +168,7 @@ def log_model(tracker: Tracker, run_id: str, files: Mapping[str, str], example: 
             warnings.filterwarnings("ignore", ".*Any type hint is inferred")  # the signature says what goes in
             info = mlflow.pyfunc.log_model(
                 name="segmentation",
-                python_model=str(package / "served.py"),  # code, not a pickle
+                python_model=str(package / "model" / "mlflow_model.py"),  # code, not a pickle
                 artifacts={name: str(path) for name, path in paths.items()},
                 code_paths=[str(package)],
                 pip_requirements=[

@@ -25,13 +25,16 @@ import yaml
 
 import segments
 from segments.errors import SegmentsError, StoreError
-from segments.io import store
+from segments.io.store import fingerprints
+from segments.io.store.files import ARTIFACTS, artifact, checkout, read_json, read_table, write_json
 from segments.model.segmentation import Segmentation
 
 # The file of a model that is served, and the list of hashes beside the files on a shelf.
 DOCUMENT, SEAL = "artifacts/segmentation.json", "manifest.json"
 # How far a score may be from the stored one.
 TOLERANCE = 1e-9
+# Modules that make a version again: today's, whose name a version bears in its tags, and that of versions without such a tag.
+REBUILT_BY = ("segments.app.commands.rebuild", "segments.stages.rebuild")
 # What of a candidate is counted in another machine's time, or depends on what a server rounds, is not proved.
 UNPROVED = ("seconds",)
 
@@ -95,7 +98,7 @@ def prove(claim: Claim) -> Proof:
         ``differences`` names each file or figure that is not what it was.
     """
     proof = Proof()
-    project = store.checkout()
+    project = checkout()
     check_model(claim, proof)
     check_shelf(claim.shelf, claim.tags.get("model_hash", ""), proof)
     check_cache(project, proof)
@@ -110,7 +113,7 @@ def prove(claim: Claim) -> Proof:
         rebuilt = _rebuild(claim, code, folder, proof)
         if rebuilt is not None:
             compare(claim, rebuilt, proof)
-            check_answers(claim, rebuilt, folder / store.artifact("features", "customers.parquet"), proof)
+            check_answers(claim, rebuilt, folder / artifact("features", "customers.parquet"), proof)
     return proof
 
 
@@ -124,16 +127,16 @@ def check_model(claim: Claim, proof: Proof) -> None:
         file = claim.files / path
         if not file.is_file():
             proof.differences.append(f"model file {path} is missing ({claim.place})")
-        elif store.sha256(file.read_bytes()) != digest:
+        elif fingerprints.sha256(file.read_bytes()) != digest:
             proof.differences.append(f"model file {path} was changed ({claim.place}/{path})")
-    if store.sha256(claim.config.encode()) != claim.tags.get("config_hash"):
+    if fingerprints.sha256(claim.config.encode()) != claim.tags.get("config_hash"):
         proof.differences.append("config.json is not the config of the version's tags")
     proof.checked.append(f"{len(expected)} model files")
 
 
 def seal(folder: Path) -> None:
     """Write the hashes of a shelf's files beside them, when all are there."""
-    store.write_json(folder / SEAL, store.hashes(folder))
+    write_json(folder / SEAL, fingerprints.hashes(folder))
 
 
 def check_shelf(folder: Path, model_hash: str, proof: Proof) -> None:
@@ -148,12 +151,12 @@ def check_shelf(folder: Path, model_hash: str, proof: Proof) -> None:
     proof : Proof
         Takes what was found. A shelf of before these hashes were kept is checked for its segmentation only, and says so.
     """
-    shown = store.ARTIFACTS / "versions" / folder.name
+    shown = ARTIFACTS / "versions" / folder.name
     if not folder.is_dir():
         proof.unchecked.append(f"{shown}: not on this machine")
         return
     try:
-        listed = store.read_json(folder / SEAL) if (folder / SEAL).is_file() else {}
+        listed = read_json(folder / SEAL) if (folder / SEAL).is_file() else {}
     except StoreError as error:
         proof.differences.append(error.what)
         return
@@ -161,7 +164,7 @@ def check_shelf(folder: Path, model_hash: str, proof: Proof) -> None:
     for path, digest in expected.items():
         if not (folder / path).is_file():
             proof.differences.append(f"the shelved file {shown / path} is missing")
-        elif store.file_sha256(folder / path) != digest:
+        elif fingerprints.file_sha256(folder / path) != digest:
             proof.differences.append(f"the shelved file {shown / path} was changed")
     if not listed:
         proof.unchecked.append(f"the other files of {shown}: shelved before their hashes were kept")
@@ -175,7 +178,7 @@ def made_of(project: Path) -> dict[str, dict[str, str]]:
     folders = [out if isinstance(out, str) else next(iter(out)) for out in outs]
     return {
         folder: {
-            path.relative_to(project / folder).as_posix(): store.md5(path)
+            path.relative_to(project / folder).as_posix(): fingerprints.md5(path)
             for path in sorted((project / folder).rglob("*"))
             if path.is_file()
         }
@@ -198,7 +201,7 @@ def check_tables(project: Path, shelf: Path, proof: Proof) -> None:
         Takes what was found.
     """
     try:
-        listed = store.read_json(shelf / "model.json").get("made_of", {})
+        listed = read_json(shelf / "model.json").get("made_of", {})
     except StoreError:
         listed = {}
     if not listed:
@@ -210,7 +213,7 @@ def check_tables(project: Path, shelf: Path, proof: Proof) -> None:
     for path, digest in sorted(present.items()):
         if not (project / path).is_file():
             proof.differences.append(f"{path} is missing, dvc.lock has it")
-        elif (found := store.md5(project / path)) != digest:
+        elif (found := fingerprints.md5(project / path)) != digest:
             proof.differences.append(f"{path} was changed: md5 {found}, made as {digest}")
     proof.checked.append(f"{len(present)} files that stages left")
     if moved:
@@ -230,7 +233,7 @@ def check_pins(project: Path, raw: Mapping[str, str], proof: Proof) -> None:
         Takes what was found.
     """
     others = {path: md5 for path, md5 in _outs(project / "data.dvc").items() if path not in raw}
-    here = {path: store.md5(project / path) for path in others if (project / path).is_file()}
+    here = {path: fingerprints.md5(project / path) for path in others if (project / path).is_file()}
     for path, found in here.items():
         if found != others[path]:
             proof.differences.append(f"the raw file {path} is changed: md5 {found}, pinned {others[path]}")
@@ -241,12 +244,12 @@ def check_pins(project: Path, raw: Mapping[str, str], proof: Proof) -> None:
 def check_handed_on(project: Path, proof: Proof) -> None:
     """Hash anew the model that `segments export` and `segments uplift` read: it must be that of a shelved version, whichever was made last."""
     document, shelves = (
-        project / store.artifact("registry", "segmentation.json"),
-        project / store.ARTIFACTS / "versions",
+        project / artifact("registry", "segmentation.json"),
+        project / ARTIFACTS / "versions",
     )
     if not document.is_file() or not shelves.is_dir():
         return
-    if not any(shelves.glob(f"*-{store.file_sha256(document)[:12]}")):
+    if not any(shelves.glob(f"*-{fingerprints.file_sha256(document)[:12]}")):
         proof.differences.append(
             f"{document.relative_to(project)} was changed: it is the model of no version on the shelf"
         )
@@ -268,14 +271,14 @@ def check_cache(project: Path, proof: Proof) -> None:
         if not entry.is_file():
             continue
         checked += 1
-        if store.md5(entry) != digest.removesuffix(".dir"):
+        if fingerprints.md5(entry) != digest.removesuffix(".dir"):
             proof.differences.append(f"DVC's cache entry of {path} was changed ({entry.relative_to(project)})")
         elif digest.endswith(".dir"):
             for inner in json.loads(entry.read_text()):
                 part = cache / inner["md5"][:2] / inner["md5"][2:]
                 if part.is_file():
                     checked += 1
-                    if store.md5(part) != inner["md5"]:
+                    if fingerprints.md5(part) != inner["md5"]:
                         proof.differences.append(
                             f"DVC's cache entry of {path}/{inner['relpath']} was changed ({part.relative_to(project)})"
                         )
@@ -292,7 +295,7 @@ def _outs(file: Path) -> dict[str, str]:
 def _code(claim: Claim, folder: Path, proof: Proof) -> Path | None:
     """Folder that holds the package as it was when the version was made."""
     here = Path(segments.__file__).parent
-    if store.code_hash() == claim.tags.get("code_hash"):
+    if fingerprints.code_hash() == claim.tags.get("code_hash"):
         proof.checked.append("the code, in place")
         return here.parent
     commit = claim.tags.get("git_commit", "unknown")
@@ -300,14 +303,14 @@ def _code(claim: Claim, folder: Path, proof: Proof) -> Path | None:
         proof.differences.append(f"the code has changed since, and was not committed then (git commit: {commit})")
         return None
     packed = subprocess.run(
-        ["git", "archive", "--format=tar", commit, "src"], cwd=store.checkout(), capture_output=True, check=False
+        ["git", "archive", "--format=tar", commit, "src"], cwd=checkout(), capture_output=True, check=False
     )
     if packed.returncode:
         proof.differences.append(f"git does not have commit {commit}")
         return None
     with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as archive:
         archive.extractall(folder / "code", filter="data")
-    if store.code_hash(folder / "code/src/segments") != claim.tags.get("code_hash"):
+    if fingerprints.code_hash(folder / "code/src/segments") != claim.tags.get("code_hash"):
         proof.differences.append(f"the code of commit {commit} is not the code the version was made with")
         return None
     proof.checked.append(f"the code of commit {commit[:12]}")
@@ -324,7 +327,7 @@ def _lay_out(claim: Claim, project: Path, folder: Path, proof: Proof) -> bool:
     whole = True
     for path, digest in wanted.items():
         file, entry = project / path, project / ".dvc/cache/files/md5" / digest[:2] / digest[2:]
-        found = store.md5(file) if file.is_file() else None
+        found = fingerprints.md5(file) if file.is_file() else None
         if found != digest and pins.get(path) == digest:
             was = "missing" if found is None else f"changed: md5 {found}, pinned {digest}"
             proof.differences.append(f"the raw file {path} is {was}")
@@ -350,9 +353,13 @@ def _lay_out(claim: Claim, project: Path, folder: Path, proof: Proof) -> bool:
 
 def _rebuild(claim: Claim, code: Path, folder: Path, proof: Proof) -> dict[str, Any] | None:
     """Features and the one fit, in a process of its own with that code."""
+    module = claim.tags.get("rebuilt_by", REBUILT_BY[-1])
+    if module not in REBUILT_BY:  # a tag is no place to name code to run
+        proof.differences.append(f"its tag rebuilt_by names '{module}', which is no part of this package")
+        return None
     environment = {**os.environ, "PYTHONPATH": str(code), "PYTHONSAFEPATH": "1"}
     done = subprocess.run(
-        [sys.executable, "-m", "segments.app.commands.rebuild", claim.tags["candidate_id"]],
+        [sys.executable, "-m", module, claim.tags["candidate_id"]],
         cwd=folder,
         env=environment,
         capture_output=True,
@@ -395,11 +402,11 @@ def check_answers(claim: Claim, rebuilt: Mapping[str, Any], features: Path, proo
     """Ask the stored model itself about the rebuilt features: it must give every customer the refitted cluster."""
     try:
         model = Segmentation.from_json((claim.files / DOCUMENT).read_text())
-        answers = model.predict(store.read_table(features))["cluster"].to_numpy()
+        answers = model.predict(read_table(features))["cluster"].to_numpy()
     except SegmentsError as error:
         proof.differences.append(f"the stored model cannot be asked: {error.what}")
         return
-    if store.labels_hash(answers) != rebuilt["labels_hash"]:
+    if fingerprints.labels_hash(answers) != rebuilt["labels_hash"]:
         proof.differences.append("the stored model puts customers into other clusters than the refit does")
     else:
         proof.checked.append(f"{len(answers):,} answers of the stored model, equal to them")

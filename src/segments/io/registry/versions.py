@@ -14,26 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from segments.config import RegistryConfig, TrackingConfig
+from segments.config.registry import RegistryConfig, TrackingConfig
 from segments.errors import TrackingError
 from segments.io.registry.files import log_model, manifest_path
-from segments.io.store import checkout, sha256
-from segments.io.tracking import (
-    CANDIDATE,
-    CHAMPION,
-    KIND,
-    NOTE,
-    SWEEP,
-    Tracker,
-    describe_experiment,
-    lock_of,
-    mark,
-    reader,
-    repeated,
-    runs_of,
-    tag,
-    tracking_uri,
-)
+from segments.io.store.files import checkout
+from segments.io.store.fingerprints import sha256
+from segments.io.tracking.connection import Tracker, lock_of, reader, tracking_uri
+from segments.io.tracking.runs import CANDIDATE, CHAMPION, KIND, NOTE, SWEEP, mark, repeated, runs_of, tag
+from segments.io.tracking.sweeps import describe_experiment
 from segments.io.tracking.ui_views import Record
 
 if TYPE_CHECKING:

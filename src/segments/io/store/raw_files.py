@@ -28,9 +28,10 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from segments.config import Source
+from segments.config.source import Source
 from segments.errors import DataError, StoreError
-from segments.io import store
+from segments.io.store import fingerprints
+from segments.io.store.files import write_text
 
 PINS = "data.dvc"
 MOST_BYTES = 1 << 30
@@ -51,7 +52,7 @@ class Pin:
 def pin_of(path: Path) -> Pin:
     """Return the pin a file would get."""
     try:
-        return Pin(store.md5(path), path.stat().st_size)
+        return Pin(fingerprints.md5(path), path.stat().st_size)
     except OSError as error:
         raise DataError(
             f"{path} cannot be read: {error.strerror}", where=str(path), fix="check its permissions"
@@ -321,7 +322,7 @@ def _write_outs(project: Path, document: dict[str, Any], changed: dict[str, Pin]
     for path, pin in changed.items():
         outs[path] = {**outs.get(path, {}), "md5": pin.md5, "size": pin.size, "hash": "md5", "path": path}
     text = yaml.safe_dump({**document, "outs": list(outs.values())}, sort_keys=False, allow_unicode=True)
-    store.write_text(project / PINS, text)
+    write_text(project / PINS, text)
 
 
 def _fill_cache(project: Path, pins: dict[str, Pin]) -> None:

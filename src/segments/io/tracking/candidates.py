@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from segments.config import EVIDENCE, TrackingConfig
-from segments.io.store import pictures
+from segments.config.evidence import EVIDENCE
+from segments.config.registry import TrackingConfig
+from segments.io.store.cache import pictures
 from segments.io.tracking.connection import Tracker, lock_of, reader
 from segments.io.tracking.runs import (
     CANDIDATE,

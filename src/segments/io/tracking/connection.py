@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
-from segments.config import TrackingConfig
+from segments.config.registry import TrackingConfig
 from segments.errors import TrackingError, first_line
-from segments.io.store import ARTIFACTS, checkout
+from segments.io.store.files import ARTIFACTS, checkout
 from segments.io.tracking.moved import mend_moved
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from segments.io.store import read_json, read_text
+from segments.io.store.files import read_json, read_text
 from segments.io.tracking.connection import Tracker, lock_of
 from segments.io.tracking.runs import (
     BATCH,

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from segments.config import EVIDENCE
+from segments.config.evidence import EVIDENCE
 
 TAG = "mlflow.sharedViewState."
 TRAINING = "workflowType=machine_learning"  # a fresh browser lands on the GenAI pages unless the link says otherwise

@@ -1,0 +1,208 @@
+"""A version from its making to its use: written down, registered, proved, put in use if the rule says so.
+
+Comes in: the config, the choice, features. Goes out: a kept folder, a version in MLflow, a verdict.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from segments.clustering.space import Space
+from segments.config.identity import ConfidenceConfig
+from segments.config.root import Config
+from segments.errors import StoreError
+from segments.identity.matching import Identity
+from segments.io.records import notes
+from segments.io.records.sweep import config_hash, config_text, data_hash
+from segments.io.registry import versions
+from segments.io.registry.proof import REBUILT_BY, Claim, Proof, check_shelf, made_of, prove, seal
+from segments.io.store import raw_files
+from segments.io.store.cache import remember, version_folder
+from segments.io.store.files import (
+    artifact,
+    checkout,
+    clear,
+    find_project,
+    read_json,
+    read_table,
+    read_text,
+    replace_folder,
+    write_bytes,
+    write_json,
+    write_table,
+    write_text,
+)
+from segments.io.store.fingerprints import code_hash, git_commit, labels_hash, now, sha256
+from segments.io.tracking.candidates import scores_of
+from segments.io.tracking.connection import Tracker, lock_of
+from segments.model.drift import reference_of
+from segments.model.promotion import Verdict, admit, judge
+from segments.model.segmentation import Segmentation, fit_limits
+
+
+def keep_version(config: Config, choice: dict[str, Any], features: pd.DataFrame, profiles: pd.DataFrame) -> Path:
+    """Write down all that a version is made from, where it outlives the next run; returns the folder."""
+    candidate_id = choice["candidate_id"]
+    segmentation, clusters = deployable(candidate_id, choice["cell"], features, config.confidence)
+    document = segmentation.to_json()
+    pins = raw_files.read_pins()
+    tags = {
+        "source": config.source.name,
+        "candidate_id": candidate_id,
+        "model_hash": sha256(document.encode()),
+        "data_hash": data_hash(),
+        "labels_hash": labels_hash(clusters),
+        "config_hash": config_hash(config),
+        "code_hash": code_hash(),
+        "git_commit": git_commit(),
+        "rebuilt_by": REBUILT_BY[0],
+        "next_number": str(read_json(artifact("identity", "identity.json"))["identity"]["next_number"]),
+        "raw": json.dumps({path: pins[path].md5 for path in config.source.raw_paths if path in pins}),
+    }
+    shelf = version_folder(tags["model_hash"], candidate_id)
+    folder = shelf.with_name(f".{shelf.name}")  # takes the place of the shelf when it is whole
+    clear(folder)
+    model = {
+        "name": config.registry.model,
+        "alias": config.registry.alias,
+        "candidate_id": candidate_id,
+        "tags": tags,
+        "made_of": made_of(find_project()),
+    }
+    write_text(folder / "segmentation.json", document)
+    write_text(folder / "config.json", config_text(config))
+    write_text(folder / "description.md", notes.model_description(choice, profiles, segmentation.space.columns))
+    write_json(folder / "reference.json", reference_of(features, segmentation))
+    write_bytes(folder / "identity.json", artifact("identity", "identity.json").read_bytes())
+    members = read_table(artifact("identity", "segments.parquet"))
+    write_table(folder / "members.parquet", members)
+    write_bytes(folder / "playbook.json", artifact("playbook", "playbook.json").read_bytes())
+    write_table(folder / "example.parquet", features[segmentation.space.columns].head(5).astype("float64"))
+    write_json(folder / "model.json", model)
+    seal(folder)
+    replace_folder(folder, shelf)
+    write_text(artifact("registry", "segmentation.json"), document)
+    return shelf
+
+
+def deployable(
+    candidate_id: str, cell: str, features: pd.DataFrame, config: ConfidenceConfig
+) -> tuple[Segmentation, np.ndarray[Any, Any]]:
+    """The chosen candidate as a deployable model, checked: it must give every customer the stored cluster."""
+    fits = read_json(artifact("sweep", "fits.json"))
+    identity = Identity.from_plain(read_json(artifact("identity", "identity.json"))["identity"])
+    space, centres = Space.from_plain(fits["spaces"][cell]), np.array(fits["centres"][candidate_id])
+    agreement = read_table(artifact("profiles", "segments.parquet")).get("agreement")
+    limits = fit_limits(space, centres, features, config, None if agreement is None else agreement.to_numpy("float64"))
+    segmentation = Segmentation(candidate_id, space, centres, identity.segments, limits)
+    stored = read_table(artifact("selection", "labels.parquet"))["cluster"].to_numpy()
+    different = int(
+        (Segmentation.from_json(segmentation.to_json()).predict(features)["cluster"].to_numpy() != stored).sum()
+    )
+    if different:
+        raise StoreError(
+            f"the model disagrees with the stored labels for {different} customers, so it is not registered",
+            where=str(artifact("selection")),
+            fix="run `dvc repro -f sweep`",
+        )
+    return segmentation, stored
+
+
+def register(tracker: Tracker, folder: Path) -> versions.Version:
+    """Register what a version's folder holds.
+
+    Raises
+    ------
+    StoreError
+        If a file of it is not the one that was shelved.
+    """
+    with lock_of(tracker):
+        model, proof = read_json(folder / "model.json"), Proof()
+        check_shelf(folder, model["tags"]["model_hash"], proof)
+        if proof.differences:
+            raise StoreError(
+                f"version {folder.name} is not registered: {'; '.join(proof.differences)}",
+                where=str(folder),
+                fix="bring the file back from a copy; or delete the folder: `segments registry` makes the version of the last run again, any other is then left out",
+            )
+        files = {
+            name: read_text(folder / f"{name}.json") for name in ("segmentation", "config", "identity", "reference")
+        }
+        example, description = read_table(folder / "example.parquet"), read_text(folder / "description.md")
+    return versions.add(tracker, model, files, example, description)
+
+
+def put_in_use(
+    tracker: Tracker,
+    config: Config,
+    version: versions.Version,
+    features: pd.DataFrame,
+    *,
+    chosen: dict[str, Any] | None,
+) -> dict[str, Any]:
+    """Let a version be champion if the rule says so; an experiment in DVC's temporary folder never asks."""
+    if find_project() != checkout():
+        return {"alias": None, "verdict": "registered beside the one in use: an experiment does not take its place"}
+    alias = config.registry.alias
+    current = versions.find(tracker, version.name, alias)
+    if current is not None and current.number == version.number:
+        return {"alias": alias, "verdict": version.tags.get("verdict", "in use")}
+    versions.challenge(tracker, version)
+    proof = proof_of(tracker, version, config)
+    versions.set_tags(tracker, version, {"proof": "holds" if proof.holds else "; ".join(proof.differences)[:4000]})
+    verdict = admit(proof.differences, version.tags, current.tags if current else None, config.registry, chosen=chosen)
+    if verdict is None:
+        assert current is not None
+        verdict = _compared(tracker, config, current, version, features)
+    event = {"at": now(), "by": verdict.by, "because": verdict.reason, "what": "challenged"}
+    if verdict.promote:
+        tags = {"verdict": verdict.reason, "promoted_at": event["at"], "promoted_by": verdict.by}
+        try:
+            versions.promote(tracker, version, config.registry, current, tags)
+        except versions.OvertakenError:  # a colleague was faster: the rule asks again, about the one in use now
+            return put_in_use(tracker, config, version, features, chosen=chosen)
+        event["what"] = "promoted"
+    else:
+        versions.set_tags(tracker, version, {"verdict": verdict.reason})
+    remember(event | {key: version.tags[key] for key in ("candidate_id", "model_hash")})
+    return {"alias": alias if verdict.promote else versions.CHALLENGER, "verdict": verdict.reason}
+
+
+def _compared(
+    tracker: Tracker,
+    config: Config,
+    current: versions.Version,
+    version: versions.Version,
+    features: pd.DataFrame,
+) -> Verdict:
+    """Champion and challenger on the customers of today."""
+    before, after = (Segmentation.from_json(versions.document_of(tracker, v)) for v in (current, version))
+    return judge(features, before, after, config.registry, config.sweep.scoring, config.sweep.seed)
+
+
+def kept_folder(version: versions.Version) -> Path:
+    """The folder that a version can be registered from again."""
+    return version_folder(version.tags.get("model_hash", ""), version.tags.get("candidate_id", ""))
+
+
+def proof_of(tracker: Tracker, version: versions.Version, config: Config) -> Proof:
+    """Make a version again and compare it with what is on record."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = versions.folder_of(tracker, version, Path(folder))
+        text = (files / "artifacts/config.json").read_text() if (files / "artifacts/config.json").is_file() else ""
+        claim = Claim(
+            version.tags,
+            text,
+            scores_of(tracker, version.run_id),
+            files,
+            versions.place_of(tracker, version),
+            versions.manifest_of(tracker, version),
+            kept_folder(version),
+        )
+        return prove(claim)

@@ -1,0 +1,296 @@
+"""The one loader of `conf/`, where Hydra ends and dataclasses begin.
+
+Comes in: the project's ``conf/`` and overrides in Hydra's grammar. Goes out: a :class:`~segments.config.Config`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+
+from segments.config.root import Config
+from segments.errors import ConfigError, SegmentsError, first_line
+from segments.io.store.files import find_project
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+    from pydantic import ValidationError
+
+DECISIONS = "decisions.yaml"
+# Groups of which many members are read at once, and where the config keeps them.
+MEMBERS = {
+    "feature_set": "grid_feature_sets",
+    "scaler": "grid_scalers",
+    "prediction_model": "grid_prediction_models",
+    "playbook": "playbooks",
+}
+
+
+def load(overrides: Sequence[str] = (), project: Path | None = None) -> Config:
+    """Compose ``conf/`` with overrides into frozen dataclasses.
+
+    Parameters
+    ----------
+    overrides : sequence of str
+        In Hydra's grammar, such as ``source=mall`` or ``sweep.k_max=8``.
+    project : Path, optional
+        The project's folder; found upwards from the working directory by default.
+
+    Returns
+    -------
+    Config
+        Checked: no unknown keys, no values out of range.
+
+    Raises
+    ------
+    ConfigError
+        Names the key, what is wrong with it and what is allowed.
+    """
+    from hydra import compose, initialize_config_dir
+
+    conf = (project or find_project()) / "conf"
+    try:
+        with initialize_config_dir(str(conf.absolute()), version_base="1.3"):
+            composed = compose("config", overrides=list(overrides), return_hydra_config=True)
+    except SegmentsError:
+        raise
+    except Exception as error:
+        raise _readable(error, conf) from error
+    return to_config(composed, conf, composed.hydra.runtime.choices)
+
+
+def to_config(composed: DictConfig, conf: Path, choices: Mapping[str, str]) -> Config:
+    """A composed Hydra config as frozen dataclasses; names in the grid are looked up in ``conf/``.
+
+    Parameters
+    ----------
+    composed : DictConfig
+        What Hydra made of ``conf/`` and the overrides.
+    conf : Path
+        The folder ``conf/``.
+    choices : mapping of str to str
+        The file that was taken of each group.
+
+    Raises
+    ------
+    ConfigError
+        As :func:`load`.
+    """
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        own = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
+        plain: Any = OmegaConf.to_container(own, resolve=True)
+    except OmegaConfBaseException as error:
+        raise _readable(error, conf) from error
+    for group in ("source", "feature_set", "scaler"):
+        _check_name(conf / group / f"{choices[group]}.yaml", plain.get(group))
+    grid = _mapping(plain.get("sweep"))
+    # null in config.yaml, not ${source.feature_sets}: `dvc exp run -S` resolves that file alone and fails on it
+    if "feature_sets" in grid and grid["feature_sets"] is None:
+        grid["feature_sets"] = _mapping(plain.get("source")).get("feature_sets")
+    plain["grid_feature_sets"] = {name: _member(conf, "feature_set", name) for name in _names(grid, "feature_sets")}
+    plain["grid_scalers"] = {name: _member(conf, "scaler", name) for name in _names(grid, "scalers")}
+    plain["decisions"] = _decisions(conf)
+    models = _names(_mapping(plain.get("prediction")), "models", section="prediction")
+    plain["grid_prediction_models"] = {
+        name: _member(conf, "prediction_model", name, where="prediction.models") for name in models
+    }
+    books = sorted(path.stem for path in (conf / "playbook").glob("*.yaml"))
+    plain["playbooks"] = {name: _member(conf, "playbook", name) for name in books}
+    try:
+        return TypeAdapter(Config).validate_python(plain)
+    except ValidationError as error:
+        raise _invalid(error) from error
+
+
+def multirun(overrides: Sequence[str], task: Callable[[Config], None]) -> None:
+    """Run a task once per combination of swept overrides (``k=2,3``, ``k='range(2,8)'``), under any Hydra launcher.
+
+    Raises
+    ------
+    SegmentsError
+        From the first combination that fails.
+    """
+    import hydra
+    from hydra.core.hydra_config import HydraConfig
+
+    conf = find_project() / "conf"
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # so that errors reach us as exceptions instead of Hydra's own printing
+
+    def run(composed: DictConfig) -> None:
+        task(to_config(composed, conf, HydraConfig.get().runtime.choices))
+
+    argv = sys.argv
+    sys.argv = ["segments", *overrides, "--multirun"]
+    try:
+        hydra.main(version_base="1.3", config_path=str(conf.absolute()), config_name="config")(run)()
+    except SegmentsError:
+        raise
+    except Exception as error:
+        raise _readable(error, conf) from error
+    finally:
+        sys.argv = argv
+
+
+def _names(grid: dict[str, Any], key: str, section: str = "sweep") -> list[str]:
+    names = grid.get(key) or []
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ConfigError(
+            f"{names!r} is not a list of names", where=f"{section}.{key}", fix=f"write it as {section}.{key}=[a,b]"
+        )
+    return names
+
+
+def _member(conf: Path, group: str, name: str, where: str = "") -> Any:
+    """One YAML of a group, as plain data."""
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+    from pydantic import TypeAdapter, ValidationError
+    from yaml import YAMLError
+
+    path = conf / group / f"{name}.yaml"
+    if not path.is_file():
+        raise _no_member(conf, group, name, where=where or f"sweep.{group}s")
+    try:
+        plain = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
+    except (OmegaConfBaseException, YAMLError, UnicodeDecodeError) as error:
+        raise _readable(error, conf) from error
+    _check_name(path, plain)
+    try:
+        TypeAdapter(get_args(get_type_hints(Config)[MEMBERS[group]])[1]).validate_python(plain)
+    except ConfigError as error:
+        raise ConfigError(
+            error.what, where=f"conf/{group}/{name}.yaml: {error.where.removeprefix(group + '.')}", fix=error.fix
+        ) from error
+    except ValidationError:
+        pass  # the whole config is checked next, and knows the path of the key
+    return plain
+
+
+def _decisions(conf: Path) -> dict[str, Any]:
+    """People's decisions, as plain data; none when there is no such file."""
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    path = conf / DECISIONS
+    if not path.is_file():
+        return {}
+    try:
+        return _mapping(OmegaConf.to_container(OmegaConf.load(path)))
+    except (OmegaConfBaseException, YAMLError, UnicodeDecodeError) as error:
+        raise _readable(error, conf) from error
+
+
+def _mapping(plain: Any) -> dict[str, Any]:
+    """Itself, or nothing where a person wrote something else: pydantic says so later."""
+    return plain if isinstance(plain, dict) else {}
+
+
+def _check_name(path: Path, plain: Any) -> None:
+    """Refuse a YAML that calls itself by another name than its file's: a copy under a forgotten name would pass for the original."""
+    name = _mapping(plain).get("name", path.stem)
+    if name != path.stem:
+        group = path.parent.name
+        raise ConfigError(
+            f"the {group} in {path.name} calls itself '{name}'",
+            where=f"conf/{group}/{path.name}: name",
+            fix=f"write name: {path.stem}, or rename the file to {name}.yaml",
+        )
+
+
+def _no_member(conf: Path, group: str, name: str, where: str) -> ConfigError:
+    have = sorted(path.stem for path in (conf / group).glob("*.yaml"))
+    close = difflib.get_close_matches(name, have, n=1)
+    hint = f"did you mean '{close[0]}'? " if close else ""
+    return ConfigError(f"there is no {group} '{name}'", where=where, fix=f"{hint}conf/{group}/ has: {', '.join(have)}")
+
+
+def _invalid(error: ValidationError) -> ConfigError:
+    """The first thing pydantic found wrong, with the key as a person would write it."""
+    # A misspelt key comes with the complaint that the right one is missing: the misspelt one is what to mend.
+    first = min(error.errors(), key=lambda found: found["type"] != "unexpected_keyword_argument")
+    keys = [str(part) for part in first["loc"]]
+    for group, members in MEMBERS.items():
+        if keys[0] == members:
+            keys[:2] = [f"conf/{group}/{keys[1]}.yaml" + ":" * (len(keys) > 2)]
+    where = ".".join(keys).replace(":.", ": ")
+    known = _known_keys(first["loc"][:-1])
+    if first["type"] == "missing":
+        return ConfigError(f"'{keys[-1]}' is missing", where=where, fix=f"add it; known here: {', '.join(known)}")
+    if first["type"] == "unexpected_keyword_argument":
+        close = difflib.get_close_matches(keys[-1], known, n=1)
+        hint = f"did you mean '{close[0]}'? " if close else ""
+        return ConfigError(f"'{keys[-1]}' is not a known key", where=where, fix=f"{hint}known here: {', '.join(known)}")
+    return ConfigError(
+        f"{first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}", where=where, fix="correct this value"
+    )
+
+
+def _known_keys(path: Sequence[str | int]) -> list[str]:
+    """Keys the dataclass at a path has; names that stand for dictionary keys are stepped over."""
+    cls: Any = Config
+    for part in path:
+        hints = get_type_hints(cls) if is_dataclass(cls) else {}
+        inner = hints.get(str(part), cls)
+        candidates = [inner, *get_args(inner)]
+        cls = next((c for c in reversed(candidates) if is_dataclass(c)), cls)
+    return [f.name for f in fields(cls) if cls is not Config or f.name not in MEMBERS.values()]
+
+
+def _readable(error: Exception, conf: Path) -> ConfigError:
+    """Hydra's and OmegaConf's errors in this project's words."""
+    text = str(error)
+    if match := re.search(r"Could not find '([\w-]+)/([^']+)'", text):
+        return _no_member(conf, match[1], match[2], where=f"{match[1]}={match[2]}")
+    if match := re.search(r"Could not override '([^']+)'", text):
+        return ConfigError(f"'{match[1]}' is not a known key", where=match[1], fix=_nearest_key(match[1]))
+    if match := re.search(r"Ambiguous value for argument '([^']+)'", text):
+        return ConfigError(
+            f"'{match[1]}' is several values",
+            where="the overrides on the command line",
+            fix="give one; a list is written [a,b], and -m runs every value in turn",
+        )
+    if broken := _broken_yaml(conf):
+        return broken
+    key = getattr(error, "full_key", None) or getattr(error, "override", None)
+    return ConfigError(
+        first_line(error),
+        where=str(key or "the overrides on the command line, or conf/"),
+        fix="see conf/config.yaml for what can be set",
+    )
+
+
+def _broken_yaml(conf: Path) -> ConfigError | None:
+    """The first file of ``conf/`` that cannot be read at all: what a parser says does not always name the file."""
+    from omegaconf import OmegaConf
+    from yaml import YAMLError
+
+    for path in filter(Path.is_file, sorted(conf.rglob("*.yaml"))):
+        try:
+            OmegaConf.load(path)
+        except (OSError, YAMLError, UnicodeDecodeError) as error:
+            mark = getattr(error, "problem_mark", None)
+            line = f", line {mark.line + 1}" if mark else ""
+            why = getattr(error, "problem", None) or first_line(error)
+            place = f"{path.relative_to(conf.parent)}{line}"
+            return ConfigError(f"{path.name} is not valid YAML: {why}", where=place, fix="mend that line")
+    return None
+
+
+def _nearest_key(key: str) -> str:
+    *path, last = key.split(".")
+    known = _known_keys(path)
+    if last in known:
+        return f"it is not set in conf/ yet: write +{key}=VALUE"
+    close = difflib.get_close_matches(last, known, n=1)
+    return (f"did you mean '{'.'.join([*path, close[0]])}'? " if close else "") + f"known here: {', '.join(known)}"

@@ -1,0 +1,79 @@
+"""The whole of ``conf/`` as one frozen dataclass. Comes in: plain mappings (from YAML). Goes out: allowed values only.
+
+The sections stand by subject in the modules beside this one, which know nothing of each other; here is the whole they make up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import field
+
+from pydantic.dataclasses import dataclass
+
+from segments.config.checks import CLOSED, in_range
+from segments.config.decisions import Decisions
+from segments.config.evidence import EvidenceConfig, SelectionConfig, SensitivityConfig
+from segments.config.features import ExploreConfig, FeaturesConfig
+from segments.config.identity import ConfidenceConfig, IdentityConfig
+from segments.config.playbook import BriefingConfig, ExportConfig, Playbook, PlaybookConfig
+from segments.config.prediction import PredictionConfig, PredictionModel
+from segments.config.profiles import ProfilesConfig, RfmMapConfig
+from segments.config.registry import RegistryConfig, TrackingConfig
+from segments.config.serving import DashboardConfig, MonitoringConfig, ServingConfig
+from segments.config.source import Source
+from segments.config.sweep import Algorithm, FeatureSet, Scaler, SweepConfig
+
+
+@dataclass(frozen=True, config=CLOSED)
+class Config:
+    """All of ``conf/``, composed: what the stages read.
+
+    Parameters
+    ----------
+    source, feature_set, scaler, algorithm
+        The chosen members of the groups; ``feature_set``, ``scaler`` and ``k`` are those of ``segments fit``.
+    k : int
+        Number of clusters for ``segments fit``.
+    grid_feature_sets, grid_scalers, grid_prediction_models
+        What the names in ``sweep.feature_sets``, ``sweep.scalers`` and ``prediction.models`` stand for.
+    explore, features, sweep, evidence, selection, sensitivity, profiles, rfm_map, prediction, playbook, briefing, export, registry, monitoring, serving, dashboard, tracking
+        The sections of the stages and commands.
+    decisions : Decisions
+        What people decided against the rules.
+    identity, confidence
+        What makes a segment the same one in the next version, and when its model warns.
+    playbooks
+        All of ``conf/playbook/``.
+    """
+
+    source: Source
+    feature_set: FeatureSet
+    scaler: Scaler
+    algorithm: Algorithm
+    sweep: SweepConfig
+    k: int = 5
+    explore: ExploreConfig = field(default_factory=ExploreConfig)
+    features: FeaturesConfig = field(default_factory=FeaturesConfig)
+    evidence: EvidenceConfig = field(default_factory=EvidenceConfig)
+    selection: SelectionConfig = field(default_factory=SelectionConfig)
+    sensitivity: SensitivityConfig = field(default_factory=SensitivityConfig)
+    identity: IdentityConfig = field(default_factory=IdentityConfig)
+    confidence: ConfidenceConfig = field(default_factory=ConfidenceConfig)
+    profiles: ProfilesConfig = field(default_factory=ProfilesConfig)
+    rfm_map: RfmMapConfig = field(default_factory=RfmMapConfig)
+    briefing: BriefingConfig = field(default_factory=BriefingConfig)
+    prediction: PredictionConfig = field(default_factory=lambda: PredictionConfig(models=["recency"]))
+    playbook: PlaybookConfig = field(default_factory=PlaybookConfig)
+    export: ExportConfig = field(default_factory=ExportConfig)
+    registry: RegistryConfig = field(default_factory=RegistryConfig)
+    monitoring: MonitoringConfig = field(default_factory=MonitoringConfig)
+    serving: ServingConfig = field(default_factory=ServingConfig)
+    dashboard: DashboardConfig = field(default_factory=DashboardConfig)
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)
+    decisions: Decisions = field(default_factory=Decisions)
+    grid_feature_sets: dict[str, FeatureSet] = field(default_factory=dict)
+    grid_scalers: dict[str, Scaler] = field(default_factory=dict)
+    grid_prediction_models: dict[str, PredictionModel] = field(default_factory=dict)
+    playbooks: dict[str, Playbook] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        in_range(self.k, 2, 1000, "k")
