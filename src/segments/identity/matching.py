@@ -125,6 +125,21 @@ class SegmentIdentity:
     centroids: dict[str, list[float]]
     sentences: list[str]
 
+    @property
+    def known(self) -> Identity:
+        """The identity, for those who need one.
+
+        Raises
+        ------
+        DataError
+            If nothing was chosen.
+        """
+        if self.identity is None:
+            raise DataError(
+                "there are no segments: nothing was chosen", fix="see `reason` in artifacts/selection/choice.json"
+            )
+        return self.identity
+
 
 @dataclass(frozen=True)
 class Version:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from segments.app.jobs.candidates import make_cell
 from segments.clustering.candidate import Spec, check_plan, workers_of
 from segments.config.root import Config
-from segments.io.store.files import artifact, check_source, read_table
+from segments.io.store import catalog
 from segments.io.tracking.candidates import track_candidates
 from segments.io.tracking.connection import connect
 
 
 def run(config: Config) -> str:
     """Make and track the candidate; returns one line for a person."""
-    check_source(artifact("features", "report.json"), config.source.name)
-    features = read_table(artifact("features", "customers.parquet"))
+    catalog.check_source(catalog.FEATURES_REPORT, config.source.name)
+    features = catalog.read(catalog.FEATURES)
     sweep = config.sweep
     spec = Spec(
         config.source.name, config.feature_set, config.scaler, config.algorithm, config.k, sweep.seed, sweep.scoring

@@ -7,10 +7,11 @@ they stand in :mod:`segments.io.store.cache`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from segments.errors import ConfigError
 from segments.features.meanings import FEATURES as FEATURE_WORDS
 from segments.features.meanings import MONEY
 from segments.io.store import files
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     )
 
 T = TypeVar("T")
+OfSource = TypeVar("OfSource", bound="Sourced")
 
 
 # --- reading and writing ------------------------------------------------------------------------------------------------
@@ -124,6 +126,48 @@ def exists(artifact: Artifact[Any]) -> bool:
 def remove(artifact: Artifact[Any]) -> None:
     """Remove an artifact, if it is there."""
     artifact.remove()
+
+
+def keep_only(stage: str, made: Iterable[Artifact[Any]]) -> None:
+    """Remove what an earlier choice or another source left in a stage's folder: every file that is none of these artifacts."""
+    made = list(made)
+    for path in sorted(files.artifact(stage).glob("*")):
+        if not any(one.stage == stage and one.covers(path.name) for one in made):
+            files.remove(path)
+
+
+class Sourced(Protocol):
+    """A document that says of which source it is."""
+
+    @property
+    def source(self) -> str:
+        """Name of the source."""
+
+
+def check_source(document: Document[OfSource], source: str) -> None:
+    """Refuse what an earlier stage made for another source.
+
+    Parameters
+    ----------
+    document : Document
+        Of that stage; says its source.
+    source : str
+        Name of the source that is wanted now.
+
+    Raises
+    ------
+    ConfigError
+        Names both sources and the commands to run.
+    """
+    made_for, stage = read(document).source, document.stage
+    if made_for != source:
+        stages = ["data", "features", "sweep"]
+        commands = [f"`segments {name} source={source}`" for name in stages[: stages.index(stage) + 1]]
+        raise ConfigError(
+            f"what `segments {stage}` made is of source '{made_for}', not '{source}'",
+            where=str(document.path.parent),
+            fix=f"run {', then '.join(commands)}; or go on with source={made_for}",
+        )
 
 
 # --- types of documents, imported when one is read or written --------------------------------------------------------------

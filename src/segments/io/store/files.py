@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from segments.errors import ConfigError, StoreError, first_line
+from segments.errors import StoreError, first_line
 
 if TYPE_CHECKING:
     import duckdb
@@ -316,29 +316,3 @@ def remove(path: Path) -> None:
 def clear(folder: Path) -> None:
     """Remove a folder of made files, if it is there."""
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def check_source(path: Path, source: str) -> None:
-    """Refuse what an earlier stage made for another source.
-
-    Parameters
-    ----------
-    path : Path
-        A JSON file of that stage with a key ``source``.
-    source : str
-        Name of the source that is wanted now.
-
-    Raises
-    ------
-    ConfigError
-        Names both sources and the commands to run.
-    """
-    made_for, stage = read_json(path)["source"], path.parent.name
-    if made_for != source:
-        stages = ["data", "features", "sweep"]
-        commands = [f"`segments {name} source={source}`" for name in stages[: stages.index(stage) + 1]]
-        raise ConfigError(
-            f"what `segments {stage}` made is of source '{made_for}', not '{source}'",
-            where=str(path.parent),
-            fix=f"run {', then '.join(commands)}; or go on with source={made_for}",
-        )

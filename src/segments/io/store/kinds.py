@@ -106,9 +106,13 @@ class Artifact(Generic[T]):
         """Whether a file of the stage's folder is (one of) this artifact."""
         return name == self.file
 
+    def files(self) -> list[Path]:
+        """Its file, or none."""
+        return [self.path] if self.path.is_file() else []
+
     def exists(self) -> bool:
         """Whether it is there."""
-        return self.path.is_file()
+        return bool(self.files())
 
     def remove(self) -> None:
         """Remove it, if it is there."""
@@ -277,9 +281,9 @@ class Pictures(Artifact[dict[str, bytes]]):
         """Whether a file of the stage's folder is one of them."""
         return any(Column(f"{shown}.png", "", "").covers(name) for shown in self.shows)
 
-    def exists(self) -> bool:
-        """Whether there is any."""
-        return any(self._files())
+    def files(self) -> list[Path]:
+        """Those that are there, sorted by name."""
+        return sorted(path for path in self.path.parent.glob("*.png") if self.covers(path.name))
 
     def remove(self) -> None:
         """Remove all of them."""
@@ -287,18 +291,15 @@ class Pictures(Artifact[dict[str, bytes]]):
 
     def load(self) -> dict[str, bytes]:
         """Those that are there, sorted by name."""
-        return {path.stem: path.read_bytes() for path in self._files()}
+        return {path.stem: path.read_bytes() for path in self.files()}
 
     def dump(self, content: dict[str, bytes]) -> None:
         """Write these, and remove those that earlier data gave and these do not."""
         for name, picture in content.items():
             write_bytes(self.path.with_name(f"{name}.png"), picture)
-        for stale in self._files():
+        for stale in self.files():
             if stale.stem not in content:
                 remove(stale)
-
-    def _files(self) -> list[Path]:
-        return sorted(path for path in self.path.parent.glob("*.png") if self.covers(path.name))
 
 
 def _is(kind: str, values: pd.Series[Any]) -> bool:
