@@ -12,7 +12,7 @@ SRC = Path(__file__).resolve().parent.parent / "src"
 MODULES = sorted(
     ".".join(path.relative_to(SRC).with_suffix("").parts).removesuffix(".__init__")
     for path in SRC.glob("segments/**/*.py")
-    if path.name != "served.py"  # MLflow runs it, and has no examples
+    if path.name != "mlflow_model.py"  # MLflow runs it, and has no examples
 )
 
 

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from segments.action.playbook import (
     Assignment,
     assign_playbooks,
+    plan_of,
     playbook_page,
     playbook_table,
-    to_plain,
     unused,
     with_outlook,
 )
@@ -149,7 +149,7 @@ def test_what_is_predicted_of_a_segment_stands_in_its_playbook() -> None:
         "100 of what it spent in the 60 days before is at risk." in playbook_page([told[0]], books)
     )
     assert playbook_table(told, books)["churn_risk"].tolist() == [0.1, 0.2, 0.3]
-    assert to_plain(told, books, "toy")["assignments"][0]["outlook"]["horizon_days"] == 60
+    assert plan_of(told, books, "toy").assignments == told
 
 
 @pytest.mark.parametrize("shift", [11.0, 20.0])
@@ -366,9 +366,9 @@ def test_the_mall_segments_get_sensible_ones(project: Path, shared_data: Path) -
     page = playbook_page(made, books)
     assert "annual income is high: median 85 against 61.5 of all customers" in page
     assert list(playbook_table(made, books)["playbook"]) == [one.playbook for one in made]
-    plain = to_plain(made, books, "mall")
-    assert set(plain["playbooks"]) == {one.playbook for one in made}
-    assert len(plain["playbooks"]) + len(plain["unused"]) == len(books)
+    plan = plan_of(made, books, "mall")
+    assert set(plan.playbooks) == {one.playbook for one in made}
+    assert len(plan.playbooks) + len(plan.unused) == len(books)
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from segments.app import cli, stages
+from segments.app import cli, load
 from segments.config.root import Config
 from segments.errors import SegmentsError
 

@@ -18,7 +18,8 @@ from segments.config.root import Config
 from segments.config.source import Column, Customers, Source
 from segments.config.sweep import Algorithm, Feature, FeatureSet, Scaler, SweepConfig
 from segments.errors import ConfigError, DataError, StoreError
-from segments.features.explore import MISSING, OTHER, Exploration, as_plain_data, explore
+from segments.features.explore import MISSING, OTHER, Exploration, explore, summary_of
+from segments.io.store import catalog
 from segments.io.store.files import artifact, read_json, write_json, write_table
 
 CONFIG = ExploreConfig()
@@ -30,7 +31,7 @@ def people(**columns: object) -> pd.DataFrame:
 
 
 def kinds(seen: Exploration) -> list[tuple[str, ...]]:
-    return [(warning["kind"], *warning["columns"]) for warning in seen.warnings]
+    return [(warning.kind, *warning.columns) for warning in seen.warnings]
 
 
 @pytest.fixture(scope="module")
@@ -161,11 +162,10 @@ def test_each_kind_of_warning_is_raised_and_machine_readable() -> None:
         ("correlated", "even", "also_even"),
     ]
     for warning in seen.warnings:
-        assert set(warning) == {"columns", "kind", "value", "limit", "sentence"}
-        assert abs(warning["value"]) > warning["limit"]
-        assert all(column in warning["sentence"] for column in warning["columns"])
-    json.dumps(seen.warnings, allow_nan=False)
-    assert seen.warnings[5]["value"] == 0.3
+        assert abs(warning.value) > warning.limit
+        assert all(column in warning.sentence for column in warning.columns)
+    json.dumps(catalog.FEATURE_WARNINGS.plain(seen.warnings), allow_nan=False)
+    assert seen.warnings[5].value == 0.3
 
 
 def test_limits_come_from_the_config() -> None:
@@ -204,7 +204,7 @@ def test_bad_tables_are_refused_in_words(table: pd.DataFrame, message: str) -> N
     "table", [people(x=[1.0]), people(x=[1.0, 1.0], y=[np.nan, np.nan]), people(x=[1.0, 2.0], y=[2.0, np.nan])]
 )
 def test_one_customer_or_nothing_but_gaps_still_gives_plain_data(table: pd.DataFrame) -> None:
-    plain = as_plain_data(explore(table, CONFIG))
+    plain = catalog.EXPLORE_SUMMARY.plain(summary_of(explore(table, CONFIG)))
     json.dumps(plain, allow_nan=False)
     assert plain["n_customers"] == len(table)
 

@@ -170,7 +170,7 @@ def test_what_the_source_lacks_is_absent() -> None:
 def test_a_log_of_dates_tells_no_time_of_day(cdnow: pd.DataFrame) -> None:
     made = build_features(None, cdnow, Source("cdnow", as_of="1998-06-30", transactions=LOG), CONFIG)
     assert not {"morning_share", "evening_share"} & set(made.table.columns)
-    assert made.report["notes"] == ["no line tells the time of day: there is no morning_share and no evening_share"]
+    assert made.report.notes == ["no line tells the time of day: there is no morning_share and no evening_share"]
 
 
 def test_an_earlier_day_is_the_log_cut_off_after_it() -> None:
@@ -296,13 +296,13 @@ def test_buyers_are_joined_with_what_the_customers_table_knows() -> None:
     assert made.table.columns.tolist() == ["customer_id", *BY_HAND.columns, "age", *RFM_SCORES, "gender"]
     assert made.table["age"].tolist()[0] == 30 and made.table["age"].isna().tolist() == [False, True, True, True]
     assert (made.table.drop(columns=["customer_id", "gender"]).dtypes == "float64").all()
-    assert made.report["customers"] == 4
-    assert made.report["customers_without_transactions"] == 1
-    assert made.report["notes"] == [
+    assert made.report.customers == 4
+    assert made.report.customers_without_transactions == 1
+    assert made.report.notes == [
         "1 of 3 customers bought nothing up to the as-of date: they have no row",
         "2 of 4 buyers are not in the customers table: its columns are missing there",
     ]
-    kinds = {column["column"]: (column["kind"], column["missing"]) for column in made.report["columns"]}
+    kinds = {column.column: (column.kind, column.missing) for column in made.report.columns}
     assert kinds["age"] == ("number", 3) and kinds["gender"] == ("category", 3) and kinds["m_score"] == ("score", 0)
 
 

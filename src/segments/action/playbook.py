@@ -145,6 +145,28 @@ class Assignment:
     outlook: Outlook | None = None
 
 
+@dataclass(frozen=True)
+class Plan:
+    """Which playbook each segment has.
+
+    Parameters
+    ----------
+    source : str
+        Name of the source.
+    assignments : list of Assignment
+        One per segment, in the order of the clusters.
+    playbooks : dict of str to Playbook
+        Those that are assigned, by name.
+    unused : list of str
+        Names of the others.
+    """
+
+    source: str
+    assignments: list[Assignment]
+    playbooks: dict[str, Playbook]
+    unused: list[str]
+
+
 def assign_playbooks(
     features: pd.DataFrame,
     labels: NDArray[np.int32],
@@ -311,19 +333,14 @@ def playbook_table(assignments: Sequence[Assignment], playbooks: Sequence[Playbo
     return pd.DataFrame(rows).astype({"runner_up": "string"})
 
 
-def to_plain(assignments: Sequence[Assignment], playbooks: Sequence[Playbook], source: str) -> dict[str, Any]:
-    """Everything as plain data: assignments with their evidence, the playbooks in use, and the names of the others."""
+def plan_of(assignments: Sequence[Assignment], playbooks: Sequence[Playbook], source: str) -> Plan:
+    """Everything in one: assignments with their evidence, the playbooks in use, and the names of the others."""
     idle = unused(assignments, playbooks)
-    return {
-        "source": source,
-        "assignments": [asdict(one) for one in assignments],
-        "playbooks": {book.name: asdict(book) for book in playbooks if book.name not in idle},
-        "unused": idle,
-    }
+    return Plan(source, list(assignments), {book.name: book for book in playbooks if book.name not in idle}, idle)
 
 
 def plans(plain: Mapping[str, Any]) -> pd.DataFrame:
-    """What is done with each cluster, read back from :func:`to_plain`.
+    """What is done with each cluster, from a :class:`Plan` as plain data: the one on record with a version may be of an earlier kind.
 
     Returns
     -------

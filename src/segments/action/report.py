@@ -16,30 +16,9 @@ import pandas as pd
 
 from segments.action.templates import fill, percent
 from segments.config.features import RFM_SCORES
+from segments.features.meanings import FEATURES
 from segments.identity.descriptors import CLUSTERED, DERIVED, DESCRIPTOR
 
-LABELS = {
-    "recency_days": "days since last purchase",
-    "frequency": "orders",
-    "purchase_days": "days with a purchase",
-    "monetary": "money spent",
-    "tenure_days": "days since first purchase",
-    "gap_days_mean": "days between purchases",
-    "gap_days_std": "irregularity of purchases (days)",
-    "departments": "departments bought from",
-    "products": "different products",
-    "stores": "stores visited",
-    "weekend_share": "spent at weekends",
-    "morning_share": "spent in the morning",
-    "evening_share": "spent in the evening",
-    "private_label_share": "spent on store brands",
-    "discount_share": "price reductions",
-    "coupon_share": "paid with coupons",
-    "trend": "trend of spending (−1 to 1)",
-    "r_score": "recency score",
-    "f_score": "frequency score",
-    "m_score": "money score",
-}
 SAME = 0.9  # from this correlation on a descriptor is a clustered feature under another name
 # Limits of Romano et al. (2006) for Cliff's delta, of Cohen (1988) for the others.
 LIMITS = {"delta": (0.147, 0.33, 0.474), "h": (0.2, 0.5, 0.8), "epsilon": (0.01, 0.06, 0.14), "V": (0.1, 0.3, 0.5)}
@@ -232,7 +211,8 @@ def label(feature: str, units: Mapping[str, str]) -> str:
     >>> label("recency_days", {}), label("annual_income", {"annual_income": "k$"}), label("spend_on_fuel", {})
     ('days since last purchase', 'annual income (k$)', 'spent on fuel')
     """
-    words = LABELS.get(feature, feature.replace("spend_on_", "spent on ").replace("_", " "))
+    known = FEATURES.get(feature)
+    words = known.label if known else feature.replace("spend_on_", "spent on ").replace("_", " ")
     unit = units.get(feature, "")
     return f"{words} ({unit})" if unit else words
 

@@ -547,10 +547,20 @@ def dashboard() -> Run:
 @app.command(cls=Command)
 def summary() -> None:
     """What the last run chose and why."""
-    from segments.io.store.files import artifact, find_project, read_text
+    from segments.io.store import catalog as known
+    from segments.io.store.files import find_project
 
     os.chdir(find_project())
-    click.echo(read_text(artifact("registry", "summary.txt")), nl=False)
+    click.echo(known.read(known.SUMMARY), nl=False)
+
+
+@app.command(cls=Command)
+@argument("what", required=False, metavar="[STAGE|FILE]")
+def catalog(what: str | None = None) -> None:
+    """Every file a stage hands on: what a row is, what each column means, its unit."""
+    from segments.app.commands.catalog import run
+
+    click.echo(run(what or ""))
 
 
 COMMANDS = {name: command.get_short_help_str() for name, command in app.commands.items() if name not in STAGES}

@@ -46,6 +46,14 @@ class Gate(NamedTuple):
         return f"{self.name} ({value} against at {'least' if self.at_least else 'most'} {self.limit:g})"
 
 
+class Chosen(NamedTuple):
+    """The chosen candidate: its id, feature set and cell."""
+
+    candidate_id: str
+    feature_set: str
+    cell: str
+
+
 @dataclass(frozen=True)
 class Choice:
     """What was chosen and why.
@@ -90,6 +98,13 @@ class Choice:
     front: list[str]
     misses: dict[str, list[str]]
     overruled: dict[str, Any] | None = None
+
+    @property
+    def chosen(self) -> Chosen | None:
+        """The chosen candidate, if there is one."""
+        if self.candidate_id is None or self.feature_set is None or self.cell is None:
+            return None
+        return Chosen(self.candidate_id, self.feature_set, self.cell)
 
     def to_plain(self) -> dict[str, Any]:
         """The choice as plain data, ready for JSON."""

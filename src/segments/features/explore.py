@@ -80,8 +80,8 @@ class Exploration:
         Customers per level; ordered levels in their order, others by size, then what is missing.
     sample : pandas.DataFrame
         Customers drawn as points, for the columns of the pair plot. Row numbers of the feature table, ascending.
-    warnings : list of dict
-        ``columns, kind, value, limit, sentence``; kinds: missing, constant, near_constant, skew, outliers, correlated.
+    warnings : list of FeatureWarning
+        What deserves a second look.
     units : dict of str to str
         Unit per column, where one is known.
     """
@@ -94,13 +94,117 @@ class Exploration:
     pearson: pd.DataFrame
     categories: dict[str, dict[str, int]]
     sample: pd.DataFrame
-    warnings: list[dict[str, Any]] = field(default_factory=list)
+    warnings: list[FeatureWarning] = field(default_factory=list)
     units: dict[str, str] = field(default_factory=dict)
 
     @property
     def log_columns(self) -> list[str]:
         """Columns that pictures show on a log1p axis."""
         return [str(name) for name in self.columns.loc[self.columns["log_scale"], "column"]]
+
+
+@dataclass(frozen=True)
+class ColumnSummary:
+    """One numeric column in figures, in its own unit; ``None`` where nothing is known.
+
+    Parameters
+    ----------
+    column : str
+        Its name.
+    n, missing : int
+        Customers with and without a value.
+    mean, std, min, q1, median, q3, max : float or None
+        Of the values (ddof 1).
+    skew : float or None
+        Skewness, corrected for bias.
+    outlier_share, top_share : float or None
+        Share of values beyond three interquartile ranges of the quartiles; share of the most frequent value.
+    log_scale : bool
+        Whether pictures show it on a log1p axis.
+    """
+
+    column: str
+    n: int
+    missing: int
+    mean: float | None
+    std: float | None
+    min: float | None
+    q1: float | None
+    median: float | None
+    q3: float | None
+    max: float | None
+    skew: float | None
+    outlier_share: float | None
+    top_share: float | None
+    log_scale: bool
+
+
+@dataclass(frozen=True)
+class Correlations:
+    """Correlations between the numeric columns that vary.
+
+    Parameters
+    ----------
+    columns : list of str
+        Their names.
+    spearman, pearson : list of list of float or None
+        Rows and columns in that order; ``None`` where no customer has both values.
+    """
+
+    columns: list[str]
+    spearman: list[list[float | None]]
+    pearson: list[list[float | None]]
+
+
+@dataclass(frozen=True)
+class ExploreSummary:
+    """The numbers behind the pictures of the features.
+
+    Parameters
+    ----------
+    n_customers : int
+        Rows of the feature table.
+    columns : list of ColumnSummary
+        Numeric columns in figures.
+    histograms : dict of str to Histogram
+        Bin edges and counts per numeric column.
+    correlations : Correlations
+        Between numeric columns.
+    categories : dict of str to dict of str to int
+        Customers per level of each category.
+    units : dict of str to str
+        Unit per column, where one is known.
+    """
+
+    n_customers: int
+    columns: list[ColumnSummary]
+    histograms: dict[str, Histogram]
+    correlations: Correlations
+    categories: dict[str, dict[str, int]]
+    units: dict[str, str]
+
+
+@dataclass(frozen=True)
+class FeatureWarning:
+    """What deserves a second look before features are clustered.
+
+    Parameters
+    ----------
+    columns : list of str
+        What it is about.
+    kind : {"missing", "constant", "near_constant", "skew", "outliers", "correlated"}
+        What was found.
+    value, limit : float
+        What was measured, and the limit of ``conf/`` it exceeds.
+    sentence : str
+        In words.
+    """
+
+    columns: list[str]
+    kind: str
+    value: float
+    limit: float
+    sentence: str
 
 
 def explore(features: pd.DataFrame, config: ExploreConfig, units: Mapping[str, str] | None = None) -> Exploration:
@@ -131,7 +235,7 @@ def explore(features: pd.DataFrame, config: ExploreConfig, units: Mapping[str, s
     >>> seen = explore(people, ExploreConfig())
     >>> float(seen.columns.loc[0, "mean"])
     30.0
-    >>> print(seen.warnings[0]["sentence"])
+    >>> print(seen.warnings[0].sentence)
     age and visits say nearly the same (Spearman correlation 1.00): one of the two is enough in a feature set.
     """
     if features.empty:
@@ -173,28 +277,28 @@ def explore(features: pd.DataFrame, config: ExploreConfig, units: Mapping[str, s
     )
 
 
-def as_plain_data(seen: Exploration) -> dict[str, Any]:
-    """Turn an exploration into plain data for a JSON file: unknown values are ``None``, the sample is left out.
+def summary_of(seen: Exploration) -> ExploreSummary:
+    """The numbers of an exploration without its sample and boxes; unknown values are ``None``.
 
     Examples
     --------
     >>> people = pd.DataFrame({"customer_id": ["1", "2"], "age": [20.0, 40.0]})
-    >>> as_plain_data(explore(people, ExploreConfig()))["columns"][0]["mean"]
+    >>> summary_of(explore(people, ExploreConfig())).columns[0].mean
     30.0
     """
-    columns = [{key: _plain(value) for key, value in row.items()} for row in seen.columns.to_dict("records")]
-    tables = {"spearman": seen.spearman.to_numpy().tolist(), "pearson": seen.pearson.to_numpy().tolist()}
-    return {
-        "n_customers": seen.n_customers,
-        "columns": columns,
-        "histograms": {name: {"edges": shape.edges, "counts": shape.counts} for name, shape in seen.histograms.items()},
-        "correlations": {
-            "columns": list(seen.spearman.columns),
-            **{name: [[_plain(value) for value in row] for row in rows] for name, rows in tables.items()},
-        },
-        "categories": seen.categories,
-        "units": seen.units,
-    }
+    rows = [{str(key): _plain(value) for key, value in row.items()} for row in seen.columns.to_dict("records")]
+    spearman, pearson = (
+        [[_plain(value) for value in row] for row in table.to_numpy().tolist()]
+        for table in (seen.spearman, seen.pearson)
+    )
+    return ExploreSummary(
+        seen.n_customers,
+        [ColumnSummary(**row) for row in rows],
+        seen.histograms,
+        Correlations(list(seen.spearman.columns), spearman, pearson),
+        seen.categories,
+        seen.units,
+    )
 
 
 def _plain(value: Any) -> Any:
@@ -304,11 +408,11 @@ def _sample(numbers: pd.DataFrame, spearman: pd.DataFrame, config: ExploreConfig
 # --- warnings -----------------------------------------------------------------------------------------------------
 
 
-def _warning(columns: list[str], kind: str, value: float, limit: float, sentence: str) -> dict[str, Any]:
-    return {"columns": columns, "kind": kind, "value": float(value), "limit": limit, "sentence": sentence}
+def _warning(columns: list[str], kind: str, value: float, limit: float, sentence: str) -> FeatureWarning:
+    return FeatureWarning(columns, kind, float(value), limit, sentence)
 
 
-def _warn_of_number(row: Mapping[Any, Any], n_customers: int, config: ExploreConfig) -> list[dict[str, Any]]:
+def _warn_of_number(row: Mapping[Any, Any], n_customers: int, config: ExploreConfig) -> list[FeatureWarning]:
     name = row["column"]
     distinct = 0 if row["n"] == 0 else 1 if row["min"] == row["max"] else 2
     found = _warn_of_any(name, row["missing"], row["top_share"], distinct, n_customers, config)
@@ -323,7 +427,7 @@ def _warn_of_number(row: Mapping[Any, Any], n_customers: int, config: ExploreCon
     return found
 
 
-def _warn_of_category(name: str, counts: dict[str, int], config: ExploreConfig) -> list[dict[str, Any]]:
+def _warn_of_category(name: str, counts: dict[str, int], config: ExploreConfig) -> list[FeatureWarning]:
     known = [count for level, count in counts.items() if level != MISSING]
     top_share = max(known, default=0) / max(sum(known), 1)
     return _warn_of_any(name, counts.get(MISSING, 0), top_share, len(known), sum(counts.values()), config)
@@ -331,7 +435,7 @@ def _warn_of_category(name: str, counts: dict[str, int], config: ExploreConfig) 
 
 def _warn_of_any(
     name: str, missing: int, top_share: float, distinct: int, n_customers: int, config: ExploreConfig
-) -> list[dict[str, Any]]:
+) -> list[FeatureWarning]:
     found = []
     share = missing / n_customers
     if share > config.missing_share:
@@ -346,7 +450,7 @@ def _warn_of_any(
     return found
 
 
-def _warn_of_pairs(spearman: pd.DataFrame, config: ExploreConfig) -> list[dict[str, Any]]:
+def _warn_of_pairs(spearman: pd.DataFrame, config: ExploreConfig) -> list[FeatureWarning]:
     names, r = list(spearman.columns), spearman.to_numpy()
     # The closest first; pairs without a common customer have no correlation (NaN), which exceeds nothing.
     pairs = [(i, j) for i in range(len(names)) for j in range(i + 1, len(names)) if abs(r[i, j]) > config.correlation]

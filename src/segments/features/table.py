@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -19,6 +19,53 @@ RFM_COLUMNS = dict(zip(("recency_days", "frequency", "monetary"), RFM_SCORES, st
 
 
 @dataclass(frozen=True)
+class FeatureColumn:
+    """One column of the feature table.
+
+    Parameters
+    ----------
+    column : str
+        Its name.
+    kind : {"number", "score", "category"}
+        What it is.
+    missing : int
+        Customers without a value.
+    """
+
+    column: str
+    kind: str
+    missing: int
+
+
+@dataclass(frozen=True)
+class FeaturesReport:
+    """What is to be said of the feature table.
+
+    Parameters
+    ----------
+    source : str
+        Name of the source.
+    as_of : str or None
+        The "today" of the features.
+    customers : int
+        Its rows.
+    customers_without_transactions : int
+        Rows of the customers table left out because they bought nothing.
+    columns : list of FeatureColumn
+        Kind and missing values of each.
+    notes : list of str
+        What else a person should know.
+    """
+
+    source: str
+    as_of: str | None
+    customers: int
+    customers_without_transactions: int
+    columns: list[FeatureColumn]
+    notes: list[str]
+
+
+@dataclass(frozen=True)
 class Features:
     """One row per customer, and what is to be said about it.
 
@@ -28,13 +75,13 @@ class Features:
         ``customer_id``, every numeric feature (float64), RFM scores when there is a log, then the categories.
     rfm_cuts : dict of str to list of float
         Cut-points of the RFM scores per column; empty without a log.
-    report : dict
-        Plain data: number of customers, columns with their kind and missing values, notes in words.
+    report : FeaturesReport
+        Number of customers, columns with their kind and missing values, notes in words.
     """
 
     table: pd.DataFrame
-    rfm_cuts: dict[str, list[float]] = field(default_factory=dict)
-    report: dict[str, Any] = field(default_factory=dict)
+    rfm_cuts: dict[str, list[float]]
+    report: FeaturesReport
 
 
 def build_features(
@@ -106,14 +153,8 @@ def build_features(
     table = table[["customer_id", *numeric, *scores, *descriptors]].astype(floats)
     table = table.sort_values("customer_id", key=sort_key, kind="stable", ignore_index=True)
     kinds = dict.fromkeys(numeric, "number") | dict.fromkeys(scores, "score") | dict.fromkeys(descriptors, "category")
-    report = {
-        "source": source.name,
-        "as_of": source.as_of,
-        "customers": len(table),
-        "customers_without_transactions": strangers,
-        "columns": [{"column": name, "kind": kinds[name], "missing": int(table[name].isna().sum())} for name in kinds],
-        "notes": notes,
-    }
+    columns = [FeatureColumn(name, kind, int(table[name].isna().sum())) for name, kind in kinds.items()]
+    report = FeaturesReport(source.name, source.as_of, len(table), strangers, columns, notes)
     return Features(table, cuts, report)
 
 

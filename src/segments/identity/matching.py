@@ -108,6 +108,40 @@ class Identity:
 
 
 @dataclass(frozen=True)
+class SegmentIdentity:
+    """Who the chosen clusters are.
+
+    Parameters
+    ----------
+    identity : Identity or None
+        Ids, names and colours, and where they come from; ``None`` when nothing was chosen.
+    centroids : dict of str to list of float
+        Per numeric feature the mean of each cluster, in its unit.
+    sentences : list of str
+        In words.
+    """
+
+    identity: Identity | None
+    centroids: dict[str, list[float]]
+    sentences: list[str]
+
+    @property
+    def known(self) -> Identity:
+        """The identity, for those who need one.
+
+        Raises
+        ------
+        DataError
+            If nothing was chosen.
+        """
+        if self.identity is None:
+            raise DataError(
+                "there are no segments: nothing was chosen", fix="see `reason` in artifacts/selection/choice.json"
+            )
+        return self.identity
+
+
+@dataclass(frozen=True)
 class Version:
     """What must be known of an earlier version to recognise its segments.
 

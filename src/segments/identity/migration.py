@@ -8,12 +8,14 @@ from it is the model's.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 
 from segments.clustering.space import to_space
+from segments.identity.matching import Identity
 from segments.model.segmentation import Segment, Segmentation
 
 # Every customer of either date is in exactly one of these.
@@ -70,6 +72,42 @@ class Migration:
     def at_both(self) -> int:
         """Customers there at both dates."""
         return sum(self.counts[cell] for cell in CELLS if cell not in ("new", "gone"))
+
+
+@dataclass(frozen=True)
+class MigrationFacts:
+    """Who moved between two dates or versions, in figures and words, without any customer.
+
+    Parameters
+    ----------
+    start, end : str
+        The two days or versions (keys ``from`` and ``to``).
+    identity : Identity
+        Who the later segments are to the earlier ones.
+    segments : list of str
+        The same in words.
+    counts : dict of str to int
+        Customers per cell: stayed, or moved by which cause.
+    customers_at_both : int
+        Customers there at both.
+    moved : int
+        Those of them in another segment.
+    changed_by_customer, changed_by_model : int
+        Who would have moved had only the customers, or only the model changed.
+    in_words : list of str
+        All this in sentences.
+    """
+
+    start: Annotated[str, Field(alias="from")]
+    end: Annotated[str, Field(alias="to")]
+    identity: Identity
+    segments: list[str]
+    counts: dict[str, int]
+    customers_at_both: int
+    moved: int
+    changed_by_customer: int
+    changed_by_model: int
+    in_words: list[str]
 
 
 def migrate(

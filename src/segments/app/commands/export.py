@@ -8,8 +8,8 @@ import segments.action.target_list as room
 from segments.config.root import Config
 from segments.errors import ConfigError
 from segments.io.registry.champion import plans_of, segmentation_of, version_in_use
-from segments.io.store import cache
-from segments.io.store.files import artifact, check_source, read_json, read_table, write_csv, write_json, write_table
+from segments.io.store import cache, catalog
+from segments.io.store.files import artifact, read_json, read_table, write_csv, write_json, write_table
 
 
 def run(
@@ -23,7 +23,7 @@ def run(
     """Write the list, and the campaign's receipt before it; returns what the list can show."""
     if overwrite not in ("true", "false"):
         raise ConfigError(f"overwrite={overwrite}", where="segments export", fix="write overwrite=true or leave it out")
-    check_source(artifact("features", "report.json"), config.source.name)
+    catalog.check_source(catalog.FEATURES_REPORT, config.source.name)
     folder = cache.campaign(campaign)
     out = Path(file) if file else artifact("export", f"{campaign}.csv")
     wanted = [name.strip() for name in columns.strip("[]").split(",") if name.strip()]
@@ -31,7 +31,7 @@ def run(
         raise ConfigError(f"'{out.name}' is neither CSV nor parquet", where="OUT", fix="name it .csv or .parquet")
     if out.exists() and overwrite != "true":
         raise ConfigError(f"{out} is there already", where="OUT", fix="choose another name, or add overwrite=true")
-    features = read_table(artifact("features", "customers.parquet"))
+    features = catalog.read(catalog.FEATURES)
     version = version_in_use(config)
     model = segmentation_of(config, version)
     members = room.memberships(model, features)
@@ -43,9 +43,11 @@ def run(
     found = room.arms(listed, config.export.base_rate)
     receipt = room.commit(earlier, campaign, config.export, found, model.candidate_id)
     described = rows.merge(features.drop(columns=[c for c in features if c in rows and c != "customer_id"]))
-    if (predicted := artifact("prediction", "customers.parquet")).is_file():
+    if catalog.exists(catalog.CUSTOMER_FORECAST):
         own = [name for name in room.PREDICTED if name not in described]
-        described = described.merge(read_table(predicted)[["customer_id", *own]], on="customer_id", how="left")
+        described = described.merge(
+            catalog.read(catalog.CUSTOMER_FORECAST)[["customer_id", *own]], on="customer_id", how="left"
+        )
     wanted = wanted or list(room.COLUMNS)
     asked = room.pick_columns(room.hold_out(described, wanted), wanted)
     write_table(folder / "customers.parquet", listed)
@@ -57,7 +59,7 @@ def run(
     said = [f"{out}: {len(asked):,} customers, campaign '{campaign}', columns {', '.join(asked.columns)}"]
     said += [f"  {arm.words()}" for arm in room.arms(rows, config.export.base_rate)]
     said.append("  (in 80 of 100 such campaigns; response rate without the campaign from export.base_rate)")
-    chosen = read_json(artifact("selection", "choice.json"))["candidate_id"]
+    chosen = catalog.read(catalog.CHOICE).candidate_id
     if chosen != model.candidate_id:
         said.append(
             f"  These are the segments in use, candidate {model.candidate_id}; the last run chose {chosen or 'none'}. "

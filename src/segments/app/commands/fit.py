@@ -11,7 +11,7 @@ from segments.app.jobs.candidates import make_cell, make_cells
 from segments.clustering.candidate import Spec, check_plan, workers_of
 from segments.config.root import Config
 from segments.errors import SegmentsError
-from segments.io.store.files import artifact, check_source, read_table
+from segments.io.store import catalog
 from segments.io.tracking.candidates import track_candidates
 from segments.io.tracking.connection import connect
 
@@ -28,7 +28,7 @@ def run(configs: Sequence[Config]) -> Iterator[str]:
     cells: list[list[Spec]] = []
     for config in configs:
         try:
-            check_source(artifact("features", "report.json"), config.source.name)
+            catalog.check_source(catalog.FEATURES_REPORT, config.source.name)
         except SegmentsError as error:
             refused.append(error)
             continue
@@ -41,7 +41,7 @@ def run(configs: Sequence[Config]) -> Iterator[str]:
             cells.append([spec])
         elif spec not in cell:
             cell.append(spec)
-    features = read_table(artifact("features", "customers.parquet")) if cells else None
+    features = catalog.read(catalog.FEATURES) if cells else None
     for cell in cells:
         cell.sort(key=lambda spec: spec.k)
         while cell:

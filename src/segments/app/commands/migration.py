@@ -12,14 +12,14 @@ from segments.config.root import Config
 from segments.errors import ConfigError
 from segments.features.table import as_of
 from segments.identity.matching import Identity, Version, compare, first, identify
-from segments.identity.migration import Migration, migrate
+from segments.identity.migration import Migration, MigrationFacts, migrate
 from segments.identity.names import sentences
 from segments.identity.overlap import centroids, contingency
 from segments.identity.profiles import segment_names
 from segments.io.plots.identity import alluvial
 from segments.io.plots.style import png
 from segments.io.registry import versions
-from segments.io.store.files import artifact, read_table, write_bytes, write_json, write_table, write_text
+from segments.io.store import catalog
 from segments.io.tracking.connection import connect
 from segments.model.segmentation import Segmentation, fit_limits
 
@@ -61,7 +61,7 @@ def _is_version(end: str) -> bool:
 
 def _between_versions(config: Config, start: str, end: str) -> str:
     """Two registered versions on the customers of today: whoever moved did so because the model changed."""
-    features = read_table(artifact("features", "customers.parquet"))
+    features = catalog.read(catalog.FEATURES)
     with connect(config.tracking, config.source.name) as tracker:
         old, new = (versions.wanted(tracker, config.registry.model, which) for which in (start, end))
         before, after = (Segmentation.from_json(versions.document_of(tracker, version)) for version in (old, new))
@@ -90,21 +90,16 @@ def fit_version(
 
 def write(migration: Migration, identity: Identity, ends: tuple[str, str]) -> str:
     """Write what a migration found between two dates or versions; customers go to one local file and nowhere else."""
-    path = {
-        name: artifact("migration", name)
-        for name in ("transitions.csv", "migration.json", "migration.png", "moved.parquet")
-    }
-    plain = migration.to_plain()
-    told = {"from": ends[0], "to": ends[1], "identity": identity.to_plain(), "segments": sentences(identity)}
-    write_text(path["transitions.csv"], migration.transitions.to_csv(index=False, lineterminator="\n"))
-    write_json(path["migration.json"], told | plain)
-    write_bytes(path["migration.png"], png(alluvial(migration, ends)))
-    write_table(path["moved.parquet"], migration.customers)
+    facts = MigrationFacts(ends[0], ends[1], identity, sentences(identity), **migration.to_plain())
+    catalog.write(catalog.TRANSITIONS, migration.transitions)
+    catalog.write(catalog.MIGRATION, facts)
+    catalog.write(catalog.MIGRATION_PICTURES, {"migration": png(alluvial(migration, ends))})
+    catalog.write(catalog.MOVED, migration.customers)
     return "\n".join(
         [
             f"{ends[0]} -> {ends[1]}",
             *sentences(identity),
-            *plain["in_words"],
-            f"More in {path['migration.json'].parent}/",
+            *facts.in_words,
+            f"More in {catalog.path_of(catalog.MIGRATION).parent}/",
         ]
     )

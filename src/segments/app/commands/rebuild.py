@@ -14,7 +14,8 @@ from segments.clustering.candidate import candidate_ids, hash_table, sweep_cell,
 from segments.config.root import Config
 from segments.errors import SegmentsError
 from segments.io.records.sweep import data_hash
-from segments.io.store.files import artifact, read_table, write_json
+from segments.io.store import catalog
+from segments.io.store.files import write_json
 from segments.io.store.fingerprints import labels_hash
 
 
@@ -22,7 +23,7 @@ def run(config: Config, candidate_id: str) -> None:
     """Make clean tables, features and the one candidate anew; its labels' hash and scores go to ``rebuilt.json``."""
     data.run(config)
     features.run(config)
-    table = read_table(artifact("features", "customers.parquet"))
+    table = catalog.read(catalog.FEATURES)
     known = hash_table(table)
     for cell in grid(config):
         ids = candidate_ids(cell, known)

@@ -7,10 +7,9 @@ from dataclasses import replace
 from segments.config.decisions import GivenName
 from segments.config.root import Config
 from segments.errors import ConfigError
-from segments.identity.matching import Identity
 from segments.identity.names import RESERVED, alike
+from segments.io.store import catalog
 from segments.io.store.decisions import reason_of, write_decisions
-from segments.io.store.files import artifact, read_json
 from segments.io.store.fingerprints import now, person
 
 
@@ -23,7 +22,7 @@ def run(config: Config, segment: str, name: str, because: str) -> str:
         If there is no such segment, the name is none, is taken or means something else, or no reason is given.
     """
     because = reason_of(because, "rename")
-    found = Identity.from_plain(read_json(artifact("identity", "identity.json"))["identity"])
+    found = catalog.read(catalog.IDENTITY).known
     segments = {one.segment_id: one for one in found.segments}
     known = ", ".join(f"{one.segment_id} '{one.name}'" for one in found.segments)
     if segment not in segments:

@@ -8,8 +8,8 @@ from segments.config.decisions import Decision
 from segments.config.root import Config
 from segments.errors import ConfigError
 from segments.evidence.selection import name_of
+from segments.io.store import catalog
 from segments.io.store.decisions import reason_of, write_decisions
-from segments.io.store.files import artifact, read_table
 from segments.io.store.fingerprints import now, person
 
 
@@ -26,7 +26,7 @@ def run(config: Config, candidate: str, because: str = "") -> str:
         write_decisions(replace(decisions, selected={k: v for k, v in decisions.selected.items() if k != source}))
         return f"{source}: the rule chooses again; `dvc repro` carries it out"
     because = reason_of(because, "select")
-    table = read_table(artifact("sweep", "candidates.parquet"))
+    table = catalog.read(catalog.CANDIDATES)
     found = table[table["candidate_id"].str.startswith(candidate)]
     if len(found) != 1:
         raise ConfigError(

@@ -12,6 +12,7 @@ from segments.app.jobs.versions import register
 from segments.clustering.candidate import candidate_ids, hash_table, workers_of
 from segments.config.root import Config
 from segments.io.registry import versions
+from segments.io.store import catalog
 from segments.io.store.cache import (
     batch_records,
     finished_candidates,
@@ -22,7 +23,7 @@ from segments.io.store.cache import (
     uplift_folder,
     version_folder,
 )
-from segments.io.store.files import artifact, read_json, read_table
+from segments.io.store.files import read_json
 from segments.io.tracking.candidates import track_candidates, track_curves
 from segments.io.tracking.connection import connect
 from segments.io.tracking.results import track_batch, track_predictions, track_uplift
@@ -49,7 +50,7 @@ def run(config: Config) -> str:
                 for cell in sweep["cells"]:
                     if facts := [known[i] for i in cell if i in known]:
                         track_candidates(tracker, facts, sweep["sweep_id"])
-                track_curves(tracker, curves(sweep, known), sweep["sweep_id"])
+                track_curves(tracker, curves(sweep["cells"], known), sweep["sweep_id"])
                 if (folder / "record.json").is_file():
                     track_sweep(
                         tracker,
@@ -107,13 +108,13 @@ def replay(config: Config, sources: set[str]) -> list[str]:
 
 def restore(config: Config) -> None:
     """Make again what the last sweep's table lists and the shelf lacks (DVC may have brought the table from its cache)."""
-    path = artifact("sweep", "sweep.json")
-    listed = [i for cell in read_json(path)["cells"] for i in cell] if path.is_file() else []
+    cells = catalog.read(catalog.SWEEP).cells if catalog.exists(catalog.SWEEP) else []
+    listed = [i for cell in cells for i in cell]
     if missing := {i for i in listed if unshelve(i) is None}:
-        features = read_table(artifact("features", "customers.parquet"))
+        features = catalog.read(catalog.FEATURES)
         data = hash_table(features)
         every = [list(zip(cell, candidate_ids(cell, data), strict=True)) for cell in grid(config)]
-        cells = [[spec for spec, i in cell if i in missing] for cell in every]
-        if cells := [cell for cell in cells if cell]:
-            with make_cells(features, cells, workers_of(config.sweep.workers), data) as made:
+        wanted = [[spec for spec, i in cell if i in missing] for cell in every]
+        if wanted := [cell for cell in wanted if cell]:
+            with make_cells(features, wanted, workers_of(config.sweep.workers), data) as made:
                 list(made)

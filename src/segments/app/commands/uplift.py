@@ -22,13 +22,10 @@ from segments.io.plots.sweep import colour
 from segments.io.plots.uplift import forest
 from segments.io.records import uplift
 from segments.io.registry.champion import segmentation_of, version_in_use
-from segments.io.store import cache
+from segments.io.store import cache, catalog
 from segments.io.store.files import (
-    artifact,
-    check_source,
     read_json,
     read_table,
-    scan_table,
     write_bytes,
     write_json,
     write_text,
@@ -40,7 +37,7 @@ from segments.io.tracking.results import track_uplift
 
 def run(config: Config, campaign: str, file: str = "") -> str:
     """Compare or describe, write ``artifacts/uplift/<id>/``, track it; returns the note."""
-    check_source(artifact("features", "report.json"), config.source.name)
+    catalog.check_source(catalog.FEATURES_REPORT, config.source.name)
     table, verdict, note, candidate_id = _of_file(config, Path(file), campaign) if file else _of_past(config, campaign)
     _record(config, campaign, table, verdict, note, candidate_id)
     return note
@@ -87,7 +84,7 @@ def _of_past(config: Config, campaign: str) -> tuple[pd.DataFrame, room.Verdict,
         )
     raw = [files.read_cells(Path(path), Reader()) for path in (spec.mailings, spec.redemptions, spec.descriptions)]
     mailed, redeemed, start, end = room.past_campaign(raw[0], raw[1], raw[2], spec, campaign)
-    lines = scan_table(artifact("data", "transactions.parquet"))
+    lines = catalog.scan(catalog.CLEAN_TRANSACTIONS)
     first, last = lines.aggregate("min(purchased_at), max(purchased_at)").fetchall()[0]
     windows = []
     for low, high in ((start - (end - start), start), (start, end)):
@@ -102,7 +99,7 @@ def _of_past(config: Config, campaign: str) -> tuple[pd.DataFrame, room.Verdict,
 def _members(config: Config) -> tuple[pd.DataFrame, str]:
     """Everybody in the segments in use, and the candidate that made these."""
     model = segmentation_of(config, version_in_use(config))
-    features = read_table(artifact("features", "customers.parquet"))
+    features = catalog.read(catalog.FEATURES)
     return drawing.memberships(model, features), model.candidate_id
 
 

@@ -108,11 +108,11 @@ def make_cell(
 
 
 def curves(
-    sweep: dict[str, Any], known: dict[str, dict[str, Any]]
+    cells: Sequence[Sequence[str]], known: dict[str, dict[str, Any]]
 ) -> dict[str, tuple[list[dict[str, Any]], Callable[[], bytes]]]:
-    """Facts over k of each cell of a sweep, by the cell's name, and what draws its elbow; cells with unfinished candidates are left out."""
+    """Facts over k of each cell of candidates, by the cell's name, and what draws its elbow; cells with unfinished candidates are left out."""
     found: dict[str, tuple[list[dict[str, Any]], Callable[[], bytes]]] = {}
-    for ids in sweep["cells"]:
+    for ids in cells:
         if all(i in known for i in ids):
             facts = sorted((known[i] for i in ids), key=lambda fact: fact["params"]["k"])
             found[str(facts[0]["cell"])] = (facts, partial(_kept_elbow, facts))

@@ -8,15 +8,14 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from joblib import Parallel, delayed, parallel_config
 
 from segments.config.evidence import EvidenceConfig
 from segments.evidence.grades import CellEvidence, evidence_id, weigh_cell
 from segments.evidence.resample_fits import Floats, Integers
+from segments.io.store import catalog
 from segments.io.store.cache import shelve_evidence, unshelve_evidence
-from segments.io.store.files import artifact, read_json, read_table
 from segments.io.tracking.candidates import track_evidence
 from segments.io.tracking.connection import Tracker
 
@@ -77,9 +76,8 @@ def _weigh(number: int, cell: Cell, config: EvidenceConfig) -> tuple[int, CellEv
 
 def record_evidence(tracker: Tracker) -> None:
     """Put the evidence on the runs of the candidates it is about, if it is of this source."""
-    path = artifact("evidence", "evidence.json")
-    facts: dict[str, Any] = read_json(path) if path.is_file() else {"source": None}
-    if facts["source"] == tracker.source:
-        rows = read_table(artifact("evidence", "evidence.parquet"))
-        rows = read_table(artifact("sweep", "candidates.parquet")).merge(rows, on="candidate_id")
-        track_evidence(tracker, rows[rows["evaluated"]].to_dict("records"), facts["sweep_id"])
+    made = catalog.read(catalog.EVIDENCE_RUN) if catalog.exists(catalog.EVIDENCE_RUN) else None
+    if made is not None and made.source == tracker.source:
+        rows = catalog.read(catalog.EVIDENCE)
+        rows = catalog.read(catalog.CANDIDATES).merge(rows, on="candidate_id")
+        track_evidence(tracker, rows[rows["evaluated"]].to_dict("records"), made.sweep_id)

@@ -9,7 +9,7 @@ from typing import Any
 
 from segments.config.root import Config
 from segments.features.table import Features, as_of, build_features
-from segments.io.store.files import artifact, check_source, read_table, scan_table
+from segments.io.store import catalog
 
 
 def features_as_of(config: Config, day: str | None) -> Features:
@@ -20,10 +20,10 @@ def features_as_of(config: Config, day: str | None) -> Features:
     ConfigError
         If the source has no transactions to look back in, or the day is later than its as-of date.
     """
-    check_source(artifact("data", "report.json"), config.source.name)
+    catalog.check_source(catalog.CLEANING_REPORT, config.source.name)
     customers = None
     if config.source.customers is not None:
-        customers = read_table(artifact("data", "customers.parquet"))
+        customers = catalog.read(catalog.CLEAN_CUSTOMERS)
     return build_features(customers, purchase_log(config), as_of(config.source, day), config.features)
 
 
@@ -31,5 +31,6 @@ def purchase_log(config: Config) -> Any:
     """The clean purchase lines, open for the engine of the config; ``None`` where the source has none."""
     if config.source.transactions is None:
         return None
-    open_log = scan_table if config.features.engine == "duckdb" else read_table
-    return open_log(artifact("data", "transactions.parquet"))
+    if config.features.engine == "duckdb":
+        return catalog.scan(catalog.CLEAN_TRANSACTIONS)
+    return catalog.read(catalog.CLEAN_TRANSACTIONS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from segments.clustering.candidate import Spec, plan
 from segments.config.root import Config
 from segments.errors import ConfigError
-from segments.io.store.files import artifact, read_json, read_table
+from segments.io.store import catalog
 
 
 def grid(config: Config) -> list[list[Spec]]:
@@ -30,10 +30,10 @@ def chosen(config: Config) -> Spec | None:
     ConfigError
         If its feature set or scaler is no longer in the grid.
     """
-    candidate_id = read_json(artifact("selection", "choice.json"))["candidate_id"]
+    candidate_id = catalog.read(catalog.CHOICE).candidate_id
     if candidate_id is None:
         return None
-    candidates = read_table(artifact("sweep", "candidates.parquet"))
+    candidates = catalog.read(catalog.CANDIDATES)
     row = candidates.set_index("candidate_id").loc[candidate_id]
     for group, grid in (("feature_set", config.grid_feature_sets), ("scaler", config.grid_scalers)):
         if row[group] not in grid:

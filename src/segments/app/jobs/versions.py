@@ -13,19 +13,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from segments.clustering.space import Space
 from segments.config.identity import ConfidenceConfig
 from segments.config.root import Config
 from segments.errors import StoreError
-from segments.identity.matching import Identity
+from segments.evidence.selection import Choice, Chosen
 from segments.io.records import notes
 from segments.io.records.sweep import config_hash, config_text, data_hash
 from segments.io.registry import versions
 from segments.io.registry.proof import REBUILT_BY, Claim, Proof, check_shelf, made_of, prove, seal
-from segments.io.store import raw_files
+from segments.io.store import catalog, raw_files
 from segments.io.store.cache import remember, version_folder
 from segments.io.store.files import (
-    artifact,
     checkout,
     clear,
     find_project,
@@ -46,10 +44,12 @@ from segments.model.promotion import Verdict, admit, judge
 from segments.model.segmentation import Segmentation, fit_limits
 
 
-def keep_version(config: Config, choice: dict[str, Any], features: pd.DataFrame, profiles: pd.DataFrame) -> Path:
+def keep_version(
+    config: Config, choice: Choice, chosen: Chosen, features: pd.DataFrame, profiles: pd.DataFrame
+) -> Path:
     """Write down all that a version is made from, where it outlives the next run; returns the folder."""
-    candidate_id = choice["candidate_id"]
-    segmentation, clusters = deployable(candidate_id, choice["cell"], features, config.confidence)
+    candidate_id = chosen.candidate_id
+    segmentation, clusters = deployable(candidate_id, chosen.cell, features, config.confidence)
     document = segmentation.to_json()
     pins = raw_files.read_pins()
     tags = {
@@ -62,7 +62,7 @@ def keep_version(config: Config, choice: dict[str, Any], features: pd.DataFrame,
         "code_hash": code_hash(),
         "git_commit": git_commit(),
         "rebuilt_by": REBUILT_BY[0],
-        "next_number": str(read_json(artifact("identity", "identity.json"))["identity"]["next_number"]),
+        "next_number": str(catalog.read(catalog.IDENTITY).known.next_number),
         "raw": json.dumps({path: pins[path].md5 for path in config.source.raw_paths if path in pins}),
     }
     shelf = version_folder(tags["model_hash"], candidate_id)
@@ -77,17 +77,19 @@ def keep_version(config: Config, choice: dict[str, Any], features: pd.DataFrame,
     }
     write_text(folder / "segmentation.json", document)
     write_text(folder / "config.json", config_text(config))
-    write_text(folder / "description.md", notes.model_description(choice, profiles, segmentation.space.columns))
+    write_text(
+        folder / "description.md", notes.model_description(choice.to_plain(), profiles, segmentation.space.columns)
+    )
     write_json(folder / "reference.json", reference_of(features, segmentation))
-    write_bytes(folder / "identity.json", artifact("identity", "identity.json").read_bytes())
-    members = read_table(artifact("identity", "segments.parquet"))
+    write_bytes(folder / "identity.json", catalog.path_of(catalog.IDENTITY).read_bytes())
+    members = catalog.read(catalog.MEMBERS)
     write_table(folder / "members.parquet", members)
-    write_bytes(folder / "playbook.json", artifact("playbook", "playbook.json").read_bytes())
+    write_bytes(folder / "playbook.json", catalog.path_of(catalog.PLAN).read_bytes())
     write_table(folder / "example.parquet", features[segmentation.space.columns].head(5).astype("float64"))
     write_json(folder / "model.json", model)
     seal(folder)
     replace_folder(folder, shelf)
-    write_text(artifact("registry", "segmentation.json"), document)
+    catalog.write(catalog.SEGMENTATION, document)
     return shelf
 
 
@@ -95,20 +97,20 @@ def deployable(
     candidate_id: str, cell: str, features: pd.DataFrame, config: ConfidenceConfig
 ) -> tuple[Segmentation, np.ndarray[Any, Any]]:
     """The chosen candidate as a deployable model, checked: it must give every customer the stored cluster."""
-    fits = read_json(artifact("sweep", "fits.json"))
-    identity = Identity.from_plain(read_json(artifact("identity", "identity.json"))["identity"])
-    space, centres = Space.from_plain(fits["spaces"][cell]), np.array(fits["centres"][candidate_id])
-    agreement = read_table(artifact("profiles", "segments.parquet")).get("agreement")
+    fits = catalog.read(catalog.FITS)
+    space, centres = fits.spaces[cell], np.array(fits.centres[candidate_id])
+    segments = catalog.read(catalog.IDENTITY).known.segments
+    agreement = catalog.read(catalog.SEGMENT_MEMBERS).get("agreement")
     limits = fit_limits(space, centres, features, config, None if agreement is None else agreement.to_numpy("float64"))
-    segmentation = Segmentation(candidate_id, space, centres, identity.segments, limits)
-    stored = read_table(artifact("selection", "labels.parquet"))["cluster"].to_numpy()
+    segmentation = Segmentation(candidate_id, space, centres, segments, limits)
+    stored = catalog.read(catalog.CHOSEN_LABELS)["cluster"].to_numpy()
     different = int(
         (Segmentation.from_json(segmentation.to_json()).predict(features)["cluster"].to_numpy() != stored).sum()
     )
     if different:
         raise StoreError(
             f"the model disagrees with the stored labels for {different} customers, so it is not registered",
-            where=str(artifact("selection")),
+            where=str(catalog.path_of(catalog.CHOSEN_LABELS).parent),
             fix="run `dvc repro -f sweep`",
         )
     return segmentation, stored

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -9,44 +10,46 @@ import pandas as pd
 
 from segments.action.report import Briefing, compared_features, label, render
 from segments.clustering.plane import plane
-from segments.clustering.space import Space
 from segments.config.root import Config
+from segments.evidence.selection import Choice
 from segments.identity.profiles import OUTLOOK
 from segments.io.plots import profiles as draw
 from segments.io.plots.style import PALETTE, png
 from segments.io.records.notes import swept
-from segments.io.store.files import artifact, check_source, clear, read_json, read_table, write_bytes, write_json
+from segments.io.store import catalog
+from segments.io.store.documents import BriefingList, NoPrediction
 
 
 def run(config: Config) -> None:
     """Draw the segments and write the report; when nothing was chosen, leave none."""
-    check_source(artifact("sweep", "sweep.json"), config.source.name)
-    choice = read_json(artifact("selection", "choice.json"))
-    if choice["candidate_id"] is None:
-        clear(artifact("briefing"))
-        write_json(artifact("briefing", "briefing.json"), {"pictures": []})
+    catalog.check_source(catalog.SWEEP, config.source.name)
+    choice = catalog.read(catalog.CHOICE)
+    if choice.chosen is None:
+        catalog.keep_only("briefing", [])
+        catalog.write(catalog.BRIEFING, BriefingList([]))
         return
     table = {
-        name: read_table(artifact("profiles", f"{name}.parquet"))
-        for name in ("profiles", "descriptors", "tests", "make_up", "reasons")
+        "profiles": catalog.read(catalog.PROFILES),
+        "descriptors": catalog.read(catalog.DESCRIPTORS),
+        "tests": catalog.read(catalog.TESTS),
+        "make_up": catalog.read(catalog.MAKE_UP),
+        "reasons": catalog.read(catalog.REASONS),
     }
-    members = read_table(artifact("profiles", "segments.parquet"))
-    features = read_table(artifact("features", "customers.parquet"))
-    fitted = read_json(artifact("sweep", "fits.json"))["spaces"][choice["cell"]]
-    in_plane = plane(features, Space.from_plain(fitted))
+    members = catalog.read(catalog.SEGMENT_MEMBERS)
+    features = catalog.read(catalog.FEATURES)
+    in_plane = plane(features, catalog.read(catalog.FITS).spaces[choice.chosen.cell])
     rfm = {
-        key: read_table(path)
-        for key, name in (("rfm", "rfm_segments"), ("cross_table", "rfm_cross_table"))
-        if (path := artifact("profiles", f"{name}.parquet")).is_file()
+        key: catalog.read(known)
+        for key, known in (("rfm", catalog.RFM_SEGMENTS), ("cross_table", catalog.RFM_CROSS_TABLE))
+        if catalog.exists(known)
     }
-    named = read_json(artifact("profiles", "segments.json"))
-    colours = [PALETTE[colour % len(PALETTE)] for colour in named["colours"]]
-    figures = _drawn(config, table, named["names"], colours)
-    figures["certainty"] = draw.certainty(in_plane, members, named["names"], colours)
+    named = catalog.read(catalog.SEGMENTS)
+    colours = [PALETTE[colour % len(PALETTE)] for colour in named.colours]
+    figures = _drawn(config, table, named.names, colours)
+    figures["certainty"] = draw.certainty(in_plane, members, named.names, colours)
     pictures = {key: png(figure) for key, figure in figures.items()}
-    forecast = artifact("prediction", "calibration_churn.png")
-    if forecast.is_file():
-        pictures["calibration"] = forecast.read_bytes()
+    if calibration := catalog.read(catalog.PREDICTION_PICTURES).get("calibration_churn"):
+        pictures["calibration"] = calibration
     page = render(
         Briefing(
             title=config.briefing.title,
@@ -54,41 +57,35 @@ def run(config: Config) -> None:
             as_of=config.source.as_of,
             units=config.source.units,
             customers=int(table["profiles"]["size"].sum()),
-            choice=choice,
-            swept=swept(read_table(artifact("sweep", "candidates.parquet"))),
+            choice=choice.to_plain(),
+            swept=swept(catalog.read(catalog.CANDIDATES)),
             colours=colours,
-            rules=read_json(artifact("profiles", "rules.json")),
+            rules=catalog.read(catalog.RULES).to_plain(),
             pictures=pictures,
             **table,
             **rfm,
             **_later_findings(choice, table["profiles"]),
         )
     )
-    made = {"report.html": page.encode()} | {f"{key}.png": picture for key, picture in pictures.items()}
-    for name, content in made.items():
-        write_bytes(artifact("briefing", name), content)
-    write_json(artifact("briefing", "briefing.json"), {"pictures": sorted(pictures)})
-    for stale in artifact("briefing").glob("*.png"):
-        if stale.name not in made:  # left over from other segments
-            stale.unlink()
+    catalog.write(catalog.REPORT, page)
+    catalog.write(catalog.BRIEFING_PICTURES, pictures)
+    catalog.write(catalog.BRIEFING, BriefingList(sorted(pictures)))
 
 
-def _later_findings(choice: dict[str, Any], profiles: pd.DataFrame) -> dict[str, Any]:
+def _later_findings(choice: Choice, profiles: pd.DataFrame) -> dict[str, Any]:
     """What to do, what to expect and how far to believe it, where those stages have something to say."""
-    plan = read_json(artifact("playbook", "playbook.json"))
-    books = plan["playbooks"]
-    found: dict[str, Any] = {
-        "playbooks": [books[one["playbook"]] | {"name": books[one["playbook"]]["title"]} for one in plan["assignments"]]
-    }
-    ahead = read_json(artifact("prediction", "prediction.json"))
-    if set(OUTLOOK) <= set(profiles.columns):
+    plan = catalog.read(catalog.PLAN)
+    books = [plan.playbooks[one.playbook] for one in plan.assignments]
+    found: dict[str, Any] = {"playbooks": [asdict(book) | {"name": book.title} for book in books]}
+    ahead = catalog.read(catalog.PREDICTION)
+    if isinstance(ahead, NoPrediction):
+        found["why_no_forecast"] = ahead.reason
+    else:
         found["value"] = profiles[list(OUTLOOK)].to_dict("records")
         said = ("plain", "recommendation", "segments_help")
-        found["forecast"] = {"horizon_days": ahead["settings"]["horizon_days"]} | {key: ahead[key] for key in said}
-    else:
-        found["why_no_forecast"] = ahead.get("reason", "")
-    weighed = read_table(artifact("evidence", "evidence.parquet")).set_index("candidate_id")
-    row = weighed.loc[choice["candidate_id"]]
+        found["forecast"] = {"horizon_days": ahead.settings.horizon_days} | {key: getattr(ahead, key) for key in said}
+    weighed = catalog.read(catalog.EVIDENCE).set_index("candidate_id")
+    row = weighed.loc[choice.candidate_id]
     if row["evaluated"]:
         found["evidence"] = {"grade": row["grade"], "reason": row["reason"]}
     return found

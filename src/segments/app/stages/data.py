@@ -5,8 +5,7 @@ from __future__ import annotations
 from segments.config.root import Config
 from segments.data import files
 from segments.data.clean import Report, clean_customers, clean_transactions, compare_ids
-from segments.io.store import raw_files
-from segments.io.store.files import artifact, write_json, write_relation, write_table
+from segments.io.store import catalog, raw_files
 
 
 def run(config: Config) -> None:
@@ -22,9 +21,12 @@ def run(config: Config) -> None:
             lines, tables["transactions"] = clean_transactions(log, source)
             if customers is not None:
                 tables["transactions"]["notes"] += compare_ids(customers, lines)
-            write_relation(artifact("data", "transactions.parquet"), lines)
+            catalog.stream(catalog.CLEAN_TRANSACTIONS, lines)
     if customers is not None:
-        write_table(artifact("data", "customers.parquet"), customers)
-    write_json(artifact("data", "report.json"), {"source": source.name, "tables": tables})
-    for table in {"customers", "transactions"} - tables.keys():  # left over from another source
-        artifact("data", f"{table}.parquet").unlink(missing_ok=True)
+        catalog.write(catalog.CLEAN_CUSTOMERS, customers)
+    else:  # left over from another source
+        catalog.remove(catalog.CLEAN_CUSTOMERS)
+    if source.transactions is None:
+        catalog.remove(catalog.CLEAN_TRANSACTIONS)
+    report = catalog.CLEANING_REPORT.of({"source": source.name, "tables": tables})
+    catalog.write(catalog.CLEANING_REPORT, report)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
 from typing import TypeVar
 
 import numpy as np
@@ -12,13 +11,14 @@ import pandas as pd
 from segments.app.jobs.evidence import Cell, record_evidence, weigh_cells
 from segments.app.jobs.pool import progress
 from segments.clustering.candidate import workers_of
-from segments.clustering.space import Space, to_space
+from segments.clustering.space import to_space
 from segments.config.root import Config
 from segments.evidence.grades import CellEvidence, cell_table, chosen_for, not_evaluated, scores_table
 from segments.evidence.selection import cheap_gates_of
 from segments.io.plots.evidence import overview
 from segments.io.plots.style import png
-from segments.io.store.files import artifact, check_source, read_json, read_table, write_bytes, write_json, write_table
+from segments.io.store import catalog
+from segments.io.store.documents import EvidenceRun
 from segments.io.tracking.connection import connect
 
 Item = TypeVar("Item")
@@ -27,7 +27,7 @@ Item = TypeVar("Item")
 def run(config: Config) -> str:
     """Weigh every candidate in scope and write the tables; returns where the time went."""
     started, wanted = time.time(), config.evidence
-    check_source(artifact("sweep", "sweep.json"), config.source.name)
+    catalog.check_source(catalog.SWEEP, config.source.name)
     cells, left_out = _cells(config)
     found = dict[str, tuple[Cell, CellEvidence]]()
     for cell, evidence in progress(
@@ -37,25 +37,24 @@ def run(config: Config) -> str:
     in_order = [found[cell.name] for cell in cells]  # they finish in any order
     tables = [cell_table(cell.candidate_ids, evidence, wanted) for cell, evidence in in_order]
     rows = pd.concat([*(table for table, _ in tables), pd.DataFrame([not_evaluated(i) for i in left_out])])
-    agreement = {"customer_id": read_table(artifact("features", "customers.parquet"))["customer_id"]} | {
+    agreement = {"customer_id": catalog.read(catalog.FEATURES)["customer_id"]} | {
         i: stable.agreement.astype(np.float32)
         for cell, evidence in in_order
         for i, stable in zip(cell.candidate_ids, evidence.stability, strict=True)
         if stable is not None
     }
-    sweep = read_json(artifact("sweep", "sweep.json"))
-    facts = {"sweep_id": sweep["sweep_id"], "source": sweep["source"], "seed": wanted.seed, "settings": asdict(wanted)}
-    order = read_table(artifact("sweep", "candidates.parquet"), columns=["candidate_id"])
+    sweep = catalog.read(catalog.SWEEP)
+    order = catalog.read_columns(catalog.CANDIDATES, "candidate_id")
     rows = order.merge(rows, on="candidate_id", validate="one_to_one")
     scores = pd.concat([scores_table(cell.candidate_ids, evidence) for cell, evidence in in_order])
-    write_table(artifact("evidence", "evidence.parquet"), rows)
-    write_table(artifact("evidence", "clusters.parquet"), pd.concat([clusters for _, clusters in tables]))
-    write_table(artifact("evidence", "agreement.parquet"), pd.DataFrame(agreement))
-    write_table(artifact("evidence", "nulls.parquet"), scores)
-    write_json(artifact("evidence", "gaps.json"), {c.name: asdict(evidence.gap) for c, evidence in in_order})
-    write_json(artifact("evidence", "evidence.json"), facts)
-    swept = read_table(artifact("sweep", "candidates.parquet")).merge(rows, on="candidate_id")
-    write_bytes(artifact("evidence", "evidence.png"), png(overview(swept)))
+    catalog.write(catalog.EVIDENCE, rows)
+    catalog.write(catalog.CLUSTER_STABILITY, pd.concat([clusters for _, clusters in tables]))
+    catalog.write(catalog.AGREEMENT, pd.DataFrame(agreement))
+    catalog.write(catalog.NULL_SCORES, scores)
+    catalog.write(catalog.GAPS, {cell.name: evidence.gap for cell, evidence in in_order})
+    catalog.write(catalog.EVIDENCE_RUN, EvidenceRun(sweep.sweep_id, sweep.source, wanted.seed, wanted))
+    swept = catalog.read(catalog.CANDIDATES).merge(rows, on="candidate_id")
+    catalog.write(catalog.EVIDENCE_PICTURES, {"evidence": png(overview(swept))})
     with connect(config.tracking, config.source.name) as tracker:
         record_evidence(tracker)
     grades = ", ".join(
@@ -66,10 +65,10 @@ def run(config: Config) -> str:
 
 def _cells(config: Config) -> tuple[list[Cell], list[str]]:
     """The cells with a candidate in scope, and the candidates of the others."""
-    features = read_table(artifact("features", "customers.parquet"))
-    candidates = read_table(artifact("sweep", "candidates.parquet"))
-    labels = read_table(artifact("sweep", "labels.parquet"))
-    fits = read_json(artifact("sweep", "fits.json"))
+    features = catalog.read(catalog.FEATURES)
+    candidates = catalog.read(catalog.CANDIDATES)
+    labels = catalog.read(catalog.LABELS)
+    fits = catalog.read(catalog.FITS)
     eligible = np.logical_and.reduce(list(cheap_gates_of(candidates, config.selection).values()))
     chosen = chosen_for(candidates, config.evidence, eligible)
     cells, left_out = [], list[str]()
@@ -79,8 +78,8 @@ def _cells(config: Config) -> tuple[list[Cell], list[str]]:
         if not rows["chosen"].any():
             left_out += ids
             continue
-        X = to_space(Space.from_plain(fits["spaces"][name]), features)
+        X = to_space(fits.spaces[name], features)
         labelings = [labels[i].to_numpy(dtype=np.int32) for i in ids]
-        centres = [np.array(fits["centres"][i]) for i in ids]
+        centres = [np.array(fits.centres[i]) for i in ids]
         cells.append(Cell(name, X, ids, labelings, centres, rows["chosen"].tolist()))
     return cells, left_out

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from segments.config.root import Config
-from segments.features.explore import as_plain_data, explore
+from segments.features.explore import explore, summary_of
 from segments.io.plots.explore import pictures
 from segments.io.plots.style import png
-from segments.io.store.files import artifact, check_source, read_table, write_bytes, write_json
+from segments.io.store import catalog
 
 
 def run(config: Config) -> None:
     """Summarise the feature table, draw it, and write down what is skewed, constant, missing or said twice."""
-    check_source(artifact("features", "report.json"), config.source.name)
-    features = read_table(artifact("features", "customers.parquet"))
+    catalog.check_source(catalog.FEATURES_REPORT, config.source.name)
+    features = catalog.read(catalog.FEATURES)
     seen = explore(features, config.explore, config.source.units)
-    drawn = {f"{name}.png": png(figure) for name, figure in pictures(seen).items()}
-    for name, picture in drawn.items():
-        write_bytes(artifact("explore", name), picture)
-    for stale in artifact("explore").glob("*.png"):
-        if stale.name not in drawn:  # left over from data with other columns
-            stale.unlink()
-    write_json(artifact("explore", "summary.json"), as_plain_data(seen))
-    write_json(artifact("explore", "warnings.json"), seen.warnings)
+    catalog.write(catalog.EXPLORE_PICTURES, {name: png(figure) for name, figure in pictures(seen).items()})
+    catalog.write(catalog.EXPLORE_SUMMARY, summary_of(seen))
+    catalog.write(catalog.FEATURE_WARNINGS, seen.warnings)

@@ -7,17 +7,17 @@ from datetime import date
 from segments.app.jobs.inputs import features_as_of, purchase_log
 from segments.config.root import Config
 from segments.features.purchases import basket_mix
-from segments.io.store.files import artifact, write_json, write_table
+from segments.io.store import catalog
 
 
 def run(config: Config) -> None:
     """Build every feature once, write the table, its report and the cut-points."""
     features = features_as_of(config, config.source.as_of)
-    write_table(artifact("features", "customers.parquet"), features.table)
-    write_json(artifact("features", "rfm_cuts.json"), features.rfm_cuts)
-    write_json(artifact("features", "report.json"), features.report)
-    transactions, mix = purchase_log(config), artifact("features", "basket_mix.parquet")
+    catalog.write(catalog.FEATURES, features.table)
+    catalog.write(catalog.RFM_CUTS, features.rfm_cuts)
+    catalog.write(catalog.FEATURES_REPORT, features.report)
+    transactions = purchase_log(config)
     if transactions is None or config.source.as_of is None:
-        mix.unlink(missing_ok=True)  # left over from another source
+        catalog.remove(catalog.BASKET_MIX)  # left over from another source
     else:
-        write_table(mix, basket_mix(transactions, date.fromisoformat(config.source.as_of)))
+        catalog.write(catalog.BASKET_MIX, basket_mix(transactions, date.fromisoformat(config.source.as_of)))

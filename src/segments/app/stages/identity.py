@@ -13,47 +13,43 @@ from segments.config.root import Config
 from segments.errors import ConfigError
 from segments.identity import matching
 from segments.identity import names as identity_names
-from segments.identity.matching import Identity, Version
+from segments.identity.matching import Identity, SegmentIdentity, Version
 from segments.identity.overlap import centroids
 from segments.identity.profiles import segment_names
 from segments.io.registry import versions
+from segments.io.store import catalog
 from segments.io.store.cache import version_folder
-from segments.io.store.files import artifact, read_json, read_table, write_json, write_table
+from segments.io.store.files import read_table
 from segments.io.tracking.connection import connect
 from segments.model.segmentation import Segmentation
 
 
 def run(config: Config) -> None:
     """Recognise the champion's segments among the chosen clusters; when nothing was chosen, write that there are none."""
-    choice = read_json(artifact("selection", "choice.json"))
-    made = {name: artifact("identity", name) for name in ("identity.json", "segments.parquet")}
-    if choice["candidate_id"] is None:
-        made["segments.parquet"].unlink(missing_ok=True)
-        write_json(made["identity.json"], {"identity": None, "centroids": {}, "sentences": []})
+    chosen = catalog.read(catalog.CHOICE).chosen
+    if chosen is None:
+        catalog.remove(catalog.MEMBERS)
+        catalog.write(catalog.IDENTITY, SegmentIdentity(None, {}, []))
         return
-    if choice["feature_set"] not in config.grid_feature_sets:
+    if chosen.feature_set not in config.grid_feature_sets:
         raise ConfigError(
-            f"the chosen feature set '{choice['feature_set']}' is not in sweep.feature_sets",
+            f"the chosen feature set '{chosen.feature_set}' is not in sweep.feature_sets",
             where="sweep.feature_sets",
             fix="give `segments identity` the same overrides as `segments sweep`",
         )
-    features = read_table(artifact("features", "customers.parquet"))
-    labels = read_table(artifact("selection", "labels.parquet"))
+    features = catalog.read(catalog.FEATURES)
+    labels = catalog.read(catalog.CHOSEN_LABELS)
     clusters = labels["cluster"].to_numpy()
-    columns = list(config.grid_feature_sets[choice["feature_set"]].columns)
+    columns = list(config.grid_feature_sets[chosen.feature_set].columns)
     names = segment_names(features, clusters, columns, config.profiles)
-    found = _known(config, choice["candidate_id"], features, clusters, names)
+    found = _known(config, chosen.candidate_id, features, clusters, names)
     found = identity_names.renamed(found, config.decisions.names.get(config.source.name, {}))
     means = centroids(features, clusters)
-    said = {
-        "identity": found.to_plain(),
-        "centroids": means.to_dict("list"),
-        "sentences": identity_names.sentences(found),
-    }
-    write_json(made["identity.json"], said)
+    said = SegmentIdentity(found, means.to_dict("list"), identity_names.sentences(found))
+    catalog.write(catalog.IDENTITY, said)
     segments = found.segments
-    write_table(
-        made["segments.parquet"],
+    catalog.write(
+        catalog.MEMBERS,
         labels.assign(
             segment_id=[segments[cluster].segment_id for cluster in clusters],
             segment=[segments[cluster].name for cluster in clusters],

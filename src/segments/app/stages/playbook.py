@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from segments.action.playbook import assign_playbooks, playbook_page, playbook_table, to_plain, with_outlook
+from segments.action.playbook import assign_playbooks, plan_of, playbook_page, playbook_table, with_outlook
 from segments.config.root import Config
-from segments.identity.profiles import OUTLOOK
-from segments.io.store.files import artifact, check_source, read_json, read_table, write_json, write_table, write_text
+from segments.io.store import catalog
+from segments.io.store.documents import PredictionFacts
 
 
 def run(config: Config) -> None:
     """Match playbooks to the segments; when nothing was chosen, say that nothing is assigned."""
-    check_source(artifact("features", "report.json"), config.source.name)
-    table, page = artifact("playbook", "playbook.parquet"), artifact("playbook", "playbook.md")
+    catalog.check_source(catalog.FEATURES_REPORT, config.source.name)
     books = list(config.playbooks.values())
-    if not read_json(artifact("profiles", "segments.json"))["names"]:
-        for path in (table, page):
-            path.unlink(missing_ok=True)
-        write_json(artifact("playbook", "playbook.json"), to_plain([], books, config.source.name))
+    if not catalog.read(catalog.SEGMENTS).names:
+        catalog.keep_only("playbook", [catalog.PLAN])
+        catalog.write(catalog.PLAN, plan_of([], books, config.source.name))
         return
-    features = read_table(artifact("features", "customers.parquet"))
-    labels = read_table(artifact("profiles", "segments.parquet"))["cluster"].to_numpy()
-    profiles = read_table(artifact("profiles", "profiles.parquet"))
+    features = catalog.read(catalog.FEATURES)
+    labels = catalog.read(catalog.SEGMENT_MEMBERS)["cluster"].to_numpy()
+    profiles = catalog.read(catalog.PROFILES)
     assignments = assign_playbooks(features, labels, profiles, books, config.profiles, config.playbook)
-    if set(OUTLOOK) <= set(profiles.columns):
-        prediction = read_json(artifact("prediction", "prediction.json"))
-        assignments = with_outlook(assignments, profiles, prediction["settings"]["horizon_days"])
-    write_table(table, playbook_table(assignments, books))
-    write_text(page, playbook_page(assignments, books))
-    write_json(artifact("playbook", "playbook.json"), to_plain(assignments, books, config.source.name))
+    prediction = catalog.read(catalog.PREDICTION)
+    if isinstance(prediction, PredictionFacts):
+        assignments = with_outlook(assignments, profiles, prediction.settings.horizon_days)
+    catalog.write(catalog.PLAYBOOK_TABLE, playbook_table(assignments, books))
+    catalog.write(catalog.PLAYBOOK_PAGE, playbook_page(assignments, books))
+    catalog.write(catalog.PLAN, plan_of(assignments, books, config.source.name))

@@ -11,43 +11,44 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from segments.app.jobs.inputs import purchase_log
 from segments.app.jobs.specs import chosen
 from segments.clustering.candidate import Spec
 from segments.config.root import Config
 from segments.features.table import build_features
 from segments.forecast.forecast import Prediction, predict
 from segments.io.records.prediction import write_record
-from segments.io.store.files import artifact, check_source, read_json, read_table, scan_table, write_json, write_table
+from segments.io.store import catalog
+from segments.io.store.documents import NoPrediction
+from segments.io.store.files import read_json
 from segments.io.tracking.connection import connect
 from segments.io.tracking.results import track_predictions
-
-TABLES = ("customers", "segments", "comparison", "calibration")
-PICTURES = ("calibration_churn", "calibration_value", "comparison_churn", "comparison_value")
 
 
 def run(config: Config) -> str:
     """Compare, recommend and look ahead; where that does not apply, say so and write nothing else."""
     started = time.time()
-    check_source(artifact("features", "report.json"), config.source.name)
-    choice = read_json(artifact("selection", "choice.json"))
+    catalog.check_source(catalog.FEATURES_REPORT, config.source.name)
+    choice = catalog.read(catalog.CHOICE)
     spec = None if config.source.transactions is None else chosen(config)
     if spec is None:
         lacking = "transactions" if config.source.transactions is None else "chosen segments"
-        for name in [f"{table}.parquet" for table in TABLES] + [f"{picture}.png" for picture in PICTURES]:
-            artifact("prediction", name).unlink(missing_ok=True)
+        catalog.keep_only("prediction", [catalog.PREDICTION])
         reason = f"prediction does not apply: source '{config.source.name}' has no {lacking}"
-        write_json(artifact("prediction", "prediction.json"), {"applies": False, "reason": reason})
+        catalog.write(catalog.PREDICTION, NoPrediction(False, reason))
         return reason
-    members = read_table(artifact("identity", "segments.parquet"))
+    members = catalog.read(catalog.MEMBERS)
     made = _predict(config, spec, members["cluster"].to_numpy().astype("int32"))
     named = members.drop_duplicates("cluster").set_index("cluster")
     for table in (made.customers, made.segments):
         at = table.columns.get_loc("cluster")
         for column in ("segment", "segment_id"):
             table.insert(at + 1, column, table["cluster"].map(named[column]).astype("str"))
-    for name in TABLES:
-        write_table(artifact("prediction", f"{name}.parquet"), getattr(made, name))
-    folder = write_record(made, config.source.name, choice["candidate_id"], started)
+    catalog.write(catalog.CUSTOMER_FORECAST, made.customers)
+    catalog.write(catalog.SEGMENT_FORECAST, made.segments)
+    catalog.write(catalog.MODEL_COMPARISON, made.comparison)
+    catalog.write(catalog.CALIBRATION, made.calibration)
+    folder = write_record(made, config.source.name, str(choice.candidate_id), started)
     with connect(config.tracking, config.source.name) as tracker:
         track_predictions(tracker, read_json(folder / "record.json"), folder)
     return "\n".join(made.facts["recommendation"] + made.facts["segments_help"])
@@ -56,13 +57,12 @@ def run(config: Config) -> str:
 def _predict(config: Config, spec: Spec, labels: NDArray[np.int32]) -> Prediction:
     """The clean tables opened, and the one call."""
     source = config.source
-    people = None if source.customers is None else read_table(artifact("data", "customers.parquet"))
-    open_log = scan_table if config.features.engine == "duckdb" else read_table
+    people = None if source.customers is None else catalog.read(catalog.CLEAN_CUSTOMERS)
 
     def build(lines: Any, day: date) -> pd.DataFrame:
         return build_features(people, lines, replace(source, as_of=str(day)), config.features).table
 
-    features = read_table(artifact("features", "customers.parquet"))
-    lines = open_log(artifact("data", "transactions.parquet"))
+    features = catalog.read(catalog.FEATURES)
+    lines = purchase_log(config)
     today = date.fromisoformat(str(source.as_of))
     return predict(features, labels, lines, build, spec, config.grid_prediction_models, today, config.prediction)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
@@ -18,9 +19,12 @@ from segments.clustering.candidate import (
     sweep_id,
     workers_of,
 )
+from segments.clustering.space import Fits, Space
 from segments.config.root import Config
+from segments.io.store import catalog
 from segments.io.store.cache import arrays_of, ledger, space_of
-from segments.io.store.files import artifact, check_source, read_table, write_json, write_table
+from segments.io.store.documents import Sweep
+from segments.io.store.files import write_json
 from segments.io.tracking.candidates import track_candidates, track_curves
 from segments.io.tracking.connection import connect
 
@@ -28,15 +32,15 @@ from segments.io.tracking.connection import connect
 def run(config: Config) -> str:
     """Compute what is missing of the grid, track it, and write the tables; returns where the time went."""
     started, tracked_seconds = time.time(), 0.0
-    check_source(artifact("features", "report.json"), config.source.name)
-    features = read_table(artifact("features", "customers.parquet"))
+    catalog.check_source(catalog.FEATURES_REPORT, config.source.name)
+    features = catalog.read(catalog.FEATURES)
     cells = grid(config)
     check_plan(features, cells)
     data = hash_table(features)
     every = iter(candidate_ids((spec for cell in cells for spec in cell), data))
     ids = [[next(every) for _ in cell] for cell in cells]
     identity = sweep_id(i for cell in ids for i in cell)
-    sweep = {"sweep_id": identity, "source": config.source.name, "cells": ids}
+    sweep = Sweep(identity, config.source.name, ids)
     known: dict[str, dict[str, Any]] = {}
     with (
         make_cells(features, cells, workers_of(config.sweep.workers), data) as made,  # while MLflow is imported
@@ -49,28 +53,28 @@ def run(config: Config) -> str:
             known |= {fact["candidate_id"]: fact for fact in finished}
         _write(features, known, sweep)
         if not (path := ledger(identity) / "sweep.json").is_file():
-            write_json(path, sweep | {"started_ms": int(started * 1000), "seconds": time.time() - started})
-        track_curves(tracker, curves(sweep, known), identity)
+            write_json(path, asdict(sweep) | {"started_ms": int(started * 1000), "seconds": time.time() - started})
+        track_curves(tracker, curves(ids, known), identity)
     new = [fact for fact in known.values() if fact["started_ms"] >= int(started * 1000)]
     fits, pictures = (sum(fact[key] for fact in new) for key in ("seconds", "drawing_seconds"))
     return f"{len(known)} candidates, {len(new)} new: {time.time() - started:.1f} s (fits and scores {fits:.1f} s and pictures {pictures:.1f} s, side by side; tracking {tracked_seconds:.1f} s meanwhile)"
 
 
-def _write(features: pd.DataFrame, known: dict[str, dict[str, Any]], sweep: dict[str, Any]) -> None:
+def _write(features: pd.DataFrame, known: dict[str, dict[str, Any]], sweep: Sweep) -> None:
     """The candidates table, and beside it labels, centres and spaces."""
-    order = [i for cell in sweep["cells"] for i in cell]
+    order = [i for cell in sweep.cells for i in cell]
     arrays = {i: arrays_of(i) for i in order}
     labels = {"customer_id": features["customer_id"].to_numpy()} | {
         i: arrays[i]["labels"].astype("int16") for i in order
     }
-    fits = {
-        "spaces": {known[cell[0]]["cell"]: space_of(cell[0]) for cell in sweep["cells"]},
-        "centres": {i: arrays[i]["centres"].tolist() for i in order},
-    }
-    write_table(artifact("sweep", "candidates.parquet"), candidates_table(known[i] for i in order))
-    write_table(artifact("sweep", "labels.parquet"), pd.DataFrame(labels))
-    write_json(artifact("sweep", "fits.json"), fits)
-    write_json(artifact("sweep", "sweep.json"), sweep)
+    fits = Fits(
+        {known[cell[0]]["cell"]: Space.from_plain(space_of(cell[0])) for cell in sweep.cells},
+        {i: arrays[i]["centres"].tolist() for i in order},
+    )
+    catalog.write(catalog.CANDIDATES, candidates_table(known[i] for i in order))
+    catalog.write(catalog.LABELS, pd.DataFrame(labels))
+    catalog.write(catalog.FITS, fits)
+    catalog.write(catalog.SWEEP, sweep)
 
 
 def _told(facts: list[dict[str, Any]]) -> str:

@@ -15,8 +15,9 @@ from segments.forecast.comparison import DECIDES, EVERYBODY, WORDS, rows_of
 from segments.forecast.forecast import Prediction
 from segments.io.plots import prediction as draw
 from segments.io.plots.style import png
+from segments.io.store import catalog
 from segments.io.store.cache import forecast
-from segments.io.store.files import artifact, read_json, write_bytes, write_json, write_text
+from segments.io.store.files import read_json, write_bytes, write_json, write_text
 from segments.io.store.fingerprints import sha256
 
 
@@ -42,18 +43,19 @@ def write_record(made: Prediction, source: str, candidate_id: str, started: floa
     made_for = {"candidate_id": candidate_id, "prediction_id": identity}
     folder = forecast(identity)
     files = folder / "files"
+    pictures = {}
     for outcome, metric in DECIDES.items():
         rows = rows_of(made.comparison, outcome=outcome, metric=metric, segment=EVERYBODY)
         figure = draw.comparison(rows, f"{outcome}, on later time", f"{WORDS[metric]}, smaller is better")
-        write_bytes(artifact("prediction", f"comparison_{outcome}.png"), png(figure))
+        pictures[f"comparison_{outcome}"] = png(figure)
         best = made.facts["recommended"][outcome]
-        picture = _calibration(made, outcome, best["model"], best["variant"])
-        write_bytes(artifact("prediction", f"calibration_{outcome}.png"), picture)
+        pictures[f"calibration_{outcome}"] = _calibration(made, outcome, best["model"], best["variant"])
         for number, run in enumerate(runs):
             picture = _calibration(made, outcome, run["params"]["model"], run["params"]["variant"])
             write_bytes(folder / "runs" / str(number) / f"calibration_{outcome}.png", picture)
-    write_json(artifact("prediction", "prediction.json"), made.facts | made_for)
-    for path in [*sorted(artifact("prediction").glob("*.png")), artifact("prediction", "prediction.json")]:
+    catalog.write(catalog.PREDICTION_PICTURES, pictures)
+    catalog.write(catalog.PREDICTION, catalog.PREDICTION.of(made.facts | made_for))
+    for path in [*catalog.PREDICTION_PICTURES.files(), *catalog.PREDICTION.files()]:
         write_bytes(files / path.name, path.read_bytes())
     for name in ("comparison", "calibration", "segments"):
         write_text(files / f"{name}.csv", getattr(made, name).to_csv(index=False))

@@ -13,17 +13,16 @@ from typing import Any
 import pandas as pd
 
 from segments.config.root import Config
-from segments.evidence.selection import name_of
+from segments.evidence.selection import Choice, name_of
 from segments.io.plots import evidence
 from segments.io.plots import sweep as draw
 from segments.io.plots.style import png
 from segments.io.records import notes
-from segments.io.store import cache
+from segments.io.store import cache, catalog
+from segments.io.store.documents import Sweep
 from segments.io.store.files import (
-    artifact,
     clear,
     read_json,
-    read_table,
     replace_folder,
     write_bytes,
     write_json,
@@ -31,15 +30,36 @@ from segments.io.store.files import (
 )
 from segments.io.store.fingerprints import sha256
 
-# What is told of segments; the other tables of the stage hold customers.
-PROFILES = ("profiles", "descriptors", "tests", "make_up", "rfm_segments", "rfm_cross_table")
+# What goes in as it is, and as CSV: nothing that holds a customer.
+ALWAYS = (
+    catalog.EXPLORE_PICTURES,
+    catalog.EXPLORE_SUMMARY,
+    catalog.FEATURE_WARNINGS,
+    catalog.EVIDENCE_PICTURES,
+    catalog.GAPS,
+    catalog.EVIDENCE_RUN,
+    catalog.SELECTION_PICTURES,
+    catalog.SENSITIVITY_PICTURES,
+    catalog.FIRMNESS,
+    catalog.PLAN,
+    catalog.PLAYBOOK_PAGE,
+)
+WHEN_CHOSEN = (catalog.RULES, catalog.REPORT, catalog.BRIEFING, catalog.BRIEFING_PICTURES)
+TABLES_WHEN_CHOSEN = (
+    catalog.PROFILES,
+    catalog.DESCRIPTORS,
+    catalog.TESTS,
+    catalog.MAKE_UP,
+    catalog.RFM_SEGMENTS,
+    catalog.RFM_CROSS_TABLE,
+)
 
 
 def write_record(
     config: Config,
     folder: Path,
-    sweep: dict[str, Any],
-    choice: dict[str, Any],
+    sweep: Sweep,
+    choice: Choice,
     candidates: pd.DataFrame,
     features: pd.DataFrame,
     profiles: pd.DataFrame | None,
@@ -52,7 +72,7 @@ def write_record(
         What was asked for.
     folder : Path
         Where to; what an earlier run left there is replaced.
-    sweep, choice : dict
+    sweep, choice : Sweep, Choice
         As the sweep and selection stages wrote them.
     candidates, features : DataFrame
         As the sweep and features stages wrote them.
@@ -63,38 +83,29 @@ def write_record(
     clear(files)
     write_json(files / "config.json", asdict(config))
     write_text(files / "candidates.csv", candidates.to_csv(index=False))
-    write_json(files / "choice.json", choice)
-    for path in sorted(artifact("explore").glob("*.png")) + sorted(artifact("explore").glob("*.json")):
-        write_bytes(files / "explore" / path.name, path.read_bytes())
-    for stage in ("evidence", "selection", "sensitivity"):
-        for path in sorted(artifact(stage).glob("*.png")) + sorted(artifact(stage).glob("[!c]*.json")):
-            write_bytes(files / stage / path.name, path.read_bytes())
-    clusters = read_table(artifact("evidence", "clusters.parquet"))
-    write_text(files / "evidence" / "clusters.csv", clusters.to_csv(index=False))
-    for path in sorted(artifact("playbook").glob("playbook.[jm]*")):
-        write_bytes(files / "playbook" / path.name, path.read_bytes())
-    if profiles is not None:
-        for name in PROFILES:
-            if (path := artifact("profiles", f"{name}.parquet")).is_file():
-                write_text(files / "profiles" / f"{name}.csv", read_table(path).to_csv(index=False))
-        write_bytes(files / "profiles" / "rules.json", artifact("profiles", "rules.json").read_bytes())
-        for path in sorted(artifact("briefing").glob("[!.]*")):
-            write_bytes(files / "briefing" / path.name, path.read_bytes())
+    write_json(files / "choice.json", choice.to_plain())
+    for artifact in (*ALWAYS, *(WHEN_CHOSEN if profiles is not None else ())):
+        for path in artifact.files():
+            write_bytes(files / artifact.stage / path.name, path.read_bytes())
+    for table in (catalog.CLUSTER_STABILITY, *(TABLES_WHEN_CHOSEN if profiles is not None else ())):
+        if table is catalog.CLUSTER_STABILITY or catalog.exists(table):
+            path = files / table.stage / Path(table.file).with_suffix(".csv")
+            write_text(path, catalog.read(table).to_csv(index=False))
     if board := _board(choice, candidates):
         write_bytes(files / "finalists.png", board)
     replace_folder(files, folder / "files")
-    firmness = read_json(artifact("sensitivity", "sensitivity.json"))["firmness"]
+    firmness = catalog.read(catalog.FIRMNESS).firmness
     _write_cards(config, folder / "cards", choice, candidates, firmness)
-    write_text(folder / "note.md", notes.sweep_note(choice, candidates, profiles, firmness))
+    write_text(folder / "note.md", notes.sweep_note(choice.to_plain(), candidates, profiles, firmness))
     ledger = folder / "sweep.json"
     if not ledger.is_file():  # DVC brought the sweep back from its cache: when it ran is not known here
-        write_json(ledger, sweep | {"started_ms": 0, "seconds": 0.0})
+        write_json(ledger, asdict(sweep) | {"started_ms": 0, "seconds": 0.0})
     timing = read_json(ledger)
     record = {
-        "sweep_id": sweep["sweep_id"],
+        "sweep_id": sweep.sweep_id,
         "candidate_ids": candidates["candidate_id"].tolist(),
-        "candidate_id": choice["candidate_id"],
-        "finalists": choice["finalists"],
+        "candidate_id": choice.candidate_id,
+        "finalists": choice.finalists,
         "params": _params(config),
         "data": _dataset(config.source.name, features),
         "started_ms": timing["started_ms"],
@@ -103,14 +114,12 @@ def write_record(
     write_json(folder / "record.json", record)
 
 
-def _write_cards(
-    config: Config, folder: Path, choice: dict[str, Any], candidates: pd.DataFrame, firmness: str | None
-) -> None:
+def _write_cards(config: Config, folder: Path, choice: Choice, candidates: pd.DataFrame, firmness: str | None) -> None:
     """The evidence card of every finalist that has evidence; the chosen one's says how firm it is, too."""
     clear(folder)
-    clusters, scores = (read_table(artifact("evidence", f"{name}.parquet")) for name in ("clusters", "nulls"))
-    gaps = read_json(artifact("evidence", "gaps.json"))
-    for row in candidates[candidates["candidate_id"].isin(choice["finalists"]) & candidates["evaluated"]].to_dict(
+    clusters, scores = catalog.read(catalog.CLUSTER_STABILITY), catalog.read(catalog.NULL_SCORES)
+    gaps = catalog.read(catalog.GAPS)
+    for row in candidates[candidates["candidate_id"].isin(choice.finalists) & candidates["evaluated"]].to_dict(
         "records"
     ):
         identity = row["candidate_id"]
@@ -119,10 +128,10 @@ def _write_cards(
             row,
             clusters[clusters["candidate_id"] == identity],
             scores[scores["candidate_id"] == identity],
-            gaps[f"{row['feature_set']} · {row['scaler']}"],
+            asdict(gaps[f"{row['feature_set']} · {row['scaler']}"]),
             row["k"],
             asdict(config.evidence.grades),
-            firmness if identity == choice["candidate_id"] else None,
+            firmness if identity == choice.candidate_id else None,
         )
         write_bytes(folder / f"{identity}.png", png(card))
 
@@ -140,18 +149,18 @@ def config_hash(config: Config) -> str:
 
 def data_hash() -> str:
     """SHA-256 of the feature table."""
-    return sha256(artifact("features", "customers.parquet").read_bytes())
+    return sha256(catalog.path_of(catalog.FEATURES).read_bytes())
 
 
-def _board(choice: dict[str, Any], candidates: pd.DataFrame) -> bytes | None:
+def _board(choice: Choice, candidates: pd.DataFrame) -> bytes | None:
     by_id = candidates.set_index("candidate_id")
     tiles = []
-    for candidate_id in choice["finalists"]:
+    for candidate_id in choice.finalists:
         row, pictures = by_id.loc[candidate_id], cache.pictures(candidate_id)
         if {"clusters", "silhouette"} <= set(pictures):
             caption = f"silhouette {row['silhouette']:.3f}, smallest {row['smallest_share']:.0%}"
             tiles.append((caption, pictures["clusters"].read_bytes(), pictures["silhouette"].read_bytes()))
-    title = "Finalists, best first" if choice["candidate_id"] else "Nothing passed; these came closest"
+    title = "Finalists, best first" if choice.candidate_id else "Nothing passed; these came closest"
     return png(draw.board(tiles, title)) if tiles else None
 
 
@@ -178,7 +187,7 @@ def _dataset(source: str, features: pd.DataFrame) -> dict[str, str]:
     return {
         "name": source,
         "digest": data_hash()[:32],
-        "path": str(artifact("features", "customers.parquet")),
+        "path": str(catalog.path_of(catalog.FEATURES)),
         "schema": json.dumps({"mlflow_colspec": columns}),
         "profile": json.dumps({"num_rows": len(features)}),
     }

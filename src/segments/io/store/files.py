@@ -13,9 +13,9 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from segments.errors import ConfigError, StoreError, first_line
+from segments.errors import StoreError, first_line
 
 if TYPE_CHECKING:
     import duckdb
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+T = TypeVar("T")
 ARTIFACTS = Path("artifacts")
 
 
@@ -131,14 +132,14 @@ def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
     """
     import pandas as pd
 
-    return _read(path, lambda: pd.read_parquet(path, columns=columns))
+    return read_made(path, lambda: pd.read_parquet(path, columns=columns))
 
 
 def read_csv(path: Path) -> pd.DataFrame:
     """Read a CSV that an earlier stage made; same errors as :func:`read_table`."""
     import pandas as pd
 
-    return _read(path, lambda: pd.read_csv(path))
+    return read_made(path, lambda: pd.read_csv(path))
 
 
 def scan_table(path: Path) -> duckdb.DuckDBPyRelation:
@@ -160,17 +161,17 @@ def scan_table(path: Path) -> duckdb.DuckDBPyRelation:
         except duckdb.Error as error:
             raise ValueError(str(error)) from error
 
-    return _read(path, scan)  # type: ignore[no-any-return]
+    return read_made(path, scan)
 
 
 def read_json(path: Path) -> Any:
     """Read a JSON file that an earlier stage made; same errors as :func:`read_table`."""
-    return _read(path, lambda: json.loads(path.read_text()))
+    return read_made(path, lambda: json.loads(path.read_text()))
 
 
 def read_text(path: Path) -> str:
     """Read a text file that an earlier stage made; same errors as :func:`read_table`."""
-    return _read(path, path.read_text)  # type: ignore[no-any-return]
+    return read_made(path, path.read_text)
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray[Any, Any]]:
@@ -187,10 +188,17 @@ def read_arrays(path: Path) -> dict[str, np.ndarray[Any, Any]]:
         except (BadZipFile, zlib.error) as error:
             raise ValueError(str(error)) from error
 
-    return _read(path, read)  # type: ignore[no-any-return]
+    return read_made(path, read)
 
 
-def _read(path: Path, read: Callable[[], Any]) -> Any:
+def read_made(path: Path, read: Callable[[], T]) -> T:
+    """What `read` gives; what it finds wrong (a ValueError) is an error that names the file and the stage to run.
+
+    Raises
+    ------
+    StoreError
+        If the file is missing, damaged, or not what it should be.
+    """
     stage = path.parent.name if path.parent.parent.name == ARTIFACTS.name else ""
     fix = f"run `segments {stage}`, or `dvc repro`" if stage else "run `dvc repro`"
     if not path.is_file():
@@ -308,29 +316,3 @@ def remove(path: Path) -> None:
 def clear(folder: Path) -> None:
     """Remove a folder of made files, if it is there."""
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def check_source(path: Path, source: str) -> None:
-    """Refuse what an earlier stage made for another source.
-
-    Parameters
-    ----------
-    path : Path
-        A JSON file of that stage with a key ``source``.
-    source : str
-        Name of the source that is wanted now.
-
-    Raises
-    ------
-    ConfigError
-        Names both sources and the commands to run.
-    """
-    made_for, stage = read_json(path)["source"], path.parent.name
-    if made_for != source:
-        stages = ["data", "features", "sweep"]
-        commands = [f"`segments {name} source={source}`" for name in stages[: stages.index(stage) + 1]]
-        raise ConfigError(
-            f"what `segments {stage}` made is of source '{made_for}', not '{source}'",
-            where=str(path.parent),
-            fix=f"run {', then '.join(commands)}; or go on with source={made_for}",
-        )

@@ -1,0 +1,990 @@
+"""The catalog: every file that a stage hands on, one constant each. Comes in: a constant. Goes out: what the file holds, typed and checked.
+
+Where each lies, what one row of it is, who makes it, when it is absent, and what each column or key means. ``segments catalog`` prints it.
+Caches and records (``artifacts/candidates``, ``sweeps``, ``versions``, ``monitoring``, ``uplift`` ...) are handed from stage to stage by nobody:
+they stand in :mod:`segments.io.store.cache`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from segments.errors import ConfigError
+from segments.features.meanings import FEATURES as FEATURE_WORDS
+from segments.features.meanings import MONEY
+from segments.io.store import files
+from segments.io.store.kinds import (
+    EITHER,
+    FLAG,
+    NUMBER,
+    TEXT,
+    TIME,
+    WHOLE,
+    Artifact,
+    Column,
+    Document,
+    Pictures,
+    Table,
+    Text,
+)
+
+if TYPE_CHECKING:
+    import duckdb
+    import pandas as pd
+
+    from segments.action.playbook import Plan
+    from segments.clustering.space import Fits
+    from segments.evidence.existence import Gap
+    from segments.evidence.selection import Choice
+    from segments.features.explore import ExploreSummary, FeatureWarning
+    from segments.features.table import FeaturesReport
+    from segments.identity.matching import SegmentIdentity
+    from segments.identity.migration import MigrationFacts
+    from segments.identity.rules import Rules
+    from segments.io.store.documents import (
+        Average,
+        BriefingList,
+        CleaningReport,
+        EvidenceRun,
+        Firmness,
+        NoPrediction,
+        PredictionFacts,
+        Receipt,
+        SegmentList,
+        Sweep,
+    )
+
+T = TypeVar("T")
+OfSource = TypeVar("OfSource", bound="Sourced")
+
+
+# --- reading and writing ------------------------------------------------------------------------------------------------
+
+
+def read(artifact: Artifact[T]) -> T:
+    """What an artifact holds: a table, a document as the type it was written from, a text, pictures by name.
+
+    Raises
+    ------
+    StoreError
+        If it is missing, damaged, or not what the catalog says; names the file and the stage to run.
+    """
+    return artifact.load()
+
+
+def write(artifact: Artifact[T], content: T) -> None:
+    """Write an artifact, atomically; equal content gives equal bytes.
+
+    Raises
+    ------
+    StoreError
+        If the disk is full or read-only.
+    ValueError
+        If a table is not what the catalog says: an error of the stage.
+    """
+    artifact.dump(content)
+
+
+def read_columns(table: Table, *names: str) -> pd.DataFrame:
+    """Some columns of a table, in this order; same errors as :func:`read`."""
+    return table.load_columns(list(names))
+
+
+def scan(table: Table) -> duckdb.DuckDBPyRelation:
+    """Open a table without reading it: DuckDB streams it, so it may exceed memory.
+
+    Raises
+    ------
+    StoreError
+        If it is missing or damaged; names the stage that makes it.
+    """
+    return files.scan_table(table.path)
+
+
+def stream(table: Table, relation: duckdb.DuckDBPyRelation) -> None:
+    """Write a table from a DuckDB relation, atomically, without holding it in memory."""
+    files.write_relation(table.path, relation)
+
+
+def path_of(artifact: Artifact[Any]) -> Path:
+    """Where an artifact lies, seen from the project.
+
+    Examples
+    --------
+    >>> path_of(CANDIDATES).as_posix()
+    'artifacts/sweep/candidates.parquet'
+    """
+    return artifact.path
+
+
+def exists(artifact: Artifact[Any]) -> bool:
+    """Whether an artifact is there."""
+    return artifact.exists()
+
+
+def remove(artifact: Artifact[Any]) -> None:
+    """Remove an artifact, if it is there."""
+    artifact.remove()
+
+
+def keep_only(stage: str, made: Iterable[Artifact[Any]]) -> None:
+    """Remove what an earlier choice or another source left in a stage's folder: every file that is none of these artifacts."""
+    made = list(made)
+    for path in sorted(files.artifact(stage).glob("*")):
+        if not any(one.stage == stage and one.covers(path.name) for one in made):
+            files.remove(path)
+
+
+class Sourced(Protocol):
+    """A document that says of which source it is."""
+
+    @property
+    def source(self) -> str:
+        """Name of the source."""
+
+
+def check_source(document: Document[OfSource], source: str) -> None:
+    """Refuse what an earlier stage made for another source.
+
+    Parameters
+    ----------
+    document : Document
+        Of that stage; says its source.
+    source : str
+        Name of the source that is wanted now.
+
+    Raises
+    ------
+    ConfigError
+        Names both sources and the commands to run.
+    """
+    made_for, stage = read(document).source, document.stage
+    if made_for != source:
+        stages = ["data", "features", "sweep"]
+        commands = [f"`segments {name} source={source}`" for name in stages[: stages.index(stage) + 1]]
+        raise ConfigError(
+            f"what `segments {stage}` made is of source '{made_for}', not '{source}'",
+            where=str(document.path.parent),
+            fix=f"run {', then '.join(commands)}; or go on with source={made_for}",
+        )
+
+
+# --- types of documents, imported when one is read or written --------------------------------------------------------------
+
+
+def _plan() -> type[Plan]:
+    from segments.action.playbook import Plan
+
+    return Plan
+
+
+def _sweep() -> type[Sweep]:
+    from segments.io.store.documents import Sweep
+
+    return Sweep
+
+
+def _fits() -> type[Fits]:
+    from segments.clustering.space import Fits
+
+    return Fits
+
+
+def _gaps() -> type[dict[str, Gap]]:
+    from segments.evidence.existence import Gap
+
+    return dict[str, Gap]
+
+
+def _choice() -> type[Choice]:
+    from segments.evidence.selection import Choice
+
+    return Choice
+
+
+def _features_report() -> type[FeaturesReport]:
+    from segments.features.table import FeaturesReport
+
+    return FeaturesReport
+
+
+def _explore_summary() -> type[ExploreSummary]:
+    from segments.features.explore import ExploreSummary
+
+    return ExploreSummary
+
+
+def _warnings() -> type[list[FeatureWarning]]:
+    from segments.features.explore import FeatureWarning
+
+    return list[FeatureWarning]
+
+
+def _identity() -> type[SegmentIdentity]:
+    from segments.identity.matching import SegmentIdentity
+
+    return SegmentIdentity
+
+
+def _migration() -> type[MigrationFacts]:
+    from segments.identity.migration import MigrationFacts
+
+    return MigrationFacts
+
+
+def _rules() -> type[Rules]:
+    from segments.identity.rules import Rules
+
+    return Rules
+
+
+def _prediction() -> Any:
+    from segments.io.store.documents import NoPrediction, PredictionFacts
+
+    return PredictionFacts | NoPrediction
+
+
+def _averages() -> type[dict[str, Average]]:
+    from segments.io.store.documents import Average
+
+    return dict[str, Average]
+
+
+def _note(name: str) -> Callable[[], Any]:
+    def type_of() -> Any:
+        from segments.io.store import documents
+
+        return getattr(documents, name)
+
+    return type_of
+
+
+# --- columns that many tables have -----------------------------------------------------------------------------------------
+
+NO_CHOICE = "nothing was chosen"
+NO_LOG = "the source has no purchases"
+NO_PREDICTION = "the source has no purchases, or nothing was chosen"
+
+CUSTOMER = Column("customer_id", TEXT, "the customer's id, as the source writes it")
+CANDIDATE = Column("candidate_id", TEXT, "the candidate: hash of its spec, the data and the code that computes it")
+CLUSTER = Column("cluster", WHOLE, "number of the cluster, 0 is the largest")
+SEGMENT_ID = Column("segment_id", TEXT, "the segment's id, which it keeps over time")
+SEGMENT = Column("segment", TEXT, "the segment's name")
+OUTCOME = Column("outcome", TEXT, "what is foreseen: churn or value")
+MODEL = Column("model", TEXT, "name of the prediction model")
+VARIANT = Column("variant", TEXT, "how it uses segments: global, segment as feature, per segment")
+RFM_SEGMENT = Column("rfm_segment", TEXT, "segment by the map of RFM scores (section `rfm_map`)")
+CHURN_RISK = Column("churn_risk", NUMBER, "probability of no purchase in the horizon after the as-of date")
+EXPECTED_VALUE = Column("expected_value", NUMBER, "spend expected in the horizon after the as-of date", MONEY)
+SEGMENT_OUTLOOK = (
+    Column("churn_risk", NUMBER, "mean probability of no purchase in the horizon", always=False),
+    Column("expected_value", NUMBER, "spend expected of the whole segment in the horizon", MONEY, always=False),
+    Column(
+        "at_risk_revenue",
+        NUMBER,
+        "what its customers spent in as many days before the as-of date, each weighted by the churn risk",
+        MONEY,
+        always=False,
+    ),
+)
+FEATURE_COLUMNS = tuple(
+    Column(name, NUMBER, known.meaning, known.unit, always=False) for name, known in FEATURE_WORDS.items()
+)
+PARAMS = (
+    CANDIDATE,
+    Column("source", TEXT, "name of the source"),
+    Column("feature_set", TEXT, "name of the feature set"),
+    Column("scaler", TEXT, "name of the scaler"),
+    Column("algorithm", TEXT, "name of the algorithm"),
+    Column("k", WHOLE, "number of clusters"),
+    Column("seed", WHOLE, "seed of the fit"),
+    Column("n_customers", WHOLE, "customers clustered", "customers"),
+)
+SCORES = (
+    Column("silhouette", NUMBER, "mean silhouette in the space that was clustered, -1 to 1"),
+    Column("silhouette_error", NUMBER, "its standard error; 0 when it is exact"),
+    Column("silhouette_low", NUMBER, "lower end of its 95 % interval"),
+    Column("silhouette_high", NUMBER, "upper end of its 95 % interval"),
+    Column("silhouette_exact", NUMBER, "1: of all customers, 0: estimated from a sample"),
+    Column(
+        "wcss", NUMBER, "within-cluster sum of squares (scikit-learn: inertia)", "squared units of the clustered space"
+    ),
+    Column("davies_bouldin", NUMBER, "Davies-Bouldin index, smaller is better", gaps=True),
+    Column("calinski_harabasz", NUMBER, "Calinski-Harabasz index, larger is better", gaps=True),
+    Column("silhouette_simplified", NUMBER, "mean silhouette by distances to centres, 0 to 1"),
+    Column(
+        "silhouette_reference",
+        NUMBER,
+        "mean silhouette in one space of all numeric features: comparable between feature sets and scalers",
+    ),
+    Column("smallest_share", NUMBER, "share of customers in the smallest cluster"),
+    Column("largest_share", NUMBER, "share of customers in the largest cluster"),
+    Column("n_iter", NUMBER, "iterations of the best start", "iterations"),
+    Column("n_init", NUMBER, "starts of the search", "starts"),
+    Column("hits", NUMBER, "starts that found the best solution", "starts"),
+    Column("hit_rate", NUMBER, "hits / n_init"),
+)
+EVIDENCE_COLUMNS = (
+    Column("evaluated", FLAG, "whether there is evidence; the other columns are empty otherwise"),
+    Column("stopped", FLAG, "whether the resamples ended early, because the verdict was clear"),
+    Column("bootstraps", WHOLE, "bootstraps that were drawn", "bootstraps"),
+    Column("jaccard_min", NUMBER, "mean Jaccard over bootstraps of the least stable cluster", gaps=True),
+    Column("jaccard_mean", NUMBER, "the same, mean over the clusters", gaps=True),
+    Column("ari", NUMBER, "mean adjusted Rand index between the clusters and those of a bootstrap", gaps=True),
+    Column(
+        "prediction_strength",
+        NUMBER,
+        "how well the clusters of one half foretell those of the other (worst cluster, mean over splits); none when the resamples ended early",
+        gaps=True,
+    ),
+    Column("z_wcss", NUMBER, "how far WCSS lies below its mean under the null", "standard deviations", gaps=True),
+    Column("p_wcss", NUMBER, "p-value of that", gaps=True),
+    Column(
+        "z_silhouette",
+        NUMBER,
+        "how far the silhouette lies above its mean under the null",
+        "standard deviations",
+        gaps=True,
+    ),
+    Column("p_silhouette", NUMBER, "p-value of that", gaps=True),
+    Column("p_adjusted", NUMBER, "the larger of both, adjusted for the search over k", gaps=True),
+    Column("valley_p", NUMBER, "p-value that there is no valley between the two nearest clusters", gaps=True),
+    Column("gap", NUMBER, "gap statistic: mean log WCSS of uniform data less that of the data", gaps=True),
+    Column("gap_error", NUMBER, "its standard error, with the simulation's", gaps=True),
+    Column("grade", TEXT, "natural, reproducible, constructive or not supported"),
+    Column("reason", TEXT, "why that grade, with the numbers"),
+    Column("null", TEXT, "the null model it was compared with"),
+    Column("valley_pair", TEXT, "the two clusters of valley_p"),
+)
+
+
+# --- data --------------------------------------------------------------------------------------------------------------------
+
+CLEAN_CUSTOMERS = Table(
+    "data",
+    "customers.parquet",
+    "one row per customer of the raw customers table that is left after cleaning",
+    "the source has no customers table",
+    columns=(
+        CUSTOMER,
+        Column("<column>", EITHER, "as conf/source says: a number, or a category as text", gaps=True),
+    ),
+)
+CLEAN_TRANSACTIONS = Table(
+    "data",
+    "transactions.parquet",
+    "one row per purchase line that is left after cleaning, in the order of the raw file",
+    NO_LOG,
+    columns=(
+        CUSTOMER,
+        Column("order_id", TEXT, "the order the line belongs to"),
+        Column("purchased_at", TIME, "when, local time of the source"),
+        Column("amount", NUMBER, "money paid for the line; below zero: a return", MONEY),
+        Column("discount", NUMBER, "price reductions of the line, 0 or more", MONEY, always=False),
+        Column("coupon", NUMBER, "coupons redeemed on the line, 0 or more", MONEY, always=False),
+        Column("product_id", TEXT, "the product", gaps=True, always=False),
+        Column("store_id", TEXT, "the store", gaps=True, always=False),
+        Column("department", TEXT, "the product's department", gaps=True, always=False),
+        Column("private_label", FLAG, "whether the product is a store brand", always=False),
+    ),
+)
+CLEANING_REPORT: Document[CleaningReport] = Document(
+    "data", "report.json", "what became of the raw files", type_of=_note("CleaningReport")
+)
+
+
+# --- features ----------------------------------------------------------------------------------------------------------------
+
+FEATURES = Table(
+    "features",
+    "customers.parquet",
+    "one row per customer, sorted by id: numeric features, RFM scores, then categories",
+    columns=(
+        CUSTOMER,
+        *FEATURE_COLUMNS,
+        Column(
+            "<column>",
+            EITHER,
+            "a column of the source's customers table, as conf/source says: a number, or a category as text",
+            gaps=True,
+            always=False,
+        ),
+    ),
+)
+BASKET_MIX = Table(
+    "features",
+    "basket_mix.parquet",
+    "one row per customer, sorted by id; a descriptor, never clustered on",
+    NO_LOG,
+    columns=(
+        CUSTOMER,
+        Column(
+            "spend_on_<department>",
+            NUMBER,
+            "share of the customer's spend in one of the ten departments that earn most",
+        ),
+        Column("spend_on_other", NUMBER, "share of the customer's spend in the other departments", always=False),
+    ),
+)
+RFM_CUTS: Document[dict[str, list[float]]] = Document(
+    "features",
+    "rfm_cuts.json",
+    "per column of recency_days, frequency, monetary its four cut-points, in its unit: the 20, 40, 60 and 80 % quantiles; empty without purchases",
+    type_of=lambda: dict[str, list[float]],
+)
+FEATURES_REPORT: Document[FeaturesReport] = Document(
+    "features", "report.json", "what is to be said of the feature table", type_of=_features_report
+)
+
+
+# --- explore -----------------------------------------------------------------------------------------------------------------
+
+EXPLORE_SUMMARY: Document[ExploreSummary] = Document(
+    "explore", "summary.json", "the numbers behind the pictures", type_of=_explore_summary
+)
+FEATURE_WARNINGS: Document[list[FeatureWarning]] = Document(
+    "explore", "warnings.json", "what deserves a second look, one entry per finding", type_of=_warnings
+)
+EXPLORE_PICTURES = Pictures(
+    "explore",
+    "*.png",
+    "pictures of the features",
+    "the columns give nothing to draw for it",
+    shows={
+        "histograms": "one histogram per numeric column",
+        "box_plots": "one box per numeric column",
+        "pair_plot": "numeric columns against each other",
+        "correlation_heat_map": "Spearman correlations",
+        "count_plots": "customers per level of each category",
+    },
+)
+
+
+# --- sweep -------------------------------------------------------------------------------------------------------------------
+
+CANDIDATES = Table(
+    "sweep", "candidates.parquet", "one row per candidate, in the order of the grid", columns=(*PARAMS, *SCORES)
+)
+LABELS = Table(
+    "sweep",
+    "labels.parquet",
+    "one row per customer, in the order of the feature table",
+    columns=(CUSTOMER, Column("<candidate_id>", WHOLE, "one column per candidate: the customer's cluster")),
+)
+FITS: Document[Fits] = Document(
+    "sweep", "fits.json", "what makes each candidate a model that assigns new customers", type_of=_fits
+)
+SWEEP: Document[Sweep] = Document("sweep", "sweep.json", "which candidates the sweep has", type_of=_sweep)
+
+
+# --- evidence ----------------------------------------------------------------------------------------------------------------
+
+EVIDENCE = Table(
+    "evidence",
+    "evidence.parquet",
+    "one row per candidate, in the order of the sweep's",
+    columns=(CANDIDATE, *EVIDENCE_COLUMNS),
+)
+CLUSTER_STABILITY = Table(
+    "evidence",
+    "clusters.parquet",
+    "one row per cluster of each candidate that was evaluated",
+    columns=(
+        CANDIDATE,
+        CLUSTER,
+        Column("jaccard", NUMBER, "mean Jaccard over bootstraps with the cluster most like it"),
+        Column("recovered", NUMBER, "share of bootstraps in which it came back (Jaccard at least 0.75)"),
+        Column("dissolved", NUMBER, "share of bootstraps in which it dissolved (at most 0.5)"),
+    ),
+)
+AGREEMENT = Table(
+    "evidence",
+    "agreement.parquet",
+    "one row per customer, in the order of the feature table",
+    columns=(
+        CUSTOMER,
+        Column(
+            "<candidate_id>",
+            NUMBER,
+            "one column per evaluated candidate: share of bootstraps that put the customer into the same cluster",
+        ),
+    ),
+)
+NULL_SCORES = Table(
+    "evidence",
+    "nulls.parquet",
+    "one row per evaluated candidate and draw",
+    columns=(
+        CANDIDATE,
+        Column("draw", WHOLE, "0: the data; from 1 on: data drawn from the null model"),
+        Column("log_wcss_share", NUMBER, "log of WCSS as a share of the total sum of squares"),
+        Column("silhouette", NUMBER, "mean silhouette of at most 3,000 customers"),
+    ),
+)
+GAPS: Document[dict[str, Gap]] = Document(
+    "evidence", "gaps.json", 'per cell ("feature set · scaler") its gap statistic over k', type_of=_gaps
+)
+EVIDENCE_RUN: Document[EvidenceRun] = Document(
+    "evidence", "evidence.json", "how the evidence was gathered", type_of=_note("EvidenceRun")
+)
+EVIDENCE_PICTURES = Pictures(
+    "evidence", "*.png", "picture of the evidence", shows={"evidence": "stability and existence of every candidate"}
+)
+
+
+# --- selection ---------------------------------------------------------------------------------------------------------------
+
+CHOICE: Document[Choice] = Document("selection", "choice.json", "what was chosen and why", type_of=_choice)
+JUDGED_CANDIDATES = Table(
+    "selection",
+    "candidates.parquet",
+    "one row per candidate: the sweep's table with the evidence beside it",
+    columns=(*PARAMS, *SCORES, *EVIDENCE_COLUMNS),
+)
+CHOSEN_LABELS = Table(
+    "selection",
+    "labels.parquet",
+    "one row per customer, in the order of the feature table",
+    NO_CHOICE,
+    columns=(CUSTOMER, CLUSTER),
+)
+SELECTION_PICTURES = Pictures(
+    "selection", "*.png", "picture of the choice", shows={"front": "candidates by fit, stability and simplicity"}
+)
+
+
+# --- sensitivity -------------------------------------------------------------------------------------------------------------
+
+SENSITIVITY = Table(
+    "sensitivity",
+    "sensitivity.parquet",
+    "one row per change that was tried",
+    NO_CHOICE,
+    columns=(
+        Column(
+            "change", TEXT, "what was changed: seed, scaler, feature left out, as-of date, extreme customers left out"
+        ),
+        Column("detail", TEXT, "to what, or which"),
+        Column("ari", NUMBER, "adjusted Rand index with the chosen segments; 1: the same, 0: as by chance"),
+        Column("customers", WHOLE, "customers in both", "customers"),
+    ),
+)
+FIRMNESS: Document[Firmness] = Document(
+    "sensitivity",
+    "sensitivity.json",
+    "how much of the chosen segments stays under a change, in words",
+    type_of=_note("Firmness"),
+)
+SENSITIVITY_PICTURES = Pictures(
+    "sensitivity", "*.png", "picture of the changes", NO_CHOICE, shows={"sensitivity": "agreement under each change"}
+)
+
+
+# --- identity ----------------------------------------------------------------------------------------------------------------
+
+IDENTITY: Document[SegmentIdentity] = Document(
+    "identity", "identity.json", "who the chosen clusters are: ids, names and colours", type_of=_identity
+)
+MEMBERS = Table(
+    "identity",
+    "segments.parquet",
+    "one row per customer, in the order of the feature table",
+    NO_CHOICE,
+    columns=(CUSTOMER, CLUSTER, SEGMENT_ID, SEGMENT),
+)
+
+
+# --- prediction --------------------------------------------------------------------------------------------------------------
+
+PREDICTION: Document[PredictionFacts | NoPrediction] = Document(
+    "prediction",
+    "prediction.json",
+    "what was compared, recommended and predicted; or why nothing is predicted",
+    type_of=_prediction,
+)
+CUSTOMER_FORECAST = Table(
+    "prediction",
+    "customers.parquet",
+    "one row per customer",
+    NO_PREDICTION,
+    columns=(CUSTOMER, CLUSTER, SEGMENT_ID, SEGMENT, CHURN_RISK, EXPECTED_VALUE),
+)
+SEGMENT_FORECAST = Table(
+    "prediction",
+    "segments.parquet",
+    "one row per segment",
+    NO_PREDICTION,
+    columns=(
+        CLUSTER,
+        SEGMENT_ID,
+        SEGMENT,
+        Column("customers", WHOLE, "its customers", "customers"),
+        *SEGMENT_OUTLOOK,
+    ),
+)
+MODEL_COMPARISON = Table(
+    "prediction",
+    "comparison.parquet",
+    "one row per outcome, model, variant, segment and metric, measured on later time",
+    NO_PREDICTION,
+    columns=(
+        OUTCOME,
+        MODEL,
+        VARIANT,
+        Column("segment", TEXT, "number of the cluster, or all"),
+        Column("customers", WHOLE, "customers it was measured on", "customers"),
+        Column("metric", TEXT, "name of the score"),
+        Column("value", NUMBER, "the score", "as the metric: money for mae", gaps=True),
+        Column("low", NUMBER, "lower end of its 95 % bootstrap interval", "as the metric", gaps=True),
+        Column("high", NUMBER, "upper end of it", "as the metric", gaps=True),
+        Column("difference", NUMBER, "value less that of the model's global variant", "as the metric", gaps=True),
+        Column("difference_low", NUMBER, "lower end of its paired 95 % interval", "as the metric", gaps=True),
+        Column("difference_high", NUMBER, "upper end of it", "as the metric", gaps=True),
+    ),
+)
+CALIBRATION = Table(
+    "prediction",
+    "calibration.parquet",
+    "one row per outcome, model, variant and tenth of the customers by what was predicted",
+    NO_PREDICTION,
+    columns=(
+        OUTCOME,
+        MODEL,
+        VARIANT,
+        Column("customers", WHOLE, "customers of the group", "customers"),
+        Column("predicted", NUMBER, "mean prediction of the group", f"probability, or {MONEY}"),
+        Column("observed", NUMBER, "what happened to it, on average", f"share, or {MONEY}"),
+        Column("low", NUMBER, "lower end of the 95 % interval of observed", f"share, or {MONEY}", gaps=True),
+        Column("high", NUMBER, "upper end of it", f"share, or {MONEY}", gaps=True),
+    ),
+)
+PREDICTION_PICTURES = Pictures(
+    "prediction",
+    "*.png",
+    "pictures of the models",
+    NO_PREDICTION,
+    shows={
+        "comparison_churn": "models by their score for churn",
+        "comparison_value": "models by their score for value",
+        "calibration_churn": "predicted against observed churn, recommended model",
+        "calibration_value": "predicted against observed value, recommended model",
+    },
+)
+
+
+# --- profiles ----------------------------------------------------------------------------------------------------------------
+
+SEGMENTS: Document[SegmentList] = Document(
+    "profiles",
+    "segments.json",
+    "names, colours and ids of the segments, in the order of their clusters",
+    type_of=_note("SegmentList"),
+)
+PROFILES = Table(
+    "profiles",
+    "profiles.parquet",
+    "one row per segment",
+    NO_CHOICE,
+    columns=(
+        CLUSTER,
+        SEGMENT,
+        Column("size", WHOLE, "its customers", "customers"),
+        Column("share", NUMBER, "their share of all"),
+        Column("revenue", NUMBER, "what they spent; where money is known", MONEY, always=False),
+        Column("revenue_share", NUMBER, "its share of all revenue", always=False),
+        *SEGMENT_OUTLOOK,
+        Column("<feature>_mean", NUMBER, "mean of the feature", "as the feature", gaps=True),
+        Column("<feature>_median", NUMBER, "median of the feature", "as the feature", gaps=True),
+        Column(
+            "<feature>_index",
+            NUMBER,
+            "100 x mean / mean of all customers; none for features that can be below zero",
+            gaps=True,
+        ),
+    ),
+)
+SEGMENT_MEMBERS = Table(
+    "profiles",
+    "segments.parquet",
+    "one row per customer, in the order of the feature table: who is in which segment, and how far to believe it",
+    NO_CHOICE,
+    columns=(
+        CUSTOMER,
+        CLUSTER,
+        SEGMENT_ID,
+        SEGMENT,
+        Column("margin", NUMBER, "how much farther the next centre is", "units of the clustered space"),
+        Column(
+            "confidence", NUMBER, "that as a share of the distance to the next centre: 0 on the border, 1 at the centre"
+        ),
+        Column("boundary", FLAG, "whether confidence is below `confidence.boundary`"),
+        Column(
+            "out_of_range",
+            FLAG,
+            "whether the customer lies outside nearly all others, or outside the range of a feature",
+        ),
+        Column(
+            "agreement",
+            NUMBER,
+            "share of bootstraps that put the customer into the same cluster; where there is evidence",
+            always=False,
+        ),
+    ),
+)
+DESCRIPTORS = Table(
+    "profiles",
+    "descriptors.parquet",
+    "one row per feature, level (of categories) and segment",
+    NO_CHOICE,
+    columns=(
+        Column("feature", TEXT, "the feature"),
+        Column("kind", TEXT, "number or category"),
+        Column("role", TEXT, "clustered, derived from clustered ones, or descriptor"),
+        Column("level", TEXT, 'level of the category; "" for numbers'),
+        CLUSTER,
+        SEGMENT,
+        Column("known", WHOLE, "customers of the segment with a value", "customers"),
+        Column(
+            "mean", NUMBER, "mean in the segment; of a category the share of the level", "as the feature", gaps=True
+        ),
+        Column("median", NUMBER, "median in the segment; numbers only", "as the feature", gaps=True),
+        Column("overall", NUMBER, "mean of all customers", "as the feature", gaps=True),
+        Column("overall_median", NUMBER, "median of all customers; numbers only", "as the feature", gaps=True),
+        Column("index", NUMBER, "100 x mean / overall; none for features that can be below zero", gaps=True),
+        Column(
+            "effect",
+            NUMBER,
+            "segment against all others: Cliff's delta of numbers (-1 to 1), Cohen's h of categories",
+            gaps=True,
+        ),
+        Column("rank", NUMBER, "mean rank of its customers among all, 0 to 1; numbers only", gaps=True),
+    ),
+)
+TESTS = Table(
+    "profiles",
+    "tests.parquet",
+    "one row per feature: whether the segments differ in it",
+    NO_CHOICE,
+    columns=(
+        Column("feature", TEXT, "the feature"),
+        Column("kind", TEXT, "number or category"),
+        Column("role", TEXT, "clustered, derived from clustered ones, or descriptor"),
+        Column("known", WHOLE, "customers with a value", "customers"),
+        Column("test", TEXT, 'name of the test; "" where the difference is made by the clustering itself', gaps=True),
+        Column("statistic", NUMBER, "its statistic", gaps=True),
+        Column("p", NUMBER, "its p-value", gaps=True),
+        Column("p_holm", NUMBER, "p adjusted for the number of tests (Holm)", gaps=True),
+        Column(
+            "effect",
+            NUMBER,
+            "how much of the feature the segments account for, 0 to 1: epsilon squared or Cramér's V",
+            gaps=True,
+        ),
+        Column("follows", TEXT, "the clustered feature it goes along with most", gaps=True),
+        Column("correlation", NUMBER, "Spearman correlation with that", gaps=True),
+        Column("note", TEXT, "what limits the test", gaps=True),
+    ),
+)
+MAKE_UP = Table(
+    "profiles",
+    "make_up.parquet",
+    "one row per segment, category that was not clustered on, and value",
+    NO_CHOICE,
+    columns=(
+        CLUSTER,
+        SEGMENT,
+        Column("descriptor", TEXT, "the category"),
+        Column("value", TEXT, "its value, or unknown"),
+        Column("customers", WHOLE, "customers of the segment with it", "customers"),
+        Column("share", NUMBER, "their share of those known; none for unknown", gaps=True),
+        Column("overall_share", NUMBER, "the same of all customers", gaps=True),
+        Column("known", WHOLE, "customers of the segment for whom the category is known", "customers"),
+    ),
+)
+OVERALL: Document[dict[str, Average]] = Document(
+    "profiles",
+    "overall.json",
+    "per numeric feature its mean and median over all customers, in its unit",
+    NO_CHOICE,
+    type_of=_averages,
+)
+RULES: Document[Rules] = Document(
+    "profiles", "rules.json", "the segmentation in plain rules, and how true they are to it", NO_CHOICE, type_of=_rules
+)
+REASONS = Table(
+    "profiles",
+    "reasons.parquet",
+    "one row per customer, in the order of the feature table: what put them into their segment rather than the next",
+    NO_CHOICE,
+    columns=(
+        CUSTOMER,
+        SEGMENT,
+        Column("next_segment", TEXT, "name of the segment with the second-nearest centre"),
+        Column("first_feature", TEXT, "the feature that speaks most for the own segment", gaps=True),
+        Column("first_side", TEXT, "high or low: where the own segment lies, seen from the next", gaps=True),
+        Column("first_share", NUMBER, "its share of all that speaks for the segment", gaps=True),
+        Column("second_feature", TEXT, "the next such feature, if there is one", gaps=True),
+        Column("second_side", TEXT, "high or low", gaps=True),
+        Column("second_share", NUMBER, "its share", gaps=True),
+    ),
+)
+RFM_MEMBERS = Table(
+    "profiles",
+    "rfm.parquet",
+    "one row per customer, in the order of the feature table",
+    f"{NO_CHOICE}, there are no RFM scores, or section `rfm_map` is empty",
+    columns=(CUSTOMER, RFM_SEGMENT),
+)
+RFM_SEGMENTS = Table(
+    "profiles",
+    "rfm_segments.parquet",
+    "one row per segment of the RFM map",
+    RFM_MEMBERS.absent,
+    columns=(
+        RFM_SEGMENT,
+        Column("cells", WHOLE, "score triples it has, of 125", "cells"),
+        Column("reachable", FLAG, "whether the scores that occur allow anybody in it"),
+        Column("customers", WHOLE, "its customers", "customers"),
+        Column("share", NUMBER, "their share of all"),
+        Column("revenue_share", NUMBER, "their share of all revenue"),
+        Column("recency_days", NUMBER, "median days since the last purchase", "days", gaps=True),
+        Column("frequency", NUMBER, "median orders", "orders", gaps=True),
+        Column("monetary", NUMBER, "median money paid", MONEY, gaps=True),
+        Column("note", TEXT, "why nobody is in it"),
+    ),
+)
+RFM_CROSS_TABLE = Table(
+    "profiles",
+    "rfm_cross_table.parquet",
+    "one row per segment of the RFM map and clustered segment",
+    RFM_MEMBERS.absent,
+    columns=(
+        RFM_SEGMENT,
+        CLUSTER,
+        SEGMENT,
+        Column("customers", WHOLE, "customers in both", "customers"),
+        Column("share", NUMBER, "their share of the RFM segment's; none when it has none", gaps=True),
+    ),
+)
+
+
+# --- playbook ----------------------------------------------------------------------------------------------------------------
+
+PLAN: Document[Plan] = Document(
+    "playbook", "playbook.json", "which playbook each segment has, with the evidence", type_of=_plan
+)
+PLAYBOOK_TABLE = Table(
+    "playbook",
+    "playbook.parquet",
+    "one row per segment",
+    NO_CHOICE,
+    columns=(
+        CLUSTER,
+        SEGMENT,
+        Column("size", WHOLE, "its customers", "customers"),
+        Column("share", NUMBER, "their share of all"),
+        Column("playbook", TEXT, "name of its playbook"),
+        Column("title", TEXT, "the playbook's title"),
+        Column("goal", TEXT, "what it is for"),
+        Column("do", TEXT, "what to do"),
+        Column("avoid", TEXT, "what not to do"),
+        Column("channel", TEXT, "where"),
+        Column("offer", TEXT, "what is offered"),
+        Column("kpi", TEXT, "what to measure"),
+        Column("evidence", TEXT, "traits of the segment that speak for it, with figures"),
+        Column("runner_up", TEXT, "the next best playbook that fits", gaps=True),
+        Column("horizon_days", WHOLE, "days that the prediction looks ahead", "days", always=False),
+        *SEGMENT_OUTLOOK,
+    ),
+)
+PLAYBOOK_PAGE = Text("playbook", "playbook.md", "the same as a page, in Markdown", NO_CHOICE)
+
+
+# --- briefing ----------------------------------------------------------------------------------------------------------------
+
+REPORT = Text("briefing", "report.html", "the report for a manager: one page that stands alone", NO_CHOICE)
+BRIEFING: Document[BriefingList] = Document(
+    "briefing", "briefing.json", "what the report shows", type_of=_note("BriefingList")
+)
+BRIEFING_PICTURES = Pictures(
+    "briefing",
+    "*.png",
+    "pictures of the segments, as in the report",
+    f"{NO_CHOICE}, or the data give nothing to draw for it",
+    shows={
+        "heat_map": "features by segment, as an index",
+        "snake": "features by segment, as mean ranks",
+        "radar": "the same on a circle, all segments",
+        "radar_<cluster>": "the same, one segment",
+        "bubble": "segments by size, revenue and outlook",
+        "make_up": "categories by segment",
+        "certainty": "customers on a plane, by how certain their segment is",
+        "calibration": "predicted against observed churn",
+    },
+)
+
+
+# --- registry ----------------------------------------------------------------------------------------------------------------
+
+RECEIPT: Document[Receipt] = Document(
+    "registry", "receipt.json", "what became of the run in the registry", type_of=_note("Receipt")
+)
+SEGMENTATION = Text(
+    "registry",
+    "segmentation.json",
+    "the registered model as JSON (`Segmentation.from_json`): space, centres, segments, limits",
+    NO_CHOICE,
+)
+SUMMARY = Text("registry", "summary.txt", "what was swept, chosen and registered: what `segments summary` prints")
+
+
+# --- migration, made by a command of that name -------------------------------------------------------------------------------
+
+_UNASKED = "nobody ran `segments migration`"
+MIGRATION: Document[MigrationFacts] = Document(
+    "migration",
+    "migration.json",
+    "who moved between two dates or versions, in figures and words",
+    _UNASKED,
+    type_of=_migration,
+)
+TRANSITIONS = Table(
+    "migration",
+    "transitions.csv",
+    "one row per pair of old and new segment in use",
+    _UNASKED,
+    columns=(
+        Column("from_id", TEXT, "id of the earlier segment; missing for new customers", gaps=True),
+        Column("to_id", TEXT, "id of the later segment; missing for those gone", gaps=True),
+        Column("customers", WHOLE, "customers who went that way", "customers"),
+        Column("stayed", WHOLE, "of them: in the same segment, by both models", "customers"),
+        Column("returned", WHOLE, "of them: in the same segment, though they and the model changed", "customers"),
+        Column("customer", WHOLE, "of them: moved because they changed", "customers"),
+        Column("model", WHOLE, "of them: moved because the model changed", "customers"),
+        Column("both", WHOLE, "of them: moved because both changed", "customers"),
+        Column("new", WHOLE, "of them: not there at the first date", "customers"),
+        Column("gone", WHOLE, "of them: not there at the second date", "customers"),
+    ),
+)
+MOVED = Table(
+    "migration",
+    "moved.parquet",
+    "one row per customer of either date, those who moved first, farthest first",
+    _UNASKED,
+    columns=(
+        CUSTOMER,
+        Column("cell", TEXT, "stayed, returned, customer, model, both, new or gone"),
+        Column("from_id", TEXT, "segment by the earlier model and features", gaps=True),
+        Column("via_id", TEXT, "segment by the earlier model and the later features", gaps=True),
+        Column("to_id", TEXT, "segment by the later model and features", gaps=True),
+        Column("travelled", NUMBER, "way between the two dates", "units of the earlier clustered space", gaps=True),
+        Column("crossings", NUMBER, "that over the shortest way across the border of the segment", gaps=True),
+    ),
+)
+MIGRATION_PICTURES = Pictures(
+    "migration", "*.png", "picture of the moves", _UNASKED, shows={"migration": "customers from old to new segments"}
+)
+
+ALL: tuple[Artifact[Any], ...] = tuple(value for value in vars().copy().values() if isinstance(value, Artifact))

@@ -1,0 +1,307 @@
+"""JSON documents that are no noun's own result: what stages note beside their tables. Comes in: facts. Goes out: frozen dataclasses.
+
+The order of the fields is the order of the keys in the file. Imports no noun: stages that write one would wait for what these bring.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from segments.config.evidence import EvidenceConfig
+from segments.config.prediction import PredictionConfig
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Raw rows that the source's policy speaks of.
+
+    Parameters
+    ----------
+    reason : str
+        In words.
+    rows : int
+        How many.
+    action : str
+        What was done: drop or keep.
+    """
+
+    reason: str
+    rows: int
+    action: str
+
+
+@dataclass(frozen=True)
+class CleanedTable:
+    """What became of one raw table.
+
+    Parameters
+    ----------
+    rows_raw, rows_clean : int
+        Rows before and after.
+    reasons : list of LeftOut
+        Rows that were dropped or repaired.
+    notes : list of str
+        What else a person should know.
+    """
+
+    rows_raw: int
+    rows_clean: int
+    reasons: list[LeftOut]
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class CleaningReport:
+    """What became of the raw files.
+
+    Parameters
+    ----------
+    source : str
+        Name of the source.
+    tables : dict of str to CleanedTable
+        By table: ``customers``, ``transactions``; those that the source has.
+    """
+
+    source: str
+    tables: dict[str, CleanedTable]
+
+
+@dataclass(frozen=True)
+class EvidenceRun:
+    """How the evidence was gathered.
+
+    Parameters
+    ----------
+    sweep_id, source : str
+        Whose candidates.
+    seed : int
+        Of all resamples and null data.
+    settings : EvidenceConfig
+        Section ``evidence`` of the config.
+    """
+
+    sweep_id: str
+    source: str
+    seed: int
+    settings: EvidenceConfig
+
+
+@dataclass(frozen=True)
+class Firmness:
+    """How much of the chosen segments stays under a change, in words.
+
+    Parameters
+    ----------
+    candidate : str or None
+        Name of the chosen candidate; ``None`` when nothing was chosen, and then there is no firmness either.
+    firmness : str or None
+        The verdict, as a sentence.
+    in_words : list of str
+        Per kind of change the agreement.
+    notes : list of str
+        What could not be tried, and why.
+    """
+
+    candidate: str | None
+    firmness: str | None
+    in_words: list[str]
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class NoPrediction:
+    """Why nothing is predicted.
+
+    Parameters
+    ----------
+    applies : bool
+        False.
+    reason : str
+        In words.
+    """
+
+    applies: Literal[False]
+    reason: str
+
+
+@dataclass(frozen=True)
+class Recommended:
+    """The recommended model for one outcome.
+
+    Parameters
+    ----------
+    model, variant : str
+        Its name, and how it uses segments.
+    """
+
+    model: str
+    variant: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """One comparison on the way to a recommendation.
+
+    Parameters
+    ----------
+    outcome, metric : str
+        What was foreseen, and the score that decides.
+    before, to : str
+        The model that was best so far (key ``from``), and the one that was tried.
+    difference, low, high : float
+        Score of the one less that of the other, with its 95 % interval.
+    taken : bool
+        Whether the new one took its place.
+    """
+
+    outcome: str
+    metric: str
+    before: Annotated[str, Field(alias="from")]
+    to: str
+    difference: float
+    low: float
+    high: float
+    taken: bool
+
+
+@dataclass(frozen=True)
+class PredictionFacts:
+    """What was compared, recommended and predicted.
+
+    Parameters
+    ----------
+    applies : bool
+        True.
+    timeline : dict of str to str
+        Days: ``first`` of the log, last known day to ``train`` and to ``test``, ``latest`` to learn from, ``as_of``.
+    settings : PredictionConfig
+        Section ``prediction`` of the config.
+    customers, left : dict of str to int
+        Customers, and how many of them left, by part: ``train``, ``test``, ``forecast``.
+    segment_agreement : dict of str to float
+        Adjusted Rand index of the segments at earlier days with those of the next.
+    steps : list of Step
+        Comparisons on the way to the recommendation.
+    notes : list of str
+        What was left out, and why.
+    recommended : dict of str to Recommended
+        Per outcome: ``churn``, ``value``.
+    recommendation, segments_help, plain : list of str
+        In words: which model, whether segments help, and the same for a manager.
+    calibration : dict of str to float or None
+        Of the churn model: ``error``, ``slope``, ``intercept``.
+    candidate_id : str
+        Whose segments.
+    prediction_id : str
+        Hash of the results.
+    """
+
+    applies: Literal[True]
+    timeline: dict[str, str]
+    settings: PredictionConfig
+    customers: dict[str, int]
+    left: dict[str, int]
+    segment_agreement: dict[str, float]
+    steps: list[Step]
+    notes: list[str]
+    recommended: dict[str, Recommended]
+    recommendation: list[str]
+    segments_help: list[str]
+    plain: list[str]
+    calibration: dict[str, float | None]
+    candidate_id: str
+    prediction_id: str
+
+
+@dataclass(frozen=True)
+class Average:
+    """One feature over all customers, in its unit.
+
+    Parameters
+    ----------
+    mean, median : float
+        What segments are compared with.
+    """
+
+    mean: float
+    median: float
+
+
+@dataclass(frozen=True)
+class SegmentList:
+    """The segments in the order of their clusters; empty when nothing was chosen.
+
+    Parameters
+    ----------
+    names : list of str
+        What they are called.
+    colours : list of int
+        Places in the palette.
+    ids : list of str
+        What they keep over time.
+    """
+
+    names: list[str]
+    colours: list[int]
+    ids: list[str]
+
+
+@dataclass(frozen=True)
+class BriefingList:
+    """What the report shows.
+
+    Parameters
+    ----------
+    pictures : list of str
+        Names of its pictures; none when nothing was chosen.
+    """
+
+    pictures: list[str]
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What became of the run in the registry.
+
+    Parameters
+    ----------
+    name, version : str or None
+        Of the registered model; ``None`` when nothing was chosen, likewise the next two.
+    alias : str or None
+        What the version is in the registry: champion, or challenger.
+    verdict : str or None
+        Why.
+    sweep_id : str
+        The sweep.
+    candidate_id : str or None
+        The chosen candidate.
+    """
+
+    name: str | None
+    version: str | None
+    alias: str | None
+    verdict: str | None
+    sweep_id: str
+    candidate_id: str | None
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Which candidates a sweep has.
+
+    Parameters
+    ----------
+    sweep_id : str
+        Hash of its candidates.
+    source : str
+        Name of the source.
+    cells : list of list of str
+        Candidate ids per feature set and scaler, k rising.
+    """
+
+    sweep_id: str
+    source: str
+    cells: list[list[str]]

@@ -1,0 +1,317 @@
+"""Kinds of artifacts. Comes in: what one is called and holds. Goes out: objects that read and write it, typed and checked.
+
+An artifact is a file that a stage hands on: a table, a JSON document, a text, or the pictures of a stage.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from segments.io.store.files import (
+    artifact,
+    read_csv,
+    read_json,
+    read_made,
+    read_table,
+    read_text,
+    remove,
+    write_bytes,
+    write_json,
+    write_table,
+    write_text,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from pandera.pandas import DataFrameSchema
+    from pydantic import TypeAdapter
+
+T = TypeVar("T")
+TEXT, WHOLE, NUMBER, FLAG, TIME, EITHER = "text", "whole number", "number", "yes/no", "time", "number or text"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table, or a family of columns.
+
+    Parameters
+    ----------
+    name : str
+        Its name. What stands in angle brackets differs from data to data: ``<feature>_mean`` are many columns.
+    kind : {"text", "whole number", "number", "yes/no", "time", "number or text"}
+        What its values are.
+    meaning : str
+        In words.
+    unit : str
+        Of the values, where they have one.
+    gaps : bool
+        Whether values may be missing.
+    always : bool
+        Whether every such table has it.
+    """
+
+    name: str
+    kind: str
+    meaning: str
+    unit: str = ""
+    gaps: bool = False
+    always: bool = True
+
+    def covers(self, name: str) -> bool:
+        """Whether a column of this name is meant.
+
+        Examples
+        --------
+        >>> Column("<feature>_mean", NUMBER, "mean").covers("age_mean"), Column("age", NUMBER, "age").covers("age_mean")
+        (True, False)
+        """
+        return re.fullmatch(re.sub("<[^>]*>", ".+", self.name), name) is not None
+
+    @property
+    def is_family(self) -> bool:
+        """Whether it stands for any number of columns."""
+        return "<" in self.name
+
+
+@dataclass(frozen=True)
+class Artifact(Generic[T]):
+    """A file that a stage hands on.
+
+    Parameters
+    ----------
+    stage, file : str
+        It is ``artifacts/<stage>/<file>``, made by ``segments <stage>``.
+    grain : str
+        What one row of it is, or what it holds.
+    absent : str
+        When it is not there; "" where the stage always makes it.
+    """
+
+    stage: str
+    file: str
+    grain: str
+    absent: str = ""
+
+    @property
+    def path(self) -> Path:
+        """Where it lies, seen from the project."""
+        return artifact(self.stage, self.file)
+
+    def covers(self, name: str) -> bool:
+        """Whether a file of the stage's folder is (one of) this artifact."""
+        return name == self.file
+
+    def files(self) -> list[Path]:
+        """Its file, or none."""
+        return [self.path] if self.path.is_file() else []
+
+    def exists(self) -> bool:
+        """Whether it is there."""
+        return bool(self.files())
+
+    def remove(self) -> None:
+        """Remove it, if it is there."""
+        remove(self.path)
+
+    def load(self) -> T:
+        """What it holds."""
+        raise NotImplementedError
+
+    def dump(self, content: T) -> None:
+        """Write it, atomically."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Table(Artifact["pd.DataFrame"]):
+    """A table: parquet, or CSV by its suffix.
+
+    Parameters
+    ----------
+    columns : tuple of Column
+        All it may have; a name that is written out goes before families.
+    """
+
+    columns: tuple[Column, ...] = ()
+
+    def column(self, name: str) -> Column | None:
+        """What the catalog says of a column of this name."""
+        exact = (column for column in self.columns if column.name == name)
+        return next(exact, None) or next((column for column in self.columns if column.covers(name)), None)
+
+    def schema(self, names: Iterable[str]) -> DataFrameSchema:
+        """Schema of such a table with these columns."""
+        import pandera.pandas as pa
+
+        found = {name: column for name in names if (column := self.column(name)) is not None}
+        return pa.DataFrameSchema(
+            {
+                name: pa.Column(
+                    checks=pa.Check(partial(_is, column.kind), name=f"is no {column.kind}"),
+                    nullable=column.gaps,
+                    description=column.meaning,
+                )
+                for name, column in found.items()
+            },
+            description=self.grain,
+        )
+
+    def load(self) -> pd.DataFrame:
+        """The whole table, checked."""
+        read = read_csv if self.path.suffix == ".csv" else read_table
+        needed = [column.name for column in self.columns if column.always and not column.is_family]
+        return read_made(self.path, lambda: self.checked(read(self.path), needed))
+
+    def load_columns(self, names: list[str]) -> pd.DataFrame:
+        """Some columns of it, checked."""
+        return read_made(self.path, lambda: self.checked(read_table(self.path, names), names))
+
+    def dump(self, content: pd.DataFrame) -> None:
+        """Write the table; a wrong one is an error of the stage (ValueError), which no user can mend."""
+        if unnamed := [name for name in content.columns if self.column(name) is None]:
+            raise ValueError(f"the catalog does not know column {', '.join(unnamed)} of {self.path}")
+        self.checked(content, [column.name for column in self.columns if column.always and not column.is_family])
+        if self.path.suffix == ".csv":
+            write_text(self.path, content.to_csv(index=False, lineterminator="\n"))
+        else:
+            write_table(self.path, content)
+
+    def checked(self, table: pd.DataFrame, needed: Iterable[str]) -> pd.DataFrame:
+        """The table itself.
+
+        Raises
+        ------
+        ValueError
+            If a needed column is missing, or one holds something else than it should.
+        """
+        from pandera.errors import SchemaError
+
+        if lacking := [name for name in needed if name not in table]:
+            raise ValueError(f"column {', '.join(lacking)} is missing")
+        try:
+            self.schema(map(str, table.columns)).validate(
+                table, inplace=True
+            )  # a copy of ten million customers would be gigabytes
+        except SchemaError as error:
+            what = getattr(error.check, "name", None) or "has missing values"
+            raise ValueError(f"column {error.schema.name} {what}") from error
+        return table
+
+
+@dataclass(frozen=True)
+class Document(Artifact[T]):
+    """A JSON file that is read back as what it was written from.
+
+    Parameters
+    ----------
+    type_of : callable
+        Gives the type; called when it is needed, because what nouns import is heavy.
+    """
+
+    type_of: Callable[[], Any] = dict
+
+    @cached_property
+    def adapter(self) -> TypeAdapter[T]:
+        """Between the type and plain data."""
+        from pydantic import TypeAdapter
+
+        return TypeAdapter(self.type_of())
+
+    def of(self, plain: Mapping[str, Any]) -> T:
+        """The document that plain data describe.
+
+        Raises
+        ------
+        ValueError
+            If they describe none.
+        """
+        from pydantic import ValidationError
+
+        try:
+            return self.adapter.validate_python(plain)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise ValueError(f"{where or 'the document'}: {first['msg']}") from error
+
+    def plain(self, content: T) -> Any:
+        """The document as plain data, ready for JSON."""
+        return self.adapter.dump_python(content, by_alias=True, warnings="error")
+
+    def load(self) -> T:
+        """The document, checked."""
+        return read_made(self.path, lambda: self.of(read_json(self.path)))
+
+    def dump(self, content: T) -> None:
+        """Write the document, its keys in the order of the type's fields."""
+        write_json(self.path, self.plain(content))
+
+
+@dataclass(frozen=True)
+class Text(Artifact[str]):
+    """A text file."""
+
+    def load(self) -> str:
+        """The text."""
+        return read_text(self.path)
+
+    def dump(self, content: str) -> None:
+        """Write the text."""
+        write_text(self.path, content)
+
+
+@dataclass(frozen=True)
+class Pictures(Artifact[dict[str, bytes]]):
+    """All PNGs of a stage, by name without suffix.
+
+    Parameters
+    ----------
+    shows : mapping of str to str
+        Name -> what it shows; angle brackets as in :class:`Column`.
+    """
+
+    shows: Mapping[str, str] = ()  # type: ignore[assignment]
+
+    def covers(self, name: str) -> bool:
+        """Whether a file of the stage's folder is one of them."""
+        return any(Column(f"{shown}.png", "", "").covers(name) for shown in self.shows)
+
+    def files(self) -> list[Path]:
+        """Those that are there, sorted by name."""
+        return sorted(path for path in self.path.parent.glob("*.png") if self.covers(path.name))
+
+    def remove(self) -> None:
+        """Remove all of them."""
+        self.dump({})
+
+    def load(self) -> dict[str, bytes]:
+        """Those that are there, sorted by name."""
+        return {path.stem: path.read_bytes() for path in self.files()}
+
+    def dump(self, content: dict[str, bytes]) -> None:
+        """Write these, and remove those that earlier data gave and these do not."""
+        for name, picture in content.items():
+            write_bytes(self.path.with_name(f"{name}.png"), picture)
+        for stale in self.files():
+            if stale.stem not in content:
+                remove(stale)
+
+
+def _is(kind: str, values: pd.Series[Any]) -> bool:
+    """Whether a column holds what it should; without a value it has no kind that a file would keep."""
+    from pandas.api import types
+
+    if kind == NUMBER:
+        return bool(types.is_numeric_dtype(values) and not types.is_bool_dtype(values)) or values.empty
+    tests = {
+        TEXT: types.is_string_dtype,
+        WHOLE: types.is_integer_dtype,
+        FLAG: types.is_bool_dtype,
+        TIME: types.is_datetime64_any_dtype,
+    }
+    return values.empty or kind == EITHER or bool(tests[kind](values))
