@@ -22,6 +22,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from segments.app.load import checked
 from segments.app.servers import mlflow_ui
 from segments.config.registry import TrackingConfig
 from segments.config.root import Config
@@ -200,7 +201,7 @@ def test_no_port_left_is_an_error_that_says_what_to_do(monkeypatch: pytest.Monke
 @pytest.mark.parametrize("port", [0, 80, 70000])
 def test_a_port_nobody_may_listen_on_is_refused(port: int) -> None:
     with pytest.raises(ConfigError, match="out of range"):
-        TrackingConfig(port=port)
+        checked(TrackingConfig, {"port": port})
 
 
 # --- what a person reads --------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ import pytest
 
 from segmentations import segmentation
 from segments.app.cli import main
+from segments.app.commands.serve import run
+from segments.app.load import load
 from segments.app.servers.model_api import AT_ONCE, guarded, problem_of
 from segments.clustering.space import Space
 from segments.config.serving import ServingConfig
@@ -199,9 +202,9 @@ def test_other_hosts_are_refused(host: str, capsys: pytest.CaptureFixture[str]) 
     assert "listens on 127.0.0.1 only" in capsys.readouterr().err
 
 
-def test_limits_are_checked() -> None:
+def test_a_port_nobody_may_listen_on_is_refused(project: Path) -> None:
     with pytest.raises(ConfigError, match="out of range"):
-        ServingConfig(port=80)
+        run(load(["source=mall"], project), port="80")
 
 
 def test_help_asks_for_the_columns_that_the_readme_asks_for(capsys: pytest.CaptureFixture[str]) -> None:

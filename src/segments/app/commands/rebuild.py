@@ -6,8 +6,7 @@ import json
 import sys
 from pathlib import Path
 
-from pydantic import TypeAdapter
-
+from segments.app.load import checked
 from segments.app.stages import data, features
 from segments.app.stages.sweep import grid
 from segments.clustering.candidate import candidate_ids, sweep_cell, workers_of
@@ -46,7 +45,7 @@ def run(config: Config, candidate_id: str) -> None:
 
 if __name__ == "__main__":
     try:
-        run(TypeAdapter(Config).validate_python(json.loads(Path("config.json").read_text())), sys.argv[1])
+        run(checked(Config, json.loads(Path("config.json").read_text())), sys.argv[1])
     except SegmentsError as error:
         sys.stderr.write(" ".join(str(error).split()) + "\n")
         sys.exit(2)
