@@ -395,7 +395,11 @@ def test_the_command_scores_as_the_registered_model_does(small_project: Callable
 
     def command(*words: str) -> tuple[int, str]:
         done = subprocess.run(
-            ["segments", "score", *words], cwd=project.root, env=project.environment(), capture_output=True, text=True
+            ["segments", "score", *words],
+            cwd=project.root,
+            env=project.environment(warm=True),
+            capture_output=True,
+            text=True,
         )
         return done.returncode, done.stdout + done.stderr
 
