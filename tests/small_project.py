@@ -152,7 +152,7 @@ class SmallProject:
     def would_run(self) -> list[str]:
         """Stages that `dvc repro` would run now, in order: those `dvc status` says are changed, and all that follow from them."""
         pipeline = yaml.safe_load((self / "dvc.yaml").read_text())["stages"]
-        changed = {name for name in json.loads(self.run("dvc", "status", "--json", "--quiet")) if name in pipeline}
+        changed = {name for name in json.loads(self.run("dvc", "status", "--json")) if name in pipeline}
         for name in STAGES:  # in their order: what comes before is known
             made_of = {dep.split("/")[1] for dep in pipeline[name]["deps"] if dep.startswith("artifacts/")}
             if changed & made_of:

@@ -314,9 +314,9 @@ def test_each_changed_byte_is_found_and_named(small_project: Callable[[], SmallP
     left.append(project / "artifacts/registry/segmentation.json")
     touched: dict[Path, bytes] = {}
     names: list[str] = []
+    raw = project / "data/mall/Mall_Customers.csv"
     for path, named in (
         *((path, f"{path.relative_to(project.root)} was changed") for path in kept + left),
-        (project / "data/mall/Mall_Customers.csv", "the raw file data/mall/Mall_Customers.csv is changed"),
         (cache / table[:2] / table[2:], "cache entry of artifacts/features/customers.parquet was changed"),
         (
             model,
@@ -329,6 +329,10 @@ def test_each_changed_byte_is_found_and_named(small_project: Callable[[], SmallP
     assert [named for named in names if named not in said] == []
     for path, whole in touched.items():
         path.write_bytes(whole)
+    whole = raw.read_bytes()
+    flip(raw)
+    assert f"the raw file {raw.relative_to(project.root)} is changed" in project.run("segments", "verify", fails=True)
+    raw.write_bytes(whole)
     assert "holds" in project.run("segments", "verify")
     client = project.client()
     run_id = client.get_model_version_by_alias("customer-segments", "champion").run_id
