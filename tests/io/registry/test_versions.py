@@ -13,7 +13,7 @@ from test_promotion import segmentation
 from test_tracking import fact, root  # noqa: F401 - a fixture
 
 from segments.app.stages import registry
-from segments.config.registry import RegistryConfig, TrackingConfig
+from segments.config.registry import IN_USE, RegistryConfig, TrackingConfig
 from segments.errors import TrackingError
 from segments.io.registry import versions
 from segments.io.registry.proof import Proof
@@ -38,14 +38,14 @@ def tracker(root: Path) -> Iterator[Tracker]:  # noqa: F811
 def add(tracker: Tracker, candidate: str, model: Segmentation | None = None, **claim: str) -> versions.Version:
     document = (model or segmentation([0.5, 10.5 + int(candidate[1])])).to_json()
     tags = {"candidate_id": candidate, "model_hash": sha256(document.encode()), "source": "toy", **claim}
-    facts = {"name": CONFIG.model, "alias": CONFIG.alias, "candidate_id": candidate, "tags": tags}
+    facts = {"name": CONFIG.model, "candidate_id": candidate, "tags": tags}
     example = pd.DataFrame({"x": [0.0, 1.0]})
     return versions.add(tracker, facts, {"segmentation": document, "config": "{}"}, example, "what it is")
 
 
 def promote(tracker: Tracker, version: versions.Version, **how: Any) -> None:
-    current = versions.find(tracker, CONFIG.model, CONFIG.alias)
-    versions.promote(tracker, version, CONFIG, current, {"verdict": "better"}, **how)
+    current = versions.find(tracker, CONFIG.model, IN_USE)
+    versions.promote(tracker, version, current, {"verdict": "better"}, **how)
 
 
 def aliases(tracker: Tracker) -> dict[str, list[str]]:
@@ -91,7 +91,7 @@ def test_a_champion_that_changed_meanwhile_is_not_replaced(tracker: Tracker) -> 
     promote(tracker, first)
     promote(tracker, second)
     with pytest.raises(TrackingError, match="meanwhile version 2"):
-        versions.promote(tracker, third, CONFIG, first, {})
+        versions.promote(tracker, third, first, {})
     assert aliases(tracker)["2"] == ["champion"]
 
 

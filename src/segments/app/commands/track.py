@@ -9,6 +9,7 @@ from segments.app.jobs.candidates import curves, make_cells
 from segments.app.stages import evidence, registry
 from segments.app.stages.sweep import grid
 from segments.clustering.candidate import candidate_id, workers_of
+from segments.config.registry import IN_USE
 from segments.config.root import Config
 from segments.io.registry import versions
 from segments.io.store.cache import (
@@ -86,18 +87,18 @@ def replay(config: Config, sources: set[str]) -> list[str]:
             continue
         with connect(config.tracking, source) as tracker:
             if alive is None:
-                alive = versions.find(tracker, model["name"], model["alias"]) is not None
+                alive = versions.find(tracker, model["name"], IN_USE) is not None
             registered[event["model_hash"]] = version = registry.add(tracker, folder)
             if alive:
                 continue
-            current = versions.find(tracker, version.name, model["alias"])
+            current = versions.find(tracker, version.name, IN_USE)
             told = {"verdict": event["because"], "promoted_at": event["at"], "promoted_by": event["by"]}
             if event["what"] == "challenged":
                 versions.challenge(tracker, version)
             elif event["what"] == "promoted":
-                versions.promote(tracker, version, config.registry, current, told)
+                versions.promote(tracker, version, current, told)
             elif current is not None:
-                versions.promote(tracker, version, config.registry, current, told, back=True)
+                versions.promote(tracker, version, current, told, back=True)
                 versions.set_tags(
                     tracker, current, {"rolled_back": f"{event['at']} by {event['by']}: {event['because']}"}
                 )

@@ -6,6 +6,7 @@ import json
 import tempfile
 from pathlib import Path
 
+from segments.config.registry import IN_USE
 from segments.config.root import Config
 from segments.errors import SegmentsError
 from segments.io.registry import versions
@@ -25,7 +26,7 @@ def run(config: Config, version: str = "") -> str:
         Names every difference.
     """
     with connect(config.tracking, config.source.name) as tracker:
-        found = versions.wanted(tracker, config.registry.model, version or config.registry.alias)
+        found = versions.wanted(tracker, config.registry.model, version or IN_USE)
         proof = proof_of(tracker, found, config)
         # Here only: who promotes or registers a version does not ask what else lies in the folder today.
         check_tables(checkout(), shelf_of(found), proof)

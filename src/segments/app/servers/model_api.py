@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from segments.app.servers.mlflow_ui import HOST, free_port
+from segments.config.registry import IN_USE
 from segments.config.root import Config
 from segments.config.serving import ServingConfig
 from segments.errors import SegmentsError, TrackingError
@@ -63,7 +64,7 @@ def serve(config: Config, uri: str | None = None, say: Callable[[str], object] |
     from mlflow.pyfunc import scoring_server
 
     say = say or _say
-    model = files.read_model(config.tracking, uri or f"models:/{config.registry.model}@{config.registry.alias}")
+    model = files.read_model(config.tracking, uri or f"models:/{config.registry.model}@{IN_USE}")
     segmentation = Segmentation.from_json(model.document)
     loaded = files.load_model(config.tracking, model.uri)
     body = example_of(segmentation, model.reference)

@@ -58,12 +58,11 @@ def _predict(config: Config, spec: Spec, labels: NDArray[np.int32]) -> Predictio
     """The clean tables opened, and the one call."""
     source = config.source
     people = None if source.customers is None else read_table(artifact("data", "customers.parquet"))
-    open_log = scan_table if config.features.engine == "duckdb" else read_table
 
     def build(lines: Any, day: date) -> pd.DataFrame:
         return build_features(people, lines, replace(source, as_of=str(day)), config.features).table
 
     features = read_table(artifact("features", "customers.parquet"))
-    lines = open_log(artifact("data", "transactions.parquet"))
+    lines = scan_table(artifact("data", "transactions.parquet"))
     today = date.fromisoformat(str(source.as_of))
     return predict(features, labels, lines, build, spec, config.grid_prediction_models, today, config.prediction)
