@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from segmentations import on_a_line
-from segments.config.registry import RegistryConfig
+from segments.config.registry import IN_USE, RegistryConfig
 from segments.io.registry import versions
 from segments.io.store.cache import shelve
 from segments.io.store.fingerprints import sha256
@@ -48,14 +48,14 @@ def runs(tracker: Tracker, kind: str = "candidate") -> list[Any]:
 def add(tracker: Tracker, candidate: str, model: Segmentation | None = None, **claim: str) -> versions.Version:
     document = (model or on_a_line([0.5, 10.5 + int(candidate[1])])).to_json()
     tags = {"candidate_id": candidate, "model_hash": sha256(document.encode()), "source": "toy", **claim}
-    facts = {"name": CONFIG.model, "alias": CONFIG.alias, "candidate_id": candidate, "tags": tags}
+    facts = {"name": CONFIG.model, "candidate_id": candidate, "tags": tags}
     example = pd.DataFrame({"x": [0.0, 1.0]})
     return versions.add(tracker, facts, {"segmentation": document, "config": "{}"}, example, "what it is")
 
 
 def promote(tracker: Tracker, version: versions.Version, **how: Any) -> None:
-    current = versions.find(tracker, CONFIG.model, CONFIG.alias)
-    versions.promote(tracker, version, CONFIG, current, {"verdict": "better"}, **how)
+    current = versions.find(tracker, CONFIG.model, IN_USE)
+    versions.promote(tracker, version, current, {"verdict": "better"}, **how)
 
 
 def aliases(tracker: Tracker) -> dict[str, list[str]]:

@@ -26,7 +26,7 @@ from mlflow.protos.databricks_pb2 import BAD_REQUEST
 
 from segments.app.load import checked, load
 from segments.app.servers import mlflow_team
-from segments.config.registry import TrackingConfig
+from segments.config.registry import IN_USE, TrackingConfig
 from segments.errors import ConfigError, TrackingError
 from segments.io.registry import versions
 from segments.io.tracking import candidates, connection
@@ -142,9 +142,9 @@ def test_of_a_model_registered_by_two_at_once_the_first_version_stays(other: Tra
 def test_two_who_put_the_same_version_in_use_agree(other: Tracker) -> None:
     track_candidates(other, [fact(), fact(4, "c4")])
     promote(other, add(other, "c4"))
-    version, before = add(other, "c3"), versions.find(other, CONFIG.model, CONFIG.alias)
+    version, before = add(other, "c3"), versions.find(other, CONFIG.model, IN_USE)
     for _ in range(2):  # both looked before either acted
-        versions.promote(other, version, CONFIG, before, {"verdict": "better"})
+        versions.promote(other, version, before, {"verdict": "better"})
     assert aliases(other) == {"1": ["previous"], "2": ["champion"]}
     assert versions.wanted(other, CONFIG.model, "champion").tags["replaces"] == "1"
 
@@ -178,8 +178,8 @@ def test_the_mark_of_the_champion_follows_the_alias_when_two_promote_at_once(oth
     happened: list[str] = []
 
     def overtake(*_: Any) -> None:
-        other.client.set_registered_model_alias(CONFIG.model, CONFIG.alias, second.number)
-        versions._show(other, CONFIG.model, CONFIG.alias)
+        other.client.set_registered_model_alias(CONFIG.model, IN_USE, second.number)
+        versions._show(other, CONFIG.model)
         happened.append("overtaken")
 
     promote(we(other, "get_run", overtake), first)
@@ -656,18 +656,18 @@ OVER_AND_OVER = """
 import sys
 
 from segments import versions
-from segments.config.registry import RegistryConfig, TrackingConfig
+from segments.config.registry import IN_USE, RegistryConfig, TrackingConfig
 from segments.tracking.connection import connect
 
 config = RegistryConfig()
 with connect(TrackingConfig(uri=sys.argv[1]), "mall") as tracker:
     for turn in range(20):
         version = versions.wanted(tracker, config.model, str(1 + turn % 2))
-        current = versions.find(tracker, config.model, config.alias)
+        current = versions.find(tracker, config.model, IN_USE)
         versions.challenge(tracker, version)
         versions.set_tags(tracker, version, {f"proof.{turn}": "holds"})
         try:
-            versions.promote(tracker, version, config, current, {f"verdict.{turn}": "better"})
+            versions.promote(tracker, version, current, {f"verdict.{turn}": "better"})
         except versions.OvertakenError:
             print("overtaken")
 """

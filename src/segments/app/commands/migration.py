@@ -8,6 +8,7 @@ import pandas as pd
 from segments.app.jobs.inputs import features_as_of
 from segments.app.jobs.specs import chosen
 from segments.clustering.candidate import Spec, sweep_cell
+from segments.config.registry import IN_USE
 from segments.config.root import Config
 from segments.errors import ConfigError
 from segments.features.table import as_of
@@ -33,7 +34,7 @@ def run(config: Config, start: str, end: str = "") -> str:
             fix="give two days, written as YYYY-MM-DD, or two registered versions",
         )
     if _is_version(start):
-        return _between_versions(config, start, end or config.registry.alias)
+        return _between_versions(config, start, end or IN_USE)
     spec = chosen(config)
     if spec is None:
         raise ConfigError(

@@ -10,6 +10,7 @@ from segments.app.jobs.evidence import record_evidence
 from segments.app.jobs.specs import grid
 from segments.app.jobs.versions import register
 from segments.clustering.candidate import candidate_ids, hash_table, workers_of
+from segments.config.registry import IN_USE
 from segments.config.root import Config
 from segments.io.registry import versions
 from segments.io.store import catalog
@@ -88,18 +89,18 @@ def replay(config: Config, sources: set[str]) -> list[str]:
             continue
         with connect(config.tracking, source) as tracker:
             if alive is None:
-                alive = versions.find(tracker, model["name"], model["alias"]) is not None
+                alive = versions.find(tracker, model["name"], IN_USE) is not None
             registered[event["model_hash"]] = version = register(tracker, folder)
             if alive:
                 continue
-            current = versions.find(tracker, version.name, model["alias"])
+            current = versions.find(tracker, version.name, IN_USE)
             told = {"verdict": event["because"], "promoted_at": event["at"], "promoted_by": event["by"]}
             if event["what"] == "challenged":
                 versions.challenge(tracker, version)
             elif event["what"] == "promoted":
-                versions.promote(tracker, version, config.registry, current, told)
+                versions.promote(tracker, version, current, told)
             elif current is not None:
-                versions.promote(tracker, version, config.registry, current, told, back=True)
+                versions.promote(tracker, version, current, told, back=True)
                 versions.set_tags(
                     tracker, current, {"rolled_back": f"{event['at']} by {event['by']}: {event['because']}"}
                 )

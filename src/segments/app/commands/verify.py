@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from segments.app.jobs.versions import kept_folder, proof_of
+from segments.config.registry import IN_USE
 from segments.config.root import Config
 from segments.errors import SegmentsError
 from segments.io.registry import versions
@@ -22,7 +23,7 @@ def run(config: Config, version: str = "") -> str:
         Names every difference.
     """
     with connect(config.tracking, config.source.name) as tracker:
-        found = versions.wanted(tracker, config.registry.model, version or config.registry.alias)
+        found = versions.wanted(tracker, config.registry.model, version or IN_USE)
         proof = proof_of(tracker, found, config)
         # Here only: who promotes or registers a version does not ask what else lies in the folder today.
         check_tables(checkout(), kept_folder(found), proof)

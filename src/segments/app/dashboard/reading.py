@@ -18,6 +18,7 @@ import streamlit as st
 
 from segments.app.dashboard import figures
 from segments.app.servers.child import HOST
+from segments.config.registry import IN_USE
 from segments.config.root import Config
 from segments.errors import SegmentsError, StoreError, TrackingError
 from segments.io.registry import files, versions
@@ -157,10 +158,10 @@ def champion(config: Config) -> Champion:
     TrackingError
         If there is none; says what to run.
     """
-    inuse = next((v for v in registered(config) if config.registry.alias in v.aliases), None)
+    inuse = next((v for v in registered(config) if IN_USE in v.aliases), None)
     if inuse is None:
         raise TrackingError(
-            f"no version is in use (none bears the alias {config.registry.alias})",
+            f"no version is in use (none bears the alias {IN_USE})",
             fix="run `dvc repro`, or put one in use by `segments promote VERSION --because WHY`",
         )
     model, text = _model(config, inuse.number, *_registry_key(config))

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from segments.app.servers import child
-from segments.config.registry import RegistryConfig
+from segments.config.registry import IN_USE, RegistryConfig
 from segments.config.root import Config
 from segments.errors import TrackingError, first_line
 from segments.io.tracking.ui_views import TAG, Record, links
@@ -28,7 +28,7 @@ def run_mlflow_ui(config: Config, tracking_uri: str, say: Callable[[str], object
     Parameters
     ----------
     config : Config
-        Names the registered model and its alias, the port, and how long a remote server may take to answer.
+        Names the registered model, the port, and how long a remote server may take to answer.
     tracking_uri : str
         Where the record lives: ``sqlite:///.../mlflow.db``, another database, or a server.
     say : callable, optional
@@ -109,7 +109,7 @@ def records(config: Config, tracking_uri: str) -> list[Record]:
     Parameters
     ----------
     config : Config
-        Names the registered model and its alias, and how long a remote server may take to answer.
+        Names the registered model, and how long a remote server may take to answer.
     tracking_uri : str
         Where the record lives.
 
@@ -173,7 +173,7 @@ def _champion(client: Any, registry: RegistryConfig) -> tuple[str, str, str] | N
     from mlflow.exceptions import MlflowException
 
     try:
-        version = client.get_model_version_by_alias(registry.model, registry.alias)
+        version = client.get_model_version_by_alias(registry.model, IN_USE)
         if not version.run_id:
             return None
         return client.get_run(version.run_id).info.experiment_id, version.run_id, str(version.version)

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from segments.app.servers import child
+from segments.config.registry import IN_USE
 from segments.config.root import Config
 from segments.config.serving import ServingConfig
 from segments.errors import SegmentsError, TrackingError
@@ -60,7 +61,7 @@ def run_model_api(config: Config, uri: str | None = None, say: Callable[[str], o
     import uvicorn
     from mlflow.pyfunc import scoring_server
 
-    model = files.read_model(config.tracking, uri or f"models:/{config.registry.model}@{config.registry.alias}")
+    model = files.read_model(config.tracking, uri or f"models:/{config.registry.model}@{IN_USE}")
     segmentation = Segmentation.from_json(model.document)
     loaded = files.load_model(config.tracking, model.uri)
     body = example_of(segmentation, model.reference)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from segments.config.registry import IN_USE
 from segments.config.root import Config
 from segments.errors import ConfigError
 from segments.identity import matching
@@ -62,7 +63,7 @@ def _known(
 ) -> Identity:
     """Who the clusters are to those who know the champion."""
     with connect(config.tracking, config.source.name) as tracker:
-        champion = versions.find(tracker, config.registry.model, config.registry.alias)
+        champion = versions.find(tracker, config.registry.model, IN_USE)
         if champion is None or champion.tags.get("source") != config.source.name:
             return matching.first(names)
         others = [v for v in versions.versions_of(tracker, champion.name) if v.tags.get("source") == config.source.name]
