@@ -2,8 +2,8 @@
 
 The two take turns (after every k of scikit-learn's loop comes one whole pass of ours), so that a busy machine slows both
 alike. Prints, per size: the seconds of scikit-learn's loop (the sum over k of medians) and of our pass (median and minimum), their
-ratio, the largest difference of a mean silhouette, and what bounds the pass: the CPU time of one thread per pair of points, which share of the
-pairs is visited, and the CPU time per visit, beside what one exact root and one addition cost this core.
+ratio, the largest difference of a mean silhouette, and what bounds the pass: the CPU time of one thread per pair of points, beside what
+one root and one addition cost this core.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import numpy as np
 from sklearn.cluster import KMeans
 from sklearn.metrics import silhouette_score
 
-from segments.clustering.silhouette import _Cells, checked, silhouette_samples_many
+from segments.clustering.silhouette import silhouette_samples_many
 
 KS = range(2, 16)
 HEADING = [
-    "| n × features | scikit-learn's loop, s | one pass, s | its least | ratio | difference | ns per pair, 1 thread | visited | ns per visit |",
-    "|---|---|---|---|---|---|---|---|---|",
+    "| n × features | scikit-learn's loop, s | one pass, s | its least | ratio | difference | ns per pair, 1 thread |",
+    "|---|---|---|---|---|---|---|",
 ]
 
 
@@ -55,14 +55,6 @@ def cpu_seconds(call: Callable[[], Any], repeats: int) -> float:
     return min(taken)
 
 
-def visited(X: np.ndarray, labelings: np.ndarray) -> float:
-    """Share of the n² pairs whose distance is computed."""
-    cells = _Cells(*checked(X, labelings, None), once=True)
-    pieces = np.diff(cells.ends, prepend=0)[: cells.n_pieces]
-    from_piece_on = len(X) - np.cumsum(pieces) + pieces
-    return float(pieces @ from_piece_on + (len(X) - pieces.sum()) ** 2) / len(X) ** 2
-
-
 def root_and_addition() -> float:
     """Nanoseconds of one float64 root and one addition, done by numpy within the second-level cache."""
     x, root, total = np.random.default_rng(0).random((3, 16_384))
@@ -92,9 +84,8 @@ def compare(n: int, n_features: int, ks: range, repeats: int) -> str:
     loop = sum(float(np.median(seconds)) for seconds in theirs.values()) * len(KS) / len(theirs)
     pass_, least = float(np.median(ours)), min(ours)
     alone = cpu_seconds(lambda: silhouette_samples_many(X, labelings, threads=1), 3) / n**2 * 1e9
-    visits = visited(X, labelings)
     partly = "" if len(theirs) == len(KS) else f" (k = {ks[0]} alone, times {len(KS)})"
     return (
         f"| {n:,} × {n_features} | {loop:.3f}{partly} | {pass_:.4f} | {least:.4f} | {loop / pass_:.0f} | {worst:.0e} | "
-        f"{alone:.2f} | {visits:.2f} | {alone / visits:.2f} |"
+        f"{alone:.2f} |"
     )

@@ -21,7 +21,7 @@ from segments.action.playbook import (
     unused,
     with_outlook,
 )
-from segments.app.load import load
+from segments.app.load import checked, load
 from segments.config.playbook import Playbook, PlaybookConfig, When
 from segments.config.profiles import ProfilesConfig
 from segments.errors import ConfigError
@@ -204,14 +204,14 @@ def test_a_feature_known_by_its_words_is_just_not_there() -> None:
 
 def test_a_level_is_high_or_low() -> None:
     with pytest.raises(ConfigError, match="'hihg' is not a known value") as error:
-        When(any={"visits": "hihg"})
+        checked(When, {"any": {"visits": "hihg"}})
     assert "did you mean 'high'?" in error.value.fix
 
 
 @pytest.mark.parametrize("needs", [{"all": {"visits": "low", "basket": "high"}}, {"any": {"visits": "low"}}])
 def test_a_playbook_cannot_need_what_it_forbids(needs: dict[str, dict[str, str]]) -> None:
     with pytest.raises(ConfigError, match="both need and lack 'visits: low'"):
-        When(**needs, unless={"visits": "low"})
+        checked(When, {**needs, "unless": {"visits": "low"}})
     When(any={"visits": "low", "basket": "high"}, unless={"visits": "low"})
 
 
@@ -223,12 +223,12 @@ def test_a_playbook_cannot_need_what_it_forbids(needs: dict[str, dict[str, str]]
             "both at least 3 and at most 2",
             "when.at_least.visits",
         ),
-        ({"at_most": {"visits": float("nan")}}, "nan is no bound", "when.at_most.visits"),
+        ({"at_most": {"visits": float("nan")}}, "finite number", "when.at_most.visits"),
     ],
 )
 def test_bounds_that_nothing_meets_are_refused(bounds: dict[str, dict[str, float]], what: str, where: str) -> None:
     with pytest.raises(ConfigError, match=what) as error:
-        When(**bounds)
+        checked(When, bounds, "when")
     assert error.value.where.endswith(where)
     When(at_least={"visits": 2.0}, at_most={"visits": 2.0})
 

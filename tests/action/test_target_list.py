@@ -35,6 +35,7 @@ from segments.action.target_list import (
     target_list,
 )
 from segments.action.uplift import read_results
+from segments.app.load import checked
 from segments.clustering.space import Space
 from segments.config.playbook import ExportConfig
 from segments.config.source import Reader
@@ -362,9 +363,9 @@ def test_a_campaign_whose_name_is_no_folders(name: str) -> None:
 )
 def test_settings_out_of_range(key: str, value: float) -> None:
     with pytest.raises(ConfigError, match="out of range"):
-        ExportConfig(**{key: value})
+        checked(ExportConfig, {key: value})
     with pytest.raises(ConfigError, match="salt is empty"):
-        ExportConfig(salt="")
+        checked(ExportConfig, {"salt": ""})
 
 
 @contextmanager

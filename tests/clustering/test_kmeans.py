@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
-from segments.clustering.kmeans import _Fit, _Population, _Search, best_kmeans, lean_kmeans
+from segments.clustering.kmeans import _Population, _Search, best_kmeans, lean_kmeans
+from segments.clustering.kmeans_kernel import Fit
 from segments.config.sweep import Algorithm
 
 
@@ -139,8 +140,8 @@ def test_a_mixture_has_one_centre_of_each_pair() -> None:
     one = np.array([[0.0, 0, 0], [10, 0, 0], [20, 0, 0]])
     found = _Population(2)
     labels = np.zeros(50, dtype=np.int32)
-    found.take(_Fit(labels, one, 2.0))
-    found.take(_Fit(labels, one[::-1] + 1, 1.0))
+    found.take(Fit(labels, one, 2.0))
+    found.take(Fit(labels, one[::-1] + 1, 1.0))
     seen = set()
     for _ in range(40):
         mixed = search.mixed(found)
@@ -153,7 +154,7 @@ def test_a_mixture_has_one_centre_of_each_pair() -> None:
 def test_the_population_keeps_the_best_that_differ() -> None:
     found, labels = _Population(2), np.zeros(2, dtype=np.int32)
     for cost in (5.0, 4.0, 4.0 * (1 + 1e-7), 6.0, 3.0):
-        found.take(_Fit(labels, np.zeros((1, 1)), cost))
+        found.take(Fit(labels, np.zeros((1, 1)), cost))
     assert [fit.wcss for fit in found.fits] == [3.0, 4.0]
     assert (found.best.wcss, found.target) == (3.0, 4.0)
 

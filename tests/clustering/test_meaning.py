@@ -73,8 +73,8 @@ def make(points: list[float], options: Options, twice: bool = False) -> Made:
     total: float = np.log1p(sum(found))
     return Made(found * (2 if twice else 1), int(total) + options.effort() + len(SIZES))
 ''',
-    "maths": '"""Numbers."""\n\nfrom toy.loops import STEP\n\n\ndef scaled(x: float) -> float:\n    """Scale."""\n    return x * STEP\n',
-    "loops": '"""Loops."""\n\nSTEP = 0.5\n\n\ndef nearest(x: float) -> int:\n    return round(x)\n',
+    "maths": '"""Numbers."""\n\nfrom toy.loops import STEP\n\nNumber = float\n\n\ndef scaled(x: float) -> float:\n    """Scale."""\n    return x * STEP\n',
+    "loops": '"""Loops."""\n\nNumber = float\nSTEP = 0.5\n\n\ndef nearest(x: float) -> int:\n    return round(x)\n',
     "config/__init__": 'from toy.config.options import LIMITS, OTHERS, Options\n\n__all__ = ["LIMITS", "OTHERS", "Options"]\n',
     "config/options": """from dataclasses import dataclass
 
@@ -133,7 +133,7 @@ def renamed(old: str, new: str) -> Edit:
 def moved(files: dict[str, str]) -> dict[str, str]:
     """`scaled` stands with the loops now, and nothing else changes."""
     function = files["maths"].split("\n\n\n")[1]
-    files = files | {"loops": files["loops"] + "\n\n" + function, "maths": '"""Numbers."""\n'}
+    files = files | {"loops": files["loops"] + "\n\n" + function, "maths": '"""Numbers."""\n\nNumber = float\n'}
     return edited("main", ("from toy.maths import scaled", "from toy.loops import scaled"))(files)
 
 
@@ -161,6 +161,7 @@ SAME: dict[str, Edit] = {
     "a pass": edited("main", ("    total: float", "    pass\n    total: float")),
     "the version": edited("__init__", ('"1"', '"2"')),
     "the order of statements": edited("loops", ("STEP = 0.5\n\n\n", ""), ("    return round(x)\n", "    return round(x)\n\n\nSTEP = 0.5\n")),
+    "a twin imported": edited("maths", ("import STEP\n\nNumber = float\n", "import STEP, Number\n")),
     "a message": edited("errors", ("what went wrong", "what is wrong")),
     "a check of the config": edited("config/options", ("< 1:", "< 2:"), ("too few tries", "too few")),
     "a default of the config": edited("config/options", ("tries: int = 3", "tries: int = 4\n    more: int = 0")),
@@ -190,6 +191,7 @@ OTHER: dict[str, Edit] = {
     "a module that is imported now": lambda files: edited("main", ("import scaled", "import scaled\nfrom toy import lonely"))(files) | {"lonely": "X = 1\n"},
     "a constant of the config": edited("config/options", ("(0.0, 1.0)", "(0.5, 1.0)")),
     "a method of the config, asked of an argument": edited("config/options", ("max(", "min(")),
+    "what a package around a module does": lambda files: renamed("maths", "deep/maths")(files) | {"deep/__init__": "print(1)\n"},
     "what a package does": edited("__init__", ('"1"\n', '"1"\nprint(1)\n')),
 }  # fmt: skip
 
@@ -241,6 +243,22 @@ def third(): return [scaled for scaled in (1,)], {name}(2)
     assert code_meaning("toy.main", plain) == code_meaning("toy.main", other)
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ('f"{x:}"', 'f"{x}"', True),
+        ("1_000", "1000", True),
+        ("...", "Ellipsis", False),  # a name can be bound to anything
+        ("1e999", "inf", False),
+        ("True", "1", False),
+    ],
+)
+def test_values_that_read_alike(one: str, other: str, same: bool, tmp_path: Path) -> None:
+    texts = {name: TOY | {"main": f"x = 1\nX = {value}\n"} for name, value in (("one", one), ("other", other))}
+    a, b = (code_meaning("toy.main", write(tmp_path / name, files)) for name, files in texts.items())
+    assert (a == b) == same
+
+
 def test_the_tree_is_what_is_imported() -> None:
     found = import_tree(candidate)
     assert next(iter(found)) == candidate.__name__
@@ -248,6 +266,7 @@ def test_the_tree_is_what_is_imported() -> None:
     assert grades.__name__ not in found
     assert "segments" not in found, "it is a docstring"
     assert space.__name__ in import_tree(grades), "inside stability: by hand it had been forgotten"
+    assert silhouette_kernel.__name__ in import_tree(cluster_scores), "inside functions"
     assert list(import_tree(candidate, skip=lambda name: name != candidate.__name__)) == [candidate.__name__]
 
 

@@ -55,10 +55,15 @@ def test_an_override_reaches_the_dataclass(project: Path) -> None:
         ("sweep.scalers=[robust,robust]", "named twice: robust", "once"),
         ("sweep.scalers=[]", "the list is empty", "at least one"),
         ("sweep.k_max=abc", "'abc'", "correct"),
-        ("k=1", "1 is out of range", "from 2"),
+        ("k=1", "1 is out of range", "at least 2"),
         ("selection.metric=silhuette", "'silhuette' is not a known value", "did you mean 'silhouette'?"),
         ("features.engine=spark", "'spark' is not a known value", "duckdb"),
         ("algorithm.hits=[1", "no viable alternative", "conf/config.yaml"),
+        ("evidence.seed=4294967296", "4294967296 is out of range", "of at most 4294967295"),
+        ("selection.max_largest_share=1.5", "1.5 is out of range", "of at most 1"),
+        ("+feature_set.columns.monetary.weight=0", "0 is out of range", "of more than 0"),
+        ("identity.max_distance=nan", "finite", "correct"),
+        ("selection.grades=[]", "the list is empty", "allowed: natural"),
         ("+scaler.kind=joblib.load", "'joblib.load' is not a known value", "allowed: none"),
     ],
 )
@@ -70,8 +75,30 @@ def test_a_bad_override_is_one_clear_error(project: Path, override: str, what: s
 
 
 def test_a_reversed_range_of_k(project: Path) -> None:
-    with pytest.raises(ConfigError, match="reversed"):
+    with pytest.raises(ConfigError, match="reversed") as error:
         load(["sweep.k_min=9", "sweep.k_max=3"], project)
+    assert error.value.where == "sweep.k_min, sweep.k_max"
+
+
+@pytest.mark.parametrize(
+    ("when", "what", "where"),
+    [
+        ("{any: {age: hihg}}", "'hihg' is not a known value", "when.any.age"),
+        ("{all: {age: low}, unless: {age: low}}", "both need and lack", "when.unless.age"),
+        ("{min_revenue_share: 2}", "2 is out of range", "when.min_revenue_share"),
+    ],
+)
+def test_what_a_rule_refuses_in_a_group_file_names_the_file_and_the_key(
+    project: Path, tmp_path: Path, when: str, what: str, where: str
+) -> None:
+    shutil.copytree(project / "conf", tmp_path / "conf", symlinks=True)
+    book = tmp_path / "conf" / "playbook" / "mine.yaml"
+    book.write_text(
+        f"{{name: mine, title: a, goal: a, do: [a], avoid: [a], channel: a, offer: a, kpi: a, when: {when}}}\n"
+    )
+    with pytest.raises(ConfigError, match=what) as error:
+        load([], tmp_path)
+    assert error.value.where == f"conf/playbook/mine.yaml: {where}"
 
 
 def test_a_misspelt_key_in_a_group_file_names_the_file(project: Path, tmp_path: Path) -> None:
@@ -98,7 +125,7 @@ def test_no_config_can_name_code_to_run(project: Path) -> None:
     ],
 )
 def test_dataclasses_check_themselves(make) -> None:
-    with pytest.raises(ConfigError):
+    with pytest.raises(ValueError):
         make()
 
 
@@ -108,6 +135,14 @@ def test_a_variant_of_a_scaler_is_one_yaml_and_has_its_own_name(project: Path, t
     config = load(["sweep.scalers=[quantile,deciles]"], tmp_path)
     assert config.grid_scalers["deciles"] == Scaler("deciles", "quantile", 10)
     assert config.grid_scalers["deciles"].method == "quantile"
+
+
+def test_a_scaler_of_its_own_name_needs_a_kind(project: Path, tmp_path: Path) -> None:
+    shutil.copytree(project / "conf", tmp_path / "conf", symlinks=True)
+    (tmp_path / "conf" / "scaler" / "mine.yaml").write_text("name: mine\n")
+    with pytest.raises(ConfigError, match="'mine' is not a known value") as error:
+        load(["sweep.scalers=[mine]"], tmp_path)
+    assert (error.value.where, error.value.fix[:16]) == ("conf/scaler/mine.yaml: name", "add a kind: none")
 
 
 def test_a_file_that_calls_itself_otherwise_is_refused(project: Path, tmp_path: Path) -> None:

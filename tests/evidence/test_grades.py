@@ -12,6 +12,7 @@ import pytest
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
 
+from segments.app.load import checked
 from segments.clustering.kmeans import best_kmeans
 from segments.config.evidence import EvidenceConfig, GradesConfig, SelectionConfig
 from segments.config.sweep import Algorithm
@@ -90,9 +91,9 @@ def test_grades_say_why(change: dict[str, object], expected: str, words: str) ->
 
 def test_limits_that_do_not_rise_are_refused() -> None:
     with pytest.raises(ConfigError, match="asks for less"):
-        GradesConfig(natural_jaccard=0.7)
+        checked(GradesConfig, {"natural_jaccard": 0.7})
     with pytest.raises(ConfigError, match="unimodal"):
-        EvidenceConfig(null_model="unimodl")
+        checked(EvidenceConfig, {"null_model": "unimodl"})
 
 
 def test_three_blobs_are_natural_at_three() -> None:
@@ -161,8 +162,9 @@ def test_the_id_follows_what_matters() -> None:
 
 def test_null_data_sets_that_could_never_reach_alpha_are_refused() -> None:
     with pytest.raises(ConfigError, match="with 98 null data sets the smallest p") as said:
-        EvidenceConfig(nulls=98)
+        checked(EvidenceConfig, {"nulls": 98}, "evidence")
     assert "at least 99" in str(said.value.fix)
+    assert said.value.where == "evidence.nulls, evidence.grades.alpha"
     assert EvidenceConfig(nulls=98, grades=GradesConfig(alpha=0.02)).nulls == 98
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
+from segments.app.load import checked
 from segments.clustering.candidate import Spec, sweep_cell
 from segments.config.evidence import SensitivityConfig
 from segments.config.sweep import Algorithm, Feature, FeatureSet, Scaler
@@ -134,5 +135,5 @@ def test_every_kind_of_change_has_its_words(change: str) -> None:
 @pytest.mark.parametrize(("key", "value"), [("seeds", 0), ("months_earlier", 0), ("extreme_share", 0.6)])
 def test_the_section_refuses_what_is_out_of_range(key: str, value: float) -> None:
     with pytest.raises(ConfigError, match="out of range") as refused:
-        SensitivityConfig(**{key: value})
+        checked(SensitivityConfig, {key: value}, "sensitivity")
     assert refused.value.where == f"sensitivity.{key}"

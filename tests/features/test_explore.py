@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from segments.app.load import checked
 from segments.app.stages.explore import run
 from segments.config.features import ExploreConfig
 from segments.config.root import Config
@@ -180,7 +181,7 @@ def test_limits_come_from_the_config() -> None:
 
 def test_a_limit_out_of_range_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"1\.5 is out of range"):
-        ExploreConfig(missing_share=1.5)
+        checked(ExploreConfig, {"missing_share": 1.5})
 
 
 # --- odd tables ---------------------------------------------------------------------------------------------------

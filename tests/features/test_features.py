@@ -19,6 +19,7 @@ from narwhals._spark_like.dataframe import SparkLikeLazyFrame
 from narwhals._spark_like.expr import SparkLikeExpr
 from narwhals._spark_like.expr_dt import SparkLikeExprDateTimeNamespace
 
+from segments.app.load import checked
 from segments.app.stages.features import run
 from segments.config.features import FeaturesConfig
 from segments.config.root import Config
@@ -347,7 +348,7 @@ def test_bad_tables_are_refused_in_words(customers: Any, transactions: Any, as_o
 
 def test_an_evening_before_the_morning_ends_is_refused() -> None:
     with pytest.raises(ConfigError, match="the evening begins at 10, before the morning ends at 12"):
-        FeaturesConfig(evening_from=10)
+        checked(FeaturesConfig, {"evening_from": 10})
 
 
 # --- scores -------------------------------------------------------------------------------------------------------

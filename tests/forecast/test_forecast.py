@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from threadpoolctl import threadpool_limits
 
-from segments.app.load import load
+from segments.app.load import checked, load
 from segments.app.stages import prediction as stage
 from segments.app.stages import profiles as profiles_stage
 from segments.clustering.candidate import Spec, sweep_cell
@@ -142,7 +142,7 @@ def test_bad_settings_are_named(override: str, what: str, project: Path) -> None
 
 def test_the_model_that_cannot_rank_one_time_buyers_is_refused() -> None:
     with pytest.raises(ConfigError, match="cannot rank who left"):
-        PredictionModel("mine", "btyd", purchases="bg_nbd")
+        checked(PredictionModel, {"name": "mine", "kind": "btyd", "purchases": "bg_nbd"})
 
 
 # --- no leak -------------------------------------------------------------------------------------------------------------

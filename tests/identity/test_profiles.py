@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from segments.app.load import checked
 from segments.config.profiles import ProfilesConfig, Trait
 from segments.errors import ConfigError
 from segments.identity.profiles import make_up, mean_ranks, overall_profile, segment_names, segment_profiles
@@ -175,13 +176,13 @@ def test_twelve_segments_with_the_same_traits_are_told_apart() -> None:
 @pytest.mark.parametrize("words", ["very often", "", " "])
 def test_a_trait_is_one_word(words: str) -> None:
     with pytest.raises(ConfigError, match="is not one word") as refused:
-        Trait(words, "low")
-    assert refused.value.where == "profiles.traits"
+        checked(Trait, {"high": words, "low": "low"}, "profiles.traits.visits")
+    assert refused.value.where == "profiles.traits.visits.high"
 
 
 def test_a_noun_is_two_words_at_most() -> None:
     with pytest.raises(ConfigError, match="'all of our customers' is not one word or two"):
-        ProfilesConfig(noun="all of our customers")
+        checked(ProfilesConfig, {"noun": "all of our customers"})
 
 
 def test_levels_stand_in_the_order_of_their_numbers() -> None:

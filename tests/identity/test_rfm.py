@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segments.app.load import load
+from segments.app.load import checked, load
 from segments.config.features import FeaturesConfig
 from segments.config.profiles import RfmCells, RfmMapConfig
 from segments.errors import ConfigError
@@ -35,29 +35,38 @@ def test_the_shipped_map_names_every_triple_once() -> None:
 
 def test_a_triple_left_out_is_named() -> None:
     with pytest.raises(ConfigError, match=r"r=1 f=1 m=1 is in no segment \(and 24 more of 125") as refused:
-        RfmMapConfig({"some": [RfmCells(r=[2, 5])]})
+        checked(RfmMapConfig, {"segments": {"some": [RfmCells(r=[2, 5])]}}, "rfm_map")
     assert refused.value.where == "rfm_map.segments"
 
 
 def test_a_triple_in_two_segments_is_named_with_both() -> None:
     with pytest.raises(ConfigError, match=r"r=3 f=5 m=5 is in 'new' and in 'old'\n"):
-        RfmMapConfig({"new": [RfmCells(r=[4, 5]), RfmCells(r=[3, 3], f=[5, 5], m=[5, 5])], "old": [RfmCells(r=[1, 3])]})
+        checked(
+            RfmMapConfig,
+            {
+                "segments": {
+                    "new": [RfmCells(r=[4, 5]), RfmCells(r=[3, 3], f=[5, 5], m=[5, 5])],
+                    "old": [RfmCells(r=[1, 3])],
+                }
+            },
+            "rfm_map",
+        )
 
 
 def test_a_triple_twice_in_one_segment_is_refused_too() -> None:
     with pytest.raises(ConfigError, match="'all' and in 'all'"):
-        RfmMapConfig({"all": [RfmCells(), RfmCells(r=[5, 5])]})
+        checked(RfmMapConfig, {"segments": {"all": [RfmCells(), RfmCells(r=[5, 5])]}}, "rfm_map")
 
 
 @pytest.mark.parametrize("ends", [[0, 3], [4, 6], [3, 2], [3], []])
 def test_a_range_outside_the_scores_is_refused(ends: list[int]) -> None:
     with pytest.raises(ConfigError, match="is not a range of scores"):
-        RfmCells(f=ends)
+        checked(RfmCells, {"f": ends})
 
 
 def test_a_segment_without_scores_is_refused() -> None:
     with pytest.raises(ConfigError, match="'nobody' has no scores"):
-        RfmMapConfig({"all": [RfmCells()], "nobody": []})
+        checked(RfmMapConfig, {"segments": {"all": [RfmCells()], "nobody": []}}, "rfm_map")
 
 
 def test_an_override_that_breaks_the_map_is_refused_on_load() -> None:

@@ -17,7 +17,7 @@ from scipy.stats import chi2
 
 from segmentations import segmentation
 from segments.app.jobs.score_file import score_file
-from segments.app.load import load
+from segments.app.load import checked, load
 from segments.clustering.candidate import Spec, sweep_cell
 from segments.clustering.space import Space
 from segments.config.features import FeaturesConfig
@@ -211,7 +211,7 @@ def test_figures_of_another_model_are_refused(skewed: tuple[Segmentation, pd.Dat
 
 def test_limits_in_the_wrong_order_are_refused() -> None:
     with pytest.raises(ConfigError, match="not in order"):
-        Limits(0.3, 0.1)
+        checked(Limits, {"amber": 0.3, "red": 0.1})
 
 
 # --- the bundled data ---------------------------------------------------------------------------------------------------

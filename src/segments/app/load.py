@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
 
 from segments.config.root import Config
 from segments.errors import ConfigError, SegmentsError, first_line
@@ -31,6 +31,13 @@ MEMBERS = {
     "prediction_model": "grid_prediction_models",
     "playbook": "playbooks",
 }
+# How a person says what pydantic calls a bound.
+LIMITS = {
+    "greater_than_equal": ("ge", "at least"),
+    "less_than_equal": ("le", "at most"),
+    "greater_than": ("gt", "more than"),
+}
+T = TypeVar("T")
 
 
 def load(overrides: Sequence[str] = (), project: Path | None = None) -> Config:
@@ -85,7 +92,6 @@ def to_config(composed: DictConfig, conf: Path, choices: Mapping[str, str]) -> C
     """
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
-    from pydantic import TypeAdapter, ValidationError
 
     try:
         own = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
@@ -107,10 +113,38 @@ def to_config(composed: DictConfig, conf: Path, choices: Mapping[str, str]) -> C
     }
     books = sorted(path.stem for path in (conf / "playbook").glob("*.yaml"))
     plain["playbooks"] = {name: _member(conf, "playbook", name) for name in books}
+    return checked(Config, plain)
+
+
+def checked(kind: type[T], plain: Mapping[str, Any], where: str = "") -> T:
+    """One of the config's dataclasses, from plain data.
+
+    Parameters
+    ----------
+    kind : type
+        Such as ``Config``, or the class of a section.
+    plain : mapping
+        Its fields, numbers as numbers or text.
+    where : str
+        What stands before the keys in an error: the name of the section.
+
+    Raises
+    ------
+    ConfigError
+        Names the key, what is wrong with it and what is allowed.
+
+    Examples
+    --------
+    >>> from segments.config.serving import ServingConfig
+    >>> checked(ServingConfig, {"port": "5002"}, "serving").port
+    5002
+    """
+    from pydantic import TypeAdapter, ValidationError
+
     try:
-        return TypeAdapter(Config).validate_python(plain)
+        return TypeAdapter(kind).validate_python(plain)
     except ValidationError as error:
-        raise _invalid(error) from error
+        raise _invalid(error, kind, where) from error
 
 
 def multirun(overrides: Sequence[str], task: Callable[..., None], together: bool = False) -> None:
@@ -175,7 +209,6 @@ def _member(conf: Path, group: str, name: str, where: str = "") -> Any:
     """One YAML of a group, as plain data."""
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
-    from pydantic import TypeAdapter, ValidationError
     from yaml import YAMLError
 
     path = conf / group / f"{name}.yaml"
@@ -186,14 +219,6 @@ def _member(conf: Path, group: str, name: str, where: str = "") -> Any:
     except (OmegaConfBaseException, YAMLError, UnicodeDecodeError) as error:
         raise _readable(error, conf) from error
     _check_name(path, plain)
-    try:
-        TypeAdapter(get_args(get_type_hints(Config)[MEMBERS[group]])[1]).validate_python(plain)
-    except ConfigError as error:
-        raise ConfigError(
-            error.what, where=f"conf/{group}/{name}.yaml: {error.where.removeprefix(group + '.')}", fix=error.fix
-        ) from error
-    except ValidationError:
-        pass  # the whole config is checked next, and knows the path of the key
     return plain
 
 
@@ -231,35 +256,51 @@ def _check_name(path: Path, plain: Any) -> None:
 
 def _no_member(conf: Path, group: str, name: str, where: str) -> ConfigError:
     have = sorted(path.stem for path in (conf / group).glob("*.yaml"))
-    close = difflib.get_close_matches(name, have, n=1)
-    hint = f"did you mean '{close[0]}'? " if close else ""
-    return ConfigError(f"there is no {group} '{name}'", where=where, fix=f"{hint}conf/{group}/ has: {', '.join(have)}")
-
-
-def _invalid(error: ValidationError) -> ConfigError:
-    """The first thing pydantic found wrong, with the key as a person would write it."""
-    # A misspelt key comes with the complaint that the right one is missing: the misspelt one is what to mend.
-    first = min(error.errors(), key=lambda found: found["type"] != "unexpected_keyword_argument")
-    keys = [str(part) for part in first["loc"]]
-    for group, members in MEMBERS.items():
-        if keys[0] == members:
-            keys[:2] = [f"conf/{group}/{keys[1]}.yaml" + ":" * (len(keys) > 2)]
-    where = ".".join(keys).replace(":.", ": ")
-    known = _known_keys(first["loc"][:-1])
-    if first["type"] == "missing":
-        return ConfigError(f"'{keys[-1]}' is missing", where=where, fix=f"add it; known here: {', '.join(known)}")
-    if first["type"] == "unexpected_keyword_argument":
-        close = difflib.get_close_matches(keys[-1], known, n=1)
-        hint = f"did you mean '{close[0]}'? " if close else ""
-        return ConfigError(f"'{keys[-1]}' is not a known key", where=where, fix=f"{hint}known here: {', '.join(known)}")
     return ConfigError(
-        f"{first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}", where=where, fix="correct this value"
+        f"there is no {group} '{name}'",
+        where=where,
+        fix=f"{_did_you_mean(name, have)}conf/{group}/ has: {', '.join(have)}",
     )
 
 
-def _known_keys(path: Sequence[str | int]) -> list[str]:
+def _did_you_mean(word: str, known: Sequence[str], path: Sequence[str] = ()) -> str:
+    close = difflib.get_close_matches(word, known, n=1)
+    return f"did you mean '{'.'.join([*path, close[0]])}'? " if close else ""
+
+
+def _invalid(error: ValidationError, kind: type, where: str) -> ConfigError:
+    """The first thing pydantic found wrong, with the key as a person would write it."""
+    # A misspelt key comes with the complaint that the right one is missing: the misspelt one is what to mend.
+    first = min(error.errors(), key=lambda found: found["type"] != "unexpected_keyword_argument")
+    found, given, more = first["type"], first["input"], first.get("ctx", {})
+    keys = [*([where] if where else []), *map(str, first["loc"])]
+    for group, members in MEMBERS.items():
+        if keys and keys[0] == members:
+            keys[:2] = [f"conf/{group}/{keys[1]}.yaml" + ":" * (len(keys) > 2 or bool(more.get("keys")))]
+    where = ".".join(keys).replace(":.", ": ")
+    if found == "rule":
+        about = [f"{where}{' ' if where.endswith(':') else '.'}{key}".lstrip(".") for key in more["keys"]]
+        return ConfigError(more["what"], where=", ".join(about) or where, fix=more["fix"])
+    if found in LIMITS:
+        key, said = LIMITS[found]
+        limit = f"{more[key]:g}" if isinstance(more[key], float) else more[key]
+        return ConfigError(f"{given} is out of range", where=where, fix=f"choose a value of {said} {limit}")
+    if found == "literal_error":
+        allowed = re.findall(r"'([^']*)'", more["expected"])
+        hint = _did_you_mean(str(given), allowed)
+        return ConfigError(f"'{given}' is not a known value", where=where, fix=f"{hint}allowed: {', '.join(allowed)}")
+    known = _known_keys(kind, first["loc"][:-1])
+    if found == "missing":
+        return ConfigError(f"'{keys[-1]}' is missing", where=where, fix=f"add it; known here: {', '.join(known)}")
+    if found == "unexpected_keyword_argument":
+        hint = _did_you_mean(keys[-1], known)
+        return ConfigError(f"'{keys[-1]}' is not a known key", where=where, fix=f"{hint}known here: {', '.join(known)}")
+    return ConfigError(f"{given!r}: {first['msg'][0].lower()}{first['msg'][1:]}", where=where, fix="correct this value")
+
+
+def _known_keys(kind: type, path: Sequence[str | int]) -> list[str]:
     """Keys the dataclass at a path has; names that stand for dictionary keys are stepped over."""
-    cls: Any = Config
+    cls: Any = kind
     for part in path:
         hints = get_type_hints(cls) if is_dataclass(cls) else {}
         inner = hints.get(str(part), cls)
@@ -310,8 +351,7 @@ def _broken_yaml(conf: Path) -> ConfigError | None:
 
 def _nearest_key(key: str) -> str:
     *path, last = key.split(".")
-    known = _known_keys(path)
+    known = _known_keys(Config, path)
     if last in known:
         return f"it is not set in conf/ yet: write +{key}=VALUE"
-    close = difflib.get_close_matches(last, known, n=1)
-    return (f"did you mean '{'.'.join([*path, close[0]])}'? " if close else "") + f"known here: {', '.join(known)}"
+    return f"{_did_you_mean(last, known, path)}known here: {', '.join(known)}"

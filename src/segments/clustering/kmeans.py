@@ -9,13 +9,16 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from segments.clustering.space import nearest
 from segments.config.sweep import Algorithm
+
+if TYPE_CHECKING:
+    from segments.clustering.kmeans_kernel import Fit  # brings numba
 
 # Two fits found the same solution when their WCSS agree to this relative difference: a few points at a border, more or less.
 _SAME = 1e-5
@@ -168,15 +171,6 @@ def canonical_order(
     return rank[labels], centres[order]
 
 
-@dataclass(frozen=True)
-class _Fit:
-    """Where one fit ended."""
-
-    labels: NDArray[np.int32]
-    centres: NDArray[np.float64]
-    wcss: float
-
-
 class _Search:
     """A search over the same points: chains of fits, and crossings of where they ended."""
 
@@ -219,7 +213,7 @@ class _Search:
         self.ends += chains
         return found
 
-    def chain(self, begun: Sequence[_Fit]) -> _Fit:
+    def chain(self, begun: Sequence[Fit]) -> Fit:
         """The best of some fits, and of what comes of them when they are crossed and moved until that brings nothing."""
         found = _Population(self.algorithm.starts)
         for fit in begun:
@@ -245,7 +239,7 @@ class _Search:
         either: NDArray[np.float64] = np.where(self.random.random((self.k, 1)) < 0.5, mine[rows], theirs[columns])
         return either
 
-    def moved(self, centres: NDArray[np.float64], fit: _Fit) -> NDArray[np.float64]:
+    def moved(self, centres: NDArray[np.float64], fit: Fit) -> NDArray[np.float64]:
         """With one centre, any, in the place of a point that a fit serves badly."""
         costs = np.zeros(len(self.points))
         for column, middle in zip(self.columns, fit.centres.T, strict=True):
@@ -256,23 +250,15 @@ class _Search:
         centres[self.random.integers(self.k)] = self.points[at]
         return centres
 
-    def start(self) -> _Fit:
+    def start(self) -> Fit:
         """A fit from a greedy k-means++ start."""
-        labels = np.empty(len(self.points), dtype=np.int32)
-        draws = self.random.random((self.k, 2 + int(np.log(self.k))))  # as many tries as scikit-learn's
-        self.loops.start(self.columns, self.weights, draws, labels)
-        return self.exchanged(labels, np.zeros((self.k, self.points.shape[1])), np.inf)
-
-    def settled(self, centres: NDArray[np.float64], target: float = np.inf) -> _Fit:
-        """A fit from these centres; given up when it would not come below the target."""
-        labels = np.empty(len(self.points), dtype=np.int32)
-        self.loops.assign(self.columns, centres, labels)
-        return self.exchanged(labels, centres.copy(), target)
-
-    def exchanged(self, labels: NDArray[np.int32], centres: NDArray[np.float64], target: float) -> _Fit:
         self.made += 1
-        wcss = self.loops.exchange(self.columns, self.weights, self.algorithm.max_iter, 0.0, target, labels, centres)
-        return _Fit(labels, centres, float(wcss))
+        return self.loops.started(self.columns, self.weights, self.k, self.random, self.algorithm.max_iter, 0.0)
+
+    def settled(self, centres: NDArray[np.float64], target: float = np.inf) -> Fit:
+        """A fit from these centres; given up when it would not come below the target."""
+        self.made += 1
+        return self.loops.settled(self.columns, self.weights, centres, self.algorithm.max_iter, 0.0, target)
 
 
 class _Population:
@@ -280,10 +266,10 @@ class _Population:
 
     def __init__(self, size: int) -> None:
         self.size = max(size, 2)
-        self.fits: list[_Fit] = []
+        self.fits: list[Fit] = []
 
     @property
-    def best(self) -> _Fit:
+    def best(self) -> Fit:
         return self.fits[0]
 
     @property
@@ -291,7 +277,7 @@ class _Population:
         """What a fit must come below to be of use."""
         return self.fits[-1].wcss if len(self.fits) == self.size else np.inf
 
-    def take(self, fit: _Fit) -> None:
+    def take(self, fit: Fit) -> None:
         for at, known in enumerate(self.fits):
             if abs(fit.wcss - known.wcss) <= _SAME * known.wcss:
                 self.fits[at] = min(known, fit, key=lambda one: one.wcss)

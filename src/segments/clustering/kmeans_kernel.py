@@ -1,14 +1,15 @@
 """The loops behind :mod:`segments.clustering.kmeans` and :mod:`segments.evidence.resample_fits`, compiled by numba on first use: k-means fits that move single points.
 
-Comes in: weighted points, and the random numbers of a start, or centres. Goes out: labels and centres, written into arrays of the caller, and
-the WCSS.
+Comes in: weighted points, and random numbers for a start, or centres. Goes out: where a fit ended.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from segments.clustering.silhouette_kernel import compiled  # the same options for every loop of this project
 
@@ -234,3 +235,36 @@ def exchange(
             break
     centres[:] = middles
     return wcss_of(points, weights, labels, centres)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Where a fit ended.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n_points,)
+        Cluster of each point.
+    centres : ndarray of shape (k, n_features)
+        Cluster centres.
+    wcss : float
+        Within-cluster sum of squares.
+    """
+
+    labels: NDArray[np.int32]
+    centres: NDArray[np.float64]
+    wcss: float
+
+
+def started(points: Any, weights: Any, k: int, random: np.random.Generator, max_passes: int, tolerance: float) -> Fit:
+    """A fit from a greedy k-means++ start; arguments as of :func:`start` and :func:`exchange`."""
+    labels, centres = np.empty(len(weights), dtype=np.int32), np.zeros((k, len(points)))
+    start(points, weights, random.random((k, 2 + int(np.log(k)))), labels)  # as many tries as scikit-learn's
+    return Fit(labels, centres, exchange(points, weights, max_passes, tolerance, np.inf, labels, centres))
+
+
+def settled(points: Any, weights: Any, centres: Any, max_passes: int, tolerance: float, target: float) -> Fit:
+    """A fit from these centres; arguments as of :func:`exchange`."""
+    labels, centres = np.empty(len(weights), dtype=np.int32), centres.copy()
+    assign(points, centres, labels)
+    return Fit(labels, centres, exchange(points, weights, max_passes, tolerance, target, labels, centres))

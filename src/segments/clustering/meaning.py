@@ -425,11 +425,11 @@ class _Writer:
             self._write_node(ast.Assign([node.target], node.value), scopes, scopes)
 
     def _inside(self, node: ast.AST, scopes: Scopes) -> Scopes:
-        """The scopes of a node's body: with its own, where it has one. Functions do not see the names of a class around them."""
+        """The scopes of a node's body: with its own, where it has one."""
         if isinstance(node, _FUNCTIONS):
             given = [one.arg for one in ast.walk(node.args) if isinstance(one, ast.arg)]
             body = node.body if isinstance(node.body, list) else [node.body]
-            return (*(one for one in scopes if not one[0]), (False, dict.fromkeys(given) | self._bindings(body)))
+            return (*scopes, (False, dict.fromkeys(given) | self._bindings(body)))
         if isinstance(node, ast.ClassDef):
             return (*scopes, (True, self._bindings(node.body)))
         if isinstance(node, _COMPREHENSIONS):
@@ -464,7 +464,7 @@ class _Writer:
         if not isinstance(node, ast.Name):
             return None
         for depth, (of_class, names) in enumerate(reversed(scopes)):
-            if node.id in names and not (of_class and depth):
+            if node.id in names and not (of_class and depth):  # functions do not see the names of a class around them
                 return self.package.resolve(names[node.id])
         if node.id in self.module.imports:
             return self.package.resolve(self.module.imports[node.id])

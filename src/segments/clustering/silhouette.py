@@ -15,7 +15,7 @@ What it costs, for n points, q queries (q = n when exact), c cells and L labelin
 
     q · (n · distance + c · L · addition)
 
-A distance takes about as long as its square root, one nanosecond on one core.
+A distance of 4 features takes 1.5 ns on one core of a Xeon with AVX-512, of 8 features 2; the square root is 1 of these.
 
 The result does not depend on the number of threads or on the processor, bit by bit: each query's sums are added up in the order of
 the cells.

@@ -98,7 +98,7 @@ def fit_space(features: pd.DataFrame, feature_set: FeatureSet, scaler: Scaler) -
     """
     columns = list(feature_set.columns)
     check_columns(features, feature_set)
-    transforms = [feature.transform for feature in feature_set.columns.values()]
+    transforms: list[str] = [feature.transform for feature in feature_set.columns.values()]
     weights = [float(feature.weight) for feature in feature_set.columns.values()]
     raw = features[columns].to_numpy(dtype=np.float64)
     transformed = _transform(raw, columns, transforms)

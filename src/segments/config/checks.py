@@ -1,49 +1,67 @@
-"""What every section holds to: a misspelt key is an error, and a bad value names its key and what is allowed."""
+"""What every section holds to: a misspelt key is an error, a number is finite, and what a rule refuses names its keys and what to do."""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
+from collections.abc import Sized
+from datetime import date
+from typing import Annotated, TypeVar
 
-from pydantic import ConfigDict
+from pydantic import AfterValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
-from segments.errors import ConfigError
+# A misspelt key is an error, and values are converted only where nothing is lost. An address may hold a password: no error repeats its input.
+CLOSED = ConfigDict(extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
 
-# A misspelt key is an error, and values are converted only where nothing is lost.
-CLOSED = ConfigDict(extra="forbid")
-
-
-def one_of(value: str, allowed: Iterable[str], key: str) -> None:
-    """Refuse a value that is not in the list, and suggest the nearest that is.
-
-    Raises
-    ------
-    ConfigError
-        If `value` is not one of `allowed`.
-
-    Examples
-    --------
-    >>> one_of("standard", ["none", "standard"], "scaler.name")
-    """
-    allowed = list(allowed)
-    if value in allowed:
-        return
-    close = difflib.get_close_matches(value, allowed, n=1)
-    hint = f"did you mean '{close[0]}'? " if close else ""
-    raise ConfigError(f"'{value}' is not a known value", where=key, fix=f"{hint}allowed: {', '.join(allowed)}")
+T = TypeVar("T", bound=Sized)
 
 
-def in_range(value: float, low: float, high: float, key: str) -> None:
-    """Refuse a number outside ``[low, high]``.
+def rule(what: str, fix: str, *keys: str) -> PydanticCustomError:
+    """What a check of our own refuses; pydantic adds where in ``conf/`` it stands.
 
-    Raises
-    ------
-    ConfigError
-        If `value` is below `low` or above `high`.
+    Parameters
+    ----------
+    what, fix : str
+        What is wrong, and what to do.
+    *keys : str
+        The keys it is about, seen from where it is raised; none when that is the key itself.
 
     Examples
     --------
-    >>> in_range(0.05, 0, 1, "source.policy.max_bad_share")
+    >>> rule("the range is reversed", "make k_max the larger one", "k_min", "k_max").message()
+    'the range is reversed'
     """
-    if not low <= value <= high:
-        raise ConfigError(f"{value} is out of range", where=key, fix=f"choose a value from {low:g} to {high:g}")
+    return PydanticCustomError("rule", "{what}", {"what": what, "fix": fix, "keys": keys})
+
+
+def _day(text: str) -> str:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        raise rule(f"'{text}' is not a date", "write it as YYYY-MM-DD") from None
+    return text
+
+
+def filled(fix: str) -> AfterValidator:
+    """Refuse an empty list, and say with what to fill it."""
+
+    def check(listed: T) -> T:
+        if not listed:
+            raise rule("the list is empty", fix)
+        return listed
+
+    return AfterValidator(check)
+
+
+def _each_once(names: list[str]) -> list[str]:
+    if doubled := sorted({name for name in names if names.count(name) > 1}):
+        raise rule(f"named twice: {', '.join(doubled)}", "name each once")
+    return names
+
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+Clusters = Annotated[int, Field(ge=2, le=1000)]
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
+Port = Annotated[int, Field(ge=1024, le=65535)]
+Day = Annotated[str, AfterValidator(_day)]
+EachOnce = Annotated[list[str], AfterValidator(_each_once)]

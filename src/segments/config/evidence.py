@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import field
+from typing import Annotated, Literal, get_args
 
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from segments.config.checks import CLOSED, in_range, one_of
-from segments.errors import ConfigError
+from segments.config.checks import CLOSED, Clusters, Count, Seed, Share, filled, rule
 
 # What data without clusters may look like, and what a z or p against it is called (segments.evidence.null_models says which question each answers).
-NULLS = {
+NullModel = Literal["unimodal", "copula", "gaussian", "permutation", "uniform"]
+NULLS: dict[str, str] = {
     "unimodal": "a Gaussian copula with the data's columns, each made one-peaked",
     "copula": "a Gaussian copula with the data's own columns",
     "gaussian": "a Gaussian with the data's covariance",
     "permutation": "the data's columns, each shuffled",
     "uniform": "an even spread in the box of the principal axes",
 }
-METRICS = (
+RankedBy = Literal[
     "z_silhouette",
     "z_wcss",
     "silhouette_reference",
@@ -25,7 +27,8 @@ METRICS = (
     "silhouette_simplified",
     "davies_bouldin",
     "calinski_harabasz",
-)
+]
+METRICS: tuple[str, ...] = get_args(RankedBy)
 
 # Scores of the evidence, beside those of the fit.
 EVIDENCE = (
@@ -44,7 +47,8 @@ EVIDENCE = (
 )
 
 # What the evidence says of a candidate, after Dolnicar, Grün & Leisch (2018), Market Segmentation Analysis; best first.
-GRADES = ("natural", "reproducible", "constructive", "not supported")
+Grade = Literal["natural", "reproducible", "constructive", "not supported"]
+GRADES: tuple[Grade, ...] = get_args(Grade)
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -64,23 +68,19 @@ class GradesConfig:
         Constructive: every cluster has at least this mean Jaccard. Below, a candidate is not supported.
     """
 
-    alpha: float = 0.01
-    natural_jaccard: float = 0.85
-    natural_prediction_strength: float = 0.8
-    reproducible_jaccard: float = 0.75
-    constructive_jaccard: float = 0.6
+    alpha: Annotated[float, Field(ge=1e-5, le=0.5)] = 0.01
+    natural_jaccard: Share = 0.85
+    natural_prediction_strength: Share = 0.8
+    reproducible_jaccard: Share = 0.75
+    constructive_jaccard: Share = 0.6
 
     def __post_init__(self) -> None:
-        in_range(self.alpha, 1e-5, 0.5, "evidence.grades.alpha")
-        in_range(self.natural_prediction_strength, 0, 1, "evidence.grades.natural_prediction_strength")
         limits = (self.constructive_jaccard, self.reproducible_jaccard, self.natural_jaccard)
-        for name, limit in zip(("constructive", "reproducible", "natural"), limits, strict=True):
-            in_range(limit, 0, 1, f"evidence.grades.{name}_jaccard")
         if sorted(limits) != list(limits):
-            raise ConfigError(
+            raise rule(
                 f"the limits are {limits[0]:g}, {limits[1]:g}, {limits[2]:g}: a better grade asks for less",
-                where="evidence.grades.constructive_jaccard, reproducible_jaccard, natural_jaccard",
-                fix="let them rise in this order",
+                "let them rise in this order",
+                *("constructive_jaccard", "reproducible_jaccard", "natural_jaccard"),
             )
 
 
@@ -119,42 +119,29 @@ class EvidenceConfig:
         What a grade asks for.
     """
 
-    scope: str = "all"
-    finalists: int = 12
-    bootstraps: int = 100
-    splits: int = 50
-    null_model: str = "unimodal"
-    nulls: int = 99
-    references: int = 20
-    starts: int = 20
-    max_distances: int = 45_000
-    null_max_rows: int = 4_000
-    stop_from: int = 1_000
-    sample: int = 5_000
-    seed: int = 0
+    scope: Literal["all", "finalists"] = "all"
+    finalists: Annotated[int, Field(ge=1, le=1000)] = 12
+    bootstraps: Annotated[int, Field(ge=2, le=100_000)] = 100
+    splits: Annotated[int, Field(ge=1, le=100_000)] = 50
+    null_model: NullModel = "unimodal"
+    nulls: Annotated[int, Field(ge=1, le=100_000)] = 99
+    references: Annotated[int, Field(ge=2, le=100_000)] = 20
+    starts: Annotated[int, Field(ge=1, le=1000)] = 20
+    max_distances: Count = 45_000
+    null_max_rows: Count = 4_000
+    stop_from: Annotated[int, Field(ge=0)] = 1_000
+    sample: Annotated[int, Field(ge=100, le=1_000_000)] = 5_000
+    seed: Seed = 0
     grades: GradesConfig = field(default_factory=GradesConfig)
 
     def __post_init__(self) -> None:
-        one_of(self.scope, ("all", "finalists"), "evidence.scope")
-        one_of(self.null_model, NULLS, "evidence.null_model")
-        in_range(self.finalists, 1, 1000, "evidence.finalists")
-        in_range(self.bootstraps, 2, 100_000, "evidence.bootstraps")
-        in_range(self.splits, 1, 100_000, "evidence.splits")
-        in_range(self.nulls, 1, 100_000, "evidence.nulls")
         # Half a draw of slack: 1 / 0.01 need not be 100 to the last digit.
         if self.nulls + 1.5 < 1 / self.grades.alpha:
-            raise ConfigError(
+            raise rule(
                 f"with {self.nulls} null data sets the smallest p is {1 / (self.nulls + 1):.3g}: nothing could ever count as clustered",
-                where="evidence.nulls, evidence.grades.alpha",
-                fix=f"draw at least {round(1 / self.grades.alpha) - 1}, or raise evidence.grades.alpha",
+                f"draw at least {round(1 / self.grades.alpha) - 1}, or raise grades.alpha",
+                *("nulls", "grades.alpha"),
             )
-        in_range(self.references, 2, 100_000, "evidence.references")
-        in_range(self.starts, 1, 1000, "evidence.starts")
-        in_range(self.max_distances, 1, 1e12, "evidence.max_distances")
-        in_range(self.null_max_rows, 1, 1e12, "evidence.null_max_rows")
-        in_range(self.stop_from, 0, 1e9, "evidence.stop_from")
-        in_range(self.sample, 100, 1e6, "evidence.sample")
-        in_range(self.seed, 0, 2**32 - 1, "evidence.seed")
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -182,29 +169,17 @@ class SelectionConfig:
         How many of the best are shown side by side.
     """
 
-    min_k: int = 2
-    min_smallest_share: float = 0.03
-    max_largest_share: float = 0.8
-    min_silhouette: float = 0.2
-    min_jaccard: float = 0.6
-    min_prediction_strength: float = 0.5
-    grades: list[str] = field(default_factory=lambda: list(GRADES[:3]))
-    metric: str = "z_silhouette"
-    finalists: int = 6
-
-    def __post_init__(self) -> None:
-        in_range(self.min_k, 2, 1000, "selection.min_k")
-        in_range(self.min_smallest_share, 0, 0.5, "selection.min_smallest_share")
-        in_range(self.max_largest_share, 0, 1, "selection.max_largest_share")
-        in_range(self.min_silhouette, -1, 1, "selection.min_silhouette")
-        in_range(self.min_jaccard, 0, 1, "selection.min_jaccard")
-        in_range(self.min_prediction_strength, 0, 1, "selection.min_prediction_strength")
-        if not self.grades:
-            raise ConfigError("the list is empty", where="selection.grades", fix=f"allowed: {', '.join(GRADES)}")
-        for grade in self.grades:
-            one_of(grade, GRADES, "selection.grades")
-        one_of(self.metric, METRICS, "selection.metric")
-        in_range(self.finalists, 1, 50, "selection.finalists")
+    min_k: Clusters = 2
+    min_smallest_share: Annotated[float, Field(ge=0, le=0.5)] = 0.03
+    max_largest_share: Share = 0.8
+    min_silhouette: Annotated[float, Field(ge=-1, le=1)] = 0.2
+    min_jaccard: Share = 0.6
+    min_prediction_strength: Share = 0.5
+    grades: Annotated[list[Grade], filled(f"allowed: {', '.join(GRADES)}")] = field(
+        default_factory=lambda: list(GRADES[:3])
+    )
+    metric: RankedBy = "z_silhouette"
+    finalists: Annotated[int, Field(ge=1, le=50)] = 6
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -221,11 +196,6 @@ class SensitivityConfig:
         Share of customers, the most extreme ones, that are left out.
     """
 
-    seeds: int = 5
-    months_earlier: int = 1
-    extreme_share: float = 0.01
-
-    def __post_init__(self) -> None:
-        in_range(self.seeds, 1, 100, "sensitivity.seeds")
-        in_range(self.months_earlier, 1, 120, "sensitivity.months_earlier")
-        in_range(self.extreme_share, 0, 0.5, "sensitivity.extreme_share")
+    seeds: Annotated[int, Field(ge=1, le=100)] = 5
+    months_earlier: Annotated[int, Field(ge=1, le=120)] = 1
+    extreme_share: Annotated[float, Field(ge=0, le=0.5)] = 0.01

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from segments.config.checks import CLOSED, in_range, one_of
-from segments.errors import ConfigError
+from segments.config.checks import CLOSED, Share, rule
 
 # Columns made of other features: kept beside them, never counted twice.
 RFM_SCORES = ("r_score", "f_score", "m_score")
@@ -23,19 +25,16 @@ class FeaturesConfig:
         Hours of the day: a purchase before the first is a morning one, from the second on an evening one.
     """
 
-    engine: str = "duckdb"
-    morning_until: int = 12
-    evening_from: int = 17
+    engine: Literal["duckdb", "pandas"] = "duckdb"
+    morning_until: Annotated[int, Field(ge=0, le=24)] = 12
+    evening_from: Annotated[int, Field(ge=0, le=24)] = 17
 
     def __post_init__(self) -> None:
-        one_of(self.engine, ("duckdb", "pandas"), "features.engine")
-        in_range(self.morning_until, 0, 24, "features.morning_until")
-        in_range(self.evening_from, 0, 24, "features.evening_from")
         if self.evening_from < self.morning_until:
-            raise ConfigError(
+            raise rule(
                 f"the evening begins at {self.evening_from}, before the morning ends at {self.morning_until}",
-                where="features.morning_until, features.evening_from",
-                fix="make evening_from the later one",
+                "make evening_from the later one",
+                *("morning_until", "evening_from"),
             )
 
 
@@ -61,19 +60,10 @@ class ExploreConfig:
         Customers drawn as points at most; the numbers always use all of them.
     """
 
-    missing_share: float = 0.0
-    skew: float = 2.0
-    outlier_share: float = 0.01
-    near_constant_share: float = 0.95
-    correlation: float = 0.9
-    pair_columns: int = 6
-    sample: int = 2000
-
-    def __post_init__(self) -> None:
-        in_range(self.missing_share, 0, 1, "explore.missing_share")
-        in_range(self.skew, 0, 1e9, "explore.skew")
-        in_range(self.outlier_share, 0, 1, "explore.outlier_share")
-        in_range(self.near_constant_share, 0, 1, "explore.near_constant_share")
-        in_range(self.correlation, 0, 1, "explore.correlation")
-        in_range(self.pair_columns, 2, 20, "explore.pair_columns")
-        in_range(self.sample, 10, 1_000_000, "explore.sample")
+    missing_share: Share = 0.0
+    skew: Annotated[float, Field(ge=0)] = 2.0
+    outlier_share: Share = 0.01
+    near_constant_share: Share = 0.95
+    correlation: Share = 0.9
+    pair_columns: Annotated[int, Field(ge=2, le=20)] = 6
+    sample: Annotated[int, Field(ge=10, le=1_000_000)] = 2000

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from segments.config.checks import CLOSED, in_range
+from segments.config.checks import CLOSED, Share
 
 # Colours that people can tell apart; as many as plots has.
 COLOURS = 12
@@ -29,16 +32,10 @@ class IdentityConfig:
         Where no customers can be compared: the farthest two centres of one segment may lie apart, in standard deviations.
     """
 
-    min_common: float = 0.5
-    min_overlap: float = 0.5
-    min_kept: float = 0.4
-    max_distance: float = 1.0
-
-    def __post_init__(self) -> None:
-        in_range(self.min_common, 0, 1, "identity.min_common")
-        in_range(self.min_overlap, 0.01, 1, "identity.min_overlap")
-        in_range(self.min_kept, 0.01, 1, "identity.min_kept")
-        in_range(self.max_distance, 0, 1e9, "identity.max_distance")
+    min_common: Share = 0.5
+    min_overlap: Annotated[float, Field(ge=0.01, le=1)] = 0.5
+    min_kept: Annotated[float, Field(ge=0.01, le=1)] = 0.4
+    max_distance: Annotated[float, Field(ge=0)] = 1.0
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -53,9 +50,5 @@ class ConfidenceConfig:
         Share of a cluster's training customers within reach of its centre; a customer farther out is out of range.
     """
 
-    boundary: float = 0.1
-    reach: float = 0.99
-
-    def __post_init__(self) -> None:
-        in_range(self.boundary, 0, 1, "confidence.boundary")
-        in_range(self.reach, 0.5, 1, "confidence.reach")
+    boundary: Share = 0.1
+    reach: Annotated[float, Field(ge=0.5, le=1)] = 0.99

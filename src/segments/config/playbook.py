@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import field
+from typing import Annotated, Literal
 
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from segments.config.checks import CLOSED, in_range, one_of
-from segments.errors import ConfigError
+from segments.config.checks import CLOSED, Share, rule
 
-LEVELS = ("high", "low")
+Level = Literal["high", "low"]
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -32,41 +33,28 @@ class When:
         Share of all revenue it must hold; where revenue is not known, the playbook does not fit.
     """
 
-    all: dict[str, str] = field(default_factory=dict)
-    any: dict[str, str] = field(default_factory=dict)
-    unless: dict[str, str] = field(default_factory=dict)
+    all: dict[str, Level] = field(default_factory=dict)
+    any: dict[str, Level] = field(default_factory=dict)
+    unless: dict[str, Level] = field(default_factory=dict)
     at_least: dict[str, float] = field(default_factory=dict)
     at_most: dict[str, float] = field(default_factory=dict)
-    min_revenue_share: float | None = None
+    min_revenue_share: Share | None = None
 
     def __post_init__(self) -> None:
-        for part in ("all", "any", "unless"):
-            for feature, level in getattr(self, part).items():
-                one_of(level, LEVELS, f"playbook.when.{part}.{feature}")
         for feature, level in self.unless.items():
             if self.all.get(feature) == level or self.any == {feature: level}:
-                raise ConfigError(
+                raise rule(
                     f"a segment cannot both need and lack '{feature}: {level}': the playbook fits none",
-                    where=f"playbook.when.unless.{feature}",
-                    fix="remove it there, or from the traits it needs",
+                    "remove it there, or from the traits it needs",
+                    f"unless.{feature}",
                 )
-        for part in ("at_least", "at_most"):
-            for feature, bound in getattr(self, part).items():
-                if not math.isfinite(bound):
-                    raise ConfigError(
-                        f"{bound} is no bound",
-                        where=f"playbook.when.{part}.{feature}",
-                        fix="write a number, or remove it",
-                    )
         for feature, bound in self.at_least.items():
             if bound > self.at_most.get(feature, math.inf):
-                raise ConfigError(
+                raise rule(
                     f"no '{feature}' is both at least {bound:g} and at most {self.at_most[feature]:g}: the playbook fits none",
-                    where=f"playbook.when.at_least.{feature}",
-                    fix="lower it, or raise the other",
+                    "lower it, or raise the other",
+                    f"at_least.{feature}",
                 )
-        if self.min_revenue_share is not None:
-            in_range(self.min_revenue_share, 0, 1, "playbook.when.min_revenue_share")
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -126,10 +114,7 @@ class BriefingConfig:
     """
 
     title: str = "Who our customers are"
-    features: int = 16
-
-    def __post_init__(self) -> None:
-        in_range(self.features, 3, 40, "briefing.features")
+    features: Annotated[int, Field(ge=3, le=40)] = 16
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -147,11 +132,9 @@ class ExportConfig:
     """
 
     salt: str = "segments"
-    control_share: float = 0.1
-    base_rate: float = 0.05
+    control_share: Annotated[float, Field(ge=0, le=0.9)] = 0.1
+    base_rate: Annotated[float, Field(ge=0.0001, le=0.9999)] = 0.05
 
     def __post_init__(self) -> None:
         if not self.salt:
-            raise ConfigError("the salt is empty", where="export.salt", fix="write any text, and keep it")
-        in_range(self.control_share, 0, 0.9, "export.control_share")
-        in_range(self.base_rate, 0.0001, 0.9999, "export.base_rate")
+            raise rule("the salt is empty", "write any text, and keep it", "salt")

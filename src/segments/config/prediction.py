@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import date
+from typing import Annotated, Literal
 
+from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
-from segments.config.checks import CLOSED, in_range, one_of
-from segments.errors import ConfigError
+from segments.config.checks import CLOSED, Day, EachOnce, Seed, filled, rule
 
-PREDICTION_KINDS = ("recency", "last_period", "btyd", "linear", "boosting")
-BTYD_KINDS = ("mbg_nbd", "pareto_nbd")
+
+def _not_bg_nbd(purchases: object) -> object:
+    if purchases == "bg_nbd":
+        raise rule(
+            "BG/NBD gives every one-time buyer a chance of 1 to be active, so it cannot rank who left",
+            "choose one of mbg_nbd, pareto_nbd",
+        )
+    return purchases
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -35,26 +41,12 @@ class PredictionModel:
     """
 
     name: str
-    kind: str
-    purchases: str = "mbg_nbd"
-    penalty: float = 1.0
-    iterations: int = 100
-    leaves: int = 15
-    learning_rate: float = 0.05
-
-    def __post_init__(self) -> None:
-        one_of(self.kind, PREDICTION_KINDS, "prediction_model.kind")
-        if self.purchases == "bg_nbd":
-            raise ConfigError(
-                "BG/NBD gives every one-time buyer a chance of 1 to be active, so it cannot rank who left",
-                where="prediction_model.purchases",
-                fix=f"choose one of {', '.join(BTYD_KINDS)}",
-            )
-        one_of(self.purchases, BTYD_KINDS, "prediction_model.purchases")
-        in_range(self.penalty, 1e-6, 1e6, "prediction_model.penalty")
-        in_range(self.iterations, 1, 10_000, "prediction_model.iterations")
-        in_range(self.leaves, 2, 10_000, "prediction_model.leaves")
-        in_range(self.learning_rate, 1e-4, 1, "prediction_model.learning_rate")
+    kind: Literal["recency", "last_period", "btyd", "linear", "boosting"]
+    purchases: Annotated[Literal["mbg_nbd", "pareto_nbd"], BeforeValidator(_not_bg_nbd)] = "mbg_nbd"
+    penalty: Annotated[float, Field(ge=1e-6, le=1e6)] = 1.0
+    iterations: Annotated[int, Field(ge=1, le=10_000)] = 100
+    leaves: Annotated[int, Field(ge=2, le=10_000)] = 15
+    learning_rate: Annotated[float, Field(ge=1e-4, le=1)] = 0.05
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -78,30 +70,10 @@ class PredictionConfig:
         Seed of resamples and models.
     """
 
-    models: list[str]
-    horizon_days: int = 90
-    cutoff: str | None = None
-    bootstrap: int = 500
-    min_customers: int = 100
-    min_events: int = 10
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if not self.models:
-            raise ConfigError(
-                "the list is empty", where="prediction.models", fix="name at least one YAML of conf/prediction_model/"
-            )
-        if doubled := sorted({name for name in self.models if self.models.count(name) > 1}):
-            raise ConfigError(f"named twice: {', '.join(doubled)}", where="prediction.models", fix="name each once")
-        in_range(self.horizon_days, 1, 10_000, "prediction.horizon_days")
-        if self.cutoff is not None:
-            try:
-                date.fromisoformat(self.cutoff)
-            except ValueError:
-                raise ConfigError(
-                    f"'{self.cutoff}' is not a date", where="prediction.cutoff", fix="write it as YYYY-MM-DD, or null"
-                ) from None
-        in_range(self.bootstrap, 20, 100_000, "prediction.bootstrap")
-        in_range(self.min_customers, 10, 1e9, "prediction.min_customers")
-        in_range(self.min_events, 5, 1e9, "prediction.min_events")
-        in_range(self.seed, 0, 2**32 - 1, "prediction.seed")
+    models: Annotated[EachOnce, filled("name at least one YAML of conf/prediction_model/")]
+    horizon_days: Annotated[int, Field(ge=1, le=10_000)] = 90
+    cutoff: Day | None = None
+    bootstrap: Annotated[int, Field(ge=20, le=100_000)] = 500
+    min_customers: Annotated[int, Field(ge=10)] = 100
+    min_events: Annotated[int, Field(ge=5)] = 10
+    seed: Seed = 0

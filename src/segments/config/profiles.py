@@ -4,11 +4,31 @@ from __future__ import annotations
 
 from dataclasses import field
 from itertools import product
+from typing import Annotated
 
+from pydantic import AfterValidator, Field
 from pydantic.dataclasses import dataclass
 
-from segments.config.checks import CLOSED, in_range
-from segments.errors import ConfigError
+from segments.config.checks import CLOSED, rule
+
+
+def _one_word(word: str) -> str:
+    if len(word.split()) != 1:
+        raise rule(f"'{word}' is not one word", "join its parts with hyphens: a segment's name has five words at most")
+    return word
+
+
+def _ends(ends: list[int]) -> list[int]:
+    if len(ends) != 2 or not 1 <= ends[0] <= ends[1] <= 5:
+        raise rule(
+            f"{ends} is not a range of scores",
+            "write the lowest and the highest score, such as [4, 5]; scores go from 1 to 5",
+        )
+    return ends
+
+
+Word = Annotated[str, AfterValidator(_one_word)]
+Scores = Annotated[list[int], AfterValidator(_ends)]
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -21,17 +41,8 @@ class Trait:
         An adjective for the segment's name each.
     """
 
-    high: str
-    low: str
-
-    def __post_init__(self) -> None:
-        for word in (self.high, self.low):
-            if len(word.split()) != 1:
-                raise ConfigError(
-                    f"'{word}' is not one word",
-                    where="profiles.traits",
-                    fix="join its parts with hyphens: a segment's name has five words at most",
-                )
+    high: Word
+    low: Word
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -52,23 +63,17 @@ class ProfilesConfig:
         Words per feature; a feature without an entry is called "high-<feature>" or "low-<feature>".
     """
 
-    high: float = 0.6
-    low: float = 0.4
-    max_traits: int = 2
+    high: Annotated[float, Field(ge=0.5, le=1)] = 0.6
+    low: Annotated[float, Field(ge=0, le=0.5)] = 0.4
+    max_traits: Annotated[int, Field(ge=1, le=4)] = 2
     noun: str = "customers"
-    tree_depth: int = 3
+    tree_depth: Annotated[int, Field(ge=1, le=10)] = 3
     traits: dict[str, Trait] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        in_range(self.high, 0.5, 1, "profiles.high")
-        in_range(self.low, 0, 0.5, "profiles.low")
-        in_range(self.max_traits, 1, 4, "profiles.max_traits")
-        in_range(self.tree_depth, 1, 10, "profiles.tree_depth")
         if len(self.noun.split()) not in (1, 2):
-            raise ConfigError(
-                f"'{self.noun}' is not one word or two",
-                where="profiles.noun",
-                fix="shorten it: a segment's name has five words at most",
+            raise rule(
+                f"'{self.noun}' is not one word or two", "shorten it: a segment's name has five words at most", "noun"
             )
 
 
@@ -82,19 +87,9 @@ class RfmCells:
         Lowest and highest score, 1 to 5, of recency (5: bought most recently), frequency and money.
     """
 
-    r: list[int] = field(default_factory=lambda: [1, 5])
-    f: list[int] = field(default_factory=lambda: [1, 5])
-    m: list[int] = field(default_factory=lambda: [1, 5])
-
-    def __post_init__(self) -> None:
-        for name in ("r", "f", "m"):
-            ends = getattr(self, name)
-            if len(ends) != 2 or not 1 <= ends[0] <= ends[1] <= 5:
-                raise ConfigError(
-                    f"{name}: {ends} is not a range of scores",
-                    where="rfm_map.segments",
-                    fix="write the lowest and the highest score, such as [4, 5]; scores go from 1 to 5",
-                )
+    r: Scores = field(default_factory=lambda: [1, 5])
+    f: Scores = field(default_factory=lambda: [1, 5])
+    m: Scores = field(default_factory=lambda: [1, 5])
 
     @property
     def cells(self) -> list[tuple[int, int, int]]:
@@ -121,10 +116,8 @@ class RfmMapConfig:
         claims: dict[tuple[int, int, int], list[str]] = {cell: [] for cell in RfmCells().cells}
         for name, blocks in self.segments.items():
             if not blocks:
-                raise ConfigError(
-                    f"'{name}' has no scores",
-                    where=f"rfm_map.segments.{name}",
-                    fix="give it a block such as {r: [4, 5]}, or remove it",
+                raise rule(
+                    f"'{name}' has no scores", "give it a block such as {r: [4, 5]}, or remove it", f"segments.{name}"
                 )
             for cell in (cell for block in blocks for cell in block.cells):
                 claims[cell].append(name)
@@ -133,8 +126,8 @@ class RfmMapConfig:
             (r, f, m), names = next(iter(wrong.items()))
             said = f"is in {' and in '.join(repr(name) for name in names)}" if names else "is in no segment"
             more = f" (and {len(wrong) - 1} more of 125 are not in exactly one)" if len(wrong) > 1 else ""
-            raise ConfigError(
+            raise rule(
                 f"r={r} f={f} m={m} {said}{more}",
-                where="rfm_map.segments",
-                fix="mend the blocks so that every triple of scores is in exactly one segment",
+                "mend the blocks so that every triple of scores is in exactly one segment",
+                "segments",
             )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Annotated
 from urllib.parse import urlsplit
 
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from segments.config.checks import CLOSED, in_range
-from segments.errors import ConfigError
+from segments.config.checks import CLOSED, Port, rule
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -29,17 +30,12 @@ class RegistryConfig:
 
     model: str = "customer-segments"
     alias: str = "champion"
-    tolerance: float = 0.01
+    tolerance: Annotated[float, Field(ge=0, le=2)] = 0.01
     require_commit: bool = False
 
     def __post_init__(self) -> None:
-        in_range(self.tolerance, 0, 2, "registry.tolerance")
         if self.alias in ("previous", "challenger"):
-            raise ConfigError(
-                f"the alias '{self.alias}' is taken for another purpose",
-                where="registry.alias",
-                fix="choose another name",
-            )
+            raise rule(f"the alias '{self.alias}' is taken for another purpose", "choose another name", "alias")
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -59,17 +55,14 @@ class TrackingConfig:
     """
 
     uri: str | None = None
-    timeout_seconds: int = 10
-    retries: int = 1
-    port: int = 5000
+    timeout_seconds: Annotated[int, Field(ge=1, le=3600)] = 10
+    retries: Annotated[int, Field(ge=0, le=20)] = 1
+    port: Port = 5000
 
     def __post_init__(self) -> None:
         if self.uri and "@" in urlsplit(self.uri).netloc:
-            raise ConfigError(
+            raise rule(
                 "the address of the server holds a user or a password, and configs are kept in MLflow",
-                where="tracking.uri",
-                fix="leave them out: put them into MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or ~/.mlflow/credentials",
+                "leave them out: put them into MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or ~/.mlflow/credentials",
+                "uri",
             )
-        in_range(self.timeout_seconds, 1, 3600, "tracking.timeout_seconds")
-        in_range(self.retries, 0, 20, "tracking.retries")
-        in_range(self.port, 1024, 65535, "tracking.port")

@@ -9,7 +9,7 @@ from dataclasses import field
 
 from pydantic.dataclasses import dataclass
 
-from segments.config.checks import CLOSED, in_range
+from segments.config.checks import CLOSED, Clusters
 from segments.config.decisions import Decisions
 from segments.config.evidence import EvidenceConfig, SelectionConfig, SensitivityConfig
 from segments.config.features import ExploreConfig, FeaturesConfig
@@ -50,7 +50,7 @@ class Config:
     scaler: Scaler
     algorithm: Algorithm
     sweep: SweepConfig
-    k: int = 5
+    k: Clusters = 5
     explore: ExploreConfig = field(default_factory=ExploreConfig)
     features: FeaturesConfig = field(default_factory=FeaturesConfig)
     evidence: EvidenceConfig = field(default_factory=EvidenceConfig)
@@ -74,6 +74,3 @@ class Config:
     grid_scalers: dict[str, Scaler] = field(default_factory=dict)
     grid_prediction_models: dict[str, PredictionModel] = field(default_factory=dict)
     playbooks: dict[str, Playbook] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        in_range(self.k, 2, 1000, "k")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import field
+from typing import Annotated
 
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from segments.config.checks import CLOSED, in_range
-from segments.errors import ConfigError
+from segments.config.checks import CLOSED, Port, rule
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -20,15 +21,13 @@ class Limits:
         In the figure's own unit; red is the larger one.
     """
 
-    amber: float
+    amber: Annotated[float, Field(ge=0)]
     red: float
 
     def __post_init__(self) -> None:
-        if not 0 <= self.amber <= self.red:
-            raise ConfigError(
-                f"amber {self.amber} and red {self.red} are not in order",
-                where="monitoring.*.amber, monitoring.*.red",
-                fix="write 0 or more, red the larger one",
+        if self.red < self.amber:
+            raise rule(
+                f"amber {self.amber} and red {self.red} are not in order", "make red the larger one", "amber", "red"
             )
 
 
@@ -57,10 +56,7 @@ class MonitoringConfig:
     silhouette: Limits = field(default_factory=lambda: Limits(0.05, 0.1))
     moved: Limits = field(default_factory=lambda: Limits(0.15, 0.3))
     rejected: Limits = field(default_factory=lambda: Limits(0.01, 0.05))
-    false_alarms: float = 0.01
-
-    def __post_init__(self) -> None:
-        in_range(self.false_alarms, 1e-6, 0.5, "monitoring.false_alarms")
+    false_alarms: Annotated[float, Field(ge=1e-6, le=0.5)] = 0.01
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -77,14 +73,9 @@ class ServingConfig:
         Size of a request.
     """
 
-    port: int = 5001
-    max_rows: int = 10_000
-    max_mib: float = 4.0
-
-    def __post_init__(self) -> None:
-        in_range(self.port, 1024, 65535, "serving.port")
-        in_range(self.max_rows, 1, 1_000_000, "serving.max_rows")
-        in_range(self.max_mib, 0.001, 1024, "serving.max_mib")
+    port: Port = 5001
+    max_rows: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
+    max_mib: Annotated[float, Field(ge=0.001, le=1024)] = 4.0
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -99,9 +90,5 @@ class DashboardConfig:
         Size of a file that may be scored on the page.
     """
 
-    port: int = 8501
-    max_upload_mib: int = 200
-
-    def __post_init__(self) -> None:
-        in_range(self.port, 1024, 65535, "dashboard.port")
-        in_range(self.max_upload_mib, 1, 4096, "dashboard.max_upload_mib")
+    port: Port = 8501
+    max_upload_mib: Annotated[int, Field(ge=1, le=4096)] = 200

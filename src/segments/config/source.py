@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import field
-from datetime import date
+from typing import Literal
 
 from pydantic.dataclasses import dataclass
 
-from segments.config.checks import CLOSED, in_range, one_of
-from segments.errors import ConfigError
-
-KINDS = ("number", "category")
+from segments.config.checks import CLOSED, Day, Share, rule
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -33,18 +30,16 @@ class Reader:
 
     separator: str | None = None
     encoding: str | None = None
-    decimal: str | None = None
+    decimal: Literal[".", ","] | None = None
     sheet: str | None = None
     missing: list[str] = field(default_factory=lambda: ["", "?", "NA", "N/A", "nan", "null", "None", "-"])
 
     def __post_init__(self) -> None:
-        if self.decimal is not None:
-            one_of(self.decimal, (".", ","), "source.*.read.decimal")
         if self.separator is not None and len(self.separator) != 1:
-            raise ConfigError(
+            raise rule(
                 f"the separator {self.separator!r} is not one character",
-                where="source.*.read.separator",
-                fix="write one of ',' ';' '\\t' '|', or leave it out: it is then detected",
+                "write one of ',' ';' '\\t' '|', or leave it out: it is then detected",
+                "separator",
             )
 
 
@@ -68,16 +63,13 @@ class Column:
         Unit shown in profiles and pictures.
     """
 
-    kind: str = "number"
+    kind: Literal["number", "category"] = "number"
     raw: str | None = None
     aliases: list[str] = field(default_factory=list)
     minimum: float | None = None
     maximum: float | None = None
     required: bool = True
     unit: str = ""
-
-    def __post_init__(self) -> None:
-        one_of(self.kind, KINDS, "source.customers.columns.*.kind")
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -199,24 +191,14 @@ class Policy:
         lines after the as-of date are choices, not faults, and do not count).
     """
 
-    duplicate_rows: str = "drop"
-    duplicate_ids: str = "stop"
-    missing_id: str = "drop"
-    bad_value: str = "drop"
-    returns: str = "drop"
-    zero_amounts: str = "drop"
-    after_as_of: str = "drop"
-    max_bad_share: float = 0.05
-
-    def __post_init__(self) -> None:
-        one_of(self.duplicate_rows, ("drop", "keep", "stop"), "source.policy.duplicate_rows")
-        one_of(self.duplicate_ids, ("first", "drop", "stop"), "source.policy.duplicate_ids")
-        one_of(self.missing_id, ("drop", "stop"), "source.policy.missing_id")
-        one_of(self.bad_value, ("drop", "stop"), "source.policy.bad_value")
-        one_of(self.returns, ("drop", "keep"), "source.policy.returns")
-        one_of(self.zero_amounts, ("drop", "keep"), "source.policy.zero_amounts")
-        one_of(self.after_as_of, ("drop", "stop"), "source.policy.after_as_of")
-        in_range(self.max_bad_share, 0, 1, "source.policy.max_bad_share")
+    duplicate_rows: Literal["drop", "keep", "stop"] = "drop"
+    duplicate_ids: Literal["first", "drop", "stop"] = "stop"
+    missing_id: Literal["drop", "stop"] = "drop"
+    bad_value: Literal["drop", "stop"] = "drop"
+    returns: Literal["drop", "keep"] = "drop"
+    zero_amounts: Literal["drop", "keep"] = "drop"
+    after_as_of: Literal["drop", "stop"] = "drop"
+    max_bad_share: Share = 0.05
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -299,7 +281,7 @@ class Source:
 
     name: str
     description: str = ""
-    as_of: str | None = None
+    as_of: Day | None = None
     feature_sets: list[str] = field(default_factory=list)
     customers: Customers | None = None
     transactions: Transactions | None = None
@@ -310,25 +292,13 @@ class Source:
 
     def __post_init__(self) -> None:
         if self.customers is None and self.transactions is None:
-            raise ConfigError(
-                "the source has neither customers nor transactions",
-                where=f"conf/source/{self.name}.yaml",
-                fix="describe at least one of them",
+            raise rule(
+                f"the source {self.name} has neither customers nor transactions", "describe at least one of them"
             )
-        if self.as_of is None:
-            if self.transactions is not None:
-                raise ConfigError(
-                    "the source has transactions but no as-of date",
-                    where="source.as_of",
-                    fix="write the last day of the log, as YYYY-MM-DD",
-                )
-            return
-        try:
-            date.fromisoformat(self.as_of)
-        except ValueError:
-            raise ConfigError(
-                f"'{self.as_of}' is not a date", where="source.as_of", fix="write it as YYYY-MM-DD"
-            ) from None
+        if self.as_of is None and self.transactions is not None:
+            raise rule(
+                "the source has transactions but no as-of date", "write the last day of the log, as YYYY-MM-DD", "as_of"
+            )
 
     @property
     def units(self) -> dict[str, str]:

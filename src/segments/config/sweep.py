@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import field
+from typing import Annotated, Literal, get_args
 
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from segments.config.checks import CLOSED, in_range, one_of
-from segments.errors import ConfigError
+from segments.config.checks import CLOSED, Clusters, Count, EachOnce, Seed, filled, rule
 
-SCALERS = ("none", "standard", "minmax", "robust", "power", "quantile")
-ALGORITHMS = ("kmeans",)
-TRANSFORMS = ("identity", "log1p", "sqrt")
+Scaling = Literal["none", "standard", "minmax", "robust", "power", "quantile"]
+SCALERS: tuple[Scaling, ...] = get_args(Scaling)
+Transform = Literal["identity", "log1p", "sqrt"]
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -26,17 +27,8 @@ class Feature:
         Factor applied after scaling; larger counts more in the distance.
     """
 
-    transform: str = "identity"
-    weight: float = 1.0
-
-    def __post_init__(self) -> None:
-        one_of(self.transform, TRANSFORMS, "feature_set.columns.*.transform")
-        if not 0 < self.weight < float("inf"):
-            raise ConfigError(
-                f"the weight {self.weight} is not positive",
-                where="feature_set.columns.*.weight",
-                fix="choose a number above 0, or leave the column out",
-            )
+    transform: Transform = "identity"
+    weight: Annotated[float, Field(gt=0)] = 1.0
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -52,15 +44,7 @@ class FeatureSet:
     """
 
     name: str
-    columns: dict[str, Feature]
-
-    def __post_init__(self) -> None:
-        if not self.columns:
-            raise ConfigError(
-                "the feature set has no columns",
-                where=f"conf/feature_set/{self.name}.yaml",
-                fix="list at least one column under 'columns'",
-            )
+    columns: Annotated[dict[str, Feature], filled("name at least one column")]
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -78,12 +62,12 @@ class Scaler:
     """
 
     name: str
-    kind: str | None = None
-    n_quantiles: int = 1000
+    kind: Scaling | None = None
+    n_quantiles: Annotated[int, Field(ge=2, le=1_000_000)] = 1000
 
     def __post_init__(self) -> None:
-        one_of(self.method, SCALERS, "scaler.kind" if self.kind else "scaler.name")
-        in_range(self.n_quantiles, 2, 1_000_000, "scaler.n_quantiles")
+        if self.method not in SCALERS:
+            raise rule(f"'{self.name}' is not a known value", f"add a kind: {', '.join(SCALERS)}", "name")
 
     @property
     def method(self) -> str:
@@ -118,26 +102,15 @@ class Algorithm:
         Relative shift of the centres at which a fit has converged.
     """
 
-    name: str = "kmeans"
-    starts: int = 4
-    patience: int = 8
-    hits: int = 10
-    max_fits: int = 1000
-    max_rows: int = 150_000
-    sample_rows: int = 50_000
-    max_iter: int = 300
-    tol: float = 1e-6
-
-    def __post_init__(self) -> None:
-        one_of(self.name, ALGORITHMS, "algorithm.name")
-        in_range(self.starts, 1, 1000, "algorithm.starts")
-        in_range(self.patience, 0, 1000, "algorithm.patience")
-        in_range(self.hits, 1, 1000, "algorithm.hits")
-        in_range(self.max_fits, 1, 1_000_000, "algorithm.max_fits")
-        in_range(self.max_rows, 1, 1e12, "algorithm.max_rows")
-        in_range(self.sample_rows, 100, 1e9, "algorithm.sample_rows")
-        in_range(self.max_iter, 1, 100_000, "algorithm.max_iter")
-        in_range(self.tol, 0, 1, "algorithm.tol")
+    name: Literal["kmeans"] = "kmeans"
+    starts: Annotated[int, Field(ge=1, le=1000)] = 4
+    patience: Annotated[int, Field(ge=0, le=1000)] = 8
+    hits: Annotated[int, Field(ge=1, le=1000)] = 10
+    max_fits: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
+    max_rows: Count = 150_000
+    sample_rows: Annotated[int, Field(ge=100)] = 50_000
+    max_iter: Annotated[int, Field(ge=1, le=100_000)] = 300
+    tol: Annotated[float, Field(ge=0, le=1)] = 1e-6
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -152,12 +125,8 @@ class ScoringConfig:
         Beyond, this many customers are measured, each against all: an unbiased estimate with its interval.
     """
 
-    exact_up_to: int = 50_000
-    sample: int = 4_000
-
-    def __post_init__(self) -> None:
-        in_range(self.exact_up_to, 0, 1e9, "sweep.scoring.exact_up_to")
-        in_range(self.sample, 4, 1e9, "sweep.scoring.sample")
+    exact_up_to: Annotated[int, Field(ge=0)] = 50_000
+    sample: Annotated[int, Field(ge=4)] = 4_000
 
     def is_exact(self, n_customers: int) -> bool:
         """Whether the silhouettes of this many customers are exact."""
@@ -182,31 +151,18 @@ class SweepConfig:
         Up to where silhouettes are exact.
     """
 
-    feature_sets: list[str]
-    scalers: list[str]
-    k_min: int = 2
-    k_max: int = 12
-    seed: int = 0
-    workers: int = 0
+    feature_sets: Annotated[EachOnce, filled("name at least one YAML of conf/feature_set/")]
+    scalers: Annotated[EachOnce, filled("name at least one YAML of conf/scaler/")]
+    k_min: Clusters = 2
+    k_max: Clusters = 12
+    seed: Seed = 0
+    workers: Annotated[int, Field(ge=0, le=1024)] = 0
     scoring: ScoringConfig = field(default_factory=ScoringConfig)
 
     def __post_init__(self) -> None:
-        in_range(self.k_min, 2, 1000, "sweep.k_min")
-        in_range(self.k_max, 2, 1000, "sweep.k_max")
         if self.k_max < self.k_min:
-            raise ConfigError(
+            raise rule(
                 f"the range of k is reversed: k_min {self.k_min} is above k_max {self.k_max}",
-                where="sweep.k_min, sweep.k_max",
-                fix="make k_max the larger one",
+                "make k_max the larger one",
+                *("k_min", "k_max"),
             )
-        for key in ("feature_sets", "scalers"):
-            names = getattr(self, key)
-            if not names:
-                raise ConfigError(
-                    "the list is empty", where=f"sweep.{key}", fix=f"name at least one YAML of conf/{key[:-1]}/"
-                )
-            doubled = sorted({name for name in names if names.count(name) > 1})
-            if doubled:
-                raise ConfigError(f"named twice: {', '.join(doubled)}", where=f"sweep.{key}", fix="name each once")
-        in_range(self.seed, 0, 2**32 - 1, "sweep.seed")
-        in_range(self.workers, 0, 1024, "sweep.workers")

@@ -8,11 +8,13 @@ thorough search in :mod:`segments.clustering.kmeans`, which runs the same loops.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from segments.clustering.kmeans_kernel import Fit  # brings numba
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.integer[Any]]
@@ -23,25 +25,6 @@ _MAX_PASSES, _TOL = 100, 1e-4
 _SAME = 1e-3
 # Found this often, a solution counts as the best there is; two in a row are too easily the same poor one.
 _HITS = 5
-
-
-@dataclass(frozen=True)
-class Refit:
-    """The best of a few fits.
-
-    Parameters
-    ----------
-    labels : ndarray of shape (n_points,)
-        Cluster of each point.
-    centres : ndarray of shape (k, n_features)
-        Cluster centres.
-    wcss : float
-        Within-cluster sum of squares.
-    """
-
-    labels: NDArray[np.int32]
-    centres: Floats
-    wcss: float
 
 
 def starts_for(size: int, starts: int, most: int) -> int:
@@ -55,7 +38,7 @@ def starts_for(size: int, starts: int, most: int) -> int:
     return max(1, min(starts, most // size))
 
 
-def refit(X: Floats, k: int, starts: int, random: np.random.Generator) -> Refit:
+def refit(X: Floats, k: int, starts: int, random: np.random.Generator) -> Fit:
     """Fit k-means from k-means++ starts until the lowest WCSS was found five times, or the starts are used up.
 
     A fit moves one point at a time to where it lowers the WCSS most, its old and new centre following at once, until a pass over all points
@@ -77,8 +60,8 @@ def refit(X: Floats, k: int, starts: int, random: np.random.Generator) -> Refit:
 
     Returns
     -------
-    Refit
-        The same on any number of threads.
+    Fit
+        The best of them, the same on any number of threads.
 
     References
     ----------
@@ -91,29 +74,23 @@ def refit(X: Floats, k: int, starts: int, random: np.random.Generator) -> Refit:
     >>> found.wcss, sorted(found.centres.ravel().tolist())
     (1.0, [0.5, 10.5])
     """
-    from segments.clustering import kmeans_kernel as compiled
+    from segments.clustering.kmeans_kernel import started
     from segments.clustering.silhouette_kernel import compiling_is_said
 
     columns, weights = np.ascontiguousarray(X.T, dtype=np.float64), np.ones(len(X))
-    tries = 2 + int(np.log(k))  # as scikit-learn's
-    best: Refit | None = None
-    found: list[float] = []
+    fits: list[Fit] = []
     with compiling_is_said("the loop over single points"):
         for _ in range(starts):
-            labels, centres = np.empty(len(X), dtype=np.int32), np.zeros((k, X.shape[1]))
-            compiled.start(columns, weights, random.random((k, tries)), labels)
-            found.append(compiled.exchange(columns, weights, _MAX_PASSES, _TOL, np.inf, labels, centres))
-            if best is None or found[-1] < best.wcss:
-                best = Refit(labels, centres, float(found[-1]))
-            if sum(wcss <= best.wcss * (1 + _SAME) for wcss in found) == _HITS:
+            fits.append(started(columns, weights, k, random, _MAX_PASSES, _TOL))
+            best = min(fits, key=lambda fit: fit.wcss)
+            if sum(fit.wcss <= best.wcss * (1 + _SAME) for fit in fits) == _HITS:
                 break
-    assert best is not None
     return best
 
 
 def compile_all() -> None:
     """Compile the loops once, so that no stage has to wait for it."""
-    from segments.clustering import kmeans_kernel as compiled
+    from segments.clustering.kmeans_kernel import assign
 
     refit(np.arange(3.0)[:, None], 2, 1, np.random.default_rng(0))
-    compiled.assign(np.zeros((1, 3)), np.zeros((2, 1)), np.zeros(3, dtype=np.int32))
+    assign(np.zeros((1, 3)), np.zeros((2, 1)), np.zeros(3, dtype=np.int32))

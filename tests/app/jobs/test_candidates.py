@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,14 +14,16 @@ import pytest
 
 from segments.app.jobs import candidates as jobs_candidates
 from segments.app.jobs.candidates import curves, make_cell, make_cells
+from segments.app.stages import sweep as stage
+from segments.clustering import candidate
 from segments.clustering import plane as clustering_plane
-from segments.clustering.candidate import Spec, candidate_id
+from segments.clustering.candidate import Spec, TableHash, candidate_id, hash_table
 from segments.clustering.plane import plane
 from segments.clustering.space import Space
 from segments.config.sweep import Algorithm, Feature, FeatureSet, Scaler
 from segments.io.plots import sweep as plots_sweep
 from segments.io.store.cache import arrays_of, elbow, pictures, shelf, space_of, unshelve
-from segments.io.store.files import clear
+from segments.io.store.files import artifact, clear, write_json, write_table
 
 SET = FeatureSet("xy", {"x": Feature(), "y": Feature()})
 
@@ -97,8 +102,8 @@ def test_of_many_customers_some_are_drawn_and_all_are_kept(
 
 def test_curves_hold_whole_cells_only(features: pd.DataFrame) -> None:
     facts = {fact["candidate_id"]: fact for fact in make_cell(features, specs(4, 2, 3))}
-    sweep = {"cells": [list(facts), ["not made yet"]]}
-    found = curves(sweep, facts)
+    candidate = {"cells": [list(facts), ["not made yet"]]}
+    found = curves(candidate, facts)
     assert list(found) == ["xy · none"]
     assert [fact["params"]["k"] for fact in found["xy · none"][0]] == [2, 3, 4]
     kept = elbow(facts)
@@ -130,3 +135,33 @@ def test_cells_from_the_shelf_and_from_other_processes_come_together(features: p
     with make_cells(features, [specs(3), specs(2)], workers=2) as made:
         found = list(made)
     assert [[fact["params"]["k"] for fact in facts] for facts in found] == [[2], [3]]
+
+
+def test_a_sweep_hashes_the_table_once(features: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For the plan, every cell from the shelf and every cell that is made: of millions of customers it takes seconds."""
+    calls = list[int]()
+
+    def counted(table: pd.DataFrame) -> TableHash:
+        calls.append(len(table))
+        return hash_table(table)
+
+    def here(**_: object) -> Any:  # in this process, where calls are counted
+
+        def run(tasks: Iterable[Any]) -> Iterator[Any]:
+            yield from (make(*words, **options) for make, words, options in tasks)
+
+        return run
+
+    make_cell(features, specs(2))
+    for module in (candidate, jobs_candidates, stage):
+        monkeypatch.setattr(module, "hash_table", counted)
+    monkeypatch.setattr(jobs_candidates, "Parallel", here)
+    monkeypatch.setattr(stage, "grid", lambda config: [specs(2), specs(2, 3), specs(4)])
+    nothing = SimpleNamespace(track_candidates=lambda *_: None, track_curves=lambda *_: None)
+    monkeypatch.setattr(stage, "tracking", SimpleNamespace(connect=lambda *_: nullcontext(), **vars(nothing)))
+    write_table(artifact("features", "customers.parquet"), features)
+    write_json(artifact("features", "report.json"), {"source": "toy"})
+    section = SimpleNamespace(workers=1)
+    config: Any = SimpleNamespace(source=SimpleNamespace(name="toy"), sweep=section, tracking=None)
+    assert stage.run(config).startswith("3 candidates, 2 new")
+    assert calls == [60]

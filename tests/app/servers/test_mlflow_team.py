@@ -24,7 +24,7 @@ import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import BAD_REQUEST
 
-from segments.app.load import load
+from segments.app.load import checked, load
 from segments.app.servers import mlflow_team
 from segments.config.registry import TrackingConfig
 from segments.errors import ConfigError, TrackingError
@@ -278,8 +278,9 @@ def test_it_becomes_mlflow_whose_words_do_not_name_the_database(monkeypatch: pyt
 def test_a_password_in_the_address_of_the_server_is_refused() -> None:
     """Configs are kept in MLflow, with every model."""
     with pytest.raises(ConfigError, match="holds a user or a password") as error:
-        TrackingConfig(uri="http://ann:hunter2@127.0.0.1:5000")
-    assert "hunter2" not in str(error.value)
+        checked(TrackingConfig, {"uri": "http://ann:hunter2@127.0.0.1:5000"}, "tracking")
+    assert error.value.where == "tracking.uri"
+    assert "hunter2" not in f"{error.value}{error.value.__cause__}"
 
 
 def test_the_server_is_one_choice_and_its_address_another() -> None:

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from segments.app.load import checked
 from segments.app.servers import child, mlflow_ui
 from segments.config.registry import TrackingConfig
 from segments.config.root import Config
@@ -164,7 +165,7 @@ def test_every_curve_has_its_own_colour(sets: int, scalers: int) -> None:
 @pytest.mark.parametrize("port", [0, 80, 70000])
 def test_a_port_nobody_may_listen_on_is_refused(port: int) -> None:
     with pytest.raises(ConfigError, match="out of range"):
-        TrackingConfig(port=port)
+        checked(TrackingConfig, {"port": port})
 
 
 # --- what a person reads --------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,6 +22,7 @@ import pytest
 
 from segmentations import segmentation
 from segments.app.cli import main
+from segments.app.commands.serve import run
 from segments.app.load import load
 from segments.app.servers import child, model_api
 from segments.app.servers.model_api import AT_ONCE, guarded, problem_of
@@ -204,9 +206,9 @@ def test_other_hosts_are_refused(host: str, capsys: pytest.CaptureFixture[str]) 
     assert "listens on 127.0.0.1 only" in capsys.readouterr().err
 
 
-def test_limits_are_checked() -> None:
+def test_a_port_nobody_may_listen_on_is_refused(project: Path) -> None:
     with pytest.raises(ConfigError, match="out of range"):
-        ServingConfig(port=80)
+        run(load(["source=mall"], project), port="80")
 
 
 def test_help_asks_for_the_columns_that_the_readme_asks_for(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,9 +6,8 @@ import json
 import sys
 from pathlib import Path
 
-from pydantic import TypeAdapter
-
 from segments.app.jobs.specs import grid
+from segments.app.load import checked
 from segments.app.stages import data, features
 from segments.clustering.candidate import candidate_ids, hash_table, sweep_cell, workers_of
 from segments.config.root import Config
@@ -50,7 +49,7 @@ def run(config: Config, candidate_id: str) -> None:
 def main() -> None:
     """Make the candidate that the command line names, of the config in this folder."""
     try:
-        run(TypeAdapter(Config).validate_python(json.loads(Path("config.json").read_text())), sys.argv[1])
+        run(checked(Config, json.loads(Path("config.json").read_text())), sys.argv[1])
     except SegmentsError as error:
         sys.stderr.write(" ".join(str(error).split()) + "\n")
         sys.exit(2)

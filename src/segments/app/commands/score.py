@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from segments.app.jobs.score_file import score_file
+from segments.app.load import checked
 from segments.config.root import Config
+from segments.config.source import Reader
 from segments.errors import DataError
 from segments.io.registry import files
 from segments.io.tracking.connection import connect
@@ -27,6 +29,8 @@ def run(
     found = files.read_model(config.tracking, model or f"models:/{config.registry.model}@{config.registry.alias}")
     # a shell leaves \t as it is
     given = {"encoding": encoding, "separator": separator.replace("\\t", "\t"), "decimal": decimal}
+    read = {key: value for key, value in given.items() if value}
+    checked(Reader, read, "score")
     batch = score_file(
         config,
         Path(input),
@@ -34,7 +38,7 @@ def run(
         Segmentation.from_json(found.document),
         {"name": found.name, "version": found.version},
         found.reference if record else "",
-        {key: value for key, value in given.items() if value},
+        read,
     )
     if batch.record is not None:
         with connect(config.tracking, "monitoring") as tracker:

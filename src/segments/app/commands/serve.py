@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
+from segments.app.load import checked
 from segments.app.servers.child import HOST
 from segments.app.servers.model_api import run_model_api
 from segments.config.root import Config
+from segments.config.serving import ServingConfig
 from segments.errors import ConfigError
 
 
@@ -18,8 +20,6 @@ def run(config: Config, port: str = "", model: str = "", host: str = HOST) -> tu
             where="host",
             fix=f"leave it out: the server listens on {HOST} only",
         )
-    if port and not port.isdigit():
-        raise ConfigError(f"'{port}' is not a port", where="port", fix="write a number, such as port=5001")
     if port:
-        config = replace(config, serving=replace(config.serving, port=int(port)))
+        config = replace(config, serving=checked(ServingConfig, asdict(config.serving) | {"port": port}, "serving"))
     return "", run_model_api(config, model or None)
