@@ -16,7 +16,7 @@ import pandas as pd
 
 from segments.action.templates import fill, percent
 from segments.config.features import RFM_SCORES
-from segments.features.meanings import FEATURES
+from segments.features.meanings import FEATURE_WORDS
 from segments.identity.descriptors import CLUSTERED, DERIVED, DESCRIPTOR
 
 SAME = 0.9  # from this correlation on a descriptor is a clustered feature under another name
@@ -211,7 +211,7 @@ def label(feature: str, units: Mapping[str, str]) -> str:
     >>> label("recency_days", {}), label("annual_income", {"annual_income": "k$"}), label("spend_on_fuel", {})
     ('days since last purchase', 'annual income (k$)', 'spent on fuel')
     """
-    known = FEATURES.get(feature)
+    known = FEATURE_WORDS.get(feature)
     words = known.label if known else feature.replace("spend_on_", "spent on ").replace("_", " ")
     unit = units.get(feature, "")
     return f"{words} ({unit})" if unit else words

@@ -64,22 +64,6 @@ class Space:
         return Space(**{key: plain[key] for key in ("columns", "transforms", "weights", "scaler", "fitted")})
 
 
-@dataclass(frozen=True)
-class Fits:
-    """What makes a candidate a model that assigns new customers.
-
-    Parameters
-    ----------
-    spaces : dict of str to Space
-        Per cell ("feature set · scaler") the fitted way from features to the clustered space.
-    centres : dict of str to list of list of float
-        Per candidate its cluster centres in that space, shape (k, n_columns).
-    """
-
-    spaces: dict[str, Space]
-    centres: dict[str, list[list[float]]]
-
-
 def fit_space(features: pd.DataFrame, feature_set: FeatureSet, scaler: Scaler) -> tuple[Space, NDArray[np.float64]]:
     """Fit transforms and scaler on a feature table.
 

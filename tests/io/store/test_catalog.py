@@ -22,8 +22,8 @@ from segments.io.store.files import write_bytes, write_json, write_table
 from segments.io.store.kinds import Artifact, Document, Pictures, Table
 from small_project import CHECKOUT, SmallProject
 
-DOCUMENTS = [one for one in catalog.ALL if isinstance(one, Document)]
-TABLES = [one for one in catalog.ALL if isinstance(one, Table)]
+DOCUMENTS = [one for one in catalog.CATALOG if isinstance(one, Document)]
+TABLES = [one for one in catalog.CATALOG if isinstance(one, Table)]
 
 
 def named(artifact: Artifact[Any]) -> str:
@@ -43,15 +43,15 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("stage", STAGES)
 def test_every_file_a_stage_writes_is_one_entry(reproduced: SmallProject, stage: str) -> None:
     for path in sorted((reproduced / f"artifacts/{stage}").iterdir()):
-        assert len([one for one in catalog.ALL if one.stage == stage and one.covers(path.name)]) == 1, path
+        assert len([one for one in catalog.CATALOG if one.stage == stage and one.covers(path.name)]) == 1, path
 
 
 @pytest.mark.slow
 def test_what_is_always_there_is_there(reproduced: SmallProject, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(reproduced.root)
-    assert [named(one) for one in catalog.ALL if not one.absent and not catalog.exists(one)] == []
+    assert [named(one) for one in catalog.CATALOG if not one.absent and not catalog.exists(one)] == []
     # mall has no purchases, and nobody asked for a migration: all other absences would be of a run that chose nothing
-    missing = {one.absent for one in catalog.ALL if one.absent and not catalog.exists(one)}
+    missing = {one.absent for one in catalog.CATALOG if one.absent and not catalog.exists(one)}
     assert missing == {catalog.NO_LOG, catalog.NO_PREDICTION, catalog.RFM_MEMBERS.absent, catalog.MIGRATION.absent}
 
 
@@ -88,9 +88,9 @@ def test_the_page_in_docs_is_the_catalog() -> None:
 
 
 def test_entries_are_files_of_stages_or_commands_once_each() -> None:
-    places = [named(one) for one in catalog.ALL]
+    places = [named(one) for one in catalog.CATALOG]
     assert len(set(places)) == len(places)
-    assert {one.stage for one in catalog.ALL} - {"migration"} == set(STAGES)
+    assert {one.stage for one in catalog.CATALOG} - {"migration"} == set(STAGES)
     assert "migration" in COMMANDS
 
 
@@ -129,7 +129,7 @@ def test_a_table_reads_back_as_it_was_written(here: Path) -> None:
     catalog.write(catalog.CHOSEN_LABELS, LABELS)
     pd.testing.assert_frame_equal(catalog.read(catalog.CHOSEN_LABELS), LABELS)
     assert catalog.read_columns(catalog.CHOSEN_LABELS, "cluster")["cluster"].tolist() == [0, 1]
-    catalog.remove(catalog.CHOSEN_LABELS)
+    catalog.drop(catalog.CHOSEN_LABELS)
     assert not catalog.exists(catalog.CHOSEN_LABELS)
 
 
@@ -178,7 +178,7 @@ def test_what_is_missing_names_the_stage_that_makes_it(here: Path, artifact: Art
     assert f"`segments {artifact.stage}`" in error.value.fix
 
 
-@pytest.mark.parametrize("artifact", [one for one in catalog.ALL if not isinstance(one, Pictures)], ids=named)
+@pytest.mark.parametrize("artifact", [one for one in catalog.CATALOG if not isinstance(one, Pictures)], ids=named)
 def test_what_is_damaged_is_named(here: Path, artifact: Artifact[Any]) -> None:
     write_bytes(catalog.path_of(artifact), b"\xff\xfe{")
     with pytest.raises(StoreError, match=re.escape(f"{named(artifact)} is damaged: ")):

@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 
 from segments.errors import ConfigError
 from segments.io.store import catalog
-from segments.io.store.kinds import Artifact, Column, Document, Pictures, Table
+from segments.io.store.kinds import Artifact, Document, Pictures, Table, TableColumn
 
 HEAD = """# Catalog
 
@@ -41,16 +41,18 @@ def run(what: str = "") -> str:
     """
     if not what:
         parts = [HEAD]
-        for stage in dict.fromkeys(one.stage for one in catalog.ALL):
-            parts += [f"## {stage}\n", *(_entry(one) + "\n" for one in catalog.ALL if one.stage == stage)]
+        for stage in dict.fromkeys(one.stage for one in catalog.CATALOG):
+            parts += [f"## {stage}\n", *(_entry(one) + "\n" for one in catalog.CATALOG if one.stage == stage)]
         return "\n".join(parts).rstrip("\n")
     wanted = what.removeprefix("artifacts/").strip("/")
     stage, _, file = wanted.rpartition("/")
     found = [
-        one for one in catalog.ALL if wanted == one.stage or ((stage or one.stage) == one.stage and one.covers(file))
+        one
+        for one in catalog.CATALOG
+        if wanted == one.stage or ((stage or one.stage) == one.stage and one.covers(file))
     ]
     if not found:
-        stages = ", ".join(dict.fromkeys(one.stage for one in catalog.ALL))
+        stages = ", ".join(dict.fromkeys(one.stage for one in catalog.CATALOG))
         raise ConfigError(
             f"the catalog has no stage or file '{what}'",
             where="segments catalog",
@@ -78,7 +80,7 @@ def _lines(one: Artifact[Any]) -> list[str]:
     return []
 
 
-def _column(column: Column) -> str:
+def _column(column: TableColumn) -> str:
     notes = [column.kind, column.unit, "may be missing" if column.gaps else "", "" if column.always else "optional"]
     return f"- `{column.name}` ({'; '.join(filter(None, notes))}): {column.meaning}"
 

@@ -52,7 +52,7 @@ def run(config: Config, start: str, end: str = "") -> str:
     old_features, new_features = (features_as_of(config, day).table for day in (start, end))
     old, _ = fit_version(config, spec, old_features)
     new, identity = fit_version(config, spec, new_features, old)
-    return write(migrate(old.model, new.model, old_features, new_features), identity, (start, end))
+    return write_migration(migrate(old.model, new.model, old_features, new_features), identity, (start, end))
 
 
 def _is_version(end: str) -> bool:
@@ -71,7 +71,7 @@ def _between_versions(config: Config, start: str, end: str) -> str:
     table = contingency(was, now, len(before.segments), len(after.segments))
     identity = compare(before.segments, after.segments, table, config.identity)
     ends = (f"version {old.number}", f"version {new.number}")
-    return write(migrate(before, after, features, features), identity, ends)
+    return write_migration(migrate(before, after, features, features), identity, ends)
 
 
 def fit_version(
@@ -89,13 +89,13 @@ def fit_version(
     return Version(model, members, means, identity.next_number, identity.colours), identity
 
 
-def write(migration: Migration, identity: Identity, ends: tuple[str, str]) -> str:
+def write_migration(migration: Migration, identity: Identity, ends: tuple[str, str]) -> str:
     """Write what a migration found between two dates or versions; customers go to one local file and nowhere else."""
     facts = MigrationFacts(ends[0], ends[1], identity, sentences(identity), **migration.to_plain())
     catalog.write(catalog.TRANSITIONS, migration.transitions)
     catalog.write(catalog.MIGRATION, facts)
     catalog.write(catalog.MIGRATION_PICTURES, {"migration": png(alluvial(migration, ends))})
-    catalog.write(catalog.MOVED, migration.customers)
+    catalog.write(catalog.MOVED_CUSTOMERS, migration.customers)
     return "\n".join(
         [
             f"{ends[0]} -> {ends[1]}",

@@ -78,6 +78,6 @@ def record_evidence(tracker: Tracker) -> None:
     """Put the evidence on the runs of the candidates it is about, if it is of this source."""
     made = catalog.read(catalog.EVIDENCE_RUN) if catalog.exists(catalog.EVIDENCE_RUN) else None
     if made is not None and made.source == tracker.source:
-        rows = catalog.read(catalog.EVIDENCE)
+        rows = catalog.read(catalog.CANDIDATE_EVIDENCE)
         rows = catalog.read(catalog.CANDIDATES).merge(rows, on="candidate_id")
         track_evidence(tracker, rows[rows["evaluated"]].to_dict("records"), made.sweep_id)

@@ -11,7 +11,6 @@ import pandas as pd
 from segments.action.report import Briefing, compared_features, label, render
 from segments.clustering.plane import plane
 from segments.config.root import Config
-from segments.evidence.selection import Choice
 from segments.identity.profiles import OUTLOOK
 from segments.io.plots import profiles as draw
 from segments.io.plots.style import PALETTE, png
@@ -60,11 +59,11 @@ def run(config: Config) -> None:
             choice=choice.to_plain(),
             swept=swept(catalog.read(catalog.CANDIDATES)),
             colours=colours,
-            rules=catalog.read(catalog.RULES).to_plain(),
+            rules=catalog.read(catalog.PLAIN_RULES).to_plain(),
             pictures=pictures,
             **table,
             **rfm,
-            **_later_findings(choice, table["profiles"]),
+            **_later_findings(choice.chosen.candidate_id, table["profiles"]),
         )
     )
     catalog.write(catalog.REPORT, page)
@@ -72,9 +71,9 @@ def run(config: Config) -> None:
     catalog.write(catalog.BRIEFING, BriefingList(sorted(pictures)))
 
 
-def _later_findings(choice: Choice, profiles: pd.DataFrame) -> dict[str, Any]:
+def _later_findings(candidate_id: str, profiles: pd.DataFrame) -> dict[str, Any]:
     """What to do, what to expect and how far to believe it, where those stages have something to say."""
-    plan = catalog.read(catalog.PLAN)
+    plan = catalog.read(catalog.PLAYBOOKS)
     books = [plan.playbooks[one.playbook] for one in plan.assignments]
     found: dict[str, Any] = {"playbooks": [asdict(book) | {"name": book.title} for book in books]}
     ahead = catalog.read(catalog.PREDICTION)
@@ -84,8 +83,8 @@ def _later_findings(choice: Choice, profiles: pd.DataFrame) -> dict[str, Any]:
         found["value"] = profiles[list(OUTLOOK)].to_dict("records")
         said = ("plain", "recommendation", "segments_help")
         found["forecast"] = {"horizon_days": ahead.settings.horizon_days} | {key: getattr(ahead, key) for key in said}
-    weighed = catalog.read(catalog.EVIDENCE).set_index("candidate_id")
-    row = weighed.loc[choice.candidate_id]
+    weighed = catalog.read(catalog.CANDIDATE_EVIDENCE).set_index("candidate_id")
+    row = weighed.loc[candidate_id]
     if row["evaluated"]:
         found["evidence"] = {"grade": row["grade"], "reason": row["reason"]}
     return found

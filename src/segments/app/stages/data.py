@@ -25,8 +25,8 @@ def run(config: Config) -> None:
     if customers is not None:
         catalog.write(catalog.CLEAN_CUSTOMERS, customers)
     else:  # left over from another source
-        catalog.remove(catalog.CLEAN_CUSTOMERS)
+        catalog.drop(catalog.CLEAN_CUSTOMERS)
     if source.transactions is None:
-        catalog.remove(catalog.CLEAN_TRANSACTIONS)
+        catalog.drop(catalog.CLEAN_TRANSACTIONS)
     report = catalog.CLEANING_REPORT.of({"source": source.name, "tables": tables})
     catalog.write(catalog.CLEANING_REPORT, report)

@@ -18,6 +18,6 @@ def run(config: Config, open_log: Open = catalog.scan) -> None:
     catalog.write(catalog.FEATURES_REPORT, features.report)
     transactions = purchase_log(config, open_log)
     if transactions is None or config.source.as_of is None:
-        catalog.remove(catalog.BASKET_MIX)  # left over from another source
+        catalog.drop(catalog.BASKET_MIX)  # left over from another source
     else:
         catalog.write(catalog.BASKET_MIX, basket_mix(transactions, date.fromisoformat(config.source.as_of)))

@@ -29,7 +29,7 @@ def run(config: Config) -> None:
     """Recognise the champion's segments among the chosen clusters; when nothing was chosen, write that there are none."""
     chosen = catalog.read(catalog.CHOICE).chosen
     if chosen is None:
-        catalog.remove(catalog.MEMBERS)
+        catalog.drop(catalog.NAMED_LABELS)
         catalog.write(catalog.IDENTITY, SegmentIdentity(None, {}, []))
         return
     if chosen.feature_set not in config.grid_feature_sets:
@@ -50,7 +50,7 @@ def run(config: Config) -> None:
     catalog.write(catalog.IDENTITY, said)
     segments = found.segments
     catalog.write(
-        catalog.MEMBERS,
+        catalog.NAMED_LABELS,
         labels.assign(
             segment_id=[segments[cluster].segment_id for cluster in clusters],
             segment=[segments[cluster].name for cluster in clusters],

@@ -13,8 +13,8 @@ def run(config: Config) -> None:
     catalog.check_source(catalog.FEATURES_REPORT, config.source.name)
     books = list(config.playbooks.values())
     if not catalog.read(catalog.SEGMENTS).names:
-        catalog.keep_only("playbook", [catalog.PLAN])
-        catalog.write(catalog.PLAN, plan_of([], books, config.source.name))
+        catalog.keep_only("playbook", [catalog.PLAYBOOKS])
+        catalog.write(catalog.PLAYBOOKS, plan_of([], books, config.source.name))
         return
     features = catalog.read(catalog.FEATURES)
     labels = catalog.read(catalog.SEGMENT_MEMBERS)["cluster"].to_numpy()
@@ -25,4 +25,4 @@ def run(config: Config) -> None:
         assignments = with_outlook(assignments, profiles, prediction.settings.horizon_days)
     catalog.write(catalog.PLAYBOOK_TABLE, playbook_table(assignments, books))
     catalog.write(catalog.PLAYBOOK_PAGE, playbook_page(assignments, books))
-    catalog.write(catalog.PLAN, plan_of(assignments, books, config.source.name))
+    catalog.write(catalog.PLAYBOOKS, plan_of(assignments, books, config.source.name))

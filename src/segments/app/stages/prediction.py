@@ -37,7 +37,7 @@ def run(config: Config) -> str:
         reason = f"prediction does not apply: source '{config.source.name}' has no {lacking}"
         catalog.write(catalog.PREDICTION, NoPrediction(False, reason))
         return reason
-    members = catalog.read(catalog.MEMBERS)
+    members = catalog.read(catalog.NAMED_LABELS)
     made = _predict(config, spec, members["cluster"].to_numpy().astype("int32"))
     named = members.drop_duplicates("cluster").set_index("cluster")
     for table in (made.customers, made.segments):

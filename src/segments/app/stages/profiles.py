@@ -9,7 +9,6 @@ from segments.clustering.space import to_space
 from segments.config.features import RFM_SCORES
 from segments.config.root import Config
 from segments.errors import ConfigError, DataError
-from segments.evidence.selection import Chosen
 from segments.identity.descriptors import descriptor_tests, segment_descriptors
 from segments.identity.profiles import OUTLOOK, make_up, overall_profile, segment_profiles
 from segments.identity.rfm import cross_table, rfm_segments, rfm_table
@@ -26,30 +25,30 @@ def run(config: Config) -> None:
         catalog.write(catalog.SEGMENTS, SegmentList([], [], []))
         catalog.keep_only("profiles", [catalog.SEGMENTS])
     else:
-        _describe(config, chosen)
+        _describe(config, *chosen)
 
 
-def _describe(config: Config, chosen: Chosen) -> None:
-    if chosen.feature_set not in config.grid_feature_sets:
+def _describe(config: Config, candidate_id: str, feature_set: str, cell: str) -> None:
+    if feature_set not in config.grid_feature_sets:
         raise ConfigError(
-            f"the chosen feature set '{chosen.feature_set}' is not in sweep.feature_sets",
+            f"the chosen feature set '{feature_set}' is not in sweep.feature_sets",
             where="sweep.feature_sets",
             fix="give `segments profiles` the same overrides as `segments sweep`",
         )
     features = catalog.read(catalog.FEATURES)
-    members = catalog.read(catalog.MEMBERS)
+    members = catalog.read(catalog.NAMED_LABELS)
     segments = catalog.read(catalog.IDENTITY).known.segments
-    columns = list(config.grid_feature_sets[chosen.feature_set].columns)
+    columns = list(config.grid_feature_sets[feature_set].columns)
     clusters = members["cluster"].to_numpy()
     names = [segment.name for segment in segments]
     known = _with_basket_mix(features)
     fits = catalog.read(catalog.FITS)
-    space, centres = fits.spaces[chosen.cell], np.array(fits.centres[chosen.candidate_id])
+    space, centres = fits.spaces[cell], np.array(fits.centres[candidate_id])
     X = to_space(space, features)
     limits = fit_limits(space, centres, features, config.confidence)
-    model = Segmentation(chosen.candidate_id, space, centres, segments, limits)
+    model = Segmentation(candidate_id, space, centres, segments, limits)
     tables = [
-        (catalog.PROFILES, _with_outlook(segment_profiles(features, clusters, names), chosen.candidate_id)),
+        (catalog.PROFILES, _with_outlook(segment_profiles(features, clusters, names), candidate_id)),
         (catalog.MAKE_UP, make_up(features, clusters, names)),
         (catalog.SEGMENT_MEMBERS, _with_confidence(members, features, model)),
         (catalog.DESCRIPTORS, segment_descriptors(known, clusters, names, columns)),
@@ -68,9 +67,9 @@ def _describe(config: Config, chosen: Chosen) -> None:
     for table, content in tables:
         catalog.write(table, content)
     catalog.write(catalog.OVERALL, catalog.OVERALL.of(overall_profile(features)))
-    catalog.write(catalog.RULES, rules)
+    catalog.write(catalog.PLAIN_RULES, rules)
     catalog.write(catalog.SEGMENTS, named)
-    documents = (catalog.OVERALL, catalog.RULES, catalog.SEGMENTS)
+    documents = (catalog.OVERALL, catalog.PLAIN_RULES, catalog.SEGMENTS)
     # what is left over from an earlier choice or another source goes
     catalog.keep_only("profiles", [*(table for table, _ in tables), *documents])
 

@@ -29,7 +29,7 @@ def run(config: Config) -> str | None:
     write_record(config, folder, sweep, choice, candidates, features, profiles)
     receipt = Receipt(None, None, None, None, sweep.sweep_id, choice.candidate_id)
     if profiles is None:  # left over from an earlier choice
-        catalog.remove(catalog.SEGMENTATION)
+        catalog.drop(catalog.SEGMENTATION)
     with connect(config.tracking, config.source.name) as tracker:
         track_sweep(tracker, read_json(folder / "record.json"), folder / "files", (folder / "note.md").read_text())
         if chosen is not None and profiles is not None:

@@ -11,7 +11,7 @@ from segments.io.store import catalog
 
 def run(config: Config) -> None:
     """Choose by the rule, or as a person decided; when nothing passes, write that and no labels."""
-    evidence = catalog.read(catalog.EVIDENCE)
+    evidence = catalog.read(catalog.CANDIDATE_EVIDENCE)
     table = catalog.read(catalog.CANDIDATES).merge(evidence, on="candidate_id", how="left", validate="one_to_one")
     choice = choose(table, config.selection, config.decisions.selected.get(config.source.name))
     catalog.write(catalog.JUDGED_CANDIDATES, table)
@@ -19,7 +19,7 @@ def run(config: Config) -> None:
     picture = png(front(table, config.selection.metric, choice.front, choice.misses, choice.candidate_id))
     catalog.write(catalog.SELECTION_PICTURES, {"front": picture})
     if choice.candidate_id is None:
-        catalog.remove(catalog.CHOSEN_LABELS)
+        catalog.drop(catalog.CHOSEN_LABELS)
         return
     every = catalog.read_columns(catalog.LABELS, "customer_id", choice.candidate_id)
     catalog.write(catalog.CHOSEN_LABELS, every.rename(columns={choice.candidate_id: "cluster"}))

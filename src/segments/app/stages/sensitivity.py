@@ -18,8 +18,8 @@ def run(config: Config) -> str:
     """Try the changes and write agreements, notes and picture; when nothing was chosen, write that there is nothing."""
     spec = chosen(config)
     if spec is None:
-        catalog.remove(catalog.SENSITIVITY)
-        catalog.remove(catalog.SENSITIVITY_PICTURES)
+        catalog.drop(catalog.SENSITIVITY)
+        catalog.drop(catalog.SENSITIVITY_PICTURES)
         catalog.write(catalog.FIRMNESS, Firmness(None, None, [], ["nothing was chosen"]))
         return "nothing was chosen, so there is nothing to change"
     features = catalog.read(catalog.FEATURES)

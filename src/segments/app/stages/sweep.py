@@ -19,11 +19,11 @@ from segments.clustering.candidate import (
     sweep_id,
     workers_of,
 )
-from segments.clustering.space import Fits, Space
+from segments.clustering.space import Space
 from segments.config.root import Config
 from segments.io.store import catalog
 from segments.io.store.cache import arrays_of, ledger, space_of
-from segments.io.store.documents import Sweep
+from segments.io.store.documents import Fits, Sweep
 from segments.io.store.files import write_json
 from segments.io.tracking.candidates import track_candidates, track_curves
 from segments.io.tracking.connection import connect

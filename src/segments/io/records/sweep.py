@@ -31,20 +31,20 @@ from segments.io.store.files import (
 from segments.io.store.fingerprints import sha256
 
 # What goes in as it is, and as CSV: nothing that holds a customer.
-ALWAYS = (
+COPIED = (
     catalog.EXPLORE_PICTURES,
     catalog.EXPLORE_SUMMARY,
     catalog.FEATURE_WARNINGS,
     catalog.EVIDENCE_PICTURES,
-    catalog.GAPS,
+    catalog.GAP_STATISTICS,
     catalog.EVIDENCE_RUN,
     catalog.SELECTION_PICTURES,
     catalog.SENSITIVITY_PICTURES,
     catalog.FIRMNESS,
-    catalog.PLAN,
+    catalog.PLAYBOOKS,
     catalog.PLAYBOOK_PAGE,
 )
-WHEN_CHOSEN = (catalog.RULES, catalog.REPORT, catalog.BRIEFING, catalog.BRIEFING_PICTURES)
+COPIED_WHEN_CHOSEN = (catalog.PLAIN_RULES, catalog.REPORT, catalog.BRIEFING, catalog.BRIEFING_PICTURES)
 TABLES_WHEN_CHOSEN = (
     catalog.PROFILES,
     catalog.DESCRIPTORS,
@@ -84,7 +84,7 @@ def write_record(
     write_json(files / "config.json", asdict(config))
     write_text(files / "candidates.csv", candidates.to_csv(index=False))
     write_json(files / "choice.json", choice.to_plain())
-    for artifact in (*ALWAYS, *(WHEN_CHOSEN if profiles is not None else ())):
+    for artifact in (*COPIED, *(COPIED_WHEN_CHOSEN if profiles is not None else ())):
         for path in artifact.files():
             write_bytes(files / artifact.stage / path.name, path.read_bytes())
     for table in (catalog.CLUSTER_STABILITY, *(TABLES_WHEN_CHOSEN if profiles is not None else ())):
@@ -118,7 +118,7 @@ def _write_cards(config: Config, folder: Path, choice: Choice, candidates: pd.Da
     """The evidence card of every finalist that has evidence; the chosen one's says how firm it is, too."""
     clear(folder)
     clusters, scores = catalog.read(catalog.CLUSTER_STABILITY), catalog.read(catalog.NULL_SCORES)
-    gaps = catalog.read(catalog.GAPS)
+    gaps = catalog.read(catalog.GAP_STATISTICS)
     for row in candidates[candidates["candidate_id"].isin(choice.finalists) & candidates["evaluated"]].to_dict(
         "records"
     ):

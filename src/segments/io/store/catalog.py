@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from segments.errors import ConfigError
-from segments.features.meanings import FEATURES as FEATURE_WORDS
-from segments.features.meanings import MONEY
+from segments.features.meanings import CURRENCY, FEATURE_WORDS
 from segments.io.store import files
 from segments.io.store.kinds import (
     EITHER,
@@ -23,10 +22,11 @@ from segments.io.store.kinds import (
     TIME,
     WHOLE,
     Artifact,
-    Column,
+    Content,
     Document,
     Pictures,
     Table,
+    TableColumn,
     Text,
 )
 
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from segments.action.playbook import Plan
-    from segments.clustering.space import Fits
     from segments.evidence.existence import Gap
     from segments.evidence.selection import Choice
     from segments.features.explore import ExploreSummary, FeatureWarning
@@ -49,6 +48,7 @@ if TYPE_CHECKING:
         CleaningReport,
         EvidenceRun,
         Firmness,
+        Fits,
         NoPrediction,
         PredictionFacts,
         Receipt,
@@ -56,14 +56,13 @@ if TYPE_CHECKING:
         Sweep,
     )
 
-T = TypeVar("T")
 OfSource = TypeVar("OfSource", bound="Sourced")
 
 
 # --- reading and writing ------------------------------------------------------------------------------------------------
 
 
-def read(artifact: Artifact[T]) -> T:
+def read(artifact: Artifact[Content]) -> Content:
     """What an artifact holds: a table, a document as the type it was written from, a text, pictures by name.
 
     Raises
@@ -74,7 +73,7 @@ def read(artifact: Artifact[T]) -> T:
     return artifact.load()
 
 
-def write(artifact: Artifact[T], content: T) -> None:
+def write(artifact: Artifact[Content], content: Content) -> None:
     """Write an artifact, atomically; equal content gives equal bytes.
 
     Raises
@@ -124,7 +123,7 @@ def exists(artifact: Artifact[Any]) -> bool:
     return artifact.exists()
 
 
-def remove(artifact: Artifact[Any]) -> None:
+def drop(artifact: Artifact[Any]) -> None:
     """Remove an artifact, if it is there."""
     artifact.remove()
 
@@ -178,18 +177,6 @@ def _plan() -> type[Plan]:
     from segments.action.playbook import Plan
 
     return Plan
-
-
-def _sweep() -> type[Sweep]:
-    from segments.io.store.documents import Sweep
-
-    return Sweep
-
-
-def _fits() -> type[Fits]:
-    from segments.clustering.space import Fits
-
-    return Fits
 
 
 def _gaps() -> type[dict[str, Gap]]:
@@ -267,96 +254,96 @@ NO_CHOICE = "nothing was chosen"
 NO_LOG = "the source has no purchases"
 NO_PREDICTION = "the source has no purchases, or nothing was chosen"
 
-CUSTOMER = Column("customer_id", TEXT, "the customer's id, as the source writes it")
-CANDIDATE = Column("candidate_id", TEXT, "the candidate: hash of its spec, the data and the code that computes it")
-CLUSTER = Column("cluster", WHOLE, "number of the cluster, 0 is the largest")
-SEGMENT_ID = Column("segment_id", TEXT, "the segment's id, which it keeps over time")
-SEGMENT = Column("segment", TEXT, "the segment's name")
-OUTCOME = Column("outcome", TEXT, "what is foreseen: churn or value")
-MODEL = Column("model", TEXT, "name of the prediction model")
-VARIANT = Column("variant", TEXT, "how it uses segments: global, segment as feature, per segment")
-RFM_SEGMENT = Column("rfm_segment", TEXT, "segment by the map of RFM scores (section `rfm_map`)")
-CHURN_RISK = Column("churn_risk", NUMBER, "probability of no purchase in the horizon after the as-of date")
-EXPECTED_VALUE = Column("expected_value", NUMBER, "spend expected in the horizon after the as-of date", MONEY)
+CUSTOMER_ID = TableColumn("customer_id", TEXT, "the customer's id, as the source writes it")
+CANDIDATE = TableColumn("candidate_id", TEXT, "the candidate: hash of its spec, the data and the code that computes it")
+CLUSTER = TableColumn("cluster", WHOLE, "number of the cluster, 0 is the largest")
+SEGMENT_ID = TableColumn("segment_id", TEXT, "the segment's id, which it keeps over time")
+SEGMENT = TableColumn("segment", TEXT, "the segment's name")
+OUTCOME = TableColumn("outcome", TEXT, "what is foreseen: churn or value")
+MODEL = TableColumn("model", TEXT, "name of the prediction model")
+VARIANT = TableColumn("variant", TEXT, "how it uses segments: global, segment as feature, per segment")
+RFM_SEGMENT = TableColumn("rfm_segment", TEXT, "segment by the map of RFM scores (section `rfm_map`)")
+CHURN_RISK = TableColumn("churn_risk", NUMBER, "probability of no purchase in the horizon after the as-of date")
+EXPECTED_VALUE = TableColumn("expected_value", NUMBER, "spend expected in the horizon after the as-of date", CURRENCY)
 SEGMENT_OUTLOOK = (
-    Column("churn_risk", NUMBER, "mean probability of no purchase in the horizon", always=False),
-    Column("expected_value", NUMBER, "spend expected of the whole segment in the horizon", MONEY, always=False),
-    Column(
+    TableColumn("churn_risk", NUMBER, "mean probability of no purchase in the horizon", always=False),
+    TableColumn("expected_value", NUMBER, "spend expected of the whole segment in the horizon", CURRENCY, always=False),
+    TableColumn(
         "at_risk_revenue",
         NUMBER,
         "what its customers spent in as many days before the as-of date, each weighted by the churn risk",
-        MONEY,
+        CURRENCY,
         always=False,
     ),
 )
 FEATURE_COLUMNS = tuple(
-    Column(name, NUMBER, known.meaning, known.unit, always=False) for name, known in FEATURE_WORDS.items()
+    TableColumn(name, NUMBER, known.meaning, known.unit, always=False) for name, known in FEATURE_WORDS.items()
 )
-PARAMS = (
+PARAM_COLUMNS = (
     CANDIDATE,
-    Column("source", TEXT, "name of the source"),
-    Column("feature_set", TEXT, "name of the feature set"),
-    Column("scaler", TEXT, "name of the scaler"),
-    Column("algorithm", TEXT, "name of the algorithm"),
-    Column("k", WHOLE, "number of clusters"),
-    Column("seed", WHOLE, "seed of the fit"),
-    Column("n_customers", WHOLE, "customers clustered", "customers"),
+    TableColumn("source", TEXT, "name of the source"),
+    TableColumn("feature_set", TEXT, "name of the feature set"),
+    TableColumn("scaler", TEXT, "name of the scaler"),
+    TableColumn("algorithm", TEXT, "name of the algorithm"),
+    TableColumn("k", WHOLE, "number of clusters"),
+    TableColumn("seed", WHOLE, "seed of the fit"),
+    TableColumn("n_customers", WHOLE, "customers clustered", "customers"),
 )
-SCORES = (
-    Column("silhouette", NUMBER, "mean silhouette in the space that was clustered, -1 to 1"),
-    Column("silhouette_error", NUMBER, "its standard error; 0 when it is exact"),
-    Column("silhouette_low", NUMBER, "lower end of its 95 % interval"),
-    Column("silhouette_high", NUMBER, "upper end of its 95 % interval"),
-    Column("silhouette_exact", NUMBER, "1: of all customers, 0: estimated from a sample"),
-    Column(
+SCORE_COLUMNS = (
+    TableColumn("silhouette", NUMBER, "mean silhouette in the space that was clustered, -1 to 1"),
+    TableColumn("silhouette_error", NUMBER, "its standard error; 0 when it is exact"),
+    TableColumn("silhouette_low", NUMBER, "lower end of its 95 % interval"),
+    TableColumn("silhouette_high", NUMBER, "upper end of its 95 % interval"),
+    TableColumn("silhouette_exact", NUMBER, "1: of all customers, 0: estimated from a sample"),
+    TableColumn(
         "wcss", NUMBER, "within-cluster sum of squares (scikit-learn: inertia)", "squared units of the clustered space"
     ),
-    Column("davies_bouldin", NUMBER, "Davies-Bouldin index, smaller is better", gaps=True),
-    Column("calinski_harabasz", NUMBER, "Calinski-Harabasz index, larger is better", gaps=True),
-    Column("silhouette_simplified", NUMBER, "mean silhouette by distances to centres, 0 to 1"),
-    Column(
+    TableColumn("davies_bouldin", NUMBER, "Davies-Bouldin index, smaller is better", gaps=True),
+    TableColumn("calinski_harabasz", NUMBER, "Calinski-Harabasz index, larger is better", gaps=True),
+    TableColumn("silhouette_simplified", NUMBER, "mean silhouette by distances to centres, 0 to 1"),
+    TableColumn(
         "silhouette_reference",
         NUMBER,
         "mean silhouette in one space of all numeric features: comparable between feature sets and scalers",
     ),
-    Column("smallest_share", NUMBER, "share of customers in the smallest cluster"),
-    Column("largest_share", NUMBER, "share of customers in the largest cluster"),
-    Column("n_iter", NUMBER, "iterations of the best start", "iterations"),
-    Column("n_init", NUMBER, "starts of the search", "starts"),
-    Column("hits", NUMBER, "starts that found the best solution", "starts"),
-    Column("hit_rate", NUMBER, "hits / n_init"),
+    TableColumn("smallest_share", NUMBER, "share of customers in the smallest cluster"),
+    TableColumn("largest_share", NUMBER, "share of customers in the largest cluster"),
+    TableColumn("n_iter", NUMBER, "iterations of the best start", "iterations"),
+    TableColumn("n_init", NUMBER, "starts of the search", "starts"),
+    TableColumn("hits", NUMBER, "starts that found the best solution", "starts"),
+    TableColumn("hit_rate", NUMBER, "hits / n_init"),
 )
 EVIDENCE_COLUMNS = (
-    Column("evaluated", FLAG, "whether there is evidence; the other columns are empty otherwise"),
-    Column("stopped", FLAG, "whether the resamples ended early, because the verdict was clear"),
-    Column("bootstraps", WHOLE, "bootstraps that were drawn", "bootstraps"),
-    Column("jaccard_min", NUMBER, "mean Jaccard over bootstraps of the least stable cluster", gaps=True),
-    Column("jaccard_mean", NUMBER, "the same, mean over the clusters", gaps=True),
-    Column("ari", NUMBER, "mean adjusted Rand index between the clusters and those of a bootstrap", gaps=True),
-    Column(
+    TableColumn("evaluated", FLAG, "whether there is evidence; the other columns are empty otherwise"),
+    TableColumn("stopped", FLAG, "whether the resamples ended early, because the verdict was clear"),
+    TableColumn("bootstraps", WHOLE, "bootstraps that were drawn", "bootstraps"),
+    TableColumn("jaccard_min", NUMBER, "mean Jaccard over bootstraps of the least stable cluster", gaps=True),
+    TableColumn("jaccard_mean", NUMBER, "the same, mean over the clusters", gaps=True),
+    TableColumn("ari", NUMBER, "mean adjusted Rand index between the clusters and those of a bootstrap", gaps=True),
+    TableColumn(
         "prediction_strength",
         NUMBER,
         "how well the clusters of one half foretell those of the other (worst cluster, mean over splits); none when the resamples ended early",
         gaps=True,
     ),
-    Column("z_wcss", NUMBER, "how far WCSS lies below its mean under the null", "standard deviations", gaps=True),
-    Column("p_wcss", NUMBER, "p-value of that", gaps=True),
-    Column(
+    TableColumn("z_wcss", NUMBER, "how far WCSS lies below its mean under the null", "standard deviations", gaps=True),
+    TableColumn("p_wcss", NUMBER, "p-value of that", gaps=True),
+    TableColumn(
         "z_silhouette",
         NUMBER,
         "how far the silhouette lies above its mean under the null",
         "standard deviations",
         gaps=True,
     ),
-    Column("p_silhouette", NUMBER, "p-value of that", gaps=True),
-    Column("p_adjusted", NUMBER, "the larger of both, adjusted for the search over k", gaps=True),
-    Column("valley_p", NUMBER, "p-value that there is no valley between the two nearest clusters", gaps=True),
-    Column("gap", NUMBER, "gap statistic: mean log WCSS of uniform data less that of the data", gaps=True),
-    Column("gap_error", NUMBER, "its standard error, with the simulation's", gaps=True),
-    Column("grade", TEXT, "natural, reproducible, constructive or not supported"),
-    Column("reason", TEXT, "why that grade, with the numbers"),
-    Column("null", TEXT, "the null model it was compared with"),
-    Column("valley_pair", TEXT, "the two clusters of valley_p"),
+    TableColumn("p_silhouette", NUMBER, "p-value of that", gaps=True),
+    TableColumn("p_adjusted", NUMBER, "the larger of both, adjusted for the search over k", gaps=True),
+    TableColumn("valley_p", NUMBER, "p-value that there is no valley between the two nearest clusters", gaps=True),
+    TableColumn("gap", NUMBER, "gap statistic: mean log WCSS of uniform data less that of the data", gaps=True),
+    TableColumn("gap_error", NUMBER, "its standard error, with the simulation's", gaps=True),
+    TableColumn("grade", TEXT, "natural, reproducible, constructive or not supported"),
+    TableColumn("reason", TEXT, "why that grade, with the numbers"),
+    TableColumn("null", TEXT, "the null model it was compared with"),
+    TableColumn("valley_pair", TEXT, "the two clusters of valley_p"),
 )
 
 
@@ -368,8 +355,8 @@ CLEAN_CUSTOMERS = Table(
     "one row per customer of the raw customers table that is left after cleaning",
     "the source has no customers table",
     columns=(
-        CUSTOMER,
-        Column("<column>", EITHER, "as conf/source says: a number, or a category as text", gaps=True),
+        CUSTOMER_ID,
+        TableColumn("<column>", EITHER, "as conf/source says: a number, or a category as text", gaps=True),
     ),
 )
 CLEAN_TRANSACTIONS = Table(
@@ -378,16 +365,16 @@ CLEAN_TRANSACTIONS = Table(
     "one row per purchase line that is left after cleaning, in the order of the raw file",
     NO_LOG,
     columns=(
-        CUSTOMER,
-        Column("order_id", TEXT, "the order the line belongs to"),
-        Column("purchased_at", TIME, "when, local time of the source"),
-        Column("amount", NUMBER, "money paid for the line; below zero: a return", MONEY),
-        Column("discount", NUMBER, "price reductions of the line, 0 or more", MONEY, always=False),
-        Column("coupon", NUMBER, "coupons redeemed on the line, 0 or more", MONEY, always=False),
-        Column("product_id", TEXT, "the product", gaps=True, always=False),
-        Column("store_id", TEXT, "the store", gaps=True, always=False),
-        Column("department", TEXT, "the product's department", gaps=True, always=False),
-        Column("private_label", FLAG, "whether the product is a store brand", always=False),
+        CUSTOMER_ID,
+        TableColumn("order_id", TEXT, "the order the line belongs to"),
+        TableColumn("purchased_at", TIME, "when, local time of the source"),
+        TableColumn("amount", NUMBER, "money paid for the line; below zero: a return", CURRENCY),
+        TableColumn("discount", NUMBER, "price reductions of the line, 0 or more", CURRENCY, always=False),
+        TableColumn("coupon", NUMBER, "coupons redeemed on the line, 0 or more", CURRENCY, always=False),
+        TableColumn("product_id", TEXT, "the product", gaps=True, always=False),
+        TableColumn("store_id", TEXT, "the store", gaps=True, always=False),
+        TableColumn("department", TEXT, "the product's department", gaps=True, always=False),
+        TableColumn("private_label", FLAG, "whether the product is a store brand", always=False),
     ),
 )
 CLEANING_REPORT: Document[CleaningReport] = Document(
@@ -402,9 +389,9 @@ FEATURES = Table(
     "customers.parquet",
     "one row per customer, sorted by id: numeric features, RFM scores, then categories",
     columns=(
-        CUSTOMER,
+        CUSTOMER_ID,
         *FEATURE_COLUMNS,
-        Column(
+        TableColumn(
             "<column>",
             EITHER,
             "a column of the source's customers table, as conf/source says: a number, or a category as text",
@@ -419,13 +406,13 @@ BASKET_MIX = Table(
     "one row per customer, sorted by id; a descriptor, never clustered on",
     NO_LOG,
     columns=(
-        CUSTOMER,
-        Column(
+        CUSTOMER_ID,
+        TableColumn(
             "spend_on_<department>",
             NUMBER,
             "share of the customer's spend in one of the ten departments that earn most",
         ),
-        Column("spend_on_other", NUMBER, "share of the customer's spend in the other departments", always=False),
+        TableColumn("spend_on_other", NUMBER, "share of the customer's spend in the other departments", always=False),
     ),
 )
 RFM_CUTS: Document[dict[str, list[float]]] = Document(
@@ -465,23 +452,26 @@ EXPLORE_PICTURES = Pictures(
 # --- sweep -------------------------------------------------------------------------------------------------------------------
 
 CANDIDATES = Table(
-    "sweep", "candidates.parquet", "one row per candidate, in the order of the grid", columns=(*PARAMS, *SCORES)
+    "sweep",
+    "candidates.parquet",
+    "one row per candidate, in the order of the grid",
+    columns=(*PARAM_COLUMNS, *SCORE_COLUMNS),
 )
 LABELS = Table(
     "sweep",
     "labels.parquet",
     "one row per customer, in the order of the feature table",
-    columns=(CUSTOMER, Column("<candidate_id>", WHOLE, "one column per candidate: the customer's cluster")),
+    columns=(CUSTOMER_ID, TableColumn("<candidate_id>", WHOLE, "one column per candidate: the customer's cluster")),
 )
 FITS: Document[Fits] = Document(
-    "sweep", "fits.json", "what makes each candidate a model that assigns new customers", type_of=_fits
+    "sweep", "fits.json", "what makes each candidate a model that assigns new customers", type_of=_note("Fits")
 )
-SWEEP: Document[Sweep] = Document("sweep", "sweep.json", "which candidates the sweep has", type_of=_sweep)
+SWEEP: Document[Sweep] = Document("sweep", "sweep.json", "which candidates the sweep has", type_of=_note("Sweep"))
 
 
 # --- evidence ----------------------------------------------------------------------------------------------------------------
 
-EVIDENCE = Table(
+CANDIDATE_EVIDENCE = Table(
     "evidence",
     "evidence.parquet",
     "one row per candidate, in the order of the sweep's",
@@ -494,9 +484,9 @@ CLUSTER_STABILITY = Table(
     columns=(
         CANDIDATE,
         CLUSTER,
-        Column("jaccard", NUMBER, "mean Jaccard over bootstraps with the cluster most like it"),
-        Column("recovered", NUMBER, "share of bootstraps in which it came back (Jaccard at least 0.75)"),
-        Column("dissolved", NUMBER, "share of bootstraps in which it dissolved (at most 0.5)"),
+        TableColumn("jaccard", NUMBER, "mean Jaccard over bootstraps with the cluster most like it"),
+        TableColumn("recovered", NUMBER, "share of bootstraps in which it came back (Jaccard at least 0.75)"),
+        TableColumn("dissolved", NUMBER, "share of bootstraps in which it dissolved (at most 0.5)"),
     ),
 )
 AGREEMENT = Table(
@@ -504,8 +494,8 @@ AGREEMENT = Table(
     "agreement.parquet",
     "one row per customer, in the order of the feature table",
     columns=(
-        CUSTOMER,
-        Column(
+        CUSTOMER_ID,
+        TableColumn(
             "<candidate_id>",
             NUMBER,
             "one column per evaluated candidate: share of bootstraps that put the customer into the same cluster",
@@ -518,12 +508,12 @@ NULL_SCORES = Table(
     "one row per evaluated candidate and draw",
     columns=(
         CANDIDATE,
-        Column("draw", WHOLE, "0: the data; from 1 on: data drawn from the null model"),
-        Column("log_wcss_share", NUMBER, "log of WCSS as a share of the total sum of squares"),
-        Column("silhouette", NUMBER, "mean silhouette of at most 3,000 customers"),
+        TableColumn("draw", WHOLE, "0: the data; from 1 on: data drawn from the null model"),
+        TableColumn("log_wcss_share", NUMBER, "log of WCSS as a share of the total sum of squares"),
+        TableColumn("silhouette", NUMBER, "mean silhouette of at most 3,000 customers"),
     ),
 )
-GAPS: Document[dict[str, Gap]] = Document(
+GAP_STATISTICS: Document[dict[str, Gap]] = Document(
     "evidence", "gaps.json", 'per cell ("feature set · scaler") its gap statistic over k', type_of=_gaps
 )
 EVIDENCE_RUN: Document[EvidenceRun] = Document(
@@ -541,14 +531,14 @@ JUDGED_CANDIDATES = Table(
     "selection",
     "candidates.parquet",
     "one row per candidate: the sweep's table with the evidence beside it",
-    columns=(*PARAMS, *SCORES, *EVIDENCE_COLUMNS),
+    columns=(*PARAM_COLUMNS, *SCORE_COLUMNS, *EVIDENCE_COLUMNS),
 )
 CHOSEN_LABELS = Table(
     "selection",
     "labels.parquet",
     "one row per customer, in the order of the feature table",
     NO_CHOICE,
-    columns=(CUSTOMER, CLUSTER),
+    columns=(CUSTOMER_ID, CLUSTER),
 )
 SELECTION_PICTURES = Pictures(
     "selection", "*.png", "picture of the choice", shows={"front": "candidates by fit, stability and simplicity"}
@@ -563,12 +553,12 @@ SENSITIVITY = Table(
     "one row per change that was tried",
     NO_CHOICE,
     columns=(
-        Column(
+        TableColumn(
             "change", TEXT, "what was changed: seed, scaler, feature left out, as-of date, extreme customers left out"
         ),
-        Column("detail", TEXT, "to what, or which"),
-        Column("ari", NUMBER, "adjusted Rand index with the chosen segments; 1: the same, 0: as by chance"),
-        Column("customers", WHOLE, "customers in both", "customers"),
+        TableColumn("detail", TEXT, "to what, or which"),
+        TableColumn("ari", NUMBER, "adjusted Rand index with the chosen segments; 1: the same, 0: as by chance"),
+        TableColumn("customers", WHOLE, "customers in both", "customers"),
     ),
 )
 FIRMNESS: Document[Firmness] = Document(
@@ -587,12 +577,12 @@ SENSITIVITY_PICTURES = Pictures(
 IDENTITY: Document[SegmentIdentity] = Document(
     "identity", "identity.json", "who the chosen clusters are: ids, names and colours", type_of=_identity
 )
-MEMBERS = Table(
+NAMED_LABELS = Table(
     "identity",
     "segments.parquet",
     "one row per customer, in the order of the feature table",
     NO_CHOICE,
-    columns=(CUSTOMER, CLUSTER, SEGMENT_ID, SEGMENT),
+    columns=(CUSTOMER_ID, CLUSTER, SEGMENT_ID, SEGMENT),
 )
 
 
@@ -609,7 +599,7 @@ CUSTOMER_FORECAST = Table(
     "customers.parquet",
     "one row per customer",
     NO_PREDICTION,
-    columns=(CUSTOMER, CLUSTER, SEGMENT_ID, SEGMENT, CHURN_RISK, EXPECTED_VALUE),
+    columns=(CUSTOMER_ID, CLUSTER, SEGMENT_ID, SEGMENT, CHURN_RISK, EXPECTED_VALUE),
 )
 SEGMENT_FORECAST = Table(
     "prediction",
@@ -620,7 +610,7 @@ SEGMENT_FORECAST = Table(
         CLUSTER,
         SEGMENT_ID,
         SEGMENT,
-        Column("customers", WHOLE, "its customers", "customers"),
+        TableColumn("customers", WHOLE, "its customers", "customers"),
         *SEGMENT_OUTLOOK,
     ),
 )
@@ -633,15 +623,15 @@ MODEL_COMPARISON = Table(
         OUTCOME,
         MODEL,
         VARIANT,
-        Column("segment", TEXT, "number of the cluster, or all"),
-        Column("customers", WHOLE, "customers it was measured on", "customers"),
-        Column("metric", TEXT, "name of the score"),
-        Column("value", NUMBER, "the score", "as the metric: money for mae", gaps=True),
-        Column("low", NUMBER, "lower end of its 95 % bootstrap interval", "as the metric", gaps=True),
-        Column("high", NUMBER, "upper end of it", "as the metric", gaps=True),
-        Column("difference", NUMBER, "value less that of the model's global variant", "as the metric", gaps=True),
-        Column("difference_low", NUMBER, "lower end of its paired 95 % interval", "as the metric", gaps=True),
-        Column("difference_high", NUMBER, "upper end of it", "as the metric", gaps=True),
+        TableColumn("segment", TEXT, "number of the cluster, or all"),
+        TableColumn("customers", WHOLE, "customers it was measured on", "customers"),
+        TableColumn("metric", TEXT, "name of the score"),
+        TableColumn("value", NUMBER, "the score", "as the metric: money for mae", gaps=True),
+        TableColumn("low", NUMBER, "lower end of its 95 % bootstrap interval", "as the metric", gaps=True),
+        TableColumn("high", NUMBER, "upper end of it", "as the metric", gaps=True),
+        TableColumn("difference", NUMBER, "value less that of the model's global variant", "as the metric", gaps=True),
+        TableColumn("difference_low", NUMBER, "lower end of its paired 95 % interval", "as the metric", gaps=True),
+        TableColumn("difference_high", NUMBER, "upper end of it", "as the metric", gaps=True),
     ),
 )
 CALIBRATION = Table(
@@ -653,11 +643,11 @@ CALIBRATION = Table(
         OUTCOME,
         MODEL,
         VARIANT,
-        Column("customers", WHOLE, "customers of the group", "customers"),
-        Column("predicted", NUMBER, "mean prediction of the group", f"probability, or {MONEY}"),
-        Column("observed", NUMBER, "what happened to it, on average", f"share, or {MONEY}"),
-        Column("low", NUMBER, "lower end of the 95 % interval of observed", f"share, or {MONEY}", gaps=True),
-        Column("high", NUMBER, "upper end of it", f"share, or {MONEY}", gaps=True),
+        TableColumn("customers", WHOLE, "customers of the group", "customers"),
+        TableColumn("predicted", NUMBER, "mean prediction of the group", f"probability, or {CURRENCY}"),
+        TableColumn("observed", NUMBER, "what happened to it, on average", f"share, or {CURRENCY}"),
+        TableColumn("low", NUMBER, "lower end of the 95 % interval of observed", f"share, or {CURRENCY}", gaps=True),
+        TableColumn("high", NUMBER, "upper end of it", f"share, or {CURRENCY}", gaps=True),
     ),
 )
 PREDICTION_PICTURES = Pictures(
@@ -690,14 +680,14 @@ PROFILES = Table(
     columns=(
         CLUSTER,
         SEGMENT,
-        Column("size", WHOLE, "its customers", "customers"),
-        Column("share", NUMBER, "their share of all"),
-        Column("revenue", NUMBER, "what they spent; where money is known", MONEY, always=False),
-        Column("revenue_share", NUMBER, "its share of all revenue", always=False),
+        TableColumn("size", WHOLE, "its customers", "customers"),
+        TableColumn("share", NUMBER, "their share of all"),
+        TableColumn("revenue", NUMBER, "what they spent; where money is known", CURRENCY, always=False),
+        TableColumn("revenue_share", NUMBER, "its share of all revenue", always=False),
         *SEGMENT_OUTLOOK,
-        Column("<feature>_mean", NUMBER, "mean of the feature", "as the feature", gaps=True),
-        Column("<feature>_median", NUMBER, "median of the feature", "as the feature", gaps=True),
-        Column(
+        TableColumn("<feature>_mean", NUMBER, "mean of the feature", "as the feature", gaps=True),
+        TableColumn("<feature>_median", NUMBER, "median of the feature", "as the feature", gaps=True),
+        TableColumn(
             "<feature>_index",
             NUMBER,
             "100 x mean / mean of all customers; none for features that can be below zero",
@@ -711,21 +701,21 @@ SEGMENT_MEMBERS = Table(
     "one row per customer, in the order of the feature table: who is in which segment, and how far to believe it",
     NO_CHOICE,
     columns=(
-        CUSTOMER,
+        CUSTOMER_ID,
         CLUSTER,
         SEGMENT_ID,
         SEGMENT,
-        Column("margin", NUMBER, "how much farther the next centre is", "units of the clustered space"),
-        Column(
+        TableColumn("margin", NUMBER, "how much farther the next centre is", "units of the clustered space"),
+        TableColumn(
             "confidence", NUMBER, "that as a share of the distance to the next centre: 0 on the border, 1 at the centre"
         ),
-        Column("boundary", FLAG, "whether confidence is below `confidence.boundary`"),
-        Column(
+        TableColumn("boundary", FLAG, "whether confidence is below `confidence.boundary`"),
+        TableColumn(
             "out_of_range",
             FLAG,
             "whether the customer lies outside nearly all others, or outside the range of a feature",
         ),
-        Column(
+        TableColumn(
             "agreement",
             NUMBER,
             "share of bootstraps that put the customer into the same cluster; where there is evidence",
@@ -739,27 +729,27 @@ DESCRIPTORS = Table(
     "one row per feature, level (of categories) and segment",
     NO_CHOICE,
     columns=(
-        Column("feature", TEXT, "the feature"),
-        Column("kind", TEXT, "number or category"),
-        Column("role", TEXT, "clustered, derived from clustered ones, or descriptor"),
-        Column("level", TEXT, 'level of the category; "" for numbers'),
+        TableColumn("feature", TEXT, "the feature"),
+        TableColumn("kind", TEXT, "number or category"),
+        TableColumn("role", TEXT, "clustered, derived from clustered ones, or descriptor"),
+        TableColumn("level", TEXT, 'level of the category; "" for numbers'),
         CLUSTER,
         SEGMENT,
-        Column("known", WHOLE, "customers of the segment with a value", "customers"),
-        Column(
+        TableColumn("known", WHOLE, "customers of the segment with a value", "customers"),
+        TableColumn(
             "mean", NUMBER, "mean in the segment; of a category the share of the level", "as the feature", gaps=True
         ),
-        Column("median", NUMBER, "median in the segment; numbers only", "as the feature", gaps=True),
-        Column("overall", NUMBER, "mean of all customers", "as the feature", gaps=True),
-        Column("overall_median", NUMBER, "median of all customers; numbers only", "as the feature", gaps=True),
-        Column("index", NUMBER, "100 x mean / overall; none for features that can be below zero", gaps=True),
-        Column(
+        TableColumn("median", NUMBER, "median in the segment; numbers only", "as the feature", gaps=True),
+        TableColumn("overall", NUMBER, "mean of all customers", "as the feature", gaps=True),
+        TableColumn("overall_median", NUMBER, "median of all customers; numbers only", "as the feature", gaps=True),
+        TableColumn("index", NUMBER, "100 x mean / overall; none for features that can be below zero", gaps=True),
+        TableColumn(
             "effect",
             NUMBER,
             "segment against all others: Cliff's delta of numbers (-1 to 1), Cohen's h of categories",
             gaps=True,
         ),
-        Column("rank", NUMBER, "mean rank of its customers among all, 0 to 1; numbers only", gaps=True),
+        TableColumn("rank", NUMBER, "mean rank of its customers among all, 0 to 1; numbers only", gaps=True),
     ),
 )
 TESTS = Table(
@@ -768,23 +758,25 @@ TESTS = Table(
     "one row per feature: whether the segments differ in it",
     NO_CHOICE,
     columns=(
-        Column("feature", TEXT, "the feature"),
-        Column("kind", TEXT, "number or category"),
-        Column("role", TEXT, "clustered, derived from clustered ones, or descriptor"),
-        Column("known", WHOLE, "customers with a value", "customers"),
-        Column("test", TEXT, 'name of the test; "" where the difference is made by the clustering itself', gaps=True),
-        Column("statistic", NUMBER, "its statistic", gaps=True),
-        Column("p", NUMBER, "its p-value", gaps=True),
-        Column("p_holm", NUMBER, "p adjusted for the number of tests (Holm)", gaps=True),
-        Column(
+        TableColumn("feature", TEXT, "the feature"),
+        TableColumn("kind", TEXT, "number or category"),
+        TableColumn("role", TEXT, "clustered, derived from clustered ones, or descriptor"),
+        TableColumn("known", WHOLE, "customers with a value", "customers"),
+        TableColumn(
+            "test", TEXT, 'name of the test; "" where the difference is made by the clustering itself', gaps=True
+        ),
+        TableColumn("statistic", NUMBER, "its statistic", gaps=True),
+        TableColumn("p", NUMBER, "its p-value", gaps=True),
+        TableColumn("p_holm", NUMBER, "p adjusted for the number of tests (Holm)", gaps=True),
+        TableColumn(
             "effect",
             NUMBER,
             "how much of the feature the segments account for, 0 to 1: epsilon squared or Cramér's V",
             gaps=True,
         ),
-        Column("follows", TEXT, "the clustered feature it goes along with most", gaps=True),
-        Column("correlation", NUMBER, "Spearman correlation with that", gaps=True),
-        Column("note", TEXT, "what limits the test", gaps=True),
+        TableColumn("follows", TEXT, "the clustered feature it goes along with most", gaps=True),
+        TableColumn("correlation", NUMBER, "Spearman correlation with that", gaps=True),
+        TableColumn("note", TEXT, "what limits the test", gaps=True),
     ),
 )
 MAKE_UP = Table(
@@ -795,12 +787,12 @@ MAKE_UP = Table(
     columns=(
         CLUSTER,
         SEGMENT,
-        Column("descriptor", TEXT, "the category"),
-        Column("value", TEXT, "its value, or unknown"),
-        Column("customers", WHOLE, "customers of the segment with it", "customers"),
-        Column("share", NUMBER, "their share of those known; none for unknown", gaps=True),
-        Column("overall_share", NUMBER, "the same of all customers", gaps=True),
-        Column("known", WHOLE, "customers of the segment for whom the category is known", "customers"),
+        TableColumn("descriptor", TEXT, "the category"),
+        TableColumn("value", TEXT, "its value, or unknown"),
+        TableColumn("customers", WHOLE, "customers of the segment with it", "customers"),
+        TableColumn("share", NUMBER, "their share of those known; none for unknown", gaps=True),
+        TableColumn("overall_share", NUMBER, "the same of all customers", gaps=True),
+        TableColumn("known", WHOLE, "customers of the segment for whom the category is known", "customers"),
     ),
 )
 OVERALL: Document[dict[str, Average]] = Document(
@@ -810,7 +802,7 @@ OVERALL: Document[dict[str, Average]] = Document(
     NO_CHOICE,
     type_of=_averages,
 )
-RULES: Document[Rules] = Document(
+PLAIN_RULES: Document[Rules] = Document(
     "profiles", "rules.json", "the segmentation in plain rules, and how true they are to it", NO_CHOICE, type_of=_rules
 )
 REASONS = Table(
@@ -819,15 +811,15 @@ REASONS = Table(
     "one row per customer, in the order of the feature table: what put them into their segment rather than the next",
     NO_CHOICE,
     columns=(
-        CUSTOMER,
+        CUSTOMER_ID,
         SEGMENT,
-        Column("next_segment", TEXT, "name of the segment with the second-nearest centre"),
-        Column("first_feature", TEXT, "the feature that speaks most for the own segment", gaps=True),
-        Column("first_side", TEXT, "high or low: where the own segment lies, seen from the next", gaps=True),
-        Column("first_share", NUMBER, "its share of all that speaks for the segment", gaps=True),
-        Column("second_feature", TEXT, "the next such feature, if there is one", gaps=True),
-        Column("second_side", TEXT, "high or low", gaps=True),
-        Column("second_share", NUMBER, "its share", gaps=True),
+        TableColumn("next_segment", TEXT, "name of the segment with the second-nearest centre"),
+        TableColumn("first_feature", TEXT, "the feature that speaks most for the own segment", gaps=True),
+        TableColumn("first_side", TEXT, "high or low: where the own segment lies, seen from the next", gaps=True),
+        TableColumn("first_share", NUMBER, "its share of all that speaks for the segment", gaps=True),
+        TableColumn("second_feature", TEXT, "the next such feature, if there is one", gaps=True),
+        TableColumn("second_side", TEXT, "high or low", gaps=True),
+        TableColumn("second_share", NUMBER, "its share", gaps=True),
     ),
 )
 RFM_MEMBERS = Table(
@@ -835,7 +827,7 @@ RFM_MEMBERS = Table(
     "rfm.parquet",
     "one row per customer, in the order of the feature table",
     f"{NO_CHOICE}, there are no RFM scores, or section `rfm_map` is empty",
-    columns=(CUSTOMER, RFM_SEGMENT),
+    columns=(CUSTOMER_ID, RFM_SEGMENT),
 )
 RFM_SEGMENTS = Table(
     "profiles",
@@ -844,15 +836,15 @@ RFM_SEGMENTS = Table(
     RFM_MEMBERS.absent,
     columns=(
         RFM_SEGMENT,
-        Column("cells", WHOLE, "score triples it has, of 125", "cells"),
-        Column("reachable", FLAG, "whether the scores that occur allow anybody in it"),
-        Column("customers", WHOLE, "its customers", "customers"),
-        Column("share", NUMBER, "their share of all"),
-        Column("revenue_share", NUMBER, "their share of all revenue"),
-        Column("recency_days", NUMBER, "median days since the last purchase", "days", gaps=True),
-        Column("frequency", NUMBER, "median orders", "orders", gaps=True),
-        Column("monetary", NUMBER, "median money paid", MONEY, gaps=True),
-        Column("note", TEXT, "why nobody is in it"),
+        TableColumn("cells", WHOLE, "score triples it has, of 125", "cells"),
+        TableColumn("reachable", FLAG, "whether the scores that occur allow anybody in it"),
+        TableColumn("customers", WHOLE, "its customers", "customers"),
+        TableColumn("share", NUMBER, "their share of all"),
+        TableColumn("revenue_share", NUMBER, "their share of all revenue"),
+        TableColumn("recency_days", NUMBER, "median days since the last purchase", "days", gaps=True),
+        TableColumn("frequency", NUMBER, "median orders", "orders", gaps=True),
+        TableColumn("monetary", NUMBER, "median money paid", CURRENCY, gaps=True),
+        TableColumn("note", TEXT, "why nobody is in it"),
     ),
 )
 RFM_CROSS_TABLE = Table(
@@ -864,15 +856,15 @@ RFM_CROSS_TABLE = Table(
         RFM_SEGMENT,
         CLUSTER,
         SEGMENT,
-        Column("customers", WHOLE, "customers in both", "customers"),
-        Column("share", NUMBER, "their share of the RFM segment's; none when it has none", gaps=True),
+        TableColumn("customers", WHOLE, "customers in both", "customers"),
+        TableColumn("share", NUMBER, "their share of the RFM segment's; none when it has none", gaps=True),
     ),
 )
 
 
 # --- playbook ----------------------------------------------------------------------------------------------------------------
 
-PLAN: Document[Plan] = Document(
+PLAYBOOKS: Document[Plan] = Document(
     "playbook", "playbook.json", "which playbook each segment has, with the evidence", type_of=_plan
 )
 PLAYBOOK_TABLE = Table(
@@ -883,19 +875,19 @@ PLAYBOOK_TABLE = Table(
     columns=(
         CLUSTER,
         SEGMENT,
-        Column("size", WHOLE, "its customers", "customers"),
-        Column("share", NUMBER, "their share of all"),
-        Column("playbook", TEXT, "name of its playbook"),
-        Column("title", TEXT, "the playbook's title"),
-        Column("goal", TEXT, "what it is for"),
-        Column("do", TEXT, "what to do"),
-        Column("avoid", TEXT, "what not to do"),
-        Column("channel", TEXT, "where"),
-        Column("offer", TEXT, "what is offered"),
-        Column("kpi", TEXT, "what to measure"),
-        Column("evidence", TEXT, "traits of the segment that speak for it, with figures"),
-        Column("runner_up", TEXT, "the next best playbook that fits", gaps=True),
-        Column("horizon_days", WHOLE, "days that the prediction looks ahead", "days", always=False),
+        TableColumn("size", WHOLE, "its customers", "customers"),
+        TableColumn("share", NUMBER, "their share of all"),
+        TableColumn("playbook", TEXT, "name of its playbook"),
+        TableColumn("title", TEXT, "the playbook's title"),
+        TableColumn("goal", TEXT, "what it is for"),
+        TableColumn("do", TEXT, "what to do"),
+        TableColumn("avoid", TEXT, "what not to do"),
+        TableColumn("channel", TEXT, "where"),
+        TableColumn("offer", TEXT, "what is offered"),
+        TableColumn("kpi", TEXT, "what to measure"),
+        TableColumn("evidence", TEXT, "traits of the segment that speak for it, with figures"),
+        TableColumn("runner_up", TEXT, "the next best playbook that fits", gaps=True),
+        TableColumn("horizon_days", WHOLE, "days that the prediction looks ahead", "days", always=False),
         *SEGMENT_OUTLOOK,
     ),
 )
@@ -956,35 +948,37 @@ TRANSITIONS = Table(
     "one row per pair of old and new segment in use",
     _UNASKED,
     columns=(
-        Column("from_id", TEXT, "id of the earlier segment; missing for new customers", gaps=True),
-        Column("to_id", TEXT, "id of the later segment; missing for those gone", gaps=True),
-        Column("customers", WHOLE, "customers who went that way", "customers"),
-        Column("stayed", WHOLE, "of them: in the same segment, by both models", "customers"),
-        Column("returned", WHOLE, "of them: in the same segment, though they and the model changed", "customers"),
-        Column("customer", WHOLE, "of them: moved because they changed", "customers"),
-        Column("model", WHOLE, "of them: moved because the model changed", "customers"),
-        Column("both", WHOLE, "of them: moved because both changed", "customers"),
-        Column("new", WHOLE, "of them: not there at the first date", "customers"),
-        Column("gone", WHOLE, "of them: not there at the second date", "customers"),
+        TableColumn("from_id", TEXT, "id of the earlier segment; missing for new customers", gaps=True),
+        TableColumn("to_id", TEXT, "id of the later segment; missing for those gone", gaps=True),
+        TableColumn("customers", WHOLE, "customers who went that way", "customers"),
+        TableColumn("stayed", WHOLE, "of them: in the same segment, by both models", "customers"),
+        TableColumn("returned", WHOLE, "of them: in the same segment, though they and the model changed", "customers"),
+        TableColumn("customer", WHOLE, "of them: moved because they changed", "customers"),
+        TableColumn("model", WHOLE, "of them: moved because the model changed", "customers"),
+        TableColumn("both", WHOLE, "of them: moved because both changed", "customers"),
+        TableColumn("new", WHOLE, "of them: not there at the first date", "customers"),
+        TableColumn("gone", WHOLE, "of them: not there at the second date", "customers"),
     ),
 )
-MOVED = Table(
+MOVED_CUSTOMERS = Table(
     "migration",
     "moved.parquet",
     "one row per customer of either date, those who moved first, farthest first",
     _UNASKED,
     columns=(
-        CUSTOMER,
-        Column("cell", TEXT, "stayed, returned, customer, model, both, new or gone"),
-        Column("from_id", TEXT, "segment by the earlier model and features", gaps=True),
-        Column("via_id", TEXT, "segment by the earlier model and the later features", gaps=True),
-        Column("to_id", TEXT, "segment by the later model and features", gaps=True),
-        Column("travelled", NUMBER, "way between the two dates", "units of the earlier clustered space", gaps=True),
-        Column("crossings", NUMBER, "that over the shortest way across the border of the segment", gaps=True),
+        CUSTOMER_ID,
+        TableColumn("cell", TEXT, "stayed, returned, customer, model, both, new or gone"),
+        TableColumn("from_id", TEXT, "segment by the earlier model and features", gaps=True),
+        TableColumn("via_id", TEXT, "segment by the earlier model and the later features", gaps=True),
+        TableColumn("to_id", TEXT, "segment by the later model and features", gaps=True),
+        TableColumn(
+            "travelled", NUMBER, "way between the two dates", "units of the earlier clustered space", gaps=True
+        ),
+        TableColumn("crossings", NUMBER, "that over the shortest way across the border of the segment", gaps=True),
     ),
 )
 MIGRATION_PICTURES = Pictures(
     "migration", "*.png", "picture of the moves", _UNASKED, shows={"migration": "customers from old to new segments"}
 )
 
-ALL: tuple[Artifact[Any], ...] = tuple(value for value in vars().copy().values() if isinstance(value, Artifact))
+CATALOG: tuple[Artifact[Any], ...] = tuple(value for value in vars().copy().values() if isinstance(value, Artifact))

@@ -1,6 +1,6 @@
 """JSON documents that are no noun's own result: what stages note beside their tables. Comes in: facts. Goes out: frozen dataclasses.
 
-The order of the fields is the order of the keys in the file. Imports no noun: stages that write one would wait for what these bring.
+The order of the fields is the order of the keys in the file. Imports no heavy noun: stages that write one would wait for what it brings.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from segments.clustering.space import Space
 from segments.config.evidence import EvidenceConfig
 from segments.config.prediction import PredictionConfig
 
@@ -67,6 +68,41 @@ class CleaningReport:
 
     source: str
     tables: dict[str, CleanedTable]
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Which candidates a sweep has.
+
+    Parameters
+    ----------
+    sweep_id : str
+        Hash of its candidates.
+    source : str
+        Name of the source.
+    cells : list of list of str
+        Candidate ids per feature set and scaler, k rising.
+    """
+
+    sweep_id: str
+    source: str
+    cells: list[list[str]]
+
+
+@dataclass(frozen=True)
+class Fits:
+    """What makes a candidate a model that assigns new customers.
+
+    Parameters
+    ----------
+    spaces : dict of str to Space
+        Per cell ("feature set · scaler") the fitted way from features to the clustered space.
+    centres : dict of str to list of list of float
+        Per candidate its cluster centres in that space, shape (k, n_columns).
+    """
+
+    spaces: dict[str, Space]
+    centres: dict[str, list[list[float]]]
 
 
 @dataclass(frozen=True)
@@ -286,22 +322,3 @@ class Receipt:
     verdict: str | None
     sweep_id: str
     candidate_id: str | None
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """Which candidates a sweep has.
-
-    Parameters
-    ----------
-    sweep_id : str
-        Hash of its candidates.
-    source : str
-        Name of the source.
-    cells : list of list of str
-        Candidate ids per feature set and scaler, k rising.
-    """
-
-    sweep_id: str
-    source: str
-    cells: list[list[str]]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-T = TypeVar("T")
+Made = TypeVar("Made")
 ARTIFACTS = Path("artifacts")
 
 
@@ -191,7 +191,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray[Any, Any]]:
     return read_made(path, read)
 
 
-def read_made(path: Path, read: Callable[[], T]) -> T:
+def read_made(path: Path, read: Callable[[], Made]) -> Made:
     """What `read` gives; what it finds wrong (a ValueError) is an error that names the file and the stage to run.
 
     Raises

@@ -31,12 +31,12 @@ if TYPE_CHECKING:
     from pandera.pandas import DataFrameSchema
     from pydantic import TypeAdapter
 
-T = TypeVar("T")
+Content = TypeVar("Content")
 TEXT, WHOLE, NUMBER, FLAG, TIME, EITHER = "text", "whole number", "number", "yes/no", "time", "number or text"
 
 
 @dataclass(frozen=True)
-class Column:
+class TableColumn:
     """One column of a table, or a family of columns.
 
     Parameters
@@ -67,7 +67,7 @@ class Column:
 
         Examples
         --------
-        >>> Column("<feature>_mean", NUMBER, "mean").covers("age_mean"), Column("age", NUMBER, "age").covers("age_mean")
+        >>> TableColumn("<feature>_mean", NUMBER, "mean").covers("age_mean"), TableColumn("age", NUMBER, "age").covers("age_mean")
         (True, False)
         """
         return re.fullmatch(re.sub("<[^>]*>", ".+", self.name), name) is not None
@@ -79,7 +79,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Artifact(Generic[T]):
+class Artifact(Generic[Content]):
     """A file that a stage hands on.
 
     Parameters
@@ -118,11 +118,11 @@ class Artifact(Generic[T]):
         """Remove it, if it is there."""
         remove(self.path)
 
-    def load(self) -> T:
+    def load(self) -> Content:
         """What it holds."""
         raise NotImplementedError
 
-    def dump(self, content: T) -> None:
+    def dump(self, content: Content) -> None:
         """Write it, atomically."""
         raise NotImplementedError
 
@@ -133,13 +133,13 @@ class Table(Artifact["pd.DataFrame"]):
 
     Parameters
     ----------
-    columns : tuple of Column
+    columns : tuple of TableColumn
         All it may have; a name that is written out goes before families.
     """
 
-    columns: tuple[Column, ...] = ()
+    columns: tuple[TableColumn, ...] = ()
 
-    def column(self, name: str) -> Column | None:
+    def column(self, name: str) -> TableColumn | None:
         """What the catalog says of a column of this name."""
         exact = (column for column in self.columns if column.name == name)
         return next(exact, None) or next((column for column in self.columns if column.covers(name)), None)
@@ -204,7 +204,7 @@ class Table(Artifact["pd.DataFrame"]):
 
 
 @dataclass(frozen=True)
-class Document(Artifact[T]):
+class Document(Artifact[Content]):
     """A JSON file that is read back as what it was written from.
 
     Parameters
@@ -216,13 +216,13 @@ class Document(Artifact[T]):
     type_of: Callable[[], Any] = dict
 
     @cached_property
-    def adapter(self) -> TypeAdapter[T]:
+    def adapter(self) -> TypeAdapter[Content]:
         """Between the type and plain data."""
         from pydantic import TypeAdapter
 
         return TypeAdapter(self.type_of())
 
-    def of(self, plain: Mapping[str, Any]) -> T:
+    def of(self, plain: Mapping[str, Any]) -> Content:
         """The document that plain data describe.
 
         Raises
@@ -239,15 +239,15 @@ class Document(Artifact[T]):
             where = ".".join(str(part) for part in first["loc"])
             raise ValueError(f"{where or 'the document'}: {first['msg']}") from error
 
-    def plain(self, content: T) -> Any:
+    def plain(self, content: Content) -> Any:
         """The document as plain data, ready for JSON."""
         return self.adapter.dump_python(content, by_alias=True, warnings="error")
 
-    def load(self) -> T:
+    def load(self) -> Content:
         """The document, checked."""
         return read_made(self.path, lambda: self.of(read_json(self.path)))
 
-    def dump(self, content: T) -> None:
+    def dump(self, content: Content) -> None:
         """Write the document, its keys in the order of the type's fields."""
         write_json(self.path, self.plain(content))
 
@@ -272,14 +272,14 @@ class Pictures(Artifact[dict[str, bytes]]):
     Parameters
     ----------
     shows : mapping of str to str
-        Name -> what it shows; angle brackets as in :class:`Column`.
+        Name -> what it shows; angle brackets as in :class:`TableColumn`.
     """
 
     shows: Mapping[str, str] = ()  # type: ignore[assignment]
 
     def covers(self, name: str) -> bool:
         """Whether a file of the stage's folder is one of them."""
-        return any(Column(f"{shown}.png", "", "").covers(name) for shown in self.shows)
+        return any(TableColumn(f"{shown}.png", "", "").covers(name) for shown in self.shows)
 
     def files(self) -> list[Path]:
         """Those that are there, sorted by name."""
