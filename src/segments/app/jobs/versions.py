@@ -151,7 +151,7 @@ def put_in_use(
     """Let a version be champion if the rule says so; an experiment in DVC's temporary folder never asks."""
     if find_project() != checkout():
         return {"alias": None, "verdict": "registered beside the one in use: an experiment does not take its place"}
-        current = versions.find(tracker, version.name, IN_USE)
+    current = versions.find(tracker, version.name, IN_USE)
     if current is not None and current.number == version.number:
         return {"alias": IN_USE, "verdict": version.tags.get("verdict", "in use")}
     versions.challenge(tracker, version)
