@@ -31,8 +31,8 @@ $(INSTALLED): requirements.lock uv.lock pyproject.toml
 	$(call lay,requirements.lock)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	$(BIN)/python -m compileall -q -j 0 src || true
-	$(BIN)/python -c 'from segments.clustering.scores import compile_all; compile_all()'
-	$(BIN)/python -c 'from segments.evidence.resample_fits import compile_all; compile_all()'
+	$(BIN)/python -c 'from segments.clustering.scores import compile_scores; compile_scores()'
+	$(BIN)/python -c 'from segments.evidence.resample_fits import compile_fits; compile_fits()'
 	@touch $@
 
 $(TESTING): $(INSTALLED) requirements-test.lock

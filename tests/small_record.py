@@ -9,7 +9,7 @@ import pandas as pd
 from segmentations import on_a_line
 from segments.config.registry import IN_USE, RegistryConfig
 from segments.io.registry import versions
-from segments.io.store.cache import shelve
+from segments.io.store.cache import keep_candidate
 from segments.io.store.fingerprints import sha256
 from segments.io.tracking.connection import Tracker
 from segments.model.segmentation import Segmentation
@@ -29,7 +29,7 @@ def fact(k: int = 3, identity: str = "c3") -> dict[str, Any]:
         "n_customers": 9,
     }
     scores = {"wcss": 10.0 / k, "silhouette": 0.5, "n_init": 12.0}
-    shelve(identity, {}, {}, {}, {"clusters": PNG, "silhouette": PNG})
+    keep_candidate(identity, {}, {}, {}, {"clusters": PNG, "silhouette": PNG})
     return {
         "candidate_id": identity,
         "name": f"xy · none · k={k}",

@@ -19,14 +19,14 @@ from segments.config.sweep import Algorithm
 from segments.errors import ConfigError
 from segments.evidence.existence import calibrated, existence, first_se, gap_statistic, global_se_max
 from segments.evidence.grades import (
-    COLUMNS,
+    EVIDENCE_COLUMNS,
     CellEvidence,
     cell_table,
     chosen_for,
+    evaluate_cell,
     evidence_id,
     grade,
     scores_table,
-    weigh_cell,
 )
 from segments.evidence.selection import choose
 from structureless import KINDS, SCALERS, false_findings, structureless
@@ -51,7 +51,7 @@ def blobs(n: int = 50) -> np.ndarray:
 
 def weighed(X: np.ndarray, ks: list[int], config: EvidenceConfig = QUICK) -> CellEvidence:
     fits = [best_kmeans(X, k, Algorithm(max_rows=20_000), 0) for k in ks]
-    return weigh_cell(X, [fit.labels for fit in fits], [fit.centres for fit in fits], config)
+    return evaluate_cell(X, [fit.labels for fit in fits], [fit.centres for fit in fits], config)
 
 
 def test_calibration_by_hand() -> None:
@@ -100,7 +100,7 @@ def test_limits_that_do_not_rise_are_refused() -> None:
 def test_three_blobs_are_natural_at_three() -> None:
     found = weighed(blobs(), [2, 3, 4])
     table, clusters = cell_table(["a", "b", "c"], found, QUICK)
-    assert list(table.columns) == list(COLUMNS)
+    assert list(table.columns) == list(EVIDENCE_COLUMNS)
     assert table.set_index("candidate_id").loc["b", ["grade", "p_adjusted"]].tolist() == ["natural", 1 / 40]
     assert table["grade"].tolist().count("natural") == 1
     assert table["valley_p"].tolist() == [one.p for one in found.valleys]
@@ -122,12 +122,12 @@ def test_evidence_survives_a_file_and_depends_on_nothing_but_the_seed() -> None:
 def test_candidates_out_of_scope_have_an_empty_row() -> None:
     X = blobs()
     fits = [best_kmeans(X, k, Algorithm(max_rows=20_000), 0) for k in (2, 3)]
-    found = weigh_cell(X, [f.labels for f in fits], [f.centres for f in fits], QUICK, evaluate=[False, True])
+    found = evaluate_cell(X, [f.labels for f in fits], [f.centres for f in fits], QUICK, evaluate=[False, True])
     back = CellEvidence.from_arrays(found.to_arrays())
     table, clusters = cell_table(["a", "b"], back, QUICK)
     assert table["evaluated"].tolist() == [False, True]
     assert table.loc[0, ["grade", "reason", "null", "valley_pair"]].tolist() == [""] * 4
-    assert table.loc[0, list(COLUMNS[4:16])].isna().all()
+    assert table.loc[0, list(EVIDENCE_COLUMNS[4:16])].isna().all()
     assert set(clusters["candidate_id"]) == set(scores_table(["a", "b"], back)["candidate_id"]) == {"b"}
     # the search over k was made all the same
     assert found.existence.null_wcss.shape == (39, 2)
@@ -224,7 +224,7 @@ def cell(X: np.ndarray, ks: range) -> tuple[pd.DataFrame, dict[str, np.ndarray]]
     """The table that a selection gets, and the labels of each candidate."""
     fits = [best_kmeans(X, k, Algorithm(max_rows=20_000), 0) for k in ks]
     ids = [str(k) for k in ks]
-    found = weigh_cell(X, [fit.labels for fit in fits], [fit.centres for fit in fits], EvidenceConfig())
+    found = evaluate_cell(X, [fit.labels for fit in fits], [fit.centres for fit in fits], EvidenceConfig())
     shares = [np.bincount(fit.labels) / len(X) for fit in fits]
     scored = {
         "candidate_id": ids,

@@ -292,7 +292,7 @@ def test_the_table_shows_parameters_and_scores_best_first(served: Served, visit:
         "params.`feature_set`",
         "params.`scaler`",
         "params.`k`",
-        *(f"metrics.`{score}`" for score in ui_views.SCORES[:2]),
+        *(f"metrics.`{score}`" for score in ui_views.SCORE_METRICS[:2]),
     ]
     cells = page.locator(".ag-center-cols-container .ag-row[row-index='0'] .ag-cell")
     by_column = dict(cells.evaluate_all("cells => cells.map(cell => [cell.getAttribute('col-id'), cell.innerText])"))

@@ -25,7 +25,7 @@ from segments.app.cli import main
 from segments.app.commands.serve import run
 from segments.app.load import load
 from segments.app.servers import child, model_api
-from segments.app.servers.model_api import AT_ONCE, guarded, problem_of
+from segments.app.servers.model_api import AT_ONCE, limited, problem_of
 from segments.clustering.space import Space
 from segments.config.serving import ServingConfig
 from segments.errors import ConfigError
@@ -146,7 +146,7 @@ async def request(
 
 
 def door(server: Server, **limits: Any) -> Any:
-    return guarded(server, MODEL, ServingConfig(**limits))
+    return limited(server, MODEL, ServingConfig(**limits))
 
 
 def test_a_good_request_reaches_the_server_whole() -> None:

@@ -23,11 +23,11 @@ from segments.io.registry.proof import (
     check_answers,
     check_cache,
     check_handed_on,
+    check_kept,
     check_model,
-    check_pins,
-    check_shelf,
+    check_raw_pins,
     check_tables,
-    compare,
+    compare_rebuilt,
     made_of,
     seal,
 )
@@ -113,7 +113,7 @@ def test_a_score_that_is_not_on_record_is_a_difference_and_not_counted(
 ) -> None:
     told, proof = replace(claim(tmp_path), scores=scores, tags={"data_hash": "d", "labels_hash": "l"}), Proof()
     rebuilt = {"wcss": 2.5, "silhouette": 0.5, "seconds": 1.0}
-    compare(told, {"data_hash": "d", "labels_hash": "l", "n_customers": 6, "scores": rebuilt}, proof)
+    compare_rebuilt(told, {"data_hash": "d", "labels_hash": "l", "n_customers": 6, "scores": rebuilt}, proof)
     assert (proof.checked[-1], proof.differences) == (checked, differences)
 
 
@@ -168,27 +168,27 @@ def test_each_touched_file_of_the_shelf_is_named(tmp_path: Path, name: str) -> N
     model_hash = shelved(tmp_path / "v")
     seal(tmp_path / "v")
     proof = Proof()
-    check_shelf(tmp_path / "v", model_hash, proof)
+    check_kept(tmp_path / "v", model_hash, proof)
     assert (proof.checked, proof.unchecked, proof.differences) == (["3 stored files"], [], [])
 
     flip(tmp_path / "v" / name)
-    check_shelf(tmp_path / "v", model_hash, proof)
+    check_kept(tmp_path / "v", model_hash, proof)
     (tmp_path / "v" / name).unlink()
-    check_shelf(tmp_path / "v", model_hash, proof)
+    check_kept(tmp_path / "v", model_hash, proof)
     assert proof.differences == [f"the stored file artifacts/versions/v/{name} {was}" for was in ("was changed", "is missing")]  # fmt: skip
 
 
 def test_a_shelf_of_before_its_hashes_were_kept_says_what_was_not_checked(tmp_path: Path) -> None:
     model_hash, proof = shelved(tmp_path / "v"), Proof()
-    check_shelf(tmp_path / "v", model_hash, proof)
-    check_shelf(tmp_path / "elsewhere", model_hash, proof)
+    check_kept(tmp_path / "v", model_hash, proof)
+    check_kept(tmp_path / "elsewhere", model_hash, proof)
     assert (proof.checked, proof.differences) == (["1 stored files"], [])
     assert proof.unchecked == [
         "the other files of artifacts/versions/v: stored before their hashes were kept",
         "artifacts/versions/elsewhere: not on this machine",
     ]
     flip(tmp_path / "v/segmentation.json")
-    check_shelf(tmp_path / "v", model_hash, proof)
+    check_kept(tmp_path / "v", model_hash, proof)
     assert proof.differences == ["the stored file artifacts/versions/v/segmentation.json was changed"]
 
 
@@ -251,10 +251,10 @@ def test_a_changed_raw_file_that_the_version_was_not_made_of_is_named_too(tmp_pa
     outs = [{"path": path, "md5": digest} for path, digest in {**digests, "data/not_fetched.csv": "0" * 32}.items()]
     (tmp_path / "data.dvc").write_text(yaml.safe_dump({"outs": outs}))
     raw, proof = {"data/log.csv": digests["data/log.csv"]}, Proof()
-    check_pins(tmp_path, raw, proof)
+    check_raw_pins(tmp_path, raw, proof)
     assert proof == Proof(["1 other raw files"])
     flip(tmp_path / "data/coupons.csv")
-    check_pins(tmp_path, raw, proof)
+    check_raw_pins(tmp_path, raw, proof)
     [said] = proof.differences
     assert said.startswith("the raw file data/coupons.csv is changed: md5 ")
 

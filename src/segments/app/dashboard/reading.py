@@ -23,7 +23,7 @@ from segments.config.root import Config
 from segments.errors import SegmentsError, StoreError, TrackingError
 from segments.io.registry import files, versions
 from segments.io.registry.versions import Version
-from segments.io.store.cache import batch_records, ledgers, version_folder
+from segments.io.store.cache import batch_records, sweep_records, version_folder
 from segments.io.store.files import artifact, checkout, read_csv, read_json, read_table
 from segments.io.tracking.candidates import pages_of
 from segments.model.segmentation import Segmentation
@@ -93,12 +93,12 @@ def table(stage: str, name: str) -> pd.DataFrame:
     return _known(stage, name, _table)
 
 
-def plain(stage: str, name: str) -> Any:
+def stored_json(stage: str, name: str) -> Any:
     """A JSON file of a stage."""
     return _known(stage, name, _plain)
 
 
-def picture(stage: str, name: str) -> bytes | None:
+def stored_picture(stage: str, name: str) -> bytes | None:
     """A PNG of a stage, if it was made."""
     path = artifact(stage, name)
     return path.read_bytes() if path.is_file() else None
@@ -106,7 +106,7 @@ def picture(stage: str, name: str) -> bytes | None:
 
 def choice() -> dict[str, Any]:
     """What the last run chose and why."""
-    made: dict[str, Any] = plain("selection", "choice.json")
+    made: dict[str, Any] = stored_json("selection", "choice.json")
     return made
 
 
@@ -121,8 +121,8 @@ def sweeps() -> dict[str, pd.DataFrame]:
     """Every sweep's candidates by the sweep's id, newest first; those of the last run are among them."""
     made = {}
     if artifact("sweep", "sweep.json").is_file():
-        made[str(plain("sweep", "sweep.json")["sweep_id"])] = candidates()
-    for folder in reversed(ledgers()):
+        made[str(stored_json("sweep", "sweep.json")["sweep_id"])] = candidates()
+    for folder in reversed(sweep_records()):
         path = folder / "files" / "candidates.csv"
         if folder.name not in made and path.is_file():
             made[folder.name] = _csv(str(path), _stamp(path))
@@ -142,7 +142,7 @@ def batches() -> list[dict[str, Any]]:
     return records
 
 
-def registered(config: Config) -> list[Version]:
+def registered_versions(config: Config) -> list[Version]:
     """Versions of the registered model, oldest first."""
     made = _registered(config, *_registry_key(config))
     if not made:
@@ -158,7 +158,7 @@ def champion(config: Config) -> Champion:
     TrackingError
         If there is none; says what to run.
     """
-    inuse = next((v for v in registered(config) if IN_USE in v.aliases), None)
+    inuse = next((v for v in registered_versions(config) if IN_USE in v.aliases), None)
     if inuse is None:
         raise TrackingError(
             f"no version is in use (none bears the alias {IN_USE})",
@@ -262,7 +262,7 @@ def _model(_config: Config, number: str, address: str, name: str, stamp: Stamp) 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _people(_version: Version, model_hash: str, risk: Stamp) -> pd.DataFrame:
     forecast = table("prediction", "customers.parquet") if risk else None
-    return figures.people(members(_version), forecast)
+    return figures.people_table(members(_version), forecast)
 
 
 @st.cache_resource(max_entries=20, show_spinner=False)

@@ -21,7 +21,7 @@ from segments.evidence.selection import Choice, Chosen
 from segments.io.records import notes
 from segments.io.records.sweep import config_hash, config_text, data_hash
 from segments.io.registry import versions
-from segments.io.registry.proof import REBUILT_BY, Claim, Proof, check_shelf, made_of, prove, seal
+from segments.io.registry.proof import REBUILT_BY, Claim, Proof, check_kept, made_of, prove, seal
 from segments.io.store import catalog, raw_files
 from segments.io.store.cache import remember, version_folder
 from segments.io.store.files import (
@@ -126,7 +126,7 @@ def register(tracker: Tracker, folder: Path) -> versions.Version:
     """
     with lock_of(tracker):
         model, proof = read_json(folder / "model.json"), Proof()
-        check_shelf(folder, model["tags"]["model_hash"], proof)
+        check_kept(folder, model["tags"]["model_hash"], proof)
         if proof.differences:
             raise StoreError(
                 f"version {folder.name} is not registered: {'; '.join(proof.differences)}",

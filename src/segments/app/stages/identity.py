@@ -14,7 +14,7 @@ from segments.config.root import Config
 from segments.errors import ConfigError
 from segments.identity import matching
 from segments.identity import names as identity_names
-from segments.identity.matching import Identity, SegmentIdentity, Version
+from segments.identity.matching import EarlierVersion, Identity, SegmentIdentity
 from segments.identity.overlap import centroids
 from segments.identity.profiles import segment_names
 from segments.io.registry import versions
@@ -82,5 +82,5 @@ def _known(
     members = read_table(shelf) if shelf.is_file() else nobody
     # A number that a version in waiting gave out is taken, too.
     number = max(before.next_number, *(int(v.tags.get("next_number", 1)) for v in others))
-    earlier = Version(model, members, pd.DataFrame(stored["centroids"]), number, before.colours)
+    earlier = EarlierVersion(model, members, pd.DataFrame(stored["centroids"]), number, before.colours)
     return matching.identify(earlier, features, clusters, names, config.identity)
