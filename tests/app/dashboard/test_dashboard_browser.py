@@ -82,7 +82,7 @@ class Visit:
         assert self.page.evaluate(UNNAMED) == []
 
     def assert_charts(self) -> None:
-        """Every chart in sight has marks that take some room; its axes and texts do not count."""
+        """Every chart in sight has marks that take some module; its axes and texts do not count."""
         for chart in self.page.locator('[data-testid="stVegaLiteChart"]').all():
             if not chart.is_visible():
                 continue
@@ -285,11 +285,11 @@ def test_a_slider_moves_the_answer_and_a_file_is_scored(visit: Visit, looked_at:
     table.to_csv(tmp_path / "rows.csv", index=False)
     (tmp_path / "other.csv").write_text("customer_id,colour\n1,red\n")
     page.get_by_role("tab", name="A file").click()
-    for name, told in (("other.csv", "the file has no column"), ("rows.csv", "49 rows of rows.csv scored")):
+    for name, message in (("other.csv", "the file has no column"), ("rows.csv", "49 rows of rows.csv scored")):
         page.locator("input[type=file]").set_input_files(tmp_path / name)
         visit.settle()
         page.get_by_role("button", name="Score", exact=True).click()
-        page.get_by_text(re.compile(told)).first.wait_for()
+        page.get_by_text(re.compile(message)).first.wait_for()
         visit.settle()
     page.get_by_text(f"{column} is not a number").wait_for()
     with page.expect_download() as saved:

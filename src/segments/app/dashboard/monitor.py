@@ -139,9 +139,9 @@ def _migration(config: Config, inuse: Champion | None) -> None:
         start = max(earlier) if earlier else "DATE"
         st.info(f"Who moved since another day or version is not known yet: run `segments migration from={start}`.")
         return
-    told = reading.stored_json("migration", "migration.json")
-    st.markdown(f"From **{told['from']}** to **{told['to']}**")
-    st.markdown("\n".join(f"- {one}" for one in [*told["segments"], *told["in_words"]]))
+    story = reading.stored_json("migration", "migration.json")
+    st.markdown(f"From **{story['from']}** to **{story['to']}**")
+    st.markdown("\n".join(f"- {one}" for one in [*story["segments"], *story["in_words"]]))
     if picture := reading.stored_picture("migration", "migration.png"):
-        caption = f"Customers who moved between segments from {told['from']} to {told['to']}"
+        caption = f"Customers who moved between segments from {story['from']} to {story['to']}"
         st.image(picture, caption=caption, alt=caption)

@@ -59,7 +59,7 @@ class Champion:
     reference : dict or None
         The training customers in figures, as later batches are compared with.
     text : str
-        ``reference`` as JSON, as the scoring room wants it.
+        ``reference`` as JSON, as the scoring module wants it.
     """
 
     version: Version
@@ -111,7 +111,7 @@ def choice() -> dict[str, Any]:
 
 
 def candidates() -> pd.DataFrame:
-    """The candidates of the last sweep, with their evidence where it was weighed."""
+    """The candidates of the last sweep, with their evidence where it was evaluated."""
     if artifact("selection", "candidates.parquet").is_file():
         return table("selection", "candidates.parquet")
     return table("sweep", "candidates.parquet")
