@@ -173,9 +173,9 @@ def _silhouettes(
             found = silhouette_estimate(rows, labelings[:, first], max(drawn, 4), seed, weights, threads)
             if drawn < len(rows):
                 return replace(found, rows=first[found.rows])
-            drawn = np.arange(len(X))
+            kept = np.arange(len(X))
             if not scoring.is_exact(len(X)):  # a number per customer and labeling would outgrow the customers
-                drawn = np.sort(np.random.default_rng(seed).choice(len(X), scoring.sample, replace=False))
-            return replace(found, rows=drawn, samples=found.samples[:, own[measured]])
+                kept = np.sort(np.random.default_rng(seed).choice(len(X), scoring.sample, replace=False))
+            return replace(found, rows=kept, samples=found.samples[:, own[kept]])
     drawn = len(X) if scoring.is_exact(len(X)) else scoring.sample
     return silhouette_estimate(X, labelings, max(drawn, 4), seed, threads=threads)
