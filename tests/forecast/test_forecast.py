@@ -413,7 +413,7 @@ def test_the_candidates_run_tells_of_the_prediction_made_last(root: Path, made: 
         made,
         comparison=made.comparison.assign(value=2 * made.comparison["value"]),
         runs=[run | {"params": run["params"] | {"horizon_days": 60}} for run in made.runs],
-        facts=made.facts | {"settings": {"horizon_days": 60}},
+        facts=made.facts | {"settings": made.facts["settings"] | {"horizon_days": 60}},
     )
     best = rows_of(
         made.comparison, outcome="churn", metric="brier", segment="all", **made.facts["recommended"]["churn"]
