@@ -10,10 +10,10 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install repro test check format ui dashboard screenshots bench lock clean
+.PHONY: help install repro test test-fast system check format ui dashboard screenshots bench lock clean
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
 
 install: $(INSTALLED) ## make .venv with what the pipeline runs on
 
@@ -31,8 +31,8 @@ $(INSTALLED): requirements.lock uv.lock pyproject.toml
 	$(call lay,requirements.lock)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	$(BIN)/python -m compileall -q -j 0 src || true
-	$(BIN)/python -c 'from segments.clustering.scores import compile_all; compile_all()'
-	$(BIN)/python -c 'from segments.evidence.resample_fits import compile_all; compile_all()'
+	$(BIN)/python -c 'from segments.clustering.scores import compile_scores; compile_scores()'
+	$(BIN)/python -c 'from segments.evidence.resample_fits import compile_fits; compile_fits()'
 	@touch $@
 
 $(TESTING): $(INSTALLED) requirements-test.lock
@@ -43,8 +43,18 @@ repro: $(INSTALLED) ## fetch the data, run every stage that is not up to date, s
 	@started=$$(date +%s) && segments fetch && dvc repro && echo && segments summary && \
 	echo "Took    $$(( $$(date +%s) - started )) s" && echo "Next    make dashboard, or make ui"
 
-test: $(TESTING) ## the whole test suite
-	python -m pytest
+# Two workers, each with tests that share what they set up (tests/conftest.py deals them out, long ones first).
+TWO := -n 2 --dist loadgroup --no-loadscope-reorder
+
+test: $(TESTING) ## the whole test suite, on two cores
+	python -m pytest $(TWO)
+
+test-fast: $(TESTING) ## the tests for while you work: no whole pipelines, browsers or servers
+	python -m pytest $(TWO) -m "not slow and not browser and not server"
+
+system: ## Debian's packages that some tests need: a browser with a font, a database (as root)
+	apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core postgresql >/dev/null
 
 check: $(TESTING) ## lint, formatting, types, import directions
 	ruff check .

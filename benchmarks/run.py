@@ -1,6 +1,6 @@
 """`make bench`: every measurement, one after another, printed and written to benchmarks/results.md.
 
-``python benchmarks/run.py SECTION ...`` runs only some of: stages, silhouette, grid, large_grid, growth, floor, scoring, serving;
+``python benchmarks/run.py SECTION ...`` runs only some of: stages, silhouette, grid, large_grid, growth, floor, scoring, serving, calibration;
 the other sections of results.md stay.
 """
 
@@ -14,6 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import calibration
 import floor
 import growth
 import scoring
@@ -31,6 +32,7 @@ HEADINGS = {
     "floor": "What bounds the grid of the bundled data",
     "growth": "A cell (k = 2…15) as customers grow",
     "scoring": "Ten million feature rows through `segments score`, record included",
+    "calibration": "How often clusters are found where there are none",
     "serving": "`segments serve` under load (wrk, on the same two cores)",
 }
 
@@ -109,6 +111,7 @@ MEASURES = {
     "scoring": scoring.table,
     "serving": serving.table,
     "floor": floor.table,
+    "calibration": calibration.table,
     "large_grid": measure_large_grid,
 }
 

@@ -1,23 +1,79 @@
-"""What tests share: where the reference data lie, and a small project to run the real pipeline in."""
+"""What tests share: where the reference data lie, a small project to run the real pipeline in, and which tests run where and when."""
 
 from __future__ import annotations
 
 import itertools
 import os
+import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
-from small_project import SmallProject, make
+import machine
+from segments.io.tracking.moved import mend_moved
+from small_project import SmallProject, make, make_record
 
 PROJECT = Path(__file__).resolve().parent.parent
 
 # The same examples every time, so that what fails is the change at hand; `--hypothesis-profile=default` looks for new ones.
 settings.register_profile("repeatable", derandomize=True)
 settings.load_profile("repeatable")
+
+
+# --- which tests run, where and when -------------------------------------------------------------------------------
+
+LEFT_OUT = pytest.StashKey[dict[str, int]]()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
+    """Deal tests out to the workers of pytest-xdist, long ones first, and leave out what this machine cannot run."""
+    if config.pluginmanager.hasplugin("xdist"):
+        for item in items:
+            # A slow test goes to whoever is free; quick ones of a file stay together, as they share what they set up.
+            if not item.get_closest_marker("xdist_group") and not item.get_closest_marker("slow"):
+                item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    result = yield  # here -k and -m choose
+    items.sort(key=lambda item: not item.get_closest_marker("slow"))
+    absent = machine.missing()
+    lacks = {item: machine.lacking(getattr(item, "fixturenames", ()), absent) for item in items}
+    without = [item for item in items if lacks[item]]
+    if without and not machine.is_failure(os.environ):
+        items[:] = [item for item in items if not lacks[item]]
+        config.hook.pytest_deselected(items=without)
+        config.stash[LEFT_OUT] = machine.count([lacks[item] for item in without])
+    return result
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A test that is not left out has what it needs, or fails."""
+    if lacks := machine.lacking(getattr(item, "fixturenames", ()), machine.missing()):
+        pytest.fail(f"CI must run this too, and there is no {' and no '.join(lacks)}: run `make system`")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker hands on what it left out: it has no terminal to say it on."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left_out"] = session.config.stash.get(LEFT_OUT, {})
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take it over: every worker left out the same."""
+    node.config.stash[LEFT_OUT] = getattr(node, "workeroutput", {}).get("left_out", {})
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    if said := machine.left_out(config.stash.get(LEFT_OUT, {})):
+        terminalreporter.write_line(said, yellow=True)
+
+
+# --- what they share ---------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(autouse=True)
@@ -47,11 +103,52 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def reproduced(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> SmallProject:
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], object]], Path]:
+    """Make something in a folder that all workers share: the first makes it while the others wait. Nobody may change it."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+
+    def made(name: str, make: Callable[[Path], object]) -> Path:
+        folder = shared / f"once-{name}"
+        folder.mkdir(exist_ok=True)
+        with FileLock(folder / "lock"):
+            if not (folder / "made").exists():
+                make(folder / name)
+                (folder / "made").touch()
+        return folder / name
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def fresh_record(made_once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
+    """An empty `mlflow.db`, to be copied: MLflow takes seconds to make one."""
+    return made_once("mlflow.db", make_record)
+
+
+@pytest.fixture(scope="session")
+def new_project(shared_data: Path, fresh_record: Path) -> Callable[[Path], SmallProject]:
+    """Make a small project at a path: raw data fetched, nothing run, an empty record."""
+    return lambda root: make(root, shared_data / "mall" / "Mall_Customers.csv", fresh_record)
+
+
+@pytest.fixture(scope="session")
+def reproduced(
+    made_once: Callable[[str, Callable[[Path], object]], Path],
+    new_project: Callable[[Path], SmallProject],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> SmallProject:
     """A small project after its first `dvc repro`, committed. For reading only: change a copy (``small_project``)."""
-    project = make(tmp_path_factory.mktemp("reproduced") / "project", shared_data / "mall" / "Mall_Customers.csv")
-    project.repro()
-    project.commit()
+
+    def first_repro(root: Path) -> None:
+        project = new_project(root)
+        project.repro()
+        project.commit()
+
+    # A copy for each worker: also who only reads a database leaves files beside it for a while.
+    project = SmallProject(made_once("reproduced", first_repro)).copy(tmp_path_factory.mktemp("reproduced") / "project")
+    mend_moved(project.root)
     return project
 
 
@@ -63,8 +160,9 @@ def small_project(reproduced: SmallProject, tmp_path: Path) -> Callable[[], Smal
 
 
 @pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, project: Path) -> Path:
-    """An empty project to track into."""
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh_record: Path) -> Path:
+    """A project to track into, with an empty record."""
+    shutil.copyfile(fresh_record, tmp_path / "mlflow.db")
     (tmp_path / "conf").mkdir()
     (tmp_path / "conf" / "config.yaml").write_text("")
     (tmp_path / "dvc.yaml").write_text("stages: {}\n")

@@ -5,7 +5,9 @@ It stands alone like a fresh clone: commands started in it use its own copy of t
 
 from __future__ import annotations
 
+import filecmp
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -17,9 +19,15 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import yaml
+
+import warm as warm_commands
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
+LIMIT = (
+    900  # seconds, for what takes some: a test fails by it only when nothing goes on any more, however busy the machine
+)
 RAW = "data/mall/Mall_Customers.csv"
 STAGES = [
     "data",
@@ -78,17 +86,22 @@ class SmallProject:
     def run(self, *words: str, fails: bool = False) -> str:
         """What a command prints (both streams); its exit code is checked."""
         done = subprocess.run(
-            words, cwd=self.root, env=self.environment(), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            words,
+            cwd=self.root,
+            env=self.environment(warm=True),
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
         )
         assert (done.returncode != 0) == fails, f"{' '.join(words)} exited {done.returncode}:\n{done.stdout}"
         return done.stdout
 
-    def start(self, *words: str, **options: Any) -> subprocess.Popen[str]:
+    def start(self, *words: str, warm: bool = False, **options: Any) -> subprocess.Popen[str]:
         """Start `segments` in a process group of its own, as a terminal does; its two streams stay apart."""
         return subprocess.Popen(
             ["segments", *words],
             cwd=self.root,
-            env=self.environment(),
+            env=self.environment(warm),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -99,8 +112,8 @@ class SmallProject:
     def refuses(self, *words: str, **options: Any) -> str:
         """The one clear error of `segments`: exit code 2, what and what to do, nothing made is lost. Returns it."""
         before = self.hashes(["."])
-        process = self.start(*words, **options)
-        out, err = process.communicate(timeout=300)
+        process = self.start(*words, warm=True, **options)
+        out, err = process.communicate(timeout=LIMIT)
         assert process.returncode == 2, f"exit code {process.returncode}\n{out}\n{err}"
         assert out == ""
         lines = [line for line in err.splitlines() if not line.startswith("[")]  # progress is no complaint
@@ -109,20 +122,47 @@ class SmallProject:
         assert self.hashes(["."]).items() >= before.items()
         return err
 
-    def environment(self) -> dict[str, str]:
+    def environment(self, warm: bool = False) -> dict[str, str]:
+        """Variables for a command; where its code is the checkout's, it may be a ``warm`` one that need not import."""
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "DVC_", "GIT_"))}
         kept.pop("PYTHONDONTWRITEBYTECODE", None)
+        folders = [str(warm_commands.folder()), str(BIN)] if warm and self.has_code_of_checkout() else [str(BIN)]
         own = {
-            "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+            "PATH": os.pathsep.join([*folders, os.environ["PATH"]]),
             "PYTHONPATH": str(self / "src"),
             "DVC_SITE_CACHE_DIR": str(self.root.parent / f"{self.root.name}-dvc"),
             "GIT_CONFIG_GLOBAL": os.devnull,
         }
         return kept | own
 
+    def has_code_of_checkout(self) -> bool:
+        """Whether nobody edited its copy of the package."""
+        own, checkout = (
+            {path.relative_to(root): path for path in (root / "src/segments").rglob("*.py")}
+            for root in (self.root, CHECKOUT)
+        )
+        return own.keys() == checkout.keys() and all(
+            filecmp.cmp(own[name], checkout[name], shallow=False) for name in own
+        )
+
     def repro(self, *words: str) -> list[str]:
         """Stages that `dvc repro` ran, in order."""
         return ran(self.run("dvc", "repro", *words))
+
+    def would_run(self) -> list[str]:
+        """Stages that `dvc repro` would run now, in order: those `dvc status` says are changed, and all that follow from them."""
+        pipeline = yaml.safe_load((self / "dvc.yaml").read_text())["stages"]
+        changed = {name for name in json.loads(self.run("dvc", "status", "--json")) if name in pipeline}
+        for name in STAGES:  # in their order: what comes before is known
+            made_of = {dep.split("/")[1] for dep in pipeline[name]["deps"] if dep.startswith("artifacts/")}
+            if changed & made_of:
+                changed.add(name)
+        return [name for name in STAGES if name in changed]
+
+    def go_on(self, first: str, *words: str) -> None:
+        """Run a stage and those after it, as `dvc repro` would but without its bookkeeping, which takes longer than the stages."""
+        for name in STAGES[STAGES.index(first) :]:
+            self.run("segments", name, *words)
 
     def edit(self, path: str, changes: dict[str, str]) -> None:
         """Replace pieces of a file, each of which must be there once."""
@@ -206,15 +246,25 @@ class SmallProject:
         return SmallProject(root)
 
 
-def make(root: Path, mall: Path) -> SmallProject:
-    """A git and DVC project at `root`, its raw data fetched, nothing run yet."""
+def make_record(database: Path) -> None:
+    """An empty record, as MLflow makes it: all its tables."""
+    from mlflow import MlflowClient
+
+    MlflowClient(f"sqlite:///{database}").search_experiments(max_results=1)
+
+
+def make(root: Path, mall: Path, record: Path | None = None) -> SmallProject:
+    """A git and DVC project at `root`, its raw data fetched, nothing run yet; with a copy of an empty `record`, which takes seconds to make."""
     root.mkdir(parents=True)
     project = SmallProject(root)
     shutil.copytree(CHECKOUT / "conf", root / "conf", symlinks=True)
-    shutil.copytree(CHECKOUT / "src", root / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    # With what Python and numba have compiled: both know it by the time and size of the source, which a copy keeps.
+    shutil.copytree(CHECKOUT / "src", root / "src", ignore=shutil.ignore_patterns("*.egg-info"))
     for name in ("dvc.yaml", ".dvcignore", ".gitignore", ".dvc/config", ".dvc/.gitignore"):
         (root / name).parent.mkdir(exist_ok=True)
         shutil.copyfile(CHECKOUT / name, root / name)
+    if record is not None:
+        shutil.copyfile(record, root / "mlflow.db")
     for path, changes in EDITS.items():
         project.edit(path, changes)
     project.run("git", "init", "--quiet")

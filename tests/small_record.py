@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 
 from segmentations import on_a_line
-from segments.config.registry import RegistryConfig
+from segments.config.registry import IN_USE, RegistryConfig
 from segments.io.registry import versions
-from segments.io.store.cache import shelve
+from segments.io.store.cache import keep_candidate
 from segments.io.store.fingerprints import sha256
 from segments.io.tracking.connection import Tracker
 from segments.model.segmentation import Segmentation
@@ -29,7 +29,7 @@ def fact(k: int = 3, identity: str = "c3") -> dict[str, Any]:
         "n_customers": 9,
     }
     scores = {"wcss": 10.0 / k, "silhouette": 0.5, "n_init": 12.0}
-    shelve(identity, {}, {}, {}, {"clusters": PNG, "silhouette": PNG})
+    keep_candidate(identity, {}, {}, {}, {"clusters": PNG, "silhouette": PNG})
     return {
         "candidate_id": identity,
         "name": f"xy · none · k={k}",
@@ -48,14 +48,14 @@ def runs(tracker: Tracker, kind: str = "candidate") -> list[Any]:
 def add(tracker: Tracker, candidate: str, model: Segmentation | None = None, **claim: str) -> versions.Version:
     document = (model or on_a_line([0.5, 10.5 + int(candidate[1])])).to_json()
     tags = {"candidate_id": candidate, "model_hash": sha256(document.encode()), "source": "toy", **claim}
-    facts = {"name": CONFIG.model, "alias": CONFIG.alias, "candidate_id": candidate, "tags": tags}
+    facts = {"name": CONFIG.model, "candidate_id": candidate, "tags": tags}
     example = pd.DataFrame({"x": [0.0, 1.0]})
     return versions.add(tracker, facts, {"segmentation": document, "config": "{}"}, example, "what it is")
 
 
 def promote(tracker: Tracker, version: versions.Version, **how: Any) -> None:
-    current = versions.find(tracker, CONFIG.model, CONFIG.alias)
-    versions.promote(tracker, version, CONFIG, current, {"verdict": "better"}, **how)
+    current = versions.find(tracker, CONFIG.model, IN_USE)
+    versions.promote(tracker, version, current, {"verdict": "better"}, **how)
 
 
 def aliases(tracker: Tracker) -> dict[str, list[str]]:

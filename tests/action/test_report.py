@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+import machine
 from segments.action.report import Briefing, compared_features, headline, known_sentence, number, percent, render
 from segments.identity.descriptors import descriptor_tests, segment_descriptors
 from segments.identity.profiles import make_up, segment_profiles
@@ -349,14 +350,10 @@ def test_when_nothing_is_chosen_no_old_report_is_left(small_project: Callable[[]
 
 @pytest.fixture(scope="module")
 def browser() -> Any:
-    import shutil
-
     from playwright.sync_api import sync_playwright
 
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    assert chromium, "no Chromium found: install the package chromium"
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        running = playwright.chromium.launch(executable_path=machine.chromium(), args=["--no-sandbox", "--disable-gpu"])
         yield running
         running.close()
 

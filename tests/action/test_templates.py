@@ -18,7 +18,7 @@ from jinja2 import UndefinedError
 
 from segments.action.playbook import Assignment, playbook_page
 from segments.action.templates import fill
-from segments.action.uplift import Verdict
+from segments.action.uplift import Effect
 from segments.io.records import notes
 from segments.io.records.uplift import comparison_note, description_note
 from segments.io.store.fingerprints import code_hash, sha256
@@ -52,7 +52,7 @@ def page_of_playbooks() -> str:
 def comparison() -> str:
     row = {"outcome": "spend", "segment_id": "S1", "segment": NASTY, "treatment": 1.0, "n_treatment": 2, "control": 1.0}
     figures = {"n_control": 2, "difference": 0.0, "low": -1.0, "high": 1.0}
-    return comparison_note(NASTY, pd.DataFrame([row | figures]), Verdict(True, [NASTY]))
+    return comparison_note(NASTY, pd.DataFrame([row | figures]), Effect(True, [NASTY]))
 
 
 def description() -> str:

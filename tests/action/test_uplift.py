@@ -19,10 +19,10 @@ from segmentations import segmentation
 from segments.action.intervals import difference_of_proportions
 from segments.action.target_list import commit, control_groups
 from segments.action.uplift import (
-    Verdict,
-    compare,
+    Effect,
+    compare_groups,
     describe_campaign,
-    judge,
+    judge_campaign,
     past_campaign,
     read_results,
     spend_between,
@@ -73,7 +73,7 @@ def test_intervals_hold_what_was_planted(lift: dict[str, float]) -> None:
     held: dict[tuple[str, str], list[bool]] = {}
     for seed in range(150):
         results = campaign(seed, lift, n=2000)
-        for row in compare(results, causal=True).itertuples():
+        for row in compare_groups(results, causal=True).itertuples():
             of = results["segment_id"].value_counts(normalize=True)
             truth = lift[row.segment_id] if row.segment_id in lift else sum(lift[one] * of[one] for one in lift)
             kind = "all" if row.segment_id == "all" else "segment"
@@ -84,7 +84,7 @@ def test_intervals_hold_what_was_planted(lift: dict[str, float]) -> None:
 
 
 def test_a_large_effect_is_found_where_it_is() -> None:
-    table = compare(campaign(0, SEGMENTS, n=30_000), causal=True).set_index(["outcome", "segment_id"])
+    table = compare_groups(campaign(0, SEGMENTS, n=30_000), causal=True).set_index(["outcome", "segment_id"])
     assert (table.loc[[("responded", "S1"), ("spend", "S1"), ("responded", "all"), ("spend", "all")], "low"] > 0).all()
     assert table.loc[("responded", "S2"), "low"] < 0.01
     width = table["high"] - table["low"]
@@ -96,7 +96,7 @@ def test_a_segment_heavier_in_one_group_does_not_tilt_the_whole() -> None:
     counts = {("S1", "treatment"): 900, ("S1", "control"): 100, ("S2", "treatment"): 100, ("S2", "control"): 900}
     rows = [(s, g, float(s == "S1")) for (s, g), n in counts.items() for _ in range(n)]
     table = pd.DataFrame(rows, columns=["segment_id", "group", "responded"]).assign(segment=lambda t: t["segment_id"])
-    everybody = compare(table, causal=True).iloc[-1]
+    everybody = compare_groups(table, causal=True).iloc[-1]
     assert everybody["difference"] == 0
     assert (everybody["treatment"], everybody["control"]) == (0.5, 0.5)
 
@@ -104,7 +104,7 @@ def test_a_segment_heavier_in_one_group_does_not_tilt_the_whole() -> None:
 def test_by_hand() -> None:
     rows = [("treatment", 1, 4.0), ("treatment", 0, 6.0), ("control", 0, 1.0), ("control", 0, 3.0)]
     table = pd.DataFrame(rows, columns=["group", "responded", "spend"]).assign(segment_id="S1", segment="x")
-    made = compare(table, causal=True).set_index(["outcome", "segment_id"])
+    made = compare_groups(table, causal=True).set_index(["outcome", "segment_id"])
     assert made.loc[("responded", "S1"), ["treatment", "control", "difference"]].tolist() == [0.5, 0.0, 0.5]
     assert made.loc[("spend", "S1"), ["treatment", "control", "difference"]].tolist() == [5.0, 2.0, 3.0]
     assert (
@@ -116,10 +116,10 @@ def test_by_hand() -> None:
 def test_a_segment_without_controls_is_told_and_left_out_of_the_whole() -> None:
     table = campaign(0, {"S1": 0.0, "S2": 0.0})
     table = table[(table["segment_id"] == "S1") | (table["group"] == "treatment")]
-    made = compare(table, causal=True).set_index(["outcome", "segment_id"])
+    made = compare_groups(table, causal=True).set_index(["outcome", "segment_id"])
     assert math.isnan(made.loc[("spend", "S2"), "difference"])
     assert made.loc[("spend", "all"), "difference"] == made.loc[("spend", "S1"), "difference"]
-    assert "| S2 |" in comparison_note("spring", made.reset_index(), judge(table, table, drawn=True))
+    assert "| S2 |" in comparison_note("spring", made.reset_index(), judge_campaign(table, table, drawn=True))
 
 
 # --- what may be claimed -------------------------------------------------------------------------------------------
@@ -127,9 +127,9 @@ def test_a_segment_without_controls_is_told_and_left_out_of_the_whole() -> None:
 
 def test_without_a_receipt_nothing_is_claimed() -> None:
     results = campaign(0, SEGMENTS)
-    verdict = judge(results, results, drawn=False)
+    verdict = judge_campaign(results, results, drawn=False)
     assert not verdict.causal
-    table = compare(results, causal=verdict.causal)
+    table = compare_groups(results, causal=verdict.causal)
     assert table[["difference", "low", "high"]].isna().all(axis=None)
     note = comparison_note("spring", table, verdict)
     assert "no causal claim" in note
@@ -143,11 +143,11 @@ def test_groups_other_than_drawn_are_reported() -> None:
     results = drawn.copy()
     flip = {"treatment": "control", "control": "treatment"}
     results.loc[:9, "group"] = results.loc[:9, "group"].map(flip)
-    verdict = judge(drawn, results, drawn=True)
+    verdict = judge_campaign(drawn, results, drawn=True)
     assert verdict.causal
     assert "10 of 6,000 customers are in another group in the file than they were drawn into" in verdict.reasons[1]
     results["group"] = drawn["group"].sample(frac=1, random_state=0).to_numpy()
-    verdict = judge(drawn, results, drawn=True)
+    verdict = judge_campaign(drawn, results, drawn=True)
     assert not verdict.causal
     assert "not run as drawn" in verdict.reasons[0]
 
@@ -155,28 +155,28 @@ def test_groups_other_than_drawn_are_reported() -> None:
 def test_missing_results_are_counted_and_uneven_ones_withdraw_the_claim() -> None:
     drawn = campaign(0, SEGMENTS)
     random = np.random.default_rng(0)
-    even = judge(drawn, drawn[random.random(len(drawn)) < 0.95], drawn=True)
+    even = judge_campaign(drawn, drawn[random.random(len(drawn)) < 0.95], drawn=True)
     assert even.causal
     assert "Results are missing for" in even.reasons[1]
     only_buyers = drawn[(drawn["group"] == "treatment") | (drawn["responded"] == 1)]
-    assert not judge(drawn, only_buyers, drawn=True).causal
-    assert not judge(drawn[drawn["group"] == "treatment"], drawn, drawn=True).causal
+    assert not judge_campaign(drawn, only_buyers, drawn=True).causal
+    assert not judge_campaign(drawn[drawn["group"] == "treatment"], drawn, drawn=True).causal
 
 
 def test_results_that_most_lack_are_not_those_of_the_campaign() -> None:
     """As many are missing in both groups: chance explains that, and still nothing follows from the rest."""
     drawn = campaign(0, SEGMENTS)
     half = drawn[np.random.default_rng(0).random(len(drawn)) < 0.5]
-    verdict = judge(drawn, half, drawn=True)
+    verdict = judge_campaign(drawn, half, drawn=True)
     assert (verdict.causal, verdict.complete) == (False, False)
     assert "than chance explains" not in " ".join(verdict.reasons)
     assert "More than 10 % of the exported customers have no result in S1 (" in verdict.reasons[1]
     assert verdict.reasons[-1] == "Give a row for every exported customer, with 0 where nothing was bought."
     one = drawn[drawn["segment_id"] == "S1"]
-    verdict = judge(drawn, one, drawn=True)
+    verdict = judge_campaign(drawn, one, drawn=True)
     assert verdict.causal, "whole segments may be left out"
     assert verdict.reasons[1] == "No customer of S2; S3 has a result: nothing is said of them."
-    verdict = judge(drawn, pd.concat([one[:-300], drawn[drawn["segment_id"] != "S1"]]), drawn=True)
+    verdict = judge_campaign(drawn, pd.concat([one[:-300], drawn[drawn["segment_id"] != "S1"]]), drawn=True)
     assert not verdict.causal, "one segment is enough"
     assert "no result in S1 (300 of" in verdict.reasons[1]
 
@@ -188,29 +188,29 @@ def test_a_file_of_buyers_only_is_no_campaign(outcomes: list[str], control: floa
     drawn = campaign(0, SEGMENTS, share=control)
     buys = np.random.default_rng(1).random(len(drawn)) < 0.95
     bought = drawn.assign(responded=1.0)[["customer_id", "segment_id", "segment", "group", *outcomes]]
-    verdict = judge(drawn, bought[buys], drawn=True)
+    verdict = judge_campaign(drawn, bought[buys], drawn=True)
     assert (verdict.causal, verdict.complete) == (False, False)
     assert "Nobody in the file has 0" in " ".join(verdict.reasons)
-    table = compare(bought[buys], causal=verdict.causal)
+    table = compare_groups(bought[buys], causal=verdict.causal)
     note = comparison_note("spring", table, verdict)
     assert note.count(", only of the customers in the file") == len(outcomes)
     assert metrics(table, complete=verdict.complete) == []
-    assert judge(drawn, bought, drawn=True).complete, "everybody bought, and everybody is there"
-    assert "Nobody in the file has 0" in judge(drawn, bought[buys], drawn=False).reasons[1]
+    assert judge_campaign(drawn, bought, drawn=True).complete, "everybody bought, and everybody is there"
+    assert "Nobody in the file has 0" in judge_campaign(drawn, bought[buys], drawn=False).reasons[1]
 
 
 def test_results_in_another_order_are_the_same_results() -> None:
     drawn = campaign(0, SEGMENTS)
     shuffled = drawn.sample(frac=0.97, random_state=0)
-    assert judge(drawn, shuffled, drawn=True) == judge(drawn, shuffled.sort_index(), drawn=True)
-    assert judge(drawn, shuffled, drawn=True).causal
+    assert judge_campaign(drawn, shuffled, drawn=True) == judge_campaign(drawn, shuffled.sort_index(), drawn=True)
+    assert judge_campaign(drawn, shuffled, drawn=True).causal
 
 
 def test_a_difference_of_shares_is_in_points() -> None:
     rows = [("treatment", 1), ("treatment", 0), ("control", 0), ("control", 0)]
     results = pd.DataFrame(rows, columns=["group", "responded"]).assign(segment_id="S1", segment="x")
-    table = compare(results, causal=True)
-    note = comparison_note("spring", table, Verdict(True))
+    table = compare_groups(results, causal=True)
+    note = comparison_note("spring", table, Effect(True))
     assert "| 50.0 % of 2 | 0.0 % of 2 | +50.0 points | -" in note
     [(unit, drawn)] = pictured(table).values()
     assert unit == "treatment minus control, percentage points (95 % interval)"
@@ -222,7 +222,7 @@ def test_shares_are_compared_by_the_interval_that_a_lists_reach_is_solved_for() 
     counts = results.groupby("group")["responded"].agg(["sum", "count"]).astype(int)
     treated, control = counts.loc["treatment"], counts.loc["control"]
     made = difference_of_proportions(treated["sum"], treated["count"], control["sum"], control["count"])
-    assert compare(results, causal=True).loc[0, ["low", "high"]].tolist() == [made.low, made.high]
+    assert compare_groups(results, causal=True).loc[0, ["low", "high"]].tolist() == [made.low, made.high]
 
 
 # --- what is read --------------------------------------------------------------------------------------------------
@@ -356,7 +356,7 @@ def test_a_time_the_log_does_not_cover_has_no_spend() -> None:
 
 @pytest.mark.parametrize("k", [2, 12])
 def test_the_forest_shows_every_row(k: int) -> None:
-    table = compare(campaign(0, {f"S{i}": 0.01 for i in range(1, k + 1)}), causal=True)
+    table = compare_groups(campaign(0, {f"S{i}": 0.01 for i in range(1, k + 1)}), causal=True)
     for unit, rows in pictured(table).values():
         figure = forest(rows, "Campaign", unit, ["black"] * (k + 1), zero=True)
         assert [label.get_text() for label in figure.axes[0].get_yticklabels()][-1] == "all"
@@ -365,7 +365,7 @@ def test_the_forest_shows_every_row(k: int) -> None:
 
 
 def test_segments_are_steps_and_the_whole_is_step_nought() -> None:
-    found = metrics(compare(campaign(0, SEGMENTS), causal=True))
+    found = metrics(compare_groups(campaign(0, SEGMENTS), causal=True))
     assert {step for _, _, step in found} == {0, 1, 2, 3}
     assert {name for name, _, _ in found} >= {"responded_difference", "spend_low", "spend_treatment"}
 
@@ -376,7 +376,7 @@ def test_the_record_holds_a_campaign_once(tmp_path: Path, monkeypatch: pytest.Mo
     (tmp_path / "dvc.yaml").write_text("stages: {}\n")
     monkeypatch.chdir(tmp_path)
     folder = cache.uplift_folder("u1")
-    table = compare(campaign(0, SEGMENTS), causal=True)
+    table = compare_groups(campaign(0, SEGMENTS), causal=True)
     facts = {"uplift_id": "u1", "candidate_id": "c1", "name": "uplift spring", "causal": True}
     facts["started_ms"] = 1_700_000_000_000
     write_json(folder / "record.json", {**facts, "params": {"campaign": "spring"}, "metrics": metrics(table)})

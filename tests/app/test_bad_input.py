@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from small_project import CHECKOUT, RAW, STAGES, SmallProject
+from small_project import CHECKOUT, LIMIT, RAW, STAGES, SmallProject
 
 pytestmark = pytest.mark.slow
 
@@ -199,8 +199,8 @@ def test_one_bad_value_of_many_does_not_stop_the_others(project: SmallProject) -
         "k=1,3": "k=1']\nsegments fit: 1 is out of range\n  where: k\n",  # cannot be composed
         "k=4,500,3": "segments fit: k = 500 needs more than 500 different customers",  # cannot be made
     }.items():
-        process = project.start("fit", "-m", "feature_set=income_spending", ks)
-        out, err = process.communicate(timeout=300)
+        process = project.start("fit", "-m", "feature_set=income_spending", ks, warm=True)
+        out, err = process.communicate(timeout=LIMIT)
         assert process.returncode == 2
         assert why in err
         assert "Traceback" not in err

@@ -41,7 +41,8 @@ def test_a_life_of_a_champion(small_project: Callable[[], SmallProject]) -> None
     assert "chosen by A Tester" in project.run("segments", "select", other[:10], "--because", "four teams")
     told = yaml.safe_load((project / "conf/decisions.yaml").read_text())["selected"]["mall"]
     assert (told["candidate_id"], told["by"], told["because"]) == (other, "A Tester", "four teams")
-    assert "sweep" not in project.repro()
+    assert project.would_run()[0] == "selection"
+    project.repro()
     assert (aliases(project), project.champion()) == ({"champion": "2", "previous": "1"}, other)
     why = f"chosen by hand ({told['at']} by A Tester: four teams)"
     tags = project.client().get_model_version("customer-segments", "2").tags
@@ -61,7 +62,7 @@ def test_a_life_of_a_champion(small_project: Callable[[], SmallProject]) -> None
     # Back again; the version that was rolled back does not return by itself.
     project.run("segments", "rollback", "--because", "the printers are late")
     assert (aliases(project), project.champion()) == ({"champion": "1"}, first)
-    project.repro("--force", "registry")
+    project.run("segments", "registry")
     assert aliases(project) == {"champion": "1", "challenger": "2"}
     assert "it was rolled back" in receipt(project)["verdict"]
     # Lists are of the segments in use, with what was to be done with them, whatever the last run chose.
@@ -93,14 +94,15 @@ def test_a_life_of_a_champion(small_project: Callable[[], SmallProject]) -> None
         refused = project.run("segments", "rename", known[0], other, "--because", "y", fails=True)
         assert "is taken by" in refused or "means something else" in refused
     project.run("segments", "rename", known[0], "Sunday shoppers", "--because", "they come on Sundays")
-    assert project.repro()[0] == "identity"
+    assert project.would_run()[0] == "identity"
+    project.go_on("identity")
     assert segments(project) == {**here, known[0]: "Sunday shoppers"}
     assert aliases(project) == {"champion": "3", "previous": "2"}
     assert receipt(project)["verdict"] == why
 
     # The choice goes back to the rule: the same people keep id and name where their segment still is.
     project.run("segments", "select", "rule")
-    project.repro()
+    project.go_on("selection")
     now = segments(project)
     assert now.get(known[0], "Sunday shoppers") == "Sunday shoppers"
     assert set(now) & set(names)
@@ -128,7 +130,7 @@ def test_a_challenger_that_is_worse_waits(small_project: Callable[[], SmallProje
             "min_k: 3": "min_k: 4",
         },
     )
-    project.repro()
+    project.go_on("selection")
     if receipt(project)["candidate_id"] == before:
         pytest.fail("the rule was to choose another one here")
     score = project.table("selection/candidates.parquet").set_index("candidate_id")["silhouette_reference"]

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from small_project import SmallProject, make
+from small_project import LIMIT, SmallProject, make
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("faults")]
 
 FIT = ("fit", "feature_set=income_spending", "scaler=quantile")
 SWEEP = ("sweep", "sweep.workers=2")  # two processes beside the main one
@@ -25,7 +25,7 @@ ALONE = ("sweep",)  # the same in one process, which starts sooner
 
 @pytest.fixture(scope="module")
 def ready(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> SmallProject:
-    """Features are made, no candidate yet. For reading only."""
+    """Features are made, no candidate yet, and no record. For reading only."""
     project = make(tmp_path_factory.mktemp("ready") / "project", shared_data / "mall" / "Mall_Customers.csv")
     for stage in ("data", "features"):
         project.run("segments", stage)
@@ -33,9 +33,10 @@ def ready(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> SmallP
 
 
 @pytest.fixture(scope="module")
-def swept(ready: SmallProject, tmp_path_factory: pytest.TempPathFactory) -> SmallProject:
+def swept(ready: SmallProject, fresh_record: Path, tmp_path_factory: pytest.TempPathFactory) -> SmallProject:
     """After a sweep that nothing disturbed. For reading only."""
     project = ready.copy(tmp_path_factory.mktemp("swept") / "project")
+    shutil.copyfile(fresh_record, project / "mlflow.db")
     project.run("segments", *ALONE)
     return project
 
@@ -47,7 +48,7 @@ def project(ready: SmallProject, tmp_path: Path) -> SmallProject:
 
 def wait_for(condition: Callable[[], Any], process: subprocess.Popen[str]) -> None:
     """Until the condition holds; that the process ends first is a fault of the test."""
-    give_up = time.monotonic() + 240
+    give_up = time.monotonic() + LIMIT
     while not condition():
         assert process.poll() is None, f"ended too early: {process.communicate()}"
         assert time.monotonic() < give_up
@@ -65,6 +66,14 @@ def alive(session: int) -> list[str]:
         except (FileNotFoundError, ProcessLookupError):
             continue
     return found
+
+
+def until_all_ended(process: subprocess.Popen[str]) -> None:
+    """A process has closed its streams a moment before it is gone."""
+    give_up = time.monotonic() + LIMIT
+    while alive(process.pid):
+        assert time.monotonic() < give_up, alive(process.pid)
+        time.sleep(0.05)
 
 
 def check_complete(project: SmallProject, undisturbed: SmallProject) -> None:
@@ -141,15 +150,12 @@ def test_interrupted_it_stops_cleanly_and_keeps_what_is_finished(
     process = project.start(*SWEEP, "sweep.scalers=[none,standard,minmax,robust,power,quantile]", "sweep.k_max=8")
     wait_for(lambda: len(project.shelf()) >= 2, process)
     (os.killpg if to_group else os.kill)(process.pid, number)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=LIMIT)
     assert process.returncode == code, err
     assert "Traceback" not in err
     assert "Warning" not in err
     assert f"{word}; what is finished is kept" in err
-    give_up = time.monotonic() + 30
-    while alive(process.pid):
-        assert time.monotonic() < give_up, alive(process.pid)
-        time.sleep(0.05)
+    until_all_ended(process)
     assert len(project.shelf()) >= 2
     assert not list((project / "artifacts/candidates").glob(".*")), "a half-made candidate was left"
 
@@ -159,9 +165,9 @@ def test_killed_alone_its_helpers_end_without_a_word(project: SmallProject) -> N
     process = project.start(*SWEEP)
     wait_for(lambda: len(project.shelf()) >= 1, process)
     os.kill(process.pid, signal.SIGKILL)
-    _, err = process.communicate(timeout=120)  # ends when the last of them has
+    _, err = process.communicate(timeout=LIMIT)  # ends when the last of them has closed it
     assert "Warning" not in err
-    assert not alive(process.pid)
+    until_all_ended(process)
 
 
 # --- two at once --------------------------------------------------------------------------------------------------
@@ -170,7 +176,7 @@ def test_killed_alone_its_helpers_end_without_a_word(project: SmallProject) -> N
 def test_several_at_once_on_a_fresh_store(project: SmallProject, swept: SmallProject) -> None:
     """The same fit twice and another one, all first: all succeed, nothing is doubled, and a sweep goes on from there."""
     at_once = [project.start(*FIT, "k=3"), project.start(*FIT, "k=3"), project.start(*FIT, "k=4")]
-    said = [process.communicate(timeout=300) for process in at_once]
+    said = [process.communicate(timeout=LIMIT) for process in at_once]
     assert [process.returncode for process in at_once] == [0, 0, 0], said
     assert len(project.shelf()) == 2
     assert project.tracked_ids() == sorted(project.shelf())
@@ -187,7 +193,7 @@ def test_the_database_is_deleted_in_mid_sweep(project: SmallProject, swept: Smal
     wait_for(lambda: len(project.shelf()) >= 4, process)
     for path in project.root.glob("mlflow.db*"):
         path.unlink()
-    _, err = process.communicate(timeout=300)
+    _, err = process.communicate(timeout=LIMIT)
     assert "Traceback" not in err
     assert process.returncode in (0, 2), err
     # it may have had the file open: what it wrote there is gone with the file

@@ -380,6 +380,7 @@ print(json.dumps([sys.version_info[:2], *(module.code_meaning(name, Path({src!r}
 # Where versions of Python read the same text differently: pieces of f-strings, letters that are new.
 TEXTS = r"""
 a = f"a{1}" "b" f"{a!r:>{b}.{c}}" f"{a:}" f"{a=}" f"" f"{{}}" f"{a:%H:%M}" f'{a["x"]:{"<"}10}'
+e = f""
 b = "\N{SMILE}", u"c", b"\xff", "\U0001fae8", 1e300, 1_000, -0.0, 2j, ...
 match a:
     case [1, *rest] | {"x": rest}: pass

@@ -9,7 +9,7 @@ from sklearn.metrics import silhouette_samples, silhouette_score
 from sklearn.preprocessing import StandardScaler
 
 from segments.clustering.kmeans import best_kmeans
-from segments.clustering.scores import SILHOUETTES, compile_all, reference_space, score, score_reference
+from segments.clustering.scores import SILHOUETTES, compile_scores, reference_space, score, score_reference
 from segments.config.sweep import Algorithm, ScoringConfig
 
 
@@ -107,8 +107,8 @@ def test_after_compile_all_nothing_is_compiled_any_more() -> None:
     from segments.clustering.silhouette_kernel import cluster_kernel, silhouette_kernel
     from segments.evidence import resample_fits
 
-    compile_all()
-    resample_fits.compile_all()
+    compile_scores()
+    resample_fits.compile_fits()
     kernels = (silhouette_kernel, cluster_kernel, kmeans_kernel.start, kmeans_kernel.assign, kmeans_kernel.exchange)
     compiled = [len(kernel.signatures) for kernel in kernels]
     assert compiled == [1, 1, 1, 1, 1]

@@ -14,7 +14,14 @@ from segments.clustering.candidate import Spec, sweep_cell
 from segments.config.evidence import SensitivityConfig
 from segments.config.sweep import Algorithm, Feature, FeatureSet, Scaler
 from segments.errors import ConfigError
-from segments.evidence.sensitivity import CHANGES, extreme_rows, firmness, in_words, months_before, sensitivity
+from segments.evidence.sensitivity import (
+    CHANGES,
+    extreme_rows,
+    firmness,
+    months_before,
+    sensitivity,
+    sensitivity_in_words,
+)
 
 SET = FeatureSet("xy", {"x": Feature(), "y": Feature()})
 SPEC = Spec("toy", SET, Scaler("standard"), Algorithm(starts=2, max_fits=10), 2, 7)
@@ -110,7 +117,7 @@ def test_months_before(day: str, months: int, earlier: str) -> None:
 
 
 def test_the_worst_case_is_named(found: tuple[pd.DataFrame, list[str]]) -> None:
-    lines = in_words(found[0])
+    lines = sensitivity_in_words(found[0])
     assert lines[0] == "seed: agreement 1.00 in all 2"
     assert lines[1] == "scaler: agreement 1.00 (none)"
     assert lines[2].startswith("feature left out: agreement ")

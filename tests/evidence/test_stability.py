@@ -28,7 +28,7 @@ def blobs(k: int, n: int = 40, apart: float = 12.0) -> tuple[np.ndarray, np.ndar
 
 def test_jaccard_by_hand() -> None:
     """{a b c d} against {a b c} and {d e}: 3 of 4, 1 of 5; an empty cluster matches nothing."""
-    table = contingency(np.array([0, 0, 0, 0, 1]), np.array([0, 0, 0, 1, 1]), 3)
+    table = contingency(np.array([0, 0, 0, 0, 1]), np.array([0, 0, 0, 1, 1]), 3, 3)
     assert jaccard(table)[0].tolist() == [0.75, 0.2, 0.0]
     assert jaccard(table)[2].tolist() == [0.0, 0.0, 0.0]
 
@@ -37,7 +37,7 @@ def test_jaccard_by_hand() -> None:
 @settings(max_examples=30, deadline=None)
 def test_adjusted_rand_is_scikit_learns(seed: int, k: int) -> None:
     one, other = np.random.default_rng(seed).integers(k, size=(2, 30))
-    assert adjusted_rand(contingency(one, other, k)) == pytest.approx(adjusted_rand_score(one, other), abs=1e-12)
+    assert adjusted_rand(contingency(one, other, k, k)) == pytest.approx(adjusted_rand_score(one, other), abs=1e-12)
 
 
 def test_clear_clusters_return_always() -> None:

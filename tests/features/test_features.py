@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from segments.features import purchases
 from segments.features import table as room
 from segments.features.purchases import basket_mix, transaction_features
 from segments.features.table import RFM_COLUMNS, RFM_SCORES, build_features, rfm_cut_points, rfm_scores
+from segments.io.store import catalog
 from segments.io.store.files import artifact, read_json, read_table, write_bytes, write_table
 
 CONFIG = FeaturesConfig()
@@ -405,7 +407,7 @@ def test_damaged_cut_points_are_refused(cuts: dict[str, list[float]]) -> None:
 # --- the stage ----------------------------------------------------------------------------------------------------
 
 
-def configured(source: Source, engine: str = "duckdb") -> Config:
+def configured(source: Source) -> Config:
     from segments.config.sweep import Algorithm, Feature, FeatureSet, Scaler, SweepConfig
 
     return Config(
@@ -414,7 +416,6 @@ def configured(source: Source, engine: str = "duckdb") -> Config:
         scaler=Scaler("none"),
         algorithm=Algorithm(),
         sweep=SweepConfig(["one"], ["none"]),
-        features=FeaturesConfig(engine=engine),
     )
 
 
@@ -428,8 +429,8 @@ def test_the_stage_writes_the_same_bytes_again_and_on_the_other_engine(
     by_hand.clean_tables_of("mine")
     source = Source("mine", as_of=str(AS_OF), customers=customers, transactions=LOG)
     written = []
-    for engine in ("duckdb", "duckdb", "pandas"):
-        run(configured(source, engine))
+    for open_log in (catalog.scan, catalog.scan, catalog.read):
+        run(configured(source), open_log)
         files = sorted(artifact("features").iterdir())
         written.append({file.name: file.read_bytes() for file in files})
     assert list(written[0]) == ["basket_mix.parquet", "customers.parquet", "report.json", "rfm_cuts.json"]
@@ -440,16 +441,16 @@ def test_the_stage_writes_the_same_bytes_again_and_on_the_other_engine(
 
 
 @pytest.mark.parametrize("content", [None, b"this is no parquet"])
-@pytest.mark.parametrize("engine", ["duckdb", "pandas"])
+@pytest.mark.parametrize("open_log", [catalog.scan, catalog.read])
 def test_a_missing_or_damaged_log_names_the_stage_that_makes_it(
-    content: bytes | None, engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    content: bytes | None, open_log: Callable[[Any], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     by_hand.clean_tables_of("mine")
     if content is not None:
         write_bytes(artifact("data", "transactions.parquet"), content)
     with pytest.raises(StoreError, match="damaged" if content else "does not exist yet") as refused:
-        run(configured(Source("mine", as_of="2024-01-10", transactions=LOG), engine))
+        run(configured(Source("mine", as_of="2024-01-10", transactions=LOG)), open_log)
     assert "segments data" in refused.value.fix
     assert not artifact("features").exists()
 

@@ -212,7 +212,7 @@ def test_extremes_stay_probabilities(
     kind: str, logs: list[float], x: int, share: float, T: float, weeks: float
 ) -> None:
     """Thousands of purchases, hardly anybody leaving, nobody seen twice: no overflow, nothing outside 0 to 1."""
-    model = Purchases(kind, dict(zip(btyd.NAMES[kind], np.exp(logs).tolist(), strict=True)), 0.0, [])
+    model = Purchases(kind, dict(zip(btyd.BTYD_NAMES[kind], np.exp(logs).tolist(), strict=True)), 0.0, [])
     customer = row(x, share * T if x else 0.0, T)
     assert 0 <= alive(model, customer)[0] <= 1
     assert -1e-12 <= silent(model, customer, weeks)[0] <= 1 + 1e-12
@@ -224,7 +224,7 @@ def test_extremes_stay_probabilities(
 def test_leaving_at_exactly_one_is_no_singularity() -> None:
     near = [
         expected_purchases(
-            Purchases(kind, dict(zip(btyd.NAMES[kind], values, strict=True)), 0.0, []), row(3, 9, 10), 20
+            Purchases(kind, dict(zip(btyd.BTYD_NAMES[kind], values, strict=True)), 0.0, []), row(3, 9, 10), 20
         )[0]
         for kind, values in (
             ("mbg_nbd", (1.0, 2.0, 1.0, 3.0)),

@@ -17,9 +17,10 @@ from segments.config.decisions import GivenName
 from segments.config.identity import COLOURS, ConfidenceConfig, IdentityConfig
 from segments.config.sweep import Algorithm, Feature, FeatureSet, Scaler
 from segments.errors import ConfigError, DataError
-from segments.identity.matching import Identity, Version, compare, first, identify, match, match_centres
+from segments.evidence.stability import contingency
+from segments.identity.matching import EarlierVersion, Identity, compare_versions, first, identify, match, match_centres
 from segments.identity.names import renamed, reworded, sentences
-from segments.identity.overlap import centre_distances, centroids, contingency
+from segments.identity.overlap import centre_distances, centroids
 from segments.io.plots.style import PALETTE
 from segments.model.segmentation import Segment, Segmentation, fit_limits, number_segments
 
@@ -55,11 +56,11 @@ def fitted(table: pd.DataFrame, k: int, seed: int = 0) -> Candidate:
     return candidate
 
 
-def version(table: pd.DataFrame, candidate: Candidate, segments: list[Segment], next_number: int) -> Version:
+def version(table: pd.DataFrame, candidate: Candidate, segments: list[Segment], next_number: int) -> EarlierVersion:
     limits = fit_limits(candidate.space, candidate.centres, table, ConfidenceConfig())
     model = Segmentation(candidate.candidate_id, candidate.space, candidate.centres, segments, limits)
     members = pd.DataFrame({"customer_id": table["customer_id"], "cluster": candidate.labels})
-    return Version(model, members, centroids(table, candidate.labels), next_number)
+    return EarlierVersion(model, members, centroids(table, candidate.labels), next_number)
 
 
 def by_place(table: pd.DataFrame, candidate: Candidate, identity: Identity) -> dict[str, tuple[str, str, int]]:
@@ -180,20 +181,20 @@ THIRD = [OLD[0], Segment("S12", "late", 11), Segment("S13", "early", 3)]
 
 
 def test_versions_far_apart_are_told_by_the_ids_they_have() -> None:
-    there = compare(OLD, THIRD, np.array([[90, 10, 0], [0, 50, 0], [0, 0, 40]]), CONFIG)
+    there = compare_versions(OLD, THIRD, np.array([[90, 10, 0], [0, 50, 0], [0, 0, 40]]), CONFIG)
     assert [(kin.segment, kin.status, kin.parent, kin.absorbed) for kin in there.kin] == [
         (OLD[0], "continued", None, []),
         (THIRD[1], "split", "S2", []),
         (THIRD[2], "split", "S3", []),
     ]
     assert sentences(there)[3] == "S2 'rare' is gone; S12 'late' came out of it."
-    back = compare(THIRD, OLD, np.array([[90, 0, 0], [10, 50, 0], [0, 0, 40]]), CONFIG)
+    back = compare_versions(THIRD, OLD, np.array([[90, 0, 0], [10, 50, 0], [0, 0, 40]]), CONFIG)
     assert sentences(back)[0] == "S1 'frequent' continues: 90 of 90 of its customers are in it in both versions."
     assert (there.gone, back.gone) == (["S2", "S3"], ["S12", "S13"])
 
 
 def test_a_version_beside_itself_has_not_changed() -> None:
-    same = compare(OLD, OLD, np.diag([5, 4, 0]), CONFIG)
+    same = compare_versions(OLD, OLD, np.diag([5, 4, 0]), CONFIG)
     assert [kin.status for kin in same.kin] == ["continued"] * 3
     assert (same.gone, same.segments) == ([], OLD)
 
@@ -316,7 +317,7 @@ def test_every_segment_is_accounted_for(table: list[list[int]]) -> None:
             o, c = [s.segment_id for s in old].index(kin.segment.segment_id), identity.kin.index(kin)
             assert counts[o, c] >= CONFIG.min_kept * counts[o].sum(), "an heir holds enough of what it inherits"
     assert len(sentences(identity)) == k + len(identity.gone)
-    again = compare(old, identity.segments, counts, CONFIG)
+    again = compare_versions(old, identity.segments, counts, CONFIG)
     assert [(kin.segment, kin.status, kin.parent) for kin in again.kin] == [
         (kin.segment, kin.status, kin.parent) for kin in identity.kin
     ], "the ids tell the same story"
@@ -336,7 +337,7 @@ def test_counts_add_up(old: list[int], new: list[int]) -> None:
 
 
 @pytest.fixture(scope="module")
-def earlier() -> tuple[pd.DataFrame, Version, dict[str, tuple[str, str, int]]]:
+def earlier() -> tuple[pd.DataFrame, EarlierVersion, dict[str, tuple[str, str, int]]]:
     table = people({"a": 60, "b": 50, "c": 40, "d": 30})
     candidate = fitted(table, 4)
     identity = first(["at a", "at b", "at c", "at d"])
@@ -374,7 +375,7 @@ def test_the_same_people_keep_id_name_and_colour(earlier: Any, change: Any, how:
 
 def test_other_features_and_other_people_are_matched_by_centres(earlier: Any) -> None:
     table, old, expected = earlier
-    gone = Version(old.model, old.members.iloc[:0], old.centroids, old.next_number)
+    gone = EarlierVersion(old.model, old.members.iloc[:0], old.centroids, old.next_number)
     new = with_new_ids(table)
     candidate = fitted(new, 4, 1)
     without = Segmentation(
@@ -385,7 +386,7 @@ def test_other_features_and_other_people_are_matched_by_centres(earlier: Any) ->
         old.model.limits,
     )
     identity = identify(
-        Version(without, gone.members, gone.centroids, 5), new, candidate.labels, ["p", "q", "r", "s"], CONFIG
+        EarlierVersion(without, gone.members, gone.centroids, 5), new, candidate.labels, ["p", "q", "r", "s"], CONFIG
     )
     assert identity.matched_by == "centres"
     assert by_place(new, candidate, identity) == expected
@@ -406,7 +407,7 @@ def test_a_planted_split_and_a_planted_merge(earlier: Any, change: Any) -> None:
         number_segments(["south", "north"]),
         fit_limits(space, centres, three, ConfidenceConfig()),
     )
-    two = Version(
+    two = EarlierVersion(
         model,
         pd.DataFrame({"customer_id": three["customer_id"], "cluster": old_labels}),
         centroids(three, old_labels),

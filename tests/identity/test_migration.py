@@ -21,7 +21,7 @@ from segments.app.jobs.inputs import features_as_of
 from segments.app.jobs.specs import chosen, grid
 from segments.app.load import load
 from segments.clustering.candidate import candidate_id, candidates_table, sweep_cell
-from segments.identity.migration import CELLS, MOVED, Migration, in_words, migrate
+from segments.identity.migration import CELLS, MOVED, Migration, migrate, migration_in_words
 from segments.io.store.files import artifact, read_table, write_table
 from segments.model.segmentation import Segment, Segmentation
 
@@ -77,11 +77,11 @@ def test_a_split_is_the_models_doing() -> None:
 def test_nobody_in_common() -> None:
     migration = migrate(EARLIER, LATER, table(a=1), table(b=1))
     assert (migration.counts["gone"], migration.counts["new"], migration.at_both) == (1, 1, 0)
-    assert in_words(migration)[0].startswith("0 customers are there at both dates; 0 are in the same segment")
+    assert migration_in_words(migration)[0].startswith("0 customers are there at both dates; 0 are in the same segment")
 
 
 def test_the_words_name_no_customer() -> None:
-    words = " ".join(in_words(migrate(EARLIER, LATER, table(anna=1, ben=1), table(anna=12, ben=1))))
+    words = " ".join(migration_in_words(migrate(EARLIER, LATER, table(anna=1, ben=1), table(anna=12, ben=1))))
     assert "1 (50%) are in the same segment, 1 (50%) in another" in words
     assert "The largest move: 1 from S1 'low' to S2 'middle'." in words
     assert not {"anna", "ben"} & set(words.split())

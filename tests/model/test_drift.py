@@ -22,7 +22,7 @@ from segments.clustering.candidate import Spec, sweep_cell
 from segments.clustering.space import Space
 from segments.config.features import FeaturesConfig
 from segments.config.root import Config
-from segments.config.serving import Limits, MonitoringConfig
+from segments.config.serving import LightLimits, MonitoringConfig
 from segments.config.source import Source
 from segments.config.sweep import Algorithm, Feature, FeatureSet, Scaler, SweepConfig
 from segments.data import files
@@ -211,7 +211,7 @@ def test_figures_of_another_model_are_refused(skewed: tuple[Segmentation, pd.Dat
 
 def test_limits_in_the_wrong_order_are_refused() -> None:
     with pytest.raises(ConfigError, match="not in order"):
-        checked(Limits, {"amber": 0.3, "red": 0.1})
+        checked(LightLimits, {"amber": 0.3, "red": 0.1})
 
 
 # --- the bundled data ---------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ SAME = 0.9  # from this correlation on a descriptor is a clustered feature under
 # Limits of Romano et al. (2006) for Cliff's delta, of Cohen (1988) for the others.
 LIMITS = {"delta": (0.147, 0.33, 0.474), "h": (0.2, 0.5, 0.8), "epsilon": (0.01, 0.06, 0.14), "V": (0.1, 0.3, 0.5)}
 WORTH_SAYING = 0.05  # of a segment, that a further rule must find
-GRADES = {
+GRADE_WORDS = {
     "natural": "There are separate groups in these data, and the same ones are found again when other customers are drawn.",
     "reproducible": "The same groups are found again when other customers are drawn, though they shade into one another.",
     "constructive": "These are useful cuts of a continuum, not groups that were there before; with other customers the borders move.",
@@ -123,7 +123,7 @@ def render(briefing: Briefing) -> str:
         "numbers": _number_rows(briefing),
         "features": _feature_rows(briefing),
         "clustered": [label(name, briefing.units) for name in tests[tests["role"] == CLUSTERED]["feature"]],
-        "grades": GRADES,
+        "grades": GRADE_WORDS,
         "rfm": _rfm_rows(briefing),
         "trend": "trend" in set(tests["feature"]),
         "money": briefing.units.get("monetary", ""),

@@ -24,7 +24,7 @@ from segments.config.playbook import ExportConfig
 from segments.errors import ConfigError, DataError
 from segments.model.segmentation import Segmentation
 
-COLUMNS = ("customer_id", "segment", "confidence", "action", "group")
+LIST_COLUMNS = ("customer_id", "segment", "confidence", "action", "group")
 TREATMENT, CONTROL = "treatment", "control"
 HOLD_OUT = "control group: leave alone"
 PREDICTED = ("churn_risk", "expected_value")  # of a customer, where there is a prediction

@@ -24,7 +24,7 @@ from segments.data.clean import RawTable, canonical_ids, readable_numbers
 from segments.errors import ConfigError, DataError
 from segments.features.purchases import MONEY_UNIT
 
-OUTCOMES = {"responded": "share who responded", "spend": "spend per customer"}
+CAMPAIGN_OUTCOMES = {"responded": "share who responded", "spend": "spend per customer"}
 # "1.0" is what a table program makes of 1 once a cell of the column was empty
 YES_NO = dict.fromkeys(("1", "1.0", "true", "yes", "y"), 1.0) | dict.fromkeys(("0", "0.0", "false", "no", "n"), 0.0)
 MOST_SWAPPED = 0.05  # share of customers treated otherwise than drawn, up to which the campaign counts as run as drawn
@@ -33,7 +33,7 @@ ALL = "all"
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Effect:
     """Whether a difference may be called an effect.
 
     Parameters
@@ -78,7 +78,7 @@ def read_results(raw: RawTable, known: Collection[str], where: str) -> pd.DataFr
         If a column or value is missing or unreadable, a customer appears twice, or one is not known.
     """
     cells = raw.cells.rename(columns=lambda name: str(name).strip().casefold().replace(" ", "_"))
-    outcomes = [name for name in OUTCOMES if name in cells]
+    outcomes = [name for name in CAMPAIGN_OUTCOMES if name in cells]
     if "customer_id" not in cells or not outcomes:
         raise DataError(
             f"the results need a column customer_id and responded or spend; the file has: {', '.join(map(str, raw.cells.columns))}",
@@ -118,7 +118,7 @@ def read_results(raw: RawTable, known: Collection[str], where: str) -> pd.DataFr
     return table
 
 
-def judge(listed: pd.DataFrame, results: pd.DataFrame, *, drawn: bool) -> Verdict:
+def judge_campaign(listed: pd.DataFrame, results: pd.DataFrame, *, drawn: bool) -> Effect:
     """Whether the campaign's groups were left to chance, all the way to the results.
 
     Parameters
@@ -139,11 +139,11 @@ def judge(listed: pd.DataFrame, results: pd.DataFrame, *, drawn: bool) -> Verdic
     Examples
     --------
     >>> everybody = pd.DataFrame({"customer_id": ["1", "2"], "segment_id": "S1", "segment": "x", "group": ["treatment", "control"]})
-    >>> judge(everybody, everybody.assign(spend=1.0), drawn=True).causal
+    >>> judge_campaign(everybody, everybody.assign(spend=1.0), drawn=True).causal
     True
     """
     came = listed["customer_id"].isin(results["customer_id"])
-    no_zero = bool((results[[name for name in OUTCOMES if name in results]] != 0).all(axis=None))
+    no_zero = bool((results[[name for name in CAMPAIGN_OUTCOMES if name in results]] != 0).all(axis=None))
     if not drawn:
         reasons = [
             "No receipt says that chance decided who was treated: there is no random control, and no causal claim is made."
@@ -154,7 +154,7 @@ def judge(listed: pd.DataFrame, results: pd.DataFrame, *, drawn: bool) -> Verdic
                 "Nobody in the file has 0: if only those who responded or bought are in it, its figures are not those of the campaign. "
                 "Give a row for everybody who was in it, with 0 where nothing was bought."
             )
-        return Verdict(False, reasons, complete)
+        return Effect(False, reasons, complete)
     compared = listed["segment_id"].isin(listed.loc[came, "segment_id"])
     both, came = listed[compared], came[compared]
     sizes = both["group"].value_counts()
@@ -207,10 +207,10 @@ def judge(listed: pd.DataFrame, results: pd.DataFrame, *, drawn: bool) -> Verdic
             0,
             "Chance decided who was treated (the groups are those of the receipt): differences are effects of the campaign.",
         )
-    return Verdict(causal, reasons, complete=not (large or only_buyers))
+    return Effect(causal, reasons, complete=not (large or only_buyers))
 
 
-def compare(results: pd.DataFrame, *, causal: bool) -> pd.DataFrame:
+def compare_groups(results: pd.DataFrame, *, causal: bool) -> pd.DataFrame:
     """Treatment against control, per segment and over all.
 
     Parameters
@@ -228,7 +228,7 @@ def compare(results: pd.DataFrame, *, causal: bool) -> pd.DataFrame:
         by size, so a segment's share in a group does not matter).
     """
     rows = []
-    for outcome in [name for name in OUTCOMES if name in results]:
+    for outcome in [name for name in CAMPAIGN_OUTCOMES if name in results]:
         cells: list[tuple[str, str, int, int, float, float]] = []
         made: list[Difference] = []
         for segment_id, segment, own in _by_segment(results):

@@ -32,7 +32,7 @@ MEMBERS = {
     "playbook": "playbooks",
 }
 # How a person says what pydantic calls a bound.
-LIMITS = {
+BOUNDS = {
     "greater_than_equal": ("ge", "at least"),
     "less_than_equal": ("le", "at most"),
     "greater_than": ("gt", "more than"),
@@ -281,8 +281,8 @@ def _invalid(error: ValidationError, kind: type, where: str) -> ConfigError:
     if found == "rule":
         about = [f"{where}{' ' if where.endswith(':') else '.'}{key}".lstrip(".") for key in more["keys"]]
         return ConfigError(more["what"], where=", ".join(about) or where, fix=more["fix"])
-    if found in LIMITS:
-        key, said = LIMITS[found]
+    if found in BOUNDS:
+        key, said = BOUNDS[found]
         limit = f"{more[key]:g}" if isinstance(more[key], float) else more[key]
         return ConfigError(f"{given} is out of range", where=where, fix=f"choose a value of {said} {limit}")
     if found == "literal_error":

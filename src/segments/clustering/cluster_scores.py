@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from segments.clustering.silhouette import Floats, Integers, checked, threads_of
+from segments.clustering.silhouette import Floats, Integers, checked_labelings, threads_of
 
 CLUSTER_SCORES = ("wcss", "davies_bouldin", "calinski_harabasz", "silhouette_simplified")
 
@@ -59,7 +59,7 @@ def cluster_scores_many(
     >>> {name: round(float(values[0]), 4) for name, values in cluster_scores_many(X, np.array([[0, 0, 1, 1]])).items()}
     {'wcss': 1.0, 'davies_bouldin': 0.1, 'calinski_harabasz': 200.0, 'silhouette_simplified': 0.9499}
     """
-    X, labelings, counts = checked(X, labelings, weights)
+    X, labelings, counts = checked_labelings(X, labelings, weights)
     counts = np.ones(len(X)) if counts is None else counts
     from segments.clustering.silhouette_kernel import cluster_kernel, compiling_is_said
 

@@ -267,13 +267,10 @@ class _Package:
             elif isinstance(node, ast.Name):
                 if not isinstance(node.ctx, ast.Load):
                     bound.setdefault(node.id, None)
-            elif isinstance(node, ast.Global | ast.Nonlocal):
-                for name in node.names:
-                    bound.pop(name, None)
-            else:  # a function, a class, an error, a piece of a pattern
-                named = getattr(node, "name", None) or getattr(node, "rest", None)
-                if isinstance(named, str):
-                    bound.setdefault(named, None)
+            elif isinstance(
+                named := getattr(node, "name", None), str
+            ):  # a function, a class, an error, part of a pattern
+                bound.setdefault(named, None)
         return bound
 
     def resolve(self, origin: Origin) -> Origin:
@@ -350,12 +347,12 @@ def _importing(body: Iterable[ast.AST]) -> Iterator[ast.Import | ast.ImportFrom]
 
 
 def _in_scope(nodes: Iterable[ast.AST]) -> list[ast.AST]:
-    """Nodes and those in them, but for what has a scope of its own; `global` comes last, so that it has the last word."""
-    found, last, waiting = list[ast.AST](), list[ast.AST](), list(nodes)
+    """Nodes and those in them, but for what has a scope of its own."""
+    found, waiting = list[ast.AST](), list(nodes)
     while waiting:
         node = waiting.pop()
         kind = type(node)
-        (last if kind in (ast.Global, ast.Nonlocal) else found).append(node)
+        found.append(node)
         if kind in _COMPREHENSIONS:
             waiting += [inner.target for inner in ast.walk(node) if isinstance(inner, ast.NamedExpr)]
         elif kind not in _CLOSED:
@@ -365,7 +362,7 @@ def _in_scope(nodes: Iterable[ast.AST]) -> list[ast.AST]:
                     waiting.append(value)
                 elif isinstance(value, list):
                     waiting += [one for one in value if isinstance(one, ast.AST)]
-    return found + last
+    return found
 
 
 # --- statements ----------------------------------------------------------------------------------------------------------
@@ -393,10 +390,6 @@ class _Writer:
             self.parts.append("]")
         elif isinstance(node, ast.AnnAssign):
             self._write_annotated(node, scopes)
-        elif isinstance(node, ast.JoinedStr):
-            self.parts.append("text(")
-            self.write(_texts(node), scopes)
-            self.parts.append(")")
         elif isinstance(node, ast.AST):
             self._write_node(node, scopes, self._inside(node, scopes))
         else:
@@ -406,10 +399,10 @@ class _Writer:
         """Append the kind of a node and its fields; its body is read inside another scope."""
         self.parts.append(f"{type(node).__name__}(")
         for name in node._fields:
-            value = getattr(node, name, None)
+            value = _pieces(node) if isinstance(node, ast.JoinedStr) else getattr(node, name, None)
             if name in _SKIPPED or value is None or value == []:
                 continue
-            if name == "format_spec" and not _texts(value):
+            if isinstance(value, ast.JoinedStr) and name == "format_spec" and not _pieces(value):  # f"{x:}"
                 continue
             self.parts.append(f"{name}=")
             self.write(value, inside if name in _INSIDE else scopes)
@@ -471,14 +464,6 @@ class _Writer:
         return (self.module.name, node.id) if node.id in self.module.defines else None
 
 
-def _texts(node: ast.JoinedStr) -> list[ast.expr]:
-    """The pieces of an f-string, neighbouring texts as one: versions of Python cut them differently."""
-    pieces: list[ast.expr] = []
-    for value in node.values:
-        for piece in _texts(value) if isinstance(value, ast.JoinedStr) else [value]:
-            last = pieces[-1] if pieces else None
-            if isinstance(piece, ast.Constant) and isinstance(last, ast.Constant):
-                pieces[-1] = ast.Constant(str(last.value) + str(piece.value))
-            elif not isinstance(piece, ast.Constant) or piece.value:
-                pieces.append(piece)
-    return pieces
+def _pieces(text: ast.JoinedStr) -> list[ast.expr]:
+    """The pieces of an f-string; Python 3.12 has empty texts between them."""
+    return [piece for piece in text.values if not (isinstance(piece, ast.Constant) and piece.value == "")]

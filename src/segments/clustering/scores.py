@@ -34,7 +34,7 @@ _DIGITS = 10
 
 
 @dataclass(frozen=True)
-class Scored:
+class CellScores:
     """Scores of several labelings of the same points.
 
     Parameters
@@ -54,7 +54,7 @@ class Scored:
 
 def score(
     X: NDArray[np.float64], labelings: NDArray[np.integer[Any]], scoring: ScoringConfig, seed: int, threads: int = 1
-) -> Scored:
+) -> CellScores:
     """Score labelings in the space they were found in.
 
     Parameters
@@ -89,7 +89,7 @@ def score(
     found = (own.mean, own.standard_error, own.low, own.high, exact)
     columns = {name: values.round(_DIGITS) for name, values in zip(SILHOUETTES[:-1], found, strict=True)} | sums
     scores = [{name: float(values[i]) for name, values in columns.items()} for i in range(len(labelings))]
-    return Scored(scores, own.rows, own.samples)
+    return CellScores(scores, own.rows, own.samples)
 
 
 def score_reference(
@@ -154,7 +154,7 @@ def reference_space(features: pd.DataFrame) -> NDArray[np.float64]:
     return found
 
 
-def compile_all() -> None:
+def compile_scores() -> None:
     """Compile the loops once, so that no sweep has to wait for it."""
     score(np.arange(4.0)[:, None], np.array([[0, 0, 1, 1]], dtype=np.int32), ScoringConfig(), seed=0)
 

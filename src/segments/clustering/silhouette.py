@@ -80,7 +80,7 @@ def silhouette_samples_many(
     >>> silhouette_samples_many(X, np.array([[0, 0, 1, 1]], dtype=np.int32)).round(3).tolist()
     [[0.905, 0.895, 0.895, 0.905]]
     """
-    points = _Cells(*checked(X, labelings, weights))
+    points = _Cells(*checked_labelings(X, labelings, weights))
     return points.silhouettes(points.rank(), threads)
 
 
@@ -157,7 +157,7 @@ def silhouette_estimate(
     """
     if n_queries < 4:
         raise SweepError(f"n_queries is {n_queries}", where="n_queries", fix="measure at least 4 samples")
-    X, labelings, counts = checked(X, labelings, weights)
+    X, labelings, counts = checked_labelings(X, labelings, weights)
     n = len(X)
     points = _Cells(X, labelings, counts)
     strata = n_queries // 2
@@ -201,7 +201,9 @@ def threads_of(wanted: int) -> int:
     return wanted or (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
 
-def checked(X: Floats, labelings: Integers, weights: NDArray[Any] | None) -> tuple[Floats, Integers, Floats | None]:
+def checked_labelings(
+    X: Floats, labelings: Integers, weights: NDArray[Any] | None
+) -> tuple[Floats, Integers, Floats | None]:
     """The same arrays, fit for compiled code: right shapes and types, cluster numbers without gaps.
 
     Raises

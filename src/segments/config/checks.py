@@ -60,7 +60,7 @@ def _each_once(names: list[str]) -> list[str]:
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
-Clusters = Annotated[int, Field(ge=2, le=1000)]
+ClusterCount = Annotated[int, Field(ge=2, le=1000)]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 Port = Annotated[int, Field(ge=1024, le=65535)]
 Day = Annotated[str, AfterValidator(_day)]

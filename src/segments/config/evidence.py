@@ -8,7 +8,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from segments.config.checks import CLOSED, Clusters, Count, Seed, Share, filled, rule
+from segments.config.checks import CLOSED, ClusterCount, Count, Seed, Share, filled, rule
 
 # What data without clusters may look like, and what a z or p against it is called (segments.evidence.null_models says which question each answers).
 NullModel = Literal["unimodal", "copula", "gaussian", "permutation", "uniform"]
@@ -169,7 +169,7 @@ class SelectionConfig:
         How many of the best are shown side by side.
     """
 
-    min_k: Clusters = 2
+    min_k: ClusterCount = 2
     min_smallest_share: Annotated[float, Field(ge=0, le=0.5)] = 0.03
     max_largest_share: Share = 0.8
     min_silhouette: Annotated[float, Field(ge=-1, le=1)] = 0.2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 from pydantic.dataclasses import dataclass
@@ -15,17 +15,14 @@ RFM_SCORES = ("r_score", "f_score", "m_score")
 
 @dataclass(frozen=True, config=CLOSED)
 class FeaturesConfig:
-    """Section ``features``: the engine for transaction logs and the edges of "evening" and "weekend".
+    """Section ``features``: the edges of "evening" and "weekend".
 
     Parameters
     ----------
-    engine : {"duckdb", "pandas"}
-        Which engine runs the expressions over the log; the features are equal.
     morning_until, evening_from : int
         Hours of the day: a purchase before the first is a morning one, from the second on an evening one.
     """
 
-    engine: Literal["duckdb", "pandas"] = "duckdb"
     morning_until: Annotated[int, Field(ge=0, le=24)] = 12
     evening_from: Annotated[int, Field(ge=0, le=24)] = 17
 

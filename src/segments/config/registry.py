@@ -10,6 +10,8 @@ from pydantic.dataclasses import dataclass
 
 from segments.config.checks import CLOSED, Port, rule
 
+IN_USE = "champion"  # alias of the version in use; not a choice, as links and colleagues know it by this name
+
 
 @dataclass(frozen=True, config=CLOSED)
 class RegistryConfig:
@@ -19,8 +21,6 @@ class RegistryConfig:
     ----------
     model : str
         Name of the registered model.
-    alias : str
-        The version in use bears it; the one before bears ``previous``, one that waits ``challenger``.
     tolerance : float
         How much lower a challenger's silhouette over all features may be than the champion's, on the same customers. About
         what chance can make of it: every promotion may give away as much again.
@@ -29,13 +29,8 @@ class RegistryConfig:
     """
 
     model: str = "customer-segments"
-    alias: str = "champion"
     tolerance: Annotated[float, Field(ge=0, le=2)] = 0.01
     require_commit: bool = False
-
-    def __post_init__(self) -> None:
-        if self.alias in ("previous", "challenger"):
-            raise rule(f"the alias '{self.alias}' is taken for another purpose", "choose another name", "alias")
 
 
 @dataclass(frozen=True, config=CLOSED)

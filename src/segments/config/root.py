@@ -9,7 +9,7 @@ from dataclasses import field
 
 from pydantic.dataclasses import dataclass
 
-from segments.config.checks import CLOSED, Clusters
+from segments.config.checks import CLOSED, ClusterCount
 from segments.config.decisions import Decisions
 from segments.config.evidence import EvidenceConfig, SelectionConfig, SensitivityConfig
 from segments.config.features import ExploreConfig, FeaturesConfig
@@ -50,7 +50,7 @@ class Config:
     scaler: Scaler
     algorithm: Algorithm
     sweep: SweepConfig
-    k: Clusters = 5
+    k: ClusterCount = 5
     explore: ExploreConfig = field(default_factory=ExploreConfig)
     features: FeaturesConfig = field(default_factory=FeaturesConfig)
     evidence: EvidenceConfig = field(default_factory=EvidenceConfig)

@@ -12,7 +12,7 @@ from segments.config.checks import CLOSED, Port, rule
 
 
 @dataclass(frozen=True, config=CLOSED)
-class Limits:
+class LightLimits:
     """From where a figure of a scored batch is amber, and from where red.
 
     Parameters
@@ -51,11 +51,11 @@ class MonitoringConfig:
         Share of batches that may show amber or red though nothing has changed.
     """
 
-    psi: Limits = field(default_factory=lambda: Limits(0.1, 0.25))
-    far: Limits = field(default_factory=lambda: Limits(0.03, 0.1))
-    silhouette: Limits = field(default_factory=lambda: Limits(0.05, 0.1))
-    moved: Limits = field(default_factory=lambda: Limits(0.15, 0.3))
-    rejected: Limits = field(default_factory=lambda: Limits(0.01, 0.05))
+    psi: LightLimits = field(default_factory=lambda: LightLimits(0.1, 0.25))
+    far: LightLimits = field(default_factory=lambda: LightLimits(0.03, 0.1))
+    silhouette: LightLimits = field(default_factory=lambda: LightLimits(0.05, 0.1))
+    moved: LightLimits = field(default_factory=lambda: LightLimits(0.15, 0.3))
+    rejected: LightLimits = field(default_factory=lambda: LightLimits(0.01, 0.05))
     false_alarms: Annotated[float, Field(ge=1e-6, le=0.5)] = 0.01
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from segments.config.checks import CLOSED, Clusters, Count, EachOnce, Seed, filled, rule
+from segments.config.checks import CLOSED, ClusterCount, Count, EachOnce, Seed, filled, rule
 
 Scaling = Literal["none", "standard", "minmax", "robust", "power", "quantile"]
 SCALERS: tuple[Scaling, ...] = get_args(Scaling)
@@ -153,8 +153,8 @@ class SweepConfig:
 
     feature_sets: Annotated[EachOnce, filled("name at least one YAML of conf/feature_set/")]
     scalers: Annotated[EachOnce, filled("name at least one YAML of conf/scaler/")]
-    k_min: Clusters = 2
-    k_max: Clusters = 12
+    k_min: ClusterCount = 2
+    k_max: ClusterCount = 12
     seed: Seed = 0
     workers: Annotated[int, Field(ge=0, le=1024)] = 0
     scoring: ScoringConfig = field(default_factory=ScoringConfig)

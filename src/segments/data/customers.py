@@ -14,7 +14,7 @@ from segments.data.rows import (
     RawTable,
     Reason,
     Report,
-    account,
+    counted,
     find_header,
     in_order,
     quoted_list,
@@ -144,7 +144,7 @@ def clean_customers(raw: RawTable, source: Source) -> tuple[pd.DataFrame, Report
 
     reasons = [reason for reason, _ in judged]
     counts = [int((verdict == number).sum()) for number in range(1, len(judged) + 1)]
-    report = account(reasons, counts, rows, policy, notes, spec.path)
+    report = counted(reasons, counts, rows, policy, notes, spec.path)
     dropping = [number for number, reason in enumerate(reasons, start=1) if reason.action != "keep"]
     table = pd.DataFrame({"customer_id": ids, **columns})[~verdict.isin(dropping)]
     order = _id_order(table["customer_id"])

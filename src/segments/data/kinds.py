@@ -11,7 +11,7 @@ from typing import Any
 from segments.errors import DataError
 
 HEAD_BYTES = 1 << 18
-KINDS = {
+FILE_KINDS = {
     ".csv": "csv",
     ".tsv": "csv",
     ".txt": "csv",
@@ -20,7 +20,7 @@ KINDS = {
     ".xlsx": "xlsx",
     ".xlsm": "xlsx",
 }
-SCORED = {suffix: kind for suffix, kind in KINDS.items() if kind != "xlsx"}  # what can be read in chunks
+SCORED = {suffix: kind for suffix, kind in FILE_KINDS.items() if kind != "xlsx"}  # what can be read in chunks
 NO_EXCEL = "save it as CSV or parquet"
 # What a file is by its first bytes, when that is not what its name says.
 SIGNATURES = (
@@ -33,7 +33,7 @@ SIGNATURES = (
 )
 
 
-def kind_of(path: Path, kinds: Mapping[str, str] = KINDS) -> str:
+def kind_of(path: Path, kinds: Mapping[str, str] = FILE_KINDS) -> str:
     """What a file says it is, by its name.
 
     Parameters
@@ -55,7 +55,7 @@ def kind_of(path: Path, kinds: Mapping[str, str] = KINDS) -> str:
     """
     kind = kinds.get(path.suffix.lower())
     if kind is None:
-        excel = KINDS.get(path.suffix.lower()) == "xlsx"
+        excel = FILE_KINDS.get(path.suffix.lower()) == "xlsx"
         raise DataError(
             f"{path} is an Excel file" if excel else f"files named '{path.suffix or path.name}' cannot be read",
             where=str(path),
@@ -88,7 +88,7 @@ def first_bytes(path: Path) -> bytes:
     return head
 
 
-def refuse_foreign(path: Path, head: bytes, kind: str, kinds: Mapping[str, str] = KINDS) -> None:
+def refuse_foreign(path: Path, head: bytes, kind: str, kinds: Mapping[str, str] = FILE_KINDS) -> None:
     """One clear sentence for a file that is not what its name says.
 
     Parameters

@@ -192,7 +192,7 @@ def quoted_list(names: Iterable[str], most: int = 12) -> str:
 # --- judging: the same words and numbers for both tables ----------------------------------------------------------
 
 
-def account(
+def counted(
     reasons: Sequence[Reason], counts: Sequence[int], rows_raw: int, policy: Policy, notes: list[str], where: str
 ) -> Report:
     """Make the report of one table, or the error that carries the same counts.
@@ -220,7 +220,7 @@ def account(
     Examples
     --------
     >>> missing = Reason("missing age", "drop", "bad_value")
-    >>> account([missing], [1], 40, Policy(), [], "shop.csv")["rows_clean"]
+    >>> counted([missing], [1], 40, Policy(), [], "shop.csv")["rows_clean"]
     39
     """
     listed = [

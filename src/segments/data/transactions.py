@@ -20,7 +20,7 @@ from segments.data.rows import (
     RawLog,
     Reason,
     Report,
-    account,
+    counted,
     in_order,
     quoted,
     quoted_list,
@@ -29,7 +29,7 @@ from segments.data.rows import (
 from segments.errors import DataError
 
 SAMPLE_LINES = 1_000
-ROW = '"segments row"'  # the blank keeps it apart from any column of ours
+ROW_NUMBER = '"segments row"'  # the blank keeps it apart from any column of ours
 TRANSACTION_COLUMNS = {
     "customer_id": "VARCHAR",
     "order_id": "VARCHAR",
@@ -91,14 +91,14 @@ def clean_transactions(raw: RawLog, source: Source) -> tuple[duckdb.DuckDBPyRela
     def number(key: str) -> str:
         return _number_sql(headers[key], types[headers[key]], cell(key), raw.decimal)
 
-    numbered = raw.lines.project(f"row_number() OVER () AS {ROW}, *")
+    numbered = raw.lines.project(f"row_number() OVER () AS {ROW_NUMBER}, *")
     repeated = _repeated_rows(raw, numbered, list(types))
     keys = [key for key in ("customer", "product") if key in headers]
     integers = _all_integers(raw.lines, {key: cell(key) for key in keys})
     time = _time_sql(headers["time"], types[headers["time"]], cell("time"), spec.time_format)
     parsed = {
-        ROW: ROW,
-        "is_repeat": f"{ROW} IN (FROM repeated_rows)" if repeated else "false",
+        ROW_NUMBER: ROW_NUMBER,
+        "is_repeat": f"{ROW_NUMBER} IN (FROM repeated_rows)" if repeated else "false",
         "customer_id": _canonical_sql(cell("customer"), integers["customer"]),
         "order_id": cell("order") if "order" in headers else f"strftime({time}, '%Y-%m-%d')",
         "time_text": cell("time"),
@@ -155,7 +155,7 @@ def clean_transactions(raw: RawLog, source: Source) -> tuple[duckdb.DuckDBPyRela
         for number, (reason, _) in enumerate(judged, start=1)
         if reason.fault and reason.action != "keep"
     )
-    lines.project(f"{ROW} AS row, customer_id AS id, CASE verdict {faults} END AS reason").filter(
+    lines.project(f"{ROW_NUMBER} AS row, customer_id AS id, CASE verdict {faults} END AS reason").filter(
         "reason IS NOT NULL"
     ).create_view("rejected_lines")
 
@@ -171,14 +171,14 @@ def clean_transactions(raw: RawLog, source: Source) -> tuple[duckdb.DuckDBPyRela
         blanks = _one(kept.filter(f"{name}_blank").aggregate("count(*)")) if listed else 0
         if blanks:
             notes.append(f"{blanks} lines lack a {name} value: it counts as 0")
-    report = account([reason for reason, _ in judged], counts, rows_raw, policy, notes, spec.path)
+    report = counted([reason for reason, _ in judged], counts, rows_raw, policy, notes, spec.path)
 
     columns = [name for name in parsed if name in TRANSACTION_COLUMNS]
     _check_lines(kept, columns, spec.path)
     if spec.products is not None and raw.products is not None:
         kept, added = _with_products(raw, kept, spec.products, notes)
         columns += added
-    table = kept.order(ROW).project(", ".join(columns))
+    table = kept.order(ROW_NUMBER).project(", ".join(columns))
     _check_types(table, spec.path)
     return table, report
 
@@ -275,13 +275,13 @@ def _repeated_rows(raw: RawLog, numbered: duckdb.DuckDBPyRelation, headers: list
     A 64-bit hash per line finds the few that may be equal; only those are compared in full.
     """
     columns = ", ".join(quoted(header) for header in headers)
-    hashed = numbered.project(f"{ROW}, hash({columns}) AS hashed")
+    hashed = numbered.project(f"{ROW_NUMBER}, hash({columns}) AS hashed")
     hashed.aggregate("hashed, count(*) AS n", "hashed").filter("n > 1").project("hashed").create("repeated_hashes")
     if not _one(raw.connection.table("repeated_hashes").aggregate("count(*)")):
         return False
     maybe = numbered.filter(f"hash({columns}) IN (FROM repeated_hashes)")
-    ranked = maybe.project(f"{ROW}, row_number() OVER (PARTITION BY {columns} ORDER BY {ROW}) AS nth")
-    ranked.filter("nth > 1").project(ROW).create("repeated_rows")
+    ranked = maybe.project(f"{ROW_NUMBER}, row_number() OVER (PARTITION BY {columns} ORDER BY {ROW_NUMBER}) AS nth")
+    ranked.filter("nth > 1").project(ROW_NUMBER).create("repeated_rows")
     return True
 
 
@@ -320,7 +320,7 @@ def _with_products(
     headers = require(list(types), wanted, spec.path)
     cells = {key: _cell_sql(header, types[header], spec.read) for key, header in headers.items()}
     integers = _all_integers(raw.products, {"id": cells["id"]})
-    expressions = {"known_id": _canonical_sql(cells["id"], integers["id"]), ROW: "row_number() OVER ()"}
+    expressions = {"known_id": _canonical_sql(cells["id"], integers["id"]), ROW_NUMBER: "row_number() OVER ()"}
     added = []
     if "department" in cells:
         expressions["department"] = cells["department"]
@@ -329,7 +329,7 @@ def _with_products(
         expressions["private_label"] = f"coalesce({cells['brand']} = {_literal(spec.private_label or '')}, false)"
         added.append("private_label")
     products = raw.products.project(", ".join(f"{expression} AS {name}" for name, expression in expressions.items()))
-    firsts = ", ".join(f"first({name} ORDER BY {ROW}) AS {name}" for name in added)
+    firsts = ", ".join(f"first({name} ORDER BY {ROW_NUMBER}) AS {name}" for name in added)
     products.filter("known_id IS NOT NULL").aggregate(
         f"known_id, count(*) AS n{', ' * bool(firsts)}{firsts}", "known_id"
     ).create("known_products")
@@ -339,7 +339,7 @@ def _with_products(
     joined = lines.join(known, condition="product_id = known_id", how="left")
     if unknown := _one(joined.filter("known_id IS NULL").aggregate("count(*)")):
         notes.append(f"{unknown} lines name a product that is not in {spec.path}: no department, not a private label")
-    names = [name for name in (ROW, *lines.columns) if name != ROW.strip('"') and name not in added]
+    names = [name for name in (ROW_NUMBER, *lines.columns) if name != ROW_NUMBER.strip('"') and name not in added]
     extra = [f"coalesce({name}, false) AS {name}" if name == "private_label" else name for name in added]
     return joined.project(", ".join([*names, *extra])), added
 

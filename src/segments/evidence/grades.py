@@ -25,7 +25,7 @@ from segments.evidence.resample_fits import Floats, Integers
 from segments.evidence.stability import Stability, stability
 from segments.evidence.valleys import Valley, valley
 
-COLUMNS = (
+EVIDENCE_COLUMNS = (
     "candidate_id",
     "evaluated",
     "stopped",
@@ -110,7 +110,7 @@ class CellEvidence:
         )
 
 
-def weigh_cell(
+def evaluate_cell(
     X: Floats,
     labelings: Sequence[Integers],
     centres: Sequence[Floats],
@@ -142,7 +142,7 @@ def weigh_cell(
     >>> random = np.random.default_rng(0)
     >>> X = np.concatenate([random.normal(size=(40, 2)) + [x, 0] for x in (0, 9)])
     >>> quickly = EvidenceConfig(bootstraps=10, splits=5, nulls=99)
-    >>> found = weigh_cell(X, [np.repeat([0, 1], 40)], [np.array([[0.0, 0], [9, 0]])], quickly)
+    >>> found = evaluate_cell(X, [np.repeat([0, 1], 40)], [np.array([[0.0, 0], [9, 0]])], quickly)
     >>> found.existence.verdict()["p_adjusted"].tolist(), found.gap.global_se_max
     ([0.01], 2)
     """
@@ -250,7 +250,7 @@ def cell_table(
     candidate_ids : sequence of str
         In the order of `found`.
     found : CellEvidence
-        What :func:`weigh_cell` found.
+        What :func:`evaluate_cell` found.
     config : EvidenceConfig
         For the null's name and the grades.
 
@@ -292,7 +292,7 @@ def cell_table(
                 zip(stable.jaccard.tolist(), stable.recovered.tolist(), stable.dissolved.tolist(), strict=True)
             )
         ]
-    return pd.DataFrame(rows, columns=list(COLUMNS)), pd.DataFrame(
+    return pd.DataFrame(rows, columns=list(EVIDENCE_COLUMNS)), pd.DataFrame(
         clusters, columns=["candidate_id", "cluster", "jaccard", "recovered", "dissolved"]
     )
 
@@ -318,7 +318,7 @@ def scores_table(candidate_ids: Sequence[str], found: CellEvidence) -> pd.DataFr
 def not_evaluated(candidate_id: str) -> dict[str, Any]:
     """The row of a candidate that was left out."""
     texts = dict.fromkeys(("grade", "reason", "null", "valley_pair"), "")
-    numbers = dict.fromkeys(COLUMNS[4:16], np.nan)
+    numbers = dict.fromkeys(EVIDENCE_COLUMNS[4:16], np.nan)
     return {"candidate_id": candidate_id, "evaluated": False, "stopped": False, "bootstraps": 0} | numbers | texts
 
 

@@ -88,7 +88,7 @@ def refit(X: Floats, k: int, starts: int, random: np.random.Generator) -> Fit:
     return best
 
 
-def compile_all() -> None:
+def compile_fits() -> None:
     """Compile the loops once, so that no stage has to wait for it."""
     from segments.clustering.kmeans_kernel import assign
 

@@ -24,7 +24,7 @@ from segments.errors import ConfigError, SegmentsError
 LARGER_IS_BETTER = {metric: metric != "davies_bouldin" for metric in METRICS}
 # Scores of a fit in its own space: they rank k within a cell, not cells among each other.
 OWN_SPACE = ("silhouette", "silhouette_simplified", "davies_bouldin", "calinski_harabasz")
-NOT_WEIGHED = "evidence (not evaluated)"
+NOT_EVALUATED_REASON = "evidence (not evaluated)"
 
 
 class Gate(NamedTuple):
@@ -246,7 +246,7 @@ def gates_of(candidates: pd.DataFrame, config: SelectionConfig) -> dict[str, NDA
     found = {gate.name: gate.passes(candidates) for gate in _dear(config)}
     found["grade"] = candidates["grade"].isin(config.grades).to_numpy()
     passes = {name: passing | ~weighed for name, passing in found.items()}
-    return cheap_gates_of(candidates, config) | passes | {NOT_WEIGHED: weighed}
+    return cheap_gates_of(candidates, config) | passes | {NOT_EVALUATED_REASON: weighed}
 
 
 def cheap_gates_of(candidates: pd.DataFrame, config: SelectionConfig) -> dict[str, NDArray[np.bool_]]:

@@ -143,7 +143,7 @@ def extreme_rows(features: pd.DataFrame, feature_set: FeatureSet, share: float) 
     return np.sort(order[len(X) - count :])
 
 
-def in_words(table: pd.DataFrame) -> list[str]:
+def sensitivity_in_words(table: pd.DataFrame) -> list[str]:
     """One sentence per kind of change, with the worst case named.
 
     Parameters
@@ -154,7 +154,7 @@ def in_words(table: pd.DataFrame) -> list[str]:
     Examples
     --------
     >>> rows = [("seed", "1", 1.0, 90), ("seed", "2", 0.9, 90), ("scaler", "robust", 0.5, 90)]
-    >>> in_words(pd.DataFrame(rows, columns=["change", "detail", "ari", "customers"]))
+    >>> sensitivity_in_words(pd.DataFrame(rows, columns=["change", "detail", "ari", "customers"]))
     ['seed: agreement 0.90 (2) to 1.00 (1)', 'scaler: agreement 0.50 (robust)']
     """
     lines = []

@@ -110,7 +110,7 @@ def stability(
         random = np.random.default_rng([config.seed, 2, b, k])
         starts = starts_for(len(drawn) * k, config.starts, config.max_distances)
         fit = refit(X[drawn], k, starts, random)
-        table = contingency(labels[drawn], fit.labels, k)
+        table = contingency(labels[drawn], fit.labels, k, k)
         match = jaccard(table)
         jaccards.append(match.max(axis=1))
         rands.append(adjusted_rand(table))
@@ -160,19 +160,31 @@ def prediction_strength(X: Floats, k: int, config: EvidenceConfig) -> float:
         halves = X[order[:half]], X[order[half:]]
         fits = [refit(own, k, starts_for(len(own) * k, config.starts, config.max_distances), random) for own in halves]
         for own, fit, other in zip(halves, fits, reversed(fits), strict=True):
-            strengths.append(_kept_together(contingency(fit.labels, nearest(own, other.centres)[0], k)))
+            strengths.append(_kept_together(contingency(fit.labels, nearest(own, other.centres)[0], k, k)))
     return float(np.mean(strengths))
 
 
-def contingency(one: Integers, other: Integers, k: int) -> NDArray[np.int64]:
-    """Count the points in each cluster of the one and of the other clustering.
+def contingency(one: Integers, other: Integers, n_one: int, n_other: int) -> NDArray[np.int64]:
+    """Count the rows of each pair of clusters.
+
+    Parameters
+    ----------
+    one, other : ndarray of shape (n,)
+        Two clusterings of the same rows.
+    n_one, n_other : int
+        Clusters of each; those without rows count too.
+
+    Returns
+    -------
+    ndarray of shape (n_one, n_other)
 
     Examples
     --------
-    >>> contingency(np.array([0, 0, 1]), np.array([1, 1, 0]), 2).tolist()
+    >>> contingency(np.array([0, 0, 1]), np.array([1, 1, 0]), 2, 2).tolist()
     [[0, 2], [1, 0]]
     """
-    return np.bincount(one.astype(np.int64) * k + other, minlength=k * k).reshape(k, k)
+    pairs = np.asarray(one, dtype=np.int64) * n_other + other
+    return np.bincount(pairs, minlength=n_one * n_other).reshape(n_one, n_other).astype(np.int64)
 
 
 def jaccard(table: NDArray[np.int64]) -> Floats:

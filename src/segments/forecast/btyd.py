@@ -24,7 +24,7 @@ from segments.features.purchases import MONEY_UNIT, day_number, whole_units
 Floats = NDArray[np.float64]
 
 DAYS_PER_WEEK = 7
-NAMES = {
+BTYD_NAMES = {
     "bg_nbd": ("r", "alpha", "a", "b"),
     "mbg_nbd": ("r", "alpha", "a", "b"),
     "pareto_nbd": ("r", "alpha", "s", "beta"),
@@ -172,7 +172,7 @@ def fit_purchases(table: pd.DataFrame, kind: str) -> Purchases:
     starts = [np.log([1.0, 1.0 / rate, *ends]) for ends in ([1.0, 2.0], [0.5, 10.0])]
     logs, value = _lowest(loss, starts, float(counts.sum()))
     return Purchases(
-        kind, dict(zip(NAMES[kind], np.exp(logs).tolist(), strict=True)), -value, _stuck(NAMES[kind], logs)
+        kind, dict(zip(BTYD_NAMES[kind], np.exp(logs).tolist(), strict=True)), -value, _stuck(BTYD_NAMES[kind], logs)
     )
 
 
@@ -445,7 +445,7 @@ def _stuck(names: Sequence[str], logs: Floats) -> list[str]:
 
 
 def _values(model: Purchases) -> Floats:
-    return np.array([model.params[name] for name in NAMES[model.kind]])
+    return np.array([model.params[name] for name in BTYD_NAMES[model.kind]])
 
 
 def _column(table: pd.DataFrame, name: str) -> Floats:

@@ -23,10 +23,10 @@ from segments.forecast.models import FEATURE, GLOBAL, OUTCOMES, PER_SEGMENT, Sna
 
 Floats = NDArray[np.float64]
 
-SCORES = {"churn": CHURN_SCORES, "value": VALUE_SCORES}
+OUTCOME_SCORES = {"churn": CHURN_SCORES, "value": VALUE_SCORES}
 # What the recommendation is decided by: the whole distance to what happened, so that a good ranking of wrong numbers does not win.
 DECIDES = {"churn": "brier", "value": "mae"}
-WORDS = {
+OUTCOME_WORDS = {
     "roc_auc": "ROC-AUC",
     "average_precision": "average precision",
     "brier": "Brier score",
@@ -70,7 +70,7 @@ def simple_first(models: Mapping[str, PredictionModel]) -> list[str]:
     return sorted(models, key=lambda name: SIMPLE_FIRST.index(models[name].kind))
 
 
-def compare(
+def compare_models(
     test: Snapshot,
     predicted: Mapping[str, Mapping[tuple[str, str], Floats]],
     config: PredictionConfig,
@@ -100,10 +100,12 @@ def compare(
     rows, winners, steps = [], {}, []
     for outcome in OUTCOMES:
         by_name = {" | ".join(key): values for key, values in predicted[outcome].items()}
-        found = bootstrap(test.outcome(outcome), by_name, SCORES[outcome], groups, config.bootstrap, config.seed)
+        found = bootstrap(
+            test.outcome(outcome), by_name, OUTCOME_SCORES[outcome], groups, config.bootstrap, config.seed
+        )
         for name, variant in predicted[outcome]:
             for group, mask in groups.items():
-                for metric in SCORES[outcome]:
+                for metric in OUTCOME_SCORES[outcome]:
                     own, base = found[f"{name} | {variant}", group, metric], found[f"{name} | {GLOBAL}", group, metric]
                     gap = own - base if variant != GLOBAL else np.full(len(own), np.nan)
                     where = (outcome, name, variant, group, int(mask.sum()), metric)
@@ -155,7 +157,7 @@ def metrics_of(comparison: pd.DataFrame, name: str, variant: str) -> dict[str, f
     return {f"{row.outcome}_{row.metric}": float(row.value) for row in own.itertuples() if np.isfinite(row.value)}
 
 
-def verdict(
+def recommendation(
     comparison: pd.DataFrame,
     winners: Mapping[str, tuple[str, str]],
     test: Snapshot,
@@ -168,7 +170,7 @@ def verdict(
     Parameters
     ----------
     comparison, winners
-        What :func:`compare` found.
+        What :func:`compare_models` found.
     test, predicted
         What it was given.
     models : mapping of str to PredictionModel
@@ -232,15 +234,15 @@ def _score(comparison: pd.DataFrame, outcome: str, winner: tuple[str, str], metr
 
 def _sentence(comparison: pd.DataFrame, outcome: str, winner: tuple[str, str], test: Snapshot) -> str:
     scores = ", ".join(
-        f"{WORDS[metric]} {_short(row['value'])} ({_short(row['low'])} to {_short(row['high'])})"
-        for metric in SCORES[outcome]
+        f"{OUTCOME_WORDS[metric]} {_short(row['value'])} ({_short(row['low'])} to {_short(row['high'])})"
+        for metric in OUTCOME_SCORES[outcome]
         for row in [_score(comparison, outcome, winner, metric)]
     )
     happened = test.outcome(outcome)
     base = f"{int(happened.sum())} of them left" if outcome == "churn" else f"they spent {happened.mean():.2f} each"
     name = f"{winner[0]}, {'one global model' if winner[1] == GLOBAL else winner[1]}"
     return (
-        f"For {outcome} use {name}: the simplest that no other beat beyond doubt in {WORDS[DECIDES[outcome]]}. "
+        f"For {outcome} use {name}: the simplest that no other beat beyond doubt in {OUTCOME_WORDS[DECIDES[outcome]]}. "
         f"On {len(happened)} customers after {test.cutoff} ({base}): {scores}."
     )
 
@@ -268,7 +270,7 @@ def _segments_help(comparison: pd.DataFrame, outcome: str, winner: tuple[str, st
         answer = f"No: use one model for all customers ({winner[0]})"
     return (
         f"Does modelling per segment help to foresee {outcome}? {answer}. "
-        f"In {WORDS[metric]} against the same model without segments, {said}."
+        f"In {OUTCOME_WORDS[metric]} against the same model without segments, {said}."
     )
 
 

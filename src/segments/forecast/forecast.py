@@ -23,7 +23,7 @@ from segments.clustering.candidate import Spec, sweep_cell
 from segments.config.prediction import PredictionConfig, PredictionModel
 from segments.errors import ConfigError, DataError
 from segments.forecast.btyd import DAYS_PER_WEEK, btyd_table, daily
-from segments.forecast.comparison import calibration_table, compare, metrics_of, simple_first, verdict
+from segments.forecast.comparison import calibration_table, compare_models, metrics_of, recommendation, simple_first
 from segments.forecast.models import OUTCOMES, Predictor, Snapshot, fit, variants
 
 Floats = NDArray[np.float64]
@@ -155,7 +155,7 @@ def predict(
     with threadpool_limits(limits=1):  # how floats are summed depends on the number of threads
         fitted, notes = _fit_all(train, models, config)
         predicted = {outcome: {key: fitted[outcome][key](test) for key in fitted[outcome]} for outcome in OUTCOMES}
-        comparison, winners, steps = compare(test, predicted, config)
+        comparison, winners, steps = compare_models(test, predicted, config)
         final: dict[str, Floats] = {}
         for outcome, (name, variant) in winners.items():
             ahead, more = fit(models[name], variant, outcome, snapshots[when.latest], config)
@@ -189,7 +189,7 @@ def predict(
         "segment_agreement": agreement,
         "steps": steps,
         "notes": notes,
-    } | verdict(comparison, winners, test, predicted, models, config.horizon_days)
+    } | recommendation(comparison, winners, test, predicted, models, config.horizon_days)
     return Prediction(customers, segments, comparison, calibration, runs, facts)
 
 

@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 Floats = NDArray[np.float64]
 Score = Callable[[Floats, Floats, Floats], Floats]
 
-BINS = 10
+CALIBRATION_BINS = 10
 BLOCK = 5_000_000  # weights held at once
 Z = float(norm.ppf(0.975))
 
@@ -112,7 +112,7 @@ def brier(y: Floats, p: Floats, weights: Floats) -> Floats:
 
 def calibration_error(y: Floats, p: Floats, weights: Floats) -> Floats:
     """Expected calibration error: mean distance of predicted and observed share over ten groups of equally many, by rising prediction."""
-    own = _bin(p)[:, None] == np.arange(BINS)
+    own = _bin(p)[:, None] == np.arange(CALIBRATION_BINS)
     return _ratio(np.abs(weights @ (own * (p - y)[:, None])).sum(axis=1), weights.sum(axis=1))
 
 
@@ -248,7 +248,7 @@ def _ranks(values: Floats, weights: Floats) -> Floats:
 def _bin(p: Floats) -> NDArray[np.int64]:
     """Which tenth a prediction is in; equal predictions share one."""
     ranks = np.searchsorted(np.sort(p), p, side="left")
-    return (ranks * BINS // len(p)).astype(np.int64)
+    return (ranks * CALIBRATION_BINS // len(p)).astype(np.int64)
 
 
 def _ratio(upper: Floats, lower: Floats) -> Floats:

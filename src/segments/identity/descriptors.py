@@ -110,12 +110,12 @@ def segment_descriptors(
                     {"feature": feature, "kind": "category", "role": own_role, "level": str(level), **row}
                     for row in found
                 ]
-    out = pd.DataFrame(rows, columns=["feature", "kind", "role", "level", "cluster", *FIGURES])
+    out = pd.DataFrame(rows, columns=["feature", "kind", "role", "level", "cluster", *DESCRIPTOR_FIGURES])
     out.insert(5, "segment", [names[cluster] for cluster in out["cluster"]])
     return out
 
 
-FIGURES = ("known", "mean", "median", "overall", "overall_median", "index", "effect", "rank")
+DESCRIPTOR_FIGURES = ("known", "mean", "median", "overall", "overall_median", "index", "effect", "rank")
 
 
 def descriptor_tests(table: pd.DataFrame, labels: NDArray[np.int32], clustered: Collection[str]) -> pd.DataFrame:
@@ -207,7 +207,7 @@ def _numbers(values: NDArray[np.float64], labels: NDArray[np.int32], k: int) -> 
         rank = (float(ranks[mine].mean()) - 0.5) / int(known.sum()) if n else np.nan
         median, index = float(np.median(values[mine])) if n else np.nan, 100 * mean / overall if ratio else np.nan
         figures = (n, mean, median, overall, middle, index, delta, rank)
-        rows.append({"cluster": cluster, **dict(zip(FIGURES, figures, strict=True))})
+        rows.append({"cluster": cluster, **dict(zip(DESCRIPTOR_FIGURES, figures, strict=True))})
     return rows
 
 
@@ -223,7 +223,7 @@ def _shares(
         rest = float(has[known & ~mine].mean()) if others else np.nan
         h = 2 * np.arcsin(np.sqrt(share)) - 2 * np.arcsin(np.sqrt(rest))
         figures = (n, share, np.nan, overall, np.nan, 100 * share / overall, float(h), np.nan)
-        rows.append({"cluster": cluster, **dict(zip(FIGURES, figures, strict=True))})
+        rows.append({"cluster": cluster, **dict(zip(DESCRIPTOR_FIGURES, figures, strict=True))})
     return rows
 
 

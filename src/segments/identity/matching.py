@@ -17,14 +17,15 @@ from scipy.optimize import linear_sum_assignment
 
 from segments.config.identity import COLOURS, IdentityConfig
 from segments.errors import DataError, SweepError
-from segments.identity.overlap import centre_distances, centroids, contingency, heritable_by, left_over, share_kept
+from segments.evidence.stability import contingency
+from segments.identity.overlap import centre_distances, centroids, left_over, may_be_continued_by, share_kept
 from segments.model.segmentation import Segment, Segmentation, number_segments
 
 STATUSES = ("continued", "split", "merged", "born")
 
 
 @dataclass(frozen=True)
-class Kin:
+class Lineage:
     """What a cluster of the new version is to the segments of the earlier one.
 
     Parameters
@@ -72,7 +73,7 @@ class Identity:
         Every colour that this version or an earlier one had, the longest unused first.
     """
 
-    kin: list[Kin]
+    kin: list[Lineage]
     gone: list[str]
     next_number: int
     matched_by: str
@@ -99,7 +100,7 @@ class Identity:
             If the data do not describe one.
         """
         try:
-            kin = [Kin(**{**one, "segment": Segment(**one["segment"])}) for one in plain["kin"]]
+            kin = [Lineage(**{**one, "segment": Segment(**one["segment"])}) for one in plain["kin"]]
             old = [Segment(**one) for one in plain["old"]]
             colours = plain.get("colours", _used(_used([], old), [one.segment for one in kin]))
             return Identity(**{**plain, "kin": kin, "old": old, "colours": colours})
@@ -142,7 +143,7 @@ class SegmentIdentity:
 
 
 @dataclass(frozen=True)
-class Version:
+class EarlierVersion:
     """What must be known of an earlier version to recognise its segments.
 
     Parameters
@@ -179,12 +180,18 @@ def first(names: Sequence[str]) -> Identity:
     >>> [kin.segment.segment_id for kin in first(["frequent customers", "rare customers"]).kin]
     ['S1', 'S2']
     """
-    kin = [Kin(segment, "born", None, [], name) for segment, name in zip(number_segments(names), names, strict=True)]
+    kin = [
+        Lineage(segment, "born", None, [], name) for segment, name in zip(number_segments(names), names, strict=True)
+    ]
     return Identity(kin, [], len(names) + 1, "first", [], [], list(range(len(names))))
 
 
 def identify(
-    earlier: Version, features: pd.DataFrame, labels: NDArray[np.int32], names: Sequence[str], config: IdentityConfig
+    earlier: EarlierVersion,
+    features: pd.DataFrame,
+    labels: NDArray[np.int32],
+    names: Sequence[str],
+    config: IdentityConfig,
 ) -> Identity:
     """Recognise the segments of an earlier version in a new one.
 
@@ -293,7 +300,7 @@ def match(
     columns = sorted(range(len(names)), key=lambda c: (-int(table[:, c].sum()), *(-table[rows, c]).tolist(), names[c]))
     counts = table[np.ix_(rows, columns)].astype(np.int64)
     n = len(rows)
-    heritable = heritable_by(counts, config)
+    heritable = may_be_continued_by(counts, config)
     # Whole customers decide; below one customer, the older segment.
     worth = np.where(heritable, counts * (n * n + 1) + (n - np.arange(n))[:, None], 0)
     heirs = {c: o for o, c in zip(*linear_sum_assignment(worth, maximize=True), strict=True) if heritable[o, c]}
@@ -304,7 +311,7 @@ def match(
     )
 
 
-def compare(
+def compare_versions(
     old: Sequence[Segment], new: Sequence[Segment], table: NDArray[np.int64], config: IdentityConfig
 ) -> Identity:
     """Say what lies between two versions whose segments have their ids already, whichever of them is the newer.
@@ -326,9 +333,9 @@ def compare(
     Examples
     --------
     >>> old, new = number_segments(["frequent", "rare"]), number_segments(["frequent", "rare", "lapsed"])
-    >>> [kin.status for kin in compare(old, new, np.array([[40, 0, 0], [0, 30, 28]]), IdentityConfig()).kin]
+    >>> [kin.status for kin in compare_versions(old, new, np.array([[40, 0, 0], [0, 30, 28]]), IdentityConfig()).kin]
     ['continued', 'split', 'split']
-    >>> compare(new, old, np.array([[40, 0], [0, 30], [0, 28]]), IdentityConfig()).kin[1].absorbed
+    >>> compare_versions(new, old, np.array([[40, 0], [0, 30], [0, 28]]), IdentityConfig()).kin[1].absorbed
     ['S3']
     """
     places = {segment.segment_id: o for o, segment in enumerate(old)}
@@ -441,7 +448,7 @@ def _told(
     """What became of whom; positions in `parents` and `absorbed` are those of `rows` and `columns`, as those of `segments`."""
     before, now = ({segment.segment_id for segment in part} for part in (rows, segments))
     split = {rows[o].segment_id for o in parents.values()}
-    kin: dict[int, Kin] = {}
+    kin: dict[int, Lineage] = {}
     for c, cluster in enumerate(columns):
         own = segments[c].segment_id
         status = "born"
@@ -453,7 +460,7 @@ def _told(
             status = "continued"
         parent = rows[parents[c]].segment_id if c in parents else None
         took = [rows[o].segment_id for o in sorted(absorbed[c])]
-        kin[cluster] = Kin(segments[c], status, parent, took, names[cluster])
+        kin[cluster] = Lineage(segments[c], status, parent, took, names[cluster])
     gone = [segment.segment_id for segment in rows if segment.segment_id not in now]
     used = _used(_used(colours, old), segments)
     return Identity([kin[c] for c in range(len(names))], gone, next_number, matched_by, list(old), table, used)

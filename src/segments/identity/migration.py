@@ -65,7 +65,7 @@ class Migration:
             "moved": sum(self.counts[cell] for cell in MOVED),
             "changed_by_customer": sum(self.counts[cell] for cell in ("customer", "both", "returned")),
             "changed_by_model": sum(self.counts[cell] for cell in ("model", "both", "returned")),
-            "in_words": in_words(self),
+            "in_words": migration_in_words(self),
         }
 
     @property
@@ -173,7 +173,7 @@ def migrate(
     )
 
 
-def in_words(migration: Migration) -> list[str]:
+def migration_in_words(migration: Migration) -> list[str]:
     """What happened, in a few sentences; no customer is named.
 
     Parameters

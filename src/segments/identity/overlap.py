@@ -15,29 +15,6 @@ from scipy.optimize import linear_sum_assignment
 from segments.config.identity import IdentityConfig
 
 
-def contingency(old: NDArray[np.int32], new: NDArray[np.int32], n_old: int, n_new: int) -> NDArray[np.int64]:
-    """Count the rows of each pair of clusters.
-
-    Parameters
-    ----------
-    old, new : ndarray of shape (n,)
-        Two clusterings of the same rows.
-    n_old, n_new : int
-        Clusters of each; those without rows count too.
-
-    Returns
-    -------
-    ndarray of shape (n_old, n_new)
-
-    Examples
-    --------
-    >>> contingency(np.array([0, 0, 1]), np.array([1, 1, 0]), 2, 2).tolist()
-    [[0, 2], [1, 0]]
-    """
-    pairs = np.asarray(old, dtype=np.int64) * n_new + new
-    return np.bincount(pairs, minlength=n_old * n_new).reshape(n_old, n_new).astype(np.int64)
-
-
 def centroids(features: pd.DataFrame, labels: NDArray[np.int32]) -> pd.DataFrame:
     """Mean of every numeric feature per cluster, in original units.
 
@@ -79,7 +56,7 @@ def centre_distances(old: pd.DataFrame, new: pd.DataFrame, features: pd.DataFram
     return distances
 
 
-def heritable_by(counts: NDArray[np.int64], config: IdentityConfig) -> NDArray[np.bool_]:
+def may_be_continued_by(counts: NDArray[np.int64], config: IdentityConfig) -> NDArray[np.bool_]:
     """Which cluster (column) could bear the id of which old segment (row)."""
     sizes, new_sizes = counts.sum(axis=1, keepdims=True), counts.sum(axis=0, keepdims=True)
     in_either = sizes + new_sizes - counts

@@ -21,17 +21,17 @@ from numpy.typing import NDArray
 
 from segments.clustering.silhouette import silhouette_estimate
 from segments.clustering.space import to_space
-from segments.config.serving import Limits, MonitoringConfig
+from segments.config.serving import LightLimits, MonitoringConfig
 from segments.errors import DataError
 from segments.model.answers import Scored
 from segments.model.segmentation import Segmentation
 
-FORMAT = 1
+REFERENCE_FORMAT = 1
 BINS = 10
 FAR = 0.99  # of a segment's training customers are not as far from its centre as "far" begins
 FEW = 30  # customers among whom a silhouette says nothing yet
 SAMPLE = 10_000  # customers whose silhouettes among one another stand for the batch's
-NAMES = {
+FIGURE_NAMES = {
     "psi.segments": "segment shares against training (PSI)",
     "far": "share of customers farther out than 99 % of training customers",
     "out_of_range": "share of customers outside the range of the training data",
@@ -96,8 +96,8 @@ def reference_of(features: pd.DataFrame, segmentation: Segmentation) -> dict[str
     Examples
     --------
     >>> from segments.clustering.space import Space
-    >>> from segments.model.segmentation import Limits, number_segments
-    >>> space, limits = Space(["x"], ["identity"], [1.0], "none", {}), Limits(np.ones(2), np.zeros(1), np.ones(1), 0.1)
+    >>> from segments.model.segmentation import LightLimits, number_segments
+    >>> space, limits = Space(["x"], ["identity"], [1.0], "none", {}), LightLimits(np.ones(2), np.zeros(1), np.ones(1), 0.1)
     >>> model = Segmentation("c0", space, np.array([[0.0], [10.0]]), number_segments(["low", "high"]), limits)
     >>> found = reference_of(pd.DataFrame({"x": [0.0, 1.0, 2.0, 9.0]}), model)
     >>> found["columns"]["x"]["counts"], found["segments"]["counts"]
@@ -118,7 +118,7 @@ def reference_of(features: pd.DataFrame, segmentation: Segmentation) -> dict[str
     sample.add(values, clusters)
     mean, _ = sample.silhouette(segmentation)
     return {
-        "format": FORMAT,
+        "format": REFERENCE_FORMAT,
         "candidate_id": segmentation.candidate_id,
         "customers": len(features),
         "columns": bins,
@@ -182,7 +182,7 @@ class Tally:
         self, reference: Mapping[str, Any], segmentation: Segmentation, previous: Mapping[str, str] | None = None
     ) -> None:
         self.segmentation, self.reference = segmentation, reference
-        if reference.get("format") != FORMAT or list(reference["columns"]) != segmentation.space.columns:
+        if reference.get("format") != REFERENCE_FORMAT or list(reference["columns"]) != segmentation.space.columns:
             raise DataError(
                 "the training figures beside the model are not those of this model",
                 fix="register it again with `segments registry`",
@@ -244,7 +244,12 @@ def figures(tally: Tally, config: MonitoringConfig) -> list[Figure]:
     )  # of each figure, so that all of them together keep to it (Bonferroni)
     found = [
         _stability(
-            "psi.segments", NAMES["psi.segments"], reference["segments"]["counts"], tally.clusters, config.psi, level
+            "psi.segments",
+            FIGURE_NAMES["psi.segments"],
+            reference["segments"]["counts"],
+            tally.clusters,
+            config.psi,
+            level,
         )
     ]
     for (name, bins), counts in zip(reference["columns"].items(), tally.bins, strict=True):
@@ -365,7 +370,9 @@ def _binned(values: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[
     return np.bincount(np.searchsorted(edges, values, side="left"), minlength=len(edges) + 1)
 
 
-def _stability(name: str, says: str, training: Any, batch: NDArray[np.int64], limits: Limits, level: float) -> Figure:
+def _stability(
+    name: str, says: str, training: Any, batch: NDArray[np.int64], limits: LightLimits, level: float
+) -> Figure:
     from scipy.special import chdtrc
 
     training = np.asarray(training, dtype=np.int64)
@@ -380,12 +387,12 @@ def _stability(name: str, says: str, training: Any, batch: NDArray[np.int64], li
     return Figure(name, says, value, 0.0, None, None, p_value, status)
 
 
-def _share(name: str, hits: int, n: int, training: float | None, limits: Limits, level: float) -> Figure:
+def _share(name: str, hits: int, n: int, training: float | None, limits: LightLimits, level: float) -> Figure:
     if not n:
-        return Figure(name, NAMES[name], None, training, None, None, None, "-")
+        return Figure(name, FIGURE_NAMES[name], None, training, None, None, None, "-")
     low, high = _interval(hits, n, 0.025)
     surely, _ = _interval(hits, n, level)
-    return Figure(name, NAMES[name], hits / n, training, low, high, None, _light(surely, limits))
+    return Figure(name, FIGURE_NAMES[name], hits / n, training, low, high, None, _light(surely, limits))
 
 
 def _interval(hits: int, n: int, tail: float) -> tuple[float, float]:
@@ -395,10 +402,10 @@ def _interval(hits: int, n: int, tail: float) -> tuple[float, float]:
     return low, float(betaincinv(hits + 1, n - hits, 1 - tail)) if hits < n else 1.0
 
 
-def _silhouette(tally: Tally, limits: Limits, level: float) -> Figure:
+def _silhouette(tally: Tally, limits: LightLimits, level: float) -> Figure:
     from scipy.special import ndtri
 
-    says, training = NAMES["silhouette"], tally.reference["silhouette"]
+    says, training = FIGURE_NAMES["silhouette"], tally.reference["silhouette"]
     mean, error = tally.sample.silhouette(tally.segmentation)
     if mean is None:
         return Figure("silhouette", says, None, training, None, None, None, "-")
@@ -411,5 +418,5 @@ def _told(lit: list[Figure]) -> str:
     return "; ".join(f"{one.says} {one.value:.3g} ({one.status})" for one in lit)
 
 
-def _light(value: float, limits: Limits) -> str:
+def _light(value: float, limits: LightLimits) -> str:
     return "red" if value >= limits.red else "amber" if value >= limits.amber else "green"

@@ -19,7 +19,7 @@ from segments.clustering.space import Space, nearest, to_space
 from segments.config.identity import ConfidenceConfig
 from segments.errors import DataError
 
-FORMAT = 2
+MODEL_FORMAT = 2
 # Who named a segment when no person did.
 RULES = "rules"
 
@@ -278,7 +278,7 @@ class Segmentation:
     def to_json(self) -> str:
         """The whole model as text; floats survive the round trip exactly."""
         plain = {
-            "format": FORMAT,
+            "format": MODEL_FORMAT,
             "candidate_id": self.candidate_id,
             "space": self.space.to_plain(),
             "centres": self.centres.tolist(),
@@ -303,9 +303,9 @@ class Segmentation:
         """
         try:
             plain: Mapping[str, Any] = json.loads(text)
-            if plain["format"] != FORMAT:
+            if plain["format"] != MODEL_FORMAT:
                 raise DataError(
-                    f"the model has format {plain['format']}, this version reads {FORMAT}",
+                    f"the model has format {plain['format']}, this version reads {MODEL_FORMAT}",
                     fix="use the version of segments that registered it, or register it anew: `segments registry`",
                 )
             curves = plain.get("agreement")

@@ -359,7 +359,7 @@ def test_the_sidebar_says_where_the_record_is(more: list[str], at: str, house: C
     def script(more: list[str]) -> None:
         from segments.app.dashboard import app
 
-        app.main(["source=mall", *more])
+        app.page(["source=mall", *more])
 
     house()
     app = AppTest.from_function(script, args=(more,), default_timeout=60).run()
@@ -412,7 +412,7 @@ def test_an_expected_value_is_shown_in_the_currency() -> None:
 
 def test_revenue_is_in_the_chart_only_where_it_is_known() -> None:
     segments = number_segments(["often", "rare"])
-    table = figures.overview(segments, {"S1": 3, "S2": 1}, {}, None)
+    table = figures.segments_overview(segments, {"S1": 3, "S2": 1}, {}, None)
     drawn = charts.shares(table, segments).to_dict()
     assert "revenue" not in json.dumps(drawn)
     assert drawn["encoding"]["opacity"]["legend"] is None
@@ -432,7 +432,7 @@ def test_limits_are_told_apart_by_their_dashes_too() -> None:
     batches = pd.DataFrame({"batch": ["may"], "value": 0.3, "low": np.nan, "high": np.nan, "status": "red"})
     features = pd.DataFrame({"feature": ["age"], "psi": [0.3], "status": ["red"]})
     limits = {"amber": 0.1, "red": 0.25}
-    for chart in (charts.history(batches, "PSI", limits), charts.against_limits(features, **limits)):
+    for chart in (charts.batch_history(batches, "PSI", limits), charts.against_limits(features, **limits)):
         rule = chart.to_dict()["layer"][-1]["encoding"]
         assert rule["strokeDash"]["scale"] == {
             "domain": ["amber from here", "red from here"],
@@ -445,7 +445,7 @@ def test_limits_are_told_apart_by_their_dashes_too() -> None:
 def test_every_batch_is_named_and_the_bars_keep_their_height(batches: int) -> None:
     names = [f"week_{i}.csv 0123" for i in range(batches)]
     table = pd.DataFrame({"batch": names, "value": 0.1, "low": np.nan, "high": np.nan, "status": "green"})
-    drawn = charts.history(table, "PSI", {}).to_dict()
+    drawn = charts.batch_history(table, "PSI", {}).to_dict()
     axis = drawn["layer"][0]["encoding"]["x"]["axis"]
     assert axis["labelOverlap"] is False
     assert (axis["labelAngle"] == 0) == (drawn["height"] == charts.HEIGHT) == (batches == 1)
@@ -526,7 +526,7 @@ def test_a_missing_file_names_what_it_tells_and_what_makes_it(empty: Path) -> No
         "Not known yet: how stable each candidate is: run `segments evidence`, or `dvc repro`."
     )
     with pytest.raises(TrackingError):
-        reading.registered(load(["source=mall"]))
+        reading.registered_versions(load(["source=mall"]))
 
 
 # --- the door --------------------------------------------------------------------------------------------------------------

@@ -23,10 +23,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
+import machine
 from segments.app.servers.child import HOST
-from small_project import CHECKOUT, SmallProject
+from small_project import CHECKOUT, LIMIT, SmallProject
 
-pytestmark = [pytest.mark.slow, pytest.mark.browser]
+pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.xdist_group("dashboard")]
 PICTURES = os.environ.get("SEGMENTS_SCREENSHOTS", "")
 PAGES = {"overview": "", "compare": "compare", "segments": "segments", "what-if": "what-if", "monitor": "monitor"}
 BENIGN = (
@@ -171,7 +172,7 @@ def served(looked_at: SmallProject) -> Iterator[str]:
     assert match, said
     yield match[1]
     process.send_signal(signal.SIGINT)
-    rest, _ = process.communicate(timeout=30)
+    rest, _ = process.communicate(timeout=LIMIT)
     assert (process.returncode, rest.strip()) == (0, "Stopped.")
     assert set(asked.read_text().splitlines()) == {"watching"}
 
@@ -180,8 +181,6 @@ def served(looked_at: SmallProject) -> Iterator[str]:
 def browser() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    assert chromium, "no Chromium found: install the package chromium"
     quiet = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
     quiet += [
         "--disable-component-update",
@@ -189,9 +188,9 @@ def browser() -> Iterator[Any]:
         "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
     ]
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium, args=quiet)
+        running = playwright.chromium.launch(executable_path=machine.chromium(), args=quiet)
         context = running.new_context(viewport={"width": 1440, "height": 1800}, device_scale_factor=1)
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(180_000)
         yield context
         running.close()
 
@@ -325,5 +324,5 @@ def test_only_this_machine_can_reach_it_and_under_no_other_name(served: str) -> 
     listeners = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     addresses = {one[1].split(":")[0] for one in listeners if one[3] == "0A" and int(one[1].split(":")[1], 16) == port}
     assert addresses == {"0100007F"}  # 127.0.0.1, and no other
-    with urllib.request.urlopen(f"{served}/_stcore/health", timeout=10) as answer:
+    with urllib.request.urlopen(f"{served}/_stcore/health", timeout=LIMIT) as answer:
         assert answer.status == 200

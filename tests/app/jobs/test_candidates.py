@@ -22,7 +22,14 @@ from segments.clustering.plane import plane
 from segments.clustering.space import Space
 from segments.config.sweep import Algorithm, Feature, FeatureSet, Scaler
 from segments.io.plots import sweep as plots_sweep
-from segments.io.store.cache import arrays_of, elbow, pictures, shelf, space_of, unshelve
+from segments.io.store.cache import (
+    arrays_of,
+    candidate_pictures,
+    candidates_folder,
+    elbow_file,
+    kept_candidate,
+    space_of,
+)
 from segments.io.store.files import artifact, clear, write_json, write_table
 
 SET = FeatureSet("xy", {"x": Feature(), "y": Feature()})
@@ -48,30 +55,30 @@ def test_everything_of_a_candidate_is_on_the_shelf(features: pd.DataFrame) -> No
     [facts] = make_cell(features, specs(3))
     identity = facts["candidate_id"]
     assert identity == candidate_id(specs(3)[0], features)
-    assert unshelve(identity) == facts
+    assert kept_candidate(identity) == facts
     assert arrays_of(identity)["labels"].max() == 2
     assert space_of(identity)["columns"] == ["x", "y"]
-    assert sorted(pictures(identity)) == ["clusters", "clusters.small", "silhouette", "silhouette.small"]
+    assert sorted(candidate_pictures(identity)) == ["clusters", "clusters.small", "silhouette", "silhouette.small"]
 
 
 def test_what_is_finished_is_not_made_again(features: pd.DataFrame) -> None:
     first = {fact["candidate_id"]: fact for fact in make_cell(features, specs(2, 3))}
-    made = {path.name: path.stat().st_mtime_ns for path in shelf().iterdir()}
+    made = {path.name: path.stat().st_mtime_ns for path in candidates_folder().iterdir()}
     grown = make_cell(features, specs(2, 3, 4))
     assert [fact["params"]["k"] for fact in grown] == [2, 3, 4]
     assert all(first[fact["candidate_id"]] == fact for fact in grown[:2])
-    assert all((shelf() / name).stat().st_mtime_ns == when for name, when in made.items())
+    assert all((candidates_folder() / name).stat().st_mtime_ns == when for name, when in made.items())
 
 
 def test_a_candidate_made_again_alone_is_the_same(features: pd.DataFrame) -> None:
     """To the last byte: scores, labels, centres and pictures, as after a kill."""
     together = {fact["candidate_id"]: fact["scores"] for fact in make_cell(features, specs(2, 3, 4))}
     identity = candidate_id(specs(3)[0], features)
-    before = {p.name: p.read_bytes() for p in (shelf() / identity).iterdir() if p.name != "candidate.json"}
-    clear(shelf() / identity)
+    before = {p.name: p.read_bytes() for p in (candidates_folder() / identity).iterdir() if p.name != "candidate.json"}
+    clear(candidates_folder() / identity)
     [again] = make_cell(features, specs(3))
     assert again["scores"] == together[identity]
-    after = {p.name: p.read_bytes() for p in (shelf() / identity).iterdir() if p.name != "candidate.json"}
+    after = {p.name: p.read_bytes() for p in (candidates_folder() / identity).iterdir() if p.name != "candidate.json"}
     assert after.keys() == before.keys()
     for name in before:
         if name != "arrays.npz":
@@ -105,7 +112,7 @@ def test_curves_hold_whole_cells_only(features: pd.DataFrame) -> None:
     found = curves([list(facts), ["not made yet"]], facts)
     assert list(found) == ["xy · none"]
     assert [fact["params"]["k"] for fact in found["xy · none"][0]] == [2, 3, 4]
-    kept = elbow(facts)
+    kept = elbow_file(facts)
     before = kept.read_bytes()
     assert before[1:4] == b"PNG"
     assert found["xy · none"][1]() == before, "the process that made the cell drew it"

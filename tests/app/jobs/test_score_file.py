@@ -15,14 +15,16 @@ import pytest
 
 from segmentations import segmentation
 from segments.app.cli import main
+from segments.app.commands import score as stage
 from segments.app.jobs.score_file import Batch, score_file
+from segments.app.load import load
 from segments.clustering.space import Space
 from segments.config.root import Config
 from segments.config.source import Customers, Reader, Source, Transactions
 from segments.config.sweep import Algorithm as Kmeans
 from segments.config.sweep import Feature, FeatureSet, Scaler, SweepConfig
 from segments.data import files
-from segments.errors import DataError, StoreError
+from segments.errors import ConfigError, DataError, StoreError
 from segments.io.store.cache import batch_records, version_folder
 from segments.io.store.files import artifact, write_json, write_table
 from segments.io.store.fingerprints import sha256
@@ -384,6 +386,13 @@ def test_a_command_that_is_not_complete_is_one_error(words: list[str], capsys: p
     assert "segments score --help" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("word", "what"), [("decimal", "not a known value"), ("separator", "not one character")])
+def test_how_a_file_is_said_to_be_written_is_checked_first(project: Path, word: str, what: str) -> None:
+    with pytest.raises(ConfigError, match=what) as error:
+        stage.run(load(["source=mall"], project), "in.csv", "out.csv", **{word: ";;"})
+    assert error.value.where == f"read.{word}"
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*type hint:UserWarning")  # MLflow, about its own default
 def test_the_command_scores_as_the_registered_model_does(small_project: Callable[[], SmallProject]) -> None:
@@ -395,7 +404,11 @@ def test_the_command_scores_as_the_registered_model_does(small_project: Callable
 
     def command(*words: str) -> tuple[int, str]:
         done = subprocess.run(
-            ["segments", "score", *words], cwd=project.root, env=project.environment(), capture_output=True, text=True
+            ["segments", "score", *words],
+            cwd=project.root,
+            env=project.environment(warm=True),
+            capture_output=True,
+            text=True,
         )
         return done.returncode, done.stdout + done.stderr
 

@@ -26,17 +26,24 @@ from mlflow.protos.databricks_pb2 import BAD_REQUEST
 
 from segments.app.load import checked, load
 from segments.app.servers import mlflow_team
-from segments.config.registry import TrackingConfig
+from segments.config.registry import IN_USE, TrackingConfig
 from segments.errors import ConfigError, TrackingError
 from segments.io.registry import versions
 from segments.io.tracking import candidates, connection
 from segments.io.tracking.candidates import track_candidates
 from segments.io.tracking.connection import Tracker, connect
 from segments.io.tracking.runs import runs_of
-from small_project import BIN, CHECKOUT, STAGES, SmallProject, make
+from small_project import BIN, CHECKOUT, LIMIT, STAGES, SmallProject
 from small_record import CONFIG, add, aliases, fact, promote, runs
 
 # --- two machines at once, one step at a time ---------------------------------------------------------------------
+
+
+def on_a_server(test: Any) -> Any:
+    """A test with a server on a database: all of them are one worker's, which starts PostgreSQL once."""
+    for mark in (pytest.mark.slow, pytest.mark.server, pytest.mark.xdist_group("postgres")):
+        test = mark(test)
+    return test
 
 
 AFTER_SWEEP = STAGES[STAGES.index("sweep") + 1 : -1]  # and before the registry
@@ -135,9 +142,9 @@ def test_of_a_model_registered_by_two_at_once_the_first_version_stays(other: Tra
 def test_two_who_put_the_same_version_in_use_agree(other: Tracker) -> None:
     track_candidates(other, [fact(), fact(4, "c4")])
     promote(other, add(other, "c4"))
-    version, before = add(other, "c3"), versions.find(other, CONFIG.model, CONFIG.alias)
+    version, before = add(other, "c3"), versions.find(other, CONFIG.model, IN_USE)
     for _ in range(2):  # both looked before either acted
-        versions.promote(other, version, CONFIG, before, {"verdict": "better"})
+        versions.promote(other, version, before, {"verdict": "better"})
     assert aliases(other) == {"1": ["previous"], "2": ["champion"]}
     assert versions.wanted(other, CONFIG.model, "champion").tags["replaces"] == "1"
 
@@ -171,8 +178,8 @@ def test_the_mark_of_the_champion_follows_the_alias_when_two_promote_at_once(oth
     happened: list[str] = []
 
     def overtake(*_: Any) -> None:
-        other.client.set_registered_model_alias(CONFIG.model, CONFIG.alias, second.number)
-        versions._show(other, CONFIG.model, CONFIG.alias)
+        other.client.set_registered_model_alias(CONFIG.model, IN_USE, second.number)
+        versions._show(other, CONFIG.model)
         happened.append("overtaken")
 
     promote(we(other, "get_run", overtake), first)
@@ -337,9 +344,6 @@ class Postgres:
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[Postgres]:
-    if not list(Path("/usr/lib/postgresql").glob("*/bin/initdb")):
-        assert os.environ.get("CI") != "true", "CI must test the server: .ci/run installs postgresql"
-        pytest.skip("needs Debian's package postgresql")
     folder = Path(tempfile.mkdtemp(prefix="segments-postgres-"))
     if os.geteuid() == 0:
         shutil.chown(folder, "postgres")
@@ -351,16 +355,26 @@ def postgres() -> Iterator[Postgres]:
     options = f"-p {cluster.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
     cluster.run("pg_ctl", "-D", "data", "-o", options, "-l", "log", "-w", "start")
     try:
+        cluster.sql("CREATE DATABASE made")
+        make_tables(cluster)
         yield cluster
     finally:
         cluster.run("pg_ctl", "-D", "data", "-m", "immediate", "stop")
         shutil.rmtree(folder)
 
 
-class Team:
-    """`segments server` on a database of its own."""
+def make_tables(cluster: Postgres) -> None:
+    """MLflow's tables in the database `made`, which others are copies of: they take seconds to make."""
+    code = "import sys, mlflow; mlflow.MlflowClient(sys.argv[1]).search_experiments(max_results=1)"
+    address = f"postgresql://mlflow@127.0.0.1:{cluster.port}/made"
+    variables = os.environ | {"PGPASSWORD": "a secret of the test"}
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code, address], env=variables, check=True)
 
-    def __init__(self, postgres: Postgres, folder: Path, *options: str) -> None:
+
+class Team:
+    """`segments server` on a database of its own: an empty one, or a copy of one with MLflow's tables."""
+
+    def __init__(self, postgres: Postgres, folder: Path, *options: str, empty: bool = False) -> None:
         self.postgres, self.folder, self.options, self.port = postgres, folder, options, port()
         self.name = f"team{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
@@ -368,7 +382,7 @@ class Team:
         secret = folder / "pgpass"
         secret.write_text(f"127.0.0.1:{postgres.port}:*:mlflow:a secret of the test\n")
         secret.chmod(0o600)
-        postgres.sql(f"CREATE DATABASE {self.name}")
+        postgres.sql(f"CREATE DATABASE {self.name}" + ("" if empty else " TEMPLATE made"))
 
     @property
     def url(self) -> str:
@@ -391,7 +405,7 @@ class Team:
                 stderr=log,
                 start_new_session=True,
             )
-        give_up = time.monotonic() + 300
+        give_up = time.monotonic() + LIMIT
         while not self.answers():
             assert self.process.poll() is None, self.log
             assert time.monotonic() < give_up, self.log
@@ -410,7 +424,7 @@ class Team:
                 os.killpg(self.process.pid, number)
             self.process.wait()
             self.process = None
-            give_up = time.monotonic() + 60
+            give_up = time.monotonic() + LIMIT
             while self.answers():
                 assert time.monotonic() < give_up
                 time.sleep(0.1)
@@ -458,9 +472,10 @@ def team(postgres: Postgres, tmp_path: Path) -> Iterator[Team]:
 
 
 @pytest.fixture(scope="module")
-def ready(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> SmallProject:
+def ready(tmp_path_factory: pytest.TempPathFactory, new_project: Callable[[Path], SmallProject]) -> SmallProject:
     """Features are made, nothing is recorded. For reading only."""
-    project = make(tmp_path_factory.mktemp("ready") / "project", shared_data / "mall" / "Mall_Customers.csv")
+    project = new_project(tmp_path_factory.mktemp("ready") / "project")
+    (project / "mlflow.db").unlink()  # the record is the team's
     project.repro("features", "explore")
     project.commit()
     return project
@@ -476,20 +491,19 @@ def person(ready: SmallProject, folder: Path, team: Team) -> SmallProject:
 
 
 def start(project: SmallProject, *words: str) -> subprocess.Popen[str]:
-    return process(project, str(BIN / "segments"), *words)
+    return process(project, "segments", *words)
 
 
 def stages(project: SmallProject, *names: str) -> subprocess.Popen[str]:
-    """Stages one after another in one process, which imports once."""
-    code = f"from segments.app.cli import main\nfor stage in {names}:\n    assert main([stage]) == 0, stage"
-    return process(project, sys.executable, "-c", code)
+    """Stages one after another."""
+    return process(project, "sh", "-ec", "".join(f"segments {name}\n" for name in names))
 
 
 def process(project: SmallProject, *words: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         words,
         cwd=project.root,
-        env=project.environment(),
+        env=project.environment(warm=True),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -498,11 +512,11 @@ def process(project: SmallProject, *words: str) -> subprocess.Popen[str]:
 
 def together(*processes: subprocess.Popen[str]) -> None:
     for one in processes:
-        out, _ = one.communicate(timeout=600)
+        out, _ = one.communicate(timeout=LIMIT)
         assert one.returncode == 0, out
 
 
-@pytest.mark.slow
+@on_a_server
 def test_the_whole_pipeline_on_a_server(ready: SmallProject, team: Team, tmp_path: Path) -> None:
     project = person(ready, tmp_path / "ann", team)
     project.repro()
@@ -532,7 +546,7 @@ def test_the_whole_pipeline_on_a_server(ready: SmallProject, team: Team, tmp_pat
     assert "postgresql" not in words
 
 
-@pytest.mark.slow
+@on_a_server
 def test_two_people_sweep_and_register_at_once(ready: SmallProject, team: Team, tmp_path: Path) -> None:
     """Two grids that share three of five cells."""
     ann, bob = (person(ready, tmp_path / name, team) for name in ("ann", "bob"))
@@ -563,7 +577,7 @@ def test_two_people_sweep_and_register_at_once(ready: SmallProject, team: Team, 
     assert {len(team.runs("sweep")), len(team.runs("curve"))} == {2, 10}
 
 
-@pytest.mark.slow
+@on_a_server
 def test_two_who_put_versions_in_use_over_and_over_meet_no_error(
     root: Path,
     team: Team,
@@ -585,7 +599,7 @@ def test_two_who_put_versions_in_use_over_and_over_meet_no_error(
     team.check_registry()
 
 
-@pytest.mark.slow
+@on_a_server
 def test_a_server_killed_in_a_sweep_loses_and_doubles_nothing(ready: SmallProject, team: Team, tmp_path: Path) -> None:
     project = person(ready, tmp_path / "ann", team)
     complete = "SELECT count(*) FROM tags WHERE key = 'segments.complete'"
@@ -597,7 +611,7 @@ def test_a_server_killed_in_a_sweep_loses_and_doubles_nothing(ready: SmallProjec
             assert sweep.poll() is None, sweep.communicate()
             time.sleep(0.02)
         team.stop(signal.SIGKILL)
-        out, _ = sweep.communicate(timeout=300)
+        out, _ = sweep.communicate(timeout=LIMIT)
         if sweep.returncode:  # else it had just finished
             assert sweep.returncode == 2, out
             assert "`segments track`" in out
@@ -610,12 +624,12 @@ def test_a_server_killed_in_a_sweep_loses_and_doubles_nothing(ready: SmallProjec
     team.check_registry()
 
 
-@pytest.mark.slow
+@on_a_server
 def test_who_does_not_sign_in_is_sent_away(
     ready: SmallProject, postgres: Postgres, sign_in: Path, tmp_path: Path
 ) -> None:
     options = ("--host", "0.0.0.0", "--allowed-hosts", "127.0.0.1:*,mlflow.example", "--auth", str(sign_in))
-    found = Team(postgres, tmp_path / "team", *options)
+    found = Team(postgres, tmp_path / "team", *options, empty=True)  # so the server makes its tables itself
     try:
         found.start(MLFLOW_AUTH_ADMIN_PASSWORD="long enough to be one")
         project = person(ready, tmp_path / "ann", found)
@@ -626,9 +640,9 @@ def test_who_does_not_sign_in_is_sent_away(
             urllib.request.urlopen(request)
         environment = {"MLFLOW_TRACKING_USERNAME": "admin", "MLFLOW_TRACKING_PASSWORD": "long enough to be one"}
         done = subprocess.run(
-            [str(BIN / "segments"), "fit"],
+            ["segments", "fit"],
             cwd=project.root,
-            env=project.environment() | environment,
+            env=project.environment(warm=True) | environment,
             capture_output=True,
             text=True,
         )
@@ -642,18 +656,18 @@ OVER_AND_OVER = """
 import sys
 
 from segments import versions
-from segments.config.registry import RegistryConfig, TrackingConfig
+from segments.config.registry import IN_USE, RegistryConfig, TrackingConfig
 from segments.tracking.connection import connect
 
 config = RegistryConfig()
 with connect(TrackingConfig(uri=sys.argv[1]), "mall") as tracker:
     for turn in range(20):
         version = versions.wanted(tracker, config.model, str(1 + turn % 2))
-        current = versions.find(tracker, config.model, config.alias)
+        current = versions.find(tracker, config.model, IN_USE)
         versions.challenge(tracker, version)
         versions.set_tags(tracker, version, {f"proof.{turn}": "holds"})
         try:
-            versions.promote(tracker, version, config, current, {f"verdict.{turn}": "better"})
+            versions.promote(tracker, version, current, {f"verdict.{turn}": "better"})
         except versions.OvertakenError:
             print("overtaken")
 """

@@ -141,7 +141,7 @@ def test_ten_candidates_are_visible_and_all_curves() -> None:
 def test_mlflow_finds_nothing_to_add_to_a_view(key: str) -> None:
     """It adds a chart for each score and picture without one; a deleted chart counts."""
     charts = state(key)["compareRunCharts"]
-    assert sorted(c["metricKey"] for c in charts if "metricKey" in c) == sorted(ui_views.SCORES)
+    assert sorted(c["metricKey"] for c in charts if "metricKey" in c) == sorted(ui_views.SCORE_METRICS)
     assert sorted(picture for c in charts for picture in c.get("imageKeys", [])) == sorted(ui_views.PICTURES)
     sections = {section["uuid"] for section in state(key)["compareRunSections"]}
     assert {c["metricSectionId"] for c in charts} <= sections
@@ -172,17 +172,17 @@ def test_a_port_nobody_may_listen_on_is_refused(port: int) -> None:
 
 
 def test_an_empty_record_says_what_to_run() -> None:
-    assert "dvc repro" in mlflow_ui.describe("http://127.0.0.1:5000", [])
+    assert "dvc repro" in mlflow_ui.describe_record("http://127.0.0.1:5000", [])
 
 
 def test_without_a_champion_it_says_what_to_run() -> None:
-    text = mlflow_ui.describe("http://127.0.0.1:5000", [Record("mall", "7")])
+    text = mlflow_ui.describe_record("http://127.0.0.1:5000", [Record("mall", "7")])
     assert "No champion is registered yet: run `dvc repro`" in text
-    assert "No champion" not in mlflow_ui.describe("http://127.0.0.1:5000", [WHOLE, Record("mall", "7")])
+    assert "No champion" not in mlflow_ui.describe_record("http://127.0.0.1:5000", [WHOLE, Record("mall", "7")])
 
 
 def test_every_link_is_printed_whole_on_its_own_line() -> None:
-    lines = [line.strip() for line in mlflow_ui.describe("http://127.0.0.1:5000", [WHOLE]).splitlines()]
+    lines = [line.strip() for line in mlflow_ui.describe_record("http://127.0.0.1:5000", [WHOLE]).splitlines()]
     assert all(link.url in lines for link in ui_views.links("http://127.0.0.1:5000", WHOLE))
 
 

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import signal
 import socket
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import machine
 from segments.app.servers import child, mlflow_ui
 from segments.config.registry import TrackingConfig
 from segments.io.tracking import ui_views
-from small_project import STAGES, make
+from small_project import LIMIT, STAGES, SmallProject
 
-pytestmark = [pytest.mark.slow, pytest.mark.browser]
+pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 BENIGN_REQUESTS = ("/ajax-api/2.0/mlflow/users/current",)  # asks who is logged in; a server without log-in answers 404
 BENIGN_CONSOLE = (
@@ -76,9 +76,9 @@ SMALL = [
 
 
 @pytest.fixture(scope="module")
-def tracked(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Record:
+def tracked(tmp_path_factory: pytest.TempPathFactory, new_project: Callable[[Path], SmallProject]) -> Record:
     """Every stage run on the mall data: 12 cells of 5 candidates, more than the ten that MLflow shows at first."""
-    project = make(tmp_path_factory.mktemp("browser") / "project", shared_data / "mall" / "Mall_Customers.csv")
+    project = new_project(tmp_path_factory.mktemp("browser") / "project")
     for stage in STAGES:
         project.run(
             "segments",
@@ -109,7 +109,7 @@ from pathlib import Path
 sys.path.insert(0, {tests!r})
 from test_mlflow_ui import config
 from segments.app.servers import mlflow_ui
-sys.exit(mlflow_ui.run_mlflow_ui(config(port={port}, timeout_seconds=10), "sqlite:///" + {database!r}))
+sys.exit(mlflow_ui.run_mlflow_ui(config(port={port}, timeout_seconds=120), "sqlite:///" + {database!r}))
 """
 
 
@@ -141,7 +141,7 @@ def served(tracked: Record) -> Iterator[Served]:
     labels = re.findall(r"^  (\w+) ", said, re.MULTILINE)
     yield Served(said, dict(zip(labels, urls, strict=True)), process)
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=30)
+    process.communicate(timeout=LIMIT)
 
 
 @pytest.fixture(scope="module")
@@ -149,8 +149,6 @@ def browser() -> Iterator[Any]:
     """One fresh browser for all tests: views must not depend on what was opened before, so all share its memory."""
     from playwright.sync_api import sync_playwright
 
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    assert chromium, "no Chromium found: install the package chromium"
     quiet = [
         "--no-sandbox",
         "--disable-gpu",
@@ -162,9 +160,9 @@ def browser() -> Iterator[Any]:
         "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # also for MLflow's worker, which no route() sees
     ]
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium, args=quiet)
+        running = playwright.chromium.launch(executable_path=machine.chromium(), args=quiet)
         context = running.new_context(viewport={"width": 1600, "height": 1200})
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(180_000)
         yield context
         running.close()
 
@@ -294,7 +292,7 @@ def test_the_table_shows_parameters_and_scores_best_first(served: Served, visit:
         "params.`feature_set`",
         "params.`scaler`",
         "params.`k`",
-        *(f"metrics.`{score}`" for score in ui_views.SCORES[:2]),
+        *(f"metrics.`{score}`" for score in ui_views.SCORE_METRICS[:2]),
     ]
     cells = page.locator(".ag-center-cols-container .ag-row[row-index='0'] .ag-cell")
     by_column = dict(cells.evaluate_all("cells => cells.map(cell => [cell.getAttribute('col-id'), cell.innerText])"))
@@ -399,7 +397,7 @@ def test_the_server_sends_nothing_home(served: Served) -> None:
     """The pages hand their events to the server, which would forward them."""
     url = served.links["table"].partition("/#")[0] + "/ajax-api/3.0/mlflow/ui-telemetry"
     request = urllib.request.Request(url, b'{"records": []}', {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=LIMIT) as answer:
         assert json.load(answer) == {"status": "disabled"}
 
 
@@ -408,7 +406,7 @@ def test_a_signal_ends_it_cleanly_and_frees_the_port(tracked: Record) -> None:
     process = start(tracked.folder / "mlflow.db", port)
     said_until_ready(process)
     process.send_signal(signal.SIGINT)  # the others: test_child
-    rest, _ = process.communicate(timeout=120)
+    rest, _ = process.communicate(timeout=LIMIT)
     assert (process.returncode, rest.strip()) == (0, "Stopped.")
     assert child.taken(child.HOST, port) is None
 

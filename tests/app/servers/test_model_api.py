@@ -25,11 +25,11 @@ from segments.app.cli import main
 from segments.app.commands.serve import run
 from segments.app.load import load
 from segments.app.servers import child, model_api
-from segments.app.servers.model_api import AT_ONCE, guarded, problem_of
+from segments.app.servers.model_api import AT_ONCE, limited, problem_of
 from segments.clustering.space import Space
 from segments.config.serving import ServingConfig
 from segments.errors import ConfigError
-from small_project import CHECKOUT, SmallProject
+from small_project import CHECKOUT, LIMIT, SmallProject
 
 MODEL = segmentation("c0", Space(["x", "y"], ["log1p", "identity"], [1.0, 1.0], "none", {}), np.eye(2), ["low", "high"])
 GOOD = {"dataframe_records": [{"x": 1.0, "y": 2}]}
@@ -146,7 +146,7 @@ async def request(
 
 
 def door(server: Server, **limits: Any) -> Any:
-    return guarded(server, MODEL, ServingConfig(**limits))
+    return limited(server, MODEL, ServingConfig(**limits))
 
 
 def test_a_good_request_reaches_the_server_whole() -> None:
@@ -260,13 +260,14 @@ def test_any_signal_ends_it_in_good_order(monkeypatch: pytest.MonkeyPatch, numbe
 def post(url: str, body: bytes, kind: str = "application/json") -> tuple[int, Any]:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(urllib.request.Request(url, body, {"Content-Type": kind}), timeout=60) as answer:
+        with opener.open(urllib.request.Request(url, body, {"Content-Type": kind}), timeout=LIMIT) as answer:
             return answer.status, json.loads(answer.read())
     except urllib.error.HTTPError as error:
         return error.code, json.loads(error.read())
 
 
 @pytest.mark.slow
+@pytest.mark.server
 def test_serving_answers_what_scoring_writes(small_project: Callable[[], SmallProject]) -> None:
     project = small_project()
     features = project.table("features/customers.parquet")
@@ -303,7 +304,7 @@ def test_serving_answers_what_scoring_writes(small_project: Callable[[], SmallPr
         assert post(url, json.dumps({"dataframe_records": features[columns].to_dict("records")}).encode())[0] == 413
         assert post(url, b"a", "text/csv")[0] == 415
         server.send_signal(signal.SIGTERM)
-        assert server.wait(timeout=120) == 0
+        assert server.wait(timeout=LIMIT) == 0
         assert "Traceback" not in server.stderr.read()
     finally:
         server.kill()

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from segments.io.plots.evidence import GRADE_COLOURS, _of_rules, card, overview
+from segments.io.plots.evidence import GRADE_COLOURS, _of_rules, card, evidence_overview
 from segments.io.plots.selection import front
 from segments.io.plots.style import png
 
@@ -37,7 +37,7 @@ def test_a_card_says_grade_reason_and_numbers(grade: str) -> None:
 def test_the_overview_has_every_cell_and_leaves_out_what_was_not_weighed() -> None:
     table = pd.DataFrame({"feature_set": "x", "scaler": ["none", "none", "power", "power"], "k": [2, 3, 2, 3],
         "silhouette_reference": [0.1, 0.2, 0.3, 0.4], "z_silhouette": [1.0, 2.0, np.nan, 4.0], "grade": ["natural", "not supported", "", "constructive"], "null": ["copula", "copula", "", "copula"]})  # fmt: skip
-    left, right = overview(table).axes
+    left, right = evidence_overview(table).axes
     assert [label.get_text() for label in right.get_yticklabels()] == ["x · none", "x · power"]
     assert sum(len(points.get_offsets()) for points in left.collections) == 3
     assert [text.get_text() for text in right.texts] == ["N", "–", "", "C"]

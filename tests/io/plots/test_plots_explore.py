@@ -12,7 +12,14 @@ from matplotlib.figure import Figure
 
 from segments.config.features import ExploreConfig
 from segments.features.explore import Exploration, explore
-from segments.io.plots.explore import box_plots, correlation_heat_map, count_plots, histograms, pair_plot, pictures
+from segments.io.plots.explore import (
+    box_plots,
+    correlation_heat_map,
+    count_plots,
+    exploratory_pictures,
+    histograms,
+    pair_plot,
+)
 from segments.io.plots.style import png
 
 EVERY = ["histograms", "box_plots", "pair_plot", "correlation_heat_map", "count_plots"]
@@ -36,7 +43,7 @@ def shown(figure: Figure) -> list[str]:
 @pytest.mark.parametrize(("columns", "categories"), [(2, 0), (3, 1), (25, 4)])
 def test_two_or_many_columns_are_drawn_each_with_its_panel(columns: int, categories: int) -> None:
     seen = look(table(60, columns, categories))
-    drawn = pictures(seen)
+    drawn = exploratory_pictures(seen)
     assert list(drawn) == (EVERY if categories else EVERY[:-1])
     for name in ("histograms", "box_plots"):
         assert len(shown(drawn[name])) == columns
@@ -44,7 +51,7 @@ def test_two_or_many_columns_are_drawn_each_with_its_panel(columns: int, categor
 
 
 def test_equal_tables_give_equal_bytes_without_a_mark_of_the_machine() -> None:
-    first, second = (pictures(look(table(80, 2, 1))) for _ in range(2))
+    first, second = (exploratory_pictures(look(table(80, 2, 1))) for _ in range(2))
     for name in EVERY:
         content = png(first[name])
         assert content == png(second[name]) == png(first[name])
@@ -95,7 +102,7 @@ def test_bars_and_cells_show_the_numbers() -> None:
     ],
 )
 def test_odd_tables_are_drawn_without_a_warning(customers: pd.DataFrame) -> None:
-    drawn = pictures(look(customers))
+    drawn = exploratory_pictures(look(customers))
     assert drawn
     for figure in drawn.values():
         png(figure)
@@ -104,7 +111,7 @@ def test_odd_tables_are_drawn_without_a_warning(customers: pd.DataFrame) -> None
 def test_drawing_changes_no_number_and_opens_no_window() -> None:
     seen = look(table(60, 3, 1))
     before = (seen.sample.copy(), seen.spearman.copy(), seen.columns.copy())
-    pictures(seen)
+    exploratory_pictures(seen)
     for old, new in zip(before, (seen.sample, seen.spearman, seen.columns), strict=True):
         pd.testing.assert_frame_equal(old, new)
     source = Path(sys.modules["segments.io.plots.explore"].__file__ or "").read_text()

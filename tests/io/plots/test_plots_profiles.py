@@ -59,7 +59,7 @@ def every(k: int) -> dict[str, Figure]:
         "snake": draw.snake(table, names, colours),
         "radar": draw.radar(table, names, colours),
         "bubble": draw.bubble(profiles(k), colours, "$"),
-        "make_up": draw.make_up(composition(k), names, colours),
+        "make_up": draw.draw_make_up(composition(k), names, colours),
         "certainty": draw.certainty(*members(k), names, colours),
     }
 
@@ -114,7 +114,9 @@ def test_a_segment_has_the_colour_it_was_given(k: int) -> None:
     radars = draw.radar(table, names, colours).axes
     assert [to_hex(axes.get_lines()[1].get_color()) for axes in radars] == wanted
     dots = [
-        line for line in draw.make_up(composition(k), names, colours).axes[0].get_lines() if line.get_marker() == "o"
+        line
+        for line in draw.draw_make_up(composition(k), names, colours).axes[0].get_lines()
+        if line.get_marker() == "o"
     ]
     assert [to_hex(dot.get_color()) for dot in dots[:k]] == wanted
 
@@ -180,14 +182,16 @@ def test_many_customers_are_thinned_and_it_says_so() -> None:
 def test_few_known_customers_are_hollow_dots() -> None:
     _, names, colours = look(3)
     dots = [
-        line for line in draw.make_up(composition(3), names, colours).axes[0].get_lines() if line.get_marker() == "o"
+        line
+        for line in draw.draw_make_up(composition(3), names, colours).axes[0].get_lines()
+        if line.get_marker() == "o"
     ]
     assert [to_hex(dot.get_markerfacecolor()) == "#ffffff" for dot in dots[:3]] == [True, False, False]
 
 
 def test_unknown_is_no_level() -> None:
     _, names, colours = look(2)
-    assert "unknown" not in texts(draw.make_up(composition(2), names, colours))
+    assert "unknown" not in texts(draw.draw_make_up(composition(2), names, colours))
 
 
 def test_a_negative_revenue_is_drawn() -> None:

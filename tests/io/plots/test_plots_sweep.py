@@ -12,7 +12,7 @@ from matplotlib.colors import to_hex
 from matplotlib.image import imread
 
 from segments.io.plots.style import PALETTE, png
-from segments.io.plots.sweep import Clusters, Silhouettes, _outline, board, elbow
+from segments.io.plots.sweep import Clusters, Silhouettes, _outline, board, draw_elbow
 
 
 def cell(n: int = 300, k: int = 4, seed: int = 0):
@@ -87,10 +87,10 @@ def test_the_silhouette_picture_says_the_mean_and_gives_each_cluster_its_height(
 
 def test_the_elbow_picture_draws_both_curves_and_the_knee() -> None:
     scores = pd.DataFrame({"k": [2, 3, 4], "wcss": [9.0, 4.0, 3.5], "silhouette": [0.3, 0.6, 0.5]})
-    figure = elbow(scores, 3, "rfm · robust")
+    figure = draw_elbow(scores, 3, "rfm · robust")
     assert [list(axis.lines[0].get_ydata()) for axis in figure.axes] == [[9.0, 4.0, 3.5], [0.3, 0.6, 0.5]]
     assert "elbow k=3" in [text.get_text() for text in figure.axes[0].texts]
-    assert "no knee" in elbow(scores, None, "rfm · robust").axes[0].get_title()
+    assert "no knee" in draw_elbow(scores, None, "rfm · robust").axes[0].get_title()
 
 
 def test_the_board_shows_every_finalist() -> None:

@@ -23,11 +23,11 @@ from segments.io.registry.proof import (
     check_answers,
     check_cache,
     check_handed_on,
+    check_kept,
     check_model,
-    check_pins,
-    check_shelf,
+    check_raw_pins,
     check_tables,
-    compare,
+    compare_rebuilt,
     made_of,
     seal,
 )
@@ -113,7 +113,7 @@ def test_a_score_that_is_not_on_record_is_a_difference_and_not_counted(
 ) -> None:
     told, proof = replace(claim(tmp_path), scores=scores, tags={"data_hash": "d", "labels_hash": "l"}), Proof()
     rebuilt = {"wcss": 2.5, "silhouette": 0.5, "seconds": 1.0}
-    compare(told, {"data_hash": "d", "labels_hash": "l", "n_customers": 6, "scores": rebuilt}, proof)
+    compare_rebuilt(told, {"data_hash": "d", "labels_hash": "l", "n_customers": 6, "scores": rebuilt}, proof)
     assert (proof.checked[-1], proof.differences) == (checked, differences)
 
 
@@ -168,27 +168,27 @@ def test_each_touched_file_of_the_shelf_is_named(tmp_path: Path, name: str) -> N
     model_hash = shelved(tmp_path / "v")
     seal(tmp_path / "v")
     proof = Proof()
-    check_shelf(tmp_path / "v", model_hash, proof)
+    check_kept(tmp_path / "v", model_hash, proof)
     assert (proof.checked, proof.unchecked, proof.differences) == (["3 stored files"], [], [])
 
     flip(tmp_path / "v" / name)
-    check_shelf(tmp_path / "v", model_hash, proof)
+    check_kept(tmp_path / "v", model_hash, proof)
     (tmp_path / "v" / name).unlink()
-    check_shelf(tmp_path / "v", model_hash, proof)
+    check_kept(tmp_path / "v", model_hash, proof)
     assert proof.differences == [f"the stored file artifacts/versions/v/{name} {was}" for was in ("was changed", "is missing")]  # fmt: skip
 
 
 def test_a_shelf_of_before_its_hashes_were_kept_says_what_was_not_checked(tmp_path: Path) -> None:
     model_hash, proof = shelved(tmp_path / "v"), Proof()
-    check_shelf(tmp_path / "v", model_hash, proof)
-    check_shelf(tmp_path / "elsewhere", model_hash, proof)
+    check_kept(tmp_path / "v", model_hash, proof)
+    check_kept(tmp_path / "elsewhere", model_hash, proof)
     assert (proof.checked, proof.differences) == (["1 stored files"], [])
     assert proof.unchecked == [
         "the other files of artifacts/versions/v: stored before their hashes were kept",
         "artifacts/versions/elsewhere: not on this machine",
     ]
     flip(tmp_path / "v/segmentation.json")
-    check_shelf(tmp_path / "v", model_hash, proof)
+    check_kept(tmp_path / "v", model_hash, proof)
     assert proof.differences == ["the stored file artifacts/versions/v/segmentation.json was changed"]
 
 
@@ -251,10 +251,10 @@ def test_a_changed_raw_file_that_the_version_was_not_made_of_is_named_too(tmp_pa
     outs = [{"path": path, "md5": digest} for path, digest in {**digests, "data/not_fetched.csv": "0" * 32}.items()]
     (tmp_path / "data.dvc").write_text(yaml.safe_dump({"outs": outs}))
     raw, proof = {"data/log.csv": digests["data/log.csv"]}, Proof()
-    check_pins(tmp_path, raw, proof)
+    check_raw_pins(tmp_path, raw, proof)
     assert proof == Proof(["1 other raw files"])
     flip(tmp_path / "data/coupons.csv")
-    check_pins(tmp_path, raw, proof)
+    check_raw_pins(tmp_path, raw, proof)
     [said] = proof.differences
     assert said.startswith("the raw file data/coupons.csv is changed: md5 ")
 
@@ -300,7 +300,7 @@ def test_the_champion_is_made_again(reproduced: SmallProject) -> None:
 
 
 @pytest.mark.slow
-def test_one_changed_byte_is_found_and_named(small_project: Callable[[], SmallProject]) -> None:
+def test_each_changed_byte_is_found_and_named(small_project: Callable[[], SmallProject]) -> None:
     project = small_project()
     lock = yaml.safe_load((project / "dvc.lock").read_text())
     listing = lock["stages"]["features"]["outs"][0]["md5"]
@@ -312,19 +312,28 @@ def test_one_changed_byte_is_found_and_named(small_project: Callable[[], SmallPr
     kept = [members, members.with_name("segmentation.json")]
     left = [project / f"artifacts/{name}.parquet" for name in ("features/customers", "identity/segments", "profiles/segments")]  # fmt: skip
     left.append(project / "artifacts/registry/segmentation.json")
+    touched: dict[Path, bytes] = {}
+    names: list[str] = []
+    raw = project / "data/mall/Mall_Customers.csv"
     for path, named in (
         *((path, f"{path.relative_to(project.root)} was changed") for path in kept + left),
-        (project / "data/mall/Mall_Customers.csv", "the raw file data/mall/Mall_Customers.csv is changed"),
         (cache / table[:2] / table[2:], "cache entry of artifacts/features/customers.parquet was changed"),
         (
             model,
             f"model file artifacts/segmentation.json was changed ({model.relative_to(project.root)})",
         ),
     ):
-        whole = path.read_bytes()
+        touched[path], names = path.read_bytes(), [*names, named]
         flip(path)
-        assert named in project.run("segments", "verify", fails=True)
+    said = project.run("segments", "verify", fails=True)
+    assert [named for named in names if named not in said] == []
+    for path, whole in touched.items():
         path.write_bytes(whole)
+    whole = raw.read_bytes()
+    flip(raw)
+    assert f"the raw file {raw.relative_to(project.root)} is changed" in project.run("segments", "verify", fails=True)
+    raw.write_bytes(whole)
+    assert "holds" in project.run("segments", "verify")
     client = project.client()
     run_id = client.get_model_version_by_alias("customer-segments", "champion").run_id
     with closing(sqlite3.connect(project / "mlflow.db")) as record, record:

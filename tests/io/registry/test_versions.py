@@ -71,7 +71,7 @@ def test_a_champion_that_changed_meanwhile_is_not_replaced(tracker: Tracker) -> 
     promote(tracker, first)
     promote(tracker, second)
     with pytest.raises(TrackingError, match="meanwhile version 2"):
-        versions.promote(tracker, third, CONFIG, first, {})
+        versions.promote(tracker, third, first, {})
     assert aliases(tracker)["2"] == ["champion"]
 
 

@@ -10,7 +10,14 @@ import pandas as pd
 import pytest
 
 from segments.errors import StoreError
-from segments.io.store.cache import arrays_of, pictures, shelf, shelve, space_of, unshelve
+from segments.io.store.cache import (
+    arrays_of,
+    candidate_pictures,
+    candidates_folder,
+    keep_candidate,
+    kept_candidate,
+    space_of,
+)
 from segments.io.store.files import (
     artifact,
     checkout,
@@ -77,25 +84,25 @@ def test_the_checkout_behind_dvcs_temporary_copy(root: Path, monkeypatch: pytest
     monkeypatch.chdir(copy)
     assert find_project() == copy
     assert checkout() == root
-    assert shelf() == root / "artifacts" / "candidates"
+    assert candidates_folder() == root / "artifacts" / "candidates"
 
 
 def test_a_candidate_is_shelved_once_and_read_back(root: Path) -> None:
     arrays = {"labels": np.array([0, 1], dtype=np.int32)}
-    shelve("c1", {"v": 1}, {"s": 2}, arrays, {"clusters": b"png"})
-    shelve("c1", {"v": 9}, {"s": 9}, arrays, {})
-    assert unshelve("c1") == {"v": 1}
+    keep_candidate("c1", {"v": 1}, {"s": 2}, arrays, {"clusters": b"png"})
+    keep_candidate("c1", {"v": 9}, {"s": 9}, arrays, {})
+    assert kept_candidate("c1") == {"v": 1}
     assert space_of("c1") == {"s": 2}
     assert arrays_of("c1")["labels"].tolist() == [0, 1]
-    assert pictures("c1")["clusters"].read_bytes() == b"png"
-    assert [path.name for path in shelf().iterdir()] == ["c1"]
+    assert candidate_pictures("c1")["clusters"].read_bytes() == b"png"
+    assert [path.name for path in candidates_folder().iterdir()] == ["c1"]
 
 
 def test_a_damaged_candidate_is_taken_off_the_shelf(root: Path) -> None:
-    shelve("c1", {"v": 1}, {}, {}, {})
-    (shelf() / "c1" / "candidate.json").write_text("{")
-    assert unshelve("c1") is None
-    assert not (shelf() / "c1").exists()
+    keep_candidate("c1", {"v": 1}, {}, {}, {})
+    (candidates_folder() / "c1" / "candidate.json").write_text("{")
+    assert kept_candidate("c1") is None
+    assert not (candidates_folder() / "c1").exists()
 
 
 def test_arrays_are_never_unpickled(root: Path) -> None:

@@ -48,7 +48,7 @@ def run(
         described = described.merge(
             catalog.read(catalog.CUSTOMER_FORECAST)[["customer_id", *own]], on="customer_id", how="left"
         )
-    wanted = wanted or list(room.COLUMNS)
+    wanted = wanted or list(room.LIST_COLUMNS)
     asked = room.pick_columns(room.hold_out(described, wanted), wanted)
     write_table(folder / "customers.parquet", listed)
     write_json(known, receipt)

@@ -8,13 +8,15 @@ import pandas as pd
 from segments.app.jobs.inputs import features_as_of
 from segments.app.jobs.specs import chosen
 from segments.clustering.candidate import Spec, sweep_cell
+from segments.config.registry import IN_USE
 from segments.config.root import Config
 from segments.errors import ConfigError
+from segments.evidence.stability import contingency
 from segments.features.table import as_of
-from segments.identity.matching import Identity, Version, compare, first, identify
+from segments.identity.matching import EarlierVersion, Identity, compare_versions, first, identify
 from segments.identity.migration import Migration, MigrationFacts, migrate
 from segments.identity.names import sentences
-from segments.identity.overlap import centroids, contingency
+from segments.identity.overlap import centroids
 from segments.identity.profiles import segment_names
 from segments.io.plots.identity import alluvial
 from segments.io.plots.style import png
@@ -33,7 +35,7 @@ def run(config: Config, start: str, end: str = "") -> str:
             fix="give two days, written as YYYY-MM-DD, or two registered versions",
         )
     if _is_version(start):
-        return _between_versions(config, start, end or config.registry.alias)
+        return _between_versions(config, start, end or IN_USE)
     spec = chosen(config)
     if spec is None:
         raise ConfigError(
@@ -68,14 +70,14 @@ def _between_versions(config: Config, start: str, end: str) -> str:
     was, now = (model.predict(features)["cluster"].to_numpy() for model in (before, after))
     # What each version was told of its own predecessor may be about a third one.
     table = contingency(was, now, len(before.segments), len(after.segments))
-    identity = compare(before.segments, after.segments, table, config.identity)
+    identity = compare_versions(before.segments, after.segments, table, config.identity)
     ends = (f"version {old.number}", f"version {new.number}")
     return write_migration(migrate(before, after, features, features), identity, ends)
 
 
 def fit_version(
-    config: Config, spec: Spec, features: pd.DataFrame, earlier: Version | None = None
-) -> tuple[Version, Identity]:
+    config: Config, spec: Spec, features: pd.DataFrame, earlier: EarlierVersion | None = None
+) -> tuple[EarlierVersion, Identity]:
     """Fit the spec on a feature table and recognise the segments of an earlier version in it."""
     [candidate] = sweep_cell(features, [spec])
     labels = candidate.labels.astype(np.int32)
@@ -85,7 +87,7 @@ def fit_version(
     model = Segmentation(candidate.candidate_id, candidate.space, candidate.centres, identity.segments, limits)
     members = pd.DataFrame({"customer_id": features["customer_id"], "cluster": labels})
     means = centroids(features, labels)
-    return Version(model, members, means, identity.next_number, identity.colours), identity
+    return EarlierVersion(model, members, means, identity.next_number, identity.colours), identity
 
 
 def write_migration(migration: Migration, identity: Identity, ends: tuple[str, str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from segments.app.jobs.versions import proof_of
+from segments.config.registry import IN_USE
 from segments.config.root import Config
 from segments.errors import SegmentsError
 from segments.io.registry import versions
@@ -30,10 +31,10 @@ def run(config: Config, version: str, because: str) -> str:
                 where=tracker.uri,
                 fix=f"see `segments verify {found.number}`; what cannot be proved is not promoted",
             )
-        current = versions.find(tracker, found.name, config.registry.alias)
+        current = versions.find(tracker, found.name, IN_USE)
         by, at = person(), now()
         tags = {"verdict": because, "promoted_at": at, "promoted_by": by, "rolled_back": "", "proof": "holds"}
-        versions.promote(tracker, found, config.registry, current, tags)
+        versions.promote(tracker, found, current, tags)
         event = {"at": at, "by": by, "because": because, "what": "promoted"}
         remember(event | {key: found.tags.get(key, "") for key in ("candidate_id", "model_hash")})
     before = f", before: version {current.number}" if current else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from segments.config.registry import IN_USE
 from segments.config.root import Config
 from segments.errors import SegmentsError
 from segments.io.registry import versions
@@ -21,8 +22,8 @@ def run(config: Config, because: str = "rolled back") -> str:
     """
     because = reason_of(because, "rollback")
     with connect(config.tracking, config.source.name) as tracker:
-        name, alias = config.registry.model, config.registry.alias
-        current = versions.wanted(tracker, name, alias)
+        name = config.registry.model
+        current = versions.wanted(tracker, name, IN_USE)
         before = versions.find(tracker, name, current.tags.get("replaces") or "none")
         if before is None:
             others = [v.number for v in versions.versions_of(tracker, name) if v.number != current.number]
@@ -37,7 +38,7 @@ def run(config: Config, because: str = "rolled back") -> str:
             )
         by, at = person(), now()
         tags = {"promoted_at": at, "promoted_by": by, "rolled_back": ""}
-        versions.promote(tracker, before, config.registry, current, tags, back=True)
+        versions.promote(tracker, before, current, tags, back=True)
         versions.set_tags(tracker, current, {"rolled_back": f"{at} by {by}: {because}"})
         event = {"at": at, "by": by, "because": because, "what": "rolled back to"}
         remember(event | {key: before.tags.get(key, "") for key in ("candidate_id", "model_hash")})

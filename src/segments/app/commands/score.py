@@ -6,6 +6,7 @@ from pathlib import Path
 
 from segments.app.jobs.score_file import score_file
 from segments.app.load import checked
+from segments.config.registry import IN_USE
 from segments.config.root import Config
 from segments.config.source import Reader
 from segments.errors import DataError
@@ -26,11 +27,11 @@ def run(
     decimal: str = "",
 ) -> tuple[str, int]:
     """Score a file with a registered model (the champion by default); returns what to say, and the exit code: 3 when rows were rejected."""
-    found = files.read_model(config.tracking, model or f"models:/{config.registry.model}@{config.registry.alias}")
     # a shell leaves \t as it is
     given = {"encoding": encoding, "separator": separator.replace("\\t", "\t"), "decimal": decimal}
     read = {key: value for key, value in given.items() if value}
-    checked(Reader, read, "score")
+    checked(Reader, read, "read")
+    found = files.read_model(config.tracking, model or f"models:/{config.registry.model}@{IN_USE}")
     batch = score_file(
         config,
         Path(input),

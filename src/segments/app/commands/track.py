@@ -10,6 +10,7 @@ from segments.app.jobs.evidence import record_evidence
 from segments.app.jobs.specs import grid
 from segments.app.jobs.versions import register
 from segments.clustering.candidate import candidate_ids, hash_table, workers_of
+from segments.config.registry import IN_USE
 from segments.config.root import Config
 from segments.io.registry import versions
 from segments.io.store import catalog
@@ -18,8 +19,8 @@ from segments.io.store.cache import (
     finished_candidates,
     forecasts,
     history,
-    ledgers,
-    unshelve,
+    kept_candidate,
+    sweep_records,
     uplift_folder,
     version_folder,
 )
@@ -32,7 +33,7 @@ from segments.io.tracking.sweeps import track_sweep
 
 def run(config: Config) -> str:
     """Track every finished candidate, sweep and the champion; returns one line per source."""
-    restore(config)
+    make_missing(config)
     by_source: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
     for fact in finished_candidates():
         by_source[fact["params"]["source"]][fact["candidate_id"]] = fact
@@ -43,7 +44,7 @@ def run(config: Config) -> str:
                 track_candidates(tracker, [fact for fact in known.values() if fact["cell"] == cell])
             sweeps = [
                 (folder, sweep)
-                for folder in ledgers()
+                for folder in sweep_records()
                 if (sweep := read_json(folder / "sweep.json"))["source"] == source
             ]
             for folder, sweep in sweeps:
@@ -88,29 +89,29 @@ def replay(config: Config, sources: set[str]) -> list[str]:
             continue
         with connect(config.tracking, source) as tracker:
             if alive is None:
-                alive = versions.find(tracker, model["name"], model["alias"]) is not None
+                alive = versions.find(tracker, model["name"], IN_USE) is not None
             registered[event["model_hash"]] = version = register(tracker, folder)
             if alive:
                 continue
-            current = versions.find(tracker, version.name, model["alias"])
+            current = versions.find(tracker, version.name, IN_USE)
             told = {"verdict": event["because"], "promoted_at": event["at"], "promoted_by": event["by"]}
             if event["what"] == "challenged":
                 versions.challenge(tracker, version)
             elif event["what"] == "promoted":
-                versions.promote(tracker, version, config.registry, current, told)
+                versions.promote(tracker, version, current, told)
             elif current is not None:
-                versions.promote(tracker, version, config.registry, current, told, back=True)
+                versions.promote(tracker, version, current, told, back=True)
                 versions.set_tags(
                     tracker, current, {"rolled_back": f"{event['at']} by {event['by']}: {event['because']}"}
                 )
     return [f"{len(registered)} registered versions"] if registered else []
 
 
-def restore(config: Config) -> None:
+def make_missing(config: Config) -> None:
     """Make again what the last sweep's table lists and the shelf lacks (DVC may have brought the table from its cache)."""
     cells = catalog.read(catalog.SWEEP).cells if catalog.exists(catalog.SWEEP) else []
     listed = [i for cell in cells for i in cell]
-    if missing := {i for i in listed if unshelve(i) is None}:
+    if missing := {i for i in listed if kept_candidate(i) is None}:
         features = catalog.read(catalog.FEATURES)
         data = hash_table(features)
         every = [list(zip(cell, candidate_ids(cell, data), strict=True)) for cell in grid(config)]

@@ -18,7 +18,7 @@ from segments.config.source import Reader
 from segments.data import files
 from segments.errors import ConfigError, StoreError
 from segments.io.plots.style import INK, MUTED, png
-from segments.io.plots.sweep import colour
+from segments.io.plots.sweep import cluster_colour
 from segments.io.plots.uplift import forest
 from segments.io.records import uplift
 from segments.io.registry.champion import segmentation_of, version_in_use
@@ -43,7 +43,7 @@ def run(config: Config, campaign: str, file: str = "") -> str:
     return note
 
 
-def _of_file(config: Config, file: Path, campaign: str) -> tuple[pd.DataFrame, room.Verdict, str, str]:
+def _of_file(config: Config, file: Path, campaign: str) -> tuple[pd.DataFrame, room.Effect, str, str]:
     """Results by group, checked against the receipt of `segments export` if there is one."""
     folder = cache.campaign(campaign)
     drawn = (folder / "receipt.json").is_file()
@@ -63,17 +63,17 @@ def _of_file(config: Config, file: Path, campaign: str) -> tuple[pd.DataFrame, r
             where=str(file),
             fix="name the campaign as `segments export` did, or add a column group (treatment, control)",
         )
-    verdict = room.judge(listed, results, drawn=drawn)
+    verdict = room.judge_campaign(listed, results, drawn=drawn)
     whole = (
         results.drop(columns="group").merge(listed, on="customer_id")
         if drawn and "group" in results
         else results.merge(listed, on="customer_id")
     )
-    table = room.compare(whole, causal=verdict.causal)
+    table = room.compare_groups(whole, causal=verdict.causal)
     return table, verdict, uplift.comparison_note(campaign, table, verdict), candidate_id
 
 
-def _of_past(config: Config, campaign: str) -> tuple[pd.DataFrame, room.Verdict, str, str]:
+def _of_past(config: Config, campaign: str) -> tuple[pd.DataFrame, room.Effect, str, str]:
     """A past campaign of the source: described, never an effect."""
     spec = config.source.campaigns
     if spec is None:
@@ -93,7 +93,7 @@ def _of_past(config: Config, campaign: str) -> tuple[pd.DataFrame, room.Verdict,
     members, candidate_id = _members(config)
     table = room.describe_campaign(members, mailed, redeemed, windows[0], windows[1])
     note = uplift.description_note(campaign, table, start, end, (windows[0][1], windows[1][1]))
-    return table, room.Verdict(False, ["There was no random control."]), note, candidate_id
+    return table, room.Effect(False, ["There was no random control."]), note, candidate_id
 
 
 def _members(config: Config) -> tuple[pd.DataFrame, str]:
@@ -109,11 +109,11 @@ def _colours(config: Config) -> dict[str, str]:
         known = segmentation_of(config, version_in_use(config)).segments
     except StoreError:
         known = []
-    return {room.ALL: INK, **{segment.segment_id: colour(segment.colour) for segment in known}}
+    return {room.ALL: INK, **{segment.segment_id: cluster_colour(segment.colour) for segment in known}}
 
 
 def _record(
-    config: Config, campaign: str, table: pd.DataFrame, verdict: room.Verdict, note: str, candidate_id: str
+    config: Config, campaign: str, table: pd.DataFrame, verdict: room.Effect, note: str, candidate_id: str
 ) -> None:
     """Everything on disk first, whole; then tracked."""
     facts: dict[str, Any] = {

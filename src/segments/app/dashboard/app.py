@@ -24,7 +24,7 @@ PAGES: dict[str, tuple[str, Callable[[Config], None]]] = {
 }
 
 
-def main(overrides: list[str]) -> None:
+def page(overrides: list[str]) -> None:
     """Show the page a person chose."""
     st.set_page_config(page_title="Customer segments", layout="wide")
     try:
@@ -59,4 +59,4 @@ def _config(overrides: tuple[str, ...], stamp: int) -> Config:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    page(sys.argv[1:])

@@ -14,7 +14,7 @@ from segments.model.segmentation import Segment
 HEIGHT = 340
 ROOM = 90  # of the height of a chart, for its axis and title
 LINE = 18  # of the height, for one name in a legend
-LEVEL = 60  # letters that fit beside one another under a chart of half a page
+LEVEL_LINE = 60  # letters that fit beside one another under a chart of half a page
 ONE_WORD_A_LINE = alt.Axis(labelAngle=0, labelOverlap=False, labelExpr="split(datum.label, ' ')", grid=True)
 # Dashes tell lines apart where colours repeat or are not seen.
 DASHES = ([1, 0], [6, 3], [2, 2], [8, 2, 2, 2], [14, 4])
@@ -23,7 +23,7 @@ LIGHTS = {"amber": "#E69F00", "red": "#D55E00"}
 
 def _named(names: Sequence[str]) -> alt.Axis:
     """An axis on which every name is read: level while they are few, slanting beyond."""
-    level = sum(map(len, names)) <= LEVEL
+    level = sum(map(len, names)) <= LEVEL_LINE
     return alt.Axis(labelAngle=0 if level else -40, labelLimit=0 if level else 200, labelOverlap=False)
 
 
@@ -33,14 +33,14 @@ def _room(names: Sequence[str]) -> int:
     return round(0.65 * min(axis["labelLimit"], 6 * max(map(len, names), default=0))) if axis["labelAngle"] else 0
 
 
-def colour(segment: Segment) -> str:
+def altair_colour(segment: Segment) -> str:
     """A segment's colour: the one it has in every picture."""
     return PALETTE[segment.colour % len(PALETTE)]
 
 
 def of_segments(segments: Sequence[Segment]) -> alt.Scale:
     """Names of segments to their colours; other names are grey."""
-    return alt.Scale(domain=[one.name for one in segments], range=[colour(one) for one in segments])
+    return alt.Scale(domain=[one.name for one in segments], range=[altair_colour(one) for one in segments])
 
 
 def shares(table: pd.DataFrame, segments: Sequence[Segment]) -> alt.Chart:
@@ -49,7 +49,7 @@ def shares(table: pd.DataFrame, segments: Sequence[Segment]) -> alt.Chart:
     Parameters
     ----------
     table : DataFrame
-        From :func:`segments.app.dashboard.figures.overview`.
+        From :func:`segments.app.dashboard.figures.segments_overview`.
     segments : sequence of Segment
         Give the colours.
     """
@@ -238,7 +238,7 @@ def against_limits(table: pd.DataFrame, amber: float, red: float) -> alt.LayerCh
     )
 
 
-def history(table: pd.DataFrame, title: str, limits: Mapping[str, float]) -> alt.LayerChart:
+def batch_history(table: pd.DataFrame, title: str, limits: Mapping[str, float]) -> alt.LayerChart:
     """One figure over the batches, with its limits."""
     order = table["batch"].tolist()
     base = alt.Chart(table).encode(

@@ -14,7 +14,7 @@ from segments.errors import SegmentsError
 from segments.evidence.selection import Choice
 from segments.io.store import cache, catalog
 
-SCORES = {
+SHOWN_SCORES = {
     "wcss": "WCSS (elbow), as a share of its value at the smallest k",
     "silhouette": "silhouette",
     "silhouette_reference": "silhouette over all features",
@@ -47,7 +47,7 @@ FACTS = (
 MOST_PICTURES = 4
 UNTICKED = 2  # candidates side by side before a person has ticked any
 MOST_LINES = 300
-PICTURES = {"clusters": "customers in a plane", "silhouette": "silhouettes", "elbow": "elbow"}
+SHOWN_PICTURES = {"clusters": "customers in a plane", "silhouette": "silhouettes", "elbow": "elbow"}
 
 
 def show(config: Config) -> None:
@@ -128,17 +128,17 @@ def _filtered(table: pd.DataFrame) -> pd.DataFrame:
 
 def _curves(kept: pd.DataFrame, choice: Choice | None) -> None:
     st.header("Curves over k")
-    known = [score for score in SCORES if score in kept and kept[score].notna().any()]
+    known = [score for score in SHOWN_SCORES if score in kept and kept[score].notna().any()]
     left, right = st.columns(2)
     for place, column, default in ((left, "left", "wcss"), (right, "right", "silhouette")):
         score = place.selectbox(
             f"Score on the {column}",
             known,
             index=known.index(default) if default in known else 0,
-            format_func=SCORES.__getitem__,
+            format_func=SHOWN_SCORES.__getitem__,
         )
-        table = figures.curves(kept, score, choice.elbows if choice and score == "wcss" else [])
-        place.altair_chart(charts.lines(table, SCORES[score]), width="stretch")
+        table = figures.curve_table(kept, score, choice.elbows if choice and score == "wcss" else [])
+        place.altair_chart(charts.lines(table, SHOWN_SCORES[score]), width="stretch")
     st.caption("Colour is the feature set, dashes the scaler. ◆ marks the elbow of a WCSS curve: advice, not a rule.")
 
 
@@ -150,7 +150,11 @@ def _table(kept: pd.DataFrame, choice: Choice | None) -> list[str]:
     st.caption(
         f"Tick up to {MOST_PICTURES} to see them side by side; without a tick, {instead} are shown, {UNTICKED} at most."
     )
-    columns = ["name", "silhouette", *[name for name in SCORES if name in kept and name not in ("silhouette", "wcss")]]
+    columns = [
+        "name",
+        "silhouette",
+        *[name for name in SHOWN_SCORES if name in kept and name not in ("silhouette", "wcss")],
+    ]
     columns += ["grade"] if "grade" in kept else []
     event = st.dataframe(
         kept[columns],
@@ -161,9 +165,9 @@ def _table(kept: pd.DataFrame, choice: Choice | None) -> list[str]:
         selection_mode="multi-row",
         placeholder="–",
         column_config={
-            name: st.column_config.NumberColumn(figures.words(name), format="%.3f", help=SCORES[name])
+            name: st.column_config.NumberColumn(figures.words(name), format="%.3f", help=SHOWN_SCORES[name])
             for name in columns
-            if name in SCORES
+            if name in SHOWN_SCORES
         },
         key="candidates",
         alt="Candidates and their scores, best silhouette first",
@@ -181,8 +185,8 @@ def _side_by_side(config: Config, picked: pd.DataFrame) -> None:
     for place, (identity, row) in zip(st.columns(len(picked)), picked.iterrows(), strict=True):
         with place.container(border=True):
             st.subheader(str(row["name"]))
-            pictures = cache.pictures(str(identity))
-            for key, told in PICTURES.items():
+            pictures = cache.candidate_pictures(str(identity))
+            for key, told in SHOWN_PICTURES.items():
                 if key in pictures:
                     st.image(str(pictures[key]), caption=f"{row['name']}: {told}", alt=f"{row['name']}: {told}")
             if not pictures:

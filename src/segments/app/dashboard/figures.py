@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 
 from segments.clustering.space import to_space
-from segments.model.drift import NAMES
+from segments.model.drift import FIGURE_NAMES
 from segments.model.segmentation import Segment, Segmentation
 
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
 
-PAGE = 50  # customers on a page of the list
+ROWS_PER_PAGE = 50  # customers on a page of the list
 STEPS = 200  # of a slider
 SHAPES = {
     "green": "●",
@@ -45,7 +45,7 @@ TITLES = {
 }
 
 
-def people(members: pd.DataFrame, forecast: pd.DataFrame | None) -> pd.DataFrame:
+def people_table(members: pd.DataFrame, forecast: pd.DataFrame | None) -> pd.DataFrame:
     """Members of a version, with risk and value where a forecast knows them.
 
     Parameters
@@ -59,7 +59,7 @@ def people(members: pd.DataFrame, forecast: pd.DataFrame | None) -> pd.DataFrame
     --------
     >>> members = pd.DataFrame({"customer_id": ["a", "b"], "cluster": [0, 1], "segment_id": ["S1", "S2"], "segment": ["x", "y"]})
     >>> forecast = pd.DataFrame({"customer_id": ["b"], "churn_risk": [0.5], "expected_value": [9.0]})
-    >>> people(members, forecast)["churn_risk"].tolist()
+    >>> people_table(members, forecast)["churn_risk"].tolist()
     [nan, 0.5]
     """
     if forecast is None:
@@ -67,7 +67,7 @@ def people(members: pd.DataFrame, forecast: pd.DataFrame | None) -> pd.DataFrame
     return members.merge(forecast[["customer_id", "churn_risk", "expected_value"]], on="customer_id", how="left")
 
 
-def overview(
+def segments_overview(
     segments: Sequence[Segment], sizes: Mapping[str, int], revenue: Mapping[str, float], forecast: pd.DataFrame | None
 ) -> pd.DataFrame:
     """One row per segment: how large, what it brings, what it risks.
@@ -90,7 +90,7 @@ def overview(
 
     Examples
     --------
-    >>> overview([Segment("S1", "often", 0), Segment("S2", "rare", 1)], {"S1": 3, "S2": 1}, {}, None)["share"].tolist()
+    >>> segments_overview([Segment("S1", "often", 0), Segment("S2", "rare", 1)], {"S1": 3, "S2": 1}, {}, None)["share"].tolist()
     [0.75, 0.25]
     """
     ids = [segment.segment_id for segment in segments]
@@ -131,7 +131,7 @@ def trend(sizes: Sequence[tuple[str, Mapping[str, int]]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["when", "order", "segment", "customers", "share"])
 
 
-def curves(candidates: pd.DataFrame, score: str, elbows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+def curve_table(candidates: pd.DataFrame, score: str, elbows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """A score over k, one line per feature set and scaler, with the elbow of each WCSS curve.
 
     WCSS has the unit of its own space, so each line is shown as a share of its value at the smallest k.
@@ -153,7 +153,7 @@ def curves(candidates: pd.DataFrame, score: str, elbows: Sequence[Mapping[str, A
     Examples
     --------
     >>> table = pd.DataFrame({"feature_set": "x", "scaler": "none", "k": [2, 3], "wcss": [8.0, 2.0]})
-    >>> curves(table, "wcss", [{"feature_set": "x", "scaler": "none", "k": 3}])[["value", "elbow"]].to_numpy().tolist()
+    >>> curve_table(table, "wcss", [{"feature_set": "x", "scaler": "none", "k": 3}])[["value", "elbow"]].to_numpy().tolist()
     [[1.0, False], [0.25, True]]
     """
     made = candidates[["feature_set", "scaler", "k"]].assign(value=candidates[score].astype("float64"))
@@ -320,7 +320,7 @@ def lights(figures: Sequence[Mapping[str, Any]], limits: Mapping[str, tuple[floa
         rows.append(
             {
                 "light": told,
-                "what": NAMES.get(one["name"], one["says"]),  # a record of old may say it longer
+                "what": FIGURE_NAMES.get(one["name"], one["says"]),  # a record of old may say it longer
                 **{key: one[key] for key in ("value", "training", "low", "high")},
                 "amber": amber,
                 "red": red,
@@ -406,12 +406,12 @@ def readable(text: str) -> str:
     return re.sub(r"\b[a-z]+(?:_[a-z]+)+\b", lambda found: TITLES.get(found[0], found[0]), text)
 
 
-def money(value: float, currency: str) -> str:
+def money_text(value: float, currency: str) -> str:
     """An amount for a person, in whole units; a dash where it is not known.
 
     Examples
     --------
-    >>> money(964708.3, "$"), money(-5.2, "EUR"), money(1234.5, ""), money(float("nan"), "$")
+    >>> money_text(964708.3, "$"), money_text(-5.2, "EUR"), money_text(1234.5, ""), money_text(float("nan"), "$")
     ('$964,708', '-5 EUR', '1,234', '–')
     """
     if not np.isfinite(value):
@@ -426,4 +426,4 @@ def with_money(table: pd.DataFrame, currency: str) -> pd.DataFrame | Styler:
     """A table whose column ``expected_value``, where it has one, is shown in the source's currency; sorted it is a number still."""
     if "expected_value" not in table:
         return table
-    return table.style.format({"expected_value": partial(money, currency=currency)})
+    return table.style.format({"expected_value": partial(money_text, currency=currency)})

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from segments.app.dashboard import charts, figures, reading
-from segments.app.dashboard.overview import label
+from segments.app.dashboard.overview import candidate_label
 from segments.app.dashboard.reading import Champion, found
 from segments.config.root import Config
 from segments.io.store import catalog
@@ -29,7 +29,7 @@ def show(config: Config) -> None:
             "Batch",
             range(len(newest)),
             format_func=lambda i: (
-                f"{label(newest[i])} · {newest[i]['scored_at'][:16].replace('T', ' ')} UTC · version {newest[i]['model']['version']}"
+                f"{candidate_label(newest[i])} · {newest[i]['scored_at'][:16].replace('T', ' ')} UTC · version {newest[i]['model']['version']}"
             ),
         )
         _batch(config, newest[chosen], None if inuse is None else inuse.model.segments)
@@ -119,7 +119,7 @@ def _history(config: Config, records: list[dict[str, Any]], record: dict[str, An
         return
     name = st.selectbox("Figure", list(named), format_func=named.__getitem__)
     rows = [
-        {"batch": label(one), **{key: figure[key] for key in ("value", "low", "high", "status")}}
+        {"batch": candidate_label(one), **{key: figure[key] for key in ("value", "low", "high", "status")}}
         for one in own
         for figure in one["figures"]
         if figure["name"] == name and figure["value"] is not None
@@ -128,17 +128,17 @@ def _history(config: Config, records: list[dict[str, Any]], record: dict[str, An
     # A silhouette's limits are losses, so they have no place on its own axis.
     drawn = {} if name == "silhouette" or amber is None or red is None else {"amber": amber, "red": red}
     table = pd.DataFrame(rows).astype({"low": "float64", "high": "float64"})
-    st.altair_chart(charts.history(table, named[name], drawn), width="stretch")
+    st.altair_chart(charts.batch_history(table, named[name], drawn), width="stretch")
 
 
 def _migration(config: Config, inuse: Champion | None) -> None:
     if not catalog.exists(catalog.MIGRATION):
-        known = [] if inuse is None else [int(one.number) for one in reading.registered(config)]
+        known = [] if inuse is None else [int(one.number) for one in reading.registered_versions(config)]
         earlier = [number for number in known if inuse is not None and number < int(inuse.version.number)]
         start = max(earlier) if earlier else "DATE"
         st.info(f"Who moved since another day or version is not known yet: run `segments migration from={start}`.")
         return
-    told = reading.document(catalog.MIGRATION)
+    told = reading.stored_document(catalog.MIGRATION)
     st.markdown(f"From **{told.start}** to **{told.end}**")
     st.markdown("\n".join(f"- {one}" for one in [*told.segments, *told.in_words]))
     if picture := catalog.read(catalog.MIGRATION_PICTURES).get("migration"):

@@ -15,7 +15,7 @@ from segments.errors import SegmentsError
 from segments.io.store import catalog
 from segments.io.store.documents import NoPrediction, PredictionFacts
 
-COLUMNS = {
+TABLE_COLUMNS = {
     "segment_id": st.column_config.TextColumn("id", width=50),
     "segment": st.column_config.TextColumn("segment", width="medium"),
     "customers": st.column_config.NumberColumn("customers", format="localized"),
@@ -74,7 +74,7 @@ def _champion(inuse: Champion) -> None:
         st.markdown(figures.readable(weighed["reason"]))
     if described:
         st.markdown(figures.readable(why))
-        changed = found(reading.document, catalog.FIRMNESS)
+        changed = found(reading.stored_document, catalog.FIRMNESS)
         if changed is not None and changed.firmness:
             st.markdown(figures.readable(changed.firmness))
 
@@ -115,17 +115,17 @@ def _segments(config: Config, inuse: Champion) -> None:
             for cluster, share in zip(profiles["cluster"], profiles["revenue_share"], strict=True)
         }
     forecast = people if people is not None and "churn_risk" in people else None
-    table = figures.overview(model.segments, sizes, revenue, forecast)
+    table = figures.segments_overview(model.segments, sizes, revenue, forecast)
     shown = figures.with_money(table, config.source.currency)
     st.dataframe(
         shown,
-        column_config=COLUMNS,
+        column_config=TABLE_COLUMNS,
         hide_index=True,
         width="stretch",
         placeholder="–",
         alt="Segments: size, share of revenue, churn risk, expected value",
     )
-    facts = found(reading.document, catalog.PREDICTION)
+    facts = found(reading.stored_document, catalog.PREDICTION)
     if facts is not None and forecast is None:
         why = facts.reason if isinstance(facts, NoPrediction) else "made for other customers: run `segments prediction`"
         st.info(f"Churn risk and expected value: {why}.")
@@ -135,7 +135,7 @@ def _segments(config: Config, inuse: Champion) -> None:
 
 
 def _versions(config: Config, inuse: Champion) -> None:
-    versions = reading.registered(config)
+    versions = reading.registered_versions(config)
     table = pd.DataFrame(
         [
             {
@@ -182,17 +182,19 @@ def _batches(inuse: Champion) -> None:
     names = [segment.name for segment in inuse.model.segments]
     training = {names[one["cluster"]]: one["training"] for one in own[-1]["segments"]}
     sizes = [("training", training)]
-    sizes += [(label(one), {names[two["cluster"]]: two["customers"] for two in one["segments"]}) for one in own]
+    sizes += [
+        (candidate_label(one), {names[two["cluster"]]: two["customers"] for two in one["segments"]}) for one in own
+    ]
     st.altair_chart(charts.over_time(figures.trend(sizes), inuse.model.segments, "batch"), width="stretch")
     st.markdown(f"Last batch, `{own[-1]['input']}`: **{own[-1]['sentence']}** More on the page Monitor.")
 
 
-def label(record: dict[str, Any]) -> str:
+def candidate_label(record: dict[str, Any]) -> str:
     """A batch for a person: its file and id.
 
     Examples
     --------
-    >>> label({"input": "may.csv", "batch_id": "0123456789ab"})
+    >>> candidate_label({"input": "may.csv", "batch_id": "0123456789ab"})
     'may.csv 0123'
     """
     return f"{record['input']} {record['batch_id'][:4]}"

@@ -18,13 +18,14 @@ import streamlit as st
 
 from segments.app.dashboard import figures
 from segments.app.servers.child import HOST
+from segments.config.registry import IN_USE
 from segments.config.root import Config
 from segments.errors import SegmentsError, StoreError, TrackingError
 from segments.evidence.selection import Choice
 from segments.io.registry import files, versions
 from segments.io.registry.versions import Version
 from segments.io.store import catalog
-from segments.io.store.cache import batch_records, ledgers, version_folder
+from segments.io.store.cache import batch_records, sweep_records, version_folder
 from segments.io.store.files import checkout, read_csv, read_table
 from segments.io.store.kinds import Artifact, Document, Table
 from segments.io.tracking.candidates import pages_of
@@ -95,7 +96,7 @@ def table(wanted: Table) -> pd.DataFrame:
     return _known(wanted, lambda stamp: _table(str(wanted.path), stamp))
 
 
-def document(wanted: Document[T]) -> T:
+def stored_document(wanted: Document[T]) -> T:
     """A document of a stage."""
     known: T = _known(wanted, lambda stamp: _document(wanted, str(wanted.path), stamp))
     return known
@@ -103,7 +104,7 @@ def document(wanted: Document[T]) -> T:
 
 def choice() -> Choice:
     """What the last run chose and why."""
-    return document(catalog.CHOICE)
+    return stored_document(catalog.CHOICE)
 
 
 def candidates() -> pd.DataFrame:
@@ -115,8 +116,8 @@ def sweeps() -> dict[str, pd.DataFrame]:
     """Every sweep's candidates by the sweep's id, newest first; those of the last run are among them."""
     made = {}
     if catalog.exists(catalog.SWEEP):
-        made[document(catalog.SWEEP).sweep_id] = candidates()
-    for folder in reversed(ledgers()):
+        made[stored_document(catalog.SWEEP).sweep_id] = candidates()
+    for folder in reversed(sweep_records()):
         path = folder / "files" / "candidates.csv"
         if folder.name not in made and path.is_file():
             made[folder.name] = _csv(str(path), _stamp(path))
@@ -136,7 +137,7 @@ def batches() -> list[dict[str, Any]]:
     return records
 
 
-def registered(config: Config) -> list[Version]:
+def registered_versions(config: Config) -> list[Version]:
     """Versions of the registered model, oldest first."""
     made = _registered(config, *_registry_key(config))
     if not made:
@@ -152,10 +153,10 @@ def champion(config: Config) -> Champion:
     TrackingError
         If there is none; says what to run.
     """
-    inuse = next((v for v in registered(config) if config.registry.alias in v.aliases), None)
+    inuse = next((v for v in registered_versions(config) if IN_USE in v.aliases), None)
     if inuse is None:
         raise TrackingError(
-            f"no version is in use (none bears the alias {config.registry.alias})",
+            f"no version is in use (none bears the alias {IN_USE})",
             fix="run `dvc repro`, or put one in use by `segments promote VERSION --because WHY`",
         )
     model, text = _model(config, inuse.number, *_registry_key(config))
@@ -254,7 +255,7 @@ def _model(_config: Config, number: str, address: str, name: str, stamp: Stamp) 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _people(_version: Version, model_hash: str, risk: Stamp) -> pd.DataFrame:
     forecast = table(catalog.CUSTOMER_FORECAST) if risk else None
-    return figures.people(members(_version), forecast)
+    return figures.people_table(members(_version), forecast)
 
 
 @st.cache_resource(max_entries=20, show_spinner=False)

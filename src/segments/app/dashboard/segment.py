@@ -23,7 +23,7 @@ NUMBERS = {  # of a profile: head and width of their columns
     "overall_median": ("median of all", 104),
     "index": ("index", 64),
 }
-FORMATS = {"churn_risk": "percent", "expected_value": None}  # of members; the table brings the currency
+NUMBER_FORMATS = {"churn_risk": "percent", "expected_value": None}  # of members; the table brings the currency
 MOST_EXPORTED = 1_000_000
 
 
@@ -66,7 +66,7 @@ def _chip(segment: Segment) -> str:
     from html import escape
 
     return (
-        f"<div style='border-left:14px solid {charts.colour(segment)};padding:.2rem .8rem;font-size:1.2rem'>"
+        f"<div style='border-left:14px solid {charts.altair_colour(segment)};padding:.2rem .8rem;font-size:1.2rem'>"
         f"<b>{escape(segment.segment_id)}</b> {escape(segment.name)}</div>"
     )
 
@@ -74,7 +74,7 @@ def _chip(segment: Segment) -> str:
 def _profile(segment: Segment, cluster: int) -> None:
     profiles, overall = (
         found(reading.table, catalog.PROFILES),
-        found(reading.document, catalog.OVERALL),
+        found(reading.stored_document, catalog.OVERALL),
     )
     if profiles is None or overall is None:
         return
@@ -100,13 +100,13 @@ def _profile(segment: Segment, cluster: int) -> None:
         alt="Features of the segment against all customers",
     )
     drawn = table.dropna(subset=["index"])
-    right.altair_chart(charts.indices(drawn, charts.colour(segment)), width="stretch")
+    right.altair_chart(charts.indices(drawn, charts.altair_colour(segment)), width="stretch")
     if len(drawn) < len(table):
         right.caption("A feature with values below zero has no index: its mean is no measure of size.")
 
 
 def _rules(cluster: int) -> None:
-    rules = found(reading.document, catalog.PLAIN_RULES)
+    rules = found(reading.stored_document, catalog.PLAIN_RULES)
     if rules is None:
         return
     told = figures.rules_in_words(rules.to_plain(), cluster)
@@ -131,7 +131,7 @@ def _demographics(segment: Segment, cluster: int) -> None:
         with places[number % 2]:
             st.subheader(figures.words(str(descriptor)))
             st.caption(f"Known for {rows['known'].iloc[0]:,} customers of the segment.")
-            st.altair_chart(charts.demographics(rows, charts.colour(segment)), width="stretch")
+            st.altair_chart(charts.demographics(rows, charts.altair_colour(segment)), width="stretch")
 
 
 def _playbook(cluster: int) -> None:
@@ -155,7 +155,7 @@ def _members(people: pd.DataFrame, inuse: Champion, segment: Segment, currency: 
     left, middle, right = st.columns([3, 1, 1], vertical_alignment="bottom")
     text = left.text_input("Search by id", key="search", placeholder="part of a customer's id")
     kept = figures.search(people, segment.segment_id, text)
-    last = max(1, -(-len(kept) // figures.PAGE))
+    last = max(1, -(-len(kept) // figures.ROWS_PER_PAGE))
     page = middle.number_input(f"Page (of {last:,})", 1, last, 1)
     right.download_button(
         "Export as CSV",
@@ -165,14 +165,14 @@ def _members(people: pd.DataFrame, inuse: Champion, segment: Segment, currency: 
         help="All that the search found. For a campaign with a control group use `segments export`.",
         on_click="ignore",
     )
-    shown = kept.iloc[(page - 1) * figures.PAGE : page * figures.PAGE]
+    shown = kept.iloc[(page - 1) * figures.ROWS_PER_PAGE : page * figures.ROWS_PER_PAGE]
     features = found(reading.features)
     if features is not None and len(shown):
         rows = features[features["customer_id"].isin(shown["customer_id"])]
         shown = shown.merge(
             rows[["customer_id", *[c for c in inuse.model.space.columns if c in rows]]], on="customer_id", how="left"
         )
-    st.caption(f"{len(kept):,} customers; {figures.PAGE} a page.")
+    st.caption(f"{len(kept):,} customers; {figures.ROWS_PER_PAGE} a page.")
     shown = shown.drop(columns=["cluster", "segment_id"])
     st.dataframe(
         figures.with_money(shown, currency),
@@ -181,7 +181,7 @@ def _members(people: pd.DataFrame, inuse: Champion, segment: Segment, currency: 
         height=420,
         placeholder="–",
         column_config={
-            name: st.column_config.NumberColumn(figures.words(name), format=FORMATS.get(name, "%.4g"))
+            name: st.column_config.NumberColumn(figures.words(name), format=NUMBER_FORMATS.get(name, "%.4g"))
             if name in numeric_columns(shown)
             else figures.words(name)
             for name in shown
@@ -219,7 +219,7 @@ def _look_up(inuse: Champion, people: pd.DataFrame | None, described: bool, curr
             if own is not None and len(own) and "churn_risk" in own:
                 one = own.iloc[0]
                 st.metric("Churn risk", f"{one['churn_risk']:.1%}" if pd.notna(one["churn_risk"]) else "–", border=True)
-                st.metric("Expected value", figures.money(one["expected_value"], currency), border=True)
+                st.metric("Expected value", figures.money_text(one["expected_value"], currency), border=True)
         if own is not None and len(own) and own.iloc[0]["segment_id"] != segment.segment_id:
             st.warning(
                 f"When the model was made, this customer was in {own.iloc[0]['segment_id']} · {own.iloc[0]['segment']}."

@@ -169,7 +169,7 @@ def _score(config: Config, inuse: Champion, name: str, content: Any, keep: bool)
 
 
 def _shares(answers: pd.DataFrame, inuse: Champion) -> pd.DataFrame:
-    return figures.overview(inuse.model.segments, answers["segment_id"].value_counts().to_dict(), {}, None)
+    return figures.segments_overview(inuse.model.segments, answers["segment_id"].value_counts().to_dict(), {}, None)
 
 
 def _answered(answer: Answer, inuse: Champion) -> None:

@@ -51,7 +51,7 @@ def make_cells(
     warnings.filterwarnings("ignore", message=r"\d+ tasks which were still being processed by the workers")
     data = data or hash_table(features)
     ids = candidate_ids((spec for cell in cells for spec in cell), data)
-    shelved = cache.shelved()
+    shelved = cache.kept_ids()
     known: list[Sequence[Spec]] = []
     missing: list[Sequence[Spec]] = []
     at = 0
@@ -81,7 +81,7 @@ def make_cell(
     """Compute, draw and shelve the candidates of a cell that are not on the shelf yet; facts of all of them, in order."""
     data = data or hash_table(features)
     ids = candidate_ids(specs, data)
-    facts = {i: known for i in ids if (known := cache.unshelve(i)) is not None}
+    facts = {i: known for i in ids if (known := cache.kept_candidate(i)) is not None}
     started_ms = int(time.time() * 1000)
     if missing := [spec for spec, i in zip(specs, ids, strict=True) if i not in facts]:
         # A sample is drawn with all labelings of the cell in view: to get the same one, all of them are made again.
@@ -98,12 +98,14 @@ def make_cell(
                     "silhouettes": candidate.silhouettes,
                 }
                 space = candidate.space.to_plain()
-                kept.append(shelving.submit(cache.shelve, candidate.candidate_id, fact, space, arrays, pictures, maker))
+                kept.append(
+                    shelving.submit(cache.keep_candidate, candidate.candidate_id, fact, space, arrays, pictures, maker)
+                )
                 facts[candidate.candidate_id] = fact
         for shelved in kept:
             shelved.result()  # an error of the disk is this cell's
         if len(specs) > 1:  # here, where matplotlib is loaded and the other cells are drawn meanwhile
-            write_bytes(cache.elbow(ids), _elbow([facts[i] for i in ids]))
+            write_bytes(cache.elbow_file(ids), _elbow([facts[i] for i in ids]))
     return [facts[i] for i in ids]
 
 
@@ -149,7 +151,7 @@ def _silhouettes() -> Silhouettes:
 
 
 def _kept_elbow(facts: list[dict[str, Any]]) -> bytes:
-    path = cache.elbow(fact["candidate_id"] for fact in facts)
+    path = cache.elbow_file(fact["candidate_id"] for fact in facts)
     return path.read_bytes() if path.is_file() else _elbow(facts)
 
 
@@ -158,4 +160,4 @@ def _elbow(facts: list[dict[str, Any]]) -> bytes:
     from segments.io.plots.style import png
 
     table = candidates_table(sorted(facts, key=lambda fact: int(fact["params"]["k"])))
-    return png(plots_sweep.elbow(table, elbow(table["k"].tolist(), table["wcss"].tolist()), str(facts[0]["cell"])))
+    return png(plots_sweep.draw_elbow(table, elbow(table["k"].tolist(), table["wcss"].tolist()), str(facts[0]["cell"])))

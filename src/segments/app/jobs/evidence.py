@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from joblib import Parallel, delayed, parallel_config
 
 from segments.config.evidence import EvidenceConfig
-from segments.evidence.grades import CellEvidence, evidence_id, weigh_cell
+from segments.evidence.grades import CellEvidence, evaluate_cell, evidence_id
 from segments.evidence.resample_fits import Floats, Integers
 from segments.io.store import catalog
-from segments.io.store.cache import shelve_evidence, unshelve_evidence
+from segments.io.store.cache import keep_evidence, kept_evidence
 from segments.io.tracking.candidates import track_evidence
 from segments.io.tracking.connection import Tracker
 
@@ -48,7 +48,7 @@ class Cell:
     evaluate: list[bool]
 
 
-def weigh_cells(cells: Sequence[Cell], config: EvidenceConfig, workers: int) -> Iterator[tuple[Cell, CellEvidence]]:
+def evaluate_cells(cells: Sequence[Cell], config: EvidenceConfig, workers: int) -> Iterator[tuple[Cell, CellEvidence]]:
     """Weigh cells side by side, each process on one thread; yields each as it is finished."""
     # said on Ctrl-C, when the tasks are cancelled because the user wants it
     warnings.filterwarnings("ignore", message=r"\d+ tasks which were still being processed by the workers")
@@ -60,18 +60,18 @@ def weigh_cells(cells: Sequence[Cell], config: EvidenceConfig, workers: int) -> 
             yield cells[number], evidence
 
 
-def weigh(cell: Cell, config: EvidenceConfig) -> CellEvidence:
+def evaluate(cell: Cell, config: EvidenceConfig) -> CellEvidence:
     """Evidence of a cell: from the shelf, or made and put there."""
     identity = evidence_id(cell.candidate_ids, cell.evaluate, config)
-    if (arrays := unshelve_evidence(identity)) is not None:
+    if (arrays := kept_evidence(identity)) is not None:
         return CellEvidence.from_arrays(arrays)
-    found = weigh_cell(cell.X, cell.labelings, cell.centres, config, cell.evaluate)
-    shelve_evidence(identity, found.to_arrays())
+    found = evaluate_cell(cell.X, cell.labelings, cell.centres, config, cell.evaluate)
+    keep_evidence(identity, found.to_arrays())
     return found
 
 
 def _weigh(number: int, cell: Cell, config: EvidenceConfig) -> tuple[int, CellEvidence]:
-    return number, weigh(cell, config)
+    return number, evaluate(cell, config)
 
 
 def record_evidence(tracker: Tracker) -> None:

@@ -5,14 +5,17 @@ Comes in: the config and the clean tables under ``artifacts/``. Goes out: tables
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 from segments.config.root import Config
 from segments.features.table import Features, as_of, build_features
 from segments.io.store import catalog
 
+Open: TypeAlias = Callable[[Any], Any]  # a table of the catalog -> its rows, on an engine
 
-def features_as_of(config: Config, day: str | None) -> Features:
+
+def features_as_of(config: Config, day: str | None, open_log: Open = catalog.scan) -> Features:
     """Read the clean tables of the source and build the features as they were at the end of a day; later lines change nothing.
 
     Raises
@@ -24,13 +27,9 @@ def features_as_of(config: Config, day: str | None) -> Features:
     customers = None
     if config.source.customers is not None:
         customers = catalog.read(catalog.CLEAN_CUSTOMERS)
-    return build_features(customers, purchase_log(config), as_of(config.source, day), config.features)
+    return build_features(customers, purchase_log(config, open_log), as_of(config.source, day), config.features)
 
 
-def purchase_log(config: Config) -> Any:
-    """The clean purchase lines, open for the engine of the config; ``None`` where the source has none."""
-    if config.source.transactions is None:
-        return None
-    if config.features.engine == "duckdb":
-        return catalog.scan(catalog.CLEAN_TRANSACTIONS)
-    return catalog.read(catalog.CLEAN_TRANSACTIONS)
+def purchase_log(config: Config, open_log: Open = catalog.scan) -> Any:
+    """The clean purchase lines, streamed by DuckDB unless they are opened otherwise; ``None`` where the source has none."""
+    return None if config.source.transactions is None else open_log(catalog.CLEAN_TRANSACTIONS)

@@ -32,7 +32,7 @@ from segments.model.answers import Rejected, find_columns, score_batches
 from segments.model.drift import Tally, figures, verdict
 from segments.model.segmentation import Segmentation
 
-SIDE = pa.schema({"row": pa.int64(), "id": pa.string(), "reason": pa.string()})
+REJECTED_SIDE = pa.schema({"row": pa.int64(), "id": pa.string(), "reason": pa.string()})
 
 
 @dataclass(frozen=True)
@@ -279,5 +279,5 @@ def _previous(segmentation: Segmentation) -> dict[str, str] | None:
 
 def _side_rows(rejected: list[Rejected]) -> pa.RecordBatch:
     return pa.RecordBatch.from_pylist(
-        [{"row": one.row, "id": one.id, "reason": one.reason} for one in rejected], schema=SIDE
+        [{"row": one.row, "id": one.id, "reason": one.reason} for one in rejected], schema=REJECTED_SIDE
     )

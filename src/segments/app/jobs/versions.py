@@ -14,13 +14,14 @@ import numpy as np
 import pandas as pd
 
 from segments.config.identity import ConfidenceConfig
+from segments.config.registry import IN_USE
 from segments.config.root import Config
 from segments.errors import StoreError
 from segments.evidence.selection import Choice, Chosen
 from segments.io.records import notes
 from segments.io.records.sweep import config_hash, config_text, data_hash
 from segments.io.registry import versions
-from segments.io.registry.proof import REBUILT_BY, Claim, Proof, check_shelf, made_of, prove, seal
+from segments.io.registry.proof import REBUILT_BY, Claim, Proof, check_kept, made_of, prove, seal
 from segments.io.store import catalog, raw_files
 from segments.io.store.cache import remember, version_folder
 from segments.io.store.files import (
@@ -70,7 +71,6 @@ def keep_version(
     clear(folder)
     model = {
         "name": config.registry.model,
-        "alias": config.registry.alias,
         "candidate_id": candidate_id,
         "tags": tags,
         "made_of": made_of(find_project()),
@@ -126,7 +126,7 @@ def register(tracker: Tracker, folder: Path) -> versions.Version:
     """
     with lock_of(tracker):
         model, proof = read_json(folder / "model.json"), Proof()
-        check_shelf(folder, model["tags"]["model_hash"], proof)
+        check_kept(folder, model["tags"]["model_hash"], proof)
         if proof.differences:
             raise StoreError(
                 f"version {folder.name} is not registered: {'; '.join(proof.differences)}",
@@ -151,10 +151,9 @@ def put_in_use(
     """Let a version be champion if the rule says so; an experiment in DVC's temporary folder never asks."""
     if find_project() != checkout():
         return {"alias": None, "verdict": "registered beside the one in use: an experiment does not take its place"}
-    alias = config.registry.alias
-    current = versions.find(tracker, version.name, alias)
+    current = versions.find(tracker, version.name, IN_USE)
     if current is not None and current.number == version.number:
-        return {"alias": alias, "verdict": version.tags.get("verdict", "in use")}
+        return {"alias": IN_USE, "verdict": version.tags.get("verdict", "in use")}
     versions.challenge(tracker, version)
     proof = proof_of(tracker, version, config)
     versions.set_tags(tracker, version, {"proof": "holds" if proof.holds else "; ".join(proof.differences)[:4000]})
@@ -166,14 +165,14 @@ def put_in_use(
     if verdict.promote:
         tags = {"verdict": verdict.reason, "promoted_at": event["at"], "promoted_by": verdict.by}
         try:
-            versions.promote(tracker, version, config.registry, current, tags)
+            versions.promote(tracker, version, current, tags)
         except versions.OvertakenError:  # a colleague was faster: the rule asks again, about the one in use now
             return put_in_use(tracker, config, version, features, chosen=chosen)
         event["what"] = "promoted"
     else:
         versions.set_tags(tracker, version, {"verdict": verdict.reason})
     remember(event | {key: version.tags[key] for key in ("candidate_id", "model_hash")})
-    return {"alias": alias if verdict.promote else versions.CHALLENGER, "verdict": verdict.reason}
+    return {"alias": IN_USE if verdict.promote else versions.CHALLENGER, "verdict": verdict.reason}
 
 
 def _compared(

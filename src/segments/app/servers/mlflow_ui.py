@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from segments.app.servers import child
-from segments.config.registry import RegistryConfig
+from segments.config.registry import IN_USE, RegistryConfig
 from segments.config.root import Config
 from segments.errors import TrackingError, first_line
 from segments.io.tracking.ui_views import TAG, Record, links
@@ -28,7 +28,7 @@ def run_mlflow_ui(config: Config, tracking_uri: str, say: Callable[[str], object
     Parameters
     ----------
     config : Config
-        Names the registered model and its alias, the port, and how long a remote server may take to answer.
+        Names the registered model, the port, and how long a remote server may take to answer.
     tracking_uri : str
         Where the record lives: ``sqlite:///.../mlflow.db``, another database, or a server.
     say : callable, optional
@@ -51,7 +51,7 @@ def run_mlflow_ui(config: Config, tracking_uri: str, say: Callable[[str], object
         if not child.answers(f"{url}/health", config.tracking.timeout_seconds):
             fix = "start it, or correct tracking.uri (null is the local record)"
             raise TrackingError("the MLflow server does not answer", where=url, fix=fix)
-        say(describe(url, records(config, tracking_uri)))
+        say(describe_record(url, records(config, tracking_uri)))
         return 0
     database = _database(tracking_uri)
     # MLflow would make an empty one, unlocked: a sweep that starts meanwhile would crash.
@@ -69,19 +69,19 @@ def run_mlflow_ui(config: Config, tracking_uri: str, say: Callable[[str], object
         setting="tracking.port",
         port=config.tracking.port,
         health="/health",
-        announce=lambda url: describe(url, records(config, tracking_uri)),
+        announce=lambda url: describe_record(url, records(config, tracking_uri)),
         mend="`segments track` rebuilds a damaged or outdated mlflow.db from artifacts/",
         folder=database.parent if database else None,  # MLflow puts what is logged through the server under ./mlruns
         say=say,
     )
 
 
-def describe(base_url: str, found: list[Record]) -> str:
+def describe_record(base_url: str, found: list[Record]) -> str:
     """Say what to open, view by view for each source; and what to run when there is nothing yet.
 
     Examples
     --------
-    >>> print(describe("http://127.0.0.1:5000", []))
+    >>> print(describe_record("http://127.0.0.1:5000", []))
     MLflow: http://127.0.0.1:5000
     <BLANKLINE>
     Nothing is recorded yet: run `dvc repro` (or `segments track`), then reload the page.
@@ -109,7 +109,7 @@ def records(config: Config, tracking_uri: str) -> list[Record]:
     Parameters
     ----------
     config : Config
-        Names the registered model and its alias, and how long a remote server may take to answer.
+        Names the registered model, and how long a remote server may take to answer.
     tracking_uri : str
         Where the record lives.
 
@@ -173,7 +173,7 @@ def _champion(client: Any, registry: RegistryConfig) -> tuple[str, str, str] | N
     from mlflow.exceptions import MlflowException
 
     try:
-        version = client.get_model_version_by_alias(registry.model, registry.alias)
+        version = client.get_model_version_by_alias(registry.model, IN_USE)
         if not version.run_id:
             return None
         return client.get_run(version.run_id).info.experiment_id, version.run_id, str(version.version)

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from segments.app.servers import child
+from segments.config.registry import IN_USE
 from segments.config.root import Config
 from segments.config.serving import ServingConfig
 from segments.errors import SegmentsError, TrackingError
@@ -32,7 +33,7 @@ Application = Callable[[Message, Receive, Send], Awaitable[None]]
 PATHS = {"/invocations": "POST", "/health": "GET", "/ping": "GET", "/version": "GET"}
 AT_ONCE = 16  # requests being answered; one more is told to come back, so that those that are in do not wait for ever
 ORDINARY = 1e12  # a value up to here overflows in no scaler
-FORMATS = ("dataframe_records", "dataframe_split")
+BODY_FORMATS = ("dataframe_records", "dataframe_split")
 
 
 def run_model_api(config: Config, uri: str | None = None, say: Callable[[str], object] = child.say) -> int:
@@ -60,7 +61,7 @@ def run_model_api(config: Config, uri: str | None = None, say: Callable[[str], o
     import uvicorn
     from mlflow.pyfunc import scoring_server
 
-    model = files.read_model(config.tracking, uri or f"models:/{config.registry.model}@{config.registry.alias}")
+    model = files.read_model(config.tracking, uri or f"models:/{config.registry.model}@{IN_USE}")
     segmentation = Segmentation.from_json(model.document)
     loaded = files.load_model(config.tracking, model.uri)
     body = example_of(segmentation, model.reference)
@@ -82,7 +83,7 @@ def run_model_api(config: Config, uri: str | None = None, say: Callable[[str], o
 
     server = Announced(
         uvicorn.Config(
-            guarded(scoring_server.init(loaded), segmentation, limits),
+            limited(scoring_server.init(loaded), segmentation, limits),
             host=child.HOST,
             port=port,
             log_config=None,
@@ -165,8 +166,8 @@ def problem_of(body: bytes, content_type: str, segmentation: Segmentation, max_r
         asked = json.loads(body)
     except (ValueError, RecursionError):
         return 400, "the body is not valid JSON"
-    if not isinstance(asked, dict) or len(asked) != 1 or next(iter(asked)) not in FORMATS:
-        return 400, f"the body must be an object with one key, {' or '.join(FORMATS)}"
+    if not isinstance(asked, dict) or len(asked) != 1 or next(iter(asked)) not in BODY_FORMATS:
+        return 400, f"the body must be an object with one key, {' or '.join(BODY_FORMATS)}"
     columns = segmentation.space.columns
     found = _cells(asked, columns)
     if isinstance(found, str):
@@ -194,7 +195,7 @@ def problem_of(body: bytes, content_type: str, segmentation: Segmentation, max_r
     return None
 
 
-def guarded(application: Application, segmentation: Segmentation, limits: ServingConfig) -> Application:
+def limited(application: Application, segmentation: Segmentation, limits: ServingConfig) -> Application:
     """The model server behind a door that lets in only what it can answer.
 
     Parameters

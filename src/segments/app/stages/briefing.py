@@ -106,5 +106,5 @@ def _drawn(config: Config, table: dict[str, Any], names: list[str], colours: lis
     if "revenue" in table["profiles"]:
         figures["bubble"] = draw.bubble(table["profiles"], colours, config.source.currency)
     if len(table["make_up"]):
-        figures["make_up"] = draw.make_up(table["make_up"], names, colours)
+        figures["make_up"] = draw.draw_make_up(table["make_up"], names, colours)
     return figures

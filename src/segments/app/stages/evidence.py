@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import time
-from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 
-from segments.app.jobs.evidence import Cell, record_evidence, weigh_cells
+from segments.app.jobs.evidence import Cell, evaluate_cells, record_evidence
 from segments.app.jobs.pool import progress
 from segments.clustering.candidate import workers_of
 from segments.clustering.space import to_space
 from segments.config.root import Config
 from segments.evidence.grades import CellEvidence, cell_table, chosen_for, not_evaluated, scores_table
 from segments.evidence.selection import cheap_gates_of
-from segments.io.plots.evidence import overview
+from segments.io.plots.evidence import evidence_overview
 from segments.io.plots.style import png
 from segments.io.store import catalog
 from segments.io.store.documents import EvidenceRun
 from segments.io.tracking.connection import connect
-
-Item = TypeVar("Item")
 
 
 def run(config: Config) -> str:
@@ -31,7 +28,7 @@ def run(config: Config) -> str:
     cells, left_out = _cells(config)
     found = dict[str, tuple[Cell, CellEvidence]]()
     for cell, evidence in progress(
-        weigh_cells(cells, wanted, workers_of(config.sweep.workers)), len(cells), lambda _: "cells evaluated"
+        evaluate_cells(cells, wanted, workers_of(config.sweep.workers)), len(cells), lambda _: "cells evaluated"
     ):
         found[cell.name] = (cell, evidence)
     in_order = [found[cell.name] for cell in cells]  # they finish in any order
@@ -54,7 +51,7 @@ def run(config: Config) -> str:
     catalog.write(catalog.GAP_STATISTICS, {cell.name: evidence.gap for cell, evidence in in_order})
     catalog.write(catalog.EVIDENCE_RUN, EvidenceRun(sweep.sweep_id, sweep.source, wanted.seed, wanted))
     swept = catalog.read(catalog.CANDIDATES).merge(rows, on="candidate_id")
-    catalog.write(catalog.EVIDENCE_PICTURES, {"evidence": png(overview(swept))})
+    catalog.write(catalog.EVIDENCE_PICTURES, {"evidence": png(evidence_overview(swept))})
     with connect(config.tracking, config.source.name) as tracker:
         record_evidence(tracker)
     grades = ", ".join(

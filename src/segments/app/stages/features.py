@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from datetime import date
 
-from segments.app.jobs.inputs import features_as_of, purchase_log
+from segments.app.jobs.inputs import Open, features_as_of, purchase_log
 from segments.config.root import Config
 from segments.features.purchases import basket_mix
 from segments.io.store import catalog
 
 
-def run(config: Config) -> None:
+def run(config: Config, open_log: Open = catalog.scan) -> None:
     """Build every feature once, write the table, its report and the cut-points."""
-    features = features_as_of(config, config.source.as_of)
+    features = features_as_of(config, config.source.as_of, open_log)
     catalog.write(catalog.FEATURES, features.table)
     catalog.write(catalog.RFM_CUTS, features.rfm_cuts)
     catalog.write(catalog.FEATURES_REPORT, features.report)
-    transactions = purchase_log(config)
+    transactions = purchase_log(config, open_log)
     if transactions is None or config.source.as_of is None:
         catalog.drop(catalog.BASKET_MIX)  # left over from another source
     else:

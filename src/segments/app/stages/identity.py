@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from segments.config.registry import IN_USE
 from segments.config.root import Config
 from segments.errors import ConfigError
 from segments.identity import matching
 from segments.identity import names as identity_names
-from segments.identity.matching import Identity, SegmentIdentity, Version
+from segments.identity.matching import EarlierVersion, Identity, SegmentIdentity
 from segments.identity.overlap import centroids
 from segments.identity.profiles import segment_names
 from segments.io.registry import versions
@@ -62,7 +63,7 @@ def _known(
 ) -> Identity:
     """Who the clusters are to those who know the champion."""
     with connect(config.tracking, config.source.name) as tracker:
-        champion = versions.find(tracker, config.registry.model, config.registry.alias)
+        champion = versions.find(tracker, config.registry.model, IN_USE)
         if champion is None or champion.tags.get("source") != config.source.name:
             return matching.first(names)
         others = [v for v in versions.versions_of(tracker, champion.name) if v.tags.get("source") == config.source.name]
@@ -81,5 +82,5 @@ def _known(
     members = read_table(shelf) if shelf.is_file() else nobody
     # A number that a version in waiting gave out is taken, too.
     number = max(before.next_number, *(int(v.tags.get("next_number", 1)) for v in others))
-    earlier = Version(model, members, pd.DataFrame(stored["centroids"]), number, before.colours)
+    earlier = EarlierVersion(model, members, pd.DataFrame(stored["centroids"]), number, before.colours)
     return matching.identify(earlier, features, clusters, names, config.identity)

@@ -17,7 +17,7 @@ from segments.clustering.candidate import Spec
 from segments.config.root import Config
 from segments.features.table import build_features
 from segments.forecast.forecast import Prediction, predict
-from segments.io.records.prediction import write_record
+from segments.io.records.prediction import write_prediction_record
 from segments.io.store import catalog
 from segments.io.store.documents import NoPrediction
 from segments.io.store.files import read_json
@@ -48,7 +48,7 @@ def run(config: Config) -> str:
     catalog.write(catalog.SEGMENT_FORECAST, made.segments)
     catalog.write(catalog.MODEL_COMPARISON, made.comparison)
     catalog.write(catalog.CALIBRATION, made.calibration)
-    folder = write_record(made, config.source.name, str(choice.candidate_id), started)
+    folder = write_prediction_record(made, config.source.name, str(choice.candidate_id), started)
     with connect(config.tracking, config.source.name) as tracker:
         track_predictions(tracker, read_json(folder / "record.json"), folder)
     return "\n".join(made.facts["recommendation"] + made.facts["segments_help"])

@@ -7,9 +7,9 @@ from dataclasses import asdict, replace
 from segments.app.jobs.versions import keep_version, put_in_use, register
 from segments.config.root import Config
 from segments.io.records import notes
-from segments.io.records.sweep import write_record
+from segments.io.records.sweep import write_sweep_record
 from segments.io.store import catalog
-from segments.io.store.cache import ledger
+from segments.io.store.cache import sweep_record
 from segments.io.store.documents import Receipt
 from segments.io.store.files import read_json
 from segments.io.tracking.connection import connect, lock_of
@@ -25,8 +25,8 @@ def run(config: Config) -> str | None:
     features = catalog.read(catalog.FEATURES)
     chosen = choice.chosen
     profiles = None if chosen is None else catalog.read(catalog.PROFILES)
-    folder = ledger(sweep.sweep_id)
-    write_record(config, folder, sweep, choice, candidates, features, profiles)
+    folder = sweep_record(sweep.sweep_id)
+    write_sweep_record(config, folder, sweep, choice, candidates, features, profiles)
     receipt = Receipt(None, None, None, None, sweep.sweep_id, choice.candidate_id)
     if profiles is None:  # left over from an earlier choice
         catalog.drop(catalog.SEGMENTATION)

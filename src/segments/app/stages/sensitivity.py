@@ -7,7 +7,7 @@ from datetime import date
 from segments.app.jobs.inputs import features_as_of
 from segments.app.jobs.specs import chosen
 from segments.config.root import Config
-from segments.evidence.sensitivity import firmness, in_words, months_before, sensitivity
+from segments.evidence.sensitivity import firmness, months_before, sensitivity, sensitivity_in_words
 from segments.io.plots.sensitivity import agreement
 from segments.io.plots.style import png
 from segments.io.store import catalog
@@ -30,6 +30,6 @@ def run(config: Config) -> str:
         earlier = (day, features_as_of(config, day).table)
     table, notes = sensitivity(features, labels, spec, config.grid_scalers.values(), config.sensitivity, earlier)
     catalog.write(catalog.SENSITIVITY, table)
-    catalog.write(catalog.FIRMNESS, Firmness(spec.name, firmness(table), in_words(table), notes))
+    catalog.write(catalog.FIRMNESS, Firmness(spec.name, firmness(table), sensitivity_in_words(table), notes))
     catalog.write(catalog.SENSITIVITY_PICTURES, {"sensitivity": png(agreement(table, spec.name))})
-    return "\n".join([firmness(table), *in_words(table), *notes])
+    return "\n".join([firmness(table), *sensitivity_in_words(table), *notes])

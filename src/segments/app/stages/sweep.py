@@ -22,7 +22,7 @@ from segments.clustering.candidate import (
 from segments.clustering.space import Space
 from segments.config.root import Config
 from segments.io.store import catalog
-from segments.io.store.cache import arrays_of, ledger, space_of
+from segments.io.store.cache import arrays_of, space_of, sweep_record
 from segments.io.store.documents import Fits, Sweep
 from segments.io.store.files import write_json
 from segments.io.tracking.candidates import track_candidates, track_curves
@@ -52,7 +52,7 @@ def run(config: Config) -> str:
             tracked_seconds += time.time() - before
             known |= {fact["candidate_id"]: fact for fact in finished}
         _write(features, known, sweep)
-        if not (path := ledger(identity) / "sweep.json").is_file():
+        if not (path := sweep_record(identity) / "sweep.json").is_file():
             write_json(path, asdict(sweep) | {"started_ms": int(started * 1000), "seconds": time.time() - started})
         track_curves(tracker, curves(ids, known), identity)
     new = [fact for fact in known.values() if fact["started_ms"] >= int(started * 1000)]

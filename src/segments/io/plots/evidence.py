@@ -79,7 +79,7 @@ def card(
     return figure
 
 
-def overview(table: pd.DataFrame) -> Figure:
+def evidence_overview(table: pd.DataFrame) -> Figure:
     """The whole sweep: z against the reference silhouette, and the grades over k and cells.
 
     Parameters

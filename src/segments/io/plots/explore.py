@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 BLUE, ORANGE = PALETTE[0], PALETTE[1]
 
 
-def pictures(seen: Exploration) -> dict[str, Figure]:
+def exploratory_pictures(seen: Exploration) -> dict[str, Figure]:
     """Every picture that these columns allow, by name: no count plots without categories, no pairs with one column.
 
     Examples
@@ -32,7 +32,7 @@ def pictures(seen: Exploration) -> dict[str, Figure]:
     >>> from segments.config.features import ExploreConfig
     >>> from segments.features.explore import explore
     >>> people = pd.DataFrame({"customer_id": ["1", "2"], "age": [20.0, 40.0]})
-    >>> list(pictures(explore(people, ExploreConfig())))
+    >>> list(exploratory_pictures(explore(people, ExploreConfig())))
     ['histograms', 'box_plots']
     """
     drawn = {"histograms": histograms(seen), "box_plots": box_plots(seen)} if seen.histograms else {}

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 
 from segments.io.plots.style import INK, MUTED, PALE, PALETTE
 
-SIDE = 5.2  # inches; square, as MLflow's picture grid wants it
-WORDS = {"churn": "share that left", "value": "money spent"}
+PANEL_SIDE = 5.2  # inches; square, as MLflow's picture grid wants it
+SCORE_WORDS = {"churn": "share that left", "value": "money spent"}
 EMPTY = 0.02  # of the axis: room beside the points
 
 
@@ -31,7 +31,7 @@ def calibration(groups: pd.DataFrame, outcome: str, title: str, note: str) -> Fi
     >>> len(calibration(table, "churn", "linear", "").axes)
     1
     """
-    figure = Figure(figsize=(SIDE, SIDE))
+    figure = Figure(figsize=(PANEL_SIDE, PANEL_SIDE))
     axis = figure.add_axes((0.15, 0.12, 0.81, 0.74))
     top = float(max(groups["predicted"].max(), groups["high"].max())) or 1.0
     axis.plot([0, top], [0, top], color=MUTED, linestyle="--", linewidth=1)
@@ -39,8 +39,8 @@ def calibration(groups: pd.DataFrame, outcome: str, title: str, note: str) -> Fi
     axis.plot(groups["predicted"], groups["observed"], "o", color=PALETTE[0], markersize=6)
     axis.set_xlim(-EMPTY * top, top * (1 + EMPTY))
     axis.set_ylim(min(-EMPTY * top, float(groups["low"].min())), top * (1 + EMPTY))
-    axis.set_xlabel(f"predicted {WORDS[outcome]}", fontsize=10)
-    axis.set_ylabel(f"observed {WORDS[outcome]} (95 %)", fontsize=10)
+    axis.set_xlabel(f"predicted {SCORE_WORDS[outcome]}", fontsize=10)
+    axis.set_ylabel(f"observed {SCORE_WORDS[outcome]} (95 %)", fontsize=10)
     _tidy(axis)
     axis.grid(color=PALE, linewidth=0.5)
     figure.text(0.15, 0.93, title, fontsize=12, color=INK, parse_math=False)

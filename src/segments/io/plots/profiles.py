@@ -197,7 +197,7 @@ def bubble(profiles: pd.DataFrame, colours: Sequence[str], currency: str) -> Fig
     return figure
 
 
-def make_up(rows: pd.DataFrame, names: Sequence[str], colours: Sequence[str]) -> Figure:
+def draw_make_up(rows: pd.DataFrame, names: Sequence[str], colours: Sequence[str]) -> Figure:
     """Who is in each segment: a dot per segment for each level of each category; the grey tick is all customers.
 
     Dots are hollow where so few of the segment's customers are known that a share says little.

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from segments.io.plots.style import INK, MUTED, PALE, PALETTE
 
-ROW = 0.3  # inches per change
+ROW_HEIGHT = 0.3  # inches per change
 
 
 def agreement(table: pd.DataFrame, title: str) -> Figure:
@@ -26,7 +26,7 @@ def agreement(table: pd.DataFrame, title: str) -> Figure:
         Dots to the right are changes that did not matter.
     """
     kinds = list(dict.fromkeys(table["change"]))
-    height = 1.4 + ROW * len(table)
+    height = 1.4 + ROW_HEIGHT * len(table)
     figure = Figure(figsize=(8.0, height))
     axis = figure.add_axes((0.42, 0.75 / height, 0.52, 1 - 1.4 / height))
     for y, row in enumerate(table.itertuples()):

@@ -21,12 +21,12 @@ _TYPE = 10  # size at which outlines of text are made
 MOST_BARS = 200  # per cluster, in a picture 280 pixels high
 
 
-def colour(cluster: int) -> str:
+def cluster_colour(cluster: int) -> str:
     """Colour of a cluster: the palette, then over again.
 
     Examples
     --------
-    >>> colour(0) == colour(len(PALETTE))
+    >>> cluster_colour(0) == cluster_colour(len(PALETTE))
     True
     """
     return PALETTE[cluster % len(PALETTE)]
@@ -86,7 +86,7 @@ class Clusters:
         k = len(centres)
         for cluster in range(len(self.customers), k):
             # a line of markers is stamped from one bitmap; a scatter draws every point anew
-            style = {"marker": "o", "color": colour(cluster), "markersize": 4, "alpha": 0.6, "zorder": 1}
+            style = {"marker": "o", "color": cluster_colour(cluster), "markersize": 4, "alpha": 0.6, "zorder": 1}
             self.customers.append(_line(self.axis, **style))
             self.numbers.append(_said(self.axis, str(cluster), zorder=4))
         for artist in (*self.customers[k:], *self.numbers[k:]):
@@ -164,7 +164,7 @@ class Silhouettes:
         for artist in self.drawn:
             artist.set_visible(True)
         self.bars.set_verts(outlines)
-        self.bars.set_facecolor([colour(cluster) for cluster in range(k)])
+        self.bars.set_facecolor([cluster_colour(cluster) for cluster in range(k)])
         mean = float(values.mean())
         self.mean.set_data([mean, mean], [0, 1])
         for number, at in zip(self.numbers[:k], ticks, strict=True):
@@ -182,7 +182,7 @@ class Silhouettes:
         return self.backdrop.pngs(self.drawn, state=self.axis.get_xlim())
 
 
-def elbow(scores: pd.DataFrame, knee: int | None, title: str) -> Figure:
+def draw_elbow(scores: pd.DataFrame, knee: int | None, title: str) -> Figure:
     """WCSS and silhouette of one cell over k.
 
     Parameters

@@ -11,7 +11,7 @@ from segments.action.templates import fill
 from segments.config.evidence import NULLS
 
 # Of a segment, where they are known: what they are called, and how they are written.
-FIGURES = {
+SEGMENT_FIGURES = {
     "revenue_share": ("revenue share", ".1%"),
     "churn_risk": ("risk of leaving", ".1%"),
     "expected_value": ("expected value", ",.0f"),
@@ -47,7 +47,7 @@ def sweep_note(
         null=null,
         null_in_words=NULLS[null],
         segments=None if profiles is None else profiles.to_dict("records"),
-        figures={name: how for name, how in FIGURES.items() if profiles is not None and name in profiles},
+        figures={name: how for name, how in SEGMENT_FIGURES.items() if profiles is not None and name in profiles},
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from segments.forecast.comparison import DECIDES, EVERYBODY, WORDS, rows_of
+from segments.forecast.comparison import DECIDES, EVERYBODY, OUTCOME_WORDS, rows_of
 from segments.forecast.forecast import Prediction
 from segments.io.plots import prediction as draw
 from segments.io.plots.style import png
@@ -21,7 +21,7 @@ from segments.io.store.files import read_json, write_bytes, write_json, write_te
 from segments.io.store.fingerprints import sha256
 
 
-def write_record(made: Prediction, source: str, candidate_id: str, started: float) -> Path:
+def write_prediction_record(made: Prediction, source: str, candidate_id: str, started: float) -> Path:
     """Write all that MLflow is told of a prediction; never a customer's row.
 
     Parameters
@@ -46,7 +46,7 @@ def write_record(made: Prediction, source: str, candidate_id: str, started: floa
     pictures = {}
     for outcome, metric in DECIDES.items():
         rows = rows_of(made.comparison, outcome=outcome, metric=metric, segment=EVERYBODY)
-        figure = draw.comparison(rows, f"{outcome}, on later time", f"{WORDS[metric]}, smaller is better")
+        figure = draw.comparison(rows, f"{outcome}, on later time", f"{OUTCOME_WORDS[metric]}, smaller is better")
         pictures[f"comparison_{outcome}"] = png(figure)
         best = made.facts["recommended"][outcome]
         pictures[f"calibration_{outcome}"] = _calibration(made, outcome, best["model"], best["variant"])
@@ -85,5 +85,5 @@ def _calibration(made: Prediction, outcome: str, model: str, variant: str) -> by
     metric = "calibration_error" if outcome == "churn" else "total_ratio"
     scores = rows_of(made.comparison, outcome=outcome, model=model, variant=variant, metric=metric, segment=EVERYBODY)
     row = scores.iloc[0]
-    note = f"{WORDS[metric]} {row['value']:.3g} ({row['low']:.3g} to {row['high']:.3g}), {row['customers']:,} customers"
+    note = f"{OUTCOME_WORDS[metric]} {row['value']:.3g} ({row['low']:.3g} to {row['high']:.3g}), {row['customers']:,} customers"
     return png(draw.calibration(groups, outcome, f"{outcome} · {model} · {variant}", note))

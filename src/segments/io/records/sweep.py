@@ -55,7 +55,7 @@ TABLES_WHEN_CHOSEN = (
 )
 
 
-def write_record(
+def write_sweep_record(
     config: Config,
     folder: Path,
     sweep: Sweep,
@@ -156,7 +156,7 @@ def _board(choice: Choice, candidates: pd.DataFrame) -> bytes | None:
     by_id = candidates.set_index("candidate_id")
     tiles = []
     for candidate_id in choice.finalists:
-        row, pictures = by_id.loc[candidate_id], cache.pictures(candidate_id)
+        row, pictures = by_id.loc[candidate_id], cache.candidate_pictures(candidate_id)
         if {"clusters", "silhouette"} <= set(pictures):
             caption = f"silhouette {row['silhouette']:.3f}, smallest {row['smallest_share']:.0%}"
             tiles.append((caption, pictures["clusters"].read_bytes(), pictures["silhouette"].read_bytes()))

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 import pandas as pd
 
 from segments.action.templates import fill, gain, points, rate
-from segments.action.uplift import ALL, OUTCOMES, Verdict
+from segments.action.uplift import ALL, CAMPAIGN_OUTCOMES, Effect
 
 
-def comparison_note(campaign: str, table: pd.DataFrame, verdict: Verdict) -> str:
+def comparison_note(campaign: str, table: pd.DataFrame, verdict: Effect) -> str:
     """Markdown on a campaign that has results by group.
 
     Parameters
@@ -24,7 +24,7 @@ def comparison_note(campaign: str, table: pd.DataFrame, verdict: Verdict) -> str
         Whether differences are effects.
     """
     outcomes = [
-        {"name": outcome, "heading": OUTCOMES[str(outcome)].capitalize(), "rows": rows.to_dict("records")}
+        {"name": outcome, "heading": CAMPAIGN_OUTCOMES[str(outcome)].capitalize(), "rows": rows.to_dict("records")}
         for outcome, rows in table.groupby("outcome", sort=False)
     ]
     return fill(__package__, "texts/comparison.md.j2", campaign=campaign, verdict=verdict, outcomes=outcomes)

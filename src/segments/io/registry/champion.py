@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from segments.action.playbook import plans
+from segments.config.registry import IN_USE
 from segments.config.root import Config
 from segments.io.registry import files
 from segments.io.registry.versions import Version, registered
@@ -36,7 +37,7 @@ def version_in_use(config: Config) -> Version | None:
     except NoRecordError:
         return None
     mine = (version for version in known if version.tags.get("source") == config.source.name)
-    return next((version for version in mine if config.registry.alias in version.aliases), None)
+    return next((version for version in mine if IN_USE in version.aliases), None)
 
 
 def segmentation_of(config: Config, version: Version | None) -> Segmentation:

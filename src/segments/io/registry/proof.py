@@ -100,7 +100,7 @@ def prove(claim: Claim) -> Proof:
     proof = Proof()
     project = checkout()
     check_model(claim, proof)
-    check_shelf(claim.shelf, claim.tags.get("model_hash", ""), proof)
+    check_kept(claim.shelf, claim.tags.get("model_hash", ""), proof)
     check_cache(project, proof)
     if proof.differences:
         return proof  # what is damaged cannot be proved by what it is made of
@@ -112,7 +112,7 @@ def prove(claim: Claim) -> Proof:
             return proof
         rebuilt = _rebuild(claim, code, folder, proof)
         if rebuilt is not None:
-            compare(claim, rebuilt, proof)
+            compare_rebuilt(claim, rebuilt, proof)
             check_answers(claim, rebuilt, folder / artifact("features", "customers.parquet"), proof)
     return proof
 
@@ -139,7 +139,7 @@ def seal(folder: Path) -> None:
     write_json(folder / SEAL, fingerprints.hashes(folder))
 
 
-def check_shelf(folder: Path, model_hash: str, proof: Proof) -> None:
+def check_kept(folder: Path, model_hash: str, proof: Proof) -> None:
     """Hash anew what a version can be registered from again.
 
     Parameters
@@ -220,7 +220,7 @@ def check_tables(project: Path, shelf: Path, proof: Proof) -> None:
         proof.unchecked.append(f"{', '.join(moved)}: dvc.lock has them of another run")
 
 
-def check_pins(project: Path, raw: Mapping[str, str], proof: Proof) -> None:
+def check_raw_pins(project: Path, raw: Mapping[str, str], proof: Proof) -> None:
     """Hash anew the pinned raw files that the version was not made of, such as what campaigns are measured with; those not here are left out.
 
     Parameters
@@ -372,7 +372,7 @@ def _rebuild(claim: Claim, code: Path, folder: Path, proof: Proof) -> dict[str, 
     return found
 
 
-def compare(claim: Claim, rebuilt: Mapping[str, Any], proof: Proof) -> None:
+def compare_rebuilt(claim: Claim, rebuilt: Mapping[str, Any], proof: Proof) -> None:
     """Compare what was rebuilt (``data_hash, labels_hash, n_customers, scores``) with what is on record."""
     if rebuilt["data_hash"] != claim.tags.get("data_hash"):
         proof.differences.append("the rebuilt feature table differs from the one of then")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from segments.config.registry import RegistryConfig, TrackingConfig
+from segments.config.registry import IN_USE, TrackingConfig
 from segments.errors import TrackingError
 from segments.io.registry.files import log_model, manifest_path
 from segments.io.store.files import checkout
@@ -144,7 +144,7 @@ def add(
     tracker : Tracker
         The open record.
     model : mapping
-        ``name, alias, candidate_id, tags`` of the version.
+        ``name, candidate_id, tags`` of the version.
     files : mapping of str to str
         Text files that make the model, by name without suffix; ``segmentation`` is the one that is served.
     example : DataFrame
@@ -170,7 +170,7 @@ def add(
         try:
             client.get_registered_model(name)
         except MlflowException:
-            about = f"Customer segmentations; the alias `{model['alias']}` is the one in use."
+            about = f"Customer segmentations; the alias `{IN_USE}` is the one in use."
             try:
                 client.create_registered_model(name, description=about)
             except MlflowException as error:
@@ -216,7 +216,6 @@ def challenge(tracker: Tracker, version: Version) -> None:
 def promote(
     tracker: Tracker,
     version: Version,
-    config: RegistryConfig,
     expected: Version | None,
     tags: Mapping[str, str],
     *,
@@ -230,8 +229,6 @@ def promote(
         The open record.
     version : Version
         The new champion.
-    config : RegistryConfig
-        Names the alias.
     expected : Version or None
         The champion it was judged against.
     tags : mapping of str to str
@@ -246,12 +243,12 @@ def promote(
     """
     client, name = tracker.client, version.name
     with lock_of(tracker):
-        current = find(tracker, name, config.alias)
+        current = find(tracker, name, IN_USE)
         overtaken = (current and current.number) != (expected and expected.number)
         if overtaken and (current is None or current.number != version.number):
             raise OvertakenError(
                 f"meanwhile version {current.number if current else 'none'} of {name} was put in use",
-                where=f"{tracker.uri}, alias {config.alias}",
+                where=f"{tracker.uri}, alias {IN_USE}",
                 fix="run the same command again: it compares with the new champion",
             )
         if current is not None and current.number == version.number:
@@ -260,7 +257,7 @@ def promote(
         if not back and current is not None and current.number != version.number:
             replaced = current.number
         set_tags(tracker, version, {**tags, "replaces": replaced})
-        client.set_registered_model_alias(name, config.alias, version.number)
+        client.set_registered_model_alias(name, IN_USE, version.number)
         if replaced and find(tracker, name, replaced):
             client.set_registered_model_alias(name, PREVIOUS, replaced)
         elif current and PREVIOUS in {alias for v in versions_of(tracker, name) for alias in v.aliases}:
@@ -268,7 +265,7 @@ def promote(
         challenger = find(tracker, name, CHALLENGER)
         if challenger is not None and challenger.number == version.number:
             client.delete_registered_model_alias(name, CHALLENGER)
-        _show(tracker, name, config.alias)
+        _show(tracker, name)
 
 
 def folder_of(tracker: Tracker, version: Version, target: Path) -> Path:
@@ -365,11 +362,11 @@ def _registered(tracker: Tracker, name: str, tags: Mapping[str, str]) -> Version
 
 
 @repeated
-def _show(tracker: Tracker, name: str, alias: str) -> None:
+def _show(tracker: Tracker, name: str) -> None:
     """Mark the champion's run, and point the experiment's links at it; again if another version was put in use meanwhile."""
     from mlflow.exceptions import MlflowException
 
-    version = find(tracker, name, alias)
+    version = find(tracker, name, IN_USE)
     if version is None:
         return
     try:
@@ -387,6 +384,6 @@ def _show(tracker: Tracker, name: str, alias: str) -> None:
     if sweep := runs_of(tracker, {KIND: "sweep", SWEEP: sweep_id}, SWEEP).get(sweep_id):
         here = (tracker.source, tracker.experiment_id, sweep.info.run_id, run.info.run_id)
         describe_experiment(tracker, Record(*here, version.name, version.number), sweep_id)
-    after = find(tracker, name, alias)
+    after = find(tracker, name, IN_USE)
     if after is not None and after.number != version.number:
-        _show(tracker, name, alias)
+        _show(tracker, name)

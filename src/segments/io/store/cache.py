@@ -31,12 +31,12 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-def shelf() -> Path:
+def candidates_folder() -> Path:
     """Folder of finished candidates, one folder each, named by ``candidate_id``."""
     return checkout() / ARTIFACTS / "candidates"
 
 
-def shelve(
+def keep_candidate(
     candidate_id: str,
     facts: dict[str, Any],
     space: dict[str, Any],
@@ -66,14 +66,14 @@ def shelve(
     StoreError
         If it cannot be written.
     """
-    folder = shelf() / candidate_id
+    folder = candidates_folder() / candidate_id
     if folder.is_dir():
         return
     import numpy as np
 
     try:
-        shelf().mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{candidate_id}.{maker}.", dir=shelf()))
+        candidates_folder().mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{candidate_id}.{maker}.", dir=candidates_folder()))
         try:
             for name, plain in (("candidate", facts), ("space", space)):
                 (temporary / f"{name}.json").write_text(json.dumps(plain, ensure_ascii=False, allow_nan=False))
@@ -100,13 +100,13 @@ def shelve(
 
 def clear_unfinished(maker: int) -> None:
     """Remove what the workers of an interrupted process had half-made on the shelf."""
-    for folder in shelf().glob(f".*.{maker}.*"):
+    for folder in candidates_folder().glob(f".*.{maker}.*"):
         clear(folder)
 
 
-def unshelve(candidate_id: str) -> dict[str, Any] | None:
+def kept_candidate(candidate_id: str) -> dict[str, Any] | None:
     """Facts of a finished candidate, or ``None`` when it is not on the shelf (or damaged: it is then removed)."""
-    folder = shelf() / candidate_id
+    folder = candidates_folder() / candidate_id
     if not folder.is_dir():
         return None
     try:
@@ -119,44 +119,44 @@ def unshelve(candidate_id: str) -> dict[str, Any] | None:
         return None
 
 
-def shelved() -> set[str]:
+def kept_ids() -> set[str]:
     """Ids of all candidates on the shelf, damaged ones among them."""
-    return {folder.name for folder in shelf().glob("[!.]*")}
+    return {folder.name for folder in candidates_folder().glob("[!.]*")}
 
 
 def arrays_of(candidate_id: str) -> dict[str, np.ndarray[Any, Any]]:
     """Labels, centres and silhouettes of a finished candidate."""
-    return read_arrays(shelf() / candidate_id / "arrays.npz")
+    return read_arrays(candidates_folder() / candidate_id / "arrays.npz")
 
 
 def space_of(candidate_id: str) -> dict[str, Any]:
     """The fitted space of a finished candidate, as plain data."""
-    space: dict[str, Any] = read_json(shelf() / candidate_id / "space.json")
+    space: dict[str, Any] = read_json(candidates_folder() / candidate_id / "space.json")
     return space
 
 
-def pictures(candidate_id: str) -> dict[str, Path]:
+def candidate_pictures(candidate_id: str) -> dict[str, Path]:
     """PNGs of a finished candidate by key."""
-    return {path.stem: path for path in sorted((shelf() / candidate_id).glob("*.png"))}
+    return {path.stem: path for path in sorted((candidates_folder() / candidate_id).glob("*.png"))}
 
 
-def elbow(candidate_ids: Iterable[str]) -> Path:
+def elbow_file(candidate_ids: Iterable[str]) -> Path:
     """Elbow picture of a finished cell, kept beside the candidates."""
     return checkout() / ARTIFACTS / "elbows" / f"{sha256(' '.join(sorted(candidate_ids)).encode())[:16]}.png"
 
 
 def finished_candidates() -> list[dict[str, Any]]:
     """Facts of every candidate on the shelf, oldest first."""
-    facts = [known for name in shelved() if (known := unshelve(name)) is not None]
+    facts = [known for name in kept_ids() if (known := kept_candidate(name)) is not None]
     return sorted(facts, key=lambda fact: (fact["started_ms"], fact["candidate_id"]))
 
 
-def shelve_evidence(evidence_id: str, arrays: dict[str, np.ndarray[Any, Any]]) -> None:
+def keep_evidence(evidence_id: str, arrays: dict[str, np.ndarray[Any, Any]]) -> None:
     """Keep the finished evidence of a cell, beside the candidates and outside DVC's outputs: a killed run continues from it."""
     write_arrays(_evidence_path(evidence_id), arrays)
 
 
-def unshelve_evidence(evidence_id: str) -> dict[str, np.ndarray[Any, Any]] | None:
+def kept_evidence(evidence_id: str) -> dict[str, np.ndarray[Any, Any]] | None:
     """Evidence of a cell, or ``None`` when it is not finished (or damaged: it is then made again)."""
     path = _evidence_path(evidence_id)
     try:
@@ -169,14 +169,14 @@ def _evidence_path(evidence_id: str) -> Path:
     return checkout() / ARTIFACTS / "weighed" / f"{evidence_id}.npz"
 
 
-def ledger(sweep_id: str) -> Path:
+def sweep_record(sweep_id: str) -> Path:
     """Folder that keeps what MLflow's run of a sweep is made from."""
     return checkout() / ARTIFACTS / "sweeps" / sweep_id
 
 
-def ledgers() -> list[Path]:
+def sweep_records() -> list[Path]:
     """Folders of every sweep so far, oldest first."""
-    folders = [path.parent for path in ledger("").glob("*/sweep.json")]
+    folders = [path.parent for path in sweep_record("").glob("*/sweep.json")]
     return sorted(folders, key=lambda folder: (read_json(folder / "sweep.json")["started_ms"], folder.name))
 
 

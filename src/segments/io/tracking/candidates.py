@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from segments.config.evidence import EVIDENCE
 from segments.config.registry import TrackingConfig
-from segments.io.store.cache import pictures
+from segments.io.store.cache import candidate_pictures
 from segments.io.tracking.connection import Tracker, lock_of, reader
 from segments.io.tracking.runs import (
     CANDIDATE,
@@ -161,7 +161,7 @@ def _log_candidate(tracker: Tracker, fact: Mapping[str, Any], tags: Mapping[str,
             for key, value in {**fact["scores"], "seconds": fact["seconds"]}.items()
             if key != "n_init"
         ],
-        images={key: path.read_bytes() for key, path in pictures(fact["candidate_id"]).items()},
+        images={key: path.read_bytes() for key, path in candidate_pictures(fact["candidate_id"]).items()},
         started_ms=fact["started_ms"],
         seconds=fact["seconds"],
     )

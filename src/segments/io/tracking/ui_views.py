@@ -19,7 +19,7 @@ from segments.config.evidence import EVIDENCE
 
 TAG = "mlflow.sharedViewState."
 TRAINING = "workflowType=machine_learning"  # a fresh browser lands on the GenAI pages unless the link says otherwise
-SCORES = (
+SCORE_METRICS = (
     "z_silhouette",
     "jaccard_min",
     "prediction_strength",
@@ -277,7 +277,7 @@ def _candidates() -> dict[str, Any]:
 
 def _table() -> dict[str, Any]:
     columns = [f"params.`{name}`" for name in ("feature_set", "scaler", "k")] + [
-        f"metrics.`{score}`" for score in SCORES
+        f"metrics.`{score}`" for score in SCORE_METRICS
     ]
     return {
         "selectedColumns": columns,
@@ -319,7 +319,9 @@ def _charts(visible: str, sections: dict[str, tuple[int, int, list[dict[str, Any
     # MLflow adds a chart for every score and picture that has none; a deleted one counts as having one.
     scores = {card.get("metricKey") for card in charts}
     keys = {key for card in charts for key in card.get("imageKeys", ())}
-    unwanted: list[dict[str, Any]] = [{"type": "BAR", "metricKey": score} for score in SCORES if score not in scores]
+    unwanted: list[dict[str, Any]] = [
+        {"type": "BAR", "metricKey": score} for score in SCORE_METRICS if score not in scores
+    ]
     unwanted += [{"type": "IMAGE", "imageKeys": [key]} for key in PICTURES if key not in keys]
     first = shown[0]["uuid"]
     charts += [{**card, "uuid": f"x{i}", "metricSectionId": first, "deleted": True} for i, card in enumerate(unwanted)]
