@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+import by_hand
 from segmentations import segmentation
 from segments.action.intervals import difference_of_proportions
 from segments.action.target_list import commit, control_groups
@@ -406,7 +407,7 @@ def test_a_segment_alone_keeps_its_colour_and_its_candidate(
     monkeypatch.chdir(tmp_path)
     model = segmentation("c2", Space(["x"], ["identity"], [1.0], "none", {}), np.zeros((3, 1)), ["a", "b", "c"])
     write_text(artifact("registry", "segmentation.json"), model.to_json())
-    write_json(artifact("features", "report.json"), {"source": "mall"})
+    by_hand.features_of("mall")
     drawn = campaign(0, SEGMENTS)
     write_json(cache.campaign("spring") / "receipt.json", commit(None, "spring", ExportConfig(), [], "c1"))
     listed = drawn[["customer_id", "segment_id", "segment", "group"]]

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import by_hand
 from segments.app.load import checked
 from segments.app.stages.explore import run
 from segments.config.features import ExploreConfig
@@ -21,7 +22,7 @@ from segments.config.sweep import Algorithm, Feature, FeatureSet, Scaler, SweepC
 from segments.errors import ConfigError, DataError, StoreError
 from segments.features.explore import MISSING, OTHER, Exploration, explore, summary_of
 from segments.io.store import catalog
-from segments.io.store.files import artifact, read_json, write_json, write_table
+from segments.io.store.files import artifact, read_json, write_table
 
 CONFIG = ExploreConfig()
 
@@ -229,7 +230,7 @@ def test_the_stage_writes_the_same_bytes_again(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     write_table(artifact("features", "customers.parquet"), mall)
-    write_json(artifact("features", "report.json"), {"source": configured().source.name})
+    by_hand.features_of(configured().source.name)
     written = []
     for _ in range(2):
         run(configured())

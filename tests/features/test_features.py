@@ -20,6 +20,7 @@ from narwhals._spark_like.dataframe import SparkLikeLazyFrame
 from narwhals._spark_like.expr import SparkLikeExpr
 from narwhals._spark_like.expr_dt import SparkLikeExprDateTimeNamespace
 
+import by_hand
 from segments.app.load import checked
 from segments.app.stages.features import run
 from segments.config.features import FeaturesConfig
@@ -31,7 +32,7 @@ from segments.features import table as room
 from segments.features.purchases import basket_mix, transaction_features
 from segments.features.table import RFM_COLUMNS, RFM_SCORES, build_features, rfm_cut_points, rfm_scores
 from segments.io.store import catalog
-from segments.io.store.files import artifact, read_json, read_table, write_bytes, write_json, write_table
+from segments.io.store.files import artifact, read_json, read_table, write_bytes, write_table
 
 CONFIG = FeaturesConfig()
 AS_OF = date(
@@ -425,7 +426,7 @@ def test_the_stage_writes_the_same_bytes_again_and_on_the_other_engine(
     monkeypatch.chdir(tmp_path)
     write_table(artifact("data", "customers.parquet"), PEOPLE)
     write_table(artifact("data", "transactions.parquet"), LINES)
-    write_json(artifact("data", "report.json"), {"source": "mine"})
+    by_hand.clean_tables_of("mine")
     source = Source("mine", as_of=str(AS_OF), customers=customers, transactions=LOG)
     written = []
     for open_log in (catalog.scan, catalog.scan, catalog.read):
@@ -445,7 +446,7 @@ def test_a_missing_or_damaged_log_names_the_stage_that_makes_it(
     content: bytes | None, open_log: Callable[[Any], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    write_json(artifact("data", "report.json"), {"source": "mine"})
+    by_hand.clean_tables_of("mine")
     if content is not None:
         write_bytes(artifact("data", "transactions.parquet"), content)
     with pytest.raises(StoreError, match="damaged" if content else "does not exist yet") as refused:

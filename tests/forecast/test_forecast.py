@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from threadpoolctl import threadpool_limits
 
+import by_hand
 from segments.app.load import checked, load
 from segments.app.stages import prediction as stage
 from segments.app.stages import profiles as profiles_stage
@@ -397,8 +398,8 @@ def test_every_model_and_variant_is_a_run_once(root: Path, made: Prediction) -> 
 
 
 def test_the_stage_says_that_it_does_not_apply(root: Path, made: Prediction) -> None:
-    write_json(artifact("features", "report.json"), {"source": "mall"})
-    write_json(artifact("selection", "choice.json"), {"candidate_id": "c1"})
+    by_hand.features_of("mall")
+    by_hand.chosen("c1")
     write_table(artifact("prediction", "customers.parquet"), made.customers)
     said = stage.run(load(["source=mall"], root))
     assert said == "prediction does not apply: source 'mall' has no transactions"
@@ -412,7 +413,7 @@ def test_the_candidates_run_tells_of_the_prediction_made_last(root: Path, made: 
         made,
         comparison=made.comparison.assign(value=2 * made.comparison["value"]),
         runs=[run | {"params": run["params"] | {"horizon_days": 60}} for run in made.runs],
-        facts=made.facts | {"settings": {"horizon_days": 60}},
+        facts=made.facts | {"settings": made.facts["settings"] | {"horizon_days": 60}},
     )
     best = rows_of(
         made.comparison, outcome="churn", metric="brier", segment="all", **made.facts["recommended"]["churn"]
@@ -444,8 +445,8 @@ def test_what_is_predicted_bears_the_segments_names_and_flows_into_the_profiles(
         segment_id="S" + (made.customers["cluster"] + 4).astype("str"),
         segment=[names[cluster] for cluster in made.customers["cluster"]],
     )
-    write_json(artifact("features", "report.json"), {"source": "completejourney"})
-    write_json(artifact("selection", "choice.json"), {"candidate_id": "c1"})
+    by_hand.features_of("completejourney")
+    by_hand.chosen("c1")
     write_table(artifact("identity", "segments.parquet"), members)
     monkeypatch.setattr(stage, "chosen", lambda config: SPEC)
     monkeypatch.setattr(stage, "_predict", lambda config, spec, labels: deepcopy(made))
@@ -475,6 +476,6 @@ def test_what_is_predicted_bears_the_segments_names_and_flows_into_the_profiles(
 
 
 def test_the_stage_without_a_choice_writes_no_forecast(root: Path) -> None:
-    write_json(artifact("features", "report.json"), {"source": "completejourney"})
-    write_json(artifact("selection", "choice.json"), {"candidate_id": None})
+    by_hand.features_of("completejourney")
+    by_hand.chosen(None)
     assert stage.run(load([], root)) == "prediction does not apply: source 'completejourney' has no chosen segments"

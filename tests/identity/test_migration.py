@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import by_hand
 from segmentations import EARLIER, LATER, LOW_MIDDLE_HIGH, model, table
 from segments.app import cli
 from segments.app.commands import migration as stage
@@ -21,7 +22,7 @@ from segments.app.jobs.specs import chosen, grid
 from segments.app.load import load
 from segments.clustering.candidate import candidate_id, candidates_table, sweep_cell
 from segments.identity.migration import CELLS, MOVED, Migration, migrate, migration_in_words
-from segments.io.store.files import artifact, read_table, write_json, write_table
+from segments.io.store.files import artifact, read_table, write_table
 from segments.model.segmentation import Segment, Segmentation
 
 
@@ -143,13 +144,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, project: Path) -> Pa
     config = load(OVERRIDES)
     write_table(artifact("data", "customers.parquet"), pd.DataFrame({"customer_id": ["c0"]}))
     write_table(artifact("data", "transactions.parquet"), shop())
-    write_json(artifact("data", "report.json"), {"source": config.source.name})
+    by_hand.clean_tables_of(config.source.name)
     features = features_as_of(config, config.source.as_of).table
     write_table(artifact("features", "customers.parquet"), features)
     [spec] = [one for cell in grid(config) for one in cell]
     [candidate] = sweep_cell(features, [spec])
     write_table(artifact("sweep", "candidates.parquet"), candidates_table([candidate.to_plain()]))
-    write_json(artifact("selection", "choice.json"), {"candidate_id": candidate.candidate_id})
+    by_hand.chosen(candidate.candidate_id)
     labels = pd.DataFrame({"customer_id": features["customer_id"], "cluster": candidate.labels})
     write_table(artifact("selection", "labels.parquet"), labels)
     assert candidate_id(chosen(config), features) == candidate.candidate_id, "the spec is found again"
@@ -185,7 +186,7 @@ def test_the_stage_sensitivity_looks_a_month_back(folder: Path, capsys: pytest.C
     table = pd.read_parquet(folder / "artifacts/sensitivity/sensitivity.parquet")
     assert table["detail"][table["change"] == "as-of date"].tolist() == ["2017-12-01"]
     assert "as-of date: agreement" in capsys.readouterr().out
-    write_json(artifact("selection", "choice.json"), {"candidate_id": None})
+    by_hand.chosen(None)
     assert cli.main(["sensitivity", *OVERRIDES]) == 0
     assert [path.name for path in (folder / "artifacts/sensitivity").iterdir()] == ["sensitivity.json"]
     assert cli.main(["migration", "from=2017-06-30", *OVERRIDES]) == 2

@@ -25,9 +25,11 @@ from segments.config.identity import ConfidenceConfig
 from segments.config.profiles import ProfilesConfig
 from segments.config.sweep import FeatureSet, Scaler
 from segments.errors import ConfigError, DataError, StoreError, TrackingError
+from segments.evidence.selection import Choice
 from segments.identity.profiles import make_up, overall_profile, segment_names, segment_profiles
 from segments.identity.rules import plain_rules, reasons
 from segments.io.registry import files, versions
+from segments.io.store import catalog
 from segments.io.store.cache import version_folder
 from segments.io.store.files import artifact, read_table, write_json, write_table
 from segments.model.drift import reference_of
@@ -92,17 +94,16 @@ def write(k: int, n: int, monkeypatch: pytest.MonkeyPatch) -> Segmentation:
     members = features[["customer_id"]].assign(
         cluster=clusters, segment_id=[f"S{c + 1}" for c in clusters], segment=[words[c] for c in clusters]
     )
-    choice = {"candidate_id": "c0", "reason": "c0 won.", "rule": "The best.", "passed": 1, "total": 1, "elbows": []}
-    choice |= {"finalists": ["c0"], "overruled": None}
+    choice = Choice("c0", None, "rfm", "rfm · standard", ["c0"], "The best.", "c0 won.", 1, 1, {}, [], [], {})
     scores = {"silhouette": [0.5, 0.4], "silhouette_reference": [0.3, 0.2], "wcss": [9.0, 5.0], "smallest_share": 0.1}
     candidates = pd.DataFrame(
         {"candidate_id": ["c0", "c1"], "feature_set": "rfm", "scaler": "standard", "k": [k, k + 1], **scores}
     )
     for stage, name, content in (
         ("features", "customers.parquet", features),
-        ("sweep", "sweep.json", {"sweep_id": "s0"}),
+        ("sweep", "sweep.json", {"sweep_id": "s0", "source": "mall", "cells": [["c0", "c1"]]}),
         ("sweep", "candidates.parquet", candidates),
-        ("selection", "choice.json", choice),
+        ("selection", "choice.json", choice.to_plain()),
         ("identity", "segments.parquet", members),
         ("profiles", "profiles.parquet", segment_profiles(features, clusters, words)),
         ("profiles", "overall.json", overall_profile(features)),
@@ -207,7 +208,10 @@ def test_the_overview_says_once_why_and_how_firm(house: Callable[..., Segmentati
     write_table(path, read_table(path).assign(grade="natural", reason="Natural: it is."))
     choice = json.loads(artifact("selection", "choice.json").read_text())
     write_json(artifact("selection", "choice.json"), choice | {"reason": "c0 won. Natural: it is."})
-    write_json(artifact("sensitivity", "sensitivity.json"), {"firmness": "Not firm: a seed matters."})
+    write_json(
+        artifact("sensitivity", "sensitivity.json"),
+        {"candidate": "c0", "firmness": "Not firm: a seed matters.", "in_words": [], "notes": []},
+    )
     said = message(opened("overview"))
     assert said.count("Natural: it is.") == 1
     assert "Not firm: a seed matters." in said
@@ -506,15 +510,18 @@ def test_what_is_wrong_with_an_upload_is_told_without_our_own_paths(
 
 def test_a_file_changed_on_disk_is_read_anew(house: Callable[..., Segmentation]) -> None:
     house()
-    before = reading.table("profiles", "profiles.parquet")
-    assert reading.table("profiles", "profiles.parquet") is before
+    before = reading.table(catalog.PROFILES)
+    assert reading.table(catalog.PROFILES) is before
     write_table(artifact("profiles", "profiles.parquet"), before.head(1))
-    assert len(reading.table("profiles", "profiles.parquet")) == 1
+    assert len(reading.table(catalog.PROFILES)) == 1
+    assert reading.choice() is reading.choice()
+    write_json(artifact("selection", "choice.json"), reading.choice().to_plain() | {"reason": "c0 won again."})
+    assert reading.choice().reason == "c0 won again."
 
 
 def test_a_missing_file_names_what_it_tells_and_what_makes_it(empty: Path) -> None:
     with pytest.raises(StoreError) as caught:
-        reading.table("evidence", "clusters.parquet")
+        reading.table(catalog.CLUSTER_STABILITY)
     assert reading.sentence(caught.value) == (
         "Not known yet: how stable each candidate is: run `segments evidence`, or `dvc repro`."
     )

@@ -109,8 +109,7 @@ def test_of_many_customers_some_are_drawn_and_all_are_kept(
 
 def test_curves_hold_whole_cells_only(features: pd.DataFrame) -> None:
     facts = {fact["candidate_id"]: fact for fact in make_cell(features, specs(4, 2, 3))}
-    candidate = {"cells": [list(facts), ["not made yet"]]}
-    found = curves(candidate, facts)
+    found = curves([list(facts), ["not made yet"]], facts)
     assert list(found) == ["xy · none"]
     assert [fact["params"]["k"] for fact in found["xy · none"][0]] == [2, 3, 4]
     kept = elbow_file(facts)

@@ -11,7 +11,8 @@ from segments.app.dashboard import charts, figures, reading
 from segments.app.dashboard.reading import Champion, found
 from segments.config.root import Config
 from segments.errors import SegmentsError
-from segments.io.store import cache
+from segments.evidence.selection import Choice
+from segments.io.store import cache, catalog
 
 SHOWN_SCORES = {
     "wcss": "WCSS (elbow), as a share of its value at the smallest k",
@@ -87,28 +88,28 @@ def show(config: Config) -> None:
         st.caption(f"The best {MOST_LINES} of {len(kept)} by silhouette are drawn.")
     lines = figures.parallel(best, axes).merge(best[["candidate_id", "name"]], on="candidate_id")
     chart = charts.parallels(
-        lines, [figures.words(name) for name in axes], choice["candidate_id"] if choice else None, picked
+        lines, [figures.words(name) for name in axes], choice.candidate_id if choice else None, picked
     )
     st.altair_chart(chart, width="stretch")
     st.header("Side by side")
     _side_by_side(config, kept.set_index("candidate_id").loc[picked])
 
 
-def _why(choice: dict[str, Any], inuse: Champion | None) -> None:
+def _why(choice: Choice, inuse: Champion | None) -> None:
     with st.container(border=True):
-        st.subheader("Why this one" if choice["candidate_id"] else "Why none")
-        st.markdown(figures.readable(choice["reason"]))
-        st.caption(f"Rule: {figures.readable(choice['rule'])} {choice['passed']} of {choice['total']} candidates pass.")
-        if choice.get("overruled"):
-            one = choice["overruled"]
+        st.subheader("Why this one" if choice.candidate_id else "Why none")
+        st.markdown(figures.readable(choice.reason))
+        st.caption(f"Rule: {figures.readable(choice.rule)} {choice.passed} of {choice.total} candidates pass.")
+        if choice.overruled:
+            one = choice.overruled
             st.markdown(f"Chosen by **{one['by']}** on {one['at'][:10]} (UTC) against the rule: {one['because']}")
-        if inuse is not None and inuse.version.tags.get("candidate_id") != choice["candidate_id"]:
+        if inuse is not None and inuse.version.tags.get("candidate_id") != choice.candidate_id:
             version, tags = inuse.version, inuse.version.tags
             st.markdown(
                 f"In use is another: {version.name} v{version.number}, candidate `{tags.get('candidate_id', '?')}`. "
                 f"Why: {tags.get('verdict') or 'not recorded'}"
             )
-        if front := reading.stored_picture("selection", "front.png"):
+        if front := catalog.read(catalog.SELECTION_PICTURES).get("front"):
             with st.expander("Fit, stability and simplicity of every candidate"):
                 caption = "Candidates by fit and stability; the front is what nothing beats on all three"
                 st.image(front, caption=caption, alt=caption)
@@ -125,7 +126,7 @@ def _filtered(table: pd.DataFrame) -> pd.DataFrame:
     ]
 
 
-def _curves(kept: pd.DataFrame, choice: dict[str, Any] | None) -> None:
+def _curves(kept: pd.DataFrame, choice: Choice | None) -> None:
     st.header("Curves over k")
     known = [score for score in SHOWN_SCORES if score in kept and kept[score].notna().any()]
     left, right = st.columns(2)
@@ -136,15 +137,15 @@ def _curves(kept: pd.DataFrame, choice: dict[str, Any] | None) -> None:
             index=known.index(default) if default in known else 0,
             format_func=SHOWN_SCORES.__getitem__,
         )
-        table = figures.curve_table(kept, score, choice["elbows"] if choice and score == "wcss" else [])
+        table = figures.curve_table(kept, score, choice.elbows if choice and score == "wcss" else [])
         place.altair_chart(charts.lines(table, SHOWN_SCORES[score]), width="stretch")
     st.caption("Colour is the feature set, dashes the scaler. ◆ marks the elbow of a WCSS curve: advice, not a rule.")
 
 
-def _table(kept: pd.DataFrame, choice: dict[str, Any] | None) -> list[str]:
+def _table(kept: pd.DataFrame, choice: Choice | None) -> list[str]:
     st.header("Candidates")
     known = set(kept["candidate_id"])
-    finalists = [one for one in (choice["finalists"] if choice else []) if one in known][:UNTICKED]
+    finalists = [one for one in (choice.finalists if choice else []) if one in known][:UNTICKED]
     instead = "the first finalists" if finalists else "those of the best silhouette"
     st.caption(
         f"Tick up to {MOST_PICTURES} to see them side by side; without a tick, {instead} are shown, {UNTICKED} at most."
@@ -180,7 +181,7 @@ def _side_by_side(config: Config, picked: pd.DataFrame) -> None:
         links = reading.pages(config, list(picked.index))
     except SegmentsError:
         links = {}
-    clusters = found(reading.table, "evidence", "clusters.parquet")
+    clusters = found(reading.table, catalog.CLUSTER_STABILITY)
     for place, (identity, row) in zip(st.columns(len(picked)), picked.iterrows(), strict=True):
         with place.container(border=True):
             st.subheader(str(row["name"]))

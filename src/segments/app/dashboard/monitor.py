@@ -11,7 +11,7 @@ from segments.app.dashboard import charts, figures, reading
 from segments.app.dashboard.overview import candidate_label
 from segments.app.dashboard.reading import Champion, found
 from segments.config.root import Config
-from segments.io.store.files import artifact
+from segments.io.store import catalog
 
 LISTED = 200  # batches to choose from
 DRAWN = 30  # batches in a chart over time
@@ -132,16 +132,15 @@ def _history(config: Config, records: list[dict[str, Any]], record: dict[str, An
 
 
 def _migration(config: Config, inuse: Champion | None) -> None:
-    path = artifact("migration", "migration.json")
-    if not path.is_file():
+    if not catalog.exists(catalog.MIGRATION):
         known = [] if inuse is None else [int(one.number) for one in reading.registered_versions(config)]
         earlier = [number for number in known if inuse is not None and number < int(inuse.version.number)]
         start = max(earlier) if earlier else "DATE"
         st.info(f"Who moved since another day or version is not known yet: run `segments migration from={start}`.")
         return
-    story = reading.stored_json("migration", "migration.json")
-    st.markdown(f"From **{story['from']}** to **{story['to']}**")
-    st.markdown("\n".join(f"- {one}" for one in [*story["segments"], *story["in_words"]]))
-    if picture := reading.stored_picture("migration", "migration.png"):
-        caption = f"Customers who moved between segments from {story['from']} to {story['to']}"
+    story = reading.stored_document(catalog.MIGRATION)
+    st.markdown(f"From **{story.start}** to **{story.end}**")
+    st.markdown("\n".join(f"- {one}" for one in [*story.segments, *story.in_words]))
+    if picture := catalog.read(catalog.MIGRATION_PICTURES).get("migration"):
+        caption = f"Customers who moved between segments from {story.start} to {story.end}"
         st.image(picture, caption=caption, alt=caption)

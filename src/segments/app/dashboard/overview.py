@@ -12,6 +12,8 @@ from segments.app.dashboard import charts, figures, reading
 from segments.app.dashboard.reading import Champion, found
 from segments.config.root import Config
 from segments.errors import SegmentsError
+from segments.io.store import catalog
+from segments.io.store.documents import NoPrediction, PredictionFacts
 
 TABLE_COLUMNS = {
     "segment_id": st.column_config.TextColumn("id", width=50),
@@ -67,14 +69,14 @@ def _champion(inuse: Champion) -> None:
         f"{named}candidate `{tags.get('candidate_id', '?')}`, code `{tags.get('git_commit', 'unknown')[:12]}`, "
         f"source **{tags.get('source', '?')}**, put in use by **{tags.get('promoted_by') or 'nobody on record'}**. Why: {tags.get('verdict') or 'not recorded'}"
     )
-    why = reading.choice()["reason"] if described else ""
+    why = reading.choice().reason if described else ""
     if evaluated and evaluated["reason"] not in why:  # else it is part of why this one was chosen
         st.markdown(figures.readable(evaluated["reason"]))
     if described:
         st.markdown(figures.readable(why))
-        changed = found(reading.stored_json, "sensitivity", "sensitivity.json")
-        if changed is not None and changed["firmness"]:
-            st.markdown(figures.readable(changed["firmness"]))
+        changed = found(reading.stored_document, catalog.FIRMNESS)
+        if changed is not None and changed.firmness:
+            st.markdown(figures.readable(changed.firmness))
 
 
 def _evidence(candidate_id: str) -> dict[str, Any]:
@@ -106,7 +108,7 @@ def _segments(config: Config, inuse: Champion) -> None:
         return
     revenue: dict[str, float] = {}
     described = found(reading.is_described, inuse)
-    profiles = found(reading.table, "profiles", "profiles.parquet") if described else None
+    profiles = found(reading.table, catalog.PROFILES) if described else None
     if profiles is not None and "revenue_share" in profiles:
         revenue = {
             model.segments[cluster].segment_id: share
@@ -123,13 +125,12 @@ def _segments(config: Config, inuse: Champion) -> None:
         placeholder="–",
         alt="Segments: size, share of revenue, churn risk, expected value",
     )
-    facts = found(reading.stored_json, "prediction", "prediction.json")
+    facts = found(reading.stored_document, catalog.PREDICTION)
     if facts is not None and forecast is None:
-        st.info(
-            f"Churn risk and expected value: {facts.get('reason', 'made for other customers: run `segments prediction`')}."
-        )
-    elif facts is not None and facts.get("plain"):
-        st.caption(" ".join(facts["plain"]))
+        why = facts.reason if isinstance(facts, NoPrediction) else "made for other customers: run `segments prediction`"
+        st.info(f"Churn risk and expected value: {why}.")
+    elif isinstance(facts, PredictionFacts):
+        st.caption(" ".join(facts.plain))
     st.altair_chart(charts.shares(table, model.segments), width="stretch")
 
 

@@ -21,10 +21,13 @@ from segments.app.servers.child import HOST
 from segments.config.registry import IN_USE
 from segments.config.root import Config
 from segments.errors import SegmentsError, StoreError, TrackingError
+from segments.evidence.selection import Choice
 from segments.io.registry import files, versions
 from segments.io.registry.versions import Version
+from segments.io.store import catalog
 from segments.io.store.cache import batch_records, sweep_records, version_folder
-from segments.io.store.files import artifact, checkout, read_csv, read_json, read_table
+from segments.io.store.files import checkout, read_csv, read_table
+from segments.io.store.kinds import Artifact, Document, Table
 from segments.io.tracking.candidates import pages_of
 from segments.model.segmentation import Segmentation
 
@@ -88,40 +91,32 @@ def sentence(error: SegmentsError) -> str:
     return f"{error.what}: {error.fix}." if error.fix else f"{error.what}."
 
 
-def table(stage: str, name: str) -> pd.DataFrame:
-    """A parquet table of a stage."""
-    return _known(stage, name, _table)
+def table(wanted: Table) -> pd.DataFrame:
+    """A table of a stage as it is: a page shows what it can of one that earlier code made."""
+    return _known(wanted, lambda stamp: _table(str(wanted.path), stamp))
 
 
-def stored_json(stage: str, name: str) -> Any:
-    """A JSON file of a stage."""
-    return _known(stage, name, _plain)
+def stored_document(wanted: Document[T]) -> T:
+    """A document of a stage."""
+    known: T = _known(wanted, lambda stamp: _document(wanted, str(wanted.path), stamp))
+    return known
 
 
-def stored_picture(stage: str, name: str) -> bytes | None:
-    """A PNG of a stage, if it was made."""
-    path = artifact(stage, name)
-    return path.read_bytes() if path.is_file() else None
-
-
-def choice() -> dict[str, Any]:
+def choice() -> Choice:
     """What the last run chose and why."""
-    made: dict[str, Any] = stored_json("selection", "choice.json")
-    return made
+    return stored_document(catalog.CHOICE)
 
 
 def candidates() -> pd.DataFrame:
     """The candidates of the last sweep, with their evidence where it was evaluated."""
-    if artifact("selection", "candidates.parquet").is_file():
-        return table("selection", "candidates.parquet")
-    return table("sweep", "candidates.parquet")
+    return table(catalog.JUDGED_CANDIDATES if catalog.exists(catalog.JUDGED_CANDIDATES) else catalog.CANDIDATES)
 
 
 def sweeps() -> dict[str, pd.DataFrame]:
     """Every sweep's candidates by the sweep's id, newest first; those of the last run are among them."""
     made = {}
-    if artifact("sweep", "sweep.json").is_file():
-        made[str(stored_json("sweep", "sweep.json")["sweep_id"])] = candidates()
+    if catalog.exists(catalog.SWEEP):
+        made[stored_document(catalog.SWEEP).sweep_id] = candidates()
     for folder in reversed(sweep_records()):
         path = folder / "files" / "candidates.csv"
         if folder.name not in made and path.is_file():
@@ -170,7 +165,7 @@ def champion(config: Config) -> Champion:
 
 def is_described(inuse: Champion) -> bool:
     """Whether the artifacts describe the version in use: false after a newer run whose model waits as challenger."""
-    return bool(choice()["candidate_id"] == inuse.version.tags.get("candidate_id"))
+    return bool(choice().candidate_id == inuse.version.tags.get("candidate_id"))
 
 
 def members(version: Version) -> pd.DataFrame:
@@ -179,9 +174,8 @@ def members(version: Version) -> pd.DataFrame:
     path = version_folder(tags.get("model_hash", ""), tags.get("candidate_id", "")) / "members.parquet"
     if path.is_file():
         return _table(str(path), _stamp(path))
-    made = artifact("selection", "choice.json")
-    if made.is_file() and choice()["candidate_id"] == tags.get("candidate_id"):
-        return table("identity", "segments.parquet")
+    if catalog.exists(catalog.CHOICE) and choice().candidate_id == tags.get("candidate_id"):
+        return table(catalog.NAMED_LABELS)
     raise StoreError(
         f"who is in which segment of version {version.number} is not on this machine",
         fix="run `dvc repro` here: lists of customers never leave the machine that made them",
@@ -190,13 +184,12 @@ def members(version: Version) -> pd.DataFrame:
 
 def people(version: Version) -> pd.DataFrame:
     """One row per customer of the version in use: segment, and risk and value where they are known."""
-    risk = artifact("prediction", "customers.parquet")
-    return _people(version, version.tags.get("model_hash", ""), _stamp(risk))
+    return _people(version, version.tags.get("model_hash", ""), _stamp(catalog.path_of(catalog.CUSTOMER_FORECAST)))
 
 
 def features() -> pd.DataFrame:
     """The feature table."""
-    return table("features", "customers.parquet")
+    return table(catalog.FEATURES)
 
 
 def pages(config: Config, candidate_ids: Sequence[str]) -> dict[str, str]:
@@ -206,14 +199,14 @@ def pages(config: Config, candidate_ids: Sequence[str]) -> dict[str, str]:
     return {identity: f"{host}/{place}" for identity, place in places.items()}
 
 
-def _known(stage: str, name: str, read: Callable[[str, Stamp], T]) -> T:
-    path = artifact(stage, name)
+def _known(wanted: Artifact[Any], read: Callable[[Stamp], T]) -> T:
     try:
-        return read(str(path), _stamp(path))
+        return read(_stamp(wanted.path))
     except StoreError as error:
-        if path.is_file():
+        if catalog.exists(wanted):
             raise
-        raise StoreError(f"Not known yet: {TOLD.get(stage, name)}", where=str(path), fix=error.fix) from error
+        told = TOLD.get(wanted.stage, wanted.file)
+        raise StoreError(f"Not known yet: {told}", where=str(wanted.path), fix=error.fix) from error
 
 
 def _stamp(path: Path) -> Stamp:
@@ -239,8 +232,8 @@ def _table(path: str, stamp: Stamp) -> pd.DataFrame:
 
 
 @st.cache_resource(max_entries=40, show_spinner=False)
-def _plain(path: str, stamp: Stamp) -> Any:
-    return read_json(Path(path))
+def _document(_wanted: Document[Any], path: str, stamp: Stamp) -> Any:
+    return catalog.read(_wanted)
 
 
 @st.cache_resource(max_entries=10, show_spinner=False)
@@ -261,7 +254,7 @@ def _model(_config: Config, number: str, address: str, name: str, stamp: Stamp) 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _people(_version: Version, model_hash: str, risk: Stamp) -> pd.DataFrame:
-    forecast = table("prediction", "customers.parquet") if risk else None
+    forecast = table(catalog.CUSTOMER_FORECAST) if risk else None
     return figures.people_table(members(_version), forecast)
 
 

@@ -12,6 +12,7 @@ from segments.app.dashboard import charts, figures, reading
 from segments.app.dashboard.reading import Champion, found
 from segments.config.root import Config
 from segments.identity.profiles import numeric_columns
+from segments.io.store import catalog
 from segments.model.segmentation import Segment
 
 ADVICE = {"goal": "Goal", "do": "Do", "avoid": "Avoid", "channel": "Channel", "offer": "Offer", "kpi": "Measure"}
@@ -72,8 +73,8 @@ def _chip(segment: Segment) -> str:
 
 def _profile(segment: Segment, cluster: int) -> None:
     profiles, overall = (
-        found(reading.table, "profiles", "profiles.parquet"),
-        found(reading.stored_json, "profiles", "overall.json"),
+        found(reading.table, catalog.PROFILES),
+        found(reading.stored_document, catalog.OVERALL),
     )
     if profiles is None or overall is None:
         return
@@ -83,7 +84,7 @@ def _profile(segment: Segment, cluster: int) -> None:
         st.metric("Of all customers", f"{row['share']:.1%}", border=True)
         if "revenue_share" in row:
             st.metric("Of all revenue", f"{row['revenue_share']:.1%}", border=True)
-    table = figures.profile(profiles, overall, cluster)
+    table = figures.profile(profiles, catalog.OVERALL.plain(overall), cluster)
     left, right = st.columns([4, 3])
     left.dataframe(
         table,
@@ -105,22 +106,22 @@ def _profile(segment: Segment, cluster: int) -> None:
 
 
 def _rules(cluster: int) -> None:
-    rules = found(reading.stored_json, "profiles", "rules.json")
+    rules = found(reading.stored_document, catalog.PLAIN_RULES)
     if rules is None:
         return
-    parts = figures.rules_in_words(rules, cluster)
+    parts = figures.rules_in_words(rules.to_plain(), cluster)
     st.markdown(
         "\n".join(f"- {one}" for one in parts) if parts else "No plain rule tells this segment from the others."
     )
-    unseen = rules["fidelity_unseen"]
+    unseen = rules.fidelity_unseen
     after = f", and {unseen:.0%} of customers they were not made from" if unseen is not None else ""
     st.caption(
-        f"The rules put {rules['fidelity']:.0%} of all customers into their segment{after}. They explain; the model decides by the nearest centre."
+        f"The rules put {rules.fidelity:.0%} of all customers into their segment{after}. They explain; the model decides by the nearest centre."
     )
 
 
 def _demographics(segment: Segment, cluster: int) -> None:
-    table = found(reading.table, "profiles", "make_up.parquet")
+    table = found(reading.table, catalog.MAKE_UP)
     if table is None:
         return
     own = table[(table["cluster"] == cluster) & table["share"].notna()]
@@ -136,7 +137,7 @@ def _demographics(segment: Segment, cluster: int) -> None:
 
 
 def _playbook(cluster: int) -> None:
-    table = found(reading.table, "playbook", "playbook.parquet")
+    table = found(reading.table, catalog.PLAYBOOK_TABLE)
     if table is None:
         return
     own = table[table["cluster"] == cluster].to_dict("records")
@@ -227,10 +228,10 @@ def _look_up(inuse: Champion, people: pd.DataFrame | None, described: bool, curr
             )
         warn(answer)
         if own is None or "churn_risk" not in own:
-            found(reading.table, "prediction", "customers.parquet")
+            found(reading.table, catalog.CUSTOMER_FORECAST)
         if described:
             _reason(customer)
-            books = found(reading.table, "playbook", "playbook.parquet")
+            books = found(reading.table, catalog.PLAYBOOK_TABLE)
             fits = [] if books is None else books[books["cluster"] == int(answer["cluster"])].to_dict("records")
             if fits:
                 _advise(fits[0])
@@ -255,7 +256,7 @@ def warn(answer: pd.Series) -> None:
 
 
 def _reason(customer: str) -> None:
-    reasons = found(reading.table, "profiles", "reasons.parquet")
+    reasons = found(reading.table, catalog.REASONS)
     if reasons is None:
         return
     rows = reasons[reasons["customer_id"].astype("str") == customer]

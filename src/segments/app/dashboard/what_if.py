@@ -16,7 +16,8 @@ from segments.app.dashboard.segment import warn
 from segments.app.jobs.score_file import score_file
 from segments.config.root import Config
 from segments.errors import DataError, SegmentsError
-from segments.io.store.files import artifact, read_csv
+from segments.io.store import catalog
+from segments.io.store.files import read_csv
 from segments.io.tracking.connection import connect
 from segments.io.tracking.results import track_batch
 from segments.model.drift import medians
@@ -101,8 +102,8 @@ def _starts(inuse: Champion) -> dict[str, dict[str, float]]:
     if inuse.reference is not None:
         middle = medians(inuse.reference)
     starts = {"the median of all customers" if inuse.reference else "the middle of every range": middle}
-    if artifact("profiles", "profiles.parquet").is_file() and found(reading.is_described, inuse):
-        profiles = reading.table("profiles", "profiles.parquet").set_index("cluster")
+    if catalog.exists(catalog.PROFILES) and found(reading.is_described, inuse):
+        profiles = reading.table(catalog.PROFILES).set_index("cluster")
         for cluster, segment in enumerate(model.segments):
             own = profiles.loc[cluster]
             starts[f"the median of {segment.segment_id} · {segment.name}"] = {
