@@ -192,7 +192,7 @@ class SmallProject:
     def candidate_ids(self) -> list[str]:
         return list(self.table("sweep/candidates.parquet")["candidate_id"])
 
-    def shelf(self) -> dict[str, int]:
+    def kept(self) -> dict[str, int]:
         """Finished candidates, and when each was made (ns)."""
         return {path.name: path.stat().st_mtime_ns for path in (self / "artifacts/candidates").glob("[!.]*")}
 

@@ -143,13 +143,13 @@ def test_what_is_predicted_of_a_segment_stands_in_its_playbook() -> None:
             "at_risk_revenue": [3.0, 100.0, 2.0],
         }
     )
-    told = with_outlook(made, predicted, 60)
+    message = with_outlook(made, predicted, 60)
     assert (
         "In the next 60 days 10.0 % are expected to buy nothing and the segment to spend 1,010; "
-        "100 of what it spent in the 60 days before is at risk." in playbook_page([told[0]], books)
+        "100 of what it spent in the 60 days before is at risk." in playbook_page([message[0]], books)
     )
-    assert playbook_table(told, books)["churn_risk"].tolist() == [0.1, 0.2, 0.3]
-    assert plan_of(told, books, "toy").assignments == told
+    assert playbook_table(message, books)["churn_risk"].tolist() == [0.1, 0.2, 0.3]
+    assert plan_of(message, books, "toy").assignments == message
 
 
 @pytest.mark.parametrize("shift", [11.0, 20.0])

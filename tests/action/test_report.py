@@ -229,9 +229,9 @@ def test_what_differs_little_is_folded_away_and_scores_are_no_features() -> None
         profiles=segment_profiles(table.assign(monetary=1.0), labels, names),
     )
     page = Page(render(full)).seen
-    told, folded = page.split("What differs little, or says the same in other words")
-    told = told.split("largest effect first")[1]
-    assert "visits" in told and not any(word in told for word in ("shoe", "days", "recency score"))
+    message, folded = page.split("What differs little, or says the same in other words")
+    message = message.split("largest effect first")[1]
+    assert "visits" in message and not any(word in message for word in ("shoe", "days", "recency score"))
     folded = folded.split("All features in all segments")[0]
     assert all(word in folded for word in ("shoe", "days", "recency score"))
     cards = page.split("What decided")[0]

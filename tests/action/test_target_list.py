@@ -402,11 +402,11 @@ def test_a_list_of_a_source_without_purchases(small_project: Callable[[], SmallP
     assert "in use" not in said
     again = ("segments", "export", str(out), "campaign=spring", "overwrite=true")
     away = tmp_path / "away"
-    [shelf] = (project / "artifacts/versions").glob("*-*")
+    [stored] = (project / "artifacts/versions").glob("*-*")
     run = project.client().get_model_version_by_alias("customer-segments", "champion").run_id
     [kept] = (project / "mlruns").rglob(f"{run}/artifacts/playbook/playbook.json")
     made_here = [project / "artifacts/registry/segmentation.json", project / "artifacts/playbook/playbook.json"]
-    with moved(shelf, away / "shelf"), moved(made_here[0], away / "model"), moved(made_here[1], away / "plan"):
+    with moved(stored, away / "stored"), moved(made_here[0], away / "model"), moved(made_here[1], away / "plan"):
         assert project.run(*again) == said
         assert out.read_bytes() == first
         with moved(kept, away / "kept"):
@@ -415,7 +415,7 @@ def test_a_list_of_a_source_without_purchases(small_project: Callable[[], SmallP
             assert "segmentation.json does not exist yet" in project.run(*again, fails=True)
     # while none is in use, the last run's stand in
     project.client().delete_registered_model_alias("customer-segments", "champion")
-    with moved(shelf, away / "shelf"), moved(kept, away / "kept"):
+    with moved(stored, away / "stored"), moved(kept, away / "kept"):
         assert project.run(*again) == said
         assert out.read_bytes() == first
 

@@ -87,13 +87,13 @@ READ = {
 
 @pytest.mark.parametrize("case", READ)
 def test_a_raw_file_is_read_and_what_was_done_is_reported(project: SmallProject, mall: bytes, case: str) -> None:
-    change, rows, told = READ[case]
+    change, rows, message = READ[case]
     raw = change(mall)
     project.put_raw(raw.replace(b"(1-100)", b"(1-100),Note", 1) if case == "an extra column" else raw)
     project.run("segments", "data")
     report = json.loads((project / "artifacts/data/report.json").read_text())["tables"]["customers"]
     assert (report["rows_raw"], report["rows_clean"]) == (200, rows)
-    assert told in json.dumps(report)
+    assert message in json.dumps(report)
 
 
 def test_a_wrong_separator_names_the_right_one(project: SmallProject, mall: bytes) -> None:

@@ -39,12 +39,12 @@ def test_a_life_of_a_champion(small_project: Callable[[], SmallProject]) -> None
     # By hand: recorded with who and why, carried out by the pipeline, promoted though the rule says otherwise.
     assert "--because is missing" in project.run("segments", "select", other, fails=True)
     assert "chosen by A Tester" in project.run("segments", "select", other[:10], "--because", "four teams")
-    told = yaml.safe_load((project / "conf/decisions.yaml").read_text())["selected"]["mall"]
-    assert (told["candidate_id"], told["by"], told["because"]) == (other, "A Tester", "four teams")
+    message = yaml.safe_load((project / "conf/decisions.yaml").read_text())["selected"]["mall"]
+    assert (message["candidate_id"], message["by"], message["because"]) == (other, "A Tester", "four teams")
     assert project.would_run()[0] == "selection"
     project.repro()
     assert (aliases(project), project.champion()) == ({"champion": "2", "previous": "1"}, other)
-    why = f"chosen by hand ({told['at']} by A Tester: four teams)"
+    why = f"chosen by hand ({message['at']} by A Tester: four teams)"
     tags = project.client().get_model_version("customer-segments", "2").tags
     event = json.loads((project / "artifacts/versions/history.json").read_text())[-1]
     assert receipt(project)["verdict"] == tags["segments.verdict"] == event["because"] == why

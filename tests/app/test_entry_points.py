@@ -1,6 +1,6 @@
 """Every way to ask for candidates: `dvc repro`, `segments fit`, `fit -m`, `dvc exp run`, in place, in a temporary folder, queued.
 
-Whichever door it came through, an alternative has one id and stands in MLflow once. docs/sweeps.md has these commands.
+Whichever entry point it came through, an alternative has one id and stands in MLflow once. docs/sweeps.md has these commands.
 """
 
 from __future__ import annotations
@@ -36,24 +36,24 @@ def said(printed: str) -> list[str]:
 
 def test_fit_makes_the_candidate_of_the_grid(small_project: Callable[[], SmallProject]) -> None:
     project = small_project()
-    shelf = project.shelf()
+    kept = project.kept()
     table = project.table("sweep/candidates.parquet").set_index(["feature_set", "scaler", "k"])
     printed = project.run("segments", "fit", "feature_set=age_income", "scaler=quantile", "k=3")
     assert said(printed) == [table.loc[("age_income", "quantile", 3), "candidate_id"]]
-    assert project.shelf() == shelf
+    assert project.kept() == kept
     assert project.tracked() == GRID
 
 
 def test_multirun_makes_the_candidates_of_the_grid(small_project: Callable[[], SmallProject]) -> None:
     """A candidate that was there stays; new ones are made once, however often they are asked for."""
     project = small_project()
-    shelf = project.shelf()
+    kept = project.kept()
     ids = set(project.candidate_ids())
     words = ["segments", "fit", "-m", "feature_set=age_income,age_spending", "scaler=quantile,minmax", "k=3,2,3"]
     made = said(project.run(*words))
     assert len(set(made)) == len(made) == 8
     assert len(set(made) & ids) == 2
-    assert project.shelf().items() >= shelf.items()
+    assert project.kept().items() >= kept.items()
     grown = sorted({*GRID, *expected_grid(["age_income", "age_spending"], ["quantile", "minmax"], range(2, 4))})
     assert project.tracked() == grown
     [again] = said(project.run("segments", "fit", "feature_set=age_spending", "scaler=minmax", "k=3"))
@@ -67,7 +67,7 @@ def test_multirun_makes_the_candidates_of_the_grid(small_project: Callable[[], S
 
 def test_an_experiment_in_place_switches_lists_and_range(small_project: Callable[[], SmallProject]) -> None:
     project = small_project()
-    shelf = project.shelf()
+    kept = project.kept()
     overrides = ["sweep.k_max=5", "sweep.scalers=[none,robust]", "sweep.feature_sets=[income_spending]"]
     words = [word for override in overrides for word in ("-S", f"conf/config.yaml:{override}")]
     assert ran(project.run("dvc", "exp", "run", *words)) == STAGES[STAGES.index("sweep") :]
@@ -75,7 +75,7 @@ def test_an_experiment_in_place_switches_lists_and_range(small_project: Callable
     table = project.table("sweep/candidates.parquet")
     assert sorted(zip(table["feature_set"], table["scaler"], table["k"], strict=True)) == wanted
     assert project.tracked() == sorted({*GRID, *wanted})
-    assert project.shelf().items() >= shelf.items()
+    assert project.kept().items() >= kept.items()
     choice = json.loads((project / "artifacts/selection/choice.json").read_text())
     assert project.champion() == choice["candidate_id"], "the model in use is that of the folder"
 
@@ -89,7 +89,7 @@ def test_a_queue_of_experiments_reaches_the_record_of_the_checkout(small_project
     project.run("dvc", "exp", "run", "--run-all", "--jobs", "2")  # what `dvc queue start --jobs 2` does, but waits
     assert project.tracked() == expected_grid(["income_spending", "age_income"], ["quantile", "none"], range(2, 7))
     assert len(project.runs("sweep")) == 3
-    assert len(project.shelf()) == 20
+    assert len(project.kept()) == 20
     # The checkout itself stays as it was, and so does the model in use.
     assert project.hashes(["sweep", "selection", "registry"]) == before
     assert project.changes() == ""

@@ -80,7 +80,7 @@ def check_complete(project: SmallProject, undisturbed: SmallProject) -> None:
     """Every candidate once, on disk and in MLflow, and the tables of a sweep that nothing disturbed, byte for byte."""
     assert project.hashes(["sweep"]) == undisturbed.hashes(["sweep"])
     assert len(project.candidate_ids()) == 12
-    assert sorted(project.candidate_ids()) == sorted(project.shelf()) == project.tracked_ids()
+    assert sorted(project.candidate_ids()) == sorted(project.kept()) == project.tracked_ids()
     assert len({run.data.tags["segments.curve_id"] for run in project.runs("curve")}) == len(project.runs("curve")) == 4
 
 
@@ -91,7 +91,7 @@ def test_killed_again_and_again_a_rerun_completes_the_plan(project: SmallProject
     moments: list[Callable[[], Any]] = [
         lambda: any(path.stat().st_size for path in project.root.glob("mlflow.db.new")),  # MLflow makes its tables
         lambda: (project / "artifacts/candidates").exists() and any((project / "artifacts/candidates").glob(".*")),
-        lambda: len(project.shelf()) >= 7,
+        lambda: len(project.kept()) >= 7,
         (project / "artifacts/sweep").exists,  # everything is computed; the tables are written, the curves tracked
     ]
     for moment in moments:
@@ -99,7 +99,7 @@ def test_killed_again_and_again_a_rerun_completes_the_plan(project: SmallProject
         wait_for(moment, process)
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
-    finished = project.shelf()
+    finished = project.kept()
     # what a kill between two writes leaves behind
     leftover = project / "artifacts/candidates/.0123456789abcdef.left"
     leftover.mkdir(exist_ok=True)
@@ -124,7 +124,7 @@ def test_half_written_runs_and_damaged_candidates_are_replaced(swept: SmallProje
     )  # a second try, killed too
     curve = project.runs("curve")[0]
     client.delete_tag(curve.info.run_id, "segments.complete")
-    one, two, three, four, *_ = (project / f"artifacts/candidates/{i}" for i in sorted(project.shelf()))
+    one, two, three, four, *_ = (project / f"artifacts/candidates/{i}" for i in sorted(project.kept()))
     (one / "candidate.json").write_text('{"candidate_id": ')
     (two / "arrays.npz").write_bytes((two / "arrays.npz").read_bytes()[:500])
     (three / "space.json").unlink()
@@ -148,7 +148,7 @@ def test_interrupted_it_stops_cleanly_and_keeps_what_is_finished(
     project: SmallProject, number: signal.Signals, to_group: bool, code: int, word: str
 ) -> None:
     process = project.start(*SWEEP, "sweep.scalers=[none,standard,minmax,robust,power,quantile]", "sweep.k_max=8")
-    wait_for(lambda: len(project.shelf()) >= 2, process)
+    wait_for(lambda: len(project.kept()) >= 2, process)
     (os.killpg if to_group else os.kill)(process.pid, number)
     _, err = process.communicate(timeout=LIMIT)
     assert process.returncode == code, err
@@ -156,14 +156,14 @@ def test_interrupted_it_stops_cleanly_and_keeps_what_is_finished(
     assert "Warning" not in err
     assert f"{word}; what is finished is kept" in err
     until_all_ended(process)
-    assert len(project.shelf()) >= 2
+    assert len(project.kept()) >= 2
     assert not list((project / "artifacts/candidates").glob(".*")), "a half-made candidate was left"
 
 
 def test_killed_alone_its_helpers_end_without_a_word(project: SmallProject) -> None:
     """As when memory runs out: nobody is left to clear up what the processes shared."""
     process = project.start(*SWEEP)
-    wait_for(lambda: len(project.shelf()) >= 1, process)
+    wait_for(lambda: len(project.kept()) >= 1, process)
     os.kill(process.pid, signal.SIGKILL)
     _, err = process.communicate(timeout=LIMIT)  # ends when the last of them has closed it
     assert "Warning" not in err
@@ -178,8 +178,8 @@ def test_several_at_once_on_a_fresh_store(project: SmallProject, swept: SmallPro
     at_once = [project.start(*FIT, "k=3"), project.start(*FIT, "k=3"), project.start(*FIT, "k=4")]
     said = [process.communicate(timeout=LIMIT) for process in at_once]
     assert [process.returncode for process in at_once] == [0, 0, 0], said
-    assert len(project.shelf()) == 2
-    assert project.tracked_ids() == sorted(project.shelf())
+    assert len(project.kept()) == 2
+    assert project.tracked_ids() == sorted(project.kept())
     assert said[0][0] == said[1][0]
     project.run("segments", *ALONE)
     check_complete(project, swept)
@@ -190,7 +190,7 @@ def test_several_at_once_on_a_fresh_store(project: SmallProject, swept: SmallPro
 
 def test_the_database_is_deleted_in_mid_sweep(project: SmallProject, swept: SmallProject) -> None:
     process = project.start(*ALONE)
-    wait_for(lambda: len(project.shelf()) >= 4, process)
+    wait_for(lambda: len(project.kept()) >= 4, process)
     for path in project.root.glob("mlflow.db*"):
         path.unlink()
     _, err = process.communicate(timeout=LIMIT)

@@ -58,14 +58,14 @@ def test_the_run_of_a_candidate_bears_the_names_of_the_table(reproduced: SmallPr
 def test_the_evidence_stands_on_the_finalists_runs_and_the_sweeps(reproduced: SmallProject) -> None:
     client, [sweep] = reproduced.client(), reproduced.runs("sweep")
     choice = json.loads((reproduced / "artifacts/selection/choice.json").read_text())
-    told = reproduced.table("evidence/evidence.parquet").set_index("candidate_id")
+    message = reproduced.table("evidence/evidence.parquet").set_index("candidate_id")
     cards = set()
     for run in reproduced.runs():
         identity, tags = run.data.tags["segments.candidate_id"], run.data.tags
-        assert (tags["segments.grade"], tags["segments.why"]) == tuple(told.loc[identity, ["grade", "reason"]])
+        assert (tags["segments.grade"], tags["segments.why"]) == tuple(message.loc[identity, ["grade", "reason"]])
         assert tags["segments.null"] == "unimodal"
         for name in ("jaccard_min", "ari", "prediction_strength", "z_silhouette", "p_adjusted"):
-            assert run.data.metrics[name] == told.loc[identity, name]
+            assert run.data.metrics[name] == message.loc[identity, name]
         images = [Path(image.path).name for image in client.list_artifacts(run.info.run_id, "images")]
         cards |= {identity for image in images if image.startswith("evidence+")}
     assert cards == set(choice["finalists"])
@@ -111,13 +111,13 @@ def test_an_edit_reruns_its_stage_and_what_follows(small_project: Callable[[], S
     project.edit("conf/config.yaml", {"skew: 2.0": "skew: 0.1"})
     assert project.would_run() == ["explore", "registry"]
     project.run("git", "checkout", "--", "conf")
-    shelf = project.shelf()
+    kept = project.kept()
     (project / "conf/scaler/quantile.yaml").write_text("name: quantile\nn_quantiles: 20\n")
     assert project.would_run() == STAGES[STAGES.index("sweep") :]
     project.run("segments", "sweep")
-    now = project.shelf()
-    assert now.items() >= shelf.items()
-    assert len(now) == len(shelf) + 6, "only the candidates of the edited scaler are new"
+    now = project.kept()
+    assert now.items() >= kept.items()
+    assert len(now) == len(kept) + 6, "only the candidates of the edited scaler are new"
 
 
 def test_a_grown_grid_computes_only_what_is_new_and_the_record_follows_back(
@@ -125,7 +125,7 @@ def test_a_grown_grid_computes_only_what_is_new_and_the_record_follows_back(
 ) -> None:
     """A feature set is one YAML and its name in a list; one more k is a number. Undone, the record is as before."""
     project = small_project()
-    shelf, champion = project.shelf(), project.champion()
+    kept, champion = project.kept(), project.champion()
     (project / "conf/feature_set/score.yaml").write_text("name: score\ncolumns:\n  spending_score: {weight: 2}\n")
     project.edit("conf/source/mall.yaml", {"[income_spending, age_income]": "[income_spending, score]"})
     project.edit("conf/config.yaml", {"k_max: 4": "k_max: 5"})
@@ -135,8 +135,8 @@ def test_a_grown_grid_computes_only_what_is_new_and_the_record_follows_back(
     grown = expected_grid(["income_spending", "score"], ["quantile", "none"], range(2, 6))
     table = project.table("sweep/candidates.parquet")
     assert sorted(zip(table["feature_set"], table["scaler"], table["k"], strict=True)) == grown
-    now = project.shelf()
-    assert now.items() >= shelf.items(), "a finished candidate was made again"
+    now = project.kept()
+    assert now.items() >= kept.items(), "a finished candidate was made again"
     assert project.tracked() == sorted({*GRID, *grown})
     assert project.champion() != champion
 
@@ -145,7 +145,7 @@ def test_a_grown_grid_computes_only_what_is_new_and_the_record_follows_back(
         "the alias must follow, so the registry stage may not come from DVC's run cache"
     )
     assert project.champion() == champion
-    assert project.shelf() == now
+    assert project.kept() == now
     sweep = json.loads((project / "artifacts/sweep/sweep.json").read_text())
     choice = json.loads((project / "artifacts/selection/choice.json").read_text())
     tags = [run.data.tags for run in project.runs()]

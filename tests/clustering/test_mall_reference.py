@@ -1,4 +1,4 @@
-"""The published and computed figures of the classic Mall table, through the real configuration and the real rooms."""
+"""The published and computed figures of the classic Mall table, through the real configuration and the real modules."""
 
 from __future__ import annotations
 

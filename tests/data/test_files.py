@@ -212,11 +212,11 @@ BROKEN = {
 
 @pytest.mark.parametrize("case", BROKEN)
 @pytest.mark.parametrize("door", ["customers", "transactions"])
-def test_broken_files_get_one_clear_error(tmp_path, case, door):
+def test_broken_files_get_one_clear_error(tmp_path, case, entry):
     name, content, sentence = BROKEN[case]
     write(tmp_path, content, name)
     with pytest.raises(DataError, match=sentence) as error:
-        if door == "customers":
+        if entry == "customers":
             files.read_customers(Source("s", customers=Customers(name)), tmp_path)
         else:
             source = Source(

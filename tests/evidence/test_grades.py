@@ -49,7 +49,7 @@ def blobs(n: int = 50) -> np.ndarray:
     return np.concatenate([random.normal(size=(n, 2)) + centre for centre in ([0, 0], [9, 0], [0, 9])])
 
 
-def weighed(X: np.ndarray, ks: list[int], config: EvidenceConfig = QUICK) -> CellEvidence:
+def evaluated(X: np.ndarray, ks: list[int], config: EvidenceConfig = QUICK) -> CellEvidence:
     fits = [best_kmeans(X, k, Algorithm(max_rows=20_000), 0) for k in ks]
     return evaluate_cell(X, [fit.labels for fit in fits], [fit.centres for fit in fits], config)
 
@@ -98,7 +98,7 @@ def test_limits_that_do_not_rise_are_refused() -> None:
 
 
 def test_three_blobs_are_natural_at_three() -> None:
-    found = weighed(blobs(), [2, 3, 4])
+    found = evaluated(blobs(), [2, 3, 4])
     table, clusters = cell_table(["a", "b", "c"], found, QUICK)
     assert list(table.columns) == list(EVIDENCE_COLUMNS)
     assert table.set_index("candidate_id").loc["b", ["grade", "p_adjusted"]].tolist() == ["natural", 1 / 40]
@@ -111,7 +111,7 @@ def test_three_blobs_are_natural_at_three() -> None:
 
 def test_evidence_survives_a_file_and_depends_on_nothing_but_the_seed() -> None:
     config = dataclasses.replace(QUICK, nulls=19, bootstraps=4)
-    once, again = (weighed(blobs(), [2, 3], config).to_arrays() for _ in range(2))
+    once, again = (evaluated(blobs(), [2, 3], config).to_arrays() for _ in range(2))
     back = CellEvidence.from_arrays(once).to_arrays()
     assert list(once) == list(again) == list(back)
     for name in once:
@@ -144,7 +144,7 @@ def test_what_cannot_be_selected_takes_no_place_among_the_finalists() -> None:
     eligible = np.array([False, True, False, True])
     config = EvidenceConfig(scope="finalists", finalists=2)
     assert chosen_for(table, config, eligible).tolist() == [False, True, False, True]
-    # a place nobody else wants goes to the best of the others: something is always weighed
+    # a place nobody else wants goes to the best of the others: something is always evaluated
     assert chosen_for(table, dataclasses.replace(config, finalists=3), eligible).tolist() == [True, True, False, True]
 
 
@@ -204,7 +204,7 @@ def funnel(seed: int, n: int = 1200) -> np.ndarray:
 
 def test_a_funnel_is_far_from_every_null_but_not_natural() -> None:
     X = funnel(0)
-    found = weighed(X, [2, 3, 4], dataclasses.replace(QUICK, stop_from=10_000))
+    found = evaluated(X, [2, 3, 4], dataclasses.replace(QUICK, stop_from=10_000))
     table, _ = cell_table(["2", "3", "4"], found, QUICK)
     at_three = table.set_index("candidate_id").loc["3"]
     assert at_three["p_adjusted"] <= QUICK.grades.alpha, "the null alone is fooled"

@@ -131,7 +131,7 @@ def test_what_has_no_evidence_does_not_pass() -> None:
     assert (choice.failed["stability"], choice.failed["grade"], choice.failed["evidence (not evaluated)"]) == (0, 0, 1)
 
 
-def test_what_was_not_weighed_is_not_what_came_closest() -> None:
+def test_what_was_not_evaluated_is_not_what_came_closest() -> None:
     table = candidates(("a", 3, 0.5, 0.2, 0.5), ("b", 4, 0.6, 0.1, 0.5)).assign(jaccard_min=[0.2, np.nan])
     table["prediction_strength"] = np.nan
     table.loc[1, "grade"] = ""

@@ -108,8 +108,8 @@ def test_the_holdout_is_later_than_everything_learned() -> None:
     [
         ({"cutoff": "2030-01-01"}, "outside the data", "prediction.cutoff", "2024-06-28 to 2024-10-01"),
         ({"cutoff": "2020-01-01"}, "outside the data", "prediction.cutoff", "or null"),
-        ({"cutoff": "2024-12-01"}, "leaves no room for 90 days", "prediction.cutoff", "2024-10-01"),
-        ({"cutoff": "2024-02-01"}, "leaves no room for 90 days", "prediction.cutoff", "2024-06-28"),
+        ({"cutoff": "2024-12-01"}, "leaves no module for 90 days", "prediction.cutoff", "2024-10-01"),
+        ({"cutoff": "2024-02-01"}, "leaves no module for 90 days", "prediction.cutoff", "2024-06-28"),
         ({"horizon_days": 400}, "too long for a log of 365 days", "prediction.horizon_days", "at most 121 days"),
         ({"horizon_days": 122}, "too long", "prediction.horizon_days", "at most 121 days"),
     ],
@@ -419,7 +419,7 @@ def test_the_candidates_run_tells_of_the_prediction_made_last(root: Path, made: 
         made.comparison, outcome="churn", metric="brier", segment="all", **made.facts["recommended"]["churn"]
     )["value"].item()
 
-    def told(folders: list[Path]) -> tuple[float, int]:
+    def message(folders: list[Path]) -> tuple[float, int]:
         with connect(TrackingConfig(), "shop") as tracker:
             track_candidates(tracker, [FACT])
             for folder in folders:
@@ -429,12 +429,12 @@ def test_the_candidates_run_tells_of_the_prediction_made_last(root: Path, made: 
         return run.data.metrics["churn_brier"], read_json(Path(facts))["settings"]["horizon_days"]
 
     first = write_prediction_record(made, "shop", "c1", 1_700_000_000.0)
-    assert told([first]) == (pytest.approx(best), 90)
+    assert message([first]) == (pytest.approx(best), 90)
     second = write_prediction_record(worse, "shop", "c1", 1_700_000_001.0)
-    assert told([second]) == (pytest.approx(2 * best), 60)
-    assert told([write_prediction_record(made, "shop", "c1", 1_700_000_002.0)]) == (pytest.approx(best), 90)
+    assert message([second]) == (pytest.approx(2 * best), 60)
+    assert message([write_prediction_record(made, "shop", "c1", 1_700_000_002.0)]) == (pytest.approx(best), 90)
     assert forecasts() == [second, first], "`segments track` tells of the one in use last"
-    assert told(forecasts()) == (pytest.approx(best), 90)
+    assert message(forecasts()) == (pytest.approx(best), 90)
 
 
 def test_what_is_predicted_bears_the_segments_names_and_flows_into_the_profiles(
@@ -466,9 +466,9 @@ def test_what_is_predicted_bears_the_segments_names_and_flows_into_the_profiles(
         zip(["S4", "S5", "S6"], names, strict=True)
     )
     profiles = pd.DataFrame({"cluster": [2, 0, 1], "segment": [names[2], names[0], names[1]], "size": [1, 2, 3]})
-    told = profiles_stage._with_outlook(profiles, "c1").set_index("cluster")
+    message = profiles_stage._with_outlook(profiles, "c1").set_index("cluster")
     for name in ("churn_risk", "expected_value", "at_risk_revenue"):
-        assert told[name].to_dict() == made.segments.set_index("cluster")[name].to_dict()
+        assert message[name].to_dict() == made.segments.set_index("cluster")[name].to_dict()
     with pytest.raises(DataError, match="of other segments than the chosen ones"):
         profiles_stage._with_outlook(profiles, "c2")
     write_json(artifact("prediction", "prediction.json"), {"applies": False, "reason": "no log"})

@@ -34,8 +34,8 @@ def matched(table: list[list[int]], names: str = "uvwxyz", old: list[Segment] = 
     return match(old, np.array(table), list(names[: len(table[0])]), after, CONFIG)
 
 
-def told(identity: Identity) -> list[tuple[str, str]]:
-    return [(kin.segment.segment_id, kin.status) for kin in identity.kin]
+def message(identity: Identity) -> list[tuple[str, str]]:
+    return [(lineage.segment.segment_id, lineage.status) for lineage in identity.lineage]
 
 
 def people(sizes: dict[str, int], seed: int = 0) -> pd.DataFrame:
@@ -80,7 +80,7 @@ def by_place(table: pd.DataFrame, candidate: Candidate, identity: Identity) -> d
 
 def test_a_first_version_numbers_its_clusters() -> None:
     identity = first(["p", "q"])
-    assert told(identity) == [("S1", "born"), ("S2", "born")]
+    assert message(identity) == [("S1", "born"), ("S2", "born")]
     assert (identity.next_number, identity.gone, [s.colour for s in identity.segments]) == (3, [], [0, 1])
     assert sentences(identity) == ["S1 'p' is new.", "S2 'q' is new."]
 
@@ -89,15 +89,15 @@ def test_continued_segments_keep_id_name_colour_and_who_named_them() -> None:
     old = [Segment("S7", "Ruth's best", 3, named_by="ruth"), Segment("S2", "rare", 0)]
     identity = matched([[5, 90], [50, 1]], old=old, after=9)
     assert identity.segments == [old[1], old[0]]
-    assert [kin.proposed for kin in identity.kin] == ["u", "v"]
+    assert [lineage.proposed for lineage in identity.lineage] == ["u", "v"]
     assert identity.next_number == 9
     assert sentences(identity)[1] == "S7 'Ruth's best' continues: 90 of 95 members stayed."
 
 
 def test_a_split_is_called_by_name_and_the_larger_part_inherits() -> None:
     identity = matched([[40, 60, 0, 0], [0, 0, 50, 0], [0, 0, 0, 30]])
-    assert told(identity) == [("S4", "split"), ("S1", "split"), ("S2", "continued"), ("S3", "continued")]
-    assert [kin.parent for kin in identity.kin] == ["S1", None, None, None]
+    assert message(identity) == [("S4", "split"), ("S1", "split"), ("S2", "continued"), ("S3", "continued")]
+    assert [lineage.parent for lineage in identity.lineage] == ["S1", None, None, None]
     assert sentences(identity)[:2] == [
         "S4 'u' splits off from S1 'frequent': 40 of 100 of its customers are here.",
         "S1 'frequent' splits: 60 of 100 members stayed; S4 'u' split off.",
@@ -106,8 +106,8 @@ def test_a_split_is_called_by_name_and_the_larger_part_inherits() -> None:
 
 def test_a_merge_is_called_by_name_and_the_larger_parts_id_stays() -> None:
     identity = matched([[0, 100], [30, 0], [40, 0]])
-    assert told(identity) == [("S3", "merged"), ("S1", "continued")]
-    assert (identity.kin[0].absorbed, identity.gone) == (["S2"], ["S2"])
+    assert message(identity) == [("S3", "merged"), ("S1", "continued")]
+    assert (identity.lineage[0].absorbed, identity.gone) == (["S2"], ["S2"])
     assert sentences(identity) == [
         "S3 'lapsed' takes up others: 40 of 40 members stayed; 30 of 30 of S2 'rare' came in.",
         "S1 'frequent' continues: 100 of 100 members stayed.",
@@ -117,13 +117,13 @@ def test_a_merge_is_called_by_name_and_the_larger_parts_id_stays() -> None:
 
 def test_equal_parts_of_a_merge_leave_the_older_id() -> None:
     old = [Segment("S12", "new", 0), Segment("S3", "old", 1)]
-    assert told(matched([[50], [50]], old=old, after=13)) == [("S3", "merged")]
+    assert message(matched([[50], [50]], old=old, after=13)) == [("S3", "merged")]
 
 
 def test_what_is_scattered_is_neither_continued_nor_inherited() -> None:
     table = [[20, 20, 20, 20, 20], [80, 0, 0, 0, 0], [0, 80, 0, 0, 0]]
     identity = matched(table)
-    assert [status for _, status in told(identity)] == ["continued", "continued", "split", "split", "split"]
+    assert [status for _, status in message(identity)] == ["continued", "continued", "split", "split", "split"]
     scattered = matched([[20, 20, 20, 20, 20], [180, 0, 0, 0, 0], [0, 180, 180, 180, 180]])
     assert "S1" in scattered.gone
     assert "S1 'frequent' is gone." in sentences(scattered)
@@ -141,38 +141,41 @@ def test_a_large_segments_id_is_not_inherited_by_chance() -> None:
     identity = matched(CHANCE, names="opqrstuvw")
     assert identity.gone == ["S1", "S2", "S3"], "no cluster holds more than a quarter of any of them"
     # Of 307, 239 come from S1: 78 %, half of the way from the 56 % that chance makes to all; of 392, 301: 77 %, not quite.
-    assert {kin.proposed: kin.parent for kin in identity.kin if kin.parent} == {"q": "S1", "s": "S1"}
-    assert [kin.status for kin in identity.kin if not kin.parent] == ["born"] * 7
-    q, s = (f"{identity.kin[c].segment.segment_id} '{name}'" for c, name in ((2, "q"), (4, "s")))
+    assert {lineage.proposed: lineage.parent for lineage in identity.lineage if lineage.parent} == {
+        "q": "S1",
+        "s": "S1",
+    }
+    assert [lineage.status for lineage in identity.lineage if not lineage.parent] == ["born"] * 7
+    q, s = (f"{identity.lineage[c].segment.segment_id} '{name}'" for c, name in ((2, "q"), (4, "s")))
     assert sentences(identity)[9] == f"S1 'frequent' is gone; {q}, {s} came out of it."
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_clusters_drawn_by_lot_are_nobodys_kin(seed: int) -> None:
+def test_clusters_drawn_by_lot_are_nobodys_successors(seed: int) -> None:
     rng = np.random.default_rng(seed)
     old = rng.choice(3, 2400, p=[0.6, 0.2, 0.2]).astype(np.int32)
     table = contingency(old, rng.choice(6, 2400).astype(np.int32), 3, 6)
     identity = match(OLD, table, list("uvwxyz"), 4, CONFIG)
-    assert [kin.status for kin in identity.kin] == ["born"] * 6
+    assert [lineage.status for lineage in identity.lineage] == ["born"] * 6
     assert identity.gone == ["S1", "S2", "S3"]
 
 
 def test_two_in_whom_most_of_either_are_the_same_are_one_segment_though_chance_would_do_as_much() -> None:
-    assert told(matched([[89, 6], [4, 1]], old=OLD[:2], after=3)) == [("S1", "continued"), ("S3", "born")]
+    assert message(matched([[89, 6], [4, 1]], old=OLD[:2], after=3)) == [("S1", "continued"), ("S3", "born")]
 
 
 def test_what_falls_to_pieces_is_gone_and_its_pieces_know_where_they_come_from() -> None:
     identity = matched([[35, 33, 32, 0], [0, 0, 0, 60], [0, 0, 0, 0]], old=OLD, after=4)
-    assert told(identity) == [("S4", "split"), ("S5", "split"), ("S6", "split"), ("S2", "continued")]
-    assert [kin.parent for kin in identity.kin] == ["S1", "S1", "S1", None]
+    assert message(identity) == [("S4", "split"), ("S5", "split"), ("S6", "split"), ("S2", "continued")]
+    assert [lineage.parent for lineage in identity.lineage] == ["S1", "S1", "S1", None]
     assert sentences(identity)[0] == "S4 'u' comes out of S1 'frequent': 35 of 100 of its customers are here."
     assert sentences(identity)[4] == "S1 'frequent' is gone; S4 'u', S5 'v', S6 'w' came out of it."
     loose = match(OLD, np.array(identity.table), list("uvwx"), 4, replace(CONFIG, min_kept=0.3))
-    assert told(loose)[0] == ("S1", "split"), "how much an heir must hold is a choice"
+    assert message(loose)[0] == ("S1", "split"), "how much an successor must hold is a choice"
 
 
 def test_one_that_falls_in_two_lives_on_though_some_of_its_customers_are_elsewhere() -> None:
-    assert told(matched([[48, 47, 5], [0, 0, 60], [0, 0, 0]]))[:2] == [("S1", "split"), ("S4", "split")]
+    assert message(matched([[48, 47, 5], [0, 0, 60], [0, 0, 0]]))[:2] == [("S1", "split"), ("S4", "split")]
 
 
 # --- between any two versions --------------------------------------------------------------------------------------------
@@ -182,7 +185,7 @@ THIRD = [OLD[0], Segment("S12", "late", 11), Segment("S13", "early", 3)]
 
 def test_versions_far_apart_are_told_by_the_ids_they_have() -> None:
     there = compare_versions(OLD, THIRD, np.array([[90, 10, 0], [0, 50, 0], [0, 0, 40]]), CONFIG)
-    assert [(kin.segment, kin.status, kin.parent, kin.absorbed) for kin in there.kin] == [
+    assert [(lineage.segment, lineage.status, lineage.parent, lineage.absorbed) for lineage in there.lineage] == [
         (OLD[0], "continued", None, []),
         (THIRD[1], "split", "S2", []),
         (THIRD[2], "split", "S3", []),
@@ -195,7 +198,7 @@ def test_versions_far_apart_are_told_by_the_ids_they_have() -> None:
 
 def test_a_version_beside_itself_has_not_changed() -> None:
     same = compare_versions(OLD, OLD, np.diag([5, 4, 0]), CONFIG)
-    assert [kin.status for kin in same.kin] == ["continued"] * 3
+    assert [lineage.status for lineage in same.lineage] == ["continued"] * 3
     assert (same.gone, same.segments) == ([], OLD)
 
 
@@ -205,7 +208,7 @@ def test_a_version_beside_itself_has_not_changed() -> None:
 def test_a_new_number_was_never_given_before() -> None:
     """S9 was gone two versions ago: the counter remembers it, the earlier version's segments do not."""
     identity = matched([[10, 0], [0, 0], [0, 0]], old=OLD, after=10)
-    assert told(identity) == [("S1", "continued"), ("S10", "born")]
+    assert message(identity) == [("S1", "continued"), ("S10", "born")]
     assert identity.next_number == 11
     assert matched([[10, 0], [0, 0], [0, 0]], old=OLD, after=1).next_number == 5, "nor can a lost counter repeat one"
 
@@ -243,7 +246,7 @@ def test_an_identity_of_before_colours_were_remembered_is_read() -> None:
 def test_centres_alone_continue_or_bear() -> None:
     distances = np.array([[0.1, 5.0, 0.9], [5.0, 3.0, 0.2], [4.0, 4.0, 4.0]])
     identity = match_centres(OLD, distances, ["u", "v", "w"], 4, CONFIG)
-    assert told(identity) == [("S1", "continued"), ("S4", "born"), ("S2", "continued")]
+    assert message(identity) == [("S1", "continued"), ("S4", "born"), ("S2", "continued")]
     assert (identity.gone, identity.matched_by) == (["S3"], "centres")
     assert (
         sentences(identity)[0] == "S1 'frequent' continues: its centre lies 0.10 standard deviations from the old one."
@@ -286,7 +289,7 @@ def test_the_numbers_clusters_bear_never_decide_who_gets_which_id(table: list[li
     plain = match(old, counts, names, n + 1, CONFIG)
     order, rows = random.sample(range(k), k), random.sample(range(n), n)
     shuffled = match([old[r] for r in rows], counts[np.ix_(rows, order)], [names[c] for c in order], n + 1, CONFIG)
-    assert [shuffled.kin[order.index(c)] for c in range(k)] == plain.kin
+    assert [shuffled.lineage[order.index(c)] for c in range(k)] == plain.lineage
     assert (shuffled.gone, shuffled.next_number) == (plain.gone, plain.next_number)
 
 
@@ -303,23 +306,23 @@ def test_every_segment_is_accounted_for(table: list[list[int]]) -> None:
     olds = {segment.segment_id for segment in old}
     assert olds == (olds & set(ids)) | set(identity.gone)
     assert not set(identity.gone) & set(ids)
-    absorbed = [o for kin in identity.kin for o in kin.absorbed]
+    absorbed = [o for lineage in identity.lineage for o in lineage.absorbed]
     assert len(absorbed) == len(set(absorbed))
     assert set(absorbed) <= set(identity.gone)
     born = sorted(int(i[1:]) for i in ids if i not in olds)
     assert born == list(range(n + 1, identity.next_number))
-    for kin in identity.kin:
-        assert kin.parent is None or kin.parent in olds
-        assert (kin.status == "born") == (
-            kin.segment.segment_id not in olds and kin.parent is None and not kin.absorbed
+    for lineage in identity.lineage:
+        assert lineage.parent is None or lineage.parent in olds
+        assert (lineage.status == "born") == (
+            lineage.segment.segment_id not in olds and lineage.parent is None and not lineage.absorbed
         )
-        if kin.segment.segment_id in olds:
-            o, c = [s.segment_id for s in old].index(kin.segment.segment_id), identity.kin.index(kin)
-            assert counts[o, c] >= CONFIG.min_kept * counts[o].sum(), "an heir holds enough of what it inherits"
+        if lineage.segment.segment_id in olds:
+            o, c = [s.segment_id for s in old].index(lineage.segment.segment_id), identity.lineage.index(lineage)
+            assert counts[o, c] >= CONFIG.min_kept * counts[o].sum(), "an successor holds enough of what it inherits"
     assert len(sentences(identity)) == k + len(identity.gone)
     again = compare_versions(old, identity.segments, counts, CONFIG)
-    assert [(kin.segment, kin.status, kin.parent) for kin in again.kin] == [
-        (kin.segment, kin.status, kin.parent) for kin in identity.kin
+    assert [(lineage.segment, lineage.status, lineage.parent) for lineage in again.lineage] == [
+        (lineage.segment, lineage.status, lineage.parent) for lineage in identity.lineage
     ], "the ids tell the same story"
 
 
@@ -417,13 +420,13 @@ def test_a_planted_split_and_a_planted_merge(earlier: Any, change: Any) -> None:
     split = identify(two, table, candidate.labels, ["p", "q", "r"], CONFIG)
     places = by_place(table, candidate, split)
     assert (places["a"][0], places["b"][0], places["c"][0]) == ("S1", "S3", "S2")
-    assert {kin.segment.segment_id: (kin.status, kin.parent) for kin in split.kin} == {
+    assert {lineage.segment.segment_id: (lineage.status, lineage.parent) for lineage in split.lineage} == {
         "S1": ("split", None),
         "S2": ("continued", None),
         "S3": ("split", "S1"),
     }
     back = identify(version(table, candidate, split.segments, split.next_number), three, old_labels, ["p", "q"], CONFIG)
-    assert [(kin.segment.segment_id, kin.status, kin.absorbed) for kin in back.kin] == [
+    assert [(lineage.segment.segment_id, lineage.status, lineage.absorbed) for lineage in back.lineage] == [
         ("S1", "merged", ["S3"]),
         ("S2", "continued", []),
     ]
@@ -438,7 +441,7 @@ def test_permuted_clusters_are_the_same_segments(earlier: Any, order: list[int])
     candidate = fitted(table, 4, 1)
     rank = np.array(order, dtype=np.int32)
     identity = identify(old, table, rank[candidate.labels], ["p", "q", "r", "s"], CONFIG)
-    assert {kin.segment.segment_id for kin in identity.kin} == {"S1", "S2", "S3", "S4"}
+    assert {lineage.segment.segment_id for lineage in identity.lineage} == {"S1", "S2", "S3", "S4"}
     plain = identify(old, table, candidate.labels, ["p", "q", "r", "s"], CONFIG)
     assert [identity.segments[order[c]] for c in range(4)] == plain.segments
 

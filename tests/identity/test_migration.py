@@ -164,16 +164,16 @@ def test_the_command_fits_at_both_dates_and_its_counts_add_up(folder: Path, caps
     assert cli.main(["migration", "from=2017-06-30", "to=2017-12-31", *OVERRIDES]) == 0
     said = capsys.readouterr().out
     made = folder / "artifacts/migration"
-    told = json.loads((made / "migration.json").read_text())
+    message = json.loads((made / "migration.json").read_text())
     moved = pd.read_parquet(made / "moved.parquet")
     log = shop()
     early = log.loc[log["purchased_at"] < "2017-07-01", "customer_id"].nunique()
-    assert (sum(told["counts"].values()), len(moved)) == (60, 60)
-    assert (told["counts"]["new"], told["customers_at_both"]) == (60 - early, early)
+    assert (sum(message["counts"].values()), len(moved)) == (60, 60)
+    assert (message["counts"]["new"], message["customers_at_both"]) == (60 - early, early)
     flows = pd.read_csv(made / "transitions.csv")
     assert flows["customers"].sum() == 60
-    assert flows[list(CELLS)].sum().to_dict() == told["counts"]
-    assert all(line in said for line in [*told["segments"], *told["in_words"]])
+    assert flows[list(CELLS)].sum().to_dict() == message["counts"]
+    assert all(line in said for line in [*message["segments"], *message["in_words"]])
     assert not set(log["customer_id"]) & set(said.replace(".", " ").split()), "no customer is named in what is printed"
     assert (made / "migration.png").read_bytes()[1:4] == b"PNG"
     bytes_before = {path.name: path.read_bytes() for path in made.iterdir()}

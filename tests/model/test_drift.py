@@ -47,7 +47,7 @@ def chunk(model: Segmentation, features: pd.DataFrame, rejected: int = 0) -> Sco
     return Scored(pa.array(list(ids)), features[columns].to_numpy(dtype=float), model.predict(features), bad)
 
 
-def told(
+def message(
     model: Segmentation, training: pd.DataFrame, batch: pd.DataFrame, previous: dict[str, str] | None = None
 ) -> dict[str, Figure]:
     tally = Tally(reference_of(training, model), model, previous)
@@ -102,7 +102,7 @@ def test_ties_never_straddle_an_edge() -> None:
 def test_segments_far_and_moved_by_hand() -> None:
     training = pd.DataFrame({"x": [*np.linspace(0, 1, 100), *np.linspace(9, 10, 100)]})
     batch = pd.DataFrame({"customer_id": ["a", "b", "c", "d"], "x": [0.5, 2.0, 9.5, 9.5]})
-    found = told(LINE, training, batch, {"a": "low", "b": "high", "c": "high", "z": "low"})
+    found = message(LINE, training, batch, {"a": "low", "b": "high", "c": "high", "z": "low"})
     assert found["far"].value == 0.25  # 2.0 is farther from 0 than 99 % of 0...1
     assert found["far"].training == 0.01  # the last one of each hundred
     assert found["moved"].value == pytest.approx(1 / 3)  # d was not known
@@ -114,12 +114,12 @@ def test_out_of_range_counts_what_the_model_says() -> None:
     training = pd.DataFrame({"x": [*np.linspace(0, 1, 100), *np.linspace(9, 10, 100)]})
     limits = replace(LINE.limits, low=np.array([0.0]), high=np.array([10.0]))
     model = replace(LINE, limits=limits)
-    found = told(model, training, pd.DataFrame({"customer_id": list("abcd"), "x": [0.5, 12.0, -1.0, 9.5]}))
+    found = message(model, training, pd.DataFrame({"customer_id": list("abcd"), "x": [0.5, 12.0, -1.0, 9.5]}))
     assert (found["out_of_range"].value, found["out_of_range"].training) == (0.5, 0.0)
 
 
 def test_one_segment_has_no_silhouette() -> None:
-    found = told(LINE, pd.DataFrame({"x": np.linspace(0, 10, 100)}), pd.DataFrame({"x": np.linspace(0, 1, 50)}))
+    found = message(LINE, pd.DataFrame({"x": np.linspace(0, 10, 100)}), pd.DataFrame({"x": np.linspace(0, 1, 50)}))
     assert found["silhouette"].value is None and found["silhouette"].status == "-"
     assert found["psi.segments"].status == "red"
 
@@ -135,7 +135,7 @@ def test_rejected_rows_are_a_figure(skewed: tuple[Segmentation, pd.DataFrame]) -
 def test_the_smallest_batches_are_judged_without_an_error(skewed: tuple[Segmentation, pd.DataFrame]) -> None:
     model, table = skewed
     for rows in (1, 2, 3, 5):
-        assert verdict(list(told(model, table, table.head(rows)).values()))[0] == "keep"
+        assert verdict(list(message(model, table, table.head(rows)).values()))[0] == "keep"
     empty = Tally(reference_of(table, model), model)
     assert verdict(figures(empty, MonitoringConfig())) == ("keep", "Keep: there is nothing to judge by.")
 
@@ -144,7 +144,7 @@ def test_the_smallest_batches_are_judged_without_an_error(skewed: tuple[Segmenta
 
 
 def test_the_same_data_show_no_drift(skewed: tuple[Segmentation, pd.DataFrame]) -> None:
-    found = told(skewed[0], skewed[1], skewed[1])
+    found = message(skewed[0], skewed[1], skewed[1])
     assert {one.status for one in found.values()} <= {"green", "-"}
     assert found["silhouette"].value == found["silhouette"].training
     assert [found[name].value for name in ("psi.segments", "psi.frequency", "psi.money")] == [0, 0, 0]
@@ -195,7 +195,7 @@ def test_the_index_is_chi_square_under_no_change() -> None:
 def test_a_shift_is_seen(skewed: tuple[Segmentation, pd.DataFrame], rows: int) -> None:
     model, table = skewed
     moved = table.assign(money=table["money"] * 4).head(rows)
-    found = told(model, table, moved)
+    found = message(model, table, moved)
     assert found["psi.money"].status == "red" and found["psi.frequency"].status == "green"
     decision, sentence = verdict(list(found.values()))
     assert decision == "refit" and "money" in sentence
@@ -242,8 +242,8 @@ def test_another_period_shows_drift_where_there_is_some(
     [made] = sweep_cell(first, [Spec("cj", wanted, Scaler("quantile"), Algorithm(starts=2, max_fits=10), 4, 0)])
     model = segmentation(made.candidate_id, made.space, made.centres, list("abcd"))
     reference = json.dumps(reference_of(first, model))
-    shelf = version_folder(sha256(model.to_json().encode()), model.candidate_id)
-    write_table(shelf / "members.parquet", first[["customer_id"]].join(model.predict(first)["segment"]))
+    kept = version_folder(sha256(model.to_json().encode()), model.candidate_id)
+    write_table(kept / "members.parquet", first[["customer_id"]].join(model.predict(first)["segment"]))
 
     def scored(name: str, source: Source) -> tuple[str, dict[str, Any]]:
         config = Config(source, wanted, Scaler("quantile"), Algorithm(), SweepConfig(["rfm"], ["quantile"]))

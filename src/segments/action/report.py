@@ -330,9 +330,9 @@ def _number_rows(briefing: Briefing) -> dict[str, list[dict[str, Any]]]:
     found: dict[str, list[dict[str, Any]]] = {"told": [], "folded": []}
     for row in _rows(_by_effect(briefing.tests)):
         made = _test_row(briefing, row)
-        told = made["size"] in SIZES[2:] and row["p_holm"] < LEVEL
-        told &= abs(row["correlation"]) < SAME and row["feature"] not in RFM_SCORES
-        found["told" if told else "folded"].append(made)
+        worth_saying = made["size"] in SIZES[2:] and row["p_holm"] < LEVEL
+        worth_saying &= abs(row["correlation"]) < SAME and row["feature"] not in RFM_SCORES
+        found["told" if worth_saying else "folded"].append(made)
     return found
 
 

@@ -166,11 +166,11 @@ def judge_campaign(listed: pd.DataFrame, results: pd.DataFrame, *, drawn: bool) 
         reasons.append("One of the groups is empty: there is nothing to compare with, and no causal claim is made.")
     if counts[0] + counts[2]:
         gone = difference_of_proportions(counts[0], counts[1], counts[2], counts[3], level=0.99)
-        told = f"Results are missing for {counts[0]:,} of {counts[1]:,} in treatment and {counts[2]:,} of {counts[3]:,} in control"
+        message = f"Results are missing for {counts[0]:,} of {counts[1]:,} in treatment and {counts[2]:,} of {counts[3]:,} in control"
         if gone.low > 0 or gone.high < 0:
             causal = False
-            told += ": more in one group than chance explains, so no causal claim is made"
-        reasons.append(told + ".")
+            message += ": more in one group than chance explains, so no causal claim is made"
+        reasons.append(message + ".")
     gaps = [(name, len(own), int((~came[own.index]).sum())) for _, name, own in _by_segment(both)]
     large = [f"{name} ({lost:,} of {size:,})" for name, size, lost in gaps if lost > MOST_MISSING * size]
     if large:
@@ -193,15 +193,15 @@ def judge_campaign(listed: pd.DataFrame, results: pd.DataFrame, *, drawn: bool) 
         there = both[came]
         swapped = int((there["group"] != there["customer_id"].map(results.set_index("customer_id")["group"])).sum())
         if swapped:
-            told = (
+            message = (
                 f"{swapped:,} of {len(results):,} customers are in another group in the file than they were drawn into"
             )
             if swapped > MOST_SWAPPED * len(results):
                 causal = False
-                told += ": the campaign was not run as drawn, so no causal claim is made"
+                message += ": the campaign was not run as drawn, so no causal claim is made"
             else:
-                told += "; they count where they were drawn, which makes an effect look slightly smaller"
-            reasons.append(told + ".")
+                message += "; they count where they were drawn, which makes an effect look slightly smaller"
+            reasons.append(message + ".")
     if causal:
         reasons.insert(
             0,

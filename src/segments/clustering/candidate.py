@@ -183,7 +183,7 @@ def hash_table(features: pd.DataFrame) -> TableHash:
 
 
 def candidate_ids(specs: Iterable[Spec], data: TableHash) -> list[str]:
-    """Hash each spec with the data it uses and the code that computes it: the same alternative has the same id, whichever door it came through.
+    """Hash each spec with the data it uses and the code that computes it: the same alternative has the same id, whichever entry point it came through.
 
     Parameters
     ----------
@@ -297,7 +297,7 @@ def sweep_cell(
     """
     check_plan(features, [specs])
     # On one thread: how floats are summed depends on the number of threads, and equal candidates must be equal to the last
-    # bit, whichever door they came through. The cells run side by side instead.
+    # bit, whichever entry point they came through. The cells run side by side instead.
     with threadpool_limits(limits=1):
         space, X = fit_space(features, specs[0].feature_set, specs[0].scaler)
         points, own, weights = fold(X) or (X, slice(None), None)

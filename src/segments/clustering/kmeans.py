@@ -197,7 +197,7 @@ class _Search:
         found = _Population(algorithm.starts)
         chains: list[float] = []
         made, usual = 0, 0.0  # chains, and their fits on average
-        # One more where there is room for one of the usual length: half a chain finds little.
+        # One more where there is module for one of the usual length: half a chain finds little.
         while not chains or (_hits(chains, found.best.wcss) < algorithm.hits and self.made + usual <= budget):
             before = self.made
             end = self.chain([self.start() for _ in range(algorithm.starts)])

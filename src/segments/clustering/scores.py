@@ -169,13 +169,13 @@ def _silhouettes(
         first[own] = np.arange(len(X))  # any one of the equal rows
         # Equal in this space, they may have been clustered in another, where they differ.
         if all(np.array_equal(labels[first][own], labels) for labels in labelings):
-            measured = len(rows) if scoring.is_exact(len(rows)) else scoring.sample
-            found = silhouette_estimate(rows, labelings[:, first], max(measured, 4), seed, weights, threads)
-            if measured < len(rows):
+            drawn = len(rows) if scoring.is_exact(len(rows)) else scoring.sample
+            found = silhouette_estimate(rows, labelings[:, first], max(drawn, 4), seed, weights, threads)
+            if drawn < len(rows):
                 return replace(found, rows=first[found.rows])
-            told = np.arange(len(X))
+            kept = np.arange(len(X))
             if not scoring.is_exact(len(X)):  # a number per customer and labeling would outgrow the customers
-                told = np.sort(np.random.default_rng(seed).choice(len(X), scoring.sample, replace=False))
-            return replace(found, rows=told, samples=found.samples[:, own[told]])
-    measured = len(X) if scoring.is_exact(len(X)) else scoring.sample
-    return silhouette_estimate(X, labelings, max(measured, 4), seed, threads=threads)
+                kept = np.sort(np.random.default_rng(seed).choice(len(X), scoring.sample, replace=False))
+            return replace(found, rows=kept, samples=found.samples[:, own[kept]])
+    drawn = len(X) if scoring.is_exact(len(X)) else scoring.sample
+    return silhouette_estimate(X, labelings, max(drawn, 4), seed, threads=threads)

@@ -26,7 +26,7 @@ class IdentityConfig:
         Share of one of two segments that must lie in the other beyond what chance would put there (0: as much as chance, 1:
         all of it), or of those in either that must be in both, for the two to be related at all.
     min_kept : float
-        Share of an old segment's customers whom its heir must hold; where nobody does, its id is not borne any more. Less
+        Share of an old segment's customers whom its successor must hold; where nobody does, its id is not borne any more. Less
         than half, so that one that falls in two lives on in the larger part though some of its customers are elsewhere.
     max_distance : float
         Where no customers can be compared: the farthest two centres of one segment may lie apart, in standard deviations.

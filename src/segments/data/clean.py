@@ -12,7 +12,7 @@ this order:
 A reason whose policy is ``keep`` only counts rows that no other reason drops, and
 ``rows_raw == rows_clean + rows dropped``, always.
 
-The door to three rooms: :mod:`segments.data.customers` cleans in pandas, :mod:`segments.data.transactions` on DuckDB, and
+The entry point to three modules: :mod:`segments.data.customers` cleans in pandas, :mod:`segments.data.transactions` on DuckDB, and
 :mod:`segments.data.rows` holds what they share.
 """
 

@@ -281,11 +281,11 @@ def _reading(sample: pd.DataFrame, reading: Mapping[str, str], missing: Sequence
                 odd[str(word)] = odd.get(str(word), 0) + int(count)
     lines = [f"    {key}: {_quote(value)}" for key, value in reading.items()]
     if seen:
-        told = ", ".join(f"{_plain(word) or 'blank'} ({count}x)" for word, count in seen.items())
-        lines.append(f"    # read as no value: {told}")
+        message = ", ".join(f"{_plain(word) or 'blank'} ({count}x)" for word, count in seen.items())
+        lines.append(f"    # read as no value: {message}")
     if odd:
-        told = ", ".join(f"{_plain(word)} ({count}x)" for word, count in odd.items())
-        lines.append(f'    # between numbers stand: {told}; kept in this list they mean "no value"')
+        message = ", ".join(f"{_plain(word)} ({count}x)" for word, count in odd.items())
+        lines.append(f'    # between numbers stand: {message}; kept in this list they mean "no value"')
         lines.append(f"    missing: [{', '.join(_quote(word) for word in [*missing, *odd])}]")
     return (
         ["  read:", *lines]

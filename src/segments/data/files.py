@@ -285,9 +285,9 @@ def _put_back(batch: pa.RecordBatch, odd: deque[tuple[int, str]], done: int) -> 
     if not before:
         return batch
     rows = np.insert(np.arange(len(batch)), before, -1)
-    told = np.full(len(rows), None, dtype=object)
-    told[rows < 0] = looks
-    return batch.take(pa.array(rows, mask=rows < 0)).append_column("", pa.array(told, pa.string()))
+    reasons = np.full(len(rows), None, dtype=object)
+    reasons[rows < 0] = looks
+    return batch.take(pa.array(rows, mask=rows < 0)).append_column("", pa.array(reasons, pa.string()))
 
 
 # --- files of any kind --------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What customers and logs share while they are raw: how they come, what a header may be called, and the account of their rows."""
+"""What customers and logs share while they are raw: how they come, what a header may be called, and the count of their rows."""
 
 from __future__ import annotations
 
@@ -229,12 +229,12 @@ def counted(
         if rows
     ]
     dropped = sum(rows for reason, rows in zip(reasons, counts, strict=True) if reason.action != "keep")
-    told = "; ".join(f"{item['rows']} {item['reason']}" for item in listed)
+    message = "; ".join(f"{item['rows']} {item['reason']}" for item in listed)
     stopping = [reason for reason, rows in zip(reasons, counts, strict=True) if rows and reason.action == "stop"]
     if stopping:
         keys = list(dict.fromkeys(f"source.policy.{reason.key}" for reason in stopping))
         raise DataError(
-            f"the policy stops at: {', '.join(reason.text for reason in stopping)}. Of {rows_raw} rows: {told}",
+            f"the policy stops at: {', '.join(reason.text for reason in stopping)}. Of {rows_raw} rows: {message}",
             where=where,
             fix=f"mend the file, or choose another value for {', '.join(keys)}",
         )
@@ -242,12 +242,12 @@ def counted(
     if bad > policy.max_bad_share * rows_raw:
         raise DataError(
             f"{bad} of {rows_raw} rows ({bad / rows_raw:.1%}) are bad, "
-            f"more than the {policy.max_bad_share:.1%} allowed: {told}",
+            f"more than the {policy.max_bad_share:.1%} allowed: {message}",
             where=where,
             fix="mend the file, or allow more with source.policy.max_bad_share",
         )
     if dropped == rows_raw:
-        raise DataError(f"no row is left of {rows_raw}: {told}", where=where, fix="check the file and source.policy")
+        raise DataError(f"no row is left of {rows_raw}: {message}", where=where, fix="check the file and source.policy")
     return {"rows_raw": rows_raw, "rows_clean": rows_raw - int(dropped), "reasons": listed, "notes": notes}
 
 

@@ -334,7 +334,7 @@ def chosen_for(
     config : EvidenceConfig
         Its scope.
     eligible : ndarray of bool, shape (n_candidates,), optional
-        Candidates that can be selected at all: they are weighed before any other; all by default.
+        Candidates that can be selected at all: they are evaluated before any other; all by default.
 
     Returns
     -------

@@ -79,7 +79,7 @@ class Choice:
     front : list of str
         Ids on the Pareto front of fit, stability and simplicity, simplest first.
     misses : dict of str to list of str
-        The gates each candidate fails; candidates that pass are left out, and one that was not weighed fails no gate of the evidence.
+        The gates each candidate fails; candidates that pass are left out, and one that was not evaluated fails no gate of the evidence.
     overruled : dict or None
         When a person chose: ``by, at, because`` and the rule's own ``candidate_id`` and ``name``.
     """
@@ -165,10 +165,10 @@ def choose(candidates: pd.DataFrame, config: SelectionConfig, decision: Decision
     passing = ranked[ranked["_misses"] == 0]
     overruled = None
     if passing.empty:
-        # What was not weighed fails on that alone, and is not close for it.
-        weighed = ranked["jaccard_min"].notna()
-        closest = ranked.assign(_weighed=weighed).sort_values(
-            ["_weighed", "_misses"], ascending=[False, True], kind="stable"
+        # What was not evaluated fails on that alone, and is not close for it.
+        evaluated = ranked["jaccard_min"].notna()
+        closest = ranked.assign(_evaluated=evaluated).sort_values(
+            ["_evaluated", "_misses"], ascending=[False, True], kind="stable"
         )
         nearest = closest.iloc[0]
         lacks = _lacks(nearest, misses[nearest["candidate_id"]], config)
@@ -233,7 +233,7 @@ def gates_of(candidates: pd.DataFrame, config: SelectionConfig) -> dict[str, NDA
     Parameters
     ----------
     candidates : DataFrame of shape (n_candidates, ...)
-        The sweep's table with the evidence's columns beside it; what was not weighed is missing there, and fails on that alone.
+        The sweep's table with the evidence's columns beside it; what was not evaluated is missing there, and fails on that alone.
     config : SelectionConfig
         Where the gates stand.
 
@@ -242,11 +242,11 @@ def gates_of(candidates: pd.DataFrame, config: SelectionConfig) -> dict[str, NDA
     dict of str to ndarray of shape (n_candidates,)
         By the gate's name in words.
     """
-    weighed = candidates["jaccard_min"].notna().to_numpy()
+    evaluated = candidates["jaccard_min"].notna().to_numpy()
     found = {gate.name: gate.passes(candidates) for gate in _dear(config)}
     found["grade"] = candidates["grade"].isin(config.grades).to_numpy()
-    passes = {name: passing | ~weighed for name, passing in found.items()}
-    return cheap_gates_of(candidates, config) | passes | {NOT_EVALUATED_REASON: weighed}
+    passes = {name: passing | ~evaluated for name, passing in found.items()}
+    return cheap_gates_of(candidates, config) | passes | {NOT_EVALUATED_REASON: evaluated}
 
 
 def cheap_gates_of(candidates: pd.DataFrame, config: SelectionConfig) -> dict[str, NDArray[np.bool_]]:

@@ -193,8 +193,8 @@ def firmness(table: pd.DataFrame) -> str:
     'Not firm: with the feature trend left out the segments become largely others (agreement 0.25; 1 is the same, 0 is chance), and so they do with scaler robust (0.50).'
     """
     worst = table.sort_values("ari", kind="stable").drop_duplicates("change")
-    told = [(_in_words(row.change, row.detail), row.ari) for row in worst.itertuples()]
-    (first, lowest), *others = told
+    changes = [(_in_words(row.change, row.detail), row.ari) for row in worst.itertuples()]
+    (first, lowest), *others = changes
     scale = f"(agreement {lowest:.2f}; 1 is the same, 0 is chance)"
     if lowest >= POOR:
         return f"Firm: of all that was changed, most depends on {first.removeprefix('with ')}, and the segments stay much the same {scale}."

@@ -57,7 +57,7 @@ class Identity:
 
     Parameters
     ----------
-    kin : list of Kin
+    lineage : list of Lineage
         One per cluster of the new version.
     gone : list of str
         Ids of old segments that no cluster bears any more; those that were absorbed are named there too.
@@ -73,7 +73,7 @@ class Identity:
         Every colour that this version or an earlier one had, the longest unused first.
     """
 
-    kin: list[Lineage]
+    lineage: list[Lineage]
     gone: list[str]
     next_number: int
     matched_by: str
@@ -84,7 +84,7 @@ class Identity:
     @property
     def segments(self) -> list[Segment]:
         """Segment of each cluster: what the model is given."""
-        return [kin.segment for kin in self.kin]
+        return [lineage.segment for lineage in self.lineage]
 
     def to_plain(self) -> dict[str, Any]:
         """The identity as plain data, ready for JSON."""
@@ -100,10 +100,13 @@ class Identity:
             If the data do not describe one.
         """
         try:
-            kin = [Lineage(**{**one, "segment": Segment(**one["segment"])}) for one in plain["kin"]]
+            plain = {
+                ("lineage" if key == "kin" else key): value for key, value in plain.items()
+            }  # as it was called once
+            lineage = [Lineage(**{**one, "segment": Segment(**one["segment"])}) for one in plain["lineage"]]
             old = [Segment(**one) for one in plain["old"]]
-            colours = plain.get("colours", _used(_used([], old), [one.segment for one in kin]))
-            return Identity(**{**plain, "kin": kin, "old": old, "colours": colours})
+            colours = plain.get("colours", _used(_used([], old), [one.segment for one in lineage]))
+            return Identity(**{**plain, "lineage": lineage, "old": old, "colours": colours})
         except (KeyError, TypeError) as error:
             raise DataError(f"not the identity of segments: {error!r}") from error
 
@@ -177,13 +180,13 @@ def first(names: Sequence[str]) -> Identity:
 
     Examples
     --------
-    >>> [kin.segment.segment_id for kin in first(["frequent customers", "rare customers"]).kin]
+    >>> [lineage.segment.segment_id for lineage in first(["frequent customers", "rare customers"]).lineage]
     ['S1', 'S2']
     """
-    kin = [
+    lineage = [
         Lineage(segment, "born", None, [], name) for segment, name in zip(number_segments(names), names, strict=True)
     ]
-    return Identity(kin, [], len(names) + 1, "first", [], [], list(range(len(names))))
+    return Identity(lineage, [], len(names) + 1, "first", [], [], list(range(len(names))))
 
 
 def identify(
@@ -265,7 +268,7 @@ def match(
     next_number : int
         Number of the next new segment.
     config : IdentityConfig
-        ``min_kept``: share of an old segment that its heir must hold; ``min_overlap``: what makes two related.
+        ``min_kept``: share of an old segment that its successor must hold; ``min_overlap``: what makes two related.
     colours : sequence of int
         Every colour that was ever used, the longest unused first: new segments avoid them as far as the palette reaches.
     matched_by : str
@@ -292,7 +295,7 @@ def match(
     --------
     >>> old = number_segments(["frequent customers", "rare customers"])
     >>> found = match(old, np.array([[2, 40, 0], [30, 0, 28]]), ["rare", "frequent", "lapsed"], 3, IdentityConfig())
-    >>> [(kin.segment.segment_id, kin.segment.name, kin.status, kin.parent) for kin in found.kin]
+    >>> [(lineage.segment.segment_id, lineage.segment.name, lineage.status, lineage.parent) for lineage in found.lineage]
     [('S2', 'rare customers', 'split', None), ('S1', 'frequent customers', 'continued', None), ('S3', 'lapsed', 'split', 'S2')]
     """
     rows = sorted(range(len(old)), key=lambda o: old[o].number)
@@ -300,14 +303,14 @@ def match(
     columns = sorted(range(len(names)), key=lambda c: (-int(table[:, c].sum()), *(-table[rows, c]).tolist(), names[c]))
     counts = table[np.ix_(rows, columns)].astype(np.int64)
     n = len(rows)
-    heritable = may_be_continued_by(counts, config)
+    continuable = may_be_continued_by(counts, config)
     # Whole customers decide; below one customer, the older segment.
-    worth = np.where(heritable, counts * (n * n + 1) + (n - np.arange(n))[:, None], 0)
-    heirs = {c: o for o, c in zip(*linear_sum_assignment(worth, maximize=True), strict=True) if heritable[o, c]}
-    parents, absorbed = left_over(counts, heirs, config)
+    worth = np.where(continuable, counts * (n * n + 1) + (n - np.arange(n))[:, None], 0)
+    successors = {c: o for o, c in zip(*linear_sum_assignment(worth, maximize=True), strict=True) if continuable[o, c]}
+    parents, absorbed = left_over(counts, successors, config)
     ordered = [old[o] for o in rows]
     return _settle(
-        ordered, columns, heirs, parents, absorbed, names, next_number, colours, matched_by, old, table.tolist()
+        ordered, columns, successors, parents, absorbed, names, next_number, colours, matched_by, old, table.tolist()
     )
 
 
@@ -333,14 +336,14 @@ def compare_versions(
     Examples
     --------
     >>> old, new = number_segments(["frequent", "rare"]), number_segments(["frequent", "rare", "lapsed"])
-    >>> [kin.status for kin in compare_versions(old, new, np.array([[40, 0, 0], [0, 30, 28]]), IdentityConfig()).kin]
+    >>> [lineage.status for lineage in compare_versions(old, new, np.array([[40, 0, 0], [0, 30, 28]]), IdentityConfig()).lineage]
     ['continued', 'split', 'split']
-    >>> compare_versions(new, old, np.array([[40, 0], [0, 30], [0, 28]]), IdentityConfig()).kin[1].absorbed
+    >>> compare_versions(new, old, np.array([[40, 0], [0, 30], [0, 28]]), IdentityConfig()).lineage[1].absorbed
     ['S3']
     """
     places = {segment.segment_id: o for o, segment in enumerate(old)}
-    heirs = {c: places[segment.segment_id] for c, segment in enumerate(new) if segment.segment_id in places}
-    parents, absorbed = left_over(table, heirs, config)
+    successors = {c: places[segment.segment_id] for c, segment in enumerate(new) if segment.segment_id in places}
+    parents, absorbed = left_over(table, successors, config)
     next_number = max(segment.number for segment in [*old, *new]) + 1
     names = [segment.name for segment in new]
     columns = range(len(new))
@@ -383,7 +386,7 @@ def match_centres(
     --------
     >>> old = number_segments(["frequent customers", "rare customers"])
     >>> found = match_centres(old, np.array([[9.0, 0.1], [8.0, 9.0]]), ["odd", "frequent"], 3, IdentityConfig())
-    >>> [(kin.segment.segment_id, kin.status) for kin in found.kin], found.gone
+    >>> [(lineage.segment.segment_id, lineage.status) for lineage in found.lineage], found.gone
     ([('S3', 'born'), ('S1', 'continued')], ['S2'])
     """
     rows = sorted(range(len(old)), key=lambda o: old[o].number)
@@ -391,16 +394,16 @@ def match_centres(
     near = distances[np.ix_(rows, columns)]
     within = near <= config.max_distance
     cost = np.where(within, near, (config.max_distance + 1) * (min(near.shape) + 1))
-    heirs = {c: o for o, c in zip(*linear_sum_assignment(cost), strict=True) if within[o, c]}
+    successors = {c: o for o, c in zip(*linear_sum_assignment(cost), strict=True) if within[o, c]}
     none: dict[int, list[int]] = {c: [] for c in range(len(names))}
     ordered, table = [old[o] for o in rows], distances.tolist()
-    return _settle(ordered, columns, heirs, {}, none, names, next_number, colours, "centres", old, table)
+    return _settle(ordered, columns, successors, {}, none, names, next_number, colours, "centres", old, table)
 
 
 def _settle(
     rows: Sequence[Segment],
     columns: Sequence[int],
-    heirs: Mapping[int, int],
+    successors: Mapping[int, int],
     parents: Mapping[int, int],
     absorbed: Mapping[int, Sequence[int]],
     names: Sequence[str],
@@ -410,9 +413,9 @@ def _settle(
     old: Sequence[Segment],
     table: list[list[float]],
 ) -> Identity:
-    """Give out ids, names and colours; positions in `heirs`, `parents` and `absorbed` are those of `rows` and `columns`."""
+    """Give out ids, names and colours; positions in `successors`, `parents` and `absorbed` are those of `rows` and `columns`."""
     next_number = max([next_number, *(segment.number + 1 for segment in old)])
-    kept = {c: rows[o] for c, o in heirs.items()}
+    kept = {c: rows[o] for c, o in successors.items()}
     taken = {segment.name for segment in kept.values()}
     # A new segment in the colour of one that is gone would pass for it, in every picture that has both.
     used, now = _used(colours, old), {segment.colour for segment in kept.values()}
@@ -448,7 +451,7 @@ def _told(
     """What became of whom; positions in `parents` and `absorbed` are those of `rows` and `columns`, as those of `segments`."""
     before, now = ({segment.segment_id for segment in part} for part in (rows, segments))
     split = {rows[o].segment_id for o in parents.values()}
-    kin: dict[int, Lineage] = {}
+    lineage: dict[int, Lineage] = {}
     for c, cluster in enumerate(columns):
         own = segments[c].segment_id
         status = "born"
@@ -460,10 +463,10 @@ def _told(
             status = "continued"
         parent = rows[parents[c]].segment_id if c in parents else None
         took = [rows[o].segment_id for o in sorted(absorbed[c])]
-        kin[cluster] = Lineage(segments[c], status, parent, took, names[cluster])
+        lineage[cluster] = Lineage(segments[c], status, parent, took, names[cluster])
     gone = [segment.segment_id for segment in rows if segment.segment_id not in now]
     used = _used(_used(colours, old), segments)
-    return Identity([kin[c] for c in range(len(names))], gone, next_number, matched_by, list(old), table, used)
+    return Identity([lineage[c] for c in range(len(names))], gone, next_number, matched_by, list(old), table, used)
 
 
 def _used(colours: Sequence[int], segments: Sequence[Segment]) -> list[int]:

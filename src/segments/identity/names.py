@@ -41,7 +41,7 @@ def reworded(identity: Identity, names: Sequence[str]) -> Identity:
     >>> reworded(first(["frequent", "rare"]), ["loyal", "rare"]).segments[0].name
     'loyal'
     """
-    kin = [
+    lineage = [
         one
         if one.proposed == name
         else replace(
@@ -49,9 +49,9 @@ def reworded(identity: Identity, names: Sequence[str]) -> Identity:
             proposed=name,
             segment=replace(one.segment, name=name) if one.segment.named_by == RULES else one.segment,
         )
-        for one, name in zip(identity.kin, names, strict=True)
+        for one, name in zip(identity.lineage, names, strict=True)
     ]
-    return _told_apart(replace(identity, kin=kin))
+    return _told_apart(replace(identity, lineage=lineage))
 
 
 def alike(one: str, other: str) -> bool:
@@ -66,7 +66,7 @@ def alike(one: str, other: str) -> bool:
 
 
 def renamed(identity: Identity, given: Mapping[str, GivenName]) -> Identity:
-    """Put people's names in the place of the rules'; a name that was taken back makes room for the rules' again.
+    """Put people's names in the place of the rules'; a name that was taken back makes module for the rules' again.
 
     Parameters
     ----------
@@ -87,20 +87,20 @@ def renamed(identity: Identity, given: Mapping[str, GivenName]) -> Identity:
     >>> [(segment.name, segment.named_by) for segment in found.segments]
     [('frequent', 'rules'), ('ghosts', 'Ann')]
     """
-    kin = []
-    for one in identity.kin:
+    lineage = []
+    for one in identity.lineage:
         own = one.segment
         if own.segment_id in given:
             own = replace(own, name=given[own.segment_id].name, named_by=given[own.segment_id].by)
         elif own.named_by != RULES:
             own = replace(own, name=one.proposed, named_by=RULES)
-        kin.append(replace(one, segment=own))
-    people = [one.segment.name for one in kin if one.segment.named_by != RULES]
+        lineage.append(replace(one, segment=own))
+    people = [one.segment.name for one in lineage if one.segment.named_by != RULES]
     if doubled := sorted(name for name in people if sum(alike(name, other) for other in people) > 1):
         raise ConfigError(
             f"two segments are called '{doubled[0]}'", where="conf/decisions.yaml: names", fix="rename one of them"
         )
-    return _told_apart(replace(identity, kin=kin))
+    return _told_apart(replace(identity, lineage=lineage))
 
 
 def sentences(identity: Identity) -> list[str]:
@@ -123,7 +123,7 @@ def sentences(identity: Identity) -> list[str]:
     S2 'rare customers' continues: 30 of 32 members stayed.
     """
     old = {segment.segment_id: o for o, segment in enumerate(identity.old)}
-    table = np.array(identity.table).reshape(len(old), len(identity.kin))
+    table = np.array(identity.table).reshape(len(old), len(identity.lineage))
     counted = identity.matched_by != "centres"
     lines = []
 
@@ -135,27 +135,27 @@ def sentences(identity: Identity) -> list[str]:
         row = table[old[segment_id]]
         return f"{int(row[cluster]):,} of {int(row.sum()):,}"
 
-    for cluster, kin in enumerate(identity.kin):
-        own = kin.segment.segment_id
-        children = [other.segment.segment_id for other in identity.kin if other.parent == own]
-        if kin.parent is not None:
-            verb = "comes out of" if kin.parent in identity.gone else "splits off from"
-            text = f"{verb} {called(kin.parent)}: {part(kin.parent, cluster)} of its customers are here"
+    for cluster, lineage in enumerate(identity.lineage):
+        own = lineage.segment.segment_id
+        children = [other.segment.segment_id for other in identity.lineage if other.parent == own]
+        if lineage.parent is not None:
+            verb = "comes out of" if lineage.parent in identity.gone else "splits off from"
+            text = f"{verb} {called(lineage.parent)}: {part(lineage.parent, cluster)} of its customers are here"
         elif own not in old:
             text = "is new"
         elif not counted:
             text = f"continues: its centre lies {table[old[own], cluster]:.2f} standard deviations from the old one"
         else:
-            verb = {"split": "splits", "merged": "takes up others"}.get(kin.status, "continues")
+            verb = {"split": "splits", "merged": "takes up others"}.get(lineage.status, "continues")
             text = f"{verb}: {part(own, cluster)} {MATCHED_BY[identity.matched_by]}"
             if children:
                 text += f"; {', '.join(called(child) for child in children)} split off"
-        if kin.absorbed:
-            text += "; " + ", ".join(f"{part(o, cluster)} of {called(o)}" for o in kin.absorbed) + " came in"
+        if lineage.absorbed:
+            text += "; " + ", ".join(f"{part(o, cluster)} of {called(o)}" for o in lineage.absorbed) + " came in"
         lines.append(f"{called(own)} {text}.")
     for segment_id in identity.gone:
-        into = [kin.segment.segment_id for kin in identity.kin if segment_id in kin.absorbed]
-        parts = [called(kin.segment.segment_id) for kin in identity.kin if kin.parent == segment_id]
+        into = [lineage.segment.segment_id for lineage in identity.lineage if segment_id in lineage.absorbed]
+        parts = [called(lineage.segment.segment_id) for lineage in identity.lineage if lineage.parent == segment_id]
         text = f"is now part of {called(into[0])}" if into else "is gone"
         if parts:
             text += f"; {', '.join(parts)} came out of it"
@@ -166,10 +166,10 @@ def sentences(identity: Identity) -> list[str]:
 def _told_apart(identity: Identity) -> Identity:
     """Where a name by the rules is also another segment's, its id is put behind it."""
     names = [segment.name for segment in identity.segments]
-    kin = [
+    lineage = [
         replace(one, segment=replace(one.segment, name=f"{one.segment.name} ({one.segment.segment_id})"))
         if names.count(one.segment.name) > 1 and one.segment.named_by == RULES
         else one
-        for one in identity.kin
+        for one in identity.lineage
     ]
-    return replace(identity, kin=kin)
+    return replace(identity, lineage=lineage)

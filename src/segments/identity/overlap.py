@@ -61,9 +61,9 @@ def may_be_continued_by(counts: NDArray[np.int64], config: IdentityConfig) -> ND
     sizes, new_sizes = counts.sum(axis=1, keepdims=True), counts.sum(axis=0, keepdims=True)
     in_either = sizes + new_sizes - counts
     related = _beyond_chance(counts, config) | _beyond_chance(counts.T, config).T
-    heritable: NDArray[np.bool_] = (counts > 0) & (counts >= config.min_kept * sizes)
-    heritable &= related | (counts >= config.min_overlap * in_either)
-    return heritable
+    continuable: NDArray[np.bool_] = (counts > 0) & (counts >= config.min_kept * sizes)
+    continuable &= related | (counts >= config.min_overlap * in_either)
+    return continuable
 
 
 def _beyond_chance(counts: NDArray[np.int64], config: IdentityConfig) -> NDArray[np.bool_]:
@@ -76,17 +76,17 @@ def _beyond_chance(counts: NDArray[np.int64], config: IdentityConfig) -> NDArray
 
 
 def left_over(
-    counts: NDArray[np.int64], heirs: Mapping[int, int], config: IdentityConfig
+    counts: NDArray[np.int64], successors: Mapping[int, int], config: IdentityConfig
 ) -> tuple[dict[int, int], dict[int, list[int]]]:
-    """Parents of the clusters that inherited nothing, and the old segments without an heir that each cluster took up."""
+    """Parents of the clusters that inherited nothing, and the old segments without an successor that each cluster took up."""
     n, k = counts.shape
     comes_from, goes_to = _beyond_chance(counts, config), _beyond_chance(counts.T, config).T
     parents: dict[int, int] = {}
     absorbed: dict[int, list[int]] = {c: [] for c in range(k)}
     for c in range(k):
-        if c not in heirs and n and comes_from[o := int(counts[:, c].argmax()), c]:
+        if c not in successors and n and comes_from[o := int(counts[:, c].argmax()), c]:
             parents[c] = o
-    for o in set(range(n)) - set(heirs.values()):
+    for o in set(range(n)) - set(successors.values()):
         if goes_to[o, c := int(counts[o].argmax())] and parents.get(c) != o:  # a part does not take up the whole
             absorbed[c].append(o)
     return parents, absorbed

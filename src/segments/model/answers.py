@@ -203,11 +203,11 @@ def score_batch(
     alive = np.ones(len(batch), dtype=bool)
 
     def reject(
-        rows: NDArray[np.bool_], kind: str, of: pa.Array | None = None, told: Callable[[Any], str] = _quoted
+        rows: NDArray[np.bool_], kind: str, of: pa.Array | None = None, message: Callable[[Any], str] = _quoted
     ) -> None:
         for i in np.flatnonzero(alive & rows):
             name = ids[i].as_py()
-            detail = "" if of is None else f": {told(of[i].as_py())}"
+            detail = "" if of is None else f": {message(of[i].as_py())}"
             rejected.append(Rejected(first_row + int(i), None if name is None else str(name), kind, kind + detail))
         alive[rows] = False
 

@@ -90,8 +90,8 @@ def admit(
     if tags.get("rolled_back"):
         return Verdict(False, f"it was rolled back ({tags['rolled_back']}); `segments promote` puts it in use again")
     if chosen is not None:
-        told = f"{chosen['at']} by {chosen['by']}: {chosen['because']}"
-        return Verdict(True, f"chosen by hand ({told})", by=str(chosen["by"]))
+        message = f"{chosen['at']} by {chosen['by']}: {chosen['because']}"
+        return Verdict(True, f"chosen by hand ({message})", by=str(chosen["by"]))
     if champion is None:
         return Verdict(True, "the first one")
     if champion.get("source") != tags.get("source"):

@@ -58,7 +58,7 @@ def opened(page: str) -> Any:
     return app
 
 
-def told(app: Any) -> str:
+def message(app: Any) -> str:
     """All the text of a page."""
     kinds = ("title", "header", "subheader", "markdown", "caption", "info", "warning", "error", "success")
     return "\n".join(str(one.value) for kind in kinds for one in getattr(app, kind))
@@ -135,40 +135,40 @@ def house(empty: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Segment
 
 @pytest.mark.parametrize("page", PAGES)
 def test_an_empty_project_says_what_to_run(page: str, empty: Path) -> None:
-    said = told(opened(page))
+    said = message(opened(page))
     assert "run `" in said
     assert not (empty / "mlflow.db").exists(), "looking must not make a record"
 
 
 def test_an_empty_registry_says_what_to_run(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(versions, "registered", lambda config, name: [])
-    assert "no model is registered yet: run `dvc repro`" in told(opened("overview"))
+    assert "no model is registered yet: run `dvc repro`" in message(opened("overview"))
 
 
 def test_without_prediction_and_evidence_the_rest_is_shown(house: Callable[..., Segmentation]) -> None:
     house()
-    said = told(opened("overview"))
+    said = message(opened("overview"))
     assert "Not known yet: churn risk and expected value: run `segments prediction`, or `dvc repro`." in said
     assert "how stable its segments are" in said
     assert "how much of the segments stays when something is changed" in said
-    assert "how stable each candidate is" in told(opened("compare"))
+    assert "how stable each candidate is" in message(opened("compare"))
     assert "2024-05-06" in [one.value for one in opened("overview").metric]
     app = opened("segment")
-    assert "Not known yet: what to do with each segment: run `segments playbook`, or `dvc repro`." in told(app)
-    assert "no batch has been scored yet" in told(opened("monitor"))
+    assert "Not known yet: what to do with each segment: run `segments playbook`, or `dvc repro`." in message(app)
+    assert "no batch has been scored yet" in message(opened("monitor"))
 
 
 def test_who_moved_since_the_version_before_is_asked_for_by_its_number(
     house: Callable[..., Segmentation], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     house()
-    assert "run `segments migration from=DATE`" in told(opened("monitor"))
+    assert "run `segments migration from=DATE`" in message(opened("monitor"))
     streamlit.cache_resource.clear()
     [version] = versions.registered(load(["source=mall"]).tracking, "customer-segments")
     numbered = [replace(version, number=number, aliases=[]) for number in ("2", "9", "11")]
     numbered.insert(2, replace(version, number="10"))
     monkeypatch.setattr(versions, "registered", lambda config, name: numbered)
-    assert "run `segments migration from=9`" in told(opened("monitor"))
+    assert "run `segments migration from=9`" in message(opened("monitor"))
 
 
 def test_a_challenger_on_disk_is_not_taken_for_the_champion(house: Callable[..., Segmentation]) -> None:
@@ -176,9 +176,9 @@ def test_a_challenger_on_disk_is_not_taken_for_the_champion(house: Callable[...,
     choice = json.loads(artifact("selection", "choice.json").read_text())
     write_json(artifact("selection", "choice.json"), choice | {"candidate_id": "other", "reason": "other won."})
     app = opened("overview")
-    assert "waits as challenger" in told(app)
-    assert "other won." not in told(app)
-    said = told(opened("compare"))
+    assert "waits as challenger" in message(app)
+    assert "other won." not in message(app)
+    said = message(opened("compare"))
     assert "other won." in said
     assert "In use is another: customer-segments v1, candidate `c0`. Why: the first" in said
 
@@ -187,19 +187,19 @@ def test_the_evidence_of_a_version_is_found_though_the_last_sweep_lacks_it(house
     house()
     path = artifact("sweep", "candidates.parquet")
     table = read_table(path)
-    for sweep, weighed in (
+    for sweep, evaluated in (
         ("s1", {"grade": "natural", "reason": "Natural: it is."}),
         ("s2", {"grade": "", "reason": ""}),
     ):
         folder = artifact("sweeps", sweep)
         (folder / "files").mkdir(parents=True)
         write_json(folder / "sweep.json", {"started_ms": int(sweep[1])})
-        table.assign(**weighed).to_csv(folder / "files" / "candidates.csv", index=False)
+        table.assign(**evaluated).to_csv(folder / "files" / "candidates.csv", index=False)
     write_table(path, table.assign(candidate_id=["c7", "c8"], grade="reproducible", reason="Not this one."))
     app = opened("overview")
     assert "natural" in [one.value for one in app.metric if one.label == "Evidence"]
-    assert "Natural: it is." in told(app) and "Not this one." not in told(app)
-    assert "how stable its segments are" not in told(app)
+    assert "Natural: it is." in message(app) and "Not this one." not in message(app)
+    assert "how stable its segments are" not in message(app)
 
 
 def test_the_overview_says_once_why_and_how_firm(house: Callable[..., Segmentation]) -> None:
@@ -212,7 +212,7 @@ def test_the_overview_says_once_why_and_how_firm(house: Callable[..., Segmentati
         artifact("sensitivity", "sensitivity.json"),
         {"candidate": "c0", "firmness": "Not firm: a seed matters.", "in_words": [], "notes": []},
     )
-    said = told(opened("overview"))
+    said = message(opened("overview"))
     assert said.count("Natural: it is.") == 1
     assert "Not firm: a seed matters." in said
 
@@ -237,7 +237,7 @@ def test_a_hundred_thousand_customers_send_a_page_of_them(house: Callable[..., S
     app = opened("segment")
     assert max(len(one.value) for one in app.dataframe) <= 200
     app.text_input(key="search").set_value("c00000").run()
-    assert "25 customers; 50 a page." in told(app)
+    assert "25 customers; 50 a page." in message(app)
 
 
 # --- what the pages answer -------------------------------------------------------------------------------------------------
@@ -250,9 +250,9 @@ def test_a_customer_is_looked_up(house: Callable[..., Segmentation]) -> None:
     row = read_table(artifact("features", "customers.parquet")).iloc[[4]]
     confidence = model.predict(row)["confidence"].iloc[0]
     assert f"{confidence:.0%}" in [one.value for one in app.metric if one.label == "Confidence"]
-    assert "Here rather than in" in told(app)
+    assert "Here rather than in" in message(app)
     app.text_input(key="customer").set_value("nobody").run()
-    assert "There is no customer 'nobody' among 300" in told(app)
+    assert "There is no customer 'nobody' among 300" in message(app)
 
 
 def test_sliders_answer_as_the_model_does(house: Callable[..., Segmentation]) -> None:
@@ -292,18 +292,18 @@ def test_without_the_choice_a_segment_has_its_members_and_no_blank_tabs(house: C
     choice = json.loads(artifact("selection", "choice.json").read_text())
     write_json(artifact("selection", "choice.json"), choice | {"candidate_id": "other"})
     app = opened("segment")
-    assert "The last run chose another candidate" in told(app)
+    assert "The last run chose another candidate" in message(app)
     assert [tab.label for tab in app.tabs] == ["Members"]
     artifact("selection", "choice.json").unlink()
     app = opened("segment")
-    assert "Not known yet: which candidate was chosen, and why" in told(app)
-    assert "chose another" not in told(app)
+    assert "Not known yet: which candidate was chosen, and why" in message(app)
+    assert "chose another" not in message(app)
     assert [tab.label for tab in app.tabs] == ["Members"]
 
 
 def test_a_feature_without_an_index_is_in_the_table_and_not_in_the_chart(house: Callable[..., Segmentation]) -> None:
     house()
-    assert "has no index" not in told(opened("segment"))
+    assert "has no index" not in message(opened("segment"))
     features = read_table(artifact("features", "customers.parquet"))
     features["trend"] = np.linspace(-1, 1.01, len(features))
     members = read_table(artifact("identity", "segments.parquet"))
@@ -311,7 +311,7 @@ def test_a_feature_without_an_index_is_in_the_table_and_not_in_the_chart(house: 
     write_table(artifact("profiles", "profiles.parquet"), segment_profiles(features, clusters, words))
     write_json(artifact("profiles", "overall.json"), overall_profile(features))
     app = opened("segment")
-    assert "has no index" in told(app)
+    assert "has no index" in message(app)
     table = app.dataframe[0].value.set_index("feature")
     assert table["index"].isna().to_dict() == {
         "recency days": False,
@@ -342,11 +342,11 @@ def test_compare_says_what_it_shows_without_a_tick(house: Callable[..., Segmenta
     choice = json.loads(artifact("selection", "choice.json").read_text())
     write_json(artifact("selection", "choice.json"), choice | {"finalists": ["c3", "c1", "c0"]})
     app = opened("compare")
-    assert "without a tick, the first finalists are shown, 2 at most." in told(app)
+    assert "without a tick, the first finalists are shown, 2 at most." in message(app)
     assert [one.value for one in app.subheader][1:] == ["rfm · standard · k=5", "rfm · standard · k=3"]
     artifact("selection", "choice.json").unlink()
     app = opened("compare")
-    assert "without a tick, those of the best silhouette are shown, 2 at most." in told(app)
+    assert "without a tick, those of the best silhouette are shown, 2 at most." in message(app)
     assert [one.value for one in app.subheader] == ["rfm · standard · k=2", "rfm · standard · k=4"]
 
 
@@ -397,7 +397,7 @@ def test_scores_in_a_reason_are_words(house: Callable[..., Segmentation]) -> Non
     reason = "It has the highest z_silhouette. By z_wcss it would have been another."
     write_json(artifact("selection", "choice.json"), choice | {"reason": reason})
     for page in ("overview", "compare"):
-        assert "the highest silhouette z-score. By WCSS z-score it" in told(opened(page))
+        assert "the highest silhouette z-score. By WCSS z-score it" in message(opened(page))
 
 
 def test_an_expected_value_is_shown_in_the_currency() -> None:
@@ -480,8 +480,8 @@ def test_a_batch_without_a_good_row_is_shown_among_the_others(
         score_file(load(["source=mall"]), tmp_path / f"{name}.csv", tmp_path / "out.csv", model, named, inuse.text)
     app = opened("monitor")
     assert app.selectbox[0].options[0].startswith("bad.csv")
-    assert "no row could be scored" in told(app) and "300 monetary is missing" in told(app)
-    assert "bad.csv" in told(opened("overview"))
+    assert "no row could be scored" in message(app) and "300 monetary is missing" in message(app)
+    assert "bad.csv" in message(opened("overview"))
     app.selectbox[0].set_value(1).run()
     assert not app.exception and "Keep" in app.success[0].value
 
@@ -529,7 +529,7 @@ def test_a_missing_file_names_what_it_tells_and_what_makes_it(empty: Path) -> No
         reading.registered_versions(load(["source=mall"]))
 
 
-# --- the door --------------------------------------------------------------------------------------------------------------
+# --- the entry point --------------------------------------------------------------------------------------------------------------
 
 
 def test_the_server_stays_on_this_machine_and_asks_nobody() -> None:

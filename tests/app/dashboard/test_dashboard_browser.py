@@ -52,7 +52,17 @@ def say(text):
 say("watching")
 sys.addaudithook(watch)
 """
+# Bars may all be 0 where nothing drifted: then the lines of the limits are there.
+MARKED = """chart => [...chart.querySelectorAll('svg.marks .role-mark path, svg.marks .role-mark line')].some(one => {
+    const box = one.getBoundingClientRect();
+    return one.tagName === 'line' ? box.width + box.height > 9 : box.width * box.height > 9;
+})"""
 HEIGHT = """() => document.querySelector('[data-testid="stMain"]').scrollHeight"""
+ANSWER_OTHER_THAN = """before => JSON.stringify([...document.querySelectorAll('[data-testid="stMetricValue"]')].map(one => one.innerText))
+    !== JSON.stringify(before)"""
+LOADED = (
+    """() => [...document.querySelectorAll('[data-testid="stImage"] img')].every(image => image.naturalWidth > 0)"""
+)
 READY = """() => document.querySelector('[data-testid="stApp"]')?.dataset.testScriptState === 'notRunning'
     && !document.querySelector('[data-testid="stSkeleton"]') && document.querySelector('h1')"""
 
@@ -81,20 +91,19 @@ class Visit:
         self.assert_charts()
         assert self.page.evaluate(UNNAMED) == []
 
+    def has_charts(self, count: int) -> None:
+        """Wait until there are so many."""
+        from playwright.sync_api import expect
+
+        expect(self.page.locator('[data-testid="stVegaLiteChart"]')).to_have_count(count, timeout=180_000)
+
     def assert_charts(self) -> None:
-        """Every chart in sight has marks that take some room; its axes and texts do not count."""
+        """Every chart in sight has marks that take some module; its axes and texts do not count."""
         for chart in self.page.locator('[data-testid="stVegaLiteChart"]').all():
             if not chart.is_visible():
                 continue
             chart.locator("svg.marks").first.wait_for(state="attached")
-            # Bars may all be 0 where nothing drifted: then the lines of the limits are there.
-            marks = chart.locator("svg.marks .role-mark path, svg.marks .role-mark line").evaluate_all(
-                """all => all.filter(one => {
-                    const box = one.getBoundingClientRect();
-                    return one.tagName === 'line' ? box.width + box.height > 9 : box.width * box.height > 9;
-                }).length"""
-            )
-            assert marks, "a chart is blank"
+            self.page.wait_for_function(MARKED, arg=chart.element_handle())  # until then the chart is blank
 
     def keep(self, name: str) -> None:
         if PICTURES:
@@ -225,7 +234,7 @@ def test_overview_says_who_is_in_use_and_since_when(visit: Visit) -> None:
     page.get_by_role("heading", name="Overview").wait_for()
     page.get_by_text("customer-segments v").first.wait_for()
     page.get_by_text(re.compile(r"^20\d\d-\d\d-\d\d$")).first.wait_for()
-    assert page.locator('[data-testid="stVegaLiteChart"]').count() >= 2
+    page.locator('[data-testid="stVegaLiteChart"]').nth(1).wait_for()
     visit.keep("overview")
 
 
@@ -233,10 +242,10 @@ def test_compare_shows_curves_and_pictures_side_by_side(visit: Visit) -> None:
     visit.open("compare")
     page = visit.page
     page.get_by_role("heading", name="Why this one").wait_for()
-    assert page.locator('[data-testid="stVegaLiteChart"]').count() == 3
+    visit.has_charts(3)
     pictures = page.locator('[data-testid="stImage"] img')
-    assert pictures.count() >= 4
-    assert all(pictures.evaluate_all("images => images.map(image => image.naturalWidth > 0)"))
+    pictures.nth(3).wait_for()
+    page.wait_for_function(LOADED)
     link = page.get_by_role("link", name="MLflow run").first
     assert "?workflowType=machine_learning" in link.get_attribute("href")
     page.get_by_role("heading", name="Curves over k").scroll_into_view_if_needed()
@@ -276,8 +285,8 @@ def test_a_slider_moves_the_answer_and_a_file_is_scored(visit: Visit, looked_at:
     slider.focus()
     for _ in range(20):
         page.keyboard.press("ArrowRight", delay=30)  # as a person without a mouse would
+    page.wait_for_function(ANSWER_OTHER_THAN, arg=before)
     visit.settle()
-    assert page.get_by_test_id("stMetricValue").all_inner_texts() != before
     visit.keep("what-if")
     table = looked_at.table("features/customers.parquet").head(50).astype("object")
     column = json.loads((looked_at / "artifacts/registry/segmentation.json").read_text())["space"]["columns"][0]
@@ -285,11 +294,11 @@ def test_a_slider_moves_the_answer_and_a_file_is_scored(visit: Visit, looked_at:
     table.to_csv(tmp_path / "rows.csv", index=False)
     (tmp_path / "other.csv").write_text("customer_id,colour\n1,red\n")
     page.get_by_role("tab", name="A file").click()
-    for name, told in (("other.csv", "the file has no column"), ("rows.csv", "49 rows of rows.csv scored")):
+    for name, message in (("other.csv", "the file has no column"), ("rows.csv", "49 rows of rows.csv scored")):
         page.locator("input[type=file]").set_input_files(tmp_path / name)
         visit.settle()
         page.get_by_role("button", name="Score", exact=True).click()
-        page.get_by_text(re.compile(told)).first.wait_for()
+        page.get_by_text(re.compile(message)).first.wait_for()
         visit.settle()
     page.get_by_text(f"{column} is not a number").wait_for()
     with page.expect_download() as saved:
@@ -310,7 +319,7 @@ def test_monitor_shows_lights_and_says_refit_or_keep(visit: Visit) -> None:
     visit.open("monitor")
     page = visit.page
     page.get_by_text(re.compile("Refit: |Keep")).first.wait_for()
-    assert page.locator('[data-testid="stVegaLiteChart"]').count() == 3
+    visit.has_charts(3)
     visit.keep("monitor")
     batch = page.get_by_role("combobox", name=re.compile("^Batch|Batch$|. Batch"))
     batch.first.click()

@@ -1,4 +1,4 @@
-"""Candidates are made once, and put on the shelf whole."""
+"""Candidates are made once, and put in the cache whole."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def specs(*ks: int) -> list[Spec]:
     return [Spec("toy", SET, Scaler("none"), Algorithm(starts=2, max_fits=6), k, 0) for k in ks]
 
 
-def test_everything_of_a_candidate_is_on_the_shelf(features: pd.DataFrame) -> None:
+def test_everything_of_a_candidate_is_in_the_cache(features: pd.DataFrame) -> None:
     [facts] = make_cell(features, specs(3))
     identity = facts["candidate_id"]
     assert identity == candidate_id(specs(3)[0], features)
@@ -136,7 +136,7 @@ def test_finished_cells_need_no_other_process(features: pd.DataFrame, monkeypatc
         pass
 
 
-def test_cells_from_the_shelf_and_from_other_processes_come_together(features: pd.DataFrame) -> None:
+def test_cells_from_the_kept_and_from_other_processes_come_together(features: pd.DataFrame) -> None:
     make_cell(features, specs(2))
     with make_cells(features, [specs(3), specs(2)], workers=2) as made:
         found = list(made)
@@ -144,7 +144,7 @@ def test_cells_from_the_shelf_and_from_other_processes_come_together(features: p
 
 
 def test_a_sweep_hashes_the_table_once(features: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For the plan, every cell from the shelf and every cell that is made: of millions of customers it takes seconds."""
+    """For the plan, every cell from the cache and every cell that is made: of millions of customers it takes seconds."""
     calls = list[int]()
 
     def counted(table: pd.DataFrame) -> TableHash:

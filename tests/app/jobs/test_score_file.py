@@ -330,8 +330,8 @@ def test_who_moved_is_told_by_the_versions_own_list_of_members(root: Path, table
     was = table[["customer_id"]].join(MODEL.predict(table)["segment"])
     was["segment"] = was["segment"].where(was.index >= 50, "another")
     unknown = score(write(table.head(200), root / "in.csv"), root / "out.csv", table).record
-    shelf = version_folder(sha256(MODEL.to_json().encode()), MODEL.candidate_id)
-    write_table(shelf / "members.parquet", was.tail(490))
+    kept = version_folder(sha256(MODEL.to_json().encode()), MODEL.candidate_id)
+    write_table(kept / "members.parquet", was.tail(490))
     # what the last run chose is another candidate: of no concern here
     write_json(artifact("selection", "choice.json"), {"candidate_id": "other"})
     known = score(write(table.head(200), root / "in.csv"), root / "out.csv", table).record

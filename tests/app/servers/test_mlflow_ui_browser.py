@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -216,22 +217,24 @@ def card(page: Any, title: str, nth: int = 0) -> Any:
     cards = page.get_by_test_id("experiment-view-compare-runs-card")
     found = cards.filter(has=page.get_by_text(title, exact=True)).nth(nth)
     cards.first.wait_for()
-    area.evaluate("area => area.scrollTo(0, 0)")
-    for _ in range(40):
-        if found.count():
-            found.scroll_into_view_if_needed()
-            return found
-        area.evaluate("area => area.scrollBy(0, 300)")
+    give_up = time.monotonic() + LIMIT
+    while not found.count():
+        assert time.monotonic() < give_up, f"no chart '{title}'"
+        area.evaluate(DOWN)
         page.wait_for_timeout(250)
-    pytest.fail(f"no chart '{title}'")
+    found.scroll_into_view_if_needed()
+    return found
 
 
 def wait_for(page: Any, found: Any, count: int) -> None:
+    """Until there are so many, and an instant later no more."""
     found.nth(count - 1).wait_for(state="attached")
     page.wait_for_timeout(300)
     assert found.count() == count
 
 
+# A page further down, and from the end back to the top: charts come as MLflow draws them.
+DOWN = "area => { const at = area.scrollTop; area.scrollBy(0, 300); if (area.scrollTop === at) area.scrollTo(0, 0); }"
 WIDTHS = "images => images.map(image => image.naturalWidth)"
 
 

@@ -1,4 +1,4 @@
-"""The model server's door: what it lets in, what it says to the rest; and over real HTTP the answers of `segments score`."""
+"""The model server's entry point: what it lets in, what it says to the rest; and over real HTTP the answers of `segments score`."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_another_type_is_refused(kind: str) -> None:
     assert found is not None and found[0] == 415
 
 
-# --- the door ---------------------------------------------------------------------------------------------------------------
+# --- the entry point ---------------------------------------------------------------------------------------------------------------
 
 
 class Server:
@@ -145,13 +145,13 @@ async def request(
     return sent[0]["status"], sent[1]["body"]
 
 
-def door(server: Server, **limits: Any) -> Any:
+def entry(server: Server, **limits: Any) -> Any:
     return limited(server, MODEL, ServingConfig(**limits))
 
 
 def test_a_good_request_reaches_the_server_whole() -> None:
     server = Server()
-    assert asyncio.run(request(door(server)))[0] == 200
+    assert asyncio.run(request(entry(server)))[0] == 200
     assert server.bodies == [json.dumps(GOOD).encode()]
 
 
@@ -169,26 +169,26 @@ def test_a_good_request_reaches_the_server_whole() -> None:
 )
 def test_nothing_else_reaches_it(change: dict[str, str], status: int) -> None:
     server = Server()
-    found, body = asyncio.run(request(door(server), **change))
+    found, body = asyncio.run(request(entry(server), **change))
     assert found == status and set(json.loads(body)) == {"error"} and server.bodies == []
 
 
 def test_a_body_without_a_length_is_stopped_where_it_is_too_long() -> None:
     server = Server()
-    assert asyncio.run(request(door(server, max_mib=0.001), body=b" " * 2000))[0] == 413
+    assert asyncio.run(request(entry(server, max_mib=0.001), body=b" " * 2000))[0] == 413
     assert server.bodies == []
 
 
 @pytest.mark.parametrize("status", [400, 500, 504])
 def test_an_error_of_the_server_is_one_sentence(status: int) -> None:
-    found, body = asyncio.run(request(door(Server(status))))
+    found, body = asyncio.run(request(entry(Server(status))))
     assert found == status and "Traceback" not in body.decode() and set(json.loads(body)) == {"error"}
 
 
 def test_beyond_what_is_answered_at_once_comes_503_and_room_again_after() -> None:
     async def crowd() -> list[int]:
         server = Server(waits=asyncio.Event())
-        app = door(server)
+        app = entry(server)
         waiting = [asyncio.create_task(request(app)) for _ in range(AT_ONCE)]
         while len(server.bodies) < AT_ONCE:
             await asyncio.sleep(0.01)

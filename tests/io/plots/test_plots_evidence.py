@@ -34,7 +34,7 @@ def test_a_card_says_grade_reason_and_numbers(grade: str) -> None:
     assert png(figure)[1:4] == b"PNG"
 
 
-def test_the_overview_has_every_cell_and_leaves_out_what_was_not_weighed() -> None:
+def test_the_overview_has_every_cell_and_leaves_out_what_was_not_evaluated() -> None:
     table = pd.DataFrame({"feature_set": "x", "scaler": ["none", "none", "power", "power"], "k": [2, 3, 2, 3],
         "silhouette_reference": [0.1, 0.2, 0.3, 0.4], "z_silhouette": [1.0, 2.0, np.nan, 4.0], "grade": ["natural", "not supported", "", "constructive"], "null": ["copula", "copula", "", "copula"]})  # fmt: skip
     left, right = evidence_overview(table).axes

@@ -64,10 +64,10 @@ def test_model_files_as_registered_have_no_difference(tmp_path: Path) -> None:
 
 
 def test_each_touched_model_file_is_named(tmp_path: Path) -> None:
-    told, proof = claim(tmp_path), Proof()
+    message, proof = claim(tmp_path), Proof()
     flip(tmp_path / "code/model.py")
     (tmp_path / "MLmodel").unlink()
-    check_model(told, proof)
+    check_model(message, proof)
     # Where a person finds it, not the copy that was looked at.
     assert proof.differences == [
         "model file MLmodel is missing (mlruns/here)",
@@ -77,24 +77,24 @@ def test_each_touched_model_file_is_named(tmp_path: Path) -> None:
 
 def test_a_model_that_was_registered_after_it_was_changed_is_named(tmp_path: Path) -> None:
     """The list of its files was made of the changed one: only the tags know better."""
-    told, proof = claim(tmp_path), Proof()
+    message, proof = claim(tmp_path), Proof()
     (tmp_path / DOCUMENT).write_text(on_a_line([1.0, 2.5]).to_json())
-    listed = {**told.manifest, DOCUMENT: sha256((tmp_path / DOCUMENT).read_bytes())}
-    check_model(replace(told, manifest=listed), proof)
+    listed = {**message.manifest, DOCUMENT: sha256((tmp_path / DOCUMENT).read_bytes())}
+    check_model(replace(message, manifest=listed), proof)
     assert proof.differences == [f"model file {DOCUMENT} was changed (mlruns/here/{DOCUMENT})"]
 
 
 def test_the_stored_model_must_answer_as_the_refit_does(tmp_path: Path) -> None:
-    told, rebuilt = claim(tmp_path), {"labels_hash": labels_hash(np.array([0, 0, 0, 1, 1, 1]))}
+    message, rebuilt = claim(tmp_path), {"labels_hash": labels_hash(np.array([0, 0, 0, 1, 1, 1]))}
     write_table(tmp_path / "customers.parquet", TABLE)
     proof = Proof()
-    check_answers(told, rebuilt, tmp_path / "customers.parquet", proof)
+    check_answers(message, rebuilt, tmp_path / "customers.parquet", proof)
     assert (proof.checked, proof.differences) == (["6 answers of the stored model, equal to them"], [])
 
     (tmp_path / DOCUMENT).write_text(on_a_line([1.0, 2.5]).to_json())  # its third customer is another's now
-    check_answers(told, rebuilt, tmp_path / "customers.parquet", proof)
+    check_answers(message, rebuilt, tmp_path / "customers.parquet", proof)
     (tmp_path / DOCUMENT).write_text("{}")
-    check_answers(told, rebuilt, tmp_path / "customers.parquet", proof)
+    check_answers(message, rebuilt, tmp_path / "customers.parquet", proof)
     other, unasked = proof.differences
     assert other == "the stored model puts customers into other clusters than the refit does"
     assert unasked.startswith("the stored model cannot be asked: ")
@@ -111,15 +111,15 @@ def test_the_stored_model_must_answer_as_the_refit_does(tmp_path: Path) -> None:
 def test_a_score_that_is_not_on_record_is_a_difference_and_not_counted(
     tmp_path: Path, scores: dict[str, float], checked: str, differences: list[str]
 ) -> None:
-    told, proof = replace(claim(tmp_path), scores=scores, tags={"data_hash": "d", "labels_hash": "l"}), Proof()
+    message, proof = replace(claim(tmp_path), scores=scores, tags={"data_hash": "d", "labels_hash": "l"}), Proof()
     rebuilt = {"wcss": 2.5, "silhouette": 0.5, "seconds": 1.0}
-    compare_rebuilt(told, {"data_hash": "d", "labels_hash": "l", "n_customers": 6, "scores": rebuilt}, proof)
+    compare_rebuilt(message, {"data_hash": "d", "labels_hash": "l", "n_customers": 6, "scores": rebuilt}, proof)
     assert (proof.checked[-1], proof.differences) == (checked, differences)
 
 
 def test_another_config_than_the_tags_say_is_a_difference(tmp_path: Path) -> None:
-    told, proof = claim(tmp_path), Proof()
-    check_model(replace(told, config='{"k": 9}'), proof)
+    message, proof = claim(tmp_path), Proof()
+    check_model(replace(message, config='{"k": 9}'), proof)
     assert proof.differences == ["config.json is not the config of the version's tags"]
 
 
@@ -152,11 +152,11 @@ def test_every_entry_of_the_cache_is_hashed_also_inside_folders(tmp_path: Path) 
     ]
 
 
-# --- the shelf, and what stages left ----------------------------------------------------------------------------------
+# --- the cache, and what stages left ----------------------------------------------------------------------------------
 
 
-def shelved(folder: Path) -> str:
-    """A version's shelf without its hashes; returns the hash of its segmentation."""
+def kept(folder: Path) -> str:
+    """A version's cache without its hashes; returns the hash of its segmentation."""
     folder.mkdir(parents=True)
     for name in ("segmentation.json", "config.json", "members.parquet"):
         (folder / name).write_text(f'{{"of": "{name}"}}')
@@ -164,8 +164,8 @@ def shelved(folder: Path) -> str:
 
 
 @pytest.mark.parametrize("name", ["segmentation.json", "config.json", "members.parquet"])
-def test_each_touched_file_of_the_shelf_is_named(tmp_path: Path, name: str) -> None:
-    model_hash = shelved(tmp_path / "v")
+def test_each_touched_file_of_the_kept_is_named(tmp_path: Path, name: str) -> None:
+    model_hash = kept(tmp_path / "v")
     seal(tmp_path / "v")
     proof = Proof()
     check_kept(tmp_path / "v", model_hash, proof)
@@ -178,8 +178,8 @@ def test_each_touched_file_of_the_shelf_is_named(tmp_path: Path, name: str) -> N
     assert proof.differences == [f"the stored file artifacts/versions/v/{name} {was}" for was in ("was changed", "is missing")]  # fmt: skip
 
 
-def test_a_shelf_of_before_its_hashes_were_kept_says_what_was_not_checked(tmp_path: Path) -> None:
-    model_hash, proof = shelved(tmp_path / "v"), Proof()
+def test_a_kept_of_before_its_hashes_were_kept_says_what_was_not_checked(tmp_path: Path) -> None:
+    model_hash, proof = kept(tmp_path / "v"), Proof()
     check_kept(tmp_path / "v", model_hash, proof)
     check_kept(tmp_path / "elsewhere", model_hash, proof)
     assert (proof.checked, proof.differences) == (["1 stored files"], [])
@@ -193,7 +193,7 @@ def test_a_shelf_of_before_its_hashes_were_kept_says_what_was_not_checked(tmp_pa
 
 
 def a_run(project: Path) -> None:
-    """Two stages' folders, ``dvc.lock`` beside them, and a shelf that lists them."""
+    """Two stages' folders, ``dvc.lock`` beside them, and a cache that lists them."""
     stages = ("features", "profiles")
     for stage in stages:
         (project / "artifacts" / stage).mkdir(parents=True, exist_ok=True)
@@ -264,7 +264,7 @@ def test_the_model_that_exports_read_must_be_a_versions(tmp_path: Path) -> None:
     document.parent.mkdir(parents=True)
     document.write_text(on_a_line([1.0, 11.0]).to_json())
     check_handed_on(tmp_path, proof)
-    assert proof == Proof(), "without a shelf there is nothing to compare it with"
+    assert proof == Proof(), "without a cache there is nothing to compare it with"
     for content in ("another version", document.read_text()):
         (tmp_path / f"artifacts/versions/c-{sha256(content.encode())[:12]}").mkdir(parents=True)
     check_handed_on(tmp_path, proof)
@@ -294,7 +294,7 @@ def test_the_champion_is_made_again(reproduced: SmallProject) -> None:
         "stored files",
     ):
         assert checked in said
-    assert "not checked" not in said, "DVC's own hashes are those that the shelf was made with"
+    assert "not checked" not in said, "DVC's own hashes are those that the cache was made with"
     version = reproduced.client().get_model_version_by_alias("customer-segments", "champion")
     assert version.tags["segments.io.registry.proof"] == "holds"
 

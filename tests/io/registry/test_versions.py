@@ -89,9 +89,9 @@ def test_who_is_overtaken_is_compared_with_the_new_champion(tracker: Tracker, mo
     monkeypatch.setattr(registry, "_compared", compare)
     monkeypatch.setattr(registry, "proof_of", lambda *_: Proof())
     config = SimpleNamespace(registry=CONFIG)
-    told = registry.put_in_use(tracker, config, third, pd.DataFrame(), chosen=None)  # type: ignore[arg-type]
+    message = registry.put_in_use(tracker, config, third, pd.DataFrame(), chosen=None)  # type: ignore[arg-type]
     assert compared == ["1", "2"]
-    assert told == {"alias": "champion", "verdict": "not worse than version 2"}
+    assert message == {"alias": "champion", "verdict": "not worse than version 2"}
     assert aliases(tracker) == {"1": [], "2": ["previous"], "3": ["champion"]}
 
 

@@ -68,9 +68,9 @@ class Answer(io.BytesIO):
 
 
 def test_package_files_are_copied_byte_for_byte_without_running_it(home, package):
-    told = fetch(source(package=package, files={ONE: "data/one.csv"}), project=home)
+    message = fetch(source(package=package, files={ONE: "data/one.csv"}), project=home)
     assert (home / ONE).read_bytes() == TEXT
-    assert [line.split(":")[1].split()[0] for line in told] == ["fetched", "pinned"]
+    assert [line.split(":")[1].split()[0] for line in message] == ["fetched", "pinned"]
     assert read_pins(home) == {ONE: Pin(pin_of(home / ONE).md5, len(TEXT))}
 
 

@@ -87,7 +87,7 @@ def test_the_checkout_behind_dvcs_temporary_copy(root: Path, monkeypatch: pytest
     assert candidates_folder() == root / "artifacts" / "candidates"
 
 
-def test_a_candidate_is_shelved_once_and_read_back(root: Path) -> None:
+def test_a_candidate_is_kept_once_and_read_back(root: Path) -> None:
     arrays = {"labels": np.array([0, 1], dtype=np.int32)}
     keep_candidate("c1", {"v": 1}, {"s": 2}, arrays, {"clusters": b"png"})
     keep_candidate("c1", {"v": 9}, {"s": 9}, arrays, {})
@@ -98,7 +98,7 @@ def test_a_candidate_is_shelved_once_and_read_back(root: Path) -> None:
     assert [path.name for path in candidates_folder().iterdir()] == ["c1"]
 
 
-def test_a_damaged_candidate_is_taken_off_the_shelf(root: Path) -> None:
+def test_a_damaged_candidate_is_taken_off_in_the_cache(root: Path) -> None:
     keep_candidate("c1", {"v": 1}, {}, {}, {})
     (candidates_folder() / "c1" / "candidate.json").write_text("{")
     assert kept_candidate("c1") is None

@@ -1,4 +1,4 @@
-"""Door `rebuild`: raw data and a stored config in, labels and scores of one candidate out. `segments verify` starts it in a folder of its own."""
+"""Entry point `rebuild`: raw data and a stored config in, labels and scores of one candidate out. `segments verify` starts it in a folder of its own."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def run(
     if not batch.scored:
         kept = "" if batch.record is None else f"; the counts are kept as batch {batch.record['batch_id']}"
         raise DataError(
-            f"no row of {Path(input).name} can be scored: {batch.told()}", where=input, fix=f"see {batch.side}{kept}"
+            f"no row of {Path(input).name} can be scored: {batch.message()}", where=input, fix=f"see {batch.side}{kept}"
         )
     lines = [
         f"{batch.scored:,} {batch.counts} scored by {found.name} version {found.version} -> {output}",
@@ -55,7 +55,7 @@ def run(
     ]
     rejected = sum(batch.rejected.values())
     if rejected:
-        lines.append(f"{rejected:,} row{'s' * (rejected != 1)} rejected ({batch.told()}) -> {batch.side}")
+        lines.append(f"{rejected:,} row{'s' * (rejected != 1)} rejected ({batch.message()}) -> {batch.side}")
     if batch.record is not None:
         lines.append(f"{batch.record['sentence']} (batch {batch.record['batch_id']})")
     elif record:

@@ -94,13 +94,13 @@ def replay(config: Config, sources: set[str]) -> list[str]:
             if alive:
                 continue
             current = versions.find(tracker, version.name, IN_USE)
-            told = {"verdict": event["because"], "promoted_at": event["at"], "promoted_by": event["by"]}
+            tags = {"verdict": event["because"], "promoted_at": event["at"], "promoted_by": event["by"]}
             if event["what"] == "challenged":
                 versions.challenge(tracker, version)
             elif event["what"] == "promoted":
-                versions.promote(tracker, version, current, told)
+                versions.promote(tracker, version, current, tags)
             elif current is not None:
-                versions.promote(tracker, version, current, told, back=True)
+                versions.promote(tracker, version, current, tags, back=True)
                 versions.set_tags(
                     tracker, current, {"rolled_back": f"{event['at']} by {event['by']}: {event['because']}"}
                 )
@@ -108,7 +108,7 @@ def replay(config: Config, sources: set[str]) -> list[str]:
 
 
 def make_missing(config: Config) -> None:
-    """Make again what the last sweep's table lists and the shelf lacks (DVC may have brought the table from its cache)."""
+    """Make again what the last sweep's table lists and the cache lacks (DVC may have brought the table from its cache)."""
     cells = catalog.read(catalog.SWEEP).cells if catalog.exists(catalog.SWEEP) else []
     listed = [i for cell in cells for i in cell]
     if missing := {i for i in listed if kept_candidate(i) is None}:

@@ -55,7 +55,7 @@ def shares(table: pd.DataFrame, segments: Sequence[Segment]) -> alt.Chart:
     """
     names = {"share": "customers", "revenue_share": "revenue"}
     known = [name for name in names if name in table]
-    told = [names[name] for name in known]
+    labels = [names[name] for name in known]
     long = table.melt(id_vars="segment", value_vars=known, var_name="of", value_name="value").assign(
         of=lambda t: t["of"].map(names)
     )
@@ -63,22 +63,22 @@ def shares(table: pd.DataFrame, segments: Sequence[Segment]) -> alt.Chart:
         alt.Chart(long)
         .mark_bar(cornerRadiusEnd=2)
         .encode(
-            x=alt.X("value:Q", title=f"share of all {' and of '.join(told)}", axis=alt.Axis(format="%")),
+            x=alt.X("value:Q", title=f"share of all {' and of '.join(labels)}", axis=alt.Axis(format="%")),
             y=alt.Y("segment:N", title=None, sort=None, axis=alt.Axis(labelLimit=320, labelOverlap=False)),
-            yOffset=alt.YOffset("of:N", sort=told),
+            yOffset=alt.YOffset("of:N", sort=labels),
             color=alt.Color("segment:N", scale=of_segments(segments), legend=None),
             opacity=alt.Opacity(
                 "of:O",
-                sort=told,
-                scale=alt.Scale(domain=told, range=[1.0, 0.5][: len(told)]),
+                sort=labels,
+                scale=alt.Scale(domain=labels, range=[1.0, 0.5][: len(labels)]),
                 title=None,
-                legend=alt.Legend(orient="bottom") if len(told) > 1 else None,
+                legend=alt.Legend(orient="bottom") if len(labels) > 1 else None,
             ),
             tooltip=["segment", "of", alt.Tooltip("value:Q", format=".1%")],
         )
         .properties(
-            height=ROOM + 22 * len(told) * (len(table) + 1),
-            description=f"Share of {' and of '.join(told)} of each segment, as bars",
+            height=ROOM + 22 * len(labels) * (len(table) + 1),
+            description=f"Share of {' and of '.join(labels)} of each segment, as bars",
         )
     )
 

@@ -60,8 +60,8 @@ def show(config: Config) -> None:
 
     def called(sweep: str) -> str:
         of = sweeps[sweep]
-        told = f"{sweep}: {len(of)} candidates, {of['feature_set'].nunique()} feature sets, {of['scaler'].nunique()} scalers, k = {of['k'].min()} to {of['k'].max()}"
-        return f"{told} (the last run)" if sweep == last else told
+        caption = f"{sweep}: {len(of)} candidates, {of['feature_set'].nunique()} feature sets, {of['scaler'].nunique()} scalers, k = {of['k'].min()} to {of['k'].max()}"
+        return f"{caption} (the last run)" if sweep == last else caption
 
     sweep = st.selectbox("Sweep", list(sweeps), format_func=called)
     table = sweeps[sweep]
@@ -111,8 +111,8 @@ def _why(choice: Choice, inuse: Champion | None) -> None:
             )
         if front := catalog.read(catalog.SELECTION_PICTURES).get("front"):
             with st.expander("Fit, stability and simplicity of every candidate"):
-                told = "Candidates by fit and stability; the front is what nothing beats on all three"
-                st.image(front, caption=told, alt=told)
+                caption = "Candidates by fit and stability; the front is what nothing beats on all three"
+                st.image(front, caption=caption, alt=caption)
 
 
 def _filtered(table: pd.DataFrame) -> pd.DataFrame:
@@ -186,9 +186,9 @@ def _side_by_side(config: Config, picked: pd.DataFrame) -> None:
         with place.container(border=True):
             st.subheader(str(row["name"]))
             pictures = cache.candidate_pictures(str(identity))
-            for key, told in SHOWN_PICTURES.items():
+            for key, caption in SHOWN_PICTURES.items():
                 if key in pictures:
-                    st.image(str(pictures[key]), caption=f"{row['name']}: {told}", alt=f"{row['name']}: {told}")
+                    st.image(str(pictures[key]), caption=f"{row['name']}: {caption}", alt=f"{row['name']}: {caption}")
             if not pictures:
                 st.info(
                     f"Its pictures are not on this machine: run `segments fit feature_set={row['feature_set']} scaler={row['scaler']} k={row['k']}`."
@@ -199,8 +199,8 @@ def _side_by_side(config: Config, picked: pd.DataFrame) -> None:
                 clusters is not None
                 and (own := clusters[clusters["candidate_id"] == identity])["jaccard"].notna().any()
             ):
-                told = ", ".join(f"{one:.2f}" for one in own.sort_values("cluster")["jaccard"])
-                st.caption(f"Stability of its segments (Jaccard over resamples): {told}")
+                caption = ", ".join(f"{one:.2f}" for one in own.sort_values("cluster")["jaccard"])
+                st.caption(f"Stability of its segments (Jaccard over resamples): {caption}")
             if isinstance(row.get("reason"), str):
                 st.caption(figures.readable(row["reason"]))
             if link := links.get(str(identity)):

@@ -316,10 +316,10 @@ def lights(figures: Sequence[Mapping[str, Any]], limits: Mapping[str, tuple[floa
     rows = []
     for one in sorted(figures, key=lambda figure: order[figure["status"]]):
         amber, red = limits.get(one["name"], limits.get(one["name"].partition(".")[0], (np.nan, np.nan)))
-        told = f"{SHAPES[one['status']]} {one['status'] if one['status'] != '-' else 'not known'}"
+        message = f"{SHAPES[one['status']]} {one['status'] if one['status'] != '-' else 'not known'}"
         rows.append(
             {
-                "light": told,
+                "light": message,
                 "what": FIGURE_NAMES.get(one["name"], one["says"]),  # a record of old may say it longer
                 **{key: one[key] for key in ("value", "training", "low", "high")},
                 "amber": amber,

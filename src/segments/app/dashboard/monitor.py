@@ -138,9 +138,9 @@ def _migration(config: Config, inuse: Champion | None) -> None:
         start = max(earlier) if earlier else "DATE"
         st.info(f"Who moved since another day or version is not known yet: run `segments migration from={start}`.")
         return
-    told = reading.stored_document(catalog.MIGRATION)
-    st.markdown(f"From **{told.start}** to **{told.end}**")
-    st.markdown("\n".join(f"- {one}" for one in [*told.segments, *told.in_words]))
+    story = reading.stored_document(catalog.MIGRATION)
+    st.markdown(f"From **{story.start}** to **{story.end}**")
+    st.markdown("\n".join(f"- {one}" for one in [*story.segments, *story.in_words]))
     if picture := catalog.read(catalog.MIGRATION_PICTURES).get("migration"):
-        caption = f"Customers who moved between segments from {told.start} to {told.end}"
+        caption = f"Customers who moved between segments from {story.start} to {story.end}"
         st.image(picture, caption=caption, alt=caption)

@@ -56,13 +56,13 @@ def _champion(inuse: Champion) -> None:
             icon=":material/warning:",
         )
     row = _evidence(str(tags.get("candidate_id", "")))
-    weighed = row if _is_weighed(row) else {}
+    evaluated = row if _is_evaluated(row) else {}
     st.header("In use")
     with st.container(horizontal=True):
         st.metric("Model", f"{version.name} v{version.number}", border=True)
         st.metric("Segments", len(inuse.model.segments), border=True)
         st.metric("In use since (UTC)", _day(tags.get("promoted_at", "")), border=True)
-        st.metric("Evidence", str(weighed.get("grade", "not evaluated")), border=True)
+        st.metric("Evidence", str(evaluated.get("grade", "not evaluated")), border=True)
         st.metric("Proof", _proof(tags), border=True)
     named = f"**{row['feature_set']} · {row['scaler']} · k={row['k']}**, " if row else ""
     st.markdown(
@@ -70,8 +70,8 @@ def _champion(inuse: Champion) -> None:
         f"source **{tags.get('source', '?')}**, put in use by **{tags.get('promoted_by') or 'nobody on record'}**. Why: {tags.get('verdict') or 'not recorded'}"
     )
     why = reading.choice().reason if described else ""
-    if weighed and weighed["reason"] not in why:  # else it is part of why this one was chosen
-        st.markdown(figures.readable(weighed["reason"]))
+    if evaluated and evaluated["reason"] not in why:  # else it is part of why this one was chosen
+        st.markdown(figures.readable(evaluated["reason"]))
     if described:
         st.markdown(figures.readable(why))
         changed = found(reading.stored_document, catalog.FIRMNESS)
@@ -80,19 +80,19 @@ def _champion(inuse: Champion) -> None:
 
 
 def _evidence(candidate_id: str) -> dict[str, Any]:
-    """What is known of a candidate: from the newest sweep that weighed it, as the version in use may be of an older one than the last."""
+    """What is known of a candidate: from the newest sweep that evaluated it, as the version in use may be of an older one than the last."""
     sweeps = found(reading.sweeps) or {}
     rows: list[dict[Any, Any]] = [
         row for table in sweeps.values() for row in table[table["candidate_id"] == candidate_id].to_dict("records")
     ]
-    if sweeps and not any(map(_is_weighed, rows)):
+    if sweeps and not any(map(_is_evaluated, rows)):
         st.info(
             "Not known yet: how stable its segments are: run `segments evidence`, then `segments selection`, or `dvc repro`."
         )
-    return next(filter(_is_weighed, rows), rows[0] if rows else {})
+    return next(filter(_is_evaluated, rows), rows[0] if rows else {})
 
 
-def _is_weighed(row: Mapping[str, Any]) -> bool:
+def _is_evaluated(row: Mapping[str, Any]) -> bool:
     return isinstance(row.get("grade"), str) and bool(row["grade"])
 
 

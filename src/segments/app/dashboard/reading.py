@@ -62,7 +62,7 @@ class Champion:
     reference : dict or None
         The training customers in figures, as later batches are compared with.
     text : str
-        ``reference`` as JSON, as the scoring room wants it.
+        ``reference`` as JSON, as the scoring module wants it.
     """
 
     version: Version
@@ -108,7 +108,7 @@ def choice() -> Choice:
 
 
 def candidates() -> pd.DataFrame:
-    """The candidates of the last sweep, with their evidence where it was weighed."""
+    """The candidates of the last sweep, with their evidence where it was evaluated."""
     return table(catalog.JUDGED_CANDIDATES if catalog.exists(catalog.JUDGED_CANDIDATES) else catalog.CANDIDATES)
 
 

@@ -48,13 +48,13 @@ def show(config: Config) -> None:
     chosen = st.selectbox("Segment", ids, format_func=lambda one: f"{one} · {named[one].name}", key="segment")
     segment, cluster = named[chosen], ids.index(chosen)
     st.html(_chip(segment))
-    told: dict[str, Callable[[], None]] = {
+    parts: dict[str, Callable[[], None]] = {
         "Profile": lambda: _profile(segment, cluster),
         "Rules": lambda: _rules(cluster),
         "Demographics": lambda: _demographics(segment, cluster),
         "Playbook": lambda: _playbook(cluster),
     }
-    tabs = dict(told) if described else {}
+    tabs = dict(parts) if described else {}
     if people is not None:
         tabs["Members"] = lambda: _members(people, inuse, segment, config.source.currency)
     for tab, draw in zip(st.tabs(list(tabs)) if tabs else [], tabs.values(), strict=True):
@@ -109,8 +109,10 @@ def _rules(cluster: int) -> None:
     rules = found(reading.stored_document, catalog.PLAIN_RULES)
     if rules is None:
         return
-    told = figures.rules_in_words(rules.to_plain(), cluster)
-    st.markdown("\n".join(f"- {one}" for one in told) if told else "No plain rule tells this segment from the others.")
+    parts = figures.rules_in_words(rules.to_plain(), cluster)
+    st.markdown(
+        "\n".join(f"- {one}" for one in parts) if parts else "No plain rule tells this segment from the others."
+    )
     unseen = rules.fidelity_unseen
     after = f", and {unseen:.0%} of customers they were not made from" if unseen is not None else ""
     st.caption(

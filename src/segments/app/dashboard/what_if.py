@@ -151,7 +151,7 @@ def _score(config: Config, inuse: Champion, name: str, content: Any, keep: bool)
                 track_batch(tracker, batch.record)
         if not batch.scored:
             kept = "The counts are kept for the page Monitor. " if batch.record is not None else ""
-            raise DataError(f"no row of {path.name} can be scored: {batch.told()}", fix=f"{kept}Mend the file")
+            raise DataError(f"no row of {path.name} can be scored: {batch.message()}", fix=f"{kept}Mend the file")
         answers = read_csv(output)
         return Answer(
             name,

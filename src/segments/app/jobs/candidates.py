@@ -1,6 +1,6 @@
-"""Specs -> finished candidates: computed, drawn and put on the shelf, side by side. Comes in: features and cells. Goes out: facts of each.
+"""Specs -> finished candidates: computed, drawn and put in the cache, side by side. Comes in: features and cells. Goes out: facts of each.
 
-Every door (a sweep, one fit, a rebuilt record) makes candidates here, so the same alternative is made in the same way, once.
+Every entry point (a sweep, one fit, a rebuilt record) makes candidates here, so the same alternative is made in the same way, once.
 """
 
 from __future__ import annotations
@@ -51,13 +51,13 @@ def make_cells(
     warnings.filterwarnings("ignore", message=r"\d+ tasks which were still being processed by the workers")
     data = data or hash_table(features)
     ids = candidate_ids((spec for cell in cells for spec in cell), data)
-    shelved = cache.kept_ids()
+    kept = cache.kept_ids()
     known: list[Sequence[Spec]] = []
     missing: list[Sequence[Spec]] = []
     at = 0
     for cell in cells:
         # Cells without a gap need no other process; starting them costs seconds.
-        whole = shelved.issuperset(ids[at : at + len(cell)])
+        whole = kept.issuperset(ids[at : at + len(cell)])
         (known if whole else missing).append(cell)
         at += len(cell)
     made: Generator[list[dict[str, Any]]] = (facts for facts in list[list[dict[str, Any]]]())
@@ -78,7 +78,7 @@ def make_cells(
 def make_cell(
     features: pd.DataFrame, specs: Sequence[Spec], threads: int = 1, maker: int = 0, data: TableHash | None = None
 ) -> list[dict[str, Any]]:
-    """Compute, draw and shelve the candidates of a cell that are not on the shelf yet; facts of all of them, in order."""
+    """Compute, draw and keep the candidates of a cell that are not in the cache yet; facts of all of them, in order."""
     data = data or hash_table(features)
     ids = candidate_ids(specs, data)
     facts = {i: known for i in ids if (known := cache.kept_candidate(i)) is not None}
@@ -87,8 +87,8 @@ def make_cell(
         # A sample is drawn with all labelings of the cell in view: to get the same one, all of them are made again.
         wanted = missing if specs[0].scoring.is_exact(len(features)) else specs
         made = sweep_cell(features, wanted, threads, data)
-        with ThreadPoolExecutor(1) as shelving:  # a disk takes as long to keep a candidate as it takes to draw one
-            kept = []
+        with ThreadPoolExecutor(1) as keeping:  # a disk takes as long to keep a candidate as it takes to draw one
+            pending = []
             for candidate, pictures, seconds in _drawn(features, made):
                 fact = candidate.to_plain() | {"started_ms": started_ms, "drawing_seconds": seconds}
                 arrays: dict[str, np.ndarray[Any, Any]] = {
@@ -98,12 +98,12 @@ def make_cell(
                     "silhouettes": candidate.silhouettes,
                 }
                 space = candidate.space.to_plain()
-                kept.append(
-                    shelving.submit(cache.keep_candidate, candidate.candidate_id, fact, space, arrays, pictures, maker)
+                pending.append(
+                    keeping.submit(cache.keep_candidate, candidate.candidate_id, fact, space, arrays, pictures, maker)
                 )
                 facts[candidate.candidate_id] = fact
-        for shelved in kept:
-            shelved.result()  # an error of the disk is this cell's
+        for one in pending:
+            one.result()  # an error of the disk is this cell's
         if len(specs) > 1:  # here, where matplotlib is loaded and the other cells are drawn meanwhile
             write_bytes(cache.elbow_file(ids), _elbow([facts[i] for i in ids]))
     return [facts[i] for i in ids]

@@ -1,4 +1,4 @@
-"""Cells of candidates -> finished evidence, made side by side and kept on the shelf. Comes in: cells. Goes out: evidence of each.
+"""Cells of candidates -> finished evidence, made side by side and kept in the cache. Comes in: cells. Goes out: evidence of each.
 
 A cell that is finished is never made again: a killed run continues from those.
 """
@@ -49,19 +49,19 @@ class Cell:
 
 
 def evaluate_cells(cells: Sequence[Cell], config: EvidenceConfig, workers: int) -> Iterator[tuple[Cell, CellEvidence]]:
-    """Weigh cells side by side, each process on one thread; yields each as it is finished."""
+    """Evaluate cells side by side, each process on one thread; yields each as it is finished."""
     # said on Ctrl-C, when the tasks are cancelled because the user wants it
     warnings.filterwarnings("ignore", message=r"\d+ tasks which were still being processed by the workers")
     with parallel_config("loky", n_jobs=min(workers, len(cells)), inner_max_num_threads=1):
         found = Parallel(return_as="generator_unordered")(
-            delayed(_weigh)(number, cell, config) for number, cell in enumerate(cells)
+            delayed(_evaluate)(number, cell, config) for number, cell in enumerate(cells)
         )
         for number, evidence in found:
             yield cells[number], evidence
 
 
 def evaluate(cell: Cell, config: EvidenceConfig) -> CellEvidence:
-    """Evidence of a cell: from the shelf, or made and put there."""
+    """Evidence of a cell: from the cache, or made and put there."""
     identity = evidence_id(cell.candidate_ids, cell.evaluate, config)
     if (arrays := kept_evidence(identity)) is not None:
         return CellEvidence.from_arrays(arrays)
@@ -70,7 +70,7 @@ def evaluate(cell: Cell, config: EvidenceConfig) -> CellEvidence:
     return found
 
 
-def _weigh(number: int, cell: Cell, config: EvidenceConfig) -> tuple[int, CellEvidence]:
+def _evaluate(number: int, cell: Cell, config: EvidenceConfig) -> tuple[int, CellEvidence]:
     return number, evaluate(cell, config)
 
 

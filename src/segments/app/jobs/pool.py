@@ -12,7 +12,7 @@ from tqdm import tqdm
 Item = TypeVar("Item")
 
 
-def progress(items: Iterator[Item], total: int, told: Callable[[Item], str]) -> Iterator[Item]:
+def progress(items: Iterator[Item], total: int, message: Callable[[Item], str]) -> Iterator[Item]:
     """A bar with an ETA on a terminal, one line per cell otherwise.
 
     Parameters
@@ -27,5 +27,5 @@ def progress(items: Iterator[Item], total: int, told: Callable[[Item], str]) -> 
     started = time.perf_counter()
     for number, item in enumerate(tqdm(items, total=total, unit="cell", disable=not sys.stderr.isatty()), start=1):
         if not sys.stderr.isatty():
-            sys.stderr.write(f"[{number}/{total}] {told(item)}, {time.perf_counter() - started:.0f} s\n")
+            sys.stderr.write(f"[{number}/{total}] {message(item)}, {time.perf_counter() - started:.0f} s\n")
         yield item

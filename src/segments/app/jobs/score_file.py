@@ -1,6 +1,6 @@
 """A file of rows -> a file of answers, one of rejected rows, and a record. Comes in: paths and a registered model. Goes out: files, whole or not there.
 
-Feature rows are streamed: memory stays the same however many there are. A transaction log is summed up by the rooms of the source, with its as-of date.
+Feature rows are streamed: memory stays the same however many there are. A transaction log is summed up by the modules of the source, with its as-of date.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Batch:
     side: Path
     record: dict[str, Any] | None
 
-    def told(self) -> str:
+    def message(self) -> str:
         """The reasons in words, with their rows.
 
         Examples
@@ -183,10 +183,10 @@ def _shown(path: Path, name: str) -> Iterator[None]:
     try:
         yield
     except DataError as error:
-        told = [error.what, error.where or str(path), error.fix]
+        message = [error.what, error.where or str(path), error.fix]
         for own in (str(path.resolve()), str(path)):
-            told = [text.replace(own, name or str(path)) for text in told]
-        raise DataError(told[0], where=told[1], fix=told[2]) from error
+            message = [text.replace(own, name or str(path)) for text in message]
+        raise DataError(message[0], where=message[1], fix=message[2]) from error
 
 
 def _record(

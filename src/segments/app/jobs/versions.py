@@ -66,8 +66,8 @@ def keep_version(
         "next_number": str(catalog.read(catalog.IDENTITY).known.next_number),
         "raw": json.dumps({path: pins[path].md5 for path in config.source.raw_paths if path in pins}),
     }
-    shelf = version_folder(tags["model_hash"], candidate_id)
-    folder = shelf.with_name(f".{shelf.name}")  # takes the place of the shelf when it is whole
+    kept = version_folder(tags["model_hash"], candidate_id)
+    folder = kept.with_name(f".{kept.name}")  # takes the place of the cache when it is whole
     clear(folder)
     model = {
         "name": config.registry.model,
@@ -88,9 +88,9 @@ def keep_version(
     write_table(folder / "example.parquet", features[segmentation.space.columns].head(5).astype("float64"))
     write_json(folder / "model.json", model)
     seal(folder)
-    replace_folder(folder, shelf)
+    replace_folder(folder, kept)
     catalog.write(catalog.SEGMENTATION, document)
-    return shelf
+    return kept
 
 
 def deployable(
@@ -122,7 +122,7 @@ def register(tracker: Tracker, folder: Path) -> versions.Version:
     Raises
     ------
     StoreError
-        If a file of it is not the one that was shelved.
+        If a file of it is not the one that was kept.
     """
     with lock_of(tracker):
         model, proof = read_json(folder / "model.json"), Proof()

@@ -196,7 +196,7 @@ def problem_of(body: bytes, content_type: str, segmentation: Segmentation, max_r
 
 
 def limited(application: Application, segmentation: Segmentation, limits: ServingConfig) -> Application:
-    """The model server behind a door that lets in only what it can answer.
+    """The model server behind a entry point that lets in only what it can answer.
 
     Parameters
     ----------
@@ -225,11 +225,11 @@ def limited(application: Application, segmentation: Segmentation, limits: Servin
             return
         busy += 1
         try:
-            await door(scope, receive, send)
+            await entry(scope, receive, send)
         finally:
             busy -= 1
 
-    async def door(scope: Message, receive: Receive, send: Send) -> None:
+    async def entry(scope: Message, receive: Receive, send: Send) -> None:
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         if headers.get("host", child.HOST).partition(":")[0] not in (child.HOST, "localhost"):
             await _refuse(send, 403, "this server answers only under the name 127.0.0.1 or localhost")

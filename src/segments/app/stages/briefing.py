@@ -83,8 +83,8 @@ def _later_findings(candidate_id: str, profiles: pd.DataFrame) -> dict[str, Any]
         found["value"] = profiles[list(OUTLOOK)].to_dict("records")
         said = ("plain", "recommendation", "segments_help")
         found["forecast"] = {"horizon_days": ahead.settings.horizon_days} | {key: getattr(ahead, key) for key in said}
-    weighed = catalog.read(catalog.CANDIDATE_EVIDENCE).set_index("candidate_id")
-    row = weighed.loc[candidate_id]
+    evaluated = catalog.read(catalog.CANDIDATE_EVIDENCE).set_index("candidate_id")
+    row = evaluated.loc[candidate_id]
     if row["evaluated"]:
         found["evidence"] = {"grade": row["grade"], "reason": row["reason"]}
     return found

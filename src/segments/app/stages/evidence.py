@@ -22,7 +22,7 @@ from segments.io.tracking.connection import connect
 
 
 def run(config: Config) -> str:
-    """Weigh every candidate in scope and write the tables; returns where the time went."""
+    """Evaluate every candidate in scope and write the tables; returns where the time went."""
     started, wanted = time.time(), config.evidence
     catalog.check_source(catalog.SWEEP, config.source.name)
     cells, left_out = _cells(config)

@@ -76,10 +76,10 @@ def _known(
     before = Identity.from_plain(stored["identity"])
     if again:
         return identity_names.reworded(before, names)
-    shelf = version_folder(champion.tags["model_hash"], champion.tags["candidate_id"]) / "members.parquet"
+    kept = version_folder(champion.tags["model_hash"], champion.tags["candidate_id"]) / "members.parquet"
     # Who was in which segment stays on the machine that registered the champion.
     nobody = pd.DataFrame({"customer_id": pd.Series(dtype="str"), "cluster": pd.Series(dtype="int64")})
-    members = read_table(shelf) if shelf.is_file() else nobody
+    members = read_table(kept) if kept.is_file() else nobody
     # A number that a version in waiting gave out is taken, too.
     number = max(before.next_number, *(int(v.tags.get("next_number", 1)) for v in others))
     earlier = EarlierVersion(model, members, pd.DataFrame(stored["centroids"]), number, before.colours)

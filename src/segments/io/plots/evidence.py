@@ -117,7 +117,7 @@ def evidence_overview(table: pd.DataFrame) -> Figure:
         )
     left.axhline(0, color=MUTED, linewidth=0.8)
     left.set_xlabel("silhouette in the reference space (all features)", fontsize=10)
-    # Every candidate was weighed against the same null; those left out have none.
+    # Every candidate was evaluated against the same null; those left out have none.
     null = next((NULLS[name] for name in table["null"] if name), "nothing")
     left.set_ylabel(f"z of the silhouette against\n{null}", fontsize=10)
     left.set_title("Comparable across feature sets and scalers", fontsize=12, color=INK)
@@ -182,7 +182,7 @@ def _against_null(axis: Any, facts: Mapping[str, Any], scores: pd.DataFrame) -> 
         fontsize=11,
         color=INK,
     )
-    axis.set_ylim(0, axis.get_ylim()[1] * 1.25)  # room for the legend
+    axis.set_ylim(0, axis.get_ylim()[1] * 1.25)  # module for the legend
     axis.legend(fontsize=8, framealpha=0.9, edgecolor="none", ncols=2, loc="upper center")
 
 

@@ -59,12 +59,12 @@ def write_prediction_record(made: Prediction, source: str, candidate_id: str, st
         write_bytes(files / path.name, path.read_bytes())
     for name in ("comparison", "calibration", "segments"):
         write_text(files / f"{name}.csv", getattr(made, name).to_csv(index=False))
-    told = {f"{outcome}_{metric}": value for outcome in DECIDES for metric, value in _scores(made, outcome).items()}
+    message = {f"{outcome}_{metric}": value for outcome in DECIDES for metric, value in _scores(made, outcome).items()}
     facts = {
         **made_for,
         "source": source,
         "runs": runs,
-        "recommended": told,
+        "recommended": message,
     }
     timing = {"started_ms": int(started * 1000), "seconds": time.time() - started}
     if (folder / "record.json").is_file():  # made before: it began when it first did

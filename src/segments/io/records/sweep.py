@@ -97,10 +97,10 @@ def write_sweep_record(
     firmness = catalog.read(catalog.FIRMNESS).firmness
     _write_cards(config, folder / "cards", choice, candidates, firmness)
     write_text(folder / "note.md", notes.sweep_note(choice.to_plain(), candidates, profiles, firmness))
-    ledger = folder / "sweep.json"
-    if not ledger.is_file():  # DVC brought the sweep back from its cache: when it ran is not known here
-        write_json(ledger, asdict(sweep) | {"started_ms": 0, "seconds": 0.0})
-    timing = read_json(ledger)
+    record_folder = folder / "sweep.json"
+    if not record_folder.is_file():  # DVC brought the sweep back from its cache: when it ran is not known here
+        write_json(record_folder, asdict(sweep) | {"started_ms": 0, "seconds": 0.0})
+    timing = read_json(record_folder)
     record = {
         "sweep_id": sweep.sweep_id,
         "candidate_ids": candidates["candidate_id"].tolist(),

@@ -59,7 +59,7 @@ def segmentation_of(config: Config, version: Version | None) -> Segmentation:
 def plans_of(config: Config, version: Version | None) -> pd.DataFrame:
     """What is done with each cluster of a version, as :func:`segments.action.playbook.plans` makes it.
 
-    Who registered the version holds its playbook on a shelf; a colleague's is brought from its run.
+    Who registered the version holds its playbook in a cache; a colleague's is brought from its run.
 
     Raises
     ------
@@ -70,8 +70,8 @@ def plans_of(config: Config, version: Version | None) -> pd.DataFrame:
     """
     path = artifact(*PLAYBOOK.split("/"))
     if version is not None:
-        shelf = version_folder(version.tags.get("model_hash", ""), version.tags.get("candidate_id", ""))
-        path = shelf / Path(PLAYBOOK).name
+        kept = version_folder(version.tags.get("model_hash", ""), version.tags.get("candidate_id", ""))
+        path = kept / Path(PLAYBOOK).name
         if not path.is_file():
             return plans(json.loads(files.read_recorded(config.tracking, version.run_id, PLAYBOOK)))
     return plans(read_json(path))

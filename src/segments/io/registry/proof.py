@@ -1,6 +1,6 @@
 """Proof that a registered version can be made again. Comes in: its tags, config and files. Goes out: what was checked, and every difference.
 
-Nothing is trusted for its name: raw data, DVC's cache entries, the model's files and the shelf it can be registered from again are hashed
+Nothing is trusted for its name: raw data, DVC's cache entries, the model's files and the cache it can be registered from again are hashed
 anew (DVC itself takes a damaged entry of its cache for good), features are rebuilt from the raw data and the candidate refitted, by the
 very code that made the version: this package when it still is that code, else what git holds under the version's commit. The stored model
 must then put every customer where the refit does.
@@ -29,7 +29,7 @@ from segments.io.store import fingerprints
 from segments.io.store.files import ARTIFACTS, artifact, checkout, read_json, read_table, write_json
 from segments.model.segmentation import Segmentation
 
-# The file of a model that is served, and the list of hashes beside the files on a shelf.
+# The file of a model that is served, and the list of hashes beside the files in a cache.
 DOCUMENT, SEAL = "artifacts/segmentation.json", "manifest.json"
 # How far a score may be from the stored one.
 TOLERANCE = 1e-9
@@ -57,7 +57,7 @@ class Claim:
         Where they really lie.
     manifest : dict of str to str
         SHA-256 of each of them as registered.
-    shelf : Path
+    cache : Path
         Folder that the version can be registered from again.
     """
 
@@ -67,7 +67,7 @@ class Claim:
     files: Path
     place: str
     manifest: Mapping[str, str]
-    shelf: Path
+    kept: Path
 
 
 @dataclass
@@ -100,7 +100,7 @@ def prove(claim: Claim) -> Proof:
     proof = Proof()
     project = checkout()
     check_model(claim, proof)
-    check_kept(claim.shelf, claim.tags.get("model_hash", ""), proof)
+    check_kept(claim.kept, claim.tags.get("model_hash", ""), proof)
     check_cache(project, proof)
     if proof.differences:
         return proof  # what is damaged cannot be proved by what it is made of
@@ -135,7 +135,7 @@ def check_model(claim: Claim, proof: Proof) -> None:
 
 
 def seal(folder: Path) -> None:
-    """Write the hashes of a shelf's files beside them, when all are there."""
+    """Write the hashes of a cache's files beside them, when all are there."""
     write_json(folder / SEAL, fingerprints.hashes(folder))
 
 
@@ -149,7 +149,7 @@ def check_kept(folder: Path, model_hash: str, proof: Proof) -> None:
     model_hash : str
         SHA-256 of the segmentation as it was made.
     proof : Proof
-        Takes what was found. A shelf of before these hashes were kept is checked for its segmentation only, and says so.
+        Takes what was found. A cache of before these hashes were kept is checked for its segmentation only, and says so.
     """
     shown = ARTIFACTS / "versions" / folder.name
     if not folder.is_dir():
@@ -186,7 +186,7 @@ def made_of(project: Path) -> dict[str, dict[str, str]]:
     }
 
 
-def check_tables(project: Path, shelf: Path, proof: Proof) -> None:
+def check_tables(project: Path, kept: Path, proof: Proof) -> None:
     """Hash anew what stages left under ``artifacts/``, as far as the version was made of it.
 
     A folder that ``dvc.lock`` has in another state belongs to another run and proves nothing of this version.
@@ -195,13 +195,13 @@ def check_tables(project: Path, shelf: Path, proof: Proof) -> None:
     ----------
     project : Path
         Folder with ``dvc.lock`` and ``artifacts/``.
-    shelf : Path
+    cache : Path
         The version's folder, which lists what it was made of.
     proof : Proof
         Takes what was found.
     """
     try:
-        listed = read_json(shelf / "model.json").get("made_of", {})
+        listed = read_json(kept / "model.json").get("made_of", {})
     except StoreError:
         listed = {}
     if not listed:
@@ -242,14 +242,14 @@ def check_raw_pins(project: Path, raw: Mapping[str, str], proof: Proof) -> None:
 
 
 def check_handed_on(project: Path, proof: Proof) -> None:
-    """Hash anew the model that `segments export` and `segments uplift` read: it must be that of a shelved version, whichever was made last."""
-    document, shelves = (
+    """Hash anew the model that `segments export` and `segments uplift` read: it must be that of a kept version, whichever was made last."""
+    document, kept_folders = (
         project / artifact("registry", "segmentation.json"),
         project / ARTIFACTS / "versions",
     )
-    if not document.is_file() or not shelves.is_dir():
+    if not document.is_file() or not kept_folders.is_dir():
         return
-    if not any(shelves.glob(f"*-{fingerprints.file_sha256(document)[:12]}")):
+    if not any(kept_folders.glob(f"*-{fingerprints.file_sha256(document)[:12]}")):
         proof.differences.append(f"{document.relative_to(project)} was changed: it is the model of no stored version")
     proof.checked.append("the model that exports read")
 

@@ -1,4 +1,4 @@
-"""The room that touches files. Comes in: tables, pictures, plain data. Goes out: files that are either whole or not there.
+"""The module that touches files. Comes in: tables, pictures, plain data. Goes out: files that are either whole or not there.
 
-Reading and writing, the marks a result is traced by, and the shelves of finished work stand in the modules beside this one.
+Reading and writing, the marks a result is traced by, and the caches of finished work stand in the modules beside this one.
 """

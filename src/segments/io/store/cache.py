@@ -1,4 +1,4 @@
-"""Where finished work lies that outlives a run: outside DVC's outputs, shared by every door and by DVC's temporary copies.
+"""Where finished work lies that outlives a run: outside DVC's outputs, shared by every entry point and by DVC's temporary copies.
 
 Comes in: ids, and what was made under them. Goes out: folders and files under ``artifacts/`` of the real checkout, and what lies there.
 """
@@ -44,7 +44,7 @@ def keep_candidate(
     pictures: dict[str, bytes],
     maker: int = 0,
 ) -> None:
-    """Put a finished candidate on the shelf, whole or not at all; one that is already there stays.
+    """Put a finished candidate in the cache, whole or not at all; one that is already there stays.
 
     Parameters
     ----------
@@ -99,13 +99,13 @@ def keep_candidate(
 
 
 def clear_unfinished(maker: int) -> None:
-    """Remove what the workers of an interrupted process had half-made on the shelf."""
+    """Remove what the workers of an interrupted process had half-made in the cache."""
     for folder in candidates_folder().glob(f".*.{maker}.*"):
         clear(folder)
 
 
 def kept_candidate(candidate_id: str) -> dict[str, Any] | None:
-    """Facts of a finished candidate, or ``None`` when it is not on the shelf (or damaged: it is then removed)."""
+    """Facts of a finished candidate, or ``None`` when it is not in the cache (or damaged: it is then removed)."""
     folder = candidates_folder() / candidate_id
     if not folder.is_dir():
         return None
@@ -120,7 +120,7 @@ def kept_candidate(candidate_id: str) -> dict[str, Any] | None:
 
 
 def kept_ids() -> set[str]:
-    """Ids of all candidates on the shelf, damaged ones among them."""
+    """Ids of all candidates in the cache, damaged ones among them."""
     return {folder.name for folder in candidates_folder().glob("[!.]*")}
 
 
@@ -146,7 +146,7 @@ def elbow_file(candidate_ids: Iterable[str]) -> Path:
 
 
 def finished_candidates() -> list[dict[str, Any]]:
-    """Facts of every candidate on the shelf, oldest first."""
+    """Facts of every candidate in the cache, oldest first."""
     facts = [known for name in kept_ids() if (known := kept_candidate(name)) is not None]
     return sorted(facts, key=lambda fact: (fact["started_ms"], fact["candidate_id"]))
 
@@ -166,7 +166,7 @@ def kept_evidence(evidence_id: str) -> dict[str, np.ndarray[Any, Any]] | None:
 
 
 def _evidence_path(evidence_id: str) -> Path:
-    return checkout() / ARTIFACTS / "weighed" / f"{evidence_id}.npz"
+    return checkout() / ARTIFACTS / "evaluated" / f"{evidence_id}.npz"
 
 
 def sweep_record(sweep_id: str) -> Path:

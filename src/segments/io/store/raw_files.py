@@ -132,7 +132,7 @@ def fetch(source: Source, origin: Path | None = None, *, project: Path = Path(),
     document = _read_outs(project)
     pins = read_pins(project)
     paths = list(dict.fromkeys([*source.fetch.files, *source.raw_paths]))
-    told: list[str] = []
+    lines: list[str] = []
     changed: dict[str, Pin] = {}
     for path in paths:
         target = project / path
@@ -148,16 +148,16 @@ def fetch(source: Source, origin: Path | None = None, *, project: Path = Path(),
                 raise _differs(path, source.fetch.md5, found, source.name, by)
             if not here and not (target.is_file() and pin_of(target) == found):
                 _copy(got, target)
-                told.append(f"{path}: fetched ({found})")
+                lines.append(f"{path}: fetched ({found})")
         if found != expected:
             changed[path] = found
-            told.append(f"{path}: pinned in {PINS} ({found})")
-        elif not told or not told[-1].startswith(f"{path}:"):
-            told.append(f"{path}: already there and as pinned")
+            lines.append(f"{path}: pinned in {PINS} ({found})")
+        elif not lines or not lines[-1].startswith(f"{path}:"):
+            lines.append(f"{path}: already there and as pinned")
     if changed:
         _write_outs(project, document, changed)
     _fill_cache(project, {path: changed.get(path) or pins[path] for path in paths})
-    return told
+    return lines
 
 
 # --- where files come from ----------------------------------------------------------------------------------------
@@ -257,9 +257,9 @@ def _download(url: str, target: Path, name: str) -> None:
 
 
 def _differs(path: str, expected: Pin | str | None, found: Pin, name: str, by: str) -> DataError:
-    told = expected if isinstance(expected, Pin) else f"md5 {expected}"
+    message = expected if isinstance(expected, Pin) else f"md5 {expected}"
     return DataError(
-        f"the raw file {path} is not the expected one: expected {told} ({by}), found {found}",
+        f"the raw file {path} is not the expected one: expected {message} ({by}), found {found}",
         where=path,
         fix=f"to restore it, delete it and run `segments fetch source={name}`; "
         f"to accept the new file, run `segments fetch source={name} accept=true`",

@@ -5,5 +5,5 @@ tag ``segments.complete`` is written last, so doing it twice changes nothing and
 
 :mod:`~segments.io.tracking.connection` opens the record, :mod:`~segments.io.tracking.runs` holds each run exactly once, and
 :mod:`~segments.io.tracking.candidates`, :mod:`~segments.io.tracking.sweeps` and :mod:`~segments.io.tracking.results` say what is recorded.
-The only room that imports mlflow, and only inside functions: the import costs seconds.
+The only module that imports mlflow, and only inside functions: the import costs seconds.
 """

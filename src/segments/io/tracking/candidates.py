@@ -1,4 +1,4 @@
-"""The runs of candidates. Comes in: what the shelf knows of them, their curves, what the evidence says. Goes out: a run each."""
+"""The runs of candidates. Comes in: what the cache knows of them, their curves, what the evidence says. Goes out: a run each."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def track_candidates(tracker: Tracker, facts: Sequence[Mapping[str, Any]], sweep
     tracker : Tracker
         The open record.
     facts : sequence of mapping
-        What the shelf knows of each candidate; all of one feature set and scaler.
+        What the cache knows of each candidate; all of one feature set and scaler.
     sweep_id : str, optional
         The newest sweep they belong to.
     """

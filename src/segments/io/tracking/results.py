@@ -140,6 +140,6 @@ def track_predictions(tracker: Tracker, record: Mapping[str, Any], folder: Path)
         candidate = runs_of(tracker, {KIND: "candidate", CANDIDATE: record["candidate_id"]}, CANDIDATE)
         for run in candidate.values():
             tracker.client.log_artifacts(run.info.run_id, str(folder / "files"), "prediction")
-            told = {key: value for key, value in record["recommended"].items() if run.data.metrics.get(key) != value}
+            scores = {key: value for key, value in record["recommended"].items() if run.data.metrics.get(key) != value}
             now = int(time.time() * 1000)  # of values told at one instant, MLflow shows the largest
-            tracker.client.log_batch(run.info.run_id, [Metric(key, value, now, 0) for key, value in told.items()])
+            tracker.client.log_batch(run.info.run_id, [Metric(key, value, now, 0) for key, value in scores.items()])

@@ -1,0 +1,93 @@
+"""What a machine lacks: left out with one line, or a failure where CI=true. And commands that start warm are commands like any other."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import machine
+import warm
+
+TESTS = Path(__file__).parent
+
+
+def test_what_is_missing_is_said_in_one_line() -> None:
+    assert machine.lacking(["tmp_path", "browser"], {"chromium", "postgresql"}) == ["chromium"]
+    assert machine.lacking(["postgres", "browser"], {"postgresql"}) == ["postgresql"]
+    assert machine.lacking(["postgres", "browser"], set()) == machine.lacking(["tmp_path"], {"chromium"}) == []
+    said = machine.left_out(machine.count([["chromium"], ["chromium"], ["postgresql"]]))
+    assert said == (
+        "Left out: 2 tests of pages in a browser (no chromium), 1 tests of the team's server on its database (no postgresql)."
+        " `make system` installs what they need."
+    )
+    assert machine.left_out({}) == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [[], ["-n", "1", "--dist", "loadgroup"]], ids=["alone", "with a worker"])
+@pytest.mark.parametrize("ci", ["true", "false"])
+def test_without_a_browser_the_suite_is_green_and_says_so_or_fails_in_ci(
+    tmp_path: Path, pytestconfig: pytest.Config, workers: list[str], ci: str
+) -> None:
+    """With this suite's own conftest, and no Chromium on PATH."""
+    if workers and not pytestconfig.pluginmanager.hasplugin("xdist"):
+        pytest.skip("needs pytest-xdist, which the lock has")
+    for name in ("conftest.py", "machine.py", "small_project.py", "warm.py"):
+        (tmp_path / name).symlink_to(TESTS / name)
+    (tmp_path / "test_it.py").write_text(
+        "import pytest\n@pytest.fixture\ndef browser(): pass\ndef test_page(browser): pass\ndef test_other(): pass\n"
+    )
+    words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rA", *workers]
+    variables = {**os.environ, "CI": ci, "PATH": str(Path(sys.executable).parent)}
+    done = subprocess.run(words, cwd=tmp_path, env=variables, capture_output=True, text=True)
+    if ci == "true":
+        assert done.returncode == 1
+        assert "CI must run this too, and there is no chromium: run `make system`" in done.stdout
+        assert "1 passed, 1 error" in done.stdout
+    else:
+        assert done.returncode == 0, done.stdout
+        assert done.stdout.count("Left out: 1 tests of pages in a browser (no chromium)") == 1
+        assert "1 passed" in done.stdout
+
+
+# --- commands that need not import ---------------------------------------------------------------------------------
+
+
+def command(*words: str, **options: object) -> subprocess.CompletedProcess[str]:
+    """A warm command, started as a test would."""
+    variables = {**os.environ, "PATH": f"{warm.folder()}{os.pathsep}{os.environ['PATH']}"}
+    return subprocess.run(words, env=variables, capture_output=True, text=True, **options)  # type: ignore[call-overload, no-any-return]
+
+
+@pytest.mark.slow
+def test_a_warm_command_is_a_process_of_its_own(tmp_path: Path) -> None:
+    """Its words, folder, streams, exit code and end are the caller's; nothing stays for the next."""
+    assert command("segments", "--version").stdout.startswith("segments ")
+    assert command("dvc", "--version").stdout[0].isdigit()
+    refused = command("segments", "data", cwd=tmp_path)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "this is not a segments project" in refused.stderr
+    assert command("segments", "swep").returncode == 2
+    with (tmp_path / "out").open("w") as out:
+        process = subprocess.Popen([str(warm.folder() / "segments"), "--help"], stdout=out)
+        assert process.wait() == 0
+    assert (tmp_path / "out").read_text().startswith("usage: segments")
+
+
+@pytest.mark.slow
+def test_a_signal_reaches_a_warm_command(tmp_path: Path) -> None:
+    """`segments describe` of a pipe that says nothing waits until it is told to end."""
+    os.mkfifo(tmp_path / "silent.csv")
+    words = [str(warm.folder() / "segments"), "describe", "silent.csv"]
+    with subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+        writer = os.open(tmp_path / "silent.csv", os.O_WRONLY)  # opens when it reads: it has begun
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate()
+        os.close(writer)
+    assert process.returncode == 130
+    assert "interrupted" in err
