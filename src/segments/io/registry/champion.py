@@ -15,8 +15,9 @@ from segments.config.registry import IN_USE
 from segments.config.root import Config
 from segments.io.registry import files
 from segments.io.registry.versions import Version, registered
+from segments.io.store import catalog
 from segments.io.store.cache import version_folder
-from segments.io.store.files import artifact, read_json, read_text
+from segments.io.store.files import read_json
 from segments.io.tracking.connection import NoRecordError
 from segments.model.segmentation import Segmentation
 
@@ -51,7 +52,7 @@ def segmentation_of(config: Config, version: Version | None) -> Segmentation:
         If the record cannot be read.
     """
     if version is None:
-        return Segmentation.from_json(read_text(artifact("registry", "segmentation.json")))
+        return Segmentation.from_json(catalog.read(catalog.SEGMENTATION))
     uri = f"models:/{version.name}/{version.number}"
     return Segmentation.from_json(files.read_model(config.tracking, uri).document)
 
@@ -68,7 +69,7 @@ def plans_of(config: Config, version: Version | None) -> pd.DataFrame:
     TrackingError
         If the version's playbook is not on record.
     """
-    path = artifact(*PLAYBOOK.split("/"))
+    path = catalog.path_of(catalog.PLAYBOOKS)
     if version is not None:
         kept = version_folder(version.tags.get("model_hash", ""), version.tags.get("candidate_id", ""))
         path = kept / Path(PLAYBOOK).name

@@ -25,8 +25,8 @@ import yaml
 
 import segments
 from segments.errors import SegmentsError, StoreError
-from segments.io.store import fingerprints
-from segments.io.store.files import ARTIFACTS, artifact, checkout, read_json, read_table, write_json
+from segments.io.store import catalog, fingerprints
+from segments.io.store.files import ARTIFACTS, checkout, read_json, read_table, write_json
 from segments.model.segmentation import Segmentation
 
 # The file of a model that is served, and the list of hashes beside the files in a cache.
@@ -113,7 +113,7 @@ def prove(claim: Claim) -> Proof:
         rebuilt = _rebuild(claim, code, folder, proof)
         if rebuilt is not None:
             compare_rebuilt(claim, rebuilt, proof)
-            check_answers(claim, rebuilt, folder / artifact("features", "customers.parquet"), proof)
+            check_answers(claim, rebuilt, folder / catalog.path_of(catalog.FEATURES), proof)
     return proof
 
 
@@ -244,7 +244,7 @@ def check_raw_pins(project: Path, raw: Mapping[str, str], proof: Proof) -> None:
 def check_handed_on(project: Path, proof: Proof) -> None:
     """Hash anew the model that `segments export` and `segments uplift` read: it must be that of a kept version, whichever was made last."""
     document, kept_folders = (
-        project / artifact("registry", "segmentation.json"),
+        project / catalog.path_of(catalog.SEGMENTATION),
         project / ARTIFACTS / "versions",
     )
     if not document.is_file() or not kept_folders.is_dir():
