@@ -72,7 +72,7 @@ with socket.socket(socket.AF_UNIX) as line:
     message = json.dumps(request).encode()
     socket.send_fds(line, [len(message).to_bytes(8, "big")], [0, 1, 2])
     line.sendall(message)
-    pid = int.from_bytes(line.recv(8), "big")
+    pid = int.from_bytes(line.recv(8), "big") or sys.exit("the command ended before it began")
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, frame: os.kill(pid, number))
     answer = line.recv(8)
@@ -95,7 +95,11 @@ def folder() -> Path:
     kept = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")}
     variables = kept | {"MPLBACKEND": "agg", "MLFLOW_DISABLE_TELEMETRY": "true"}
     process = subprocess.Popen(
-        [sys.executable, __file__, address], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=variables
+        [sys.executable, __file__, address],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=variables,
+        start_new_session=True,  # Ctrl-C in the terminal is the tests' to handle; that they end reaches it all the same
     )
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n", "the process behind the commands did not start"
@@ -160,6 +164,7 @@ def become(line: socket.socket) -> Callable[[], Any]:
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
+    os.setsid()  # a signal to a group is meant for one command
     os.chdir(request["folder"])
     os.environ.clear()
     os.environ.update(request["variables"])
