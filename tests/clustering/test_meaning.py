@@ -17,7 +17,7 @@ import pytest
 
 from segments.clustering import candidate, cluster_scores, meaning, scores, silhouette_kernel, space
 from segments.clustering.meaning import code_meaning, import_tree
-from segments.config.root import sweep as settings
+from segments.config import sweep as settings
 from segments.evidence import grades
 from small_project import CHECKOUT, SmallProject
 
@@ -363,7 +363,7 @@ def test_any_number_of_the_real_code_counts(module: ModuleType, src: Path) -> No
 def test_of_the_real_config_only_what_computes_counts(src: Path) -> None:
     path = src / file_of(settings)
     change(path, "the range of k is reversed", "k_min lies above k_max")
-    change(path, "exact_up_to: int = 50_000", "exact_up_to: int = 40_000")  # in the spec of each candidate
+    change(path, "ge=0)] = 50_000", "ge=0)] = 40_000")  # in the spec of each candidate
     assert code_meaning(candidate, src) == code_meaning(candidate)
     change(path, "max(self.exact_up_to", "min(self.exact_up_to")  # whether scores are exact
     assert code_meaning(candidate, src) != code_meaning(candidate)

@@ -211,7 +211,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("case", BROKEN)
-@pytest.mark.parametrize("door", ["customers", "transactions"])
+@pytest.mark.parametrize("entry", ["customers", "transactions"])
 def test_broken_files_get_one_clear_error(tmp_path, case, entry):
     name, content, sentence = BROKEN[case]
     write(tmp_path, content, name)

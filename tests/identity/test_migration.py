@@ -256,7 +256,7 @@ def test_a_split_and_its_way_back_between_versions(
 @pytest.mark.parametrize(
     ("words", "what"),
     [
-        ([], "from= is missing"),
+        ([], "missing option '--from'"),
         (["from=2017-06-31"], "'2017-06-31' is not a date"),
         (["from=2018-02-01"], "2018-02-01 is later than the last day that is known"),
         (["from=2017-12-31", "to=20170630"], "from=2017-12-31 is not before to=2017-06-30"),

@@ -96,8 +96,8 @@ def reference_of(features: pd.DataFrame, segmentation: Segmentation) -> dict[str
     Examples
     --------
     >>> from segments.clustering.space import Space
-    >>> from segments.model.segmentation import LightLimits, number_segments
-    >>> space, limits = Space(["x"], ["identity"], [1.0], "none", {}), LightLimits(np.ones(2), np.zeros(1), np.ones(1), 0.1)
+    >>> from segments.model.segmentation import Limits, number_segments
+    >>> space, limits = Space(["x"], ["identity"], [1.0], "none", {}), Limits(np.ones(2), np.zeros(1), np.ones(1), 0.1)
     >>> model = Segmentation("c0", space, np.array([[0.0], [10.0]]), number_segments(["low", "high"]), limits)
     >>> found = reference_of(pd.DataFrame({"x": [0.0, 1.0, 2.0, 9.0]}), model)
     >>> found["columns"]["x"]["counts"], found["segments"]["counts"]

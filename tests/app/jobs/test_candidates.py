@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import by_hand
 from segments.app.jobs import candidates as jobs_candidates
 from segments.app.jobs.candidates import curves, make_cell, make_cells
 from segments.app.stages import sweep as stage
@@ -30,7 +31,7 @@ from segments.io.store.cache import (
     kept_candidate,
     space_of,
 )
-from segments.io.store.files import artifact, clear, write_json, write_table
+from segments.io.store.files import artifact, clear, write_table
 
 SET = FeatureSet("xy", {"x": Feature(), "y": Feature()})
 
@@ -163,10 +164,11 @@ def test_a_sweep_hashes_the_table_once(features: pd.DataFrame, monkeypatch: pyte
         monkeypatch.setattr(module, "hash_table", counted)
     monkeypatch.setattr(jobs_candidates, "Parallel", here)
     monkeypatch.setattr(stage, "grid", lambda config: [specs(2), specs(2, 3), specs(4)])
-    nothing = SimpleNamespace(track_candidates=lambda *_: None, track_curves=lambda *_: None)
-    monkeypatch.setattr(stage, "tracking", SimpleNamespace(connect=lambda *_: nullcontext(), **vars(nothing)))
+    for name in ("track_candidates", "track_curves"):
+        monkeypatch.setattr(stage, name, lambda *_: None)
+    monkeypatch.setattr(stage, "connect", lambda *_: nullcontext())
     write_table(artifact("features", "customers.parquet"), features)
-    write_json(artifact("features", "report.json"), {"source": "toy"})
+    by_hand.features_of("toy")
     section = SimpleNamespace(workers=1)
     config: Any = SimpleNamespace(source=SimpleNamespace(name="toy"), sweep=section, tracking=None)
     assert stage.run(config).startswith("3 candidates, 2 new")

@@ -378,7 +378,7 @@ def test_a_log_is_summed_up_and_scored(root: Path) -> None:
         ["in.csv"],
         ["-o", "out.csv"],
         ["in.csv", "-o", "out.csv", "--speed"],
-        ["in.csv", "-o", "out.csv", "more"],
+        ["in.csv", "-o", "out.csv", "--more"],
     ],
 )
 def test_a_command_that_is_not_complete_is_one_error(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:

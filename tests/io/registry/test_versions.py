@@ -106,9 +106,12 @@ def test_the_files_of_a_version_are_listed_and_served(tracker: Tracker, tmp_path
     version = add(tracker, "c3")
     folder = versions.folder_of(tracker, version, tmp_path / "there")
     manifest = versions.manifest_of(tracker, version)
-    assert {"MLmodel", "artifacts/segmentation.json", "artifacts/config.json", "code/segments/model.py"} <= set(
-        manifest
-    )
+    assert {
+        "MLmodel",
+        "artifacts/segmentation.json",
+        "artifacts/config.json",
+        "code/segments/model/segmentation.py",
+    } <= set(manifest)
     assert manifest == {path: digest for path, digest in hashes(folder).items() if path in manifest}
     assert versions.document_of(tracker, version) == on_a_line([0.5, 13.5]).to_json()
     # A copy is what is looked at; a person is told where the files themselves lie.

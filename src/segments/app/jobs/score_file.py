@@ -67,7 +67,7 @@ class Batch:
 
         Examples
         --------
-        >>> Batch(1, {"age is missing": 1200, "missing id": 1}, "rows", [], Path("out.rejected.csv"), None).told()
+        >>> Batch(1, {"age is missing": 1200, "missing id": 1}, "rows", [], Path("out.rejected.csv"), None).message()
         '1,200 age is missing, 1 missing id'
         """
         return ", ".join(f"{rows:,} {reason}" for reason, rows in self.rejected.items())
