@@ -98,6 +98,7 @@ def test_what_a_template_names_must_be_given() -> None:
 def test_a_template_is_part_of_the_code(tmp_path: Path) -> None:
     """A version's hash of its code follows its texts; that of a version from before there were templates stays what it was."""
     (tmp_path / "a.py").write_text("1\n")
+    assert code_hash() == code_hash(CHECKOUT / "src" / "segments")
     before = code_hash(tmp_path)
     assert before == sha256(('{"a.py": "' + sha256(b"1\n") + '"}').encode())
     (tmp_path / "notes.txt").write_text("no code\n")

@@ -269,7 +269,7 @@ def test_other_bad_arguments_are_named() -> None:
 SCRIPT = """
 import logging, sys
 logging.basicConfig(format="%(message)s")
-import segments.silhouette
+import segments.clustering.silhouette
 assert "numba" not in sys.modules, "importing segments.clustering.silhouette costs seconds"
 import numpy as np
 def score(seed):
@@ -296,11 +296,11 @@ def test_only_the_first_process_compiles_and_says_so(tmp_path: Path) -> None:
 EVERY_LOOP = """
 import hashlib
 import numpy as np
-from segments.cluster_scores import cluster_scores_many
+from segments.clustering.cluster_scores import cluster_scores_many
 from segments.config.sweep import Algorithm
-from segments.refits import refit
-from segments.search import best_kmeans
-from segments.silhouette import silhouette_samples_many
+from segments.evidence.resample_fits import refit
+from segments.clustering.kmeans import best_kmeans
+from segments.clustering.silhouette import silhouette_samples_many
 X = np.random.default_rng(0).normal(size=(700, 5))
 found = best_kmeans(X, 4, Algorithm(), seed=0)
 small = refit(X, 4, 3, np.random.default_rng(0))

@@ -655,9 +655,9 @@ def test_who_does_not_sign_in_is_sent_away(
 OVER_AND_OVER = """
 import sys
 
-from segments import versions
+from segments.io.registry import versions
 from segments.config.registry import IN_USE, RegistryConfig, TrackingConfig
-from segments.tracking.connection import connect
+from segments.io.tracking.connection import connect
 
 config = RegistryConfig()
 with connect(TrackingConfig(uri=sys.argv[1]), "mall") as tracker:

@@ -46,7 +46,7 @@ def run(
     if catalog.exists(catalog.CUSTOMER_FORECAST):
         own = [name for name in room.PREDICTED if name not in described]
         described = described.merge(
-            catalog.read(catalog.CUSTOMER_FORECAST)[["customer_id", *own]], on="customer_id", how="left"
+            catalog.read_columns(catalog.CUSTOMER_FORECAST, "customer_id", *own), on="customer_id", how="left"
         )
     wanted = wanted or list(room.LIST_COLUMNS)
     asked = room.pick_columns(room.hold_out(described, wanted), wanted)

@@ -11,7 +11,7 @@ from segments.app.servers import child
 from segments.config.root import Config
 from segments.errors import ConfigError
 
-APP = Path(__file__).with_name("app.py")
+APP = Path(__file__).parents[1] / "dashboard" / "app.py"
 
 
 def run_dashboard(config: Config, overrides: Sequence[str] = (), say: Callable[[str], object] = child.say) -> int:

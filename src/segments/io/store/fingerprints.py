@@ -45,7 +45,7 @@ def labels_hash(labels: np.ndarray[Any, Any]) -> str:
     return sha256(labels.astype("<i4").tobytes())
 
 
-def code_hash(package: Path = Path(__file__).parent.parent) -> str:
+def code_hash(package: Path = Path(__file__).parents[2]) -> str:
     """SHA-256 of this package's code and templates, or of another copy of it."""
     return sha256(json.dumps(hashes(package, "*.py", "*.j2")).encode())
 
