@@ -43,14 +43,12 @@ repro: $(INSTALLED) ## fetch the data, run every stage that is not up to date, s
 	@started=$$(date +%s) && segments fetch && dvc repro && echo && segments summary && \
 	echo "Took    $$(( $$(date +%s) - started )) s" && echo "Next    make dashboard, or make ui"
 
-# Two workers, each with tests that share what they set up (tests/conftest.py deals them out, long ones first).
-TWO := -n 2 --dist loadgroup --no-loadscope-reorder
-
+# Two workers; tests/dealing.py says which tests stay together and which go first.
 test: $(TESTING) ## the whole test suite, on two cores
-	python -m pytest $(TWO)
+	python -m pytest -n 2
 
 test-fast: $(TESTING) ## the tests for while you work: no whole pipelines, browsers or servers
-	python -m pytest $(TWO) -m "not slow and not browser and not server"
+	python -m pytest -n 2 -m "not slow and not browser and not server"
 
 system: ## Debian's packages that some tests need: a browser with a font, a database (as root)
 	apt-get update -qq
@@ -73,7 +71,7 @@ dashboard: $(INSTALLED) ## champion, segments, customers, what-if and drift on o
 	segments dashboard
 
 screenshots: $(TESTING) ## look at every page of the dashboard in a browser, and keep what was seen in docs/
-	SEGMENTS_SCREENSHOTS=docs python -m pytest tests/test_dashboard_browser.py
+	SEGMENTS_SCREENSHOTS=docs python -m pytest tests/app/dashboard/test_dashboard_browser.py
 
 bench: $(TESTING) ## measure speed and write benchmarks/results.md
 	python benchmarks/run.py

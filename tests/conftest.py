@@ -14,6 +14,7 @@ import pytest
 from filelock import FileLock
 from hypothesis import settings
 
+import dealing
 import machine
 from segments.io.tracking.moved import mend_moved
 from small_project import SmallProject, make, make_record
@@ -32,14 +33,9 @@ LEFT_OUT = pytest.StashKey[dict[str, int]]()
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
-    """Deal tests out to the workers of pytest-xdist, long ones first, and leave out what this machine cannot run."""
-    if config.pluginmanager.hasplugin("xdist"):
-        for item in items:
-            # A slow test goes to whoever is free; quick ones of a file stay together, as they share what they set up.
-            if not item.get_closest_marker("xdist_group") and not item.get_closest_marker("slow"):
-                item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    """Run long ones first, so that no worker is left with one at the end, and leave out what this machine cannot run."""
     result = yield  # here -k and -m choose
-    items.sort(key=lambda item: not item.get_closest_marker("slow"))
+    items.sort(key=lambda item: dealing.turn(item.path.stem, slow=item.get_closest_marker("slow") is not None))
     absent = machine.missing()
     lacks = {item: machine.lacking(getattr(item, "fixturenames", ()), absent) for item in items}
     without = [item for item in items if lacks[item]]
@@ -48,6 +44,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=without)
         config.stash[LEFT_OUT] = machine.count([lacks[item] for item in without])
     return result
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Which tests go to one worker together; not by `--dist loadgroup`, which does nothing since pytest 9.2 (pytest-xdist issue 1386)."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Dealing(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return dealing.unit(nodeid)
+
+    config.option.loadscopereorder = False  # in the order of `turn`
+    return Dealing(config, log)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import dealing
 import machine
 import warm
 
@@ -28,8 +29,15 @@ def test_what_is_missing_is_said_in_one_line() -> None:
     assert machine.left_out({}) == ""
 
 
+def test_every_file_that_is_dealt_out_in_its_own_way_is_there() -> None:
+    """A renamed file would quietly lose its place."""
+    assert {*dealing.FIRST, *dealing.SPREAD} <= {path.stem for path in TESTS.rglob("test_*.py")}
+    assert dealing.unit("tests/test_mlflow_team.py::test_a") == dealing.unit("tests/test_mlflow_team.py::test_b[x::y]")
+    assert dealing.unit("tests/test_pipeline.py::test_a") != dealing.unit("tests/test_pipeline.py::test_b")
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("workers", [[], ["-n", "1", "--dist", "loadgroup"]], ids=["alone", "with a worker"])
+@pytest.mark.parametrize("workers", [[], ["-n", "1"]], ids=["alone", "with a worker"])
 @pytest.mark.parametrize("ci", ["true", "false"])
 def test_without_a_browser_the_suite_is_green_and_says_so_or_fails_in_ci(
     tmp_path: Path, pytestconfig: pytest.Config, workers: list[str], ci: str
@@ -37,7 +45,7 @@ def test_without_a_browser_the_suite_is_green_and_says_so_or_fails_in_ci(
     """With this suite's own conftest, and no Chromium on PATH."""
     if workers and not pytestconfig.pluginmanager.hasplugin("xdist"):
         pytest.skip("needs pytest-xdist, which the lock has")
-    for name in ("conftest.py", "machine.py", "small_project.py", "warm.py"):
+    for name in ("conftest.py", "dealing.py", "machine.py", "small_project.py", "warm.py"):
         (tmp_path / name).symlink_to(TESTS / name)
     (tmp_path / "test_it.py").write_text(
         "import pytest\n@pytest.fixture\ndef browser(): pass\ndef test_page(browser): pass\ndef test_other(): pass\n"
@@ -76,7 +84,7 @@ def test_a_warm_command_is_a_process_of_its_own(tmp_path: Path) -> None:
     with (tmp_path / "out").open("w") as out:
         process = subprocess.Popen([str(warm.folder() / "segments"), "--help"], stdout=out)
         assert process.wait() == 0
-    assert (tmp_path / "out").read_text().startswith("usage: segments")
+    assert (tmp_path / "out").read_text().lower().startswith("usage: segments")
 
 
 @pytest.mark.slow

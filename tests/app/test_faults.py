@@ -16,7 +16,7 @@ import pytest
 
 from small_project import LIMIT, SmallProject, make
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("faults")]
+pytestmark = pytest.mark.slow
 
 FIT = ("fit", "feature_set=income_spending", "scaler=quantile")
 SWEEP = ("sweep", "sweep.workers=2")  # two processes beside the main one

@@ -27,7 +27,7 @@ import machine
 from segments.app.servers.child import HOST
 from small_project import CHECKOUT, LIMIT, SmallProject
 
-pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.xdist_group("dashboard")]
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
 PICTURES = os.environ.get("SEGMENTS_SCREENSHOTS", "")
 PAGES = {"overview": "", "compare": "compare", "segments": "segments", "what-if": "what-if", "monitor": "monitor"}
 BENIGN = (

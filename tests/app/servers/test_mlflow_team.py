@@ -40,10 +40,8 @@ from small_record import CONFIG, add, aliases, fact, promote, runs
 
 
 def on_a_server(test: Any) -> Any:
-    """A test with a server on a database: all of them are one worker's, which starts PostgreSQL once."""
-    for mark in (pytest.mark.slow, pytest.mark.server, pytest.mark.xdist_group("postgres")):
-        test = mark(test)
-    return test
+    """A test with a server on a database."""
+    return pytest.mark.slow(pytest.mark.server(test))
 
 
 AFTER_SWEEP = STAGES[STAGES.index("sweep") + 1 : -1]  # and before the registry

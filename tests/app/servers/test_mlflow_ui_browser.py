@@ -23,7 +23,7 @@ from segments.config.registry import TrackingConfig
 from segments.io.tracking import ui_views
 from small_project import LIMIT, STAGES, SmallProject
 
-pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 BENIGN_REQUESTS = ("/ajax-api/2.0/mlflow/users/current",)  # asks who is logged in; a server without log-in answers 404
 BENIGN_CONSOLE = (

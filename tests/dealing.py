@@ -1,0 +1,41 @@
+"""How tests are dealt out to the workers of pytest-xdist: what stays together, and what goes first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+# By their length, measured: a worker that takes one of these late keeps everybody waiting.
+FIRST = [
+    "test_mlflow_team",
+    "test_champions",
+    "test_faults",
+    "test_mlflow_ui_browser",
+    "test_dashboard_browser",
+    "test_pipeline",
+    "test_entry_points",
+]
+# Tests of these files go one by one to whoever is free. Of any other file, one worker runs all: they share what they set up.
+SPREAD = {"test_champions", "test_pipeline", "test_entry_points", "test_bad_input", "test_proof"}
+
+
+def unit(nodeid: str) -> str:
+    """What goes to one worker as a whole.
+
+    Examples
+    --------
+    >>> unit("tests/test_mlflow_team.py::test_a[1]"), unit("tests/app/test_entry_points.py::test_b")
+    ('tests/test_mlflow_team.py', 'tests/app/test_entry_points.py::test_b')
+    """
+    file = nodeid.partition("::")[0]
+    return nodeid if Path(file).stem in SPREAD else file
+
+
+def turn(stem: str, *, slow: bool) -> tuple[bool, int]:
+    """Order of a test: slow ones first, and among them those of the longest files.
+
+    Examples
+    --------
+    >>> turn("test_mlflow_team", slow=True) < turn("test_target_list", slow=True) < turn("test_mlflow_team", slow=False)
+    True
+    """
+    return not slow, FIRST.index(stem) if stem in FIRST else len(FIRST)
