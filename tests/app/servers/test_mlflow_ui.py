@@ -20,12 +20,10 @@ from hypothesis import strategies as st
 from segments.app.load import checked
 from segments.app.servers import child, mlflow_ui
 from segments.config.registry import TrackingConfig
-from segments.config.root import Config
-from segments.config.source import Customers, Source
-from segments.config.sweep import Algorithm, Feature, FeatureSet, Scaler, SweepConfig
 from segments.errors import ConfigError, TrackingError
 from segments.io.tracking import ui_views
 from segments.io.tracking.ui_views import Record
+from smallest_config import config
 
 WHOLE = Record("mall", "7", sweep_run_id="s1", champion_run_id="c1", model="customer-segments", version="3")
 FACETS = {
@@ -37,18 +35,6 @@ FACETS = {
     "modelVersionFilter",
     "datasetsFilter",
 }
-
-
-def config(port: int = 5000, timeout_seconds: int = 1) -> Config:
-    """The sections the UI does not read are as small as they may be."""
-    return Config(
-        source=Source(name="mall", customers=Customers(path="data/mall.csv")),
-        feature_set=FeatureSet(name="rfm", columns={"recency_days": Feature()}),
-        scaler=Scaler(name="standard"),
-        algorithm=Algorithm(name="kmeans"),
-        sweep=SweepConfig(feature_sets=["rfm"], scalers=["standard"]),
-        tracking=TrackingConfig(port=port, timeout_seconds=timeout_seconds),
-    )
 
 
 # --- links ----------------------------------------------------------------------------------------------------------

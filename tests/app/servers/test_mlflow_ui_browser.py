@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 import machine
+import smallest_config
 from segments.app.servers import child, mlflow_ui
 from segments.config.registry import TrackingConfig
 from segments.io.tracking import ui_views
@@ -108,14 +109,14 @@ SERVE = """
 import sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from test_mlflow_ui import config
+from smallest_config import config
 from segments.app.servers import mlflow_ui
 sys.exit(mlflow_ui.run_mlflow_ui(config(port={port}, timeout_seconds=120), "sqlite:///" + {database!r}))
 """
 
 
 def start(database: Path, port: int) -> subprocess.Popen[str]:
-    code = SERVE.format(tests=str(Path(__file__).parent), database=str(database), port=port)
+    code = SERVE.format(tests=str(Path(smallest_config.__file__).parent), database=str(database), port=port)
     return subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd="/"
     )
@@ -416,28 +417,25 @@ def test_a_signal_ends_it_cleanly_and_frees_the_port(tracked: Record) -> None:
 
 def test_a_record_without_sweep_or_champion_is_served_and_says_what_to_run(tmp_path: Path) -> None:
     from mlflow import MlflowClient
-    from test_ui import config
 
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     client = MlflowClient(uri, registry_uri=uri)
     client.search_experiments()
-    assert mlflow_ui.records(config(), uri) == []
+    assert mlflow_ui.records(smallest_config.config(), uri) == []
     experiment = client.create_experiment("mall")
     for key, value in ui_views.view_states().items():
         client.set_experiment_tag(experiment, key, value)
     client.create_registered_model("customer-segments")  # without a version, so without the alias
-    assert mlflow_ui.records(config(), uri) == [ui_views.Record("mall", experiment)]
+    assert mlflow_ui.records(smallest_config.config(), uri) == [ui_views.Record("mall", experiment)]
 
 
 def test_a_damaged_record_is_one_error(tmp_path: Path) -> None:
-    from test_ui import config
-
     from segments.errors import TrackingError
 
     database = tmp_path / "mlflow.db"
     database.write_bytes(b"this is no database" * 100)
     with pytest.raises(TrackingError):
-        mlflow_ui.run_mlflow_ui(config(port=22_000), f"sqlite:///{database}")
+        mlflow_ui.run_mlflow_ui(smallest_config.config(port=22_000), f"sqlite:///{database}")
 
 
 def test_the_default_port_is_mlflows_own() -> None:

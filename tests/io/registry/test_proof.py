@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from segmentations import TABLE, on_a_line
+from segments.io.registry import proof as proof_module
 from segments.io.registry.proof import (
     DOCUMENT,
     Claim,
@@ -33,7 +34,7 @@ from segments.io.registry.proof import (
 )
 from segments.io.store.files import write_table
 from segments.io.store.fingerprints import labels_hash, md5, sha256
-from small_project import SmallProject
+from small_project import CHECKOUT, SmallProject
 
 
 def flip(path: Path) -> None:
@@ -61,6 +62,25 @@ def test_model_files_as_registered_have_no_difference(tmp_path: Path) -> None:
     check_model(claim(tmp_path), proof)
     assert proof.holds
     assert proof.checked == ["3 model files"]
+
+
+def test_a_tag_names_no_foreign_code_to_run(tmp_path: Path) -> None:
+    version, proof = claim(tmp_path), Proof()
+    version.tags.update(candidate_id="c", rebuilt_by="antigravity")
+    assert proof_module._rebuild(version, CHECKOUT / "src", tmp_path, proof) is None
+    assert proof.differences == ["its tag rebuilt_by names 'antigravity', which is no part of this package"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("named", [*proof_module.REBUILT_BY, None])
+def test_versions_of_today_and_of_before_the_folders_are_made_again(tmp_path: Path, named: str | None) -> None:
+    """The module that a version names, and the one that is meant where it names none, start and read the config."""
+    version, proof = claim(tmp_path), Proof()
+    version.tags.update({"candidate_id": "c"} | ({} if named is None else {"rebuilt_by": named}))
+    (tmp_path / "config.json").write_text('{"source": 1}')
+    assert proof_module._rebuild(version, CHECKOUT / "src", tmp_path, proof) is None
+    [difference] = proof.differences
+    assert difference.startswith("it cannot be rebuilt: ") and "source" in difference and "Traceback" not in difference
 
 
 def test_each_touched_model_file_is_named(tmp_path: Path) -> None:
