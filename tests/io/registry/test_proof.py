@@ -316,7 +316,7 @@ def test_the_champion_is_made_again(reproduced: SmallProject) -> None:
         assert checked in said
     assert "not checked" not in said, "DVC's own hashes are those that the cache was made with"
     version = reproduced.client().get_model_version_by_alias("customer-segments", "champion")
-    assert version.tags["segments.io.registry.proof"] == "holds"
+    assert version.tags["segments.proof"] == "holds"
 
 
 @pytest.mark.slow

@@ -39,10 +39,10 @@ KIND, COMPLETE, CANDIDATE, CURVE, CELL, SWEEP, FINALIST, CHAMPION, UPLIFT, CAUSA
     )
 )
 PLACE = "segments.place"  # "01" for the first finalist: MLflow sorts tags as text
-SAID, GRADE, CARD = "segments.evidence.grades", "segments.grade", "segments.evidence_card"
+SAID, GRADE, CARD = "segments.evidence", "segments.grade", "segments.evidence_card"
 PREDICTION, MEMBER = "segments.prediction_id", "segments.prediction_run"
 NOTE = "mlflow.note.content"
-BATCH, RECORD, DECISION = "segments.batch_id", "segments.io.records.sweep", "segments.decision"
+BATCH, RECORD, DECISION = "segments.batch_id", "segments.record", "segments.decision"
 COLOUR = "mlflow.runColor"
 SMALL = ".small"
 # What MLflow answers when somebody else removed a run, or made the same row.
