@@ -659,7 +659,7 @@ from segments.io.tracking.connection import connect
 
 config = RegistryConfig()
 with connect(TrackingConfig(uri=sys.argv[1]), "mall") as tracker:
-    for turn in range(20):
+    for turn in range(10):
         version = versions.wanted(tracker, config.model, str(1 + turn % 2))
         current = versions.find(tracker, config.model, IN_USE)
         versions.challenge(tracker, version)
