@@ -14,7 +14,7 @@ from segmentations import on_a_line
 from segments.app.jobs import versions as registry
 from segments.config.registry import TrackingConfig
 from segments.errors import TrackingError
-from segments.io.registry import versions
+from segments.io.registry import files, versions
 from segments.io.registry.proof import Proof
 from segments.io.store.files import checkout
 from segments.io.store.fingerprints import hashes
@@ -22,6 +22,7 @@ from segments.io.tracking.candidates import track_candidates
 from segments.io.tracking.connection import Tracker, connect
 from segments.io.tracking.runs import CANDIDATE, CHAMPION, KIND, runs_of
 from segments.model.promotion import Verdict
+from segments.model.segmentation import Segmentation
 from small_record import CONFIG, add, aliases, fact, promote
 
 
@@ -131,3 +132,13 @@ def test_a_version_that_does_not_exist_is_an_error_that_lists_those_that_do(trac
 def test_a_candidate_without_a_run_is_not_registered(tracker: Tracker) -> None:
     with pytest.raises(TrackingError, match="candidate c9 has no run"):
         add(tracker, "c9")
+
+
+def test_a_model_registered_before_the_folders_came_finds_its_class(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its stored code says `from segments.model import Segmentation`."""
+    stored: dict[str, Any] = {}
+    monkeypatch.setattr("mlflow.pyfunc.load_model", lambda uri: exec("from segments.model import Segmentation", stored))
+    files.load_model(TrackingConfig(), "models:/customer-segments/1")
+    assert stored["Segmentation"] is Segmentation

@@ -126,6 +126,11 @@ def load_model(config: TrackingConfig, uri: str) -> Any:
     settings(config)
     import mlflow
 
+    import segments.model
+    from segments.model.segmentation import Segmentation
+
+    # Where the code of a version registered before the folders came looks for its class.
+    vars(segments.model)["Segmentation"] = Segmentation
     mlflow.set_tracking_uri(tracking_uri(config))
     return mlflow.pyfunc.load_model(uri)
 
