@@ -53,6 +53,7 @@ def test_equal_points_have_silhouette_zero() -> None:
     assert silhouette_samples_many(np.ones((4, 2)), np.array([[0, 0, 1, 1]])).tolist() == [[0.0] * 4]
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10_000), st.integers(3, 200), st.sampled_from([1, 2, 4, 9, 30]), st.sampled_from([0, 1, 6]))
 @example(0, 3, 30, 0)
 @settings(max_examples=60, deadline=None)
@@ -126,6 +127,7 @@ def test_a_cluster_of_total_weight_one_has_silhouette_zero() -> None:
     assert silhouette_samples_many(X, labels, np.array([5, 2, 2]))[0, 2] == 1.0
 
 
+@pytest.mark.slow
 def test_labelings_of_different_origin_do_not_disturb_one_another() -> None:
     """Unrelated labelings cut the points into cells of one."""
     random = np.random.default_rng(0)

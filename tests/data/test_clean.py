@@ -262,6 +262,7 @@ CELL = st.sampled_from(["1", "2", "03", "x", "?", "", "inf", "-4", "130", "7.5"]
 ROWS = st.lists(st.tuples(CELL, CELL, st.sampled_from(["a", "b", "?"])), min_size=1, max_size=12)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(rows=ROWS, order=st.randoms(use_true_random=False), keep=st.sampled_from(["keep", "drop"]))
 def test_row_order_is_irrelevant_and_counts_add_up(rows, order, keep):
@@ -492,6 +493,7 @@ def test_tables_that_share_no_customer_are_an_error():
         compare_ids(pd.DataFrame({"customer_id": ["c"]}), log)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(
     rows=st.lists(

@@ -165,6 +165,7 @@ def test_however_it_is_cut_a_batch_gives_the_same_figures(
     assert figures(cut, MonitoringConfig()) == figures(whole, MonitoringConfig())
 
 
+@pytest.mark.slow
 def test_few_false_alarms_in_small_batches(skewed: tuple[Segmentation, pd.DataFrame]) -> None:
     """Batches drawn from the training customers: at most one in a hundred may show a light; 4 of 200 is beyond what that allows for."""
     model, table = skewed
