@@ -10,7 +10,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install repro test test-fast system check format ui dashboard screenshots bench lock clean
+.PHONY: help install repro test test-fast portable system check format ui dashboard screenshots bench lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
@@ -72,6 +72,10 @@ dashboard: $(INSTALLED) ## champion, segments, customers, what-if and drift on o
 
 screenshots: $(TESTING) ## look at every page of the dashboard in a browser, and keep what was seen in docs/
 	SEGMENTS_SCREENSHOTS=docs python -m pytest tests/app/dashboard/test_dashboard_browser.py
+
+portable: $(TESTING) ## is the result the same on other processors, numbers of threads and Pythons? (half an hour)
+	segments fetch
+	python tests/portable.py
 
 bench: $(TESTING) ## measure speed and write benchmarks/results.md
 	python benchmarks/run.py

@@ -152,7 +152,7 @@ def test_fewer_fits_for_larger_tables() -> None:
         one(blobs(), spec(k=8, algorithm=Algorithm(starts=2, hits=1000, max_rows=150 * fits))).scores["n_init"]
         for fits in (30, 200)
     )
-    assert few <= 40  # one chain, which is ended; another is not begun where there is no module for it
+    assert few <= 40  # one chain, which is ended; another is not begun where there is no room for it
     assert 120 < many <= 240
 
 

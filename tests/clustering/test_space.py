@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import yeojohnson
 from sklearn import preprocessing
 
 from segments.clustering.space import Space, fit_space, nearest, to_space
@@ -44,10 +46,26 @@ def test_a_space_survives_json_to_the_last_bit(scaler: str, seed: int) -> None:
     ],
 )
 def test_scalers_are_scikit_learns(scaler: str, reference) -> None:
-    _, X = fit_space(rows(), SKEWED, Scaler(scaler))
+    space, X = fit_space(rows(), SKEWED, Scaler(scaler))
     frame = rows()
     by_hand = np.column_stack([np.log1p(frame["x"]), np.sqrt(frame["y"]), frame["z"]])
-    np.testing.assert_allclose(X, reference.fit_transform(by_hand) * [1, 2, 1], atol=1e-12)
+    # the power scaler's parameter is kept to four decimals
+    tolerance = 1e-3 if scaler == "power" else 1e-12
+    np.testing.assert_allclose(X, reference.fit_transform(by_hand) * [1, 2, 1], atol=tolerance)
+    if scaler == "power":
+        np.testing.assert_allclose(space.fitted["lambdas_"], reference.lambdas_, atol=6e-5)
+
+
+def test_the_power_scaler_takes_any_parameter_and_sign() -> None:
+    """Yeo and Johnson's two borders, 0 and 2, where a power becomes a logarithm."""
+    space, _ = fit_space(rows(), SKEWED, Scaler("power"))
+    values = pd.DataFrame({"x": [0.0, 3.0], "y": [4.0, 0.0], "z": [-2.5, 2.5]})
+    unit = {"inner_mean_": [0.0] * 3, "inner_scale_": [1.0] * 3}
+    for parameter in (0.0, 2.0, -1.3, 0.7):
+        made = to_space(replace(space, fitted=space.fitted | unit | {"lambdas_": [parameter] * 3}), values)
+        transformed = [np.log1p(values["x"]), np.sqrt(values["y"]), values["z"]]
+        expected = np.column_stack([yeojohnson(column, parameter) for column in transformed]) * [1, 2, 1]
+        np.testing.assert_allclose(made, expected, rtol=1e-14)
 
 
 @given(st.integers(0, 1000), st.integers(1, 40))

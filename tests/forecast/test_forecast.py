@@ -108,8 +108,8 @@ def test_the_holdout_is_later_than_everything_learned() -> None:
     [
         ({"cutoff": "2030-01-01"}, "outside the data", "prediction.cutoff", "2024-06-28 to 2024-10-01"),
         ({"cutoff": "2020-01-01"}, "outside the data", "prediction.cutoff", "or null"),
-        ({"cutoff": "2024-12-01"}, "leaves no module for 90 days", "prediction.cutoff", "2024-10-01"),
-        ({"cutoff": "2024-02-01"}, "leaves no module for 90 days", "prediction.cutoff", "2024-06-28"),
+        ({"cutoff": "2024-12-01"}, "leaves no room for 90 days", "prediction.cutoff", "2024-10-01"),
+        ({"cutoff": "2024-02-01"}, "leaves no room for 90 days", "prediction.cutoff", "2024-06-28"),
         ({"horizon_days": 400}, "too long for a log of 365 days", "prediction.horizon_days", "at most 121 days"),
         ({"horizon_days": 122}, "too long", "prediction.horizon_days", "at most 121 days"),
     ],

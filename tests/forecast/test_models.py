@@ -8,11 +8,25 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.linear_model import LogisticRegression, TweedieRegressor
 from sklearn.metrics import roc_auc_score
+from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from segments.config.prediction import PredictionConfig, PredictionModel
-from segments.forecast.models import FEATURE, GLOBAL, PER_SEGMENT, Snapshot, fit, signed_log, too_few, variants
+from segments.forecast.models import (
+    FEATURE,
+    GLOBAL,
+    PER_SEGMENT,
+    Snapshot,
+    fit,
+    platt_line,
+    signed_log,
+    too_few,
+    variants,
+)
 
 CONFIG = PredictionConfig(models=["linear"], min_customers=50, min_events=10)
 MODELS = {
@@ -108,7 +122,7 @@ def test_nobody_left_gives_a_small_risk_for_all() -> None:
     train.churned[:] = 0.0
     for name in ("recency", "linear", "boosting", "last_period"):
         predictor, notes = fit(MODELS[name], GLOBAL, "churn", train, CONFIG)
-        assert np.unique(predictor(train)).tolist() == [1 / 602]
+        assert np.unique(predictor(train)).tolist() == [round(1 / 602, 6)]
         assert notes == ["0 customers who left among 600 customers: everybody gets the same prediction"]
 
 
@@ -127,12 +141,10 @@ def test_when_it_is_too_few(customers: int, left: int, why: str) -> None:
 def test_the_baselines_are_what_they_are_called() -> None:
     train, later = snapshot(), snapshot(1)
     last = fit(MODELS["last_period"], GLOBAL, "value", train, CONFIG)[0]
-    assert last(later).tolist() == later.inputs["recent_spend"].tolist()
+    np.testing.assert_allclose(last(later), later.inputs["recent_spend"], rtol=5e-6)
     risk = fit(MODELS["last_period"], GLOBAL, "churn", train, CONFIG)[0](later)
     gone = train.inputs["recent_days"].to_numpy() == 0
-    assert set(risk.round(12)) == {
-        round((train.churned[rows].sum() + 1) / (rows.sum() + 2), 12) for rows in (gone, ~gone)
-    }
+    assert set(risk) == {round((train.churned[rows].sum() + 1) / (rows.sum() + 2), 6) for rows in (gone, ~gone)}
     later.inputs["recent_spend"] = 0.0
     alone = fit(MODELS["recency"], GLOBAL, "churn", train, CONFIG)[0]
     assert alone(later).tolist() == alone(snapshot(1)).tolist(), "recency alone"
@@ -158,3 +170,41 @@ def test_a_buy_till_you_die_model_does_not_look_at_the_outcome() -> None:
 
 def test_signed_log() -> None:
     assert signed_log(np.array([-1.0, 0.0, np.e - 1])).tolist() == pytest.approx([-np.log(2), 0.0, 1.0])
+
+
+def test_platts_line_is_scikit_learns() -> None:
+    random = np.random.default_rng(0)
+    scores = random.normal(size=400)
+    happened = (random.random(400) < 1 / (1 + np.exp(1 - 2 * scores))).astype(float)
+
+    class Given(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+        """One that has learned all it will."""
+
+        def fit(self, X: np.ndarray, y: np.ndarray) -> Given:
+            self.classes_ = np.unique(y)
+            return self
+
+        def decision_function(self, X: np.ndarray) -> np.ndarray:
+            return X[:, 0]
+
+        def predict(self, X: np.ndarray) -> np.ndarray:
+            return (X[:, 0] > 0).astype(float)
+
+    theirs = CalibratedClassifierCV(Given(), method="sigmoid", ensemble=False).fit(scores[:, None], happened)
+    np.testing.assert_allclose(
+        platt_line(scores, happened).predict_proba(scores[:, None]), theirs.predict_proba(scores[:, None]), atol=1e-5
+    )
+
+
+def test_a_line_is_the_one_that_any_search_finds() -> None:
+    """Of the same objective, by another optimiser."""
+    train = snapshot()
+    X = StandardScaler().fit_transform(signed_log(train.inputs.to_numpy()))
+    model = MODELS["linear"]
+    risk = fit(model, GLOBAL, "churn", train, CONFIG)[0](train)
+    other = LogisticRegression(C=1 / model.penalty, tol=1e-9, max_iter=10_000).fit(X, train.churned)
+    np.testing.assert_allclose(risk, other.predict_proba(X)[:, 1], atol=1e-5)
+    unit = train.spend.mean()
+    value = fit(model, GLOBAL, "value", train, CONFIG)[0](train)
+    tweedie = TweedieRegressor(power=1.5, link="log", alpha=model.penalty / len(X), tol=1e-9, max_iter=10_000)
+    np.testing.assert_allclose(value, tweedie.fit(X, train.spend / unit).predict(X) * unit, rtol=1e-4)

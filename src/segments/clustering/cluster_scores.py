@@ -81,7 +81,7 @@ def _scores(X: Floats, labels: NDArray[np.int32], weights: Floats, kernel: Any) 
     kernel(X, labels, weights, sizes, centres, spreads, squares, margins)
 
     wcss, total = squares.sum(), sizes.sum()
-    between = (sizes[:, None] * (centres - sizes @ centres / total) ** 2).sum()
+    between = (sizes[:, None] * (centres - (sizes[:, None] * centres).sum(axis=0) / total) ** 2).sum()
     # No spread within the clusters: 1, by scikit-learn's convention.
     calinski_harabasz = between * (total - k) / (wcss * (k - 1)) if wcss > 0 else 1.0
 

@@ -131,8 +131,9 @@ def best_kmeans(
             k, init=best.centres, n_init=1, max_iter=algorithm.max_iter, tol=algorithm.tol, copy_x=False
         )
         last.fit(points, sample_weight=weights)
-    # Every point belongs to its nearest centre: what the deployed model will say too, by the same function.
-    centres = last.cluster_centers_ + middle
+    # Every point belongs to its nearest centre: what the deployed model will say too, by the same function. The centre is the mean of its points,
+    # summed in their order: scikit-learn's is the same but for a last digit that hangs on the processor.
+    centres = _means(X, last.labels_, weights, last.cluster_centers_ + middle)
     _, centres = canonical_order(_assigned(X, centres), centres, weights)
     return Solution(_assigned(X, centres), centres, int(last.n_iter_), made, hits, hits / len(search.ends))
 
@@ -197,7 +198,7 @@ class _Search:
         found = _Population(algorithm.starts)
         chains: list[float] = []
         made, usual = 0, 0.0  # chains, and their fits on average
-        # One more where there is module for one of the usual length: half a chain finds little.
+        # One more where there is room for one of the usual length: half a chain finds little.
         while not chains or (_hits(chains, found.best.wcss) < algorithm.hits and self.made + usual <= budget):
             before = self.made
             end = self.chain([self.start() for _ in range(algorithm.starts)])
@@ -288,6 +289,19 @@ class _Population:
 def _assigned(X: NDArray[np.float64], centres: NDArray[np.float64]) -> NDArray[np.int32]:
     """Nearest centre of every row."""
     return np.concatenate([nearest(X[at : at + _ROWS], centres)[0] for at in range(0, len(X), _ROWS)])
+
+
+def _means(
+    X: NDArray[np.float64],
+    labels: NDArray[np.integer[Any]],
+    weights: NDArray[np.float64] | None,
+    otherwise: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Mean of each cluster's points; that of one without points is said otherwise."""
+    k, weights = len(otherwise), np.ones(len(X)) if weights is None else weights
+    sizes = np.bincount(labels, weights, minlength=k)[:, None]
+    sums = np.column_stack([np.bincount(labels, weights * column, minlength=k) for column in X.T])
+    return np.divide(sums, sizes, out=otherwise, where=sizes > 0)
 
 
 def _hits(values: Sequence[float], best: float) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from segments.clustering.exact import expm1, log1p, principal_axes, product
 from segments.clustering.space import Space, to_space
 
 # Customers drawn of many, and squares along each axis in which they compete for it.
@@ -45,7 +46,7 @@ class Plane:
         values = self._seen()
         counts = np.bincount(clusters)
         means = np.column_stack([np.bincount(clusters, weights=values[:, j]) / counts for j in (0, 1)])
-        return np.column_stack([np.expm1(means[:, j]) if self.log[j] else means[:, j] for j in (0, 1)])
+        return np.column_stack([expm1(means[:, j]) if self.log[j] else means[:, j] for j in (0, 1)])
 
     def shown(self) -> NDArray[np.intp]:
         """Customers to draw: all, or of many more than an eye tells apart some thousands.
@@ -80,7 +81,7 @@ class Plane:
 
     def _seen(self) -> NDArray[np.float64]:
         """The points as they lie on the paper."""
-        return np.column_stack([np.log1p(self.points[:, j]) if self.log[j] else self.points[:, j] for j in (0, 1)])
+        return np.column_stack([log1p(self.points[:, j]) if self.log[j] else self.points[:, j] for j in (0, 1)])
 
 
 def plane(features: pd.DataFrame, space: Space) -> Plane:
@@ -108,13 +109,10 @@ def plane(features: pd.DataFrame, space: Space) -> Plane:
             (transforms[names[0]] == "log1p", transforms[names[1]] == "log1p"),
         )
     X = to_space(space, features)
-    centred = X - X.mean(axis=0)
-    values, vectors = np.linalg.eigh(centred.T @ centred)
-    axes = vectors[:, ::-1][:, :2]
-    axes = axes * np.sign(
-        axes[np.abs(axes).argmax(axis=0), [0, 1]]
-    )  # the sign of an axis is arbitrary: largest loading positive
-    shares = values[::-1][:2] / values.sum()
+    variances, axes = principal_axes(X)
+    shares = variances[:2] / variances.sum()
     return Plane(
-        centred @ axes, (f"principal axis 1 ({shares[0]:.0%})", f"principal axis 2 ({shares[1]:.0%})"), (False, False)
+        product(X - X.mean(axis=0), axes[:, :2]),
+        (f"principal axis 1 ({shares[0]:.0%})", f"principal axis 2 ({shares[1]:.0%})"),
+        (False, False),
     )

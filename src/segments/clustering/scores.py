@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from segments.clustering.cluster_scores import cluster_scores_many
+from segments.clustering.exact import significant
 from segments.clustering.silhouette import Estimate, silhouette_estimate
 from segments.clustering.space import fold
 from segments.config.features import RFM_SCORES
@@ -87,7 +88,8 @@ def score(
     own = _silhouettes(X, labelings, scoring, seed, threads)
     exact = np.full(len(labelings), float(not own.standard_error.any()))
     found = (own.mean, own.standard_error, own.low, own.high, exact)
-    columns = {name: values.round(_DIGITS) for name, values in zip(SILHOUETTES[:-1], found, strict=True)} | sums
+    columns = {name: values.round(_DIGITS) for name, values in zip(SILHOUETTES[:-1], found, strict=True)}
+    columns |= {name: significant(values, _DIGITS) for name, values in sums.items()}
     scores = [{name: float(values[i]) for name, values in columns.items()} for i in range(len(labelings))]
     return CellScores(scores, own.rows, own.samples)
 

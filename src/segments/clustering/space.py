@@ -8,7 +8,7 @@ The order is: transform each column, scale, then weight.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from segments.clustering.exact import expm1, log, log1p
 from segments.config.sweep import FeatureSet, Scaler
 from segments.errors import SweepError
 
@@ -25,7 +26,6 @@ _FITTED: dict[str, tuple[str, ...]] = {
     "standard": ("mean_", "scale_", "var_", "n_features_in_"),
     "minmax": ("min_", "scale_", "data_min_", "data_max_", "n_features_in_"),
     "robust": ("center_", "scale_", "n_features_in_"),
-    "power": ("lambdas_", "n_features_in_"),
     "quantile": ("quantiles_", "references_", "n_quantiles_", "n_features_in_"),
 }
 
@@ -103,13 +103,15 @@ def fit_space(features: pd.DataFrame, feature_set: FeatureSet, scaler: Scaler) -
     raw = features[columns].to_numpy(dtype=np.float64)
     transformed = _transform(raw, columns, transforms)
     fitted: dict[str, Any] = {}
-    if scaler.method != "none":
-        estimator = _estimator(scaler.method, n_quantiles=min(scaler.n_quantiles, len(raw)))
+    method, prefix = scaler.method, ""
+    if method == "power":
+        fitted["lambdas_"] = [_straightening(column) for column in transformed.T]
+        transformed = _yeo_johnson(transformed, fitted["lambdas_"])
+        method, prefix = "standard", "inner_"
+    if method != "none":
+        estimator = _estimator(method, n_quantiles=min(scaler.n_quantiles, len(raw)))
         estimator.fit(transformed)
-        fitted = {name: _plain(getattr(estimator, name)) for name in _FITTED[scaler.method]}
-        if scaler.method == "power":  # its own standardisation of the output is a second, inner scaler
-            inner = estimator._scaler
-            fitted |= {f"inner_{name}": _plain(getattr(inner, name)) for name in _FITTED["standard"]}
+        fitted |= {prefix + name: _plain(getattr(estimator, name)) for name in _FITTED[method]}
     space = Space(columns, transforms, weights, scaler.method, fitted)
     X = to_space(space, features)
     if not np.isfinite(X).all():
@@ -150,8 +152,12 @@ def to_space(space: Space, features: pd.DataFrame) -> NDArray[np.float64]:
         )
     raw = features[space.columns].to_numpy(dtype=np.float64)
     X = _transform(raw, space.columns, space.transforms)
-    if space.scaler != "none":
-        X = _rebuild(space).transform(X)
+    method, prefix = space.scaler, ""
+    if method == "power":
+        X = _yeo_johnson(X, space.fitted["lambdas_"])
+        method, prefix = "standard", "inner_"
+    if method != "none":
+        X = _rebuild(method, space.fitted, prefix).transform(X)
     return np.ascontiguousarray(X * np.array(space.weights))
 
 
@@ -281,7 +287,7 @@ def check_columns(features: pd.DataFrame, feature_set: FeatureSet) -> None:
 
 
 def _transform(raw: NDArray[np.float64], columns: list[str], transforms: list[str]) -> NDArray[np.float64]:
-    functions = {"identity": np.positive, "log1p": np.log1p, "sqrt": np.sqrt}
+    functions: dict[str, Callable[..., Any]] = {"identity": np.positive, "log1p": log1p, "sqrt": np.sqrt}
     with np.errstate(invalid="ignore", divide="ignore"):
         out = np.column_stack([functions[name](raw[:, j]) for j, name in enumerate(transforms)])
     bad = ~np.isfinite(out) & np.isfinite(raw)
@@ -296,28 +302,51 @@ def _transform(raw: NDArray[np.float64], columns: list[str], transforms: list[st
 
 def _estimator(name: str, **options: int) -> Any:
     # Here and not at the top: a process that only hands cells to others needs none of it, and it takes more than a second.
-    from sklearn.preprocessing import MinMaxScaler, PowerTransformer, QuantileTransformer, RobustScaler, StandardScaler
+    from sklearn.preprocessing import MinMaxScaler, QuantileTransformer, RobustScaler, StandardScaler
 
     if name == "quantile":
         # subsample=None: landmarks from all customers, so that no random choice enters
         # uniform: a normal output would push the many customers who share the lowest value (no coupon, say) far away
         return QuantileTransformer(n_quantiles=options["n_quantiles"], output_distribution="uniform", subsample=None)
-    return {"standard": StandardScaler, "minmax": MinMaxScaler, "robust": RobustScaler, "power": PowerTransformer}[
-        name
-    ]()
+    return {"standard": StandardScaler, "minmax": MinMaxScaler, "robust": RobustScaler}[name]()
 
 
-def _rebuild(space: Space) -> Any:
-    fitted = dict(space.fitted)
-    estimator = _estimator(space.scaler, n_quantiles=int(fitted.get("n_quantiles_", 2)))
-    for name in _FITTED[space.scaler]:
-        setattr(estimator, name, _numbers(fitted[name]))
-    if space.scaler == "power":
-        inner = _estimator("standard")
-        for name in _FITTED["standard"]:
-            setattr(inner, name, _numbers(fitted[f"inner_{name}"]))
-        estimator._scaler = inner
+def _rebuild(method: str, fitted: Mapping[str, Any], prefix: str) -> Any:
+    estimator = _estimator(method, n_quantiles=int(fitted.get("n_quantiles_", 2)))
+    for name in _FITTED[method]:
+        setattr(estimator, name, _numbers(fitted[prefix + name]))
     return estimator
+
+
+def _yeo_johnson(X: NDArray[np.float64], lambdas: Sequence[float]) -> NDArray[np.float64]:
+    """Yeo & Johnson (2000), Biometrika 87, 954-959, each column with its own parameter; scikit-learn's has another last digit per processor."""
+    return np.column_stack(
+        [
+            np.where(
+                column >= 0, _power(log1p(column.clip(min=0.0)), at), -_power(log1p(-column.clip(max=0.0)), 2.0 - at)
+            )
+            for column, at in zip(X.T, lambdas, strict=True)
+        ]
+    )
+
+
+def _power(logs: NDArray[np.float64], at: float) -> NDArray[np.float64]:
+    return expm1(at * logs) / at if at else logs
+
+
+def _straightening(column: NDArray[np.float64]) -> float:
+    """The parameter with which a column comes nearest to a normal distribution (by maximum likelihood, as in scikit-learn), to four decimals."""
+    from scipy.optimize import minimize_scalar
+
+    slope = float((np.sign(column) * log1p(np.abs(column))).sum())
+
+    def loss(at: float) -> float:
+        variance = float(_yeo_johnson(column[:, None], [float(at)]).var())
+        if not np.finfo(np.float64).tiny < variance < np.inf:
+            return np.inf
+        return float(len(column) / 2 * log(np.array([variance]))[0]) - (at - 1) * slope
+
+    return round(float(minimize_scalar(loss, bracket=(-2.0, 2.0)).x), 4)
 
 
 def _plain(value: Any) -> Any:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from segments.clustering.exact import log
 from segments.clustering.silhouette import silhouette_estimate
 from segments.config.evidence import EvidenceConfig
 from segments.evidence.null_models import Draw, null_model
@@ -206,12 +207,12 @@ def _scores(X: Floats, ks: Sequence[int], config: EvidenceConfig, random: np.ran
     fits = [refit(X, k, starts, random) for k in ks]
     labelings = np.array([fit.labels for fit in fits])
     silhouettes = silhouette_estimate(X, labelings, _QUERIES, int(random.integers(2**32)), threads=1).mean
-    return np.array([np.log([_positive(fit.wcss) for fit in fits]) - np.log(_total(X)), silhouettes])
+    return np.array([log(np.array([_positive(fit.wcss) / _total(X) for fit in fits])), silhouettes])
 
 
 def _log_wcss(X: Floats, ks: Sequence[int], config: EvidenceConfig, random: np.random.Generator) -> Floats:
     starts = starts_for(len(X), config.starts, config.null_max_rows)
-    return np.log([_total(X), *(_positive(refit(X, k, starts, random).wcss) for k in ks)])
+    return log(np.array([_total(X), *(_positive(refit(X, k, starts, random).wcss) for k in ks)]))
 
 
 def _total(X: Floats) -> float:

@@ -25,9 +25,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from segments.clustering.exact import Floats, eigen, principal_axes, product
+
 Draw = Callable[[np.random.Generator], Floats]
 
 # Modes tried for a column: this many of its quantiles. The nearest unimodal distribution changes little between neighbours.
@@ -138,8 +138,9 @@ def _hull(points: Floats, heights: Floats, rising: bool) -> Floats:
 
 
 def _gaussian(X: Floats) -> Draw:
-    mean, root = X.mean(axis=0), _root(np.cov(X.T, ddof=0).reshape(X.shape[1], -1))
-    return lambda random: mean + random.normal(size=X.shape) @ root
+    mean = X.mean(axis=0)
+    root = _root(X - mean)
+    return lambda random: mean + product(random.normal(size=X.shape), root)
 
 
 def _permutation(X: Floats) -> Draw:
@@ -148,10 +149,11 @@ def _permutation(X: Floats) -> Draw:
 
 def _uniform(X: Floats) -> Draw:
     mean = X.mean(axis=0)
-    axes = np.linalg.svd(X - mean, full_matrices=False)[2]
-    turned = (X - mean) @ axes.T
+    axes = principal_axes(X)[1]
+    turned = product(X - mean, axes)
     low, high = turned.min(axis=0), turned.max(axis=0)
-    return lambda random: mean + random.uniform(low, high, size=(len(X), len(axes))) @ axes
+    back = np.ascontiguousarray(axes.T)
+    return lambda random: mean + product(random.uniform(low, high, size=X.shape), back)
 
 
 def _copula(X: Floats) -> Draw:
@@ -178,16 +180,16 @@ def _correlated(X: Floats, columns: Callable[[np.random.Generator], Floats]) -> 
     scores -= scores.mean(axis=0)
     spread = np.sqrt((scores**2).mean(axis=0))
     scores /= np.where(spread > 0, spread, 1.0)
-    root = _root(scores.T @ scores / len(X))
+    root = _root(scores)
 
     def draw(random: np.random.Generator) -> Floats:
-        ranks = np.argsort(np.argsort(random.normal(size=X.shape) @ root, axis=0), axis=0)
+        ranks = np.argsort(np.argsort(product(random.normal(size=X.shape), root), axis=0), axis=0)
         return np.take_along_axis(columns(random), ranks, axis=0)
 
     return draw
 
 
-def _root(covariance: Floats) -> Floats:
-    """Symmetric square root; a singular covariance is no trouble."""
-    values, vectors = np.linalg.eigh(covariance)
-    return np.asarray(vectors * np.sqrt(values.clip(min=0.0)) @ vectors.T)
+def _root(centred: Floats) -> Floats:
+    """Symmetric square root of the covariance of points around 0; a singular one is no trouble."""
+    values, vectors = eigen(product(np.ascontiguousarray(centred.T), centred) / len(centred))
+    return product(vectors * np.sqrt(values.clip(min=0.0)), np.ascontiguousarray(vectors.T))

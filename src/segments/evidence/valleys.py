@@ -11,6 +11,7 @@ from itertools import combinations
 
 import numpy as np
 
+from segments.clustering.exact import product
 from segments.evidence.resample_fits import Floats, Integers
 
 
@@ -78,8 +79,8 @@ def _pair(X: Floats, labels: Integers, centres: Floats, a: int, b: int) -> float
     from scipy.special import bdtr
 
     line = centres[b] - centres[a]
-    if not (length := float(line @ line)):
+    if not (length := float((line * line).sum())):
         return 1.0
-    places = (X[(labels == a) | (labels == b)] - centres[a]) @ line / length
+    places = product(X[(labels == a) | (labels == b)] - centres[a], line) / length
     one, middle, other = (int((np.abs(places - at) <= 1 / 6).sum()) for at in (0.0, 0.5, 1.0))
     return max(float(bdtr(middle, middle + end, 0.5)) for end in (one, other))

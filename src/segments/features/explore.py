@@ -336,14 +336,17 @@ def _summarise(column: pd.Series[float], config: ExploreConfig) -> dict[str, Any
 
 def _histogram(known: np.ndarray[Any, np.dtype[np.float64]], log: bool) -> Histogram:
     low, high = float(known.min()), float(known.max())
-    bins = int(np.clip(np.ceil(2 * np.cbrt(len(known))), 8, 30))
+    bins = int(np.clip(np.ceil(2 * np.cbrt(len(known)).round(9)), 8, 30))
     whole = bool((known == np.floor(known)).all())
     if log and whole:
         bins //= 2  # narrow bins would hold now one whole number, now two, and show teeth that are not in the data
     if low == high:
         edges = np.array([low - 0.5, low + 0.5])
     elif log:
-        edges = np.expm1(np.linspace(np.log1p(low), np.log1p(high), bins + 1))
+        # to six digits: more are the processor's
+        edges = np.array(
+            [float(f"{edge:.6g}") for edge in np.expm1(np.linspace(np.log1p(low), np.log1p(high), bins + 1))]
+        )
         edges[0], edges[-1] = low, high  # expm1(log1p(x)) may miss x by a hair
     elif whole:
         step = np.ceil((high - low + 1) / bins)  # every bin holds the same count of whole numbers

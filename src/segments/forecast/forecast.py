@@ -225,7 +225,7 @@ def timeline(first: date, as_of: date, config: PredictionConfig) -> Timeline:
     earliest, newest = first + 2 * horizon - timedelta(days=1), as_of - horizon
     if not earliest <= cutoff <= newest:
         inside = first <= cutoff <= as_of
-        why = f"leaves no module for {config.horizon_days} days" if inside else "is outside the data"
+        why = f"leaves no room for {config.horizon_days} days" if inside else "is outside the data"
         raise ConfigError(
             f"the cutoff {cutoff} {why}: the log goes from {first} to {as_of}",
             where="prediction.cutoff",

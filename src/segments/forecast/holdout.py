@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest, norm
 from sklearn.linear_model import LogisticRegression
 
+from segments.clustering.exact import log
+
 Floats = NDArray[np.float64]
 Score = Callable[[Floats, Floats, Floats], Floats]
 
@@ -107,13 +109,14 @@ def average_precision(y: Floats, p: Floats, weights: Floats) -> Floats:
 
 def brier(y: Floats, p: Floats, weights: Floats) -> Floats:
     """Mean squared difference of probability and outcome."""
-    return _ratio(weights @ (p - y) ** 2, weights.sum(axis=1))
+    return _ratio(_total(weights, (p - y) ** 2), weights.sum(axis=1))
 
 
 def calibration_error(y: Floats, p: Floats, weights: Floats) -> Floats:
     """Expected calibration error: mean distance of predicted and observed share over ten groups of equally many, by rising prediction."""
-    own = _bin(p)[:, None] == np.arange(CALIBRATION_BINS)
-    return _ratio(np.abs(weights @ (own * (p - y)[:, None])).sum(axis=1), weights.sum(axis=1))
+    bins, off = _bin(p), p - y
+    distances = [np.abs(_total(weights, np.where(bins == own, off, 0.0))) for own in range(CALIBRATION_BINS)]
+    return _ratio(np.sum(distances, axis=0), weights.sum(axis=1))
 
 
 # --- value: money; the prediction is money ------------------------------------------------------------------------------
@@ -121,7 +124,7 @@ def calibration_error(y: Floats, p: Floats, weights: Floats) -> Floats:
 
 def absolute_error(y: Floats, p: Floats, weights: Floats) -> Floats:
     """Mean absolute difference, in money."""
-    return _ratio(weights @ np.abs(p - y), weights.sum(axis=1))
+    return _ratio(_total(weights, np.abs(p - y)), weights.sum(axis=1))
 
 
 def spearman(y: Floats, p: Floats, weights: Floats) -> Floats:
@@ -143,7 +146,7 @@ def decile_lift(y: Floats, p: Floats, weights: Floats) -> Floats:
 
 def total_ratio(y: Floats, p: Floats, weights: Floats) -> Floats:
     """Predicted total over actual total: 1 is right on the whole."""
-    return _ratio(weights @ p, weights @ y)
+    return _ratio(_total(weights, p), _total(weights, y))
 
 
 CHURN_SCORES: dict[str, Score] = {
@@ -221,11 +224,11 @@ def calibration_line(churned: Floats, risk: Floats) -> tuple[float, float] | Non
     Cox (1958), Two further applications of a model for binary regression, Biometrika 45:562.
     """
     inside = np.clip(risk, 1e-9, 1 - 1e-9)
-    logit = np.log(inside / (1 - inside))
+    logit = log(inside / (1 - inside))
     if len(np.unique(churned)) < 2 or np.ptp(logit) < 1e-9:
         return None
-    line = LogisticRegression(C=np.inf, tol=1e-8, max_iter=1000).fit(logit[:, None], churned)
-    return float(line.coef_[0, 0]), float(line.intercept_[0])
+    line = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-10, max_iter=1000).fit(logit[:, None], churned)
+    return round(float(line.coef_[0, 0]), 6), round(float(line.intercept_[0]), 6)
 
 
 # --- inside -------------------------------------------------------------------------------------------------------------
@@ -236,6 +239,11 @@ def _sums(by: Floats, weights: Floats, *values: Floats) -> list[Floats]:
     order = np.argsort(by, kind="stable")
     starts = np.flatnonzero(np.r_[True, np.diff(by[order]) > 0])
     return [np.add.reduceat(weights[:, order] * value[order], starts, axis=1) for value in values]
+
+
+def _total(weights: Floats, values: Floats) -> Floats:
+    """Weighted sum of each resample; no matrix product, whose last digit is the processor's."""
+    return np.asarray((weights * values).sum(axis=1))
 
 
 def _ranks(values: Floats, weights: Floats) -> Floats:

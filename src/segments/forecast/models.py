@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.linear_model import LogisticRegression, TweedieRegressor
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.model_selection import cross_val_predict
+from sklearn.preprocessing import StandardScaler
 
+from segments.clustering.exact import log1p, significant
 from segments.config.prediction import PredictionConfig, PredictionModel
 from segments.forecast.btyd import (
     DAYS_PER_WEEK,
@@ -35,6 +36,10 @@ Predictor = Callable[["Snapshot"], Floats]
 OUTCOMES = ("churn", "value")
 GLOBAL, FEATURE, PER_SEGMENT = "global", "segment as feature", "per segment"
 FOLDS = 5  # of the calibration
+# What is learned is searched for to a much finer tolerance than it is kept with, so that it is the same on every processor: no search and no sum
+# of floats ends at the same last digits on all of them.
+DIGITS = 6
+TIGHT: dict[str, Any] = {"solver": "newton-cholesky", "tol": 1e-10, "max_iter": 1000}
 
 
 @dataclass(frozen=True)
@@ -118,7 +123,7 @@ def fit(
     Returns
     -------
     callable
-        From a snapshot to one prediction per customer.
+        From a snapshot to one prediction per customer: a risk to six decimals, money to six digits.
     list of str
         What fell back to something simpler, and why, in words.
 
@@ -127,6 +132,18 @@ def fit(
     DataError
         If a BTYD model cannot be fitted on these customers.
     """
+    exact, notes = _fitted(model, variant, outcome, train, config)
+
+    def rounded(snapshot: Snapshot) -> Floats:
+        made = exact(snapshot)
+        return made.round(DIGITS) if outcome == "churn" else significant(made, DIGITS)
+
+    return rounded, notes
+
+
+def _fitted(
+    model: PredictionModel, variant: str, outcome: str, train: Snapshot, config: PredictionConfig
+) -> tuple[Predictor, list[str]]:
     whole = too_few(train, outcome, config)
     if whole and model.kind != "btyd":
         return _constant(train.outcome(outcome), outcome), [f"{whole}: everybody gets the same prediction"]
@@ -175,15 +192,9 @@ def _learn(
     unit = (
         1.0 if outcome == "churn" else float(y.mean())
     )  # money in units of its mean: penalties mean the same in any currency
-    estimator = _linear(model, outcome, len(y)) if model.kind == "linear" else _boosting(model, outcome, config.seed)
-    estimator.fit(_matrix(train, k), y / unit)
-
-    def predict(snapshot: Snapshot) -> Floats:
-        X = _matrix(snapshot, k)
-        made: Floats = estimator.predict_proba(X)[:, 1] if outcome == "churn" else estimator.predict(X) * unit
-        return made
-
-    return predict
+    X = _matrix(train, k)
+    learned = (_linear if model.kind == "linear" else _boosting)(model, outcome, X, y / unit, config.seed)
+    return lambda snapshot: learned(_matrix(snapshot, k)) * unit
 
 
 def _matrix(snapshot: Snapshot, k: int) -> Floats:
@@ -191,18 +202,24 @@ def _matrix(snapshot: Snapshot, k: int) -> Floats:
     return np.hstack([snapshot.inputs.to_numpy(dtype=np.float64), one_hot])
 
 
-def _linear(model: PredictionModel, outcome: str, n: int) -> Pipeline:
-    last: LogisticRegression | TweedieRegressor
+def _linear(model: PredictionModel, outcome: str, X: Floats, y: Floats, seed: int) -> Callable[[Floats], Floats]:
+    scaler = StandardScaler().fit(signed_log(X))
     if outcome == "churn":
-        last = LogisticRegression(C=1 / model.penalty, max_iter=1000)
-    else:  # compound Poisson-gamma: a lump at nothing, a long tail of money, and a mean that is never negative
-        last = TweedieRegressor(power=1.5, link="log", alpha=model.penalty / n, max_iter=1000)
-    return make_pipeline(FunctionTransformer(signed_log), StandardScaler(), last)
+        line = _kept(LogisticRegression(C=1 / model.penalty, **TIGHT).fit(scaler.transform(signed_log(X)), y))
+        return lambda X: line.predict_proba(scaler.transform(signed_log(X)))[:, 1]
+    # compound Poisson-gamma: a lump at nothing, a long tail of money, and a mean that is never negative
+    money = TweedieRegressor(power=1.5, link="log", alpha=model.penalty / len(y), **TIGHT)
+    line = _kept(money.fit(scaler.transform(signed_log(X)), y))
+    return lambda X: line.predict(scaler.transform(signed_log(X)))
 
 
-def _boosting(
-    model: PredictionModel, outcome: str, seed: int
-) -> CalibratedClassifierCV | HistGradientBoostingRegressor:
+def _kept(line: Any) -> Any:
+    """A fitted line with the digits that are kept."""
+    line.coef_, line.intercept_ = np.round(line.coef_, DIGITS), np.round(line.intercept_, DIGITS)
+    return line
+
+
+def _boosting(model: PredictionModel, outcome: str, X: Floats, y: Floats, seed: int) -> Callable[[Floats], Floats]:
     settings = {
         "max_iter": model.iterations,
         "learning_rate": model.learning_rate,
@@ -211,16 +228,50 @@ def _boosting(
         "random_state": seed,
     }
     if outcome == "value":
-        return HistGradientBoostingRegressor(loss="poisson", **settings)
+        trees: Callable[[Floats], Floats] = HistGradientBoostingRegressor(loss="poisson", **settings).fit(X, y).predict
+        return trees
+    classifier = HistGradientBoostingClassifier(**settings)
     # Leavers are few: one curve from all out-of-fold predictions is steadier than one per fold.
-    return CalibratedClassifierCV(
-        HistGradientBoostingClassifier(**settings), method="sigmoid", cv=FOLDS, ensemble=False
-    )
+    line = platt_line(cross_val_predict(classifier, X, y, cv=FOLDS, method="decision_function"), y)
+    classifier.fit(X, y)
+    return lambda X: line.predict_proba(classifier.decision_function(X)[:, None])[:, 1]
+
+
+def platt_line(scores: Floats, happened: Floats) -> LogisticRegression:
+    """Line from scores to chances, by Platt's scaling; scikit-learn has it too, but ends its search where the last digits are any.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n,)
+        Larger means more likely; of customers the scoring model had not seen.
+    happened : ndarray of shape (n,)
+        1.0 or 0.0.
+
+    Returns
+    -------
+    LogisticRegression
+        Of one input, the score.
+
+    References
+    ----------
+    Platt (1999), Probabilistic outputs for support vector machines: the targets are a little inside 0 and 1.
+
+    Examples
+    --------
+    >>> line = platt_line(np.array([-2.0, -1.0, 0.5, 1.0]), np.array([0.0, 0.0, 1.0, 1.0]))
+    >>> line.predict_proba(np.array([[-2.0], [1.0]]))[:, 1].round(2).tolist()
+    [0.16, 0.77]
+    """
+    events = happened.sum()
+    target = np.where(happened > 0, (events + 1) / (events + 2), 1 / (len(happened) - events + 2))
+    line = LogisticRegression(C=np.inf, **TIGHT)
+    both, kind = np.concatenate([scores, scores])[:, None], np.repeat([1, 0], len(scores))
+    return _kept(line.fit(both, kind, sample_weight=np.concatenate([target, 1 - target])))
 
 
 def signed_log(X: Floats) -> Floats:
     """``log1p`` that keeps the sign, for columns with long tails on either side."""
-    logs: Floats = np.sign(X) * np.log1p(np.abs(X))
+    logs: Floats = np.sign(X) * log1p(np.abs(X))
     return logs
 
 

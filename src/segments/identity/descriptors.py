@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
+from segments.clustering.exact import significant
 from segments.config.features import RFM_SCORES
 from segments.identity.profiles import numeric_columns
 
@@ -31,6 +32,7 @@ ARITHMETIC = {
 }
 RESAMPLES = 9_999
 SEED = 0
+DIGITS = 8  # of figures that come of functions whose last digits are the processor's
 
 
 def role(feature: str, clustered: Collection[str]) -> str:
@@ -165,11 +167,14 @@ def descriptor_tests(table: pd.DataFrame, labels: NDArray[np.int32], clustered: 
         )
         if own_role == DESCRIPTOR and feature in numeric and bases and values[known].nunique() > 1:
             together = ranks[known].corrwith(values[known].rank()).fillna(0.0)
+            together = together.round(DIGITS)
             row |= {"follows": str(together.abs().idxmax()), "correlation": float(together[together.abs().idxmax()])}
         if own_role != DESCRIPTOR:
             row |= {"test": "", "statistic": np.nan, "p": np.nan, "note": "differs by construction"}
         rows.append(row)
     tests = pd.DataFrame(rows)
+    for figure in ("statistic", "p", "effect"):
+        tests[figure] = significant(tests[figure].to_numpy(dtype=np.float64), DIGITS)
     tests["p_holm"] = holm(tests["p"].to_numpy(dtype=np.float64))
     columns = ["feature", "kind", "role", "known", "test", "statistic", "p", "p_holm", "effect"]
     return tests[[*columns, "follows", "correlation", "note"]]
@@ -221,8 +226,8 @@ def _shares(
         n, others = int(mine.sum()), int(known.sum() - mine.sum())
         share = float(has[mine].mean()) if n else np.nan
         rest = float(has[known & ~mine].mean()) if others else np.nan
-        h = 2 * np.arcsin(np.sqrt(share)) - 2 * np.arcsin(np.sqrt(rest))
-        figures = (n, share, np.nan, overall, np.nan, 100 * share / overall, float(h), np.nan)
+        h = round(2 * float(np.arcsin(np.sqrt(share)) - np.arcsin(np.sqrt(rest))), DIGITS)
+        figures = (n, share, np.nan, overall, np.nan, 100 * share / overall, h, np.nan)
         rows.append({"cluster": cluster, **dict(zip(DESCRIPTOR_FIGURES, figures, strict=True))})
     return rows
 

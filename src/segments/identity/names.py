@@ -66,7 +66,7 @@ def alike(one: str, other: str) -> bool:
 
 
 def renamed(identity: Identity, given: Mapping[str, GivenName]) -> Identity:
-    """Put people's names in the place of the rules'; a name that was taken back makes module for the rules' again.
+    """Put people's names in the place of the rules'; a name that was taken back makes room for the rules' again.
 
     Parameters
     ----------

@@ -82,7 +82,7 @@ def plain_rules(features: pd.DataFrame, labels: NDArray[np.int32], columns: Sequ
     columns : sequence of str
         The features the rules may use: the clustered ones.
     depth : int
-        Depth of the tree; where k segments need a deeper one to have a leaf each and module to spare, that.
+        Depth of the tree; where k segments need a deeper one to have a leaf each and room to spare, that.
 
     Returns
     -------

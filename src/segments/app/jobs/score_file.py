@@ -1,6 +1,6 @@
 """A file of rows -> a file of answers, one of rejected rows, and a record. Comes in: paths and a registered model. Goes out: files, whole or not there.
 
-Feature rows are streamed: memory stays the same however many there are. A transaction log is summed up by the modules of the source, with its as-of date.
+Feature rows are streamed: memory stays the same however many there are. A transaction log is summed up as the source says, with its as-of date.
 """
 
 from __future__ import annotations

@@ -182,7 +182,7 @@ def _against_null(axis: Any, facts: Mapping[str, Any], scores: pd.DataFrame) -> 
         fontsize=11,
         color=INK,
     )
-    axis.set_ylim(0, axis.get_ylim()[1] * 1.25)  # module for the legend
+    axis.set_ylim(0, axis.get_ylim()[1] * 1.25)  # room for the legend
     axis.legend(fontsize=8, framealpha=0.9, edgecolor="none", ncols=2, loc="upper center")
 
 

@@ -10,7 +10,7 @@ from segments.io.plots.style import INK, MUTED, PALE, PALETTE
 
 PANEL_SIDE = 5.2  # inches; square, as MLflow's picture grid wants it
 SCORE_WORDS = {"churn": "share that left", "value": "money spent"}
-EMPTY = 0.02  # of the axis: module beside the points
+EMPTY = 0.02  # of the axis: room beside the points
 
 
 def calibration(groups: pd.DataFrame, outcome: str, title: str, note: str) -> Figure:
