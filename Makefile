@@ -74,7 +74,6 @@ screenshots: $(TESTING) ## look at every page of the dashboard in a browser, and
 	SEGMENTS_SCREENSHOTS=docs python -m pytest tests/app/dashboard/test_dashboard_browser.py
 
 portable: $(TESTING) ## is the result the same on other processors, numbers of threads and Pythons? (half an hour)
-	segments fetch
 	python tests/portable.py
 
 bench: $(TESTING) ## measure speed and write benchmarks/results.md

@@ -76,17 +76,18 @@ def settings(pythons: Sequence[str]) -> list[Setting]:
     return list(itertools.product(pythons, BLAS, SIMD, NUMBA, THREADS))
 
 
-def run(root: Path, python: Path, setting: Setting, recipe: Sequence[str] = RECIPE) -> dict[str, str]:
-    """Run every stage in a fresh project at `root`; returns the hash of every file that stages hand on."""
+def run(
+    root: Path, python: Path, setting: Setting, recipe: Sequence[str] = RECIPE, stages: Sequence[str] = STAGES
+) -> dict[str, str]:
+    """Run the stages in a fresh project at `root`; returns the hash of every file that stages hand on."""
     for name in ("conf", "src"):
         shutil.copytree(CHECKOUT / name, root / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
     for name in ("data.dvc", "dvc.yaml", ".gitignore"):
         shutil.copyfile(CHECKOUT / name, root / name)
-    (root / "data").symlink_to(CHECKOUT / "data")
     recipe = [*recipe, f"sweep.workers={setting[-1]}"]
     script = (
         "import sys; from segments.app.cli import main\n"
-        f"for stage in {STAGES!r}:\n    if main([stage, *{recipe!r}]):\n        sys.exit(stage)"
+        f"for stage in {['fetch', *stages]!r}:\n    if main([stage, *{recipe!r}]):\n        sys.exit(stage)"
     )
     inherited = {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "OPENBLAS"))}
     environment = (
@@ -105,11 +106,13 @@ def handed_on(root: Path) -> list[Path]:
     return sorted(path for stage in STAGES for path in (root / "artifacts" / stage).rglob("*") if path.is_file())
 
 
-def compared(folder: Path, chosen: Sequence[Setting], recipe: Sequence[str] = RECIPE) -> list[str]:
+def compared(
+    folder: Path, chosen: Sequence[Setting], recipe: Sequence[str] = RECIPE, stages: Sequence[str] = STAGES
+) -> list[str]:
     """Run under these settings; a line for every file that is not the same in all, with what differs first from the first setting."""
     roots = {setting: folder / str(number) for number, setting in enumerate(chosen)}
     with ThreadPoolExecutor(2) as pool:
-        jobs = {s: pool.submit(_quick, root, s, recipe) for s, root in roots.items()}
+        jobs = {s: pool.submit(_quick, root, s, recipe, stages) for s, root in roots.items()}
         found = {}
         for setting, job in jobs.items():
             found[setting] = job.result()
@@ -126,9 +129,9 @@ def compared(folder: Path, chosen: Sequence[Setting], recipe: Sequence[str] = RE
     return lines
 
 
-def _quick(root: Path, setting: Setting, recipe: Sequence[str]) -> dict[str, str]:
+def _quick(root: Path, setting: Setting, recipe: Sequence[str], stages: Sequence[str]) -> dict[str, str]:
     root.mkdir(parents=True)
-    return run(root, python_of(setting[0]), setting, recipe)
+    return run(root, python_of(setting[0]), setting, recipe, stages)
 
 
 def _digest(hashes: Mapping[str, str]) -> str:
