@@ -111,7 +111,8 @@ class SmallProject:
 
     def refuses(self, *words: str, **options: Any) -> str:
         """The one clear error of `segments`: exit code 2, what and what to do, nothing made is lost. Returns it."""
-        before = self.hashes(["."])
+        made = (self / "artifacts", self / "record")
+        before = self.digests(made)
         process = self.start(*words, warm=True, **options)
         out, err = process.communicate(timeout=LIMIT)
         assert process.returncode == 2, f"exit code {process.returncode}\n{out}\n{err}"
@@ -119,7 +120,7 @@ class SmallProject:
         lines = [line for line in err.splitlines() if not line.startswith("[")]  # progress is no complaint
         assert lines[0].startswith(f"segments {words[0]}: "), err
         assert [line[:9] for line in lines[1:]] in (["  where: ", "  do:    "], ["  do:    "]), err
-        assert self.hashes(["."]).items() >= before.items()
+        assert self.digests(made).items() >= before.items()
         return err
 
     def environment(self, warm: bool = False) -> dict[str, str]:
@@ -194,7 +195,7 @@ class SmallProject:
 
     def kept(self) -> dict[str, int]:
         """Finished candidates, and when each was made (ns)."""
-        return {path.name: path.stat().st_mtime_ns for path in (self / "artifacts/candidates").glob("[!.]*")}
+        return {path.name: path.stat().st_mtime_ns for path in (self / "record/candidates").glob("[!.]*")}
 
     def client(self) -> Any:
         from mlflow import MlflowClient
@@ -235,9 +236,11 @@ class SmallProject:
 
     def hashes(self, folders: Iterable[str]) -> dict[str, str]:
         """Digest of every file under these folders of artifacts/."""
-        files = [
-            path for folder in folders for path in sorted((self / "artifacts" / folder).rglob("*")) if path.is_file()
-        ]
+        return self.digests(self / "artifacts" / folder for folder in folders)
+
+    def digests(self, folders: Iterable[Path]) -> dict[str, str]:
+        """Digest of every file under these folders."""
+        files = [path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()]
         return {str(path.relative_to(self.root)): digest(path) for path in files}
 
     def copy(self, root: Path) -> SmallProject:

@@ -394,7 +394,7 @@ def test_a_list_of_a_source_without_purchases(small_project: Callable[[], SmallP
     assert "is there already" in project.run("segments", "export", str(out), "campaign=spring", fails=True)
     project.run("segments", "export", str(out), "campaign=spring", "overwrite=true")
     assert out.read_bytes() == first
-    receipt = json.loads((project / "artifacts/campaigns/spring/receipt.json").read_text())
+    receipt = json.loads((project / "record/campaigns/spring/receipt.json").read_text())
     assert sum(arm["treatment"] + arm["control"] for arm in receipt["arms"]) == 200
     assert "1" not in {str(value) for value in receipt.values()}, "the receipt names no customer"
 
@@ -402,7 +402,7 @@ def test_a_list_of_a_source_without_purchases(small_project: Callable[[], SmallP
     assert "in use" not in said
     again = ("segments", "export", str(out), "campaign=spring", "overwrite=true")
     away = tmp_path / "away"
-    [stored] = (project / "artifacts/versions").glob("*-*")
+    [stored] = (project / "record/versions").glob("*-*")
     run = project.client().get_model_version_by_alias("customer-segments", "champion").run_id
     [kept] = (project / "mlruns").rglob(f"{run}/artifacts/playbook/playbook.json")
     made_here = [project / "artifacts/registry/segmentation.json", project / "artifacts/playbook/playbook.json"]
@@ -429,7 +429,7 @@ def test_a_list_of_a_source_without_purchases(small_project: Callable[[], SmallP
     said = project.run(
         "segments", "export", "x.csv", "campaign=fall", "columns=[customer_id,offer]", "export.control_share=0.5"
     )
-    listed = pd.read_parquet(project / "artifacts/campaigns/fall/customers.parquet")
+    listed = pd.read_parquet(project / "record/campaigns/fall/customers.parquet")
     controls = set(listed.loc[listed["group"] == "control", "customer_id"])
     mailed = pd.read_csv(project / "x.csv", dtype=str)
     assert f"{len(controls)} customers of the control group are not in the file" in said

@@ -439,7 +439,7 @@ def test_a_campaign_from_list_to_result(small_project: Callable[[], SmallProject
     [run] = project.runs("uplift")
     candidate_id = json.loads((project / "artifacts/registry/segmentation.json").read_text())["candidate_id"]
     assert run.data.tags["segments.candidate_id"] == candidate_id
-    [folder] = (project / "artifacts/uplift").iterdir()
+    [folder] = (project / "record/uplift").iterdir()
     record = json.loads((folder / "record.json").read_text())
     whole = {name: value for name, value, step in record["metrics"] if step == 0}
     assert whole["spend_low"] < 20 < whole["spend_high"]

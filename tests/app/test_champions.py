@@ -46,7 +46,7 @@ def test_a_life_of_a_champion(small_project: Callable[[], SmallProject]) -> None
     assert (aliases(project), project.champion()) == ({"champion": "2", "previous": "1"}, other)
     why = f"chosen by hand ({message['at']} by A Tester: four teams)"
     tags = project.client().get_model_version("customer-segments", "2").tags
-    event = json.loads((project / "artifacts/versions/history.json").read_text())[-1]
+    event = json.loads((project / "record/versions/history.json").read_text())[-1]
     assert receipt(project)["verdict"] == tags["segments.verdict"] == event["because"] == why
     assert tags["segments.promoted_by"] == event["by"] == "A Tester"
     assert project.client().get_model_version("customer-segments", "1").tags["segments.promoted_by"] == "the rule"

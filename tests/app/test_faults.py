@@ -90,7 +90,7 @@ def check_complete(project: SmallProject, undisturbed: SmallProject) -> None:
 def test_killed_again_and_again_a_rerun_completes_the_plan(project: SmallProject, swept: SmallProject) -> None:
     moments: list[Callable[[], Any]] = [
         lambda: any(path.stat().st_size for path in project.root.glob("mlflow.db.new")),  # MLflow makes its tables
-        lambda: (project / "artifacts/candidates").exists() and any((project / "artifacts/candidates").glob(".*")),
+        lambda: (project / "record/candidates").exists() and any((project / "record/candidates").glob(".*")),
         lambda: len(project.kept()) >= 7,
         (project / "artifacts/sweep").exists,  # everything is computed; the tables are written, the curves tracked
     ]
@@ -101,15 +101,15 @@ def test_killed_again_and_again_a_rerun_completes_the_plan(project: SmallProject
         process.communicate()
     finished = project.kept()
     # what a kill between two writes leaves behind
-    leftover = project / "artifacts/candidates/.0123456789abcdef.left"
+    leftover = project / "record/candidates/.0123456789abcdef.left"
     leftover.mkdir(exist_ok=True)
     (leftover / "candidate.json").write_text("{")
     (project / "artifacts/sweep").mkdir(exist_ok=True)
     (project / "artifacts/sweep/candidates.parquet").write_bytes(b"PAR1")
-    made = {i: (project / f"artifacts/candidates/{i}/candidate.json").stat().st_mtime_ns for i in finished}
+    made = {i: (project / f"record/candidates/{i}/candidate.json").stat().st_mtime_ns for i in finished}
     project.run("segments", *SWEEP)
     check_complete(project, swept)
-    assert made == {i: (project / f"artifacts/candidates/{i}/candidate.json").stat().st_mtime_ns for i in finished}, (
+    assert made == {i: (project / f"record/candidates/{i}/candidate.json").stat().st_mtime_ns for i in finished}, (
         "a finished candidate was computed again"
     )
 
@@ -124,7 +124,7 @@ def test_half_written_runs_and_damaged_candidates_are_replaced(swept: SmallProje
     )  # a second try, killed too
     curve = project.runs("curve")[0]
     client.delete_tag(curve.info.run_id, "segments.complete")
-    one, two, three, four, *_ = (project / f"artifacts/candidates/{i}" for i in sorted(project.kept()))
+    one, two, three, four, *_ = (project / f"record/candidates/{i}" for i in sorted(project.kept()))
     (one / "candidate.json").write_text('{"candidate_id": ')
     (two / "arrays.npz").write_bytes((two / "arrays.npz").read_bytes()[:500])
     (three / "space.json").unlink()
@@ -157,7 +157,7 @@ def test_interrupted_it_stops_cleanly_and_keeps_what_is_finished(
     assert f"{word}; what is finished is kept" in err
     until_all_ended(process)
     assert len(project.kept()) >= 2
-    assert not list((project / "artifacts/candidates").glob(".*")), "a half-made candidate was left"
+    assert not list((project / "record/candidates").glob(".*")), "a half-made candidate was left"
 
 
 def test_killed_alone_its_helpers_end_without_a_word(project: SmallProject) -> None:
@@ -207,7 +207,7 @@ def test_the_record_is_rebuilt_from_what_is_on_disk(swept: SmallProject, tmp_pat
     for path in project.root.glob("mlflow.db*"):
         path.unlink()
     shutil.rmtree(project / "mlruns")
-    shutil.rmtree(project / f"artifacts/candidates/{before[0]}")  # and a candidate that only the table knows
+    shutil.rmtree(project / f"record/candidates/{before[0]}")  # and a candidate that only the table knows
     for _ in range(2):  # the second time adds nothing
         project.run("segments", "track")
         assert project.tracked_ids() == before

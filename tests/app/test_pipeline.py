@@ -89,7 +89,7 @@ def test_everything_computed_again_is_byte_identical(small_project: Callable[[],
     project = small_project()
     made = [*COMPUTED, "candidates"]
     before = project.hashes(made)
-    shutil.rmtree(project / "artifacts/candidates")
+    shutil.rmtree(project / "record/candidates")
     project.edit("conf/config.yaml", {"workers: 1": "workers: 2"})
     code = f"from segments.app.cli import main\nfor stage in {STAGES}:\n    assert main([stage]) == 0, stage"
     project.run(sys.executable, "-c", code)
@@ -236,7 +236,7 @@ def record(project: SmallProject) -> dict[str, Any]:
                 for name in run.data.metrics
             }
             tags = {
-                key: value
+                key: value.replace(run.info.run_id, "this run")
                 for key, value in run.data.tags.items()
                 if key.startswith("segments.") or key == "mlflow.note.content"
             }
@@ -264,6 +264,108 @@ def test_track_rebuilds_the_record_and_adds_nothing_twice(
     assert record(project) == before
     assert project.champion() == reproduced.champion()
     assert record(reproduced) == before
+
+
+def colleague(project: SmallProject, clone: SmallProject) -> SmallProject:
+    """The project committed and pushed, then cloned and pulled by somebody else."""
+    project.commit()
+    project.run("dvc", "push", "--quiet")
+    project.run("git", "clone", "--quiet", str(project.root), str(clone.root))
+    clone.run("git", "config", "user.name", "A Colleague")
+    clone.run("git", "config", "user.email", "colleague@example.org")
+    clone.run("dvc", "pull", "--quiet")
+    return clone
+
+
+def registered(project: SmallProject) -> list[dict[str, Any]]:
+    """Versions with their aliases, tags and files."""
+    client = project.client()
+    aliases = client.get_registered_model("customer-segments").aliases
+    found = []
+    for version in sorted(client.search_model_versions("name = 'customer-segments'"), key=lambda one: int(one.version)):
+        [folder] = project.root.glob(f"mlruns/**/{version.source.removeprefix('models:/')}/artifacts")
+        document = json.loads((folder / "artifacts/segmentation.json").read_text())
+        held = sorted(alias for alias, number in aliases.items() if number == version.version)
+        tags = {
+            key: value for key, value in version.tags.items() if key != "segments.manifest_hash"
+        }  # has the run's id
+        found.append({"tags": tags, "aliases": held, "model": document, "text": version.description})
+    return found
+
+
+@pytest.mark.slow
+def test_a_colleague_has_the_whole_record_of_what_was_pushed(
+    small_project: Callable[[], SmallProject], tmp_path: Path
+) -> None:
+    """What the stages hand on is enough: the rest is written again, with today's dates."""
+    project = small_project()
+    project.run("dvc", "remote", "add", "--default", "team", str(tmp_path / "remote"))
+    clone = colleague(project, SmallProject(tmp_path / "clone"))
+    assert not (clone / "record").exists()
+    said = clone.run("segments", "track")
+    assert "12 candidates, 1 sweeps" in said and "1 registered versions" in said
+
+    def undated(seen: dict[str, Any]) -> dict[str, Any]:
+        return {
+            key: (params, {name: values for name, values in metrics.items() if "seconds" not in name}, pictures)
+            for key, (params, metrics, _, pictures, *_) in seen.items()
+        }
+
+    own, theirs = undated(record(clone)), undated(record(project))
+    assert own.keys() == theirs.keys()
+    assert [key for key in own if own[key] != theirs[key]] == []
+    mine, yours = registered(clone), registered(project)
+    assert [(one["aliases"], one["model"], one["text"]) for one in mine] == [
+        (one["aliases"], one["model"], one["text"]) for one in yours
+    ]
+    same = {f"segments.{tag}" for tag in ("candidate_id", "model_hash", "data_hash", "labels_hash", "proof", "verdict")}
+    assert [{tag: one["tags"][tag] for tag in same} for one in mine] == [
+        {tag: one["tags"][tag] for tag in same} for one in yours
+    ]
+    assert clone.would_run() == [] and clone.changes() == ""
+
+    # and with the record itself handed over, nothing is written anew: dates and people are those of then
+    project.run("dvc", "add", "record", "--quiet")
+    clone = colleague(project, SmallProject(tmp_path / "another"))
+    clone.run("segments", "track")
+    assert record(clone) == record(project)
+    assert registered(clone) == registered(project)
+    assert clone.changes() == ""
+
+
+def test_clean_removes_only_what_nothing_refers_to(small_project: Callable[[], SmallProject]) -> None:
+    project = small_project()
+    assert "nothing to remove" in project.run("segments", "clean")
+    before = project.kept()
+    project.run("segments", "fit", "k=9")
+    [extra] = project.kept().keys() - before.keys()
+    assert "nothing to remove" in project.run("segments", "clean"), "a run of MLflow refers to it"
+    [run] = [run for run in project.runs() if run.data.tags["segments.candidate_id"] == extra]
+    project.client().delete_run(run.info.run_id)
+    leftover = project / "record/candidates/.0123.7.left"
+    leftover.mkdir()
+    unused = project / "record/evaluated/0123456789abcdef.npz"
+    unused.write_bytes(bytes(3 << 20))
+    said = project.run("segments", "clean")
+    assert said.startswith("1 candidates, 1 cells' evidence, 1 half-written files: 3.") and "yes=true" in said
+    assert extra in project.kept()
+    assert "removed 1 candidates" in project.run("segments", "clean", "yes=true")
+    assert project.kept() == before and not leftover.exists() and not unused.exists()
+    assert "12 candidates, 1 sweeps" in project.run("segments", "track")
+    assert project.refuses("clean", "yes=perhaps").startswith("segments clean: yes is 'perhaps'")
+
+
+def test_records_of_before_move_out_of_artifacts(small_project: Callable[[], SmallProject]) -> None:
+    project = small_project()
+    kept = project.kept()
+    for folder in ("candidates", "evaluated", "sweeps", "versions", "elbows"):
+        (project / "record" / folder).rename(project / "artifacts" / folder)
+    shutil.rmtree(project / "record")
+    assert "12 candidates, 12 known" in project.run("segments", "sweep").replace("0 new", "12 known")
+    assert project.kept() == kept
+    assert (project / "record/versions/history.json").is_file()
+    assert sorted(path.name for path in (project / "artifacts").iterdir()) == sorted(STAGES)
+    assert "may be deleted" in (project / "record/README.md").read_text()
 
 
 def test_a_moved_project_shows_its_artifacts_again(small_project: Callable[[], SmallProject], tmp_path: Path) -> None:

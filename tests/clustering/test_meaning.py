@@ -15,7 +15,7 @@ from types import ModuleType
 
 import pytest
 
-from segments.clustering import candidate, cluster_scores, meaning, scores, silhouette_kernel, space
+from segments.clustering import candidate, meaning, scores, silhouette_kernel, space
 from segments.clustering.meaning import code_meaning, import_tree
 from segments.config import sweep as settings
 from segments.evidence import grades
@@ -266,7 +266,7 @@ def test_the_tree_is_what_is_imported() -> None:
     assert grades.__name__ not in found
     assert "segments" not in found, "it is a docstring"
     assert space.__name__ in import_tree(grades), "inside stability: by hand it had been forgotten"
-    assert silhouette_kernel.__name__ in import_tree(cluster_scores), "inside functions"
+    assert silhouette_kernel.__name__ in import_tree(scores), "inside functions"
     assert list(import_tree(candidate, skip=lambda name: name != candidate.__name__)) == [candidate.__name__]
 
 
@@ -348,7 +348,7 @@ def numbers(path: Path) -> int:
     )
 
 
-@pytest.mark.parametrize("module", [candidate, space, scores, cluster_scores, silhouette_kernel])
+@pytest.mark.parametrize("module", [candidate, space, scores, silhouette_kernel])
 def test_any_number_of_the_real_code_counts(module: ModuleType, src: Path) -> None:
     before, path = code_meaning(candidate), src / file_of(module)
     text, found = path.read_text(), numbers(path)

@@ -476,7 +476,7 @@ def score() -> Run:
             printed and in the record, but are neither in that file nor in the exit code. A log with a line that is not as
             long as its header is refused.
 
-    The record: artifacts/monitoring/ and MLflow's experiment `monitoring` keep counts and drift figures, no customers; the
+    The record: record/monitoring/ and MLflow's experiment `monitoring` keep counts and drift figures, no customers; the
     same file scored twice by the same version is one record.
 
     Exit code: 0 all rows scored, 3 some rejected (the others are scored), 2 no row scored.
@@ -525,6 +525,14 @@ def server(**given: str) -> None:
     from segments.app.servers.mlflow_team import run_team_server
 
     run_team_server(**given)
+
+
+@of_project(click.option("--yes", metavar="true", help="Remove it; without, only say how much it is."))
+def clean() -> Run:
+    """Remove finished work that nothing refers to: no run of MLflow, no version, nothing in artifacts/."""
+    from segments.app.commands.clean import run
+
+    return run
 
 
 @of_project()

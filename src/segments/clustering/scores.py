@@ -1,11 +1,14 @@
 """Labelings of one space -> their scores, all from one pass over the distances.
 
-Comes in: points and labelings. Goes out: silhouettes, exact or estimated, and the scores of ``SILHOUETTES`` and
-:data:`segments.clustering.cluster_scores.CLUSTER_SCORES`.
+Comes in: points and labelings. Goes out: silhouettes, exact or estimated, and the scores of ``SILHOUETTES`` and ``CLUSTER_SCORES``.
+
+The latter need their clusters' sums only, not the distances between customers: time n_samples · n_clusters. The centre of a cluster is the mean of its
+points, whatever made the labels; so a labeling can be scored in another space than the one it was found in.
 """
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,9 +16,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from segments.clustering.cluster_scores import cluster_scores_many
 from segments.clustering.exact import significant
-from segments.clustering.silhouette import Estimate, silhouette_estimate
+from segments.clustering.silhouette import (
+    Estimate,
+    Floats,
+    Integers,
+    checked_labelings,
+    silhouette_estimate,
+    threads_of,
+)
 from segments.clustering.space import fold
 from segments.config.features import RFM_SCORES
 from segments.config.sweep import ScoringConfig
@@ -28,6 +37,8 @@ SILHOUETTES = (
     "silhouette_exact",
     "silhouette_reference",
 )
+
+CLUSTER_SCORES = ("wcss", "davies_bouldin", "calinski_harabasz", "silhouette_simplified")
 
 # The order in which distances are summed follows from the labelings that share the pass, and shows in the sixteenth digit: kept are
 # ten, so that a candidate has the same scores whichever labelings were beside it.
@@ -124,6 +135,60 @@ def score_reference(
     return np.asarray(_silhouettes(reference, labelings, scoring, seed, threads).mean.round(_DIGITS))
 
 
+def cluster_scores_many(
+    X: Floats, labelings: Integers, weights: NDArray[Any] | None = None, threads: int = 0
+) -> dict[str, Floats]:
+    """Scores of each of several labelings of the same points, from sums per cluster.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Scaled features, no missing values.
+    labelings : ndarray of shape (n_labelings, n_samples)
+        Row l numbers the clusters of labeling l from 0; numbers that no sample bears do not count.
+    weights : ndarray of shape (n_samples,), optional
+        How many equal samples each row stands for, whole numbers from 1.
+    threads : int
+        Threads to use; 0 for one per core this process may run on.
+
+    Returns
+    -------
+    dict of str to ndarray of shape (n_labelings,)
+        ``wcss`` in squared units of `X`; ``davies_bouldin`` (small is good) and ``calinski_harabasz`` (large is good) as in
+        scikit-learn; ``silhouette_simplified``, -1 to 1: the silhouette with distances to centres for mean distances to
+        points, 0 for a cluster of one.
+
+    Raises
+    ------
+    SweepError
+        As :func:`segments.clustering.silhouette.silhouette_samples_many`.
+
+    References
+    ----------
+    Davies & Bouldin (1979), IEEE PAMI 1, 224-227. Calinski & Harabasz (1974), Commun. Stat. 3, 1-27.
+    Vendramin, Campello & Hruschka (2010), Stat. Anal. Data Min. 3, 209-235.
+
+    Examples
+    --------
+    >>> X = np.array([[0.0], [1.0], [10.0], [11.0]])
+    >>> {name: round(float(values[0]), 4) for name, values in cluster_scores_many(X, np.array([[0, 0, 1, 1]])).items()}
+    {'wcss': 1.0, 'davies_bouldin': 0.1, 'calinski_harabasz': 200.0, 'silhouette_simplified': 0.9499}
+    """
+    X, labelings, counts = checked_labelings(X, labelings, weights)
+    counts = np.ones(len(X)) if counts is None else counts
+    from segments.clustering.silhouette_kernel import cluster_kernel, compiling_is_said
+
+    def scores(labels: Integers) -> tuple[float, ...]:
+        return _scores(X, np.require(labels, np.int32, ["C", "W"]), counts, cluster_kernel)
+
+    if not cluster_kernel.signatures:
+        with compiling_is_said("the cluster sums"):
+            scores(labelings[0])  # before there are threads
+    with ThreadPoolExecutor(threads_of(threads)) as pool:
+        found = list(pool.map(scores, labelings))
+    return {name: np.array(values) for name, values in zip(CLUSTER_SCORES, zip(*found, strict=True), strict=True)}
+
+
 def reference_space(features: pd.DataFrame) -> NDArray[np.float64]:
     """Bring all features to one common space, in which labelings of any feature set can be compared.
 
@@ -181,3 +246,23 @@ def _silhouettes(
             return replace(found, rows=kept, samples=found.samples[:, own[kept]])
     drawn = len(X) if scoring.is_exact(len(X)) else scoring.sample
     return silhouette_estimate(X, labelings, max(drawn, 4), seed, threads=threads)
+
+
+def _scores(X: Floats, labels: NDArray[np.int32], weights: Floats, kernel: Any) -> tuple[float, ...]:
+    k = int(labels.max()) + 1
+    sizes, spreads, squares, margins = (np.zeros(k) for _ in range(4))
+    centres = np.zeros((k, X.shape[1]))  # seen from the first point
+    kernel(X, labels, weights, sizes, centres, spreads, squares, margins)
+
+    wcss, total = squares.sum(), sizes.sum()
+    between = (sizes[:, None] * (centres - (sizes[:, None] * centres).sum(axis=0) / total) ** 2).sum()
+    # No spread within the clusters: 1, by scikit-learn's convention.
+    calinski_harabasz = between * (total - k) / (wcss * (k - 1)) if wcss > 0 else 1.0
+
+    spreads /= sizes
+    apart = np.sqrt(((centres[:, None] - centres) ** 2).sum(axis=2))
+    davies_bouldin = 0.0
+    if not (np.allclose(spreads, 0) or np.allclose(apart, 0)):
+        apart[apart == 0] = np.inf
+        davies_bouldin = ((spreads[:, None] + spreads) / apart).max(axis=1).mean()
+    return float(wcss), float(davies_bouldin), float(calinski_harabasz), float(margins.sum() / total)

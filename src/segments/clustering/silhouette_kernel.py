@@ -1,4 +1,4 @@
-"""The loops behind :mod:`segments.clustering.silhouette` and :mod:`segments.clustering.cluster_scores`, compiled by numba on first use.
+"""The loops behind :mod:`segments.clustering.silhouette` and :mod:`segments.clustering.scores`, compiled by numba on first use.
 
 Comes in: checked arrays. Goes out: silhouettes and centre distances, written into arrays of the caller.
 

@@ -38,7 +38,7 @@ GLOBAL, FEATURE, PER_SEGMENT = "global", "segment as feature", "per segment"
 FOLDS = 5  # of the calibration
 # What is learned is searched for to a much finer tolerance than it is kept with, so that it is the same on every processor: no search and no sum
 # of floats ends at the same last digits on all of them.
-DIGITS = 6
+KEPT_DIGITS = 6
 TIGHT: dict[str, Any] = {"solver": "newton-cholesky", "tol": 1e-10, "max_iter": 1000}
 
 
@@ -136,7 +136,7 @@ def fit(
 
     def rounded(snapshot: Snapshot) -> Floats:
         made = exact(snapshot)
-        return made.round(DIGITS) if outcome == "churn" else significant(made, DIGITS)
+        return made.round(KEPT_DIGITS) if outcome == "churn" else significant(made, KEPT_DIGITS)
 
     return rounded, notes
 
@@ -215,7 +215,7 @@ def _linear(model: PredictionModel, outcome: str, X: Floats, y: Floats, seed: in
 
 def _kept(line: Any) -> Any:
     """A fitted line with the digits that are kept."""
-    line.coef_, line.intercept_ = np.round(line.coef_, DIGITS), np.round(line.intercept_, DIGITS)
+    line.coef_, line.intercept_ = np.round(line.coef_, KEPT_DIGITS), np.round(line.intercept_, KEPT_DIGITS)
     return line
 
 

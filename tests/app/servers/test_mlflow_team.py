@@ -530,7 +530,7 @@ def test_the_whole_pipeline_on_a_server(ready: SmallProject, team: Team, tmp_pat
         if "clusters" in item.path and "compressed" not in item.path
     ]
     shown = Path(client.download_artifacts(run.info.run_id, picture, str(tmp_path))).read_bytes()
-    kept = project / f"artifacts/candidates/{run.data.tags['segments.candidate_id']}/clusters.png"
+    kept = project / f"record/candidates/{run.data.tags['segments.candidate_id']}/clusters.png"
     assert shown == kept.read_bytes()
     assert not (project / "mlflow.db").exists()
     assert not (project / "mlruns").exists()

@@ -195,7 +195,7 @@ def test_each_touched_file_of_the_kept_is_named(tmp_path: Path, name: str) -> No
     check_kept(tmp_path / "v", model_hash, proof)
     (tmp_path / "v" / name).unlink()
     check_kept(tmp_path / "v", model_hash, proof)
-    assert proof.differences == [f"the stored file artifacts/versions/v/{name} {was}" for was in ("was changed", "is missing")]  # fmt: skip
+    assert proof.differences == [f"the stored file record/versions/v/{name} {was}" for was in ("was changed", "is missing")]  # fmt: skip
 
 
 def test_a_kept_of_before_its_hashes_were_kept_says_what_was_not_checked(tmp_path: Path) -> None:
@@ -204,12 +204,12 @@ def test_a_kept_of_before_its_hashes_were_kept_says_what_was_not_checked(tmp_pat
     check_kept(tmp_path / "elsewhere", model_hash, proof)
     assert (proof.checked, proof.differences) == (["1 stored files"], [])
     assert proof.unchecked == [
-        "the other files of artifacts/versions/v: stored before their hashes were kept",
-        "artifacts/versions/elsewhere: not on this machine",
+        "the other files of record/versions/v: stored before their hashes were kept",
+        "record/versions/elsewhere: not on this machine",
     ]
     flip(tmp_path / "v/segmentation.json")
     check_kept(tmp_path / "v", model_hash, proof)
-    assert proof.differences == ["the stored file artifacts/versions/v/segmentation.json was changed"]
+    assert proof.differences == ["the stored file record/versions/v/segmentation.json was changed"]
 
 
 def a_run(project: Path) -> None:
@@ -286,7 +286,7 @@ def test_the_model_that_exports_read_must_be_a_versions(tmp_path: Path) -> None:
     check_handed_on(tmp_path, proof)
     assert proof == Proof(), "without a cache there is nothing to compare it with"
     for content in ("another version", document.read_text()):
-        (tmp_path / f"artifacts/versions/c-{sha256(content.encode())[:12]}").mkdir(parents=True)
+        (tmp_path / f"record/versions/c-{sha256(content.encode())[:12]}").mkdir(parents=True)
     check_handed_on(tmp_path, proof)
     assert proof == Proof(["the model that exports read"])
     flip(document)
@@ -328,7 +328,7 @@ def test_each_changed_byte_is_found_and_named(small_project: Callable[[], SmallP
     entries = json.loads((cache / listing[:2] / listing[2:]).read_text())
     table = next(entry["md5"] for entry in entries if entry["relpath"] == "customers.parquet")
     model = next((project / "mlruns").rglob("segmentation.json"))
-    members = next((project / "artifacts/versions").rglob("members.parquet"))
+    members = next((project / "record/versions").rglob("members.parquet"))
     kept = [members, members.with_name("segmentation.json")]
     left = [project / f"artifacts/{name}.parquet" for name in ("features/customers", "identity/segments", "profiles/segments")]  # fmt: skip
     left.append(project / "artifacts/registry/segmentation.json")
@@ -365,7 +365,7 @@ def test_each_changed_byte_is_found_and_named(small_project: Callable[[], SmallP
 @pytest.mark.slow
 def test_a_record_is_not_rebuilt_from_a_changed_model(small_project: Callable[[], SmallProject]) -> None:
     project = small_project()
-    document = next((project / "artifacts/versions").rglob("segmentation.json"))
+    document = next((project / "record/versions").rglob("segmentation.json"))
     plain = json.loads(document.read_text())
     plain["centres"][0] = [value + 0.5 for value in plain["centres"][0]]
     document.write_text(json.dumps(plain))

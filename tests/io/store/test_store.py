@@ -84,7 +84,7 @@ def test_the_checkout_behind_dvcs_temporary_copy(root: Path, monkeypatch: pytest
     monkeypatch.chdir(copy)
     assert find_project() == copy
     assert checkout() == root
-    assert candidates_folder() == root / "artifacts" / "candidates"
+    assert candidates_folder() == root / "record" / "candidates"
 
 
 def test_a_candidate_is_kept_once_and_read_back(root: Path) -> None:

@@ -35,7 +35,7 @@ def run(config: Config, version: str, because: str) -> str:
         by, at = person(), now()
         tags = {"verdict": because, "promoted_at": at, "promoted_by": by, "rolled_back": "", "proof": "holds"}
         versions.promote(tracker, found, current, tags)
-        event = {"at": at, "by": by, "because": because, "what": "promoted"}
+        event = {"at": at, "by": by, "because": because, "what": "promoted", "proof": "holds"}
         remember(event | {key: found.tags.get(key, "") for key in ("candidate_id", "model_hash")})
     before = f", before: version {current.number}" if current else ""
     return f"{found.name} version {found.number} is in use{before}"

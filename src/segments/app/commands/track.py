@@ -9,6 +9,9 @@ from segments.app.jobs.candidates import curves, make_cells
 from segments.app.jobs.evidence import record_evidence
 from segments.app.jobs.specs import grid
 from segments.app.jobs.versions import register
+from segments.app.stages import prediction as stage_prediction
+from segments.app.stages import registry as stage_registry
+from segments.app.stages import sweep as stage_sweep
 from segments.clustering.candidate import candidate_ids, hash_table, workers_of
 from segments.config.registry import IN_USE
 from segments.config.root import Config
@@ -17,13 +20,17 @@ from segments.io.store import catalog
 from segments.io.store.cache import (
     batch_records,
     finished_candidates,
+    forecast,
     forecasts,
     history,
     kept_candidate,
+    sweep_record,
     sweep_records,
     uplift_folder,
     version_folder,
+    version_folders,
 )
+from segments.io.store.documents import NoPrediction
 from segments.io.store.files import read_json
 from segments.io.tracking.candidates import track_candidates, track_curves
 from segments.io.tracking.connection import connect
@@ -33,6 +40,7 @@ from segments.io.tracking.sweeps import track_sweep
 
 def run(config: Config) -> str:
     """Track every finished candidate, sweep and the champion; returns one line per source."""
+    write_what_is_lacking(config)
     make_missing(config)
     by_source: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
     for fact in finished_candidates():
@@ -95,6 +103,8 @@ def replay(config: Config, sources: set[str]) -> list[str]:
                 continue
             current = versions.find(tracker, version.name, IN_USE)
             tags = {"verdict": event["because"], "promoted_at": event["at"], "promoted_by": event["by"]}
+            if "proof" in event:
+                versions.set_tags(tracker, version, {"proof": event["proof"]})
             if event["what"] == "challenged":
                 versions.challenge(tracker, version)
             elif event["what"] == "promoted":
@@ -105,6 +115,30 @@ def replay(config: Config, sources: set[str]) -> list[str]:
                     tracker, current, {"rolled_back": f"{event['at']} by {event['by']}: {event['because']}"}
                 )
     return [f"{len(registered)} registered versions"] if registered else []
+
+
+def write_what_is_lacking(config: Config) -> None:
+    """Run again the stages whose results are here and whose record is not: in a clone that pulled them, DVC has nothing to do.
+
+    They find what they made, so it costs the candidates' pictures and a forecast, and changes no result.
+    """
+    if not catalog.exists(catalog.SWEEP) or (sweep := catalog.read(catalog.SWEEP)).source != config.source.name:
+        return
+    data = hash_table(catalog.read(catalog.FEATURES))
+    if [candidate_ids(cell, data) for cell in grid(config)] != sweep.cells:  # what is here was made of another config
+        return
+    record = sweep_record(sweep.sweep_id)
+    if not (record / "sweep.json").is_file():
+        stage_sweep.run(config)
+    if catalog.exists(catalog.PREDICTION):
+        made = catalog.read(catalog.PREDICTION)
+        if not isinstance(made, NoPrediction) and not (forecast(made.prediction_id) / "record.json").is_file():
+            stage_prediction.run(config)
+    if catalog.exists(catalog.RECEIPT):
+        chosen = catalog.read(catalog.RECEIPT)
+        lacks_version = chosen.name is not None and not any(version_folders(str(chosen.candidate_id)))
+        if lacks_version or not (record / "record.json").is_file():
+            stage_registry.run(config)
 
 
 def make_missing(config: Config) -> None:

@@ -36,7 +36,7 @@ from segments.io.tracking.results import track_uplift
 
 
 def run(config: Config, campaign: str, file: str = "") -> str:
-    """Compare or describe, write ``artifacts/uplift/<id>/``, track it; returns the note."""
+    """Compare or describe, write ``record/uplift/<id>/``, track it; returns the note."""
     catalog.check_source(catalog.FEATURES_REPORT, config.source.name)
     table, verdict, note, candidate_id = _of_file(config, Path(file), campaign) if file else _of_past(config, campaign)
     _record(config, campaign, table, verdict, note, candidate_id)

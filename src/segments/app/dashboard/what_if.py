@@ -121,7 +121,7 @@ def _file(config: Config, inuse: Champion) -> None:
     uploaded = st.file_uploader("File to score", type=["csv", "parquet"])
     keep = st.checkbox(
         "Keep a record for the page Monitor",
-        help="Writes counts and drift figures, no customers, to artifacts/monitoring/ and MLflow's experiment `monitoring`",
+        help="Writes counts and drift figures, no customers, to record/monitoring/ and MLflow's experiment `monitoring`",
     )
     if (
         st.button("Score and record" if keep else "Score", type="primary", disabled=uploaded is None)

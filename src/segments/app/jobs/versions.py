@@ -156,12 +156,13 @@ def put_in_use(
         return {"alias": IN_USE, "verdict": version.tags.get("verdict", "in use")}
     versions.challenge(tracker, version)
     proof = proof_of(tracker, version, config)
-    versions.set_tags(tracker, version, {"proof": "holds" if proof.holds else "; ".join(proof.differences)[:4000]})
+    proved = "holds" if proof.holds else "; ".join(proof.differences)[:4000]
+    versions.set_tags(tracker, version, {"proof": proved})
     verdict = admit(proof.differences, version.tags, current.tags if current else None, config.registry, chosen=chosen)
     if verdict is None:
         assert current is not None
         verdict = _compared(tracker, config, current, version, features)
-    event = {"at": now(), "by": verdict.by, "because": verdict.reason, "what": "challenged"}
+    event = {"at": now(), "by": verdict.by, "because": verdict.reason, "what": "challenged", "proof": proved}
     if verdict.promote:
         tags = {"verdict": verdict.reason, "promoted_at": event["at"], "promoted_by": verdict.by}
         try:

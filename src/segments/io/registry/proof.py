@@ -26,7 +26,7 @@ import yaml
 import segments
 from segments.errors import SegmentsError, StoreError
 from segments.io.store import catalog, fingerprints
-from segments.io.store.files import ARTIFACTS, checkout, read_json, read_table, write_json
+from segments.io.store.files import RECORD, checkout, read_json, read_table, write_json
 from segments.model.segmentation import Segmentation
 
 # The file of a model that is served, and the list of hashes beside the files in a cache.
@@ -145,13 +145,13 @@ def check_kept(folder: Path, model_hash: str, proof: Proof) -> None:
     Parameters
     ----------
     folder : Path
-        The version's, under ``artifacts/versions``.
+        The version's, under ``record/versions``.
     model_hash : str
         SHA-256 of the segmentation as it was made.
     proof : Proof
         Takes what was found. A cache of before these hashes were kept is checked for its segmentation only, and says so.
     """
-    shown = ARTIFACTS / "versions" / folder.name
+    shown = RECORD / "versions" / folder.name
     if not folder.is_dir():
         proof.unchecked.append(f"{shown}: not on this machine")
         return
@@ -245,7 +245,7 @@ def check_handed_on(project: Path, proof: Proof) -> None:
     """Hash anew the model that `segments export` and `segments uplift` read: it must be that of a kept version, whichever was made last."""
     document, kept_folders = (
         project / catalog.path_of(catalog.SEGMENTATION),
-        project / ARTIFACTS / "versions",
+        project / RECORD / "versions",
     )
     if not document.is_file() or not kept_folders.is_dir():
         return

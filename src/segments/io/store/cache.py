@@ -1,6 +1,6 @@
-"""Where finished work lies that outlives a run: outside DVC's outputs, shared by every entry point and by DVC's temporary copies.
+"""Where finished work lies that outlives a run: outside DVC's outputs, shared by every entry point and by DVC's temporary copies (``record/README.md`` says what may be deleted).
 
-Comes in: ids, and what was made under them. Goes out: folders and files under ``artifacts/`` of the real checkout, and what lies there.
+Comes in: ids, and what was made under them. Goes out: folders and files under ``record/`` of the real checkout, and what lies there.
 """
 
 from __future__ import annotations
@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from segments.errors import ConfigError, StoreError, first_line
 from segments.io.store.files import (
-    ARTIFACTS,
     artifact,
-    checkout,
     clear,
+    kept,
     read_arrays,
     read_json,
     write_arrays,
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
 
 def candidates_folder() -> Path:
     """Folder of finished candidates, one folder each, named by ``candidate_id``."""
-    return checkout() / ARTIFACTS / "candidates"
+    return kept("candidates")
 
 
 def keep_candidate(
@@ -142,7 +141,7 @@ def candidate_pictures(candidate_id: str) -> dict[str, Path]:
 
 def elbow_file(candidate_ids: Iterable[str]) -> Path:
     """Elbow picture of a finished cell, kept beside the candidates."""
-    return checkout() / ARTIFACTS / "elbows" / f"{sha256(' '.join(sorted(candidate_ids)).encode())[:16]}.png"
+    return kept("elbows") / f"{sha256(' '.join(sorted(candidate_ids)).encode())[:16]}.png"
 
 
 def finished_candidates() -> list[dict[str, Any]]:
@@ -153,25 +152,26 @@ def finished_candidates() -> list[dict[str, Any]]:
 
 def keep_evidence(evidence_id: str, arrays: dict[str, np.ndarray[Any, Any]]) -> None:
     """Keep the finished evidence of a cell, beside the candidates and outside DVC's outputs: a killed run continues from it."""
-    write_arrays(_evidence_path(evidence_id), arrays)
+    write_arrays(evidence_path(evidence_id), arrays)
 
 
 def kept_evidence(evidence_id: str) -> dict[str, np.ndarray[Any, Any]] | None:
     """Evidence of a cell, or ``None`` when it is not finished (or damaged: it is then made again)."""
-    path = _evidence_path(evidence_id)
+    path = evidence_path(evidence_id)
     try:
         return read_arrays(path) if path.is_file() else None
     except StoreError:
         return None
 
 
-def _evidence_path(evidence_id: str) -> Path:
-    return checkout() / ARTIFACTS / "evaluated" / f"{evidence_id}.npz"
+def evidence_path(evidence_id: str) -> Path:
+    """File that keeps the finished evidence of a cell."""
+    return kept("evaluated") / f"{evidence_id}.npz"
 
 
 def sweep_record(sweep_id: str) -> Path:
     """Folder that keeps what MLflow's run of a sweep is made from."""
-    return checkout() / ARTIFACTS / "sweeps" / sweep_id
+    return kept("sweeps") / sweep_id
 
 
 def sweep_records() -> list[Path]:
@@ -182,12 +182,17 @@ def sweep_records() -> list[Path]:
 
 def version_folder(model_hash: str, candidate_id: str) -> Path:
     """Folder that keeps what a registered version is made from: its files, and who its members are."""
-    return checkout() / ARTIFACTS / "versions" / f"{candidate_id}-{model_hash[:12]}"
+    return kept("versions") / f"{candidate_id}-{model_hash[:12]}"
+
+
+def version_folders(candidate_id: str = "*") -> list[Path]:
+    """Folders of the versions that a candidate became; of all by default."""
+    return sorted(kept("versions").glob(f"{candidate_id}-*"))
 
 
 def history() -> list[dict[str, Any]]:
     """What happened to registered versions, oldest first: ``at, what, candidate_id, model_hash, by, because``."""
-    path = checkout() / ARTIFACTS / "versions" / "history.json"
+    path = kept("versions") / "history.json"
     events: list[dict[str, Any]] = read_json(path) if path.is_file() else []
     return events
 
@@ -196,12 +201,12 @@ def remember(event: dict[str, Any]) -> None:
     """Add to the history of registered versions; what has just been said is not said twice."""
     events = history()
     if not events or {**events[-1], "at": ""} != {**event, "at": ""}:
-        write_json(checkout() / ARTIFACTS / "versions" / "history.json", [*events, event])
+        write_json(kept("versions") / "history.json", [*events, event])
 
 
 def forecast(prediction_id: str) -> Path:
     """Folder that keeps what MLflow's runs of a prediction are made from."""
-    return checkout() / ARTIFACTS / "predictions" / prediction_id
+    return kept("predictions") / prediction_id
 
 
 def forecasts() -> list[Path]:
@@ -229,17 +234,17 @@ def campaign(name: str) -> Path:
             where="campaign",
             fix="use up to 60 letters, digits, '.', '_' and '-', a letter, digit or '_' first",
         )
-    return checkout() / ARTIFACTS / "campaigns" / name
+    return kept("campaigns") / name
 
 
 def uplift_folder(uplift_id: str = "") -> Path:
     """Folder that keeps what MLflow's run of a campaign's results is made from."""
-    return checkout() / ARTIFACTS / "uplift" / uplift_id
+    return kept("uplift") / uplift_id
 
 
 def batch_record(batch_id: str) -> Path:
     """File that keeps what MLflow's run of a scored batch is made from."""
-    return checkout() / ARTIFACTS / "monitoring" / f"{batch_id}.json"
+    return kept("monitoring") / f"{batch_id}.json"
 
 
 def batch_records() -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """The catalog: every file that a stage hands on, one constant each. Comes in: a constant. Goes out: what the file holds, typed and checked.
 
 Where each lies, what one row of it is, who makes it, when it is absent, and what each column or key means. ``segments catalog`` prints it.
-Caches and records (``artifacts/candidates``, ``sweeps``, ``versions``, ``monitoring``, ``uplift`` ...) are handed from stage to stage by nobody:
+Caches and records (``record/candidates``, ``sweeps``, ``versions``, ``monitoring``, ``uplift`` ...) are handed from stage to stage by nobody:
 they stand in :mod:`segments.io.store.cache`.
 """
 

@@ -6,12 +6,14 @@ Paths are relative to the folder a stage runs in (the project, or DVC's temporar
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -25,6 +27,19 @@ if TYPE_CHECKING:
 
 Made = TypeVar("Made")
 ARTIFACTS = Path("artifacts")
+RECORD = Path("record")
+# Where caches and records lay before they had a folder of their own.
+_ONCE_IN_ARTIFACTS = (
+    "candidates",
+    "elbows",
+    "evaluated",
+    "sweeps",
+    "versions",
+    "predictions",
+    "campaigns",
+    "uplift",
+    "monitoring",
+)
 
 
 def find_project(start: Path | None = None) -> Path:
@@ -62,6 +77,22 @@ def checkout() -> Path:
 def artifact(stage: str, name: str = "") -> Path:
     """Path of a stage's artifact: ``artifacts/<stage>/<name>``."""
     return ARTIFACTS / stage / name
+
+
+def kept(name: str = "") -> Path:
+    """Path of what outlives a run, and DVC's temporary copies: ``record/<name>`` of the real checkout.
+
+    The folder explains itself: it is made with a README.
+    """
+    folder = checkout() / RECORD
+    if not (folder / "README.md").is_file():
+        with contextlib.suppress(OSError):  # whoever only reads may find a disk that cannot be written
+            folder.mkdir(exist_ok=True)
+            for earlier in _ONCE_IN_ARTIFACTS:
+                if (old := checkout() / ARTIFACTS / earlier).is_dir() and not (folder / earlier).exists():
+                    old.rename(folder / earlier)
+            (folder / "README.md").write_text(files("segments.io.store").joinpath("record.md").read_text())
+    return folder / name
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -220,8 +251,8 @@ def _whole(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # What a killed process leaves half-written must not lie in a folder that is an output of DVC.
-        folder = ARTIFACTS / ".partial" if path.parts[0] == ARTIFACTS.name else path.parent
-        folder.mkdir(exist_ok=True)
+        folder = RECORD / ".partial" if path.parts[0] == ARTIFACTS.name else path.parent
+        folder.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=folder)
         os.close(handle)
         temporary = Path(name)

@@ -17,7 +17,7 @@ from filelock import FileLock
 
 from segments.config.registry import TrackingConfig
 from segments.errors import TrackingError, first_line
-from segments.io.store.files import ARTIFACTS, checkout
+from segments.io.store.files import checkout, kept
 from segments.io.tracking.moved import mend_moved
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ def preflight(uri: str, timeout_seconds: int) -> None:
 
 def lock_of(tracker: Tracker) -> FileLock:
     """The lock under which this machine's processes write a record, one at a time."""
-    return FileLock(checkout() / ARTIFACTS / ("mlflow.lock" if tracker.local else "server.lock"))
+    return FileLock(kept("mlflow.lock" if tracker.local else "server.lock"))
 
 
 def _preflight_local(database: Path) -> None:
@@ -186,9 +186,7 @@ def _preflight_local(database: Path) -> None:
 
 
 def _local_lock(config: TrackingConfig) -> FileLock:
-    folder = checkout() / ARTIFACTS
-    folder.mkdir(parents=True, exist_ok=True)
-    return FileLock(folder / ("mlflow.lock" if config.uri is None else "server.lock"))
+    return FileLock(kept("mlflow.lock" if config.uri is None else "server.lock"))
 
 
 def _prepare_local(database: Path) -> None:

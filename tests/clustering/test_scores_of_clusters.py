@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sklearn.cluster import KMeans
 from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score
 
-from segments.clustering.cluster_scores import CLUSTER_SCORES, cluster_scores_many
+from segments.clustering.scores import CLUSTER_SCORES, cluster_scores_many
 from segments.errors import SweepError
 
 
