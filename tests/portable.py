@@ -73,7 +73,7 @@ def variables(setting: Setting) -> dict[str, str]:
 
 def settings(pythons: Sequence[str]) -> list[Setting]:
     """All of them."""
-    return list(itertools.product(pythons, BLAS, SIMD, NUMBA, THREADS))
+    return [(python, *how) for how in itertools.product(BLAS, SIMD, NUMBA, THREADS) for python in pythons]
 
 
 def run(
