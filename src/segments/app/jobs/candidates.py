@@ -8,7 +8,6 @@ from __future__ import annotations
 import functools
 import os
 import time
-import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -18,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed, parallel_config
 
+from segments.app.jobs.pool import side_by_side
 from segments.clustering.candidate import (
     Candidate,
     Spec,
@@ -47,8 +46,6 @@ def make_cells(
 
     `data` is the table's hash, where that is known; no cell makes it again.
     """
-    # said on Ctrl-C, when the tasks are cancelled because the user wants it
-    warnings.filterwarnings("ignore", message=r"\d+ tasks which were still being processed by the workers")
     data = data or hash_table(features)
     ids = candidate_ids((spec for cell in cells for spec in cell), data)
     kept = cache.kept_ids()
@@ -62,12 +59,8 @@ def make_cells(
         at += len(cell)
     made: Generator[list[dict[str, Any]]] = (facts for facts in list[list[dict[str, Any]]]())
     if missing:
-        # idle_worker_timeout: how long they outlive a parent that was killed
-        options = {"n_jobs": min(workers, len(missing)), "inner_max_num_threads": 1, "idle_worker_timeout": 10}
-        with parallel_config("loky", **options):
-            made = Parallel(return_as="generator_unordered")(
-                delayed(make_cell)(features, cell, maker=os.getpid(), data=data) for cell in missing
-            )
+        tasks = ((features, cell, 1, os.getpid(), data) for cell in missing)
+        made = side_by_side(make_cell, tasks, min(workers, len(missing)))
     try:
         with closing(made):  # else its processes would be stopped by the interpreter's end, and complain
             yield chain((make_cell(features, cell, data=data) for cell in known), made)

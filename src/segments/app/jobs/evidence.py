@@ -5,12 +5,10 @@ A cell that is finished is never made again: a killed run continues from those.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from joblib import Parallel, delayed, parallel_config
-
+from segments.app.jobs.pool import side_by_side
 from segments.config.evidence import EvidenceConfig
 from segments.evidence.grades import CellEvidence, evaluate_cell, evidence_id
 from segments.evidence.resample_fits import Floats, Integers
@@ -50,14 +48,9 @@ class Cell:
 
 def evaluate_cells(cells: Sequence[Cell], config: EvidenceConfig, workers: int) -> Iterator[tuple[Cell, CellEvidence]]:
     """Evaluate cells side by side, each process on one thread; yields each as it is finished."""
-    # said on Ctrl-C, when the tasks are cancelled because the user wants it
-    warnings.filterwarnings("ignore", message=r"\d+ tasks which were still being processed by the workers")
-    with parallel_config("loky", n_jobs=min(workers, len(cells)), inner_max_num_threads=1):
-        found = Parallel(return_as="generator_unordered")(
-            delayed(_evaluate)(number, cell, config) for number, cell in enumerate(cells)
-        )
-        for number, evidence in found:
-            yield cells[number], evidence
+    tasks = ((number, cell, config) for number, cell in enumerate(cells))
+    for number, evidence in side_by_side(_evaluate, tasks, min(workers, len(cells))):
+        yield cells[number], evidence
 
 
 def evaluate(cell: Cell, config: EvidenceConfig) -> CellEvidence:

@@ -1,15 +1,59 @@
-"""What a person sees of work done side by side. Comes in: results as they are finished. Goes out: the same, with a bar or lines."""
+"""Work done side by side, and what a person sees of it. Comes in: tasks. Goes out: results as they are finished, with a bar or lines."""
 
 from __future__ import annotations
 
+import functools
+import os
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterator
-from typing import TypeVar
+import warnings
+from collections.abc import Callable, Generator, Iterable, Iterator
+from typing import Any, TypeVar
 
+from joblib import Parallel, delayed, parallel_config
 from tqdm import tqdm
 
 Item = TypeVar("Item")
+
+
+def side_by_side(function: Callable[..., Item], tasks: Iterable[tuple[Any, ...]], workers: int) -> Generator[Item]:
+    """Call a function on each task, in helper processes of one thread each; gives what is finished first, first.
+
+    Parameters
+    ----------
+    function : callable
+        Of a module, so that a helper finds it.
+    tasks : iterable of tuple
+        Its arguments.
+    workers : int
+        Helpers; with one, this process does the work.
+    """
+    # said on Ctrl-C, when the tasks are cancelled because the user wants it
+    warnings.filterwarnings("ignore", message=r"\d+ tasks which were still being processed by the workers")
+    with parallel_config("loky", n_jobs=workers, inner_max_num_threads=1):
+        made: Generator[Item] = Parallel(return_as="generator_unordered")(
+            delayed(_helped)(os.getpid(), function, task) for task in tasks
+        )
+    return made
+
+
+def _helped(maker: int, function: Callable[..., Item], task: tuple[Any, ...]) -> Item:
+    if os.getpid() != maker:
+        _end_with(maker)
+    return function(*task)
+
+
+@functools.cache
+def _end_with(maker: int) -> None:
+    """See to it that this helper ends when its maker was killed: it would work on, and then wait a minute for locks nobody gives back."""
+
+    def watch() -> None:
+        while os.getppid() == maker:
+            time.sleep(1)
+        os._exit(1)  # no clean end: there is nobody to be told
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def progress(items: Iterator[Item], total: int, message: Callable[[Item], str]) -> Iterator[Item]:
