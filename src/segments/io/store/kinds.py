@@ -6,6 +6,7 @@ An artifact is a file that a stage hands on: a table, a JSON document, a text, o
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -79,7 +80,7 @@ class TableColumn:
 
 
 @dataclass(frozen=True)
-class Artifact(Generic[Content]):
+class Artifact(ABC, Generic[Content]):
     """A file that a stage hands on.
 
     Parameters
@@ -118,13 +119,13 @@ class Artifact(Generic[Content]):
         """Remove it, if it is there."""
         remove(self.path)
 
+    @abstractmethod
     def load(self) -> Content:
         """What it holds."""
-        raise NotImplementedError
 
+    @abstractmethod
     def dump(self, content: Content) -> None:
         """Write it, atomically."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
