@@ -23,28 +23,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-CHECKOUT = Path(__file__).resolve().parent.parent
+from small_project import CHECKOUT, STAGES, make_record
+
 PYTHONS = ("3.11", "3.12", "3.13")
 # Every scaler, of two feature sets: one with logarithms, one without.
 RECIPE = [
     "experiment=smoke",
     "sweep.scalers=[none,standard,minmax,robust,power,quantile]",
     "sweep.feature_sets=[rfm,behaviour]",
-]
-STAGES = [
-    "data",
-    "features",
-    "explore",
-    "sweep",
-    "evidence",
-    "selection",
-    "sensitivity",
-    "identity",
-    "prediction",
-    "profiles",
-    "playbook",
-    "briefing",
-    "registry",
 ]
 BLAS = ("SkylakeX", "Haswell", "Zen", "Nehalem")
 _AVX512 = "X86_V4 AVX512_ICL AVX512_SPR"
@@ -110,6 +96,7 @@ def compared(
     folder: Path, chosen: Sequence[Setting], recipe: Sequence[str] = RECIPE, stages: Sequence[str] = STAGES
 ) -> list[str]:
     """Run under these settings; a line for every file that is not the same in all, with what differs first from the first setting."""
+    make_record(folder / "mlflow.db")  # MLflow takes seconds to make one
     roots = {setting: folder / str(number) for number, setting in enumerate(chosen)}
     with ThreadPoolExecutor(2) as pool:
         jobs = {s: pool.submit(_quick, root, s, recipe, stages) for s, root in roots.items()}
@@ -131,6 +118,7 @@ def compared(
 
 def _quick(root: Path, setting: Setting, recipe: Sequence[str], stages: Sequence[str]) -> dict[str, str]:
     root.mkdir(parents=True)
+    shutil.copyfile(root.parent / "mlflow.db", root / "mlflow.db")
     return run(root, python_of(setting[0]), setting, recipe, stages)
 
 
