@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from segments.config.evidence import GRADES
 from segments.io.store.documents import (
     EvidenceMetrics,
     NoPrediction,
@@ -26,8 +27,6 @@ from segments.io.store.documents import (
 if TYPE_CHECKING:
     from segments.evidence.selection import Choice
     from segments.io.store.documents import Receipt
-
-SUPPORTED = ("natural", "reproducible", "constructive")
 
 
 def cell_names(candidates: pd.DataFrame) -> pd.Series[str]:
@@ -66,7 +65,7 @@ def evidence_metrics(evidence: pd.DataFrame) -> EvidenceMetrics:
     """
     grade = evidence["grade"]
     return EvidenceMetrics(
-        int(evidence["evaluated"].sum()), int(grade.isin(SUPPORTED).sum()), int((grade == SUPPORTED[0]).sum())
+        int(evidence["evaluated"].sum()), int(grade.isin(GRADES[:-1]).sum()), int((grade == GRADES[0]).sum())
     )
 
 
