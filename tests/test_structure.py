@@ -63,6 +63,7 @@ PUBLIC = [
     "ui",
     "dashboard",
     "summary",
+    "experiments",
     "catalog",
 ]
 

@@ -209,5 +209,5 @@ def churn_calibration(facts: PredictionFacts | NoPrediction, calibration: pd.Dat
 
 
 def _known(value: float) -> float | None:
-    """A plain number, or nothing: JSON knows no NaN."""
-    return float(value) if math.isfinite(value) else None
+    """A plain number of ten digits, so that `dvc metrics diff` tells no difference in the sixteenth; or nothing: JSON knows no NaN."""
+    return float(f"{value:.10g}") if math.isfinite(value) else None
