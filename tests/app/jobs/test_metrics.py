@@ -114,3 +114,8 @@ def test_revenue_is_drawn_where_it_is_known() -> None:
     profiles = small_results.profiles()
     assert list(segment_sizes(profiles)) == ["segment", "size", "share"]
     assert list(segment_sizes(profiles.assign(revenue_share=0.5))) == ["segment", "size", "share", "revenue_share"]
+
+
+def test_a_name_breaks_no_page() -> None:
+    profiles = small_results.profiles().assign(segment=["</script><script>alert(1)", "rare customers"])
+    assert segment_sizes(profiles)["segment"].tolist() == ["‹/script>‹script>alert(1)", "rare customers"]

@@ -47,14 +47,19 @@ def compared(rows: Sequence[dict[str, str]]) -> str:
     Parameters
     ----------
     rows : sequence of dict of str to str
-        The folder, its commit, and the experiments; all figures and params in which they differ.
+        The folder, its commit, and the experiments; with all figures and params in which they differ.
+
+    Returns
+    -------
+    str
+        The commit first, the folder only where it differs from it; in parts of four columns.
 
     Examples
     --------
     >>> about = {"typ": "", "Created": ""}
     >>> one = {"Experiment": "", "rev": "main", **about, "k": "3", "passed": "8", "sweep.k_max": "4"}
     >>> other = {"Experiment": "more", "rev": "ab12", **about, "k": "5", "passed": "9", "sweep.k_max": "8"}
-    >>> print(compared([one, other]))
+    >>> print(compared([one | {"rev": "workspace"}, one, other]))
                    main  more
     changed
       sweep.k_max  4     8
@@ -62,13 +67,16 @@ def compared(rows: Sequence[dict[str, str]]) -> str:
       k            3     5
       passed       8     9
     """
-    if len(rows) < 2:
-        return "no experiment yet: `dvc exp run -S 'conf/config.yaml:sweep.k_max=8'` makes one"
     names = [
         name for name in rows[0] if name not in ("Experiment", "rev", "typ", "Created", "parent", "State", "Executor")
     ]
     changed = [name for name in names if "." in name or "/" in name or name == "defaults"]
-    first, *others = [row for row in rows if row["rev"] != "workspace" or _differs(row, rows[1], names)]
+    workspace, *committed = rows
+    if committed and any(workspace[name] != committed[0][name] for name in names):
+        committed.insert(1, workspace)
+    if len(committed) < 2:
+        return "no experiment yet: `dvc exp run -S 'conf/config.yaml:sweep.k_max=8'` makes one"
+    first, *others = committed
     parts = []
     for start in range(0, len(others), SIDE_BY_SIDE - 1):
         shown = [first, *others[start : start + SIDE_BY_SIDE - 1]]
@@ -78,10 +86,6 @@ def compared(rows: Sequence[dict[str, str]]) -> str:
             table += [[f"  {name}", *_said(name, [row[name] for row in shown])] for name in those]
         parts.append(_laid_out(table))
     return "\n\n".join(parts)
-
-
-def _differs(row: dict[str, str], other: dict[str, str], names: Sequence[str]) -> bool:
-    return any(row[name] != other[name] for name in names)
 
 
 def _said(name: str, values: Sequence[str]) -> list[str]:

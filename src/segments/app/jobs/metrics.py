@@ -196,7 +196,8 @@ def front_points(
 def segment_sizes(profiles: pd.DataFrame) -> pd.DataFrame:
     """How many customers each segment has, and what share of them and of the revenue."""
     names = [name for name in ("segment", "size", "share", "revenue_share") if name in profiles]
-    return profiles[names]
+    # DVC puts what it draws into a script of its page, where a name may begin no tag.
+    return profiles[names].assign(segment=profiles["segment"].str.replace("<", "‹"))
 
 
 def churn_calibration(facts: PredictionFacts | NoPrediction, calibration: pd.DataFrame) -> pd.DataFrame:
