@@ -328,7 +328,7 @@ def _readable(error: Exception, conf: Path) -> ConfigError:
     return ConfigError(
         first_line(error),
         where=str(key or "the overrides on the command line, or conf/"),
-        fix="see conf/config.yaml for what can be set",
+        fix="see conf/config.yaml and conf/settings/ for what can be set",
     )
 
 
