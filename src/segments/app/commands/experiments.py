@@ -17,7 +17,7 @@ from typing import Any
 from segments.errors import SegmentsError
 from segments.io.store.files import find_project
 
-WIDTH = 120
+TERMINAL = 120  # columns
 SIDE_BY_SIDE = 4
 # What was made and the code it was made with change with everything; a changed file of conf/ is a choice.
 NO_CHOICE_OF_A_PERSON = "(artifacts|src)/"
@@ -117,7 +117,7 @@ def _laid_out(table: Sequence[Sequence[str]]) -> str:
     """Columns side by side, long words folded."""
     first = max(len(row[0]) for row in table)
     columns = max(map(len, table)) - 1
-    limit = (WIDTH - first) // columns - 2
+    limit = (TERMINAL - first) // columns - 2
     lines = []
     widths = [min(limit, max(len(row[i]) for row in table if len(row) > i)) for i in range(1, columns + 1)]
     for head, *cells in table:
