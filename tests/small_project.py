@@ -53,13 +53,8 @@ EDITS = {
         "scalers: [standard, minmax, robust, power, quantile]": "scalers: [quantile, none]",
         "k_max: 12": "k_max: 4",
         "workers: 0": "workers: 1",
-        "sample: 2000": "sample: 200",
         "bootstraps: 100": "bootstraps: 5",
-        "splits: 50": "splits: 3",
         "nulls: 99": "nulls: 19",
-        "alpha: 0.01": "alpha: 0.05",
-        "references: 20": "references: 3",
-        "starts: 20": "starts: 3",
         # so that what is chosen does not hang on a handful of resamples
         "min_jaccard: 0.6": "min_jaccard: 0.0",
         "min_prediction_strength: 0.5": "min_prediction_strength: 0.0",
@@ -67,6 +62,13 @@ EDITS = {
         "metric: z_silhouette": "metric: silhouette_reference",
         "tolerance: 0.01": "tolerance: 2.0",  # whatever is chosen shall be champion
     },
+    "conf/settings/evidence.yaml": {
+        "splits: 50": "splits: 3",
+        "alpha: 0.01": "alpha: 0.05",
+        "references: 20": "references: 3",
+        "starts: 20": "starts: 3",
+    },
+    "conf/settings/explore.yaml": {"sample: 2000": "sample: 200"},
     "conf/source/mall.yaml": {
         "feature_sets: [income_spending, age_spending, age_income, age_income_spending]": "feature_sets: [income_spending, age_income]",
     },
@@ -260,11 +262,11 @@ def make(root: Path, mall: Path, record: Path | None = None) -> SmallProject:
     """A git and DVC project at `root`, its raw data fetched, nothing run yet; with a copy of an empty `record`, which takes seconds to make."""
     root.mkdir(parents=True)
     project = SmallProject(root)
-    shutil.copytree(CHECKOUT / "conf", root / "conf", symlinks=True)
+    for name in ("conf", ".dvc/plots"):
+        shutil.copytree(CHECKOUT / name, root / name, symlinks=True)
     # With what Python and numba have compiled: both know it by the time and size of the source, which a copy keeps.
     shutil.copytree(CHECKOUT / "src", root / "src", ignore=shutil.ignore_patterns("*.egg-info"))
     for name in ("dvc.yaml", ".dvcignore", ".gitignore", ".dvc/config", ".dvc/.gitignore"):
-        (root / name).parent.mkdir(exist_ok=True)
         shutil.copyfile(CHECKOUT / name, root / name)
     if record is not None:
         shutil.copyfile(record, root / "mlflow.db")

@@ -19,10 +19,14 @@ from segments.app.cli import COMMANDS, STAGES
 from segments.app.load import load
 from segments.clustering.meaning import import_tree
 from segments.config.root import Config
+from segments.errors import ConfigError
 from small_project import CHECKOUT, SmallProject, expected_grid
 
 PIPELINE: dict[str, Any] = yaml.safe_load((CHECKOUT / "dvc.yaml").read_text())["stages"]
 SECTIONS: dict[str, Any] = yaml.safe_load((CHECKOUT / "conf/config.yaml").read_text())
+SETTINGS: dict[str, Any] = {
+    path.stem: yaml.safe_load(path.read_text()) for path in (CHECKOUT / "conf/settings").glob("*.yaml")
+}
 GROUPS = ("source", "feature_set", "scaler", "algorithm", "experiment", "tracking")
 LISTED = ("prediction_model",)  # groups whose members are named in a list only
 # What the stage `data` can be told stands with the source.
@@ -59,6 +63,7 @@ PUBLIC = [
     "ui",
     "dashboard",
     "summary",
+    "experiments",
     "catalog",
 ]
 
@@ -95,10 +100,41 @@ def test_a_stage_has_its_file_its_section_and_a_sentence(name: str) -> None:
 def test_a_stage_reruns_when_its_choices_change(name: str) -> None:
     stage = PIPELINE[name]
     assert "conf/experiment" in stage["deps"]
-    assert "defaults" in stage["params"][0]["conf/config.yaml"]
+    sections = stage["params"][0]["conf/config.yaml"]
+    assert "defaults" in sections
+    assert "conf/main.yaml" in stage["deps"]
+    moved = {f"conf/settings/{section}.yaml" for section in sections if section in SETTINGS}
+    assert {path for path in stage["deps"] if path.startswith("conf/settings")} == moved
     assert [
         path for path in stage["deps"] if path.startswith(("src/", "conf/")) and not (CHECKOUT / path).exists()
     ] == []
+
+
+def test_every_file_of_settings_is_composed_and_its_section_stands_in_config() -> None:
+    """What is written into a section of config.yaml goes before, and DVC must see it there too: a section may be empty, never absent."""
+    composed = yaml.safe_load((CHECKOUT / "conf/main.yaml").read_text())["defaults"]
+    assert composed == [*(f"settings/{name}@{name}" for name in sorted(SETTINGS)), "config", "_self_"]
+    assert [name for name in SETTINGS if name not in SECTIONS] == []
+    assert [(name, key) for name in SETTINGS for key in SETTINGS[name] if key in SECTIONS[name]] == []
+    tracked = {section for stage in PIPELINE.values() for section in stage["params"][0]["conf/config.yaml"]}
+    assert set(SETTINGS) <= tracked
+
+
+def test_dvc_shows_few_params() -> None:
+    tracked = {section for stage in PIPELINE.values() for section in stage["params"][0]["conf/config.yaml"]}
+    shown = [key for name in tracked for key in (SECTIONS[name] if isinstance(SECTIONS[name], dict) else [name])]
+    assert 10 < len(shown) <= 25
+
+
+def test_a_word_on_the_command_line_goes_before_settings_and_a_recipe_too() -> None:
+    before = load(project=CHECKOUT)
+    assert (before.profiles.max_traits, before.evidence.bootstraps, before.evidence.starts) == (2, 100, 20)
+    words = ["profiles.max_traits=3", "evidence.bootstraps=20", "evidence.starts=7"]
+    after = load(words, project=CHECKOUT)
+    assert (after.profiles.max_traits, after.evidence.bootstraps, after.evidence.starts) == (3, 20, 7)
+    assert load(["experiment=smoke"], project=CHECKOUT).evidence.grades.alpha == 0.05
+    with pytest.raises(ConfigError, match="'maxtraits' is not a known key"):
+        load(["+profiles.maxtraits=3"], project=CHECKOUT)
 
 
 # What every stage passes through: files, the record, the loader. A change there changes no result.
@@ -226,7 +262,12 @@ def test_every_public_name_explains_itself(name: str, capsys: pytest.CaptureFixt
 
 
 def test_the_folders_of_conf_are_the_groups() -> None:
-    assert {path.name for path in (CHECKOUT / "conf").iterdir() if path.is_dir()} == {*GROUPS, *LISTED, "playbook"}
+    assert {path.name for path in (CHECKOUT / "conf").iterdir() if path.is_dir()} == {
+        *GROUPS,
+        *LISTED,
+        "playbook",
+        "settings",
+    }
 
 
 def test_every_playbook_is_used() -> None:

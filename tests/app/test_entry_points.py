@@ -90,6 +90,11 @@ def test_a_queue_of_experiments_reaches_the_record_of_the_checkout(small_project
     assert project.tracked() == expected_grid(["income_spending", "age_income"], ["quantile", "none"], range(2, 7))
     assert len(project.runs("sweep")) == 3
     assert len(project.kept()) == 20
+    told = project.run("segments", "experiments")
+    assert max(map(len, told.splitlines())) <= 120
+    lines = {line.split()[0]: line.split()[1:] for line in told.splitlines()}
+    assert [lines["sweep.k_max"][0], *sorted(lines["sweep.k_max"][1:])] == ["4", "5", "6"], "the commit comes first"
+    assert sorted(lines["candidates"]) == ["12", "16", "20"]
     # The checkout itself stays as it was, and so does the model in use.
     assert project.hashes(["sweep", "selection", "registry"]) == before
     assert project.changes() == ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -108,8 +109,15 @@ def test_an_edit_reruns_its_stage_and_what_follows(small_project: Callable[[], S
     """As `dvc status` says; that `dvc repro` does so is seen where a grid grows."""
     project = small_project()
     assert project.would_run() == []
-    project.edit("conf/config.yaml", {"skew: 2.0": "skew: 0.1"})
-    assert project.would_run() == ["explore", "registry"]
+    for path, change in {
+        "conf/settings/explore.yaml": {"skew: 2.0": "skew: 0.1"},
+        "conf/config.yaml": {"explore: {}": "explore: {skew: 0.1}"},
+    }.items():
+        project.edit(path, change)
+        assert project.would_run() == ["explore", "registry"]
+        project.run("git", "checkout", "--", "conf")
+    project.edit("conf/settings/rfm_map.yaml", {"hibernating:": "asleep:"})
+    assert project.would_run() == ["profiles", "playbook", "briefing", "registry"]
     project.run("git", "checkout", "--", "conf")
     kept = project.kept()
     (project / "conf/scaler/quantile.yaml").write_text("name: quantile\nn_quantiles: 20\n")
@@ -156,6 +164,75 @@ def test_a_grown_grid_computes_only_what_is_new_and_the_record_follows_back(
     }
     assert members.keys() == {i for cell in sweep["cells"] for i in cell}
     assert {i for i, finalist in members.items() if finalist} == set(choice["finalists"])
+
+
+# --- what DVC shows ------------------------------------------------------------------------------------------------------
+
+
+def digits(value: float) -> float:
+    """Ten of them, as the metrics have."""
+    return float(f"{value:.10g}")
+
+
+def test_the_metrics_of_dvc_are_those_of_the_tables(reproduced: SmallProject) -> None:
+    shown = json.loads(reproduced.run("dvc", "metrics", "show", "--json"))[""]["data"]
+    figures = {path.split("/")[1]: file["data"] for path, file in shown.items()}
+    choice = json.loads((reproduced / "artifacts/selection/choice.json").read_text())
+    judged = reproduced.table("selection/candidates.parquet").set_index("candidate_id")
+    chosen, profiles = judged.loc[choice["candidate_id"]], reproduced.table("profiles/profiles.parquet")
+    assert figures["sweep"] == {"customers": 200, "candidates": len(GRID)}
+    grades = judged["grade"].value_counts()
+    assert figures["evidence"] == {
+        "evaluated": len(GRID),
+        "supported": len(GRID) - grades.get("not supported", 0),
+        "natural": grades.get("natural", 0),
+    }
+    scores = {
+        name: digits(chosen[name]) for name in ("silhouette", "z_silhouette", "jaccard_min", "prediction_strength")
+    }
+    name = f"{chosen['feature_set']} · {chosen['scaler']}"
+    told = {"passed": choice["passed"], "chosen": name, "k": chosen["k"], "grade": chosen["grade"]}
+    assert figures["selection"] == told | scores
+    assert figures["sensitivity"] == {
+        "firmness": digits(reproduced.table("sensitivity/sensitivity.parquet")["ari"].min())
+    }
+    assert figures["prediction"] == {}, "mall has no purchases"
+    assert figures["profiles"] == {"segments": chosen["k"], "largest_share": digits(profiles["share"].max())}
+    assert figures["registry"] == {"version": 1, "alias": "champion"}
+
+
+def test_the_tables_that_dvc_draws_are_those_of_the_stages(reproduced: SmallProject) -> None:
+    scores, drawn = reproduced.table("sweep/candidates.parquet"), pd.read_csv(reproduced / "artifacts/sweep/scores_by_k.csv")  # fmt: skip
+    assert drawn[["k", "wcss", "silhouette"]].equals(scores[["k", "wcss", "silhouette"]])
+    at_two = scores["wcss"].where(scores["k"] == 2).ffill()  # k rises within each cell
+    assert drawn["wcss_share"].tolist() == pytest.approx((scores["wcss"] / at_two).tolist(), rel=1e-12)
+    choice = json.loads((reproduced / "artifacts/selection/choice.json").read_text())
+    points = pd.read_csv(reproduced / "artifacts/selection/front.csv").set_index(scores["candidate_id"])
+    judged = reproduced.table("selection/candidates.parquet").set_index("candidate_id")
+    assert points["fit"].equals(judged["silhouette_reference"].rename("fit"))
+    assert points["status"].eq("chosen").pipe(lambda is_it: list(points.index[is_it])) == [choice["candidate_id"]]
+    assert set(points.index[points["status"] == "front"]) == set(choice["front"]) - {choice["candidate_id"]}
+    fails = set(points.index[points["status"] == "fails"])
+    assert fails == set(choice["misses"]) - set(choice["front"]) - {choice["candidate_id"]}
+    sizes = pd.read_csv(reproduced / "artifacts/profiles/sizes.csv")
+    assert sizes["size"].tolist() == reproduced.table("profiles/profiles.parquet")["size"].tolist()
+
+
+def test_the_pages_of_dvc_need_no_network(reproduced: SmallProject, tmp_path: Path) -> None:
+    reproduced.run("dvc", "plots", "show", "--out", str(tmp_path / "plots"))
+    page = (tmp_path / "plots/index.html").read_text()
+    assert re.findall(r"""(?:src|href)\s*=\s*["']?([^"'> ]*:)""", page) == [], "something is loaded from elsewhere"
+    pictures = re.findall(r'<img src="([^"]*)"', page)
+    assert {"evidence.png", "front.png", "snake.png"} <= {path.rpartition("_")[2] for path in pictures}
+    assert [path for path in pictures if not (tmp_path / "plots" / path).is_file()] == []
+    specs = [json.loads(spec) for spec in re.findall(r"var spec = (.*);\n", page)]
+    drawn = {spec["title"]["text"]: spec["data"]["values"] for spec in specs if spec}
+    assert {title: len(rows) for title, rows in drawn.items()} == {
+        "WCSS over k": len(GRID),
+        "silhouette over k": len(GRID),
+        "fit against stability": len(GRID),
+        "segment sizes": len(reproduced.table("profiles/profiles.parquet")),
+    }
 
 
 # --- the registered model ------------------------------------------------------------------------------------------------

@@ -563,6 +563,17 @@ def summary() -> None:
 
 
 @app.command(cls=Command)
+def experiments() -> None:
+    """What each DVC experiment changed, and what it brought.
+
+    `dvc exp show --only-changed`, a line per param and figure and a column per experiment, so that it fits 120 columns.
+    """
+    from segments.app.commands.experiments import run
+
+    click.echo(run())
+
+
+@app.command(cls=Command)
 @argument("what", required=False, metavar="[STAGE|FILE]")
 def catalog(what: str | None = None) -> None:
     """Every file a stage hands on: what a row is, what each column means, its unit."""

@@ -65,7 +65,7 @@ def load(overrides: Sequence[str] = (), project: Path | None = None) -> Config:
     conf = (project or find_project()) / "conf"
     try:
         with initialize_config_dir(str(conf.absolute()), version_base="1.3"):
-            composed = compose("config", overrides=list(overrides), return_hydra_config=True)
+            composed = compose("main", overrides=list(overrides), return_hydra_config=True)
     except SegmentsError:
         raise
     except Exception as error:
@@ -184,7 +184,7 @@ def multirun(overrides: Sequence[str], task: Callable[..., None], together: bool
     argv = sys.argv
     sys.argv = ["segments", *overrides, "--multirun"]
     try:
-        hydra.main(version_base="1.3", config_path=str(conf.absolute()), config_name="config")(run)()
+        hydra.main(version_base="1.3", config_path=str(conf.absolute()), config_name="main")(run)()
     except Exception as error:
         failed = error if isinstance(error, SegmentsError) else _readable(error, conf)
         failed.__cause__ = error.__cause__ if failed is error else error
@@ -328,7 +328,7 @@ def _readable(error: Exception, conf: Path) -> ConfigError:
     return ConfigError(
         first_line(error),
         where=str(key or "the overrides on the command line, or conf/"),
-        fix="see conf/config.yaml for what can be set",
+        fix="see conf/config.yaml and conf/settings/ for what can be set",
     )
 
 

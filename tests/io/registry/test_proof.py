@@ -395,7 +395,7 @@ def forget(project: SmallProject) -> None:
 @pytest.mark.slow
 def test_a_workspace_that_moved_on_is_no_difference(small_project: Callable[[], SmallProject]) -> None:
     project = small_project()
-    project.edit("conf/config.yaml", {"tree_depth: 3": "tree_depth: 2"})
+    project.edit("conf/settings/profiles.yaml", {"tree_depth: 3": "tree_depth: 2"})
     assert project.repro("profiles")[-1] == "profiles", "the registry has not heard of it yet"
     unchecked = project.run("segments", "verify").partition("; not checked: ")[2]
     assert unchecked.strip().endswith("artifacts/profiles: dvc.lock has them of another run")

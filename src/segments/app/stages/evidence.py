@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from segments.app.jobs.evidence import Cell, evaluate_cells, record_evidence
+from segments.app.jobs.metrics import evidence_metrics
 from segments.app.jobs.pool import progress
 from segments.clustering.candidate import workers_of
 from segments.clustering.space import to_space
@@ -52,6 +53,7 @@ def run(config: Config) -> str:
     catalog.write(catalog.EVIDENCE_RUN, EvidenceRun(sweep.sweep_id, sweep.source, wanted.seed, wanted))
     swept = catalog.read(catalog.CANDIDATES).merge(rows, on="candidate_id")
     catalog.write(catalog.EVIDENCE_PICTURES, {"evidence": png(evidence_overview(swept))})
+    catalog.write(catalog.EVIDENCE_METRICS, evidence_metrics(rows))
     with connect(config.tracking, config.source.name) as tracker:
         record_evidence(tracker)
     grades = ", ".join(

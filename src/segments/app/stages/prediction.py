@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from segments.app.jobs.inputs import purchase_log
+from segments.app.jobs.metrics import churn_calibration, prediction_metrics
 from segments.app.jobs.specs import chosen
 from segments.clustering.candidate import Spec
 from segments.config.root import Config
@@ -33,9 +34,11 @@ def run(config: Config) -> str:
     spec = None if config.source.transactions is None else chosen(config)
     if spec is None:
         lacking = "transactions" if config.source.transactions is None else "chosen segments"
-        catalog.keep_only("prediction", [catalog.PREDICTION])
+        catalog.keep_only("prediction", [catalog.PREDICTION, catalog.PREDICTION_METRICS])
         reason = f"prediction does not apply: source '{config.source.name}' has no {lacking}"
-        catalog.write(catalog.PREDICTION, NoPrediction(False, reason))
+        nothing = NoPrediction(False, reason)
+        catalog.write(catalog.PREDICTION, nothing)
+        catalog.write(catalog.PREDICTION_METRICS, prediction_metrics(nothing, None))
         return reason
     members = catalog.read(catalog.NAMED_LABELS)
     made = _predict(config, spec, members["cluster"].to_numpy().astype("int32"))
@@ -49,6 +52,9 @@ def run(config: Config) -> str:
     catalog.write(catalog.MODEL_COMPARISON, made.comparison)
     catalog.write(catalog.CALIBRATION, made.calibration)
     folder = write_prediction_record(made, config.source.name, str(choice.candidate_id), started)
+    facts = catalog.read(catalog.PREDICTION)
+    catalog.write(catalog.PREDICTION_METRICS, prediction_metrics(facts, made.comparison))
+    catalog.write(catalog.CHURN_CALIBRATION, churn_calibration(facts, made.calibration))
     with connect(config.tracking, config.source.name) as tracker:
         track_predictions(tracker, read_json(folder / "record.json"), folder)
     return "\n".join(made.facts["recommendation"] + made.facts["segments_help"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from segments.app.jobs.metrics import profiles_metrics, segment_sizes
 from segments.clustering.space import to_space
 from segments.config.features import RFM_SCORES
 from segments.config.root import Config
@@ -23,7 +24,8 @@ def run(config: Config) -> None:
     chosen = catalog.read(catalog.CHOICE).chosen
     if chosen is None:
         catalog.write(catalog.SEGMENTS, SegmentList([], [], []))
-        catalog.keep_only("profiles", [catalog.SEGMENTS])
+        catalog.write(catalog.PROFILES_METRICS, profiles_metrics(None))
+        catalog.keep_only("profiles", [catalog.SEGMENTS, catalog.PROFILES_METRICS])
     else:
         _describe(config, *chosen)
 
@@ -47,8 +49,10 @@ def _describe(config: Config, candidate_id: str, feature_set: str, cell: str) ->
     X = to_space(space, features)
     limits = fit_limits(space, centres, features, config.confidence)
     model = Segmentation(candidate_id, space, centres, segments, limits)
+    profiles = segment_profiles(features, clusters, names)
     tables = [
-        (catalog.PROFILES, _with_outlook(segment_profiles(features, clusters, names), candidate_id)),
+        (catalog.PROFILES, _with_outlook(profiles, candidate_id)),
+        (catalog.SEGMENT_SIZES, segment_sizes(profiles)),
         (catalog.MAKE_UP, make_up(features, clusters, names)),
         (catalog.SEGMENT_MEMBERS, _with_confidence(members, features, model)),
         (catalog.DESCRIPTORS, segment_descriptors(known, clusters, names, columns)),
@@ -69,7 +73,8 @@ def _describe(config: Config, candidate_id: str, feature_set: str, cell: str) ->
     catalog.write(catalog.OVERALL, catalog.OVERALL.of(overall_profile(features)))
     catalog.write(catalog.PLAIN_RULES, rules)
     catalog.write(catalog.SEGMENTS, named)
-    documents = (catalog.OVERALL, catalog.PLAIN_RULES, catalog.SEGMENTS)
+    catalog.write(catalog.PROFILES_METRICS, profiles_metrics(profiles))
+    documents = (catalog.OVERALL, catalog.PLAIN_RULES, catalog.SEGMENTS, catalog.PROFILES_METRICS)
     # what is left over from an earlier choice or another source goes
     catalog.keep_only("profiles", [*(table for table, _ in tables), *documents])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 
+from segments.app.jobs.metrics import registry_metrics
 from segments.app.jobs.versions import keep_version, put_in_use, register
 from segments.config.root import Config
 from segments.io.records import notes
@@ -39,6 +40,7 @@ def run(config: Config) -> str | None:
             became = put_in_use(tracker, config, version, features, chosen=choice.overruled)
             receipt = replace(receipt, name=version.name, version=version.number, **became)
     catalog.write(catalog.RECEIPT, receipt)
+    catalog.write(catalog.REGISTRY_METRICS, registry_metrics(receipt))
     firmness = catalog.read(catalog.FIRMNESS).firmness
     said = notes.summary(config.source.name, choice.to_plain(), candidates, profiles, asdict(receipt), firmness)
     catalog.write(catalog.SUMMARY, said + "\n")

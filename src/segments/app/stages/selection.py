@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from segments.app.jobs.metrics import front_points, selection_metrics
 from segments.config.root import Config
 from segments.evidence.selection import choose
 from segments.io.plots.selection import front
@@ -16,7 +17,10 @@ def run(config: Config) -> None:
     choice = choose(table, config.selection, config.decisions.selected.get(config.source.name))
     catalog.write(catalog.JUDGED_CANDIDATES, table)
     catalog.write(catalog.CHOICE, choice)
-    picture = png(front(table, config.selection.metric, choice.front, choice.misses, choice.candidate_id))
+    catalog.write(catalog.SELECTION_METRICS, selection_metrics(choice, table))
+    shown = (table, config.selection.metric, choice.front, choice.misses, choice.candidate_id)
+    picture = png(front(*shown))
+    catalog.write(catalog.FRONT_POINTS, front_points(*shown))
     catalog.write(catalog.SELECTION_PICTURES, {"front": picture})
     if choice.candidate_id is None:
         catalog.drop(catalog.CHOSEN_LABELS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from segments.app.jobs.inputs import features_as_of
+from segments.app.jobs.metrics import sensitivity_metrics
 from segments.app.jobs.specs import chosen
 from segments.config.root import Config
 from segments.evidence.sensitivity import firmness, months_before, sensitivity, sensitivity_in_words
@@ -21,6 +22,7 @@ def run(config: Config) -> str:
         catalog.drop(catalog.SENSITIVITY)
         catalog.drop(catalog.SENSITIVITY_PICTURES)
         catalog.write(catalog.FIRMNESS, Firmness(None, None, [], ["nothing was chosen"]))
+        catalog.write(catalog.SENSITIVITY_METRICS, sensitivity_metrics(None))
         return "nothing was chosen, so there is nothing to change"
     features = catalog.read(catalog.FEATURES)
     labels = catalog.read(catalog.CHOSEN_LABELS)["cluster"].to_numpy()
@@ -30,6 +32,7 @@ def run(config: Config) -> str:
         earlier = (day, features_as_of(config, day).table)
     table, notes = sensitivity(features, labels, spec, config.grid_scalers.values(), config.sensitivity, earlier)
     catalog.write(catalog.SENSITIVITY, table)
+    catalog.write(catalog.SENSITIVITY_METRICS, sensitivity_metrics(table))
     catalog.write(catalog.FIRMNESS, Firmness(spec.name, firmness(table), sensitivity_in_words(table), notes))
     catalog.write(catalog.SENSITIVITY_PICTURES, {"sensitivity": png(agreement(table, spec.name))})
     return "\n".join([firmness(table), *sensitivity_in_words(table), *notes])

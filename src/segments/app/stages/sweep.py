@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from segments.app.jobs.candidates import curves, make_cells
+from segments.app.jobs.metrics import scores_by_k, sweep_metrics
 from segments.app.jobs.pool import progress
 from segments.app.jobs.specs import grid
 from segments.clustering.candidate import (
@@ -71,10 +72,13 @@ def _write(features: pd.DataFrame, known: dict[str, dict[str, Any]], sweep: Swee
         {known[cell[0]]["cell"]: Space.from_plain(space_of(cell[0])) for cell in sweep.cells},
         {i: arrays[i]["centres"].tolist() for i in order},
     )
-    catalog.write(catalog.CANDIDATES, candidates_table(known[i] for i in order))
+    candidates = candidates_table(known[i] for i in order)
+    catalog.write(catalog.CANDIDATES, candidates)
     catalog.write(catalog.LABELS, pd.DataFrame(labels))
     catalog.write(catalog.FITS, fits)
     catalog.write(catalog.SWEEP, sweep)
+    catalog.write(catalog.SCORES_BY_K, scores_by_k(candidates))
+    catalog.write(catalog.SWEEP_METRICS, sweep_metrics(candidates))
 
 
 def _told(facts: list[dict[str, Any]]) -> str:

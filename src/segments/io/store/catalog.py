@@ -46,14 +46,21 @@ if TYPE_CHECKING:
         Average,
         BriefingList,
         CleaningReport,
+        EvidenceMetrics,
         EvidenceRun,
         Firmness,
         Fits,
         NoPrediction,
         PredictionFacts,
+        PredictionMetrics,
+        ProfilesMetrics,
         Receipt,
+        RegistryMetrics,
         SegmentList,
+        SelectionMetrics,
+        SensitivityMetrics,
         Sweep,
+        SweepMetrics,
     )
 
 OfSource = TypeVar("OfSource", bound="Sourced")
@@ -257,6 +264,7 @@ NO_PREDICTION = "the source has no purchases, or nothing was chosen"
 CUSTOMER_ID = TableColumn("customer_id", TEXT, "the customer's id, as the source writes it")
 CANDIDATE = TableColumn("candidate_id", TEXT, "the candidate: hash of its spec, the data and the code that computes it")
 CLUSTER = TableColumn("cluster", WHOLE, "number of the cluster, 0 is the largest")
+CELL = TableColumn("cell", TEXT, "feature set and scaler")
 SEGMENT_ID = TableColumn("segment_id", TEXT, "the segment's id, which it keeps over time")
 SEGMENT = TableColumn("segment", TEXT, "the segment's name")
 OUTCOME = TableColumn("outcome", TEXT, "what is foreseen: churn or value")
@@ -467,6 +475,21 @@ FITS: Document[Fits] = Document(
     "sweep", "fits.json", "what makes each candidate a model that assigns new customers", type_of=_note("Fits")
 )
 SWEEP: Document[Sweep] = Document("sweep", "sweep.json", "which candidates the sweep has", type_of=_note("Sweep"))
+SWEEP_METRICS: Document[SweepMetrics] = Document(
+    "sweep", "metrics.json", "figures for `dvc metrics`: how large the grid is", type_of=_note("SweepMetrics")
+)
+SCORES_BY_K = Table(
+    "sweep",
+    "scores_by_k.csv",
+    "one row per candidate, for `dvc plots`",
+    columns=(
+        CELL,
+        TableColumn("k", WHOLE, "number of clusters"),
+        TableColumn("wcss", NUMBER, "within-cluster sum of squares", "squared units of the clustered space"),
+        TableColumn("wcss_share", NUMBER, "the same as a share of that at the cell's smallest k"),
+        TableColumn("silhouette", NUMBER, "mean silhouette in the space that was clustered, -1 to 1"),
+    ),
+)
 
 
 # --- evidence ----------------------------------------------------------------------------------------------------------------
@@ -522,6 +545,9 @@ EVIDENCE_RUN: Document[EvidenceRun] = Document(
 EVIDENCE_PICTURES = Pictures(
     "evidence", "*.png", "picture of the evidence", shows={"evidence": "stability and existence of every candidate"}
 )
+EVIDENCE_METRICS: Document[EvidenceMetrics] = Document(
+    "evidence", "metrics.json", "figures for `dvc metrics`: how many candidates stood", type_of=_note("EvidenceMetrics")
+)
 
 
 # --- selection ---------------------------------------------------------------------------------------------------------------
@@ -542,6 +568,26 @@ CHOSEN_LABELS = Table(
 )
 SELECTION_PICTURES = Pictures(
     "selection", "*.png", "picture of the choice", shows={"front": "candidates by fit, stability and simplicity"}
+)
+SELECTION_METRICS: Document[SelectionMetrics] = Document(
+    "selection",
+    "metrics.json",
+    "figures for `dvc metrics`: what was chosen, and how good it is",
+    type_of=_note("SelectionMetrics"),
+)
+FRONT_POINTS = Table(
+    "selection",
+    "front.csv",
+    "one row per candidate with evidence, for `dvc plots`",
+    columns=(
+        CELL,
+        TableColumn("k", WHOLE, "number of clusters"),
+        TableColumn(
+            "status", TEXT, "chosen, front (no other is better in fit, stability and simplicity), passes or fails"
+        ),
+        TableColumn("jaccard_min", NUMBER, "mean Jaccard over bootstraps of the least stable cluster"),
+        TableColumn("fit", NUMBER, "the score that `selection.metric` names"),
+    ),
 )
 
 
@@ -569,6 +615,12 @@ FIRMNESS: Document[Firmness] = Document(
 )
 SENSITIVITY_PICTURES = Pictures(
     "sensitivity", "*.png", "picture of the changes", NO_CHOICE, shows={"sensitivity": "agreement under each change"}
+)
+SENSITIVITY_METRICS: Document[SensitivityMetrics] = Document(
+    "sensitivity",
+    "metrics.json",
+    "figures for `dvc metrics`: how firm the segments are",
+    type_of=_note("SensitivityMetrics"),
 )
 
 
@@ -661,6 +713,23 @@ PREDICTION_PICTURES = Pictures(
         "calibration_churn": "predicted against observed churn, recommended model",
         "calibration_value": "predicted against observed value, recommended model",
     },
+)
+PREDICTION_METRICS: Document[PredictionMetrics] = Document(
+    "prediction",
+    "metrics.json",
+    "figures for `dvc metrics`: how well the recommended models foresaw",
+    type_of=_note("PredictionMetrics"),
+)
+CHURN_CALIBRATION = Table(
+    "prediction",
+    "churn_calibration.csv",
+    "one row per tenth of the customers by predicted churn, recommended model, for `dvc plots`",
+    NO_PREDICTION,
+    columns=(
+        TableColumn("customers", WHOLE, "customers of the group", "customers"),
+        TableColumn("predicted", NUMBER, "mean predicted probability of churn"),
+        TableColumn("observed", NUMBER, "share of them who left"),
+    ),
 )
 
 
@@ -860,6 +929,24 @@ RFM_CROSS_TABLE = Table(
         TableColumn("share", NUMBER, "their share of the RFM segment's; none when it has none", gaps=True),
     ),
 )
+PROFILES_METRICS: Document[ProfilesMetrics] = Document(
+    "profiles",
+    "metrics.json",
+    "figures for `dvc metrics`: how large the segments are",
+    type_of=_note("ProfilesMetrics"),
+)
+SEGMENT_SIZES = Table(
+    "profiles",
+    "sizes.csv",
+    "one row per segment, for `dvc plots`",
+    NO_CHOICE,
+    columns=(
+        SEGMENT,
+        TableColumn("size", WHOLE, "its customers", "customers"),
+        TableColumn("share", NUMBER, "their share of all"),
+        TableColumn("revenue_share", NUMBER, "its share of all revenue; where money is known", always=False),
+    ),
+)
 
 
 # --- playbook ----------------------------------------------------------------------------------------------------------------
@@ -930,6 +1017,9 @@ SEGMENTATION = Text(
     NO_CHOICE,
 )
 SUMMARY = Text("registry", "summary.txt", "what was swept, chosen and registered: what `segments summary` prints")
+REGISTRY_METRICS: Document[RegistryMetrics] = Document(
+    "registry", "metrics.json", "figures for `dvc metrics`: what became of the run", type_of=_note("RegistryMetrics")
+)
 
 
 # --- migration, made by a command of that name -------------------------------------------------------------------------------

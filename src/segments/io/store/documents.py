@@ -322,3 +322,130 @@ class Receipt:
     verdict: str | None
     sweep_id: str
     candidate_id: str | None
+
+
+# --- metrics: the figures that DVC shows of a run --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class SweepMetrics:
+    """How large the grid is.
+
+    Parameters
+    ----------
+    customers, candidates : int
+        How many.
+    """
+
+    customers: int
+    candidates: int
+
+
+@dataclass(frozen=True)
+class EvidenceMetrics:
+    """How many candidates stood.
+
+    Parameters
+    ----------
+    evaluated : int
+        Candidates that were evaluated.
+    supported, natural : int
+        Of them: those of any grade but "not supported", and those of the best.
+    """
+
+    evaluated: int
+    supported: int
+    natural: int
+
+
+@dataclass(frozen=True)
+class SelectionMetrics:
+    """What was chosen, and how good it is; only the first when nothing was.
+
+    Parameters
+    ----------
+    passed : int
+        Candidates that passed every gate.
+    chosen : str or None
+        Feature set and scaler of the chosen candidate.
+    k : int or None
+        Its number of clusters.
+    grade : str or None
+        What the evidence says of it.
+    silhouette, z_silhouette, jaccard_min, prediction_strength : float or None
+        Its scores, as in the table of candidates.
+    """
+
+    passed: int
+    chosen: str | None = None
+    k: int | None = None
+    grade: str | None = None
+    silhouette: float | None = None
+    z_silhouette: float | None = None
+    jaccard_min: float | None = None
+    prediction_strength: float | None = None
+
+
+@dataclass(frozen=True)
+class SensitivityMetrics:
+    """How firm the chosen segments are.
+
+    Parameters
+    ----------
+    firmness : float or None
+        Adjusted Rand index with the segments after the worst single change; 1: the same, 0: as by chance.
+    """
+
+    firmness: float | None
+
+
+@dataclass(frozen=True)
+class PredictionMetrics:
+    """How well the recommended models foresaw a later time; nothing where nothing is predicted.
+
+    Parameters
+    ----------
+    churn_auc, churn_calibration_error : float or None
+        ROC-AUC of the churn model, and the mean distance of predicted and observed share.
+    value_mae : float or None
+        Mean absolute error of the value model, in money.
+    """
+
+    churn_auc: float | None = None
+    churn_calibration_error: float | None = None
+    value_mae: float | None = None
+
+
+@dataclass(frozen=True)
+class ProfilesMetrics:
+    """How large the segments are.
+
+    Parameters
+    ----------
+    segments : int
+        How many.
+    largest_share : float or None
+        Share of customers in the largest.
+    largest_revenue_share : float or None
+        Share of revenue of the one that brings most; where money is known.
+    """
+
+    segments: int
+    largest_share: float | None = None
+    largest_revenue_share: float | None = None
+
+
+@dataclass(frozen=True)
+class RegistryMetrics:
+    """What became of the run in the registry; nothing when nothing was chosen.
+
+    Parameters
+    ----------
+    version : int or None
+        Number of the version.
+    alias : str or None
+        What it is: champion, or challenger.
+    """
+
+    version: int | None
+    alias: str | None
