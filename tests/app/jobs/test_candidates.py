@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
@@ -129,7 +129,7 @@ def test_finished_cells_need_no_other_process(features: pd.DataFrame, monkeypatc
     def start(*_: object, **__: object) -> None:
         raise InterruptedError
 
-    monkeypatch.setattr(jobs_candidates, "Parallel", start)
+    monkeypatch.setattr(jobs_candidates, "side_by_side", start)
     with make_cells(features, [specs(2, 3), specs(3)], workers=2) as made:
         assert list(made) == [facts, facts[1:]]
     # at once, not with the first result
@@ -152,17 +152,13 @@ def test_a_sweep_hashes_the_table_once(features: pd.DataFrame, monkeypatch: pyte
         calls.append(len(table))
         return hash_table(table)
 
-    def here(**_: object) -> Any:  # in this process, where calls are counted
-
-        def run(tasks: Iterable[Any]) -> Iterator[Any]:
-            yield from (make(*words, **options) for make, words, options in tasks)
-
-        return run
+    def here(make: Callable[..., Any], tasks: Iterable[tuple[Any, ...]], workers: int) -> Iterator[Any]:
+        yield from (make(*task) for task in tasks)  # in this process, where calls are counted
 
     make_cell(features, specs(2))
     for module in (candidate, jobs_candidates, stage):
         monkeypatch.setattr(module, "hash_table", counted)
-    monkeypatch.setattr(jobs_candidates, "Parallel", here)
+    monkeypatch.setattr(jobs_candidates, "side_by_side", here)
     monkeypatch.setattr(stage, "grid", lambda config: [specs(2), specs(2, 3), specs(4)])
     for name in ("track_candidates", "track_curves"):
         monkeypatch.setattr(stage, name, lambda *_: None)
