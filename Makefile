@@ -86,4 +86,4 @@ lock: $(TESTING) ## compile the locks anew
 	$(COMPILE) --extra dashboard --extra build --extra dev --extra server -c requirements.lock pyproject.toml -o requirements-test.lock
 
 clean: ## remove everything that was made, except the raw data, the venv and MLflow's record
-	rm -rf artifacts multirun outputs .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf artifacts multirun outputs dvc_plots .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,8 @@ import pandas as pd
 import pytest
 from mlflow.exceptions import MlflowException
 
-from small_project import STAGES, SmallProject, digest, expected_grid
+import machine
+from small_project import LIMIT, STAGES, SmallProject, digest, expected_grid
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:.*Any type hint:UserWarning")]  # MLflow about itself
 GRID = expected_grid(["income_spending", "age_income"], ["quantile", "none"], range(2, 5))
@@ -233,6 +235,29 @@ def test_the_pages_of_dvc_need_no_network(reproduced: SmallProject, tmp_path: Pa
         "fit against stability": len(GRID),
         "segment sizes": len(reproduced.table("profiles/profiles.parquet")),
     }
+
+
+@pytest.fixture
+def browser() -> str:
+    """The browser's program."""
+    found = machine.chromium()
+    assert found is not None
+    return found
+
+
+@pytest.mark.browser
+def test_a_browser_without_network_draws_the_tables(reproduced: SmallProject, tmp_path: Path, browser: str) -> None:
+    reproduced.run("dvc", "plots", "show", "--out", str(tmp_path / "plots"))
+    words = ["--headless", "--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP * ~NOTFOUND", "--dump-dom"]
+    page = (tmp_path / "plots/index.html").as_uri()
+    seen = subprocess.run([browser, *words, page], capture_output=True, text=True, check=True, timeout=LIMIT).stdout
+    segments = reproduced.table("profiles/profiles.parquet")["segment"]
+    assert {tag: seen.count(f"<{tag} ") for tag in ("svg", "circle", "rect")} == {
+        "svg": 4,
+        "circle": 3 * len(GRID),
+        "rect": len(segments),
+    }
+    assert [name for name in segments if f">{name}</text>" not in seen] == []
 
 
 # --- the registered model ------------------------------------------------------------------------------------------------

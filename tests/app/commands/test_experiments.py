@@ -41,6 +41,13 @@ def test_of_the_defaults_only_what_differs_is_told() -> None:
     assert line.split() == ["defaults", "source=mall", "source=shop"]
 
 
+def test_an_edited_file_is_told_by_the_beginning_of_its_hash() -> None:
+    one = BASE | {"conf/settings/explore.yaml": "7387d846a3abae89dba70d751c14a711"}
+    text = compared([one, one, one | {"conf/settings/explore.yaml": "", "Experiment": "gone"}])
+    assert "  conf/settings/explore.yaml  7387d84 " in text
+    assert "a711" not in text
+
+
 def test_without_an_experiment_it_says_how_to_make_one() -> None:
     assert "dvc exp run -S" in compared([BASE | {"rev": "workspace"}, BASE])
 

@@ -89,7 +89,9 @@ def compared(rows: Sequence[dict[str, str]]) -> str:
 
 
 def _said(name: str, values: Sequence[str]) -> list[str]:
-    """Values as a person writes them; of the defaults list only what differs."""
+    """Values as a person writes them; of the defaults list only what differs, of a file's hash the beginning."""
+    if "/" in name:
+        return [value[:7] or "-" for value in values]
     plain = [_plain(value) for value in values]
     if name == "defaults" and all(isinstance(one, list) for one in plain):
         plain = [[entry for entry in one if any(entry not in other for other in plain)] for one in plain]
