@@ -83,7 +83,7 @@ def test_the_model_card_says_what_a_user_must_know() -> None:
     assert "`recency_days`, `monetary`, in original units" in card
     assert "feature set rfm, scaler robust, k = 3, kmeans" in card
     assert "| 0 | frequent customers | 1,500 | 60.0% |" in card
-    assert "natural: silhouette 0.5000 (over all features 0.2500), z 5.0 against the unimodal model" in card
+    assert "Natural: silhouette 0.5000 (over all features 0.2500), z 5.0 against the unimodal model" in card
     assert "Firm: nothing moves them." in card
     assert "By `segments fit k=3`" in card
 
