@@ -214,6 +214,10 @@ class SmallProject:
             client.search_runs([experiment.experiment_id], f"tags.`segments.kind` = '{kind}'", max_results=1000)
         )
 
+    def experiment_tags(self, source: str = "mall") -> dict[str, str]:
+        """What MLflow shows of an experiment: its description, and its saved views."""
+        return dict(self.client().get_experiment_by_name(source).tags)
+
     def tracked(self, source: str = "mall") -> list[tuple[str, str, int]]:
         """Feature set, scaler and k of every candidate in MLflow, sorted; a double shows twice."""
         params = [run.data.params for run in self.runs(source=source)]

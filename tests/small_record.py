@@ -41,6 +41,34 @@ def fact(k: int = 3, identity: str = "c3") -> dict[str, Any]:
     }
 
 
+DATA = {
+    "name": "toy",
+    "digest": "abc",
+    "path": "x.parquet",
+    "schema": '{"mlflow_colspec": [{"name": "x", "type": "double"}]}',
+    "profile": '{"num_rows": 9}',
+}
+
+
+def traced(k: int = 3, identity: str = "c3", commit: str = "a" * 40) -> dict[str, Any]:
+    """A candidate that says what it was made of, by whom and how."""
+    origin = {"git_commit": commit, "user": "Ada"}
+    return fact(k, identity) | {"command": f"segments fit k={k}", "data": DATA, "origin": origin}
+
+
+def sweep_record(sweep_id: str, candidate_ids: list[str], **more: Any) -> dict[str, Any]:
+    return {
+        "sweep_id": sweep_id,
+        "candidate_ids": candidate_ids,
+        "finalists": candidate_ids[-1:],
+        "params": {"k_min": 2},
+        "data": DATA,
+        "started_ms": 1,
+        "seconds": 2.0,
+        **more,
+    }
+
+
 def runs(tracker: Tracker, kind: str = "candidate") -> list[Any]:
     return list(tracker.client.search_runs([tracker.experiment_id], f"tags.`segments.kind` = '{kind}'"))
 

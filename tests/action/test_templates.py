@@ -38,8 +38,10 @@ def sweep_note() -> str:
     return notes.sweep_note(choice, table, profiles().assign(segment=NASTY), NASTY)
 
 
-def model_description() -> str:
-    return notes.model_description({"reason": NASTY}, profiles().assign(segment=NASTY), [])
+def model_card() -> str:
+    data = {"source": NASTY, "customers": 5, "hash": "a1", "raw": [NASTY], "as_of": None}
+    row = candidates().assign(feature_set=NASTY, scaler=NASTY, algorithm="kmeans").iloc[0].to_dict()
+    return notes.model_card({"reason": NASTY}, row, profiles().assign(segment=NASTY), [], data, NASTY)
 
 
 def page_of_playbooks() -> str:
@@ -77,9 +79,7 @@ def experiment() -> str:
     return str(tracker.tags["mlflow.note.content"])
 
 
-@pytest.mark.parametrize(
-    "note", [sweep_note, model_description, page_of_playbooks, comparison, description, experiment]
-)
+@pytest.mark.parametrize("note", [sweep_note, model_card, page_of_playbooks, comparison, description, experiment])
 def test_a_text_from_data_or_people_stays_text(note: Any) -> None:
     """No tag, no code, no link is made of it, and it stays in its cell of its table."""
     text = note()
@@ -91,7 +91,7 @@ def test_a_text_from_data_or_people_stays_text(note: Any) -> None:
 
 
 def test_what_a_template_names_must_be_given() -> None:
-    with pytest.raises(UndefinedError, match="'columns' is undefined"):
+    with pytest.raises(UndefinedError, match="'data' is undefined"):
         fill("segments.io.records", "texts/model.md.j2", reason="", segments=[])
 
 

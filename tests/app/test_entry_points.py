@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -40,6 +41,10 @@ def test_fit_makes_the_candidate_of_the_grid(small_project: Callable[[], SmallPr
     table = project.table("sweep/candidates.parquet").set_index(["feature_set", "scaler", "k"])
     printed = project.run("segments", "fit", "feature_set=age_income", "scaler=quantile", "k=3")
     assert said(printed) == [table.loc[("age_income", "quantile", 3), "candidate_id"]]
+    [run] = [run for run in project.runs() if run.info.run_name == "income_spending · none · k=4"]
+    [command] = re.findall(r"^Made again by `(.+?)`", run.data.tags["mlflow.note.content"])
+    assert "algorithm.starts=2" in command, "conf/ of this project is edited"
+    assert said(project.run(*shlex.split(command))) == [run.data.tags["segments.candidate_id"]]
     assert project.kept() == kept
     assert project.tracked() == GRID
 
@@ -83,12 +88,22 @@ def test_an_experiment_in_place_switches_lists_and_range(small_project: Callable
 def test_a_queue_of_experiments_reaches_the_record_of_the_checkout(small_project: Callable[[], SmallProject]) -> None:
     project = small_project()
     before = project.hashes(["sweep", "selection", "registry"])
-    champion = project.champion()
+    champion, shown = project.champion(), project.experiment_tags()
+    finalists = marked(project)
     queued = project.run("dvc", "exp", "run", "--queue", "-S", "conf/config.yaml:sweep.k_max=range(5,7)")
     assert queued.count("Queued experiment") == 2
     project.run("dvc", "exp", "run", "--run-all", "--jobs", "2")  # what `dvc queue start --jobs 2` does, but waits
     assert project.tracked() == expected_grid(["income_spending", "age_income"], ["quantile", "none"], range(2, 7))
-    assert len(project.runs("sweep")) == 3
+    sweeps = project.runs("sweep")
+    assert sorted(run.data.tags.get("segments.aside", "false") for run in sweeps) == ["false", "true", "true"]
+    assert {run.data.tags["mlflow.source.git.commit"] for run in sweeps} <= commits(project)
+    # What MLflow shows of the folder's own sweep stays: the views, the description, and which candidates are finalists.
+    assert project.experiment_tags() == shown
+    assert {name: place for name, place in marked(project).items() if name in finalists} == finalists
+    own = json.loads((project / "artifacts/sweep/sweep.json").read_text())["sweep_id"]
+    assert all(
+        own in shown[f"mlflow.sharedViewState.{view}"] for view in ("candidates", "table", "curves", "finalists")
+    )
     assert len(project.kept()) == 20
     told = project.run("segments", "experiments")
     assert max(map(len, told.splitlines())) <= 120
@@ -104,7 +119,7 @@ def test_a_queue_of_experiments_reaches_the_record_of_the_checkout(small_project
 
 def test_a_temporary_experiment_on_another_source(small_project: Callable[[], SmallProject]) -> None:
     project = small_project()
-    champion = project.champion()
+    champion, shown = project.champion(), project.experiment_tags()
     (project / "conf/source/shop.yaml").write_text(SHOP)
     a_log(project / "data/shop/log.csv")
     project.run("segments", "fetch", "source=shop")
@@ -114,6 +129,10 @@ def test_a_temporary_experiment_on_another_source(small_project: Callable[[], Sm
     wanted = expected_grid(["rfm"], ["quantile", "none"], range(2, 5))
     assert project.tracked("shop") == wanted
     assert project.tracked() == GRID
+    [sweep] = project.runs("sweep", "shop")
+    assert sweep.data.tags["segments.aside"] == "true"
+    assert "ran aside" in sweep.data.tags["mlflow.note.content"]
+    assert project.experiment_tags() == shown
     assert project.champion() == champion, "an experiment aside may not replace the model in use"
     assert project.changes() == ""
 
@@ -122,6 +141,17 @@ def test_a_temporary_experiment_on_another_source(small_project: Callable[[], Sm
     project.run("segments", "promote", "2", "--because", "it was tried aside and is better")
     assert project.champion() != champion, "taken over on purpose"
     assert project.tracked("shop") == wanted
+
+
+def marked(project: SmallProject) -> dict[str, str]:
+    """Places of the finalists, by the names of their runs."""
+    tags = {run.info.run_name: run.data.tags for run in project.runs()}
+    return {name: tag["segments.place"] for name, tag in tags.items() if "segments.place" in tag}
+
+
+def commits(project: SmallProject) -> set[str]:
+    """All that a person finds in the folder's own git."""
+    return set(project.run("git", "rev-list", "--all").split())
 
 
 def a_log(path: Path) -> None:

@@ -22,6 +22,7 @@ from segments.app.servers import child, mlflow_ui
 from segments.config.registry import TrackingConfig
 from segments.errors import ConfigError, TrackingError
 from segments.io.tracking import ui_views
+from segments.io.tracking.mlflow_internals import TAG
 from segments.io.tracking.ui_views import Record
 from smallest_config import config
 
@@ -78,7 +79,7 @@ def test_every_view_that_a_link_names_is_a_tag() -> None:
         parse_qs(link.url.partition("?")[2]).get("viewStateShareKey", [""])[0]
         for link in ui_views.links("", Record("mall", "7"))
     }
-    assert {ui_views.TAG + key for key in named} == set(ui_views.view_states("s1"))
+    assert {TAG + key for key in named} == set(ui_views.view_states("s1"))
 
 
 def test_the_menu_is_one_line_of_markdown() -> None:
@@ -94,13 +95,13 @@ def test_the_menu_is_one_line_of_markdown() -> None:
 
 
 def state(key: str, *arguments: Any) -> dict[str, Any]:
-    return json.loads(ui_views.view_states(*arguments)[ui_views.TAG + key])
+    return json.loads(ui_views.view_states(*arguments)[TAG + key])
 
 
 def test_the_filter_names_the_kind_and_the_sweep() -> None:
     assert (
         state("candidates", "s1")["searchFilter"]
-        == "tags.`segments.kind` = 'candidate' and tags.`segments.sweep_id` = 's1'"
+        == "tags.`segments.kind` = 'candidate' and tags.`segments.sweep_id.s1` = 'true'"
     )
     assert state("curves", "s1")["searchFilter"] == "tags.`segments.kind` = 'curve' and tags.`segments.sweep_id` = 's1'"
     assert (

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -21,12 +24,22 @@ import machine
 import smallest_config
 from segments.app.servers import child, mlflow_ui
 from segments.config.registry import TrackingConfig
+from segments.io.store.cache import finished_candidates
 from segments.io.tracking import ui_views
+from segments.io.tracking.candidates import track_candidates, track_curves
+from segments.io.tracking.connection import connect
+from segments.io.tracking.sweeps import track_sweep
 from small_project import LIMIT, STAGES, SmallProject
+from small_record import PNG, sweep_record
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
-BENIGN_REQUESTS = ("/ajax-api/2.0/mlflow/users/current",)  # asks who is logged in; a server without log-in answers 404
+BENIGN_REQUESTS = (
+    "/ajax-api/2.0/mlflow/users/current",  # asks who is logged in; a server without log-in answers 404
+    # MLflow 3.18 asks first for an address in a cloud's store, and takes the file from the server when there is none.
+    "/artifacts/presigned-download-url",
+    "&presigned=true",
+)
 BENIGN_CONSOLE = (
     "ResizeObserver loop completed",  # a chart was laid out twice in one frame
     "AG Grid: since v",  # MLflow calls its table by old names
@@ -92,6 +105,7 @@ def tracked(tmp_path_factory: pytest.TempPathFactory, new_project: Callable[[Pat
     table["name"] = [f"{row.feature_set} · {row.scaler} · k={row.k}" for row in table.itertuples()]
     by_id = table.set_index("candidate_id")
     choice = json.loads((project / "artifacts/selection/choice.json").read_text())
+    an_experiment_aside(project)
     return Record(
         folder=project.root,
         best_first=table.sort_values("z_silhouette", ascending=False)["name"].tolist(),
@@ -101,6 +115,22 @@ def tracked(tmp_path_factory: pytest.TempPathFactory, new_project: Callable[[Pat
         segments=project.table("profiles/profiles.parquet")["segment"].tolist(),
         params={row["name"]: (row["feature_set"], row["scaler"], row["k"]) for row in table.to_dict("records")},
     )
+
+
+def an_experiment_aside(project: SmallProject) -> None:
+    """What `dvc exp run --temp` leaves in the record: a later sweep, of three candidates that are the folder's own too."""
+    folder = project / ".dvc/tmp/exps/tmp1"
+    shutil.copytree(project / "conf", folder / "conf")
+    shutil.copy(project / "dvc.yaml", folder)
+    with contextlib.chdir(folder):
+        known = sorted(finished_candidates(), key=lambda fact: str(fact["name"]))[:3]
+        ids = [fact["candidate_id"] for fact in known]
+        with connect(TrackingConfig(), "mall") as tracker:
+            for fact in known:
+                track_candidates(tracker, [fact], "aside")
+            track_curves(tracker, {"aside": (known, lambda: PNG)}, "aside")
+            started = int(time.time() * 1000)
+            track_sweep(tracker, sweep_record("aside", ids, aside=True, started_ms=started), folder, "Aside.\n")
 
 
 # --- a server and a browser ----------------------------------------------------------------------------------------
@@ -236,6 +266,10 @@ def wait_for(page: Any, found: Any, count: int) -> None:
 
 # A page further down, and from the end back to the top: charts come as MLflow draws them.
 DOWN = "area => { const at = area.scrollTop; area.scrollBy(0, 300); if (area.scrollTop === at) area.scrollTo(0, 0); }"
+# What can be scrolled sideways, with how much more there is than fits.
+TOO_WIDE = """() => [...document.querySelectorAll('*')]
+    .filter(e => ['auto', 'scroll'].includes(getComputedStyle(e).overflowX) && e.scrollWidth > e.clientWidth + 1)
+    .map(e => [e.className.toString(), e.scrollWidth, e.clientWidth])"""
 WIDTHS = "images => images.map(image => image.naturalWidth)"
 
 
@@ -342,13 +376,46 @@ def test_the_finalists_stand_side_by_side(served: Served, visit: Visit, tracked:
 
 
 def test_the_sweep_says_what_won_and_shows_it(served: Served, visit: Visit, tracked: Record) -> None:
+    """On a small screen too, where MLflow has half a page for it: no table and no picture of the note widens the page."""
     page = visit.page
+    page.set_viewport_size({"width": 1280, "height": 800})
     page.goto(served.links["sweep"])
     page.get_by_role("heading", name=f"sweep {tracked.sweep_id}").wait_for()
     page.get_by_text(f"{tracked.finalists[0]}").first.wait_for()
     board = page.locator("img[src*='finalists.png']")
     board.wait_for()
     page.wait_for_function("image => image.naturalWidth > 0", arg=board.element_handle())
+    page.get_by_role("button", name="Close").first.click()  # MLflow's assistant
+    page.get_by_text("Show more").first.click()
+    page.wait_for_timeout(1000)
+    note = page.get_by_test_id("note-editor-preview-content").first
+    assert note.evaluate("note => note.scrollWidth <= note.clientWidth")
+    assert page.evaluate(TOO_WIDE) == []
+
+
+def test_a_sweep_aside_leads_to_its_own_candidates(served: Served, visit: Visit) -> None:
+    """From the list of runs, as nothing else links to it."""
+    page = visit.page
+    runs = served.links["table"].partition("?")[0]
+    page.goto(f"{runs}?workflowType=machine_learning&searchFilter=tags.%60segments.aside%60%20%3D%20'true'")
+    page.get_by_role("link", name="sweep aside").first.click()
+    page.get_by_text("This sweep ran aside").wait_for()
+    page.get_by_text("Show more").first.click()
+    with page.expect_popup() as opened:
+        page.get_by_role("link", name="every candidate of this sweep, best first").click()
+    opened.value.get_by_text("3 matching runs").wait_for()
+    opened.value.close()
+
+
+def test_a_candidate_says_how_it_is_made_again(served: Served, visit: Visit, tracked: Record) -> None:
+    page = visit.page
+    page.goto(served.links["table"])
+    listed(page)
+    name = next(name for name in tracked.best_first if name != tracked.finalists[0])  # whose note is the model's card
+    page.get_by_role("link", name=name, exact=True).first.click()
+    page.get_by_text("Made again by").first.wait_for(state="attached")
+    page.get_by_text("A Tester").first.wait_for(state="attached")  # created by
+    page.get_by_text("mall (").first.wait_for(state="attached")  # the data set
 
 
 def test_the_champion_has_its_note_and_its_model(served: Served, visit: Visit, tracked: Record) -> None:
@@ -366,6 +433,41 @@ def test_the_registry_page_shows_alias_and_description(served: Served, visit: Vi
     page.get_by_text("has the highest silhouette").first.wait_for()
     page.get_by_text(re.compile(r"@\s*champion")).first.wait_for()
     page.get_by_role("link", name=tracked.finalists[0]).wait_for()
+    for title in ("Data", "Features and k", "Evidence", "Limits", "Intended use", "Put in use"):
+        page.get_by_role("heading", name=title, exact=True).wait_for()
+
+
+def test_whoever_started_mlflow_itself_is_led_past_its_first_page(
+    tracked: Record, visit: Visit, served: Served
+) -> None:
+    """MLflow opens an experiment on its GenAI pages. Its server is another here, on another port and under another name."""
+    port = child.free_port(23_000, "tracking.port")
+    words = ["server", "--backend-store-uri", f"sqlite:///{tracked.folder / 'mlflow.db'}", "--workers", "1"]
+    bare = subprocess.Popen(
+        [sys.executable, "-m", "mlflow", *words, "--port", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, **child.QUIET},
+        cwd=tracked.folder,
+    )
+    try:
+        give_up = time.monotonic() + LIMIT
+        while not child.answers(f"http://127.0.0.1:{port}/health", 5):
+            assert time.monotonic() < give_up
+            time.sleep(0.2)
+        page = visit.page
+        page.goto(f"http://127.0.0.1:{port}/#/experiments/1")
+        page.get_by_text(re.compile(r"^Open candidates")).first.wait_for()
+        assert "workflowType=genai" in page.url
+        page.get_by_role("button", name="Got it").click()  # MLflow advertises
+        with page.expect_popup() as opened:
+            page.get_by_role("link", name="candidates", exact=True).first.click()
+        assert opened.value.url.startswith(f"http://127.0.0.1:{port}/#/")
+        opened.value.get_by_text(f"{len(tracked.best_first)} matching runs").wait_for()
+        opened.value.close()
+    finally:
+        bare.terminate()
+        bare.wait(timeout=LIMIT)
 
 
 def test_the_experiments_description_leads_to_every_view(served: Served, visit: Visit, tracked: Record) -> None:

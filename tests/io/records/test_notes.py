@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 from segments.config.evidence import SelectionConfig
 from segments.evidence.selection import choose
 from segments.io.records import notes
@@ -15,8 +17,9 @@ def test_the_sweeps_note_leads_with_the_reason_and_lists_finalists_and_segments(
         "**Of the 2 candidates (of 3) that pass the gates, 2 have the best grade, natural; of those, "
     )
     assert "rfm · robust · k=3 has the highest z_silhouette (5.0000" in note.splitlines()[0]
-    assert "| rfm · robust · k=4 | natural | 4.5 | 0.90 | 0.80 | 0.2500 | 0.4500 | 10.0% |" in note
-    assert "| candidate | grade | z against the unimodal null | least stable segment |" in note
+    assert "| rfm · robust · k=4 | natural | 4.5 | 0.90 | 0.80 | 0.2500 | 10.0% |" in note
+    assert "| candidate | grade | z | least stable segment |" in note
+    assert "z is against the unimodal null" in note
     assert "data without clusters (a Gaussian copula with the data's columns, each made one-peaked)" in note
     assert "| frequent customers | 1,500 | 60.0% |" in note
     assert "revenue" not in note.split("### Elbows")[0]
@@ -67,8 +70,29 @@ def test_the_note_and_the_summary_say_how_firm_it_is() -> None:
     assert "irm" not in notes.summary("mall", choice, candidates(), profiles(), {})
 
 
-def test_the_models_description_names_its_columns() -> None:
+def test_the_model_card_says_what_a_user_must_know() -> None:
     choice = choose(candidates(), SelectionConfig()).to_plain()
-    text = notes.model_description(choice, profiles(), ["recency_days", "monetary"])
-    assert "`recency_days`, `monetary`, in original units" in text
-    assert "| 0 | frequent customers | 1,500 | 60.0% |" in text
+    row = candidates().assign(algorithm="kmeans").iloc[0].to_dict()
+    data = {"source": "shop", "customers": 2469, "hash": "a" * 64, "raw": ["data/shop/log.csv"], "as_of": "2024-06-30"}
+    card = notes.model_card(
+        choice, row, profiles(), ["recency_days", "monetary"], data, "Firm: nothing moves them.", "segments fit k=3"
+    )
+    titles = ["Data", "Features and k", "Evidence", "Limits", "Intended use", "Made again"]
+    assert [line[4:] for line in card.splitlines() if line.startswith("### ")] == titles
+    assert "2,469 customers of shop as of 2024-06-30, feature table `aaaaaaaaaaaa`, from data/shop/log.csv." in card
+    assert "`recency_days`, `monetary`, in original units" in card
+    assert "feature set rfm, scaler robust, k = 3, kmeans" in card
+    assert "| 0 | frequent customers | 1,500 | 60.0% |" in card
+    assert "Natural: silhouette 0.5000 (over all features 0.2500), z 5.0 against the unimodal model" in card
+    assert "Firm: nothing moves them." in card
+    assert "By `segments fit k=3`" in card
+
+
+def test_the_card_of_many_segments_is_one_a_database_takes() -> None:
+    """PostgreSQL's column holds 5,000 signs, and who put it in use is added."""
+    choice = choose(candidates(), SelectionConfig()).to_plain()
+    row = candidates().assign(algorithm="kmeans").iloc[0].to_dict()
+    data = {"source": "shop", "customers": 2469, "hash": "a" * 64, "raw": ["data/shop/log.csv"], "as_of": None}
+    many = pd.concat([profiles().assign(segment="rare customers who buy a lot of many things at once")] * 6)
+    columns = [f"a_column_of_a_long_name_{i}" for i in range(10)]
+    assert len(notes.model_card(choice, row, many, columns, data, "Firm. " * 50, "segments fit " + "a=b " * 60)) < 4400

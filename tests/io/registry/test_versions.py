@@ -61,6 +61,26 @@ def test_a_new_champion_leaves_the_old_one_within_reach(tracker: Tracker) -> Non
     assert versions.wanted(tracker, CONFIG.model, "2").tags["replaces"] == "1"
 
 
+def test_the_card_of_a_version_says_who_put_it_in_use(tracker: Tracker) -> None:
+    first, second = add(tracker, "c3"), add(tracker, "c4")
+
+    def card(version: versions.Version) -> str:
+        return str(tracker.client.get_model_version(CONFIG.model, version.number).description)
+
+    assert card(first) == "what it is\n\n### Put in use\n\nNot yet\n"
+    promote(tracker, first)
+    versions.promote(
+        tracker, second, first, {"verdict": "it is *mine*", "promoted_by": "Ada", "promoted_at": "2026-01-02"}
+    )
+    assert card(second) == "what it is\n\n### Put in use\n\nBy Ada, 2026-01-02: it is *mine*\n"
+    versions.set_tags(tracker, second, {"rolled_back": "2026-01-03 by Bob: no"})
+    assert card(second).endswith("it is *mine*\n\nRolled back 2026-01-03 by Bob: no\n")
+    assert card(second).count("### Put in use") == 1
+    assert tracker.client.get_run(second.run_id).data.tags["mlflow.note.content"] == card(second)
+    add(tracker, "c4")  # registered again: the rest is written anew, and this stays
+    assert "By Ada, 2026-01-02" in card(second)
+
+
 def test_a_challenger_waits_beside_the_champion(tracker: Tracker) -> None:
     promote(tracker, add(tracker, "c3"))
     versions.challenge(tracker, add(tracker, "c4"))

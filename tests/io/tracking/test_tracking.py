@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
+from segments.config.evidence import EVIDENCE
 from segments.config.registry import TrackingConfig
 from segments.errors import TrackingError
-from segments.io.tracking.candidates import track_candidates, track_curves
+from segments.io.tracking.candidates import track_candidates, track_curves, track_evidence
 from segments.io.tracking.connection import Tracker, connect
 from segments.io.tracking.sweeps import track_sweep
-from small_record import PNG, fact, runs
+from small_record import PNG, fact, runs, sweep_record, traced
 
 LOCAL = TrackingConfig()
 
@@ -41,6 +44,100 @@ def test_a_candidate_as_a_person_sees_it(root: Path) -> None:
         assert (point.value, point.step) == (0.5, 3)
         images = [item.path for item in tracker.client.list_artifacts(run.info.run_id, "images")]
         assert sorted(path.split("/")[1].split("+")[0] for path in images) == ["clusters"] * 2 + ["silhouette"] * 2
+
+
+def test_a_candidate_says_who_made_it_of_what_and_how_to_make_it_again(root: Path) -> None:
+    """In MLflow's own tags and inputs; doing it twice, as somebody else, changes nothing."""
+    import mlflow
+
+    with connect(LOCAL, "toy") as tracker:
+        track_candidates(tracker, [traced(), traced(4, "c4", f"{'b' * 40}-dirty")], "s1")
+        before = {run.info.run_id: (run.data.tags, run.inputs) for run in runs(tracker)}
+        track_candidates(tracker, [traced(commit="c" * 40), traced(4, "c4")], "s1")
+        assert before.keys() == {run.info.run_id for run in runs(tracker)}
+        by_id = {run.data.tags["segments.candidate_id"]: run for run in runs(tracker)}
+        tags = by_id["c3"].data.tags
+        assert tags == before[by_id["c3"].info.run_id][0]
+        assert {key.removeprefix("mlflow."): tags[key] for key in tags if key.startswith(("mlflow.s", "mlflow.u"))} == {
+            "source.name": "segments fit",
+            "source.type": "LOCAL",
+            "source.git.commit": "a" * 40,
+            "source.git.dirty": "false",
+            "user": "Ada",
+        }
+        assert tags["mlflow.note.content"] == (
+            "Made again by `segments fit k=3`, on feature table `abc` of toy, with code and `conf/` of commit `aaaaaaaaaaaa`."
+        )
+        assert by_id["c4"].data.tags["mlflow.source.git.dirty"] == "true"
+        assert "(the code was changed since)" in by_id["c4"].data.tags["mlflow.note.content"]
+        for run in by_id.values():
+            [used] = run.inputs.dataset_inputs
+            assert (used.dataset.name, used.dataset.digest, used.tags[0].value) == ("toy", "abc", "training")
+            assert mlflow.data.get_source(used).uri == "x.parquet"  # type: ignore[attr-defined]
+
+
+def test_what_was_kept_before_that_says_nothing_made_up(root: Path) -> None:
+    with connect(LOCAL, "toy") as tracker:
+        track_candidates(tracker, [fact()])
+        [run] = runs(tracker)
+    assert {"mlflow.user", "mlflow.source.git.commit", "mlflow.note.content"}.isdisjoint(run.data.tags)
+    assert run.inputs.dataset_inputs == []
+
+
+def aside(root: Path) -> Path:
+    """A folder as DVC makes one for `dvc exp run --temp` and `--queue`."""
+    folder = root / ".dvc/tmp/exps/tmp1"
+    (folder / "conf").mkdir(parents=True)
+    (folder / "conf/config.yaml").write_text("")
+    (folder / "dvc.yaml").write_text("stages: {}\n")
+    return folder
+
+
+def test_an_experiment_aside_is_recorded_and_moves_no_view(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = root / "s1/files"
+    files.mkdir(parents=True)
+    row = {"candidate_id": "c3", "k": 3, "grade": "natural", "null": "unimodal", "reason": "x"} | dict.fromkeys(
+        EVIDENCE, 1.0
+    )
+    with connect(LOCAL, "toy") as tracker:
+        track_candidates(tracker, [fact(), fact(4, "c4")], "s1")
+        track_evidence(tracker, [row], "s1")
+        track_sweep(tracker, sweep_record("s1", ["c4", "c3"]), files, "own\n")
+        shown = tracker.client.get_experiment(tracker.experiment_id).tags
+        [before] = [run.data for run in runs(tracker) if run.data.tags["segments.candidate_id"] == "c3"]
+    monkeypatch.chdir(aside(root))
+    with connect(LOCAL, "toy") as tracker:
+        track_candidates(tracker, [fact(), fact(5, "c5")], "s2")
+        track_evidence(tracker, [row | dict.fromkeys(EVIDENCE, 2.0)], "s2")
+        track_sweep(tracker, sweep_record("s2", ["c3", "c5"], aside=True), files, "aside\n")
+    monkeypatch.chdir(root)
+    with connect(LOCAL, "toy") as tracker:
+        assert tracker.client.get_experiment(tracker.experiment_id).tags == shown
+        by_id = {run.data.tags["segments.candidate_id"]: run.data for run in runs(tracker)}
+        assert by_id["c3"].tags == {**before.tags, "segments.sweep_id.s2": "true"}
+        assert by_id["c3"].metrics == before.metrics
+        assert by_id["c5"].tags["segments.sweep_id"] == "s2"
+        assert by_id["c5"].tags["segments.finalist"] == "true"
+        own, other = sorted(runs(tracker, "sweep"), key=lambda run: run.data.tags["segments.sweep_id"])
+        assert "segments.aside" not in own.data.tags
+        assert other.data.tags["segments.aside"] == "true"
+        assert "ran aside" in other.data.tags["mlflow.note.content"]
+        [listed] = re.findall(r"searchFilter=([^&)]+)", other.data.tags["mlflow.note.content"])
+        found = tracker.client.search_runs([tracker.experiment_id], unquote(listed))
+        assert {run.data.tags["segments.candidate_id"] for run in found} == {"c3", "c5"}
+
+        track_sweep(tracker, sweep_record("s2", ["c3", "c5"], aside=False), files, "taken over\n")  # `dvc exp apply`
+        assert tracker.client.get_experiment(tracker.experiment_id).tags != shown
+        [taken] = [run for run in runs(tracker, "sweep") if run.data.tags["segments.sweep_id"] == "s2"]
+        assert "segments.aside" not in taken.data.tags
+
+
+def test_a_source_without_views_gets_them_from_its_first_sweep_aside(root: Path) -> None:
+    """Nothing is moved, and without them `segments ui` would not name the source."""
+    with connect(LOCAL, "toy") as tracker:
+        track_candidates(tracker, [fact()], "s2")
+        track_sweep(tracker, sweep_record("s2", ["c3"], aside=True), root / "none", "aside")
+        assert tracker.client.get_experiment(tracker.experiment_id).tags["segments.shown_sweep"] == "s2"
 
 
 def test_twice_is_once(root: Path) -> None:
@@ -102,23 +199,14 @@ def test_a_sweep_has_config_note_dataset_and_marks_its_finalists(root: Path) -> 
     files = root / "files"
     files.mkdir()
     (files / "config.json").write_text("{}")
-    data = {"name": "toy", "digest": "abc", "path": "x.parquet", "schema": "{}", "profile": "{}"}
-    record = {
-        "sweep_id": "s1",
-        "candidate_ids": ["c3", "c4"],
-        "finalists": ["c4"],
-        "params": {"k_min": 2},
-        "data": data,
-        "started_ms": 1,
-        "seconds": 2.0,
-    }
+    record = sweep_record("s1", ["c3", "c4"])
     with connect(LOCAL, "toy") as tracker:
         track_candidates(tracker, [fact(), fact(4, "c4")], "s1")
         for finalists in (["c3"], ["c4"]):
             run_id = track_sweep(tracker, record | {"finalists": finalists}, files, "**c4 won**")
         [sweep] = runs(tracker, "sweep")
         assert sweep.info.run_id == run_id
-        assert sweep.data.tags["mlflow.note.content"] == "**c4 won**"
+        assert sweep.data.tags["mlflow.note.content"].startswith("**c4 won**")
         assert sweep.inputs.dataset_inputs[0].dataset.digest == "abc"
         assert [item.path for item in tracker.client.list_artifacts(run_id)] == ["config.json"]
         tags = {r.data.tags["segments.candidate_id"]: r.data.tags for r in runs(tracker)}

@@ -30,7 +30,7 @@ from segments.io.store.files import (
     write_json,
     write_text,
 )
-from segments.io.store.fingerprints import sha256
+from segments.io.store.fingerprints import origin, sha256
 from segments.io.tracking.connection import connect
 from segments.io.tracking.results import track_uplift
 
@@ -136,7 +136,10 @@ def _record(
             picture = png(forest(rows, title, unit, colours, zero=verdict.causal))
             write_bytes(folder / "files" / f"{name}.png", picture)
         write_text(folder / "note.md", note)
-        write_json(folder / "record.json", {"uplift_id": identity, "started_ms": int(time.time() * 1000), **facts})
+        write_json(
+            folder / "record.json",
+            {"uplift_id": identity, "started_ms": int(time.time() * 1000), "origin": origin(), **facts},
+        )
     with connect(config.tracking, config.source.name) as tracker:
         track_uplift(tracker, folder)
 

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from segments.app.jobs.pool import side_by_side
+from segments.app.jobs.specs import cell_command
 from segments.clustering.candidate import (
     Candidate,
     Spec,
@@ -32,6 +33,8 @@ from segments.clustering.plane import plane
 from segments.evidence.selection import elbow
 from segments.io.store import cache
 from segments.io.store.files import write_bytes
+from segments.io.store.fingerprints import origin
+from segments.io.tracking.inputs import dataset_of
 
 # matplotlib is imported where something is drawn: a sweep that finds everything finished draws nothing.
 if TYPE_CHECKING:
@@ -80,10 +83,13 @@ def make_cell(
         # A sample is drawn with all labelings of the cell in view: to get the same one, all of them are made again.
         wanted = missing if specs[0].scoring.is_exact(len(features)) else specs
         made = sweep_cell(features, wanted, threads, data)
+        made_of = {"data": dataset_of(specs[0].source, features, data), "origin": origin()}
+        command = cell_command(specs[0], len(features))
         with ThreadPoolExecutor(1) as keeping:  # a disk takes as long to keep a candidate as it takes to draw one
             pending = []
             for candidate, pictures, seconds in _drawn(features, made):
-                fact = candidate.to_plain() | {"started_ms": started_ms, "drawing_seconds": seconds}
+                fact = candidate.to_plain() | {"started_ms": started_ms, "drawing_seconds": seconds, **made_of}
+                fact["command"] = f"{command} k={candidate.spec.k}"
                 arrays: dict[str, np.ndarray[Any, Any]] = {
                     "labels": candidate.labels,
                     "centres": candidate.centres,

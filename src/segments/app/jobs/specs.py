@@ -1,11 +1,20 @@
-"""Which candidates a config asks for, and which one was chosen. Comes in: the config, the choice. Goes out: specs."""
+"""Which candidates a config asks for, which one was chosen, and what asks for one. Comes in: the config, the choice. Goes out: specs, a command."""
 
 from __future__ import annotations
 
+import shlex
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import yaml
+
 from segments.clustering.candidate import Spec, plan
 from segments.config.root import Config
+from segments.config.sweep import Algorithm, Feature, Scaler, ScoringConfig
 from segments.errors import ConfigError
 from segments.io.store import catalog
+from segments.io.store.files import checkout
 
 
 def grid(config: Config) -> list[list[Spec]]:
@@ -51,3 +60,61 @@ def chosen(config: Config) -> Spec | None:
         int(row["seed"]),
         config.sweep.scoring,
     )
+
+
+def cell_command(spec: Spec, n_customers: int) -> str:
+    """Write the command that makes the candidates of a cell again from the same feature table; all but ``k=…``, its last word.
+
+    The members of the groups stand there by name, and a setting where ``conf/`` of the checkout says otherwise. One that is not the
+    usual one stands there too: it may come from an edit of ``conf/`` that is taken back.
+
+    Parameters
+    ----------
+    spec : Spec
+        One of the cell.
+    n_customers : int
+        Customers clustered: while silhouettes are exact, the limits of that play no part.
+    """
+    conf, groups = checkout() / "conf", ("feature_set", "scaler", "algorithm")
+    words = [f"source={spec.source}", *(f"{group}={getattr(spec, group).name}" for group in groups)]
+    said = {group: _yaml(conf / group / f"{getattr(spec, group).name}.yaml") for group in groups}
+    own, known = spec.feature_set.columns, said["feature_set"].get("columns", {})
+    words += [f"~feature_set.columns.{name}" for name in known if name not in own]
+    usual = _flat({"columns": {name: asdict(Feature()) for name in known}})
+    words += _different("feature_set", asdict(spec.feature_set), _flat(said["feature_set"]), usual, known_by_file=True)
+    words += _different("scaler", asdict(spec.scaler), _flat(said["scaler"]), asdict(Scaler("none")))
+    words += _different("algorithm", asdict(spec.algorithm), _flat(said["algorithm"]), asdict(Algorithm()))
+    if not spec.scoring.is_exact(n_customers):
+        scoring = _yaml(conf / "config.yaml").get("sweep", {}).get("scoring", {})
+        words += _different("sweep.scoring", asdict(spec.scoring), scoring, asdict(ScoringConfig()))
+    return shlex.join(["segments", "fit", *words, f"sweep.seed={spec.seed}"])
+
+
+def _different(
+    prefix: str, wanted: dict[str, Any], said: dict[str, Any], usual: dict[str, Any], *, known_by_file: bool = False
+) -> list[str]:
+    """Overrides for what a file does not say, nor the code where the file is silent; and, but for what only files know, for what is unusual."""
+    return [
+        f"{'' if key in said else '++'}{prefix}.{key}={'null' if value is None else value}"
+        for key, value in _flat(wanted).items()
+        if key != "name" and (value != said.get(key, usual.get(key)) or (not known_by_file and value != usual[key]))
+    ]
+
+
+def _flat(plain: dict[str, Any]) -> dict[str, Any]:
+    """Values by their dotted path."""
+    flat: dict[str, Any] = {}
+    for key, value in plain.items():
+        flat |= (
+            {f"{key}.{inner}": one for inner, one in _flat(value).items()} if isinstance(value, dict) else {key: value}
+        )
+    return flat
+
+
+def _yaml(path: Path) -> dict[str, Any]:
+    """What a file of ``conf/`` says; nothing when somebody is just editing it, and then every setting is named."""
+    try:
+        plain = yaml.safe_load(path.read_text())
+    except (OSError, yaml.YAMLError):
+        return {}
+    return plain if isinstance(plain, dict) else {}

@@ -23,7 +23,7 @@ from segments.io.records.sweep import config_hash, config_text, data_hash
 from segments.io.registry import versions
 from segments.io.registry.proof import REBUILT_BY, Claim, Proof, check_kept, made_of, prove, seal
 from segments.io.store import catalog, raw_files
-from segments.io.store.cache import remember, version_folder
+from segments.io.store.cache import kept_candidate, remember, version_folder
 from segments.io.store.files import (
     checkout,
     clear,
@@ -77,9 +77,23 @@ def keep_version(
     }
     write_text(folder / "segmentation.json", document)
     write_text(folder / "config.json", config_text(config))
-    write_text(
-        folder / "description.md", notes.model_description(choice.to_plain(), profiles, segmentation.space.columns)
+    candidates = catalog.read(catalog.JUDGED_CANDIDATES)
+    card = notes.model_card(
+        choice.to_plain(),
+        candidates[candidates["candidate_id"] == candidate_id].iloc[0].to_dict(),
+        profiles,
+        segmentation.space.columns,
+        {
+            "source": config.source.name,
+            "customers": len(features),
+            "hash": tags["data_hash"],
+            "raw": sorted(config.source.raw_paths),
+            "as_of": config.source.as_of,
+        },
+        catalog.read(catalog.FIRMNESS).firmness,
+        (kept_candidate(candidate_id) or {}).get("command"),
     )
+    write_text(folder / "description.md", card)
     write_json(folder / "reference.json", reference_of(features, segmentation))
     write_bytes(folder / "identity.json", catalog.path_of(catalog.IDENTITY).read_bytes())
     members = catalog.read(catalog.NAMED_LABELS)

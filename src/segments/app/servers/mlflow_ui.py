@@ -17,7 +17,8 @@ from segments.app.servers import child
 from segments.config.registry import IN_USE, RegistryConfig
 from segments.config.root import Config
 from segments.errors import TrackingError, first_line
-from segments.io.tracking.ui_views import TAG, Record, links
+from segments.io.tracking.mlflow_internals import TAG
+from segments.io.tracking.ui_views import SHOWN_SWEEP, Record, links
 
 
 def run_mlflow_ui(config: Config, tracking_uri: str, say: Callable[[str], object] = child.say) -> int:
@@ -135,8 +136,10 @@ def records(config: Config, tracking_uri: str) -> list[Record]:
             if f"{TAG}candidates" not in experiment.tags:
                 continue
             id_ = experiment.experiment_id
-            newest = ["attributes.start_time DESC"]
-            sweeps = client.search_runs([id_], "tags.`segments.kind` = 'sweep'", order_by=newest, max_results=1)
+            newest, sweep = ["attributes.start_time DESC"], "tags.`segments.kind` = 'sweep'"
+            if shown := experiment.tags.get(SHOWN_SWEEP):  # a later one may have run aside
+                sweep += f" and tags.`segments.sweep_id` = '{shown}'"
+            sweeps = client.search_runs([id_], sweep, order_by=newest, max_results=1)
             own = champion if champion and champion[0] == id_ else ("", None, "")
             found.append(
                 Record(

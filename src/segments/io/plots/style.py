@@ -59,6 +59,34 @@ def png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
+def shrunk(picture: bytes, width: int) -> bytes:
+    """Make a PNG no wider than so many pixels; one that is not wider stays as it is.
+
+    Parameters
+    ----------
+    picture : bytes
+        A PNG.
+    width : int
+        In pixels.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> whole = png(Figure(figsize=(4, 2)))
+    >>> len(shrunk(whole, 100)) < len(whole), shrunk(whole, 400) == whole
+    (True, True)
+    """
+    from PIL import Image
+
+    pixels = Image.open(io.BytesIO(picture))
+    if pixels.width <= width:
+        return picture
+    buffer = io.BytesIO()
+    size = (width, round(pixels.height * width / pixels.width))
+    pixels.convert("RGB").resize(size, Image.Resampling.LANCZOS).save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
+
+
 class Backdrop:
     """Draws many Figures that differ in some artists only: the rest is drawn once and kept as pixels.
 

@@ -51,10 +51,35 @@ def sweep_note(
     )
 
 
-def model_description(choice: Mapping[str, Any], profiles: pd.DataFrame, columns: list[str]) -> str:
-    """Markdown for the registry page: what goes in, what comes out, which segments there are."""
+def model_card(
+    choice: Mapping[str, Any],
+    candidate: Mapping[str, Any],
+    profiles: pd.DataFrame,
+    columns: list[str],
+    data: Mapping[str, Any],
+    firmness: str | None = None,
+    command: str | None = None,
+) -> str:
+    """Markdown for the registry page: data, features, k, segments, evidence, limits, intended use; who put it in use is added there.
+
+    Parameters
+    ----------
+    choice : mapping
+        As in :func:`sweep_note`.
+    candidate : mapping
+        The chosen candidate's row.
+    profiles : DataFrame
+        One row per segment.
+    columns : list of str
+        What the model asks of a customer.
+    data : mapping
+        ``source, customers, hash``, the names of the ``raw`` files, and ``as_of`` or ``None``.
+    firmness, command : str, optional
+        What the sensitivity found, in a sentence; what makes the candidate again.
+    """
     segments = profiles.to_dict("records")
-    return fill(__package__, "texts/model.md.j2", reason=choice["reason"], columns=columns, segments=segments)
+    given = {"data": data, "firmness": firmness, "command": command, "columns": columns, "segments": segments}
+    return fill(__package__, "texts/model.md.j2", reason=choice["reason"], candidate=candidate, **given)
 
 
 def summary(

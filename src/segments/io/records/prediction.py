@@ -18,7 +18,7 @@ from segments.io.plots.style import png
 from segments.io.store import catalog
 from segments.io.store.cache import forecast
 from segments.io.store.files import read_json, write_bytes, write_json, write_text
-from segments.io.store.fingerprints import sha256
+from segments.io.store.fingerprints import origin, sha256
 
 
 def write_prediction_record(made: Prediction, source: str, candidate_id: str, started: float) -> Path:
@@ -66,11 +66,13 @@ def write_prediction_record(made: Prediction, source: str, candidate_id: str, st
         "runs": runs,
         "recommended": message,
     }
+    made_by = origin()
     timing = {"started_ms": int(started * 1000), "seconds": time.time() - started}
     if (folder / "record.json").is_file():  # made before: it began when it first did
         earlier = read_json(folder / "record.json")
         timing = {key: earlier[key] for key in timing}
-    write_json(folder / "record.json", facts | timing)
+        made_by = earlier.get("origin", {})
+    write_json(folder / "record.json", facts | timing | {"origin": made_by})
     return folder
 
 

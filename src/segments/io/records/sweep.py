@@ -12,16 +12,19 @@ from typing import Any
 
 import pandas as pd
 
+from segments.clustering.candidate import hash_table
 from segments.config.root import Config
 from segments.evidence.selection import Choice, name_of
 from segments.io.plots import evidence
 from segments.io.plots import sweep as draw
-from segments.io.plots.style import png
+from segments.io.plots.style import png, shrunk
 from segments.io.records import notes
 from segments.io.store import cache, catalog
 from segments.io.store.documents import Sweep
 from segments.io.store.files import (
+    checkout,
     clear,
+    find_project,
     read_json,
     replace_folder,
     write_bytes,
@@ -29,7 +32,10 @@ from segments.io.store.files import (
     write_text,
 )
 from segments.io.store.fingerprints import sha256
+from segments.io.tracking.inputs import dataset_of
+from segments.io.tracking.sweeps import PICTURES_OF_NOTE
 
+PREVIEW = 540  # pixels: as wide as MLflow's page has room for a note on a screen of 1280
 # What goes in as it is, and as CSV: nothing that holds a customer.
 COPIED = (
     catalog.EXPLORE_PICTURES,
@@ -93,6 +99,9 @@ def write_sweep_record(
             write_text(path, catalog.read(table).to_csv(index=False))
     if board := _board(choice, candidates):
         write_bytes(files / "finalists.png", board)
+    for shown in PICTURES_OF_NOTE:
+        if (files / shown).is_file():
+            write_bytes(files / "previews" / Path(shown).name, shrunk((files / shown).read_bytes(), PREVIEW))
     replace_folder(files, folder / "files")
     firmness = catalog.read(catalog.FIRMNESS).firmness
     _write_cards(config, folder / "cards", choice, candidates, firmness)
@@ -100,18 +109,20 @@ def write_sweep_record(
     record_folder = folder / "sweep.json"
     if not record_folder.is_file():  # DVC brought the sweep back from its cache: when it ran is not known here
         write_json(record_folder, asdict(sweep) | {"started_ms": 0, "seconds": 0.0})
-    timing = read_json(record_folder)
+    timing, known = read_json(record_folder), folder / "record.json"
     record = {
         "sweep_id": sweep.sweep_id,
         "candidate_ids": candidates["candidate_id"].tolist(),
         "candidate_id": choice.candidate_id,
         "finalists": choice.finalists,
         "params": _params(config),
-        "data": _dataset(config.source.name, features),
+        "data": dataset_of(config.source.name, features, hash_table(features)),
+        "origin": timing.get("origin", {}),
+        "aside": find_project() != checkout() and (not known.is_file() or read_json(known).get("aside", False)),
         "started_ms": timing["started_ms"],
         "seconds": timing["seconds"],
     }
-    write_json(folder / "record.json", record)
+    write_json(known, record)
 
 
 def _write_cards(config: Config, folder: Path, choice: Choice, candidates: pd.DataFrame, firmness: str | None) -> None:
@@ -175,19 +186,4 @@ def _params(config: Config) -> dict[str, Any]:
         "seed": grid.seed,
         "algorithm": config.algorithm.name,
         "config_hash": config_hash(config),
-    }
-
-
-def _dataset(source: str, features: pd.DataFrame) -> dict[str, str]:
-    """The feature table as MLflow describes a dataset."""
-    columns = [
-        {"name": name, "type": "double" if pd.api.types.is_numeric_dtype(dtype) else "string"}
-        for name, dtype in features.dtypes.items()
-    ]
-    return {
-        "name": source,
-        "digest": data_hash()[:32],
-        "path": str(catalog.path_of(catalog.FEATURES)),
-        "schema": json.dumps({"mlflow_colspec": columns}),
-        "profile": json.dumps({"num_rows": len(features)}),
     }

@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from segments.action.templates import fill
 from segments.config.registry import IN_USE, TrackingConfig
 from segments.errors import TrackingError
 from segments.io.registry.files import log_model, manifest_path
@@ -27,6 +29,8 @@ from segments.io.tracking.ui_views import Record
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
+IN_USE_SINCE = "### Put in use"  # how the end of a model card begins
+ON_CARD = ("promoted_by", "verdict", "rolled_back")  # the tags that stand there
 CHALLENGER, PREVIOUS = "challenger", "previous"
 
 
@@ -177,7 +181,7 @@ def add(
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":  # somebody else made it just now
                     raise
         tags = {key: str(value) for key, value in model["tags"].items()}
-        version = _registered(tracker, name, tags)
+        version, fresh = _registered(tracker, name, tags), False
         if version is None:
             source, manifest = log_model(tracker, run.info.run_id, files, example)
             proofs = {**tags, "manifest_hash": sha256(manifest.encode())}
@@ -190,9 +194,12 @@ def add(
             )
             # Another machine may have registered the same meanwhile: the server numbered the two, and the first stays.
             version = _registered(tracker, name, tags) or _version(created, [])
+            fresh = True
         # Its tags stay as they were registered: they prove its files, also when another config comes to the same model.
-        client.update_model_version(name, version.number, description=description)
-        tag(tracker, run, {NOTE: description})
+        if fresh or not tracker.aside:
+            description = _card(description, version)
+            client.update_model_version(name, version.number, description=description)
+            tag(tracker, run, {NOTE: description})
         found = find(tracker, name, version.number)
         assert found is not None
         return found
@@ -204,6 +211,8 @@ def set_tags(tracker: Tracker, version: Version, tags: Mapping[str, str]) -> Non
     for key, value in tags.items():
         if version.tags.get(key) != value:
             tracker.client.set_model_version_tag(version.name, version.number, f"segments.{key}", value)
+    if not tags.keys().isdisjoint(ON_CARD):
+        _say_who(tracker, version.name, version.number)
 
 
 @repeated
@@ -324,6 +333,28 @@ def manifest_of(tracker: Tracker, version: Version) -> dict[str, str]:
         )
     found: dict[str, str] = json.loads(text)
     return found
+
+
+def _card(description: str, version: Version) -> str:
+    """A model card, and who put the version in use when and why: that comes after the rest is written, and may come again."""
+    return fill(
+        __package__,
+        "card.md.j2",
+        card=description.partition(IN_USE_SINCE)[0].rstrip(),
+        since=IN_USE_SINCE,
+        tags=version.tags,
+    )
+
+
+def _say_who(tracker: Tracker, name: str, number: str) -> None:
+    from mlflow.exceptions import MlflowException
+
+    version = find(tracker, name, number)
+    assert version is not None
+    card = _card(tracker.client.get_model_version(name, number).description or "", version)
+    tracker.client.update_model_version(name, number, description=card)
+    with suppress(MlflowException):  # a run that somebody deleted needs no note
+        tracker.client.set_tag(version.run_id, NOTE, card)
 
 
 def _version(found: ModelVersion, aliases: Sequence[str]) -> Version:

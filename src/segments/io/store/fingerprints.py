@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import getpass
 import hashlib
 import json
@@ -73,6 +74,16 @@ def person() -> str:
     except (OSError, subprocess.CalledProcessError):
         asked = ""
     return asked or getpass.getuser()
+
+
+def origin() -> dict[str, str]:
+    """Who makes something, and with the code of which commit; asked of git once a process."""
+    return dict(_origin(Path.cwd()))
+
+
+@functools.cache
+def _origin(folder: Path) -> dict[str, str]:
+    return {"git_commit": git_commit(), "user": person()}
 
 
 def now() -> str:

@@ -10,18 +10,20 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from segments.action.templates import fill
 from segments.config.evidence import EVIDENCE
 from segments.config.registry import TrackingConfig
 from segments.io.store.cache import candidate_pictures
 from segments.io.tracking.connection import Tracker, lock_of, reader
+from segments.io.tracking.mlflow_internals import COLOUR
 from segments.io.tracking.runs import (
     CANDIDATE,
     CELL,
-    COLOUR,
     COMPLETE,
     CURVE,
     GRADE,
     KIND,
+    NOTE,
     SAID,
     SWEEP,
     log_run,
@@ -53,6 +55,8 @@ def track_candidates(tracker: Tracker, facts: Sequence[Mapping[str, Any]], sweep
     with lock_of(tracker):
         cell = facts[0]["cell"]
         member = {SWEEP: sweep_id, member_of(sweep_id): "true"} if sweep_id else {}
+        # One that was there stays with the sweep of the folder.
+        joined = {key: value for key, value in member.items() if key != SWEEP or not tracker.aside}
         conditions = {KIND: "candidate", CELL: cell}
         known = recorded(
             tracker,
@@ -61,7 +65,7 @@ def track_candidates(tracker: Tracker, facts: Sequence[Mapping[str, Any]], sweep
             {fact["candidate_id"]: partial(_log_candidate, tracker, fact, conditions | member) for fact in facts},
         )
         for fact in facts:
-            tag(tracker, known[fact["candidate_id"]], member)
+            tag(tracker, known[fact["candidate_id"]], joined)
 
 
 @repeated
@@ -113,7 +117,7 @@ def track_evidence(tracker: Tracker, rows: Sequence[Mapping[str, Any]], sweep_id
             run = known.get(row["candidate_id"])
             plain = {key: row[key] for key in (*EVIDENCE, "grade", "null", "reason")}
             digest = hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16]
-            if run is None or run.data.tags.get(SAID) == digest:
+            if run is None or run.data.tags.get(SAID) == digest or (tracker.aside and SAID in run.data.tags):
                 continue
             tags = {SAID: digest, GRADE: row["grade"], "segments.null": row["null"], "segments.why": row["reason"]}
             tracker.client.log_batch(
@@ -154,7 +158,7 @@ def _log_candidate(tracker: Tracker, fact: Mapping[str, Any], tags: Mapping[str,
     return log_run(
         tracker,
         name=fact["name"],
-        tags={CANDIDATE: fact["candidate_id"], **tags},
+        tags={CANDIDATE: fact["candidate_id"], **_note(fact), **tags},
         params={**fact["params"], "n_init": int(fact["scores"]["n_init"])},
         metrics=[
             (key, value, fact["params"]["k"])
@@ -164,7 +168,19 @@ def _log_candidate(tracker: Tracker, fact: Mapping[str, Any], tags: Mapping[str,
         images={key: path.read_bytes() for key, path in candidate_pictures(fact["candidate_id"]).items()},
         started_ms=fact["started_ms"],
         seconds=fact["seconds"],
+        made_by="segments fit",
+        origin=fact.get("origin"),
+        data=fact.get("data"),
     )
+
+
+def _note(fact: Mapping[str, Any]) -> dict[str, str]:
+    """How it is made again; nothing of what was kept before that was."""
+    if "command" not in fact:
+        return {}
+    commit, _, changed = fact["origin"]["git_commit"].partition("-")
+    given = {"command": fact["command"], "data": fact["data"], "commit": commit, "changed": changed}
+    return {NOTE: fill(__package__, "texts/candidate.md.j2", **given).removesuffix("\n")}
 
 
 def _log_curve(
@@ -183,6 +199,9 @@ def _log_curve(
         images={"elbow": picture()},
         started_ms=min(fact["started_ms"] for fact in facts),
         seconds=sum(fact["seconds"] for fact in facts),
+        made_by="segments sweep",
+        origin=facts[0].get("origin"),
+        data=facts[0].get("data"),
     )
 
 

@@ -17,7 +17,7 @@ from filelock import FileLock
 
 from segments.config.registry import TrackingConfig
 from segments.errors import TrackingError, first_line
-from segments.io.store.files import checkout, kept
+from segments.io.store.files import checkout, find_project, kept
 from segments.io.tracking.moved import mend_moved
 
 if TYPE_CHECKING:
@@ -41,6 +41,11 @@ class Tracker:
     def local(self) -> bool:
         """Whether our lock reaches every writer of the record."""
         return self.uri.startswith("sqlite:")
+
+    @property
+    def aside(self) -> bool:
+        """Whether this process is an experiment in DVC's temporary folder: it is recorded, and changes nothing that others are shown."""
+        return find_project() != checkout()
 
 
 @contextmanager

@@ -6,6 +6,8 @@ import sqlite3
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from segments.io.tracking.mlflow_internals import ADDRESSES
+
 
 def mend_moved(root: Path) -> int:
     """After the project was moved or copied: point the local record's absolute artifact addresses at where they lie now.
@@ -25,18 +27,12 @@ def mend_moved(root: Path) -> int:
     database = root / "mlflow.db"
     if not database.is_file():
         return 0
-    columns = {
-        "experiments": ["artifact_location"],
-        "runs": ["artifact_uri"],
-        "logged_models": ["artifact_location"],
-        "model_versions": ["source", "storage_location"],
-    }
     here = (root / "mlruns").as_uri()
     changed = 0
     connection = sqlite3.connect(database, timeout=30)
     try:
         with connection:
-            for table, names in columns.items():
+            for table, names in ADDRESSES.items():
                 known = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
                 for column in names:
                     if column not in known:

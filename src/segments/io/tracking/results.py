@@ -70,6 +70,8 @@ def track_batch(tracker: Tracker, record: Mapping[str, Any]) -> None:
             images={},
             started_ms=record["started_ms"],
             seconds=record["seconds"],
+            made_by="segments score",
+            origin=record.get("origin"),
             files={"batch.json": content},
         )
 
@@ -100,6 +102,8 @@ def track_uplift(tracker: Tracker, folder: Path) -> None:
             images=images,
             started_ms=record["started_ms"],
             seconds=0.0,
+            made_by="segments uplift",
+            origin=record.get("origin"),
         )
         run = recorded(tracker, {KIND: "uplift", UPLIFT: identity}, UPLIFT, {identity: log})[identity]
         tracker.client.log_artifacts(run.info.run_id, str(folder / "files"))
@@ -133,12 +137,16 @@ def track_predictions(tracker: Tracker, record: Mapping[str, Any], folder: Path)
                 images={path.stem: path.read_bytes() for path in sorted((folder / "runs" / str(number)).glob("*.png"))},
                 started_ms=record["started_ms"],
                 seconds=record["seconds"] / len(record["runs"]),
+                made_by="segments prediction",
+                origin=record.get("origin"),
             )
             for number, run in enumerate(record["runs"])
         }
         recorded(tracker, {KIND: "prediction", PREDICTION: record["prediction_id"]}, MEMBER, wanted)
         candidate = runs_of(tracker, {KIND: "candidate", CANDIDATE: record["candidate_id"]}, CANDIDATE)
         for run in candidate.values():
+            if tracker.aside and not record["recommended"].keys().isdisjoint(run.data.metrics):
+                continue  # an experiment aside changes nothing that stands there
             tracker.client.log_artifacts(run.info.run_id, str(folder / "files"), "prediction")
             scores = {key: value for key, value in record["recommended"].items() if run.data.metrics.get(key) != value}
             now = int(time.time() * 1000)  # of values told at one instant, MLflow shows the largest

@@ -8,6 +8,7 @@ two that recorded the same, at least the later one sees both runs, and everybody
 
 from __future__ import annotations
 
+import json
 import math
 import shutil
 import tempfile
@@ -19,9 +20,10 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from segments.io.tracking.connection import Tracker
+from segments.io.tracking.mlflow_internals import LOGGED_IMAGES, image_files
 
 if TYPE_CHECKING:
-    from mlflow.entities import Run
+    from mlflow.entities import DatasetInput, Run
 
 KIND, COMPLETE, CANDIDATE, CURVE, CELL, SWEEP, FINALIST, CHAMPION, UPLIFT, CAUSAL = (
     f"segments.{tag}"
@@ -40,10 +42,10 @@ KIND, COMPLETE, CANDIDATE, CURVE, CELL, SWEEP, FINALIST, CHAMPION, UPLIFT, CAUSA
 )
 PLACE = "segments.place"  # "01" for the first finalist: MLflow sorts tags as text
 SAID, GRADE, CARD = "segments.evidence", "segments.grade", "segments.evidence_card"
+ASIDE = "segments.aside"  # of a sweep in DVC's temporary folder
 PREDICTION, MEMBER = "segments.prediction_id", "segments.prediction_run"
 NOTE = "mlflow.note.content"
 BATCH, RECORD, DECISION = "segments.batch_id", "segments.record", "segments.decision"
-COLOUR = "mlflow.runColor"
 SMALL = ".small"
 # What MLflow answers when somebody else removed a run, or made the same row.
 MEANWHILE = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "BAD_REQUEST")
@@ -133,21 +135,28 @@ def log_run(
     images: Mapping[str, bytes],
     started_ms: int,
     seconds: float,
-    dataset: Any = None,
+    made_by: str,
+    origin: Mapping[str, str] | None = None,
+    data: Mapping[str, str] | None = None,
     files: Mapping[str, str] | None = None,
 ) -> Run:
-    """One run in three calls, ``segments.complete`` last."""
+    """One run in few calls, ``segments.complete`` last.
+
+    `made_by` is the command it comes from, `origin` what :func:`~segments.io.store.fingerprints.origin` said when that ran and `data` what
+    it read; what was made before these were kept has none.
+    """
     from mlflow.entities import Metric, Param, RunTag
 
     ended_ms = started_ms + int(seconds * 1000)
     if images:
-        tags = {**tags, "mlflow.loggedImages": "True"}  # without it MLflow's page offers no picture grid
+        tags = {**tags, LOGGED_IMAGES: "True"}
+    tags |= _standard(made_by, origin or {})
     run = tracker.client.create_run(tracker.experiment_id, start_time=started_ms, tags=tags, run_name=name)
     run_id = run.info.run_id
     if images:
         log_images(tracker, run, images, ended_ms)
-    if dataset is not None:
-        tracker.client.log_inputs(run_id, [dataset])
+    if data:
+        tracker.client.log_inputs(run_id, [_input(data)])
     for path, text in (files or {}).items():
         tracker.client.log_text(run_id, text, path)
     # Before the batch: a run that is set terminated shows the duration of the fit, not of the recording.
@@ -161,6 +170,33 @@ def log_run(
     return run
 
 
+def _standard(made_by: str, origin: Mapping[str, str]) -> dict[str, str]:
+    """MLflow's own tags: what its page shows under "Source" and "Created by", and what other tools look for."""
+    from mlflow.utils import mlflow_tags
+
+    commit, _, changed = origin.get("git_commit", "unknown").partition("-")
+    told = {mlflow_tags.MLFLOW_SOURCE_NAME: made_by, mlflow_tags.MLFLOW_SOURCE_TYPE: "LOCAL"}
+    if commit != "unknown":
+        told |= {mlflow_tags.MLFLOW_GIT_COMMIT: commit, mlflow_tags.MLFLOW_GIT_DIRTY: str(bool(changed)).lower()}
+    if "user" in origin:
+        told[mlflow_tags.MLFLOW_USER] = origin["user"]
+    return told
+
+
+def _input(data: Mapping[str, str]) -> DatasetInput:
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    dataset = Dataset(
+        name=data["name"],
+        digest=data["digest"],
+        source_type="local",
+        source=json.dumps({"uri": data["path"]}),
+        schema=data["schema"],
+        profile=data["profile"],
+    )
+    return DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])
+
+
 def log_images(tracker: Tracker, run: Run, images: Mapping[str, bytes], timestamp_ms: int) -> None:
     """Pictures in the layout of ``MlflowClient.log_image``, which would spend 20 ms on a small copy of each.
 
@@ -171,9 +207,9 @@ def log_images(tracker: Tracker, run: Run, images: Mapping[str, bytes], timestam
     folder.mkdir(parents=True, exist_ok=True)
     try:
         for key in [key for key in images if not key.endswith(SMALL)]:
-            stem = f"{key}+step+0+timestamp+{timestamp_ms}+{uuid.uuid4()}"
-            (folder / f"{stem}.png").write_bytes(images[key])
-            (folder / f"{stem}+compressed.png").write_bytes(images.get(key + SMALL, images[key]))
+            whole, small = image_files(key, timestamp_ms, str(uuid.uuid4()))
+            (folder / whole).write_bytes(images[key])
+            (folder / small).write_bytes(images.get(key + SMALL, images[key]))
         if not local:
             tracker.client.log_artifacts(run.info.run_id, str(folder), "images")
     finally:

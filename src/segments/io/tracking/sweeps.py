@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from segments.action.templates import fill
 from segments.io.tracking.connection import Tracker, lock_of
 from segments.io.tracking.runs import (
+    ASIDE,
     CANDIDATE,
     CARD,
     FINALIST,
@@ -28,7 +29,15 @@ from segments.io.tracking.runs import (
     runs_of,
     tag,
 )
-from segments.io.tracking.ui_views import Record, links, menu, picture, view_states
+from segments.io.tracking.ui_views import (
+    SHOWN_SWEEP,
+    Record,
+    candidates_page,
+    links,
+    menu,
+    picture_address,
+    view_states,
+)
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -36,6 +45,13 @@ if TYPE_CHECKING:
 
 # Folders of a sweep that stand under the run of the chosen candidate too: what people read and act on.
 OF_THE_CHOSEN = ("briefing", "playbook", "profiles")
+# Pictures of a sweep's folder that its note shows, with a small copy of each under ``previews/``.
+PICTURES_OF_NOTE = {
+    "finalists.png": "the finalists",
+    "evidence/evidence.png": "the evidence for every candidate",
+    "selection/front.png": "fit, stability and simplicity",
+    "sensitivity/sensitivity.png": "what stays when something else changes",
+}
 
 
 @repeated
@@ -47,7 +63,8 @@ def track_sweep(tracker: Tracker, record: Mapping[str, Any], folder: Path, note:
     tracker : Tracker
         The open record.
     record : mapping
-        ``sweep_id, candidate_ids, candidate_id, finalists, params, data, started_ms, seconds`` as the registry stage writes them.
+        ``sweep_id, candidate_ids, candidate_id, finalists, params, data, origin, aside, started_ms, seconds`` as the registry stage
+        writes them. A sweep aside leaves the experiment's views where they are, and alone the candidates that other sweeps have too.
     folder : Path
         Its files become the run's artifacts.
     note : str
@@ -65,19 +82,16 @@ def track_sweep(tracker: Tracker, record: Mapping[str, Any], folder: Path, note:
             identity
         ]
         tracker.client.log_artifacts(run.info.run_id, str(folder))
-        for shown, text in (
-            ("finalists.png", "the finalists"),
-            ("evidence/evidence.png", "the evidence for every candidate"),
-            ("selection/front.png", "fit, stability and simplicity"),
-            ("sensitivity/sensitivity.png", "what stays when something else changes"),
-        ):
-            if (folder / shown).is_file():
-                note += f"\n{picture(run.info.run_id, shown, text)}\n"
-        tag(tracker, run, {NOTE: note})
+        here = Record(tracker.source, tracker.experiment_id, run.info.run_id)
+        aside = bool(record.get("aside"))
+        tag(tracker, run, {NOTE: _note(here, identity, folder, note, aside=aside)})
+        mark(tracker, run, ASIDE, "true" if aside else None)
         places = {finalist: f"{place:02}" for place, finalist in enumerate(record["finalists"], start=1)}
         members = runs_of(tracker, {KIND: "candidate", member_of(identity): "true"}, CANDIDATE)
+        if aside:  # those that are others' too stay as they are shown there
+            members = {i: run for i, run in members.items() if _sweeps(run) == {member_of(identity)}}
         for candidate_id, candidate in members.items():
-            tag(tracker, candidate, {SWEEP: identity})  # the views that are set below list these
+            tag(tracker, candidate, {SWEEP: identity})
             mark(tracker, candidate, FINALIST, "true" if candidate_id in places else None)
             mark(tracker, candidate, PLACE, places.get(candidate_id))
             if (path := folder.parent / "cards" / f"{candidate_id}.png").is_file():
@@ -89,32 +103,43 @@ def track_sweep(tracker: Tracker, record: Mapping[str, Any], folder: Path, note:
         if chosen := members.get(str(record.get("candidate_id"))):
             for name in (path.name for path in map(folder.joinpath, OF_THE_CHOSEN) if path.is_dir()):
                 tracker.client.log_artifacts(chosen.info.run_id, str(folder / name), name)
-        describe_experiment(tracker, Record(tracker.source, tracker.experiment_id, run.info.run_id), identity)
+        shown = tracker.client.get_experiment(tracker.experiment_id).tags
+        if not aside or SHOWN_SWEEP not in shown:
+            describe_experiment(tracker, here, identity)
         return str(run.info.run_id)
 
 
 def describe_experiment(tracker: Tracker, record: Record, sweep_id: str) -> None:
     """How to read the experiment: links first (only the first line shows until it is unfolded), and the views they open."""
-    guide = fill(__package__, "experiment.md.j2", menu=menu(record), source=tracker.source, links=links("", record))
-    for key, value in {NOTE: guide.removesuffix("\n"), **view_states(sweep_id)}.items():
+    guide = fill(
+        __package__, "texts/experiment.md.j2", menu=menu(record), source=tracker.source, links=links("", record)
+    )
+    for key, value in {NOTE: guide.removesuffix("\n"), SHOWN_SWEEP: sweep_id, **view_states(sweep_id)}.items():
         tracker.client.set_experiment_tag(tracker.experiment_id, key, value)
 
 
-def _log_sweep(tracker: Tracker, record: Mapping[str, Any], tags: Mapping[str, str]) -> Run:
-    from mlflow.entities import Dataset, DatasetInput, InputTag
+def _note(record: Record, sweep_id: str, folder: Path, note: str, *, aside: bool) -> str:
+    """The sweep's note with links and pictures; these as small ones: MLflow shows a picture as wide as it is, and the page with it."""
+    run_id = str(record.sweep_run_id)
+    shown = [
+        {
+            "text": text,
+            "whole": picture_address(run_id, name),
+            "preview": f"![{text}]({picture_address(run_id, small)})" if (folder / small).is_file() else "",
+        }
+        for name, text in PICTURES_OF_NOTE.items()
+        if (folder / name).is_file()
+        for small in [f"previews/{Path(name).name}"]
+    ]
+    where = {"menu": menu(record), "every": candidates_page(record.experiment_id, sweep_id)}
+    return fill(__package__, "texts/sweep.md.j2", note=note, aside=aside, pictures=shown, **where)
 
-    data = record["data"]
-    dataset = DatasetInput(
-        Dataset(
-            name=data["name"],
-            digest=data["digest"],
-            source_type="local",
-            source=data["path"],
-            schema=data["schema"],
-            profile=data["profile"],
-        ),
-        [InputTag("mlflow.data.context", "training")],
-    )
+
+def _sweeps(run: Run) -> set[str]:
+    return {key for key in run.data.tags if key.startswith(member_of(""))}
+
+
+def _log_sweep(tracker: Tracker, record: Mapping[str, Any], tags: Mapping[str, str]) -> Run:
     return log_run(
         tracker,
         name=f"sweep {record['sweep_id']}",
@@ -124,5 +149,7 @@ def _log_sweep(tracker: Tracker, record: Mapping[str, Any], tags: Mapping[str, s
         images={},
         started_ms=record["started_ms"],
         seconds=record["seconds"],
-        dataset=dataset,
+        made_by="segments sweep",
+        origin=record.get("origin"),
+        data=record["data"],
     )

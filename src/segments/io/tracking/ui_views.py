@@ -3,7 +3,8 @@
 Which runs MLflow's page lists and in which order, which charts it draws, how large, and how many runs are visible, it
 reads from an experiment tag, ``mlflow.sharedViewState.<key>``, when the link bears ``viewStateShareKey=<key>`` (and
 none of the list's own parameters: with one of those in the link, MLflow 3.17 ignores the tag). So a view is a tag, and
-a link names it. The tags' content is MLflow's own format, which a later version may change: the browser test tells.
+a link names it. The tags' content is MLflow's own format, which a later version may change: the browser test tells;
+what else is MLflow's own here stands in :mod:`~segments.io.tracking.mlflow_internals`.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from typing import Any
 from urllib.parse import quote
 
 from segments.config.evidence import EVIDENCE
+from segments.io.tracking.mlflow_internals import MODE, PICTURE, SHARED, TAG, TRAINING
 
-TAG = "mlflow.sharedViewState."
-TRAINING = "workflowType=machine_learning"  # a fresh browser lands on the GenAI pages unless the link says otherwise
+SHOWN_SWEEP = "segments.shown_sweep"  # of an experiment: the sweep that its views show
 SCORE_METRICS = (
     "z_silhouette",
     "jaccard_min",
@@ -109,7 +110,7 @@ def links(base_url: str, record: Record) -> list[Link]:
     runs = f"{root}/experiments/{quote(record.experiment_id, safe='')}/runs"
 
     def view(key: str, mode: str, shows: str) -> Link:
-        return Link(key, f"{runs}?{TRAINING}&compareRunsMode={mode}&viewStateShareKey={key}", shows)
+        return Link(key, f"{runs}?{TRAINING}&{MODE}{mode}&{SHARED}{key}", shows)
 
     found = [
         view("candidates", "CHART", "the ten best candidates side by side, the best hundred in one parallel chart"),
@@ -153,7 +154,7 @@ def view_states(sweep_id: str | None = None) -> dict[str, str]:
     Parameters
     ----------
     sweep_id : str, optional
-        Only runs of this sweep are listed (tag ``segments.sweep_id``); all by default.
+        Only runs of this sweep are listed; all by default. A candidate may be of several.
 
     Returns
     -------
@@ -172,8 +173,10 @@ def view_states(sweep_id: str | None = None) -> dict[str, str]:
         conditions = {"segments.kind": wanted[key]}
         if key == "finalists":
             conditions["segments.finalist"] = "true"
-        if sweep_id is not None:
+        if sweep_id is not None and key == "curves":
             conditions["segments.sweep_id"] = sweep_id
+        elif sweep_id is not None:
+            conditions[f"segments.sweep_id.{sweep_id}"] = "true"
         # Curves are ordered by name, since a step series has no one value to be best by; finalists as they were ranked.
         order = {"curves": "attributes.`run_name`", "finalists": "tags.`segments.place`"}.get(key, BEST_FIRST)
         facets = {
@@ -199,8 +202,8 @@ def menu(record: Record) -> str:
     return " · ".join(f"[{link.label}]({link.url})" for link in links("", record))
 
 
-def picture(run_id: str, path: str, text: str) -> str:
-    """Write a run's picture as markdown, for the notes of runs, experiments and model versions; any port will do.
+def picture_address(run_id: str, path: str) -> str:
+    """Address of a run's picture, for the notes of runs, experiments and model versions; any host and port will do.
 
     Parameters
     ----------
@@ -208,15 +211,27 @@ def picture(run_id: str, path: str, text: str) -> str:
         Run that holds the picture.
     path : str
         Path of the picture among the run's artifacts.
-    text : str
-        What stands there when the picture is missing.
 
     Examples
     --------
-    >>> picture("a1", "board/finalists.png", "finalists")
-    '![finalists](get-artifact?path=board%2Ffinalists.png&run_uuid=a1)'
+    >>> picture_address("a1", "board/finalists.png")
+    'get-artifact?path=board%2Ffinalists.png&run_uuid=a1'
     """
-    return f"![{text}](get-artifact?path={quote(path, safe='')}&run_uuid={quote(run_id, safe='')})"
+    return PICTURE.format(path=quote(path, safe=""), run_id=quote(run_id, safe=""))
+
+
+def candidates_page(experiment_id: str, sweep_id: str) -> str:
+    """Address of the table of one sweep's candidates, best first; no view is needed, so later sweeps do not change it.
+
+    Examples
+    --------
+    >>> candidates_page("1", "s1").partition("&searchFilter=")[0]
+    '#/experiments/1/runs?workflowType=machine_learning&compareRunsMode=TABLE'
+    """
+    listed = quote(_filter({"segments.kind": "candidate", f"segments.sweep_id.{sweep_id}": "true"}), safe="")
+    order = f"orderByKey={quote(BEST_FIRST, safe='')}&orderByAsc=false&startTime=ALL"
+    runs = f"#/experiments/{quote(experiment_id, safe='')}/runs"
+    return f"{runs}?{TRAINING}&{MODE}TABLE&searchFilter={listed}&{order}"
 
 
 def colours(cells: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
