@@ -103,7 +103,7 @@ def test_three_blobs_are_natural_at_three() -> None:
     assert list(table.columns) == list(EVIDENCE_COLUMNS)
     assert table.set_index("candidate_id").loc["b", ["grade", "p_adjusted"]].tolist() == ["natural", 1 / 40]
     assert table["grade"].tolist().count("natural") == 1
-    assert table["valley_p"].tolist() == [one.p for one in found.valleys]
+    assert table["valley_p"].tolist() == [float(f"{one.p:.10g}") for one in found.valleys]
     assert table.loc[1, "valley_p"] < 1e-6
     assert clusters.groupby("candidate_id").size().tolist() == [2, 3, 4]
     assert (found.gap.first_se, found.gap.global_se_max) == (3, 3)

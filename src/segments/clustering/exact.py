@@ -192,7 +192,7 @@ def eigen(symmetric: Floats) -> tuple[Floats, Floats]:
     return np.diag(a)[order], vectors[:, order]
 
 
-def significant(x: Floats, digits: int = 10) -> Floats:
+def significant(numbers: ArrayLike, digits: int = 10) -> Floats:
     """Numbers rounded to so many significant digits.
 
     Examples
@@ -200,7 +200,7 @@ def significant(x: Floats, digits: int = 10) -> Floats:
     >>> significant(np.array([123456.78912345, -0.00012345678912345, 0.0, np.inf]), 10).tolist()
     [123456.7891, -0.0001234567891, 0.0, inf]
     """
-    x = np.asarray(x, dtype=np.float64)
+    x = np.asarray(numbers, dtype=np.float64)
     places = digits - np.searchsorted(_TENS, np.abs(x), side="right") - _LOWEST
     up, down = (_TENS[n.clip(0, -_LOWEST) - _LOWEST] for n in (places, -places))
     with np.errstate(invalid="ignore", over="ignore"):

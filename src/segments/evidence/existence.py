@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from segments.clustering.exact import log
+from segments.clustering.exact import log, significant
 from segments.clustering.silhouette import silhouette_estimate
 from segments.config.evidence import EvidenceConfig
 from segments.evidence.null_models import Draw, null_model
@@ -173,6 +173,7 @@ def gap_statistic(X: Floats, ks: Sequence[int], config: EvidenceConfig) -> Gap:
     table = np.array(references)
     gap = table.mean(axis=0) - own
     error = table.std(axis=0) * np.sqrt(1 + 1 / len(table))
+    gap, error = significant(gap), significant(error)
     k = [1, *ks]
     return Gap(k, gap.tolist(), error.tolist(), k[first_se(gap, error)], k[global_se_max(gap, error)])
 

@@ -18,6 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from segments.clustering.exact import significant
 from segments.clustering.meaning import code_meaning
 from segments.config.evidence import EvidenceConfig, GradesConfig
 from segments.evidence.existence import Existence, Gap, existence, gap_statistic
@@ -284,12 +285,17 @@ def cell_table(
             "gap_error": found.gap.error[at],
             "null": config.null_model,
         }
+        # ten digits before anything is compared with a limit: the sixteenth decides nothing
+        row |= {name: float(significant(value)) for name, value in row.items() if isinstance(value, float)}
         row["grade"], row["reason"] = grade(row, config.grades)
         rows.append(row)
         clusters += [
             {"candidate_id": candidate_id, "cluster": c, "jaccard": j, "recovered": r, "dissolved": d}
             for c, (j, r, d) in enumerate(
-                zip(stable.jaccard.tolist(), stable.recovered.tolist(), stable.dissolved.tolist(), strict=True)
+                zip(
+                    *(significant(v).tolist() for v in (stable.jaccard, stable.recovered, stable.dissolved)),
+                    strict=True,
+                )
             )
         ]
     return pd.DataFrame(rows, columns=list(EVIDENCE_COLUMNS)), pd.DataFrame(
@@ -305,8 +311,8 @@ def scores_table(candidate_ids: Sequence[str], found: CellEvidence) -> pd.DataFr
             {
                 "candidate_id": candidate_id,
                 "draw": np.arange(len(shown.null_wcss) + 1),
-                "log_wcss_share": np.append(shown.wcss[i], shown.null_wcss[:, i]),
-                "silhouette": np.append(shown.silhouette[i], shown.null_silhouette[:, i]),
+                "log_wcss_share": significant(np.append(shown.wcss[i], shown.null_wcss[:, i])),
+                "silhouette": significant(np.append(shown.silhouette[i], shown.null_silhouette[:, i])),
             }
         )
         for i, candidate_id in enumerate(candidate_ids)
