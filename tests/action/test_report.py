@@ -342,7 +342,7 @@ def test_when_nothing_is_chosen_no_old_report_is_left(small_project: Callable[[]
     for stage in ("selection", "profiles", "briefing"):
         project.run("segments", stage, "selection.min_silhouette=0.99")
     assert [path.name for path in (project / "artifacts/briefing").iterdir()] == ["briefing.json"]
-    assert [path.name for path in (project / "artifacts/profiles").iterdir()] == ["segments.json"]
+    assert sorted(path.name for path in (project / "artifacts/profiles").iterdir()) == ["metrics.json", "segments.json"]
 
 
 # --- in a browser ---------------------------------------------------------------------------------------------------------

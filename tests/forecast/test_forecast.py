@@ -404,7 +404,7 @@ def test_the_stage_says_that_it_does_not_apply(root: Path, made: Prediction) -> 
     said = stage.run(load(["source=mall"], root))
     assert said == "prediction does not apply: source 'mall' has no transactions"
     assert read_json(artifact("prediction", "prediction.json")) == {"applies": False, "reason": said}
-    assert [path.name for path in artifact("prediction").iterdir()] == ["prediction.json"]
+    assert sorted(path.name for path in artifact("prediction").iterdir()) == ["metrics.json", "prediction.json"]
 
 
 def test_the_candidates_run_tells_of_the_prediction_made_last(root: Path, made: Prediction) -> None:

@@ -188,7 +188,10 @@ def test_the_stage_sensitivity_looks_a_month_back(folder: Path, capsys: pytest.C
     assert "as-of date: agreement" in capsys.readouterr().out
     by_hand.chosen(None)
     assert cli.main(["sensitivity", *OVERRIDES]) == 0
-    assert [path.name for path in (folder / "artifacts/sensitivity").iterdir()] == ["sensitivity.json"]
+    assert sorted(path.name for path in (folder / "artifacts/sensitivity").iterdir()) == [
+        "metrics.json",
+        "sensitivity.json",
+    ]
     assert cli.main(["migration", "from=2017-06-30", *OVERRIDES]) == 2
     assert "nothing was chosen" in capsys.readouterr().err
 
