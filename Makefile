@@ -73,7 +73,7 @@ dashboard: $(INSTALLED) ## champion, segments, customers, what-if and drift on o
 screenshots: $(TESTING) ## look at every page of the dashboard in a browser, and keep what was seen in docs/
 	SEGMENTS_SCREENSHOTS=docs python -m pytest tests/app/dashboard/test_dashboard_browser.py
 
-portable: $(TESTING) ## is the result the same on other processors, numbers of threads and Pythons? (half an hour)
+portable: $(TESTING) ## is the result the same on other processors, numbers of threads and Pythons? (an hour on two cores)
 	python tests/portable.py
 
 bench: $(TESTING) ## measure speed and write benchmarks/results.md
