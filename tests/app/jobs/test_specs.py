@@ -84,3 +84,11 @@ def test_conf_that_somebody_is_just_editing_stops_no_sweep(folder: Path) -> None
     wanted = spec()
     (folder / "conf/algorithm/kmeans.yaml").write_text("starts: [")
     assert cell_command(wanted, 200).startswith("segments fit source=mall")
+
+
+def test_a_setting_that_conf_no_longer_says_as_it_was_is_named(folder: Path) -> None:
+    wanted = spec()
+    path = folder / "conf/settings/sweep.yaml"
+    path.write_text(path.read_text().replace("exact_up_to: 50000", "exact_up_to: 100"))
+    words = shlex.split(f"{cell_command(wanted, MANY.n_customers)} k=3")
+    assert candidate_ids([asked(load(words[2:]))], MANY) == candidate_ids([wanted], MANY)

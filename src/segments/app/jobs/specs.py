@@ -85,7 +85,8 @@ def cell_command(spec: Spec, n_customers: int) -> str:
     words += _different("scaler", asdict(spec.scaler), _flat(said["scaler"]), asdict(Scaler("none")))
     words += _different("algorithm", asdict(spec.algorithm), _flat(said["algorithm"]), asdict(Algorithm()))
     if not spec.scoring.is_exact(n_customers):
-        scoring = _yaml(conf / "config.yaml").get("sweep", {}).get("scoring", {})
+        settings, config = _yaml(conf / "settings/sweep.yaml"), _yaml(conf / "config.yaml").get("sweep", {})
+        scoring = settings.get("scoring", {}) | config.get("scoring", {})
         words += _different("sweep.scoring", asdict(spec.scoring), scoring, asdict(ScoringConfig()))
     return shlex.join(["segments", "fit", *words, f"sweep.seed={spec.seed}"])
 
