@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import shutil
 import socket
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -377,11 +380,34 @@ def test_the_record_cannot_be_reached(project: SmallProject) -> None:
         assert "timed out" in project.refuses(*fit, f"tracking.uri={uri}", "tracking.timeout_seconds=1")
 
 
-def test_the_record_is_damaged(project: SmallProject) -> None:
-    for path in project.root.glob("mlflow.db*"):
-        path.unlink()
-    (project / "mlflow.db").write_text("this is not a database")
-    fit = ("fit", "feature_set=income_spending")
-    said = project.refuses(*fit)
-    assert "file is not a database" in said
-    assert "move it away and run `segments track`" in said
+def of_another_schema(database: Path) -> None:
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'of another MLflow'")
+
+
+def without_its_middle(database: Path) -> None:
+    content = bytearray(database.read_bytes())
+    for page in range(3, len(content) // 4096):
+        content[page * 4096 : page * 4096 + 200] = bytes(200)
+    database.write_bytes(content)
+
+
+DAMAGED = {
+    "is text": (lambda database: database.write_text("this is not a database"), "file is not a database"),
+    "was cut off": (lambda database: os.truncate(database, 100_000), "database disk image is malformed"),
+    "lost its middle": (without_its_middle, "database disk image is malformed"),
+    "is of another schema": (of_another_schema, "out-of-date database schema"),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGED)
+def test_the_record_is_damaged(project: SmallProject, case: str) -> None:
+    with closing(sqlite3.connect(project / "mlflow.db")) as connection:
+        connection.execute("PRAGMA journal_mode=DELETE")  # all of it in one file
+    damage, what = DAMAGED[case]
+    damage(project / "mlflow.db")
+    features = str(project / "artifacts/features/customers.parquet")
+    for command in (["fit", "feature_set=income_spending"], ["score", features, "-o", "scored.csv"], ["clean"]):
+        said = project.refuses(*command)
+        assert what in said
+        assert "move it away" in said and "run `segments track`" in said

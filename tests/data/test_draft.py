@@ -52,6 +52,42 @@ def test_mall_draft_reads_the_mall_file(shared_data, tmp_path):
     assert len(table) == 200 and report["notes"] == []
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        "null",
+        "yes",
+        "TRUE",
+        "~",
+        "1e5",
+        "a\x7fb",
+        "x\x00y",
+        "\u2028",
+        "\x85n",
+        "é" * 4000,
+        '"',
+        "#",
+        "\ufeffid",
+        "- a: b",
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_whatever_a_column_is_called_its_draft_loads_and_reads_it(tmp_path, header, encoding):
+    path = tmp_path / "odd.csv"
+    text = pd.DataFrame({"id": range(30), header: range(30)}).to_csv(index=False)
+    path.write_bytes(text.encode(encoding))
+    if "\0" in header and encoding == "utf-8":
+        with pytest.raises(DataError, match="binary file"):
+            drafted(path)
+        return
+    text, source = drafted(path)
+    assert source.customers is not None
+    assert len(source.customers.columns) == 1
+    assert max(map(len, source.customers.columns)) <= 62
+    table, _ = clean_customers(files.read_customers(source, fetched(source, path, tmp_path)), source)
+    assert table.iloc[:, 1].tolist() == [float(i) for i in range(30)]
+
+
 def test_sentinels_seen_are_listed(shared_data):
     text, _ = drafted(shared_data / "dirty/mall_812rows_dups_questionmarks.csv")
     assert "# read as no value: ? (100x)" in text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
@@ -136,10 +137,11 @@ def shop() -> pd.DataFrame:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, project: Path) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, project: Path, fresh_record: Path) -> Path:
     """Where the stages up to selection have run on the log above; conf/ is the project's own."""
     (tmp_path / "conf").symlink_to(project / "conf")
     (tmp_path / "dvc.yaml").symlink_to(project / "dvc.yaml")
+    shutil.copyfile(fresh_record, tmp_path / "mlflow.db")
     monkeypatch.chdir(tmp_path)
     config = load(OVERRIDES)
     write_table(artifact("data", "customers.parquet"), pd.DataFrame({"customer_id": ["c0"]}))
@@ -179,6 +181,24 @@ def test_the_command_fits_at_both_dates_and_its_counts_add_up(folder: Path, caps
     bytes_before = {path.name: path.read_bytes() for path in made.iterdir()}
     assert cli.main(["migration", "from=2017-06-30", "to=2017-12-31", *OVERRIDES]) == 0
     assert {path.name: path.read_bytes() for path in made.iterdir()} == bytes_before
+
+
+def test_the_current_date_bears_the_numbers_of_the_stage_identity(folder: Path) -> None:
+    """Clusters come in another order at another date; the segments people know keep their numbers, the earlier date is numbered after them."""
+    assert cli.main(["identity", *OVERRIDES]) == 0
+    known = {
+        one["segment"]["segment_id"]: one["segment"]["name"]
+        for one in json.loads((folder / "artifacts/identity/identity.json").read_text())["identity"]["lineage"]
+    }
+    named = pd.read_parquet(folder / "artifacts/identity/segments.parquet").set_index("customer_id")["segment_id"]
+    for start in ("2017-03-31", "2017-06-30", "2017-12-01"):
+        assert cli.main(["migration", f"from={start}", "to=2017-12-31", *OVERRIDES]) == 0
+        story = json.loads((folder / "artifacts/migration/migration.json").read_text())
+        assert {o["segment"]["segment_id"]: o["segment"]["name"] for o in story["identity"]["lineage"]} == known
+        moved = pd.read_parquet(folder / "artifacts/migration/moved.parquet").set_index("customer_id")["to_id"].dropna()
+        assert moved.sort_index().equals(named.rename("to_id").reindex(moved.sort_index().index))
+        flows = pd.read_csv(folder / "artifacts/migration/transitions.csv").dropna(subset=["from_id", "to_id"])
+        assert np.array(story["identity"]["table"]).sum() == flows["customers"].sum()
 
 
 def test_the_stage_sensitivity_looks_a_month_back(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -239,7 +239,13 @@ def of_project(
             from segments.app import load
 
             def task(*configs: Any) -> None:
-                codes.append(_say(imports()(configs if together else configs[0], **own)))
+                try:
+                    codes.append(_say(imports()(configs if together else configs[0], **own)))
+                except Exception as error:
+                    told = _of_others(error)
+                    if told is None:
+                        raise
+                    raise told from error
 
             if multirun:
                 load.multirun(overrides, task, together)
@@ -267,6 +273,21 @@ def _say(said: Any) -> int:
         if line:
             click.echo(line)
     return int(code)
+
+
+def _of_others(error: Exception) -> SegmentsError | None:
+    """An error of MLflow's record, or of a damaged table that is streamed, in this project's shape; ``None`` for any other."""
+    if isinstance(error, SegmentsError):
+        return None
+    if type(error).__module__ == "_duckdb":
+        from segments.io.store.files import damaged_table
+
+        return damaged_table()
+    if "mlflow" in sys.modules:
+        from segments.io.tracking.connection import in_our_words
+
+        return in_our_words(error)
+    return None
 
 
 def _told(error: click.UsageError) -> ConfigError:

@@ -11,6 +11,7 @@ from segments.config.source import Customers, Source
 from segments.data.rows import (
     INTEGER,
     NUMBER,
+    ROUNDED_ID,
     RawTable,
     Reason,
     Report,
@@ -19,6 +20,7 @@ from segments.data.rows import (
     in_order,
     quoted_list,
     require,
+    rounded_ids,
 )
 from segments.errors import DataError
 
@@ -79,7 +81,10 @@ def clean_customers(raw: RawTable, source: Source) -> tuple[pd.DataFrame, Report
             "no id column: customers are numbered from 1 in file order, and equal rows count as different customers"
         )
     else:
-        ids = canonical_ids(_text(cells[id_header], missing))
+        written = _text(cells[id_header], missing)
+        if (rounded := written.str.fullmatch(ROUNDED_ID).fillna(False)).any():
+            raise rounded_ids(id_header, written[rounded].iloc[0], spec.path)
+        ids = canonical_ids(written)
         judged.append((Reason("duplicate row", policy.duplicate_rows, "duplicate_rows"), cells.duplicated()))
         judged.append((Reason("missing customer id", policy.missing_id, "missing_id"), ids.isna()))
 

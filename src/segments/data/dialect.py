@@ -61,7 +61,8 @@ def dialect_of(path: Path, head: bytes, reader: Reader) -> Dialect:
     guess = _separator(text)
     separator = reader.separator or guess or ","
     rows = [row for row in _sample_rows(text, separator) if any(row)]
-    header = [name.strip() or f"column {position}" for position, name in enumerate(rows[0], start=1)] if rows else []
+    names = [name.replace("\0", "").strip() for name in rows[0]] if rows else []  # no reader after this keeps a NUL
+    header = [name or f"column {position}" for position, name in enumerate(names, start=1)]
     if not header:
         raise DataError(f"{path} is empty", where=str(path), fix="check the file")
     if reader.separator is not None and len(header) == 1 and guess is not None and guess != reader.separator:

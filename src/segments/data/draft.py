@@ -14,6 +14,7 @@ from datetime import date, datetime
 from pathlib import PurePath, PurePosixPath
 
 import pandas as pd
+import yaml
 
 from segments.data.clean import ISO_TIME, NUMBER, normal_header
 
@@ -21,6 +22,7 @@ DAYS = ("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y")
 TIME_FORMATS = ("%Y%m%d", *(day + clock for clock in ("", " %H:%M", " %H:%M:%S") for day in DAYS))
 MOST_CATEGORIES = 50
 FEW_VALUES = 12
+LONGEST_KEY = 60
 # What headers tend to be called, letters only, the most telling word first.
 CUSTOMER = ("household", "customer", "client", "member", "shopper", "user", "account", "kunde", "cliente")
 ORDER = ("basket", "order", "invoice", "receipt", "ticket", "transaction", "bill")
@@ -252,7 +254,7 @@ def _customers(
             columns.append(f"    # {key}: left out, {_plain(header)} has no values")
         elif _looks_numeric(values, decimal):
             numbers = pd.to_numeric(_dots(values, decimal), errors="coerce").dropna()
-            low = ", minimum: 0" if numbers.min() >= 0 else ""
+            low = ", minimum: 0" if (numbers >= 0).all() else ""
             columns.append(f"    {key}: {{raw: {_quote(header)}{low}}} # seen: {numbers.min():g} to {numbers.max():g}")
         elif _time_formats(values):
             columns.append(f"    # {key}: left out, {_plain(header)} holds dates")
@@ -345,8 +347,9 @@ def _identity(sample: pd.DataFrame, roles: Roles, missing: Sequence[str]) -> str
 
 
 def _key(header: str, taken: set[str]) -> str:
-    key = _snake(header) or "column"
-    key = f"c_{key}" if key[0].isdigit() else key
+    key = _snake(header)[:LONGEST_KEY] or "column"
+    if key[0].isdigit() or not isinstance(yaml.safe_load(key), str):  # `null`, `yes`: YAML has values of these names
+        key = f"c_{key}"
     unique, number = key, 2
     while unique in taken:
         unique, number = f"{key}_{number}", number + 1
@@ -359,10 +362,14 @@ def _snake(header: str) -> str:
 
 
 def _quote(text: str) -> str:
-    """Write a YAML string: JSON's double quotes are YAML's."""
-    return json.dumps(text, ensure_ascii=False)
+    """Write a YAML string: JSON's double quotes are YAML's, which wants more signs to be named by number."""
+    return re.sub(
+        r"[^ -~\u00a0-\u2027\u2030-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]",
+        lambda found: f"\\u{ord(found[0]):04x}",
+        json.dumps(text, ensure_ascii=False),
+    )
 
 
 def _plain(text: str) -> str:
     """Text that is safe in a comment: one line."""
-    return " ".join(str(text).split())[:60]
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in str(text)).split())[:60]

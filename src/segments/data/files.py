@@ -33,7 +33,7 @@ from segments.data.clean import RawLog, RawTable, last_purchase
 from segments.data.dialect import Dialect, decimal_mark, decoding, dialect_of
 from segments.data.draft import describe, guess_roles
 from segments.data.kinds import SCORED, first_bytes, guarded, kind_of, refuse_foreign, refuse_repeated
-from segments.data.rows import quoted
+from segments.data.rows import EXACT, quoted
 from segments.errors import DataError, first_line
 
 SAMPLE_ROWS = 100_000
@@ -77,7 +77,7 @@ def open_log(source: Source, project: Path = Path()) -> Iterator[RawLog]:
     """
     spec = source.transactions
     assert spec is not None
-    with _workspace() as (connection, folder):
+    with _workspace(project / spec.path) as (connection, folder):
         lines, decimal, notes = _relation(
             connection, _existing(project, spec.path, source.name), spec.read, folder, "raw_lines"
         )
@@ -109,7 +109,7 @@ def describe_file(path: Path) -> str:
         As :func:`read_customers`.
     """
     reader = Reader()
-    with _workspace() as (connection, folder):
+    with _workspace(path) as (connection, folder):
         lines, decimal, notes = _relation(connection, path, reader, folder, "raw_lines")
         rows = int(lines.aggregate("count(*)").fetchall()[0][0])
         if not rows:
@@ -147,7 +147,7 @@ def read_cells(path: Path, reader: Reader) -> RawTable:
         return _read_csv(path, head, reader)
     decimal = reader.decimal or "."
     if kind == "parquet":
-        frame = guarded(path, "parquet file", lambda: pd.read_parquet(path))
+        frame = guarded(path, "parquet file", lambda: pd.read_parquet(path, dtype_backend="numpy_nullable"))
     else:
         frame = _read_xlsx(path, reader)
     refuse_repeated(path, [str(name) for name in frame.columns])
@@ -347,9 +347,12 @@ def _as_text(frame: pd.DataFrame, decimal: str) -> pd.DataFrame:
 def _cell_text(cell: Any, decimal: str) -> str | None:
     if cell is None or cell is pd.NaT or cell is pd.NA or (isinstance(cell, float) and cell != cell):
         return None
+    if isinstance(cell, int | float) and EXACT <= abs(cell) < float("inf"):
+        # Larger than a float can count (whole numbers of a workbook are floats, too): as an id it is none any more.
+        return f"{cell:.16e}".replace(".", decimal)
     if isinstance(cell, float):
         # An id column with one missing value arrives as float: 7.0 is the id 7.
-        text = str(int(cell)) if cell.is_integer() and abs(cell) < 1e18 else repr(float(cell))
+        text = str(int(cell)) if cell.is_integer() else repr(float(cell))
         return text.replace(".", decimal)
     if isinstance(cell, datetime):
         return cell.isoformat(sep=" ")
@@ -403,8 +406,11 @@ def _ragged(path: Path, line: int, expected: int, found: int) -> DataError:
 
 
 @contextmanager
-def _workspace() -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
-    """Open a DuckDB connection that may spill to a temporary folder, and never loads anything from the network."""
+def _workspace(path: Path) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
+    """Open a DuckDB connection that may spill to a temporary folder, and never loads anything from the network.
+
+    A parquet file that is being looked at is read as it is needed, so its damage may show anywhere in the block.
+    """
     with tempfile.TemporaryDirectory(prefix="segments-") as folder:
         settings: dict[str, str | bool | int | float | list[str]] = {
             "temp_directory": str(Path(folder) / "spill"),
@@ -414,8 +420,17 @@ def _workspace() -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
         try:
             connection.execute("SET TimeZone = 'UTC'")  # times with a zone must not depend on the machine
             yield connection, Path(folder)
+        except duckdb.Error:
+            if path.suffix.lower() == ".parquet":
+                guarded(path, "parquet file", lambda: read_through(path))
+            raise
         finally:
             connection.close()
+
+
+def read_through(path: Path) -> None:
+    """Read every value of a parquet file; raises DuckDB's error where one cannot be read."""
+    duckdb.read_parquet(str(path)).aggregate("bit_xor(hash(COLUMNS(*)))").fetchall()
 
 
 def _relation(

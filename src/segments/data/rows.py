@@ -18,6 +18,9 @@ Report = dict[str, Any]
 
 NUMBER = r"[+-]?((\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[iI][nN][fF]([iI][nN][iI][tT][yY])?|∞)"
 INTEGER = r"[+-]?\d+([.,]0{1,2})?"  # not three zeros: 1.000 may be a thousand
+# A number written with an exponent: as an id it has lost its last digits, and several customers may now be one.
+ROUNDED_ID = r"[+-]?\d(\.\d+)?[eE]\+\d+"
+EXACT = 2**53  # from here on a float no longer tells every whole number from the next
 ISO_TIME = r"\d{4}[-/]\d{1,2}[-/]\d{1,2}([ T].*)?"
 
 
@@ -163,6 +166,21 @@ def require(headers: Sequence[str], wanted: dict[str, Sequence[str]], where: str
             + "name the header of this file in the source config (raw, aliases), or check the separator",
         )
     return {key: header for key, header in found.items() if header is not None}
+
+
+def rounded_ids(header: str, example: str, where: str) -> DataError:
+    """The error of ids that went through a spreadsheet, or a column of floats, and lost their last digits there.
+
+    Examples
+    --------
+    >>> print(rounded_ids("Card", "4.00123E+11", "shop.csv").what)
+    column 'Card' holds ids that were rounded to a few digits, such as '4.00123E+11': who they were cannot be known
+    """
+    return DataError(
+        f"column '{header}' holds ids that were rounded to a few digits, such as '{example}': who they were cannot be known",
+        where=where,
+        fix="export the file again with the ids as text (or as 64-bit integers), not as numbers of a spreadsheet or floats",
+    )
 
 
 def quoted(name: str) -> str:

@@ -14,9 +14,11 @@ import duckdb
 
 from segments.config.source import Products, Reader, Source, Transactions
 from segments.data.rows import (
+    EXACT,
     INTEGER,
     ISO_TIME,
     NUMBER,
+    ROUNDED_ID,
     RawLog,
     Reason,
     Report,
@@ -25,6 +27,7 @@ from segments.data.rows import (
     quoted,
     quoted_list,
     require,
+    rounded_ids,
 )
 from segments.errors import DataError
 
@@ -93,6 +96,9 @@ def clean_transactions(raw: RawLog, source: Source) -> tuple[duckdb.DuckDBPyRela
 
     numbered = raw.lines.project(f"row_number() OVER () AS {ROW_NUMBER}, *")
     repeated = _repeated_rows(raw, numbered, list(types))
+    for key in ("customer", "order", "product", "store"):
+        if key in headers:
+            _refuse_rounded(raw.lines, headers[key], cell(key), spec.path)
     keys = [key for key in ("customer", "product") if key in headers]
     integers = _all_integers(raw.lines, {key: cell(key) for key in keys})
     time = _time_sql(headers["time"], types[headers["time"]], cell("time"), spec.time_format)
@@ -285,6 +291,13 @@ def _repeated_rows(raw: RawLog, numbered: duckdb.DuckDBPyRelation, headers: list
     return True
 
 
+def _refuse_rounded(table: duckdb.DuckDBPyRelation, header: str, cell: str, where: str) -> None:
+    """Stop at ids that lost their digits on the way here."""
+    found = table.filter(f"regexp_full_match({cell}, '{ROUNDED_ID}')").limit(1).project(cell).fetchall()
+    if found:
+        raise rounded_ids(header, found[0][0], where)
+
+
 def _all_integers(table: duckdb.DuckDBPyRelation, cells: dict[str, str]) -> dict[str, bool]:
     """For each id column, whether every id is an integer."""
     found = table.aggregate(
@@ -319,6 +332,7 @@ def _with_products(
         wanted["brand"] = [spec.brand]
     headers = require(list(types), wanted, spec.path)
     cells = {key: _cell_sql(header, types[header], spec.read) for key, header in headers.items()}
+    _refuse_rounded(raw.products, headers["id"], cells["id"], spec.path)
     integers = _all_integers(raw.products, {"id": cells["id"]})
     expressions = {"known_id": _canonical_sql(cells["id"], integers["id"]), ROW_NUMBER: "row_number() OVER ()"}
     added = []
@@ -362,8 +376,10 @@ def _cell_sql(header: str, kind: str, reader: Reader) -> str:
         return f"CASE WHEN lower({text}) NOT IN ({missing}) THEN {text} END"
     if kind in ("DOUBLE", "FLOAT"):
         # An id column with one missing value arrives as float from pandas: 7.0 is the id 7.
-        is_whole = f"{name} = trunc({name}) AND abs({name}) < 1e18"
-        text = f"CASE WHEN {is_whole} THEN CAST(CAST({name} AS BIGINT) AS VARCHAR) ELSE CAST({name} AS VARCHAR) END"
+        is_whole = f"{name} = trunc({name}) AND abs({name}) < {EXACT}"
+        rounded = f"WHEN isfinite({name}) AND abs({name}) >= {EXACT} THEN format('{{:.16e}}', CAST({name} AS DOUBLE))"
+        whole = f"WHEN {is_whole} THEN CAST(CAST({name} AS BIGINT) AS VARCHAR)"
+        text = f"CASE {whole} {rounded} ELSE CAST({name} AS VARCHAR) END"
         return f"CASE WHEN NOT isnan({name}) THEN {text} END"
     return f"CAST({name} AS VARCHAR)"
 

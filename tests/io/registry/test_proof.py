@@ -30,10 +30,10 @@ from segments.io.registry.proof import (
     check_tables,
     compare_rebuilt,
     made_of,
-    seal,
 )
 from segments.io.store.files import write_table
 from segments.io.store.fingerprints import labels_hash, md5, sha256
+from segments.io.store.seals import seal
 from small_project import CHECKOUT, SmallProject
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,7 @@ from segments.io.store.cache import (
 from segments.io.store.files import (
     artifact,
     checkout,
+    damaged_table,
     find_project,
     read_arrays,
     read_json,
@@ -29,6 +32,8 @@ from segments.io.store.files import (
     write_json,
     write_table,
 )
+from segments.io.store.fingerprints import sha256
+from segments.io.store.seals import SEAL, checked, seal
 
 
 @pytest.fixture
@@ -103,6 +108,62 @@ def test_a_damaged_candidate_is_taken_off_in_the_cache(root: Path) -> None:
     (candidates_folder() / "c1" / "candidate.json").write_text("{")
     assert kept_candidate("c1") is None
     assert not (candidates_folder() / "c1").exists()
+
+
+@pytest.mark.parametrize("name", ["candidate.json", "space.json", "arrays.npz", "clusters.png", "manifest.json"])
+@pytest.mark.parametrize("how", ["a digit", "a file"])
+def test_a_candidate_of_which_anything_was_changed_is_made_again(root: Path, name: str, how: str) -> None:
+    keep_candidate("c1", {"v": 11}, {"s": 11}, {"x": np.array([11.0])}, {"clusters": b"png 11"})
+    path = candidates_folder() / "c1" / name
+    assert kept_candidate("c1") == {"v": 11}
+    if how == "a digit":
+        changed = path.read_bytes().replace(b"1", b"7", 1)
+        assert changed != path.read_bytes()
+        path.write_bytes(changed)
+    else:
+        path.unlink()
+    for read in (space_of, arrays_of, candidate_pictures):
+        with pytest.raises(StoreError, match="c1"):
+            read("c1")
+    assert kept_candidate("c1") is None
+    assert not (candidates_folder() / "c1").exists()
+
+
+def test_a_sealed_folder_is_what_it_was_or_an_error_that_names_the_file(tmp_path: Path) -> None:
+    folder = tmp_path / "f"
+    (folder / "files").mkdir(parents=True)
+    assert checked(folder) == folder, "one of before folders were sealed"
+    for name in ("a.json", "files/b.csv"):
+        (folder / name).write_text("1")
+    seal(folder)
+    seal(folder)
+    assert json.loads((folder / SEAL).read_text()) == dict.fromkeys(["a.json", "files/b.csv"], sha256(b"1"))
+    assert checked(folder) == folder
+    (folder / "files/b.csv").write_text("2")
+    with pytest.raises(StoreError, match=r"files/b\.csv was changed since it was made"):
+        checked(folder)
+    (folder / "files/b.csv").unlink()
+    with pytest.raises(StoreError, match=r"files/b\.csv is missing"):
+        checked(folder)
+    for damaged in ("[]", "{", '{"a.json": 1}'):
+        (folder / SEAL).write_text(damaged)
+        with pytest.raises(StoreError, match=r"manifest\.json is damaged"):
+            checked(folder)
+
+
+@pytest.mark.parametrize("cut", [lambda raw: raw[: len(raw) // 2], lambda raw: raw[:60] + bytes(40) + raw[100:]])
+def test_a_streamed_table_with_a_damaged_page_is_named_where_it_is_met(
+    root: Path, cut: Callable[[bytes], bytes]
+) -> None:
+    write_table(artifact("data", "a.parquet"), pd.DataFrame({"x": np.arange(5000.0) % 7}))
+    path = artifact("data", "b.parquet")
+    write_table(path, pd.DataFrame({"x": np.arange(5000.0) % 7}))
+    assert damaged_table() is None
+    path.write_bytes(cut(path.read_bytes()))
+    found = damaged_table()
+    assert found is not None
+    assert str(found).startswith("artifacts/data/b.parquet is damaged")
+    assert found.fix == "delete it and run `segments data`, or `dvc repro`"
 
 
 def test_arrays_are_never_unpickled(root: Path) -> None:

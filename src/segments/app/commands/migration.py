@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from segments.app.jobs.inputs import features_as_of
+from segments.app.jobs.recognition import recognised
 from segments.app.jobs.specs import chosen
-from segments.clustering.candidate import Spec, sweep_cell
+from segments.clustering.candidate import Candidate, Spec, sweep_cell
 from segments.config.registry import IN_USE
 from segments.config.root import Config
 from segments.errors import ConfigError
 from segments.evidence.stability import contingency
 from segments.features.table import as_of
-from segments.identity.matching import EarlierVersion, Identity, compare_versions, first, identify
+from segments.identity.matching import EarlierVersion, Identity, compare_versions, identify
 from segments.identity.migration import Migration, MigrationFacts, migrate
 from segments.identity.names import sentences
 from segments.identity.overlap import centroids
@@ -23,7 +25,7 @@ from segments.io.plots.style import png
 from segments.io.registry import versions
 from segments.io.store import catalog
 from segments.io.tracking.connection import connect
-from segments.model.segmentation import Segmentation, fit_limits
+from segments.model.segmentation import Segment, Segmentation, fit_limits
 
 
 def run(config: Config, start: str, end: str = "") -> str:
@@ -51,9 +53,20 @@ def run(config: Config, start: str, end: str = "") -> str:
             fix="give two days, the earlier one first",
         )
     old_features, new_features = (features_as_of(config, day).table for day in (start, end))
-    old, _ = fit_version(config, spec, old_features)
-    new, identity = fit_version(config, spec, new_features, old)
-    return write_migration(migrate(old.model, new.model, old_features, new_features), identity, (start, end))
+    # The later date first: its segments are those that the champion's people know, and the earlier ones are named after them.
+    later, clusters, names = fit(config, spec, new_features)
+    known = recognised(config, later.candidate_id, new_features, clusters, names)
+    new = model_of(config, later, new_features, known.segments)
+    members = pd.DataFrame({"customer_id": new_features["customer_id"], "cluster": clusters})
+    means = centroids(new_features, clusters)
+    version = EarlierVersion(new, members, means, known.next_number, known.colours)
+    earlier, clusters, names = fit(config, spec, old_features)
+    before = identify(version, old_features, clusters, names, config.identity)
+    old = model_of(config, earlier, old_features, before.segments)
+    # Its rows are the later segments, its columns the earlier ones: the customers in common either way.
+    common = np.array(before.table, dtype=np.int64).T
+    identity = compare_versions(before.segments, known.segments, common, config.identity)
+    return write_migration(migrate(old, new, old_features, new_features), identity, (start, end))
 
 
 def _is_version(end: str) -> bool:
@@ -75,19 +88,17 @@ def _between_versions(config: Config, start: str, end: str) -> str:
     return write_migration(migrate(before, after, features, features), identity, ends)
 
 
-def fit_version(
-    config: Config, spec: Spec, features: pd.DataFrame, earlier: EarlierVersion | None = None
-) -> tuple[EarlierVersion, Identity]:
-    """Fit the spec on a feature table and recognise the segments of an earlier version in it."""
+def fit(config: Config, spec: Spec, features: pd.DataFrame) -> tuple[Candidate, NDArray[np.int32], list[str]]:
+    """The spec's candidate on a feature table, the cluster of each customer, and what the rules call each cluster."""
     [candidate] = sweep_cell(features, [spec])
     labels = candidate.labels.astype(np.int32)
-    names = segment_names(features, labels, list(spec.feature_set.columns), config.profiles)
-    identity = identify(earlier, features, labels, names, config.identity) if earlier else first(names)
+    return candidate, labels, segment_names(features, labels, list(spec.feature_set.columns), config.profiles)
+
+
+def model_of(config: Config, candidate: Candidate, features: pd.DataFrame, segments: list[Segment]) -> Segmentation:
+    """A candidate that assigns customers."""
     limits = fit_limits(candidate.space, candidate.centres, features, config.confidence)
-    model = Segmentation(candidate.candidate_id, candidate.space, candidate.centres, identity.segments, limits)
-    members = pd.DataFrame({"customer_id": features["customer_id"], "cluster": labels})
-    means = centroids(features, labels)
-    return EarlierVersion(model, members, means, identity.next_number, identity.colours), identity
+    return Segmentation(candidate.candidate_id, candidate.space, candidate.centres, segments, limits)
 
 
 def write_migration(migration: Migration, identity: Identity, ends: tuple[str, str]) -> str:

@@ -26,7 +26,7 @@ from segments.io.store.cache import (
     kept_candidate,
     sweep_record,
     sweep_records,
-    uplift_folder,
+    uplift_folders,
     version_folder,
     version_folders,
 )
@@ -71,9 +71,9 @@ def run(config: Config) -> str:
             for folder in forecasts():
                 if (prediction := read_json(folder / "record.json"))["source"] == source:
                     track_predictions(tracker, prediction, folder)
-            for record in sorted(uplift_folder().glob("*/record.json")):
-                if read_json(record)["source"] == source:
-                    track_uplift(tracker, record.parent)
+            for folder in uplift_folders():
+                if read_json(folder / "record.json")["source"] == source:
+                    track_uplift(tracker, folder)
             lines.append(f"{source}: {len(known)} candidates, {len(sweeps)} sweeps")
     lines += replay(config, set(by_source))
     if batches := batch_records():

@@ -31,6 +31,7 @@ from segments.io.store.files import (
     write_text,
 )
 from segments.io.store.fingerprints import origin, sha256
+from segments.io.store.seals import checked, seal
 from segments.io.tracking.connection import connect
 from segments.io.tracking.results import track_uplift
 
@@ -48,7 +49,7 @@ def _of_file(config: Config, file: Path, campaign: str) -> tuple[pd.DataFrame, r
     folder = cache.campaign(campaign)
     drawn = (folder / "receipt.json").is_file()
     if drawn:
-        receipt = read_json(folder / "receipt.json")
+        receipt = read_json(checked(folder) / "receipt.json")
         listed = read_table(folder / "customers.parquet")
         listed["group"] = drawing.control_groups(
             listed["customer_id"], receipt["campaign"], receipt["salt"], receipt["control_share"]
@@ -140,6 +141,7 @@ def _record(
             folder / "record.json",
             {"uplift_id": identity, "started_ms": int(time.time() * 1000), "origin": origin(), **facts},
         )
+        seal(folder)
     with connect(config.tracking, config.source.name) as tracker:
         track_uplift(tracker, folder)
 

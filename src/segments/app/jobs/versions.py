@@ -21,7 +21,7 @@ from segments.evidence.selection import Choice, Chosen
 from segments.io.records import notes
 from segments.io.records.sweep import config_hash, config_text, data_hash
 from segments.io.registry import versions
-from segments.io.registry.proof import REBUILT_BY, Claim, Proof, check_kept, made_of, prove, seal
+from segments.io.registry.proof import REBUILT_BY, Claim, Proof, check_kept, made_of, prove
 from segments.io.store import catalog, raw_files
 from segments.io.store.cache import kept_candidate, remember, version_folder
 from segments.io.store.files import (
@@ -38,6 +38,7 @@ from segments.io.store.files import (
     write_text,
 )
 from segments.io.store.fingerprints import code_hash, git_commit, labels_hash, now, sha256
+from segments.io.store.seals import seal
 from segments.io.tracking.candidates import scores_of
 from segments.io.tracking.connection import Tracker, lock_of
 from segments.model.drift import reference_of

@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import tempfile
-from pathlib import Path
-
-import numpy as np
-import pandas as pd
-
-from segments.config.registry import IN_USE
+from segments.app.jobs.recognition import recognised
 from segments.config.root import Config
 from segments.errors import ConfigError
-from segments.identity import matching
-from segments.identity import names as identity_names
-from segments.identity.matching import EarlierVersion, Identity, SegmentIdentity
+from segments.identity.matching import SegmentIdentity
+from segments.identity.names import sentences
 from segments.identity.overlap import centroids
 from segments.identity.profiles import segment_names
-from segments.io.registry import versions
 from segments.io.store import catalog
-from segments.io.store.cache import version_folder
-from segments.io.store.files import read_table
-from segments.io.tracking.connection import connect
-from segments.model.segmentation import Segmentation
 
 
 def run(config: Config) -> None:
@@ -43,10 +30,9 @@ def run(config: Config) -> None:
     clusters = labels["cluster"].to_numpy()
     columns = list(config.grid_feature_sets[chosen.feature_set].columns)
     names = segment_names(features, clusters, columns, config.profiles)
-    found = _known(config, chosen.candidate_id, features, clusters, names)
-    found = identity_names.renamed(found, config.decisions.names.get(config.source.name, {}))
+    found = recognised(config, chosen.candidate_id, features, clusters, names)
     means = centroids(features, clusters)
-    said = SegmentIdentity(found, means.to_dict("list"), identity_names.sentences(found))
+    said = SegmentIdentity(found, means.to_dict("list"), sentences(found))
     catalog.write(catalog.IDENTITY, said)
     segments = found.segments
     catalog.write(
@@ -56,31 +42,3 @@ def run(config: Config) -> None:
             segment=[segments[cluster].name for cluster in clusters],
         ),
     )
-
-
-def _known(
-    config: Config, candidate_id: str, features: pd.DataFrame, clusters: np.ndarray, names: list[str]
-) -> Identity:
-    """Who the clusters are to those who know the champion."""
-    with connect(config.tracking, config.source.name) as tracker:
-        champion = versions.find(tracker, config.registry.model, IN_USE)
-        if champion is None or champion.tags.get("source") != config.source.name:
-            return matching.first(names)
-        others = [v for v in versions.versions_of(tracker, champion.name) if v.tags.get("source") == config.source.name]
-        # Who the clusters of a candidate are was settled when it was first registered, whether or not it is in use.
-        again = [v for v in [*others, champion] if v.tags["candidate_id"] == candidate_id]
-        with tempfile.TemporaryDirectory() as folder:
-            files = versions.folder_of(tracker, again[-1] if again else champion, Path(folder)) / "artifacts"
-            model = Segmentation.from_json((files / "segmentation.json").read_text())
-            stored = json.loads((files / "identity.json").read_text())
-    before = Identity.from_plain(stored["identity"])
-    if again:
-        return identity_names.reworded(before, names)
-    kept = version_folder(champion.tags["model_hash"], champion.tags["candidate_id"]) / "members.parquet"
-    # Who was in which segment stays on the machine that registered the champion.
-    nobody = pd.DataFrame({"customer_id": pd.Series(dtype="str"), "cluster": pd.Series(dtype="int64")})
-    members = read_table(kept) if kept.is_file() else nobody
-    # A number that a version in waiting gave out is taken, too.
-    number = max(before.next_number, *(int(v.tags.get("next_number", 1)) for v in others))
-    earlier = EarlierVersion(model, members, pd.DataFrame(stored["centroids"]), number, before.colours)
-    return matching.identify(earlier, features, clusters, names, config.identity)

@@ -27,6 +27,7 @@ from segments.io.store.cache import arrays_of, space_of, sweep_record
 from segments.io.store.documents import Fits, Sweep
 from segments.io.store.files import write_json
 from segments.io.store.fingerprints import origin
+from segments.io.store.seals import seal
 from segments.io.tracking.candidates import track_candidates, track_curves
 from segments.io.tracking.connection import connect
 
@@ -57,6 +58,7 @@ def run(config: Config) -> str:
         timing = {"started_ms": int(started * 1000), "seconds": time.time() - started, "origin": origin()}
         if not (path := sweep_record(identity) / "sweep.json").is_file():
             write_json(path, asdict(sweep) | timing)
+            seal(path.parent)
         track_curves(tracker, curves(ids, known), identity)
     new = [fact for fact in known.values() if fact["started_ms"] >= int(started * 1000)]
     fits, pictures = (sum(fact[key] for fact in new) for key in ("seconds", "drawing_seconds"))

@@ -19,6 +19,7 @@ from segments.io.store import catalog
 from segments.io.store.cache import forecast
 from segments.io.store.files import read_json, write_bytes, write_json, write_text
 from segments.io.store.fingerprints import origin, sha256
+from segments.io.store.seals import seal
 
 
 def write_prediction_record(made: Prediction, source: str, candidate_id: str, started: float) -> Path:
@@ -73,6 +74,7 @@ def write_prediction_record(made: Prediction, source: str, candidate_id: str, st
         timing = {key: earlier[key] for key in timing}
         made_by = earlier.get("origin", {})
     write_json(folder / "record.json", facts | timing | {"origin": made_by})
+    seal(folder)
     return folder
 
 

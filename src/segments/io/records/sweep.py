@@ -32,6 +32,7 @@ from segments.io.store.files import (
     write_text,
 )
 from segments.io.store.fingerprints import sha256
+from segments.io.store.seals import seal
 from segments.io.tracking.inputs import dataset_of
 from segments.io.tracking.sweeps import PICTURES_OF_NOTE
 
@@ -123,6 +124,7 @@ def write_sweep_record(
         "seconds": timing["seconds"],
     }
     write_json(known, record)
+    seal(folder)
 
 
 def _write_cards(config: Config, folder: Path, choice: Choice, candidates: pd.DataFrame, firmness: str | None) -> None:

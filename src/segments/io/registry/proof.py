@@ -26,11 +26,12 @@ import yaml
 import segments
 from segments.errors import SegmentsError, StoreError
 from segments.io.store import catalog, fingerprints
-from segments.io.store.files import RECORD, checkout, read_json, read_table, write_json
+from segments.io.store.files import RECORD, checkout, read_json, read_table
+from segments.io.store.seals import differing, listed
 from segments.model.segmentation import Segmentation
 
-# The file of a model that is served, and the list of hashes beside the files in a cache.
-DOCUMENT, SEAL = "artifacts/segmentation.json", "manifest.json"
+# The file of a model that is served.
+DOCUMENT = "artifacts/segmentation.json"
 # How far a score may be from the stored one.
 TOLERANCE = 1e-9
 # Modules that make a version again: today's, whose name a version bears in its tags, and that of versions without such a tag.
@@ -134,11 +135,6 @@ def check_model(claim: Claim, proof: Proof) -> None:
     proof.checked.append(f"{len(expected)} model files")
 
 
-def seal(folder: Path) -> None:
-    """Write the hashes of a cache's files beside them, when all are there."""
-    write_json(folder / SEAL, fingerprints.hashes(folder))
-
-
 def check_kept(folder: Path, model_hash: str, proof: Proof) -> None:
     """Hash anew what a version can be registered from again.
 
@@ -156,17 +152,15 @@ def check_kept(folder: Path, model_hash: str, proof: Proof) -> None:
         proof.unchecked.append(f"{shown}: not on this machine")
         return
     try:
-        listed = read_json(folder / SEAL) if (folder / SEAL).is_file() else {}
+        sealed = listed(folder)
     except StoreError as error:
         proof.differences.append(error.what)
         return
-    expected = {**listed, "segmentation.json": model_hash}
-    for path, digest in expected.items():
-        if not (folder / path).is_file():
-            proof.differences.append(f"the stored file {shown / path} is missing")
-        elif fingerprints.file_sha256(folder / path) != digest:
-            proof.differences.append(f"the stored file {shown / path} was changed")
-    if not listed:
+    expected = {**sealed, "segmentation.json": model_hash}
+    proof.differences += [
+        f"the stored file {shown / path} {became}" for path, became in differing(folder, expected).items()
+    ]
+    if not sealed:
         proof.unchecked.append(f"the other files of {shown}: stored before their hashes were kept")
     proof.checked.append(f"{len(expected)} stored files")
 

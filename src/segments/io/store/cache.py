@@ -25,6 +25,7 @@ from segments.io.store.files import (
     write_json,
 )
 from segments.io.store.fingerprints import sha256
+from segments.io.store.seals import SEAL, checked, seal
 
 if TYPE_CHECKING:
     import numpy as np
@@ -80,6 +81,7 @@ def keep_candidate(
                 np.savez(file, **arrays)  # type: ignore[arg-type]
             for key, png in pictures.items():
                 (temporary / f"{key}.png").write_bytes(png)
+            seal(temporary)
             for path in temporary.iterdir():
                 with path.open("rb+") as file:
                     os.fsync(file.fileno())
@@ -104,14 +106,12 @@ def clear_unfinished(maker: int) -> None:
 
 
 def kept_candidate(candidate_id: str) -> dict[str, Any] | None:
-    """Facts of a finished candidate, or ``None`` when it is not in the cache (or damaged: it is then removed)."""
+    """Facts of a finished candidate, or ``None`` when it is not in the cache (or one of its files was changed: it is then removed)."""
     folder = candidates_folder() / candidate_id
     if not folder.is_dir():
         return None
     try:
-        facts: dict[str, Any] = read_json(folder / "candidate.json")
-        space_of(candidate_id)
-        arrays_of(candidate_id)
+        facts: dict[str, Any] = read_json(_whole(candidate_id) / "candidate.json")
         return facts
     except StoreError:
         clear(folder)
@@ -125,18 +125,27 @@ def kept_ids() -> set[str]:
 
 def arrays_of(candidate_id: str) -> dict[str, np.ndarray[Any, Any]]:
     """Labels, centres and silhouettes of a finished candidate."""
-    return read_arrays(candidates_folder() / candidate_id / "arrays.npz")
+    return read_arrays(_whole(candidate_id) / "arrays.npz")
 
 
 def space_of(candidate_id: str) -> dict[str, Any]:
     """The fitted space of a finished candidate, as plain data."""
-    space: dict[str, Any] = read_json(candidates_folder() / candidate_id / "space.json")
+    space: dict[str, Any] = read_json(_whole(candidate_id) / "space.json")
     return space
 
 
 def candidate_pictures(candidate_id: str) -> dict[str, Path]:
-    """PNGs of a finished candidate by key."""
-    return {path.stem: path for path in sorted((candidates_folder() / candidate_id).glob("*.png"))}
+    """PNGs of a finished candidate by key; none when it is not in the cache."""
+    folder = candidates_folder() / candidate_id
+    return {path.stem: path for path in sorted(_whole(candidate_id).glob("*.png"))} if folder.is_dir() else {}
+
+
+def _whole(candidate_id: str) -> Path:
+    """Folder of a finished candidate whose files are as they were made; one without a seal is not finished, as it costs little to make again."""
+    folder = candidates_folder() / candidate_id
+    if folder.is_dir() and not (folder / SEAL).is_file():
+        raise StoreError(f"{folder / SEAL} is missing", fix=f"delete {folder}: it is made again when it is wanted")
+    return checked(folder)
 
 
 def elbow_file(candidate_ids: Iterable[str]) -> Path:
@@ -175,8 +184,8 @@ def sweep_record(sweep_id: str) -> Path:
 
 
 def sweep_records() -> list[Path]:
-    """Folders of every sweep so far, oldest first."""
-    folders = [path.parent for path in sweep_record("").glob("*/sweep.json")]
+    """Folders of every sweep so far, oldest first; each holds what was put there."""
+    folders = [checked(path.parent) for path in sweep_record("").glob("*/sweep.json")]
     return sorted(folders, key=lambda folder: (read_json(folder / "sweep.json")["started_ms"], folder.name))
 
 
@@ -213,7 +222,7 @@ def forecasts() -> list[Path]:
     """Folders of every prediction so far, oldest first; the one in ``artifacts/prediction`` comes last, whenever it was first made."""
     now = artifact("prediction", "prediction.json")
     current = read_json(now).get("prediction_id") if now.is_file() else None
-    folders = [path.parent for path in forecast("").glob("*/record.json")]
+    folders = [checked(path.parent) for path in forecast("").glob("*/record.json")]
     return sorted(
         folders,
         key=lambda folder: (folder.name == current, read_json(folder / "record.json")["started_ms"], folder.name),
@@ -237,9 +246,14 @@ def campaign(name: str) -> Path:
     return kept("campaigns") / name
 
 
-def uplift_folder(uplift_id: str = "") -> Path:
+def uplift_folder(uplift_id: str) -> Path:
     """Folder that keeps what MLflow's run of a campaign's results is made from."""
     return kept("uplift") / uplift_id
+
+
+def uplift_folders() -> list[Path]:
+    """Folders of the results of every campaign so far."""
+    return [checked(path.parent) for path in sorted(uplift_folder("").glob("*/record.json"))]
 
 
 def batch_record(batch_id: str) -> Path:

@@ -195,6 +195,27 @@ def scan_table(path: Path) -> duckdb.DuckDBPyRelation:
     return read_made(path, scan)
 
 
+def damaged_table() -> StoreError | None:
+    """The first table of the stages that cannot be read to its end; ``None`` when all can.
+
+    A table that is streamed shows its damage wherever it is read, as an error of DuckDB; this finds out which it was.
+    """
+    import duckdb
+
+    def read_through(path: Path) -> None:
+        try:
+            duckdb.read_parquet(str(path)).aggregate("bit_xor(hash(COLUMNS(*)))").fetchall()
+        except duckdb.Error as error:
+            raise ValueError(str(error)) from error
+
+    for path in sorted(ARTIFACTS.glob("*/*.parquet")):
+        try:
+            read_made(path, lambda path=path: read_through(path))  # type: ignore[misc]
+        except StoreError as error:
+            return error
+    return None
+
+
 def read_json(path: Path) -> Any:
     """Read a JSON file that an earlier stage made; same errors as :func:`read_table`."""
     return read_made(path, lambda: json.loads(path.read_text()))

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 
+MEND = "what is finished is on disk; mend the record, or move it away, and run `segments track`"
+
+
 class NoRecordError(TrackingError):
     """Nothing has been recorded here yet."""
 
@@ -69,10 +72,8 @@ def connect(config: TrackingConfig, source: str) -> Iterator[Tracker]:
     if config.uri is not None:
         preflight(uri, config.timeout_seconds)
     from mlflow import MlflowClient
-    from mlflow.exceptions import MlflowException
     from sqlalchemy import event
     from sqlalchemy.engine import Engine
-    from sqlalchemy.exc import SQLAlchemyError
 
     if not event.contains(Engine, "connect", _without_waiting):
         event.listen(Engine, "connect", _without_waiting)
@@ -83,18 +84,29 @@ def connect(config: TrackingConfig, source: str) -> Iterator[Tracker]:
             client = MlflowClient(uri, registry_uri=uri)
             experiment_id = _experiment(client, source, local=config.uri is None)
         yield Tracker(client, experiment_id, source, uri)
-    except MlflowException as error:
-        raise TrackingError(
-            f"MLflow refused: {first_line(error)}",
-            where=uri,
-            fix="what is finished is on disk; mend the record and run `segments track`",
-        ) from error
-    except (OSError, sqlite3.Error, SQLAlchemyError) as error:
-        raise TrackingError(
-            f"the MLflow record cannot be written: {first_line(error)}",
-            where=uri,
-            fix="what is finished is on disk; mend the record and run `segments track`",
-        ) from error
+    except Exception as error:
+        told = in_our_words(error, uri)
+        if told is None and isinstance(error, OSError):
+            told = _unusable(error, uri)
+        if told is None:
+            raise
+        raise told from error
+
+
+def in_our_words(error: Exception, uri: str = "") -> TrackingError | None:
+    """What an error of MLflow, or of the database under it, says to a person; ``None`` for any other error."""
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    if isinstance(error, sqlite3.Error | SQLAlchemyError):
+        return _unusable(error, uri)
+    if isinstance(error, MlflowException):
+        return TrackingError(f"MLflow refused: {first_line(error)}", where=uri, fix=MEND)
+    return None
+
+
+def _unusable(error: Exception, uri: str) -> TrackingError:
+    return TrackingError(f"the MLflow record cannot be used: {first_line(error)}", where=uri, fix=MEND)
 
 
 def reader(config: TrackingConfig) -> MlflowClient:
