@@ -28,7 +28,7 @@ class RegistryConfig:
         Whether a version made from uncommitted code waits as challenger: another person could not rebuild it.
     """
 
-    model: str = "customer-segments"
+    model: Annotated[str, Field(pattern=r"^\w[\w .-]{0,99}$")] = "customer-segments"
     tolerance: Annotated[float, Field(ge=0, le=2)] = 0.01
     require_commit: bool = False
 
@@ -55,9 +55,21 @@ class TrackingConfig:
     port: Port = 5000
 
     def __post_init__(self) -> None:
-        if self.uri and "@" in urlsplit(self.uri).netloc:
+        if self.uri is None:
+            return
+        try:
+            parts = urlsplit(self.uri)
+        except ValueError:
+            parts = urlsplit("")
+        if "@" in parts.netloc:
             raise rule(
                 "the address of the server holds a user or a password, and configs are kept in MLflow",
                 "leave them out: put them into MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or ~/.mlflow/credentials",
+                "uri",
+            )
+        if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
+            raise rule(
+                "this is not the address of a tracking server",
+                "write http://HOST:PORT, or null for the local record",
                 "uri",
             )

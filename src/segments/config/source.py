@@ -222,6 +222,14 @@ class Fetch:
     url: str | None = None
     md5: str | None = None
 
+    def __post_init__(self) -> None:
+        if "@" in (self.url or "").split("?")[0]:
+            raise rule(
+                "the address holds a user or a password, and configs are kept in MLflow",
+                "leave them out: download the file by other means, and fetch it with from=PATH",
+                "url",
+            )
+
 
 @dataclass(frozen=True, config=CLOSED)
 class Campaigns:
