@@ -44,6 +44,11 @@ class SegmentsError(Exception):
             lines.append(f"  do:    {self.fix}")
         super().__init__("\n".join(lines))
 
+    def within(self, place: str) -> SegmentsError:
+        """The same error, found in a larger place: the last word of where."""
+        what, where, fix, listed = self.given
+        return type(self)(what, where=", in ".join(filter(None, (where, place))), fix=fix, listed=listed)
+
     def __reduce__(self) -> tuple[object, ...]:
         # Errors cross process borders (parallel sweep cells); keyword-only arguments need this to survive the trip.
         return _rebuild, (type(self), *self.given)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pickle
 import shutil
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from fuzz_overrides import fuzz, small_project
 from segments.app import cli
 from segments.app.allowed import check_conf, check_overrides
 from segments.app.load import load
@@ -216,3 +219,51 @@ def test_members_of_a_grid_are_names_and_interpolations_end(here: Path) -> None:
     (here / "conf/experiment/x.yaml").write_text("# @package _global_\ndefaults: [{override /source: [mall, mall]}]\n")
     with pytest.raises(ConfigError):
         load(["experiment=x"], here)
+
+
+# --- odd overrides, drawn by lot --------------------------------------------------------------------------------------
+
+
+def test_odd_overrides_are_done_or_refused_in_three_lines(fresh_record: Path) -> None:
+    assert fuzz(25, 0, fresh_record) == []
+
+
+def test_what_the_lot_would_find_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A traceback, another exit code, a long error, a file beside the project: each is a finding."""
+    ends: Iterator[Callable[[], int]] = iter(
+        [
+            *[lambda: 0] * 3,  # the project is made
+            lambda: 1 // 0,
+            lambda: 1,
+            lambda: sys.stderr.write("segments data: " + "a" * 5000) and 2,
+            lambda: Path("../beside").touch() or 0,
+            lambda: Path("conf/config.yaml").write_text("") or 3,
+            lambda: 3,
+        ]
+    )
+    monkeypatch.setattr(cli, "main", lambda words: next(ends)())
+    seen = [finding.split("]: ", 1)[1].strip() for finding in fuzz(6, 0)]
+    assert [text.split(":")[0] for text in seen] == [
+        *(
+            "a traceback",
+            "exit code 1",
+            "not one error in three lines",
+            "made or changed beside",
+            "made or changed project/conf/config.yaml",
+        ),
+    ]
+
+
+def test_secrets_of_the_environment_are_not_recorded(monkeypatch: pytest.MonkeyPatch, fresh_record: Path) -> None:
+    """Neither who signs in to the tracking server nor an address with a password: not in MLflow, not in files, not on the screen."""
+    secret = "sesame-open"
+    with small_project(fresh_record) as project:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:{secret}@127.0.0.1:9")
+        for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "PGPASSWORD"):
+            monkeypatch.setenv(name, secret)
+        assert cli.main(["fit", "k=2", "sweep.workers=1"]) == 0
+        refused = f"tracking.uri=http://me:{secret}@127.0.0.1:9"
+        assert cli.main(["fit", "k=2", refused]) == 2
+        files = [path for path in project.rglob("*") if path.is_file()]
+        assert len([path for path in files if path.name == "candidate.json"]) == 1
+        assert [path for path in files if secret.encode() in path.read_bytes()] == []

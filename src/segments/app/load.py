@@ -183,12 +183,20 @@ def multirun(overrides: Sequence[str], task: Callable[..., None], together: bool
     failed: SegmentsError | None = None
 
     def run(composed: DictConfig) -> None:
+        nonlocal failed
         own = HydraConfig.get()
-        config = to_config(composed, conf, own.runtime.choices)
-        if together and own.launcher._target_ == BASIC_LAUNCHER:
-            gathered.append(config)
-        else:
-            task(config)
+        here = own.launcher._target_ == BASIC_LAUNCHER
+        try:
+            config = to_config(composed, conf, own.runtime.choices)
+            if together and here:
+                gathered.append(config)
+            else:
+                task(config)
+        except SegmentsError as error:
+            if not here:  # it is told by who started this process
+                raise
+            combination = f"the run {' '.join(own.overrides.task)}"
+            failed = failed or error.within(combination)
 
     argv = sys.argv
     sys.argv = ["segments", *overrides, *FIXED, "--multirun"]
