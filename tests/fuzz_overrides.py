@@ -28,6 +28,20 @@ from segments.app import cli
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 RAW = Path("data/mall/Mall_Customers.csv")
+LOG = Path("data/log/log.csv")
+LOG_SOURCE = f"""name: log
+as_of: "2024-03-31"
+feature_sets: [rfm]
+transactions:
+  path: {LOG}
+  customer: who
+  time: when
+  amount: paid
+  time_format: "%d/%m/%Y"
+  order: basket
+  read: {{separator: ";", encoding: utf-8, decimal: ".", missing: [x]}}
+policy: {{max_bad_share: 0.5}}
+"""
 MOST_SIGNS = 2500  # of an error: three lines, each cut
 GROUPS = ("source", "feature_set", "scaler", "algorithm", "experiment", "tracking", "settings", "playbook")
 NAMES = ("mall", "completejourney", "rfm", "income_spending", "robust", "none", "kmeans", "smoke", "server", "briefing")
@@ -55,6 +69,12 @@ ODD_KEYS = (
         "source.fetch.files",
         "source.fetch.package",
         "source.fetch.url",
+    ),
+    *(
+        "+source.customers.read.encoding",
+        "+source.customers.read.separator",
+        "+source.customers.read.missing",
+        "+source.customers.read.decimal",
     ),
     *("registry.model", "tracking.uri", "source.name", "feature_set.name", "scaler.name", "--config-dir", "-cd", "-m"),
 )
@@ -257,6 +277,10 @@ def small_project(record: Path | None = None) -> Iterator[Path]:
         content = "\n".join(["CustomerID,Gender,Age,Annual Income (k$),Spending Score (1-100)", *rows, ""])
         (root / RAW).parent.mkdir(parents=True)
         (root / RAW).write_text(content)
+        lines = [f"{i % 9};{1 + i % 28:02}/0{1 + i % 3}/2024;{i}.5;b{i // 2}" for i in range(60)]
+        (root / LOG).parent.mkdir()
+        (root / LOG).write_text("\n".join(["who;when;paid;basket", *lines, ""]))
+        (root / "conf/source/log.yaml").write_text(LOG_SOURCE)
         if record is not None:
             shutil.copyfile(record, root / "mlflow.db")
         os.chdir(root)
@@ -264,7 +288,7 @@ def small_project(record: Path | None = None) -> Iterator[Path]:
         Path("evil").write_bytes(pickle.dumps(Marker()))
         try:
             with patch.object(urllib.request, "urlopen", refuse):
-                for command in (["fetch", "accept=true"], ["data"], ["features"]):
+                for command in (["fetch", "source=log"], ["fetch", "accept=true"], ["data"], ["features"]):
                     if seen := _run(command, refused=False):
                         raise RuntimeError(f"the project cannot be made: {command}: {seen}")
                 yield root
@@ -290,6 +314,7 @@ def _keys() -> list[str]:
         "scaler/standard": "scaler.",
     }
     parts = [(yaml.safe_load((CHECKOUT / f"conf/{path}.yaml").read_text()), before) for path, before in files.items()]
+    parts.append((yaml.safe_load(LOG_SOURCE), "source."))
     return sorted({key for plain, before in parts for key in under(plain, before) if key != "defaults"})
 
 
@@ -310,6 +335,8 @@ def _words(chosen: random.Random, keys: list[str]) -> list[str]:
             value = value[: chosen.randrange(len(value) + 1)] + chosen.choice(ODD_VALUES)
         sign = chosen.choice(("", "", "", "+", "++", "~"))
         overrides.append(f"{sign}{key}" if sign == "~" and chosen.random() < 0.5 else f"{sign}{key}={value}")
+    if chosen.random() < 0.3:
+        overrides.append("source=log")
     if command == "fit":
         overrides += [f"k={chosen.choice((2, '2,3'))}", "sweep.workers=1"]
     return [command, *["-m"] * (chosen.random() < 0.3), *overrides]

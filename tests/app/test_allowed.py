@@ -197,6 +197,8 @@ def test_what_is_meant_to_be_said_can_be_said(here: Path) -> None:
         GROUPS,
     )
     (here / "conf/decisions.yaml").write_text('names: {mall: {S1: {name: "${5}", because: a, by: b, at: c}}}\n')
+    written_by_dvc = (here / "conf/config.yaml").read_text().replace("experiment: null", "experiment:")
+    (here / "conf/config.yaml").write_text(written_by_dvc)
     (here / "conf/experiment/mine.yaml").write_text(
         "# @package _global_\n# costs 5 $ & more\ndefaults:\n  - smoke\n  - override /source: mall\n  - override /hydra/launcher: basic\nk: ${sweep.k_max}\n"
     )
@@ -232,7 +234,7 @@ def test_what_the_lot_would_find_is_seen(monkeypatch: pytest.MonkeyPatch) -> Non
     """A traceback, another exit code, a long error, a file beside the project: each is a finding."""
     ends: Iterator[Callable[[], int]] = iter(
         [
-            *[lambda: 0] * 3,  # the project is made
+            *[lambda: 0] * 4,  # the project is made
             lambda: 1 // 0,
             lambda: 1,
             lambda: sys.stderr.write("segments data: " + "a" * 5000) and 2,

@@ -33,9 +33,8 @@ MAKES = re.compile(r"_\w+_|\(\)")
 OTHER_KEY = re.compile(r"\$\{(?!hydra\b)[\w.\[\]-]+\}")
 # A file without any of these can say nothing that is refused here, and need not be parsed: most of conf/.
 SUSPECT = re.compile(r"[!&*%?@\\]|\$\{|<<|hydra|defaults|\(\)|(?<!\w)_\w+_(?!\w)")
-PLAIN_TAGS = {
-    f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "timestamp", "map", "seq")
-}
+INT, NULL, MERGE = (f"tag:yaml.org,2002:{kind}" for kind in ("int", "null", "merge"))
+PLAIN_TAGS = {INT, NULL, *(f"tag:yaml.org,2002:{kind}" for kind in ("str", "float", "bool", "timestamp", "map", "seq"))}
 LONGEST_OVERRIDE = 4_000  # signs of an override: what reads them takes seconds for much more
 MOST_RUNS = 10_000
 WRITE_IT = "write the value; the only interpolation is that of another key of conf/, ${key.of.conf}"
@@ -157,7 +156,7 @@ def _check_file(root: yaml.Node, text: str, shown: str, *, free_text: bool) -> N
                 _check_default(entry, shown)
     known: set[int] = set()
     for node, is_key in _nodes(root):
-        if id(node) in known or node.tag == "tag:yaml.org,2002:merge":
+        if id(node) in known or node.tag == MERGE:
             raise _at(node, "YAML's & * and << are not read here", shown, "write out what is meant")
         known.add(id(node))
         if node.tag not in PLAIN_TAGS:
@@ -190,7 +189,7 @@ def _only_jobs(node: yaml.Node) -> bool:
         if not isinstance(node, yaml.MappingNode) or [one.value for one, _ in node.value] != [key]:
             return False
         node = node.value[0][1]
-    return bool(node.tag == "tag:yaml.org,2002:int")
+    return bool(node.tag == INT)
 
 
 def _check_default(entry: yaml.Node, shown: str) -> None:
@@ -198,7 +197,9 @@ def _check_default(entry: yaml.Node, shown: str) -> None:
     if isinstance(entry, yaml.MappingNode) and len(entry.value) == 1:
         key, value = entry.value[0]
         names = value.value if isinstance(value, yaml.SequenceNode) else [value]
-        fits = all(isinstance(name, yaml.ScalarNode) and NAME.fullmatch(name.value) for name in names)
+        fits = all(
+            isinstance(name, yaml.ScalarNode) and (NAME.fullmatch(name.value) or name.tag == NULL) for name in names
+        )
         place = GROUP.fullmatch(str(key.value))
         if fits and ((place and place[2] != "hydra") or LAUNCHER.fullmatch(str(key.value))):
             return
