@@ -276,6 +276,13 @@ def test_a_package_gives_its_own_files_only(home, tmp_path, package, monkeypatch
 def test_an_address_holds_no_password():
     with pytest.raises(ValueError, match="a user or a password"):
         Fetch(url="https://me:secret@example.org/x.csv")
+    assert Fetch(url="https://example.org/x@1.0/x.csv").url
+
+
+@pytest.mark.parametrize("url", ["https://[", "https://é é/x", "https://127.0.0.1:port/x", "https://\n"])
+def test_what_is_no_address_is_one_error(home, url):
+    with pytest.raises(DataError, match=r"cannot download|is not an https address"):
+        fetch(source(url=url), project=home)
 
 
 # --- pins ---------------------------------------------------------------------------------------------------------

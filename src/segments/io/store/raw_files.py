@@ -24,10 +24,10 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
-from urllib.parse import urlsplit
 
 import yaml
 
+from segments.config.checks import parts_of
 from segments.config.source import Source
 from segments.errors import ConfigError, DataError, StoreError
 from segments.io.store import fingerprints
@@ -270,11 +270,11 @@ def _from_package(package: str, inside: str) -> Path:
 
 def _download(url: str, target: Path, name: str) -> None:
     fix = f"download the file by other means, then run `segments fetch source={name} from=PATH`"
-    if urlsplit(url).scheme != "https":
+    if parts_of(url).scheme != "https":
         raise DataError(f"'{url}' is not an https address", where="source.fetch.url", fix="use https, or from=PATH")
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as answer, target.open("wb") as file:  # noqa: S310 - https, checked above and below
-            if urlsplit(answer.url).scheme != "https":
+            if parts_of(answer.url).scheme != "https":
                 raise DataError(f"{url} leads away from https", where=answer.url, fix=fix)
             size = 0
             while block := answer.read(1 << 20):
@@ -283,14 +283,14 @@ def _download(url: str, target: Path, name: str) -> None:
                     raise DataError(f"{url} is larger than {MOST_BYTES:,} bytes", where="source.fetch.url", fix=fix)
                 file.write(block)
             declared = answer.headers.get("Content-Length")
-    except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
+    except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError, ValueError) as error:
         reason = getattr(error, "reason", None) or error
         raise DataError(f"cannot download {url}: {reason}", where="source.fetch.url", fix=fix) from error
     except OSError as error:
         raise _unwritable(target, error) from error
-    if declared is not None and int(declared) != size:
+    if declared is not None and declared != str(size):
         raise DataError(
-            f"the download of {url} broke off after {size:,} of {int(declared):,} bytes",
+            f"the download of {url} broke off after {size} of {declared} bytes",
             where="source.fetch.url",
             fix="try again",
         )
