@@ -6,6 +6,10 @@ with code 2. Anything else that escapes is a defect of this project and keeps it
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+LONGEST = 600  # signs of each part of an error: what stands in a file or an override may be of any length
+
 
 class SegmentsError(Exception):
     """Something a user can mend: what was found, where, and what to do.
@@ -18,6 +22,8 @@ class SegmentsError(Exception):
         The file, config key or argument it was found in.
     fix : str, optional
         What to do about it.
+    listed : sequence of str
+        What was found one by one, a line each.
 
     Examples
     --------
@@ -27,22 +33,29 @@ class SegmentsError(Exception):
       do:    choose 2 or more
     """
 
-    def __init__(self, what: str, *, where: str = "", fix: str = "") -> None:
-        self.what, self.where, self.fix = what, where, fix
-        lines = [what]
+    def __init__(self, what: str, *, where: str = "", fix: str = "", listed: Sequence[str] = ()) -> None:
+        self.given = what, where, fix, tuple(listed)
+        self.what = "\n  - ".join(map(quoted_part, (what, *listed)))
+        self.where, self.fix = quoted_part(where), quoted_part(fix)
+        lines = [self.what]
         if where:
-            lines.append(f"  where: {where}")
+            lines.append(f"  where: {self.where}")
         if fix:
-            lines.append(f"  do:    {fix}")
+            lines.append(f"  do:    {self.fix}")
         super().__init__("\n".join(lines))
+
+    def within(self, place: str) -> SegmentsError:
+        """The same error, found in a larger place: the last word of where."""
+        what, where, fix, listed = self.given
+        return type(self)(what, where=", in ".join(filter(None, (where, place))), fix=fix, listed=listed)
 
     def __reduce__(self) -> tuple[object, ...]:
         # Errors cross process borders (parallel sweep cells); keyword-only arguments need this to survive the trip.
-        return _rebuild, (type(self), self.what, self.where, self.fix)
+        return _rebuild, (type(self), *self.given)
 
 
-def _rebuild(cls: type[SegmentsError], what: str, where: str, fix: str) -> SegmentsError:
-    return cls(what, where=where, fix=fix)
+def _rebuild(cls: type[SegmentsError], what: str, where: str, fix: str, listed: Sequence[str]) -> SegmentsError:
+    return cls(what, where=where, fix=fix, listed=listed)
 
 
 class ConfigError(SegmentsError):
@@ -63,6 +76,18 @@ class TrackingError(SegmentsError):
 
 class StoreError(SegmentsError):
     """A file that an earlier stage makes is missing, damaged or cannot be written."""
+
+
+def quoted_part(text: str, longest: int = LONGEST) -> str:
+    r"""Bring a text of whatever origin into a line that a terminal shows as it is.
+
+    Examples
+    --------
+    >>> quoted_part("a\n\x1b[31mb"), quoted_part("a" * 20, 5)
+    ('a\\n\\x1b[31mb', 'aaaaa… (15 more)')
+    """
+    shown = "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+    return shown if len(shown) <= longest else f"{shown[:longest]}… ({len(shown) - longest:,} more)"
 
 
 def first_line(error: BaseException) -> str:

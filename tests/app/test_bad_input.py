@@ -199,7 +199,7 @@ def test_words_on_the_command_line(reproduced: SmallProject, words: tuple[str, .
 
 def test_one_bad_value_of_many_does_not_stop_the_others(project: SmallProject) -> None:
     for ks, why in {
-        "k=1,3": "k=1']\nsegments fit: 1 is out of range\n  where: k\n",  # cannot be composed
+        "k=1,3": "segments fit: 1 is out of range\n  where: k, in the run feature_set=income_spending k=1\n",  # cannot be composed
         "k=4,500,3": "segments fit: k = 500 needs more than 500 different customers",  # cannot be made
     }.items():
         process = project.start("fit", "-m", "feature_set=income_spending", ks, warm=True)

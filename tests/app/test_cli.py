@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import re
 import subprocess
 import sys
@@ -152,9 +153,28 @@ def test_every_error_says_what_where_and_what_to_do() -> None:
     assert str(error).splitlines() == ["k is 1", "  where: sweep.k_min", "  do:    choose 2"]
 
 
-def test_errors_survive_the_trip_between_processes() -> None:
-    import pickle
+def test_an_error_is_short_and_shows_what_a_terminal_would_obey() -> None:
+    error = SegmentsError("a\nb\x1b[31m", where="x" * 9000, fix="y", listed=["one\r", "two"])
+    assert str(error).splitlines()[:3] == ["a\\nb\\x1b[31m", "  - one\\r", "  - two"]
+    assert str(error).splitlines()[3] == f"  where: {'x' * 600}… (8,400 more)"
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
 
+
+@pytest.mark.parametrize(
+    "words", [["a" * 9000], ["data", "a" * 9000 + "=1"], ["data", "--" + "a" * 9000], ["data", "x=\n\x1b[0m"]]
+)
+def test_what_is_wrong_is_told_in_a_few_lines(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, project: Path, words: list[str]
+) -> None:
+    monkeypatch.chdir(project)
+    assert cli.main(words) == 2
+    err = capsys.readouterr().err
+    assert len(err) < 2500
+    assert [line[:8] for line in err.splitlines()] == ["segments", "  where:", "  do:   "]
+    assert "\x1b" not in err
+
+
+def test_errors_survive_the_trip_between_processes() -> None:
     error = pickle.loads(pickle.dumps(SegmentsError("a", where="b", fix="c")))
     assert (error.what, error.where, error.fix) == ("a", "b", "c")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from segments.data import files
 from segments.data.clean import clean_customers, clean_transactions
 from segments.data.draft import guess_roles
 from segments.errors import DataError
+from segments.io.store.raw_files import raw_place
 
 
 def drafted(path: Path) -> tuple[str, Source]:
@@ -212,3 +214,18 @@ def test_xlsx_and_broken_files(tmp_path, shared_data):
     assert source.customers is not None and list(source.customers.columns) == ["age"] and source.policy == Policy()
     with pytest.raises(DataError, match="is not a complete Excel file"):
         files.describe_file(shared_data / "dirty/truncated.xlsx")
+
+
+@pytest.mark.parametrize(
+    "name", ["a b.csv", "~x.csv", ".hidden.csv", "new\nline.csv", "back\\slash.csv", "..csv", "$(rm).csv"]
+)
+def test_a_draft_stays_in_its_folders_whatever_the_file_is_called(tmp_path, monkeypatch, name):
+    """In the project or beside it: the name goes into conf/source/, the raw file under data/."""
+    (tmp_path / "project/data").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "project")
+    for path in (tmp_path / name, Path("data") / ".." / ".." / name):
+        (tmp_path / name).write_text("id,age\n1,20\n2,30\n")
+        text, source = drafted(path)
+        assert re.fullmatch(r"\w+", source.name)
+        assert raw_place(source.raw_paths[0], source.name).parent == Path("data", source.name)
+        assert text.count("\nname: ") == 1

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from segments import __version__
-from segments.errors import ConfigError, SegmentsError
+from segments.errors import ConfigError, SegmentsError, quoted_part
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -89,7 +89,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except click.exceptions.Exit as done:  # --help, --version
         return done.exit_code
     except (SegmentsError, click.UsageError) as error:
-        sys.stderr.write(f"segments {words[0]}: {_told(error) if isinstance(error, click.UsageError) else error}\n")
+        said = _told(error) if isinstance(error, click.UsageError) else error
+        sys.stderr.write(f"segments {quoted_part(words[0], 40)}: {said}\n")
         return 2
     except KeyboardInterrupt:
         sys.stderr.write(f"\nsegments {words[0]}: interrupted; what is finished is kept, the same command continues\n")

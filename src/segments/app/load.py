@@ -14,6 +14,7 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
 
+from segments.app.allowed import check_conf, check_name, check_overrides
 from segments.config.root import Config
 from segments.errors import ConfigError, SegmentsError, first_line
 from segments.io.store.decisions import DECISIONS
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
 
 BASIC_LAUNCHER = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
+# What Hydra's own sections say, whatever conf/ holds: stages run where they stand and write only artifacts; `-m` leaves a note of its overrides.
+FIXED = (
+    *("hydra.run.dir=.", "hydra.output_subdir=null", "hydra.job.chdir=false"),
+    *("hydra.sweep.dir=multirun", "hydra.sweep.subdir=.", "hydra/job_logging=none", "hydra/hydra_logging=none"),
+)
 # Groups of which many members are read at once, and where the config keeps them.
 MEMBERS = {
     "feature_set": "grid_feature_sets",
@@ -63,6 +69,7 @@ def load(overrides: Sequence[str] = (), project: Path | None = None) -> Config:
     from hydra import compose, initialize_config_dir
 
     conf = (project or find_project()) / "conf"
+    _check(conf, overrides)
     try:
         with initialize_config_dir(str(conf.absolute()), version_base="1.3"):
             composed = compose("main", overrides=list(overrides), return_hydra_config=True)
@@ -96,10 +103,11 @@ def to_config(composed: DictConfig, conf: Path, choices: Mapping[str, str]) -> C
     try:
         own = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
         plain: Any = OmegaConf.to_container(own, resolve=True)
-    except OmegaConfBaseException as error:
+    except (OmegaConfBaseException, RecursionError) as error:
         raise _readable(error, conf) from error
     for group in ("source", "feature_set", "scaler"):
-        _check_name(conf / group / f"{choices[group]}.yaml", plain.get(group))
+        chosen = check_name(choices.get(group), where=f"the {group} in the defaults list of conf/config.yaml")
+        _check_name(conf / group / f"{chosen}.yaml", plain.get(group))
     grid = _mapping(plain.get("sweep"))
     # null in config.yaml, not ${source.feature_sets}: `dvc exp run -S` resolves that file alone and fails on it
     if "feature_sets" in grid and grid["feature_sets"] is None:
@@ -169,20 +177,29 @@ def multirun(overrides: Sequence[str], task: Callable[..., None], together: bool
     from hydra.core.hydra_config import HydraConfig
 
     conf = find_project() / "conf"
+    _check(conf, overrides)
     os.environ["HYDRA_FULL_ERROR"] = "1"  # so that errors reach us as exceptions instead of Hydra's own printing
     gathered: list[Config] = []
     failed: SegmentsError | None = None
 
     def run(composed: DictConfig) -> None:
+        nonlocal failed
         own = HydraConfig.get()
-        config = to_config(composed, conf, own.runtime.choices)
-        if together and own.launcher._target_ == BASIC_LAUNCHER:
-            gathered.append(config)
-        else:
-            task(config)
+        here = own.launcher._target_ == BASIC_LAUNCHER
+        try:
+            config = to_config(composed, conf, own.runtime.choices)
+            if together and here:
+                gathered.append(config)
+            else:
+                task(config)
+        except SegmentsError as error:
+            if not here:  # it is told by who started this process
+                raise
+            combination = f"the run {' '.join(own.overrides.task)}"
+            failed = failed or error.within(combination)
 
     argv = sys.argv
-    sys.argv = ["segments", *overrides, "--multirun"]
+    sys.argv = ["segments", *overrides, *FIXED, "--multirun"]
     try:
         hydra.main(version_base="1.3", config_path=str(conf.absolute()), config_name="main")(run)()
     except Exception as error:
@@ -194,6 +211,12 @@ def multirun(overrides: Sequence[str], task: Callable[..., None], together: bool
         task(*gathered)
     if failed is not None:
         raise failed
+
+
+def _check(conf: Path, overrides: Sequence[str]) -> None:
+    """Refuse what Hydra must not see."""
+    check_conf(conf)
+    check_overrides(overrides, {path.name for path in conf.iterdir() if path.is_dir()})
 
 
 def _names(grid: dict[str, Any], key: str, section: str = "sweep") -> list[str]:
@@ -211,12 +234,13 @@ def _member(conf: Path, group: str, name: str, where: str = "") -> Any:
     from omegaconf.errors import OmegaConfBaseException
     from yaml import YAMLError
 
-    path = conf / group / f"{name}.yaml"
+    where = where or f"sweep.{group}s"
+    path = conf / group / f"{check_name(name, where)}.yaml"
     if not path.is_file():
-        raise _no_member(conf, group, name, where=where or f"sweep.{group}s")
+        raise _no_member(conf, group, name, where=where)
     try:
         plain = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
-    except (OmegaConfBaseException, YAMLError, UnicodeDecodeError) as error:
+    except (OmegaConfBaseException, YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise _readable(error, conf) from error
     _check_name(path, plain)
     return plain
@@ -312,6 +336,10 @@ def _known_keys(kind: type, path: Sequence[str | int]) -> list[str]:
 def _readable(error: Exception, conf: Path) -> ConfigError:
     """Hydra's and OmegaConf's errors in this project's words."""
     text = str(error)
+    if match := re.search(r"Could not find 'hydra/launcher/([^']+)'", text):
+        return ConfigError(
+            f"there is no launcher '{match[1]}'", where="hydra/launcher", fix="install Hydra's plugin of that name"
+        )
     if match := re.search(r"Could not find '([\w-]+)/([^']+)'", text):
         return _no_member(conf, match[1], match[2], where=f"{match[1]}={match[2]}")
     if match := re.search(r"Could not override '([^']+)'", text):
@@ -340,7 +368,7 @@ def _broken_yaml(conf: Path) -> ConfigError | None:
     for path in filter(Path.is_file, sorted(conf.rglob("*.yaml"))):
         try:
             OmegaConf.load(path)
-        except (OSError, YAMLError, UnicodeDecodeError) as error:
+        except (OSError, YAMLError, UnicodeDecodeError, RecursionError) as error:
             mark = getattr(error, "problem_mark", None)
             line = f", line {mark.line + 1}" if mark else ""
             why = getattr(error, "problem", None) or first_line(error)

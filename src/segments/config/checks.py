@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sized
 from datetime import date
 from typing import Annotated, TypeVar
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
@@ -39,6 +40,27 @@ def _day(text: str) -> str:
     except ValueError:
         raise rule(f"'{text}' is not a date", "write it as YYYY-MM-DD") from None
     return text
+
+
+def without_password(fix: str) -> AfterValidator:
+    """Refuse an address that holds a user or a password, and say where these go: a config is kept in MLflow and on disk."""
+
+    def check(address: str) -> str:
+        if "@" in parts_of(address).netloc:
+            raise rule(
+                "the address holds a user or a password, and configs are kept in MLflow", f"leave them out: {fix}"
+            )
+        return address
+
+    return AfterValidator(check)
+
+
+def parts_of(address: str) -> SplitResult:
+    """The parts of an address; what cannot be read has none."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return urlsplit("")
 
 
 def filled(fix: str) -> AfterValidator:

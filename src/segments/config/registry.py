@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from typing import Annotated
-from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from pydantic.dataclasses import dataclass
 
-from segments.config.checks import CLOSED, Port, rule
+from segments.config.checks import CLOSED, Port, parts_of, rule, without_password
 
 IN_USE = "champion"  # alias of the version in use; not a choice, as links and colleagues know it by this name
+
+SIGN_IN = "put them into MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or ~/.mlflow/credentials"
+
+
+def _server(address: str) -> str:
+    parts = parts_of(address)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
+        raise rule(
+            "this is not the address of a tracking server", "write http://HOST:PORT, or null for the local record"
+        )
+    return address
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -28,7 +38,7 @@ class RegistryConfig:
         Whether a version made from uncommitted code waits as challenger: another person could not rebuild it.
     """
 
-    model: str = "customer-segments"
+    model: Annotated[str, Field(pattern=r"^\w[\w .-]{0,99}$")] = "customer-segments"
     tolerance: Annotated[float, Field(ge=0, le=2)] = 0.01
     require_commit: bool = False
 
@@ -49,15 +59,7 @@ class TrackingConfig:
         Port of 127.0.0.1 that ``segments ui`` listens on; the next free one when it is taken.
     """
 
-    uri: str | None = None
+    uri: Annotated[str, without_password(SIGN_IN), AfterValidator(_server)] | None = None
     timeout_seconds: Annotated[int, Field(ge=1, le=3600)] = 10
     retries: Annotated[int, Field(ge=0, le=20)] = 1
     port: Port = 5000
-
-    def __post_init__(self) -> None:
-        if self.uri and "@" in urlsplit(self.uri).netloc:
-            raise rule(
-                "the address of the server holds a user or a password, and configs are kept in MLflow",
-                "leave them out: put them into MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or ~/.mlflow/credentials",
-                "uri",
-            )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import field
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic.dataclasses import dataclass
 
-from segments.config.checks import CLOSED, Day, Share, rule
+from segments.config.checks import CLOSED, Day, Share, rule, without_password
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -219,7 +219,7 @@ class Fetch:
 
     package: str | None = None
     files: dict[str, str] = field(default_factory=dict)
-    url: str | None = None
+    url: Annotated[str, without_password("download the file by other means, and fetch it with from=PATH")] | None = None
     md5: str | None = None
 
 

@@ -145,7 +145,8 @@ def _encoding(path: Path, head: bytes, reader: Reader, notes: list[str]) -> str:
     if reader.encoding is not None:
         try:
             codec = codecs.lookup(reader.encoding).name
-        except LookupError:
+            io.TextIOWrapper(io.BytesIO(), codec)  # hex and the like are codecs too, not of text
+        except (LookupError, ValueError):
             raise DataError(
                 f"'{reader.encoding}' is not an encoding",
                 where="source.*.read.encoding",

@@ -189,8 +189,10 @@ def describe(
         f"# Drafted from {_plain(path)} ({rows:,} rows).",
         f"# Read every line, mend what is wrong, and save it as conf/source/{name}.yaml.",
     ]
-    inside = PurePath(path).parts[:1] == ("data",)
-    raw = path if inside else str(PurePosixPath("data", name, PurePath(path).name))
+    inside = PurePath(path).parts[:1] == ("data",) and ".." not in PurePath(path).parts
+    raw = (
+        path if inside else str(PurePosixPath("data", name, re.sub(r"[^\w. -]+", "_", PurePath(path).name).lstrip(".")))
+    )
     origin = "" if inside else f" from={_plain(path)}"
     lines.append(f"# Then `segments fetch source={name}{origin}` puts it in its place and pins it.")
     if len(sample) < rows:

@@ -125,7 +125,8 @@ def describe_file(path: Path) -> str:
     reading = {}
     if dialect is not None:
         reading = {"separator": dialect.separator, "encoding": dialect.encoding, "decimal": dialect.decimal}
-    shown = path.absolute().relative_to(Path.cwd()) if path.absolute().is_relative_to(Path.cwd()) else path
+    inside = path.resolve().is_relative_to(Path.cwd().resolve())
+    shown = path.resolve().relative_to(Path.cwd().resolve()) if inside else path
     return describe(
         sample,
         str(shown),

@@ -13,7 +13,7 @@ import yaml
 from pydantic import TypeAdapter
 
 from segments.config.source import Customers, Fetch, Source, Transactions
-from segments.errors import DataError, SegmentsError
+from segments.errors import ConfigError, DataError, SegmentsError
 from segments.io.store import raw_files as room
 from segments.io.store.raw_files import Pin, check_pins, fetch, pin_of, read_pins
 
@@ -184,6 +184,105 @@ def test_read_only_folder_is_one_error(home, monkeypatch):
         with pytest.raises(SegmentsError, match="Read-only file system"):
             fetch(source(), home / "x.csv", project=home)
     assert not (home / ONE).exists()
+
+
+# --- nothing leaves data/ -----------------------------------------------------------------------------------------
+
+ELSEWHERE = [
+    *(
+        "../x.csv",
+        "data/../../x.csv",
+        "data/../x.csv",
+        "/etc/passwd",
+        ".git/hooks/pre-commit",
+        ".dvc/config",
+        "conf/source/x.yaml",
+    ),
+    *("data", "data/", "", ".", "x.csv", "data/.git/hooks/x", "~/x.csv", "data/~root/x.csv", "C:/x.csv", "C:\\x.csv"),
+    *(
+        "data\\..\\x.csv",
+        "https://example.org/x.csv",
+        "file:///etc/passwd",
+        "s3://x/y",
+        "data/x\n.csv",
+        "data/x\0.csv",
+        "Data/x.csv",
+    ),
+]
+
+
+def every_file(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("path", ELSEWHERE)
+def test_a_config_names_no_path_outside_data(home, tmp_path, path):
+    given = put(tmp_path, path="given.csv")
+    before = every_file(tmp_path)
+    named = Source("shop", customers=Customers(path))
+    extra = Source("shop", customers=Customers(ONE), fetch=Fetch(files={path: "x"}))
+    for refuse in (
+        lambda: fetch(named, given, project=home),
+        lambda: fetch(named, project=home),
+        lambda: fetch(extra, given, project=home),
+        lambda: check_pins(named, home),
+    ):
+        with pytest.raises(ConfigError, match="is not a path under data/") as error:
+            refuse()
+        assert error.value.where == "conf/source/shop.yaml"
+        assert len(str(error.value).splitlines()) == 3
+    assert every_file(tmp_path) == before
+
+
+@pytest.mark.parametrize("link", [ONE, "data/shop", "data"])
+@pytest.mark.parametrize("folder", [".git", "conf", "../elsewhere"])
+def test_a_link_does_not_leave_data(home, tmp_path, link, folder):
+    """Neither of a file, nor of a folder, nor of data/ itself."""
+    target = put(home, OTHER, f"{folder}/{Path(ONE).relative_to(link) if link != ONE else 'one.csv'}")
+    (home / link).parent.mkdir(parents=True, exist_ok=True)
+    (home / link).symlink_to(target if link == ONE else home / folder)
+    given = put(tmp_path, path="given.csv")
+    before = every_file(tmp_path)
+    for refuse in (
+        lambda: fetch(source(), given, project=home),
+        lambda: fetch(source(), project=home),
+        lambda: check_pins(source(), home),
+    ):
+        with pytest.raises(ConfigError, match="leaves data/ of the project"):
+            refuse()
+    assert every_file(tmp_path) == before
+
+
+def test_a_link_of_dvc_into_its_cache_is_read(home):
+    put(home)
+    fetch(source(), project=home)
+    kept = put(home, path=".dvc/cache/files/md5/ab/cd")
+    (home / ONE).unlink()
+    (home / ONE).symlink_to(kept)
+    check_pins(source(), home)
+
+
+def test_a_package_gives_its_own_files_only(home, tmp_path, package, monkeypatch):
+    put(tmp_path / "site", OTHER, "secret.csv")
+    (tmp_path / "site" / package / "link.csv").symlink_to(tmp_path / "site/secret.csv")
+    for inside in ("../secret.csv", str(tmp_path / "site/secret.csv"), "link.csv"):
+        with pytest.raises(DataError, match="has no file"):
+            fetch(source(package=package, files={ONE: inside}), project=home)
+    for name in (f"{package}.data", "..", f"../{package}", ""):  # a dotted name would run the code of the first part
+        with pytest.raises(DataError, match="is not installed"):
+            fetch(source(package=name, files={ONE: "one.csv"}), project=home)
+
+
+def test_an_address_holds_no_password():
+    with pytest.raises(ValueError, match="a user or a password"):
+        Fetch(url="https://me:secret@example.org/x.csv")
+    assert Fetch(url="https://example.org/x@1.0/x.csv").url
+
+
+@pytest.mark.parametrize("url", ["https://[", "https://é é/x", "https://127.0.0.1:port/x", "https://\n"])
+def test_what_is_no_address_is_one_error(home, url):
+    with pytest.raises(DataError, match=r"cannot download|is not an https address"):
+        fetch(source(url=url), project=home)
 
 
 # --- pins ---------------------------------------------------------------------------------------------------------

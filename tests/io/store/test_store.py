@@ -33,7 +33,7 @@ from segments.io.store.files import (
     write_table,
 )
 from segments.io.store.fingerprints import sha256
-from segments.io.store.seals import SEAL, checked, seal
+from segments.io.store.seals import SEAL, seal, unchanged
 
 
 @pytest.fixture
@@ -132,23 +132,23 @@ def test_a_candidate_of_which_anything_was_changed_is_made_again(root: Path, nam
 def test_a_sealed_folder_is_what_it_was_or_an_error_that_names_the_file(tmp_path: Path) -> None:
     folder = tmp_path / "f"
     (folder / "files").mkdir(parents=True)
-    assert checked(folder) == folder, "one of before folders were sealed"
+    assert unchanged(folder) == folder, "one of before folders were sealed"
     for name in ("a.json", "files/b.csv"):
         (folder / name).write_text("1")
     seal(folder)
     seal(folder)
     assert json.loads((folder / SEAL).read_text()) == dict.fromkeys(["a.json", "files/b.csv"], sha256(b"1"))
-    assert checked(folder) == folder
+    assert unchanged(folder) == folder
     (folder / "files/b.csv").write_text("2")
     with pytest.raises(StoreError, match=r"files/b\.csv was changed since it was made"):
-        checked(folder)
+        unchanged(folder)
     (folder / "files/b.csv").unlink()
     with pytest.raises(StoreError, match=r"files/b\.csv is missing"):
-        checked(folder)
+        unchanged(folder)
     for damaged in ("[]", "{", '{"a.json": 1}'):
         (folder / SEAL).write_text(damaged)
         with pytest.raises(StoreError, match=r"manifest\.json is damaged"):
-            checked(folder)
+            unchanged(folder)
 
 
 @pytest.mark.parametrize("cut", [lambda raw: raw[: len(raw) // 2], lambda raw: raw[:60] + bytes(40) + raw[100:]])

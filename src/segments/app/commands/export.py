@@ -10,7 +10,7 @@ from segments.errors import ConfigError
 from segments.io.registry.champion import plans_of, segmentation_of, version_in_use
 from segments.io.store import cache, catalog
 from segments.io.store.files import artifact, read_json, read_table, write_csv, write_json, write_table
-from segments.io.store.seals import checked, seal
+from segments.io.store.seals import seal, unchanged
 
 
 def run(
@@ -39,7 +39,7 @@ def run(
     table = room.target_list(members, plans_of(config, version), campaign, config.export)
     rows = room.pick_segment(table, segment) if segment else table
     known = folder / "receipt.json"
-    earlier = read_json(checked(folder) / known.name) if known.is_file() else None
+    earlier = read_json(unchanged(folder) / known.name) if known.is_file() else None
     listed = room.enlist(read_table(folder / "customers.parquet") if earlier else None, rows)
     found = room.arms(listed, config.export.base_rate)
     receipt = room.commit(earlier, campaign, config.export, found, model.candidate_id)

@@ -54,13 +54,13 @@ def run(config: Config, start: str, end: str = "") -> str:
         )
     old_features, new_features = (features_as_of(config, day).table for day in (start, end))
     # The later date first: its segments are those that the champion's people know, and the earlier ones are named after them.
-    later, clusters, names = fit(config, spec, new_features)
+    later, clusters, names = fitted(config, spec, new_features)
     known = recognised(config, later.candidate_id, new_features, clusters, names)
     new = model_of(config, later, new_features, known.segments)
     members = pd.DataFrame({"customer_id": new_features["customer_id"], "cluster": clusters})
     means = centroids(new_features, clusters)
     version = EarlierVersion(new, members, means, known.next_number, known.colours)
-    earlier, clusters, names = fit(config, spec, old_features)
+    earlier, clusters, names = fitted(config, spec, old_features)
     before = identify(version, old_features, clusters, names, config.identity)
     old = model_of(config, earlier, old_features, before.segments)
     # Its rows are the later segments, its columns the earlier ones: the customers in common either way.
@@ -88,7 +88,7 @@ def _between_versions(config: Config, start: str, end: str) -> str:
     return write_migration(migrate(before, after, features, features), identity, ends)
 
 
-def fit(config: Config, spec: Spec, features: pd.DataFrame) -> tuple[Candidate, NDArray[np.int32], list[str]]:
+def fitted(config: Config, spec: Spec, features: pd.DataFrame) -> tuple[Candidate, NDArray[np.int32], list[str]]:
     """The spec's candidate on a feature table, the cluster of each customer, and what the rules call each cluster."""
     [candidate] = sweep_cell(features, [spec])
     labels = candidate.labels.astype(np.int32)

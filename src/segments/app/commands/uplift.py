@@ -31,7 +31,8 @@ from segments.io.store.files import (
     write_text,
 )
 from segments.io.store.fingerprints import origin, sha256
-from segments.io.store.seals import checked, seal
+from segments.io.store.raw_files import raw_place
+from segments.io.store.seals import seal, unchanged
 from segments.io.tracking.connection import connect
 from segments.io.tracking.results import track_uplift
 
@@ -49,7 +50,7 @@ def _of_file(config: Config, file: Path, campaign: str) -> tuple[pd.DataFrame, r
     folder = cache.campaign(campaign)
     drawn = (folder / "receipt.json").is_file()
     if drawn:
-        receipt = read_json(checked(folder) / "receipt.json")
+        receipt = read_json(unchanged(folder) / "receipt.json")
         listed = read_table(folder / "customers.parquet")
         listed["group"] = drawing.control_groups(
             listed["customer_id"], receipt["campaign"], receipt["salt"], receipt["control_share"]
@@ -83,7 +84,8 @@ def _of_past(config: Config, campaign: str) -> tuple[pd.DataFrame, room.Effect, 
             where=f"conf/source/{config.source.name}.yaml: campaigns",
             fix="give the results: segments uplift FILE campaign=NAME",
         )
-    raw = [files.read_cells(Path(path), Reader()) for path in (spec.mailings, spec.redemptions, spec.descriptions)]
+    paths = (spec.mailings, spec.redemptions, spec.descriptions)
+    raw = [files.read_cells(raw_place(path, config.source.name), Reader()) for path in paths]
     mailed, redeemed, start, end = room.past_campaign(raw[0], raw[1], raw[2], spec, campaign)
     lines = catalog.scan(catalog.CLEAN_TRANSACTIONS)
     first, last = lines.aggregate("min(purchased_at), max(purchased_at)").fetchall()[0]

@@ -31,9 +31,9 @@ def run(config: Config, version: str = "") -> str:
         check_raw_pins(checkout(), json.loads(found.tags.get("raw", "{}")), proof)
         said = f"{found.name} version {found.number}"
         if not proof.holds:
-            listed = "".join(f"\n  - {difference}" for difference in proof.differences)
             raise SegmentsError(
-                f"{said} is not what its tags say:{listed}",
+                f"{said} is not what its tags say:",
+                listed=proof.differences,
                 where=tracker.uri,
                 fix="restore what was changed (git, `dvc checkout`, `segments fetch`, a copy of it), or register again with `dvc repro`",
             )

@@ -12,6 +12,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -27,6 +28,7 @@ import segments
 from segments.errors import SegmentsError, StoreError
 from segments.io.store import catalog, fingerprints
 from segments.io.store.files import RECORD, checkout, read_json, read_table
+from segments.io.store.raw_files import raw_place
 from segments.io.store.seals import differing, listed
 from segments.model.segmentation import Segmentation
 
@@ -318,6 +320,7 @@ def _lay_out(claim: Claim, project: Path, folder: Path, proof: Proof) -> bool:
         pins = {out["path"]: out["md5"] for out in outs}
     whole = True
     for path, digest in wanted.items():
+        place = raw_place(path, claim.tags.get("source", ""), folder)
         file, entry = project / path, project / ".dvc/cache/files/md5" / digest[:2] / digest[2:]
         found = fingerprints.md5(file) if file.is_file() else None
         if found != digest and pins.get(path) == digest:
@@ -330,8 +333,11 @@ def _lay_out(claim: Claim, project: Path, folder: Path, proof: Proof) -> bool:
             proof.differences.append(f"the raw file {path} of then (md5 {digest}) is neither here nor in DVC's cache")
             whole = False
             continue
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).symlink_to(origin.resolve())
+        place.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            place.hardlink_to(origin.resolve())
+        except OSError:  # on another disk
+            shutil.copyfile(origin, place)
     (folder / "conf").mkdir()
     (folder / "conf/config.yaml").touch()
     (folder / "dvc.yaml").touch()

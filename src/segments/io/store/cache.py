@@ -25,7 +25,7 @@ from segments.io.store.files import (
     write_json,
 )
 from segments.io.store.fingerprints import sha256
-from segments.io.store.seals import SEAL, checked, seal
+from segments.io.store.seals import SEAL, seal, unchanged
 
 if TYPE_CHECKING:
     import numpy as np
@@ -145,7 +145,7 @@ def _whole(candidate_id: str) -> Path:
     folder = candidates_folder() / candidate_id
     if folder.is_dir() and not (folder / SEAL).is_file():
         raise StoreError(f"{folder / SEAL} is missing", fix=f"delete {folder}: it is made again when it is wanted")
-    return checked(folder)
+    return unchanged(folder)
 
 
 def elbow_file(candidate_ids: Iterable[str]) -> Path:
@@ -185,7 +185,7 @@ def sweep_record(sweep_id: str) -> Path:
 
 def sweep_records() -> list[Path]:
     """Folders of every sweep so far, oldest first; each holds what was put there."""
-    folders = [checked(path.parent) for path in sweep_record("").glob("*/sweep.json")]
+    folders = [unchanged(path.parent) for path in sweep_record("").glob("*/sweep.json")]
     return sorted(folders, key=lambda folder: (read_json(folder / "sweep.json")["started_ms"], folder.name))
 
 
@@ -222,7 +222,7 @@ def forecasts() -> list[Path]:
     """Folders of every prediction so far, oldest first; the one in ``artifacts/prediction`` comes last, whenever it was first made."""
     now = artifact("prediction", "prediction.json")
     current = read_json(now).get("prediction_id") if now.is_file() else None
-    folders = [checked(path.parent) for path in forecast("").glob("*/record.json")]
+    folders = [unchanged(path.parent) for path in forecast("").glob("*/record.json")]
     return sorted(
         folders,
         key=lambda folder: (folder.name == current, read_json(folder / "record.json")["started_ms"], folder.name),
@@ -253,7 +253,7 @@ def uplift_folder(uplift_id: str) -> Path:
 
 def uplift_folders() -> list[Path]:
     """Folders of the results of every campaign so far."""
-    return [checked(path.parent) for path in sorted(uplift_folder("").glob("*/record.json"))]
+    return [unchanged(path.parent) for path in sorted(uplift_folder("").glob("*/record.json"))]
 
 
 def batch_record(batch_id: str) -> Path:

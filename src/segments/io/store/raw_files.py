@@ -22,18 +22,20 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
-from urllib.parse import urlsplit
 
 import yaml
 
+from segments.config.checks import parts_of
 from segments.config.source import Source
-from segments.errors import DataError, StoreError
+from segments.errors import ConfigError, DataError, StoreError
 from segments.io.store import fingerprints
 from segments.io.store.files import write_text
 
 PINS = "data.dvc"
+DATA = "data"
+CACHE = Path(".dvc/cache/files/md5")  # where links of `dvc config cache.type symlink` lead
 MOST_BYTES = 1 << 30
 TIMEOUT_SECONDS = 30
 
@@ -70,6 +72,44 @@ def read_pins(project: Path = Path()) -> dict[str, Pin]:
     return {out["path"]: Pin(out["md5"], out["size"]) for out in _read_outs(project)["outs"]}
 
 
+def raw_place(path: str, source: str, project: Path = Path()) -> Path:
+    """Where a raw file lies that a source's config names: under the project's ``data/``, links followed.
+
+    Every path of a config passes here before it is read or written; what a person types (``from=``, files to score) does not.
+
+    Parameters
+    ----------
+    path : str
+        As the config writes it.
+    source : str
+        Name of the source whose config that is.
+    project : Path
+        Folder that holds ``data/``.
+
+    Raises
+    ------
+    ConfigError
+        If it leads anywhere else.
+    """
+    parts = PurePosixPath(path).parts
+    plain = path.isprintable() and "\\" not in path and not any(part.startswith((".", "~")) for part in parts)
+    if not plain or len(parts) < 2 or parts[0] != DATA:
+        raise ConfigError(
+            f"'{path}' is not a path under {DATA}/",
+            where=f"conf/source/{source}.yaml",
+            fix=f"write {DATA}/NAME, a path inside the project; `segments fetch source={source} from=PATH` brings a file there",
+        )
+    home, full = Path(os.path.realpath(project)), project / path
+    real = Path(os.path.realpath(full))
+    if not real.is_relative_to(home / DATA) and not real.is_relative_to(home / CACHE):
+        raise ConfigError(
+            f"{path} is a link that leaves {DATA}/ of the project",
+            where=f"conf/source/{source}.yaml",
+            fix=f"remove the link and run `segments fetch source={source} from=PATH`, which copies the file",
+        )
+    return full
+
+
 def check_pins(source: Source, project: Path = Path()) -> None:
     """Refuse raw files that are missing, not pinned, or not the ones that were pinned.
 
@@ -87,10 +127,10 @@ def check_pins(source: Source, project: Path = Path()) -> None:
     """
     pins = read_pins(project)
     for path in source.raw_paths:
-        if not (project / path).is_file():
+        if not (place := raw_place(path, source.name, project)).is_file():
             raise DataError(
                 f"the raw file {path} is missing",
-                where=str((project / path).absolute()),
+                where=str(place.absolute()),
                 fix=f"run `segments fetch source={source.name}`",
             )
         if path not in pins:
@@ -99,7 +139,7 @@ def check_pins(source: Source, project: Path = Path()) -> None:
                 where=path,
                 fix=f"run `segments fetch source={source.name}`: it records the file as it is now",
             )
-        if (found := pin_of(project / path)) != pins[path]:
+        if (found := pin_of(place)) != pins[path]:
             raise _differs(path, pins[path], found, source.name, PINS)
 
 
@@ -127,15 +167,17 @@ def fetch(source: Source, origin: Path | None = None, *, project: Path = Path(),
     ------
     DataError
         If a file cannot be got, or is not the one that was pinned; files that are in place are left as they are.
+    ConfigError
+        If the source names a path outside ``data/``.
     """
     project = project.absolute()
     document = _read_outs(project)
     pins = read_pins(project)
     paths = list(dict.fromkeys([*source.fetch.files, *source.raw_paths]))
+    places = {path: raw_place(path, source.name, project) for path in paths}
     lines: list[str] = []
     changed: dict[str, Pin] = {}
-    for path in paths:
-        target = project / path
+    for path, target in places.items():
         expected, by = pins.get(path), PINS
         if expected is None and source.fetch.md5 is not None and len(paths) == 1:
             by = "fetch.md5 of the source"
@@ -208,15 +250,16 @@ def _from_origin(path: str, origin: Path, *, only: bool) -> Path:
 
 def _from_package(package: str, inside: str) -> Path:
     # find_spec locates a top-level package without running any of its code.
-    spec = importlib.util.find_spec(package)
+    spec = importlib.util.find_spec(package) if package.isidentifier() else None
     if spec is None or not spec.submodule_search_locations:
         raise DataError(
             f"the Python package {package} is not installed",
             where="source.fetch.package",
             fix="install the project's requirements (`make repro` does)",
         )
-    found = Path(next(iter(spec.submodule_search_locations))) / inside
-    if not found.is_file():
+    root = Path(next(iter(spec.submodule_search_locations))).resolve()
+    found = root / inside
+    if not found.resolve().is_relative_to(root) or not found.is_file():
         raise DataError(
             f"the package {package} has no file {inside}",
             where="source.fetch.files",
@@ -227,11 +270,11 @@ def _from_package(package: str, inside: str) -> Path:
 
 def _download(url: str, target: Path, name: str) -> None:
     fix = f"download the file by other means, then run `segments fetch source={name} from=PATH`"
-    if urlsplit(url).scheme != "https":
+    if parts_of(url).scheme != "https":
         raise DataError(f"'{url}' is not an https address", where="source.fetch.url", fix="use https, or from=PATH")
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as answer, target.open("wb") as file:  # noqa: S310 - https, checked above and below
-            if urlsplit(answer.url).scheme != "https":
+            if parts_of(answer.url).scheme != "https":
                 raise DataError(f"{url} leads away from https", where=answer.url, fix=fix)
             size = 0
             while block := answer.read(1 << 20):
@@ -240,14 +283,14 @@ def _download(url: str, target: Path, name: str) -> None:
                     raise DataError(f"{url} is larger than {MOST_BYTES:,} bytes", where="source.fetch.url", fix=fix)
                 file.write(block)
             declared = answer.headers.get("Content-Length")
-    except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
+    except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError, ValueError) as error:
         reason = getattr(error, "reason", None) or error
         raise DataError(f"cannot download {url}: {reason}", where="source.fetch.url", fix=fix) from error
     except OSError as error:
         raise _unwritable(target, error) from error
-    if declared is not None and int(declared) != size:
+    if declared is not None and declared != str(size):
         raise DataError(
-            f"the download of {url} broke off after {size:,} of {int(declared):,} bytes",
+            f"the download of {url} broke off after {size} of {declared} bytes",
             where="source.fetch.url",
             fix="try again",
         )

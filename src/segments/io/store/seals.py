@@ -48,7 +48,7 @@ def differing(folder: Path, expected: dict[str, str]) -> dict[str, str]:
     return found
 
 
-def checked(folder: Path) -> Path:
+def unchanged(folder: Path) -> Path:
     """The folder, once its files are seen to be as they were; one of before folders were sealed is taken as it is.
 
     Raises
