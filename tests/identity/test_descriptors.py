@@ -159,3 +159,41 @@ def test_chance_alone_is_seldom_called_a_difference() -> None:
         labels = rng.permutation(np.repeat([0, 1, 2], 20)).astype(np.int32)
         found += bool((descriptor_tests(table, labels, [])["p_holm"] < 0.05).any())
     assert found <= 11  # the 99 % bound of Binomial(100, .05)
+
+
+def test_the_columns_stand_in_their_order() -> None:
+    rows = segment_descriptors(people(), LABELS, NAMES, ["visits"])
+    figures = ["known", "mean", "median", "overall", "overall_median", "index", "effect", "rank"]
+    assert list(rows.columns) == ["feature", "kind", "role", "level", "cluster", "segment", *figures]
+    assert rows["segment"].tolist() == [NAMES[cluster] for cluster in rows["cluster"]]
+    assert cell(rows, "age", "small")[figures].tolist() == pytest.approx(
+        [3, 40.0, 40.0, 34.0, 30.0, 4000 / 34, 5 / 6, 0.7 - 1 / 30]
+    )
+
+
+def test_a_segment_of_whom_nothing_is_known() -> None:
+    table = pd.DataFrame({"age": [1.0, 3.0, np.nan], "region": pd.Series(["n", "s", None], dtype="string")})
+    rows = segment_descriptors(table, np.array([0, 0, 1], dtype=np.int32), NAMES, [])
+    for feature, level in [("age", ""), ("region", "n")]:
+        alone, nobody = (cell(rows, feature, name, level) for name in NAMES)
+        assert (alone["known"], nobody["known"]) == (2, 0)
+        assert np.isnan([alone["effect"], nobody["mean"], nobody["effect"], nobody["rank"]]).all(), (
+            "there are no others"
+        )
+
+
+def test_statistics_are_scipys_and_say_when_they_are_simulated() -> None:
+    table = pd.DataFrame(
+        {"x": [1.0, 2, 3, 4, 5, 6, 7, 8], "flat": [1.0] * 8, "kind": pd.Series(list("aaabbbbb"), dtype="string")}
+    )
+    labels = np.repeat([0, 1], 4).astype(np.int32)
+    tests = descriptor_tests(table, labels, []).set_index("feature")
+    statistic, p = stats.kruskal([1, 2, 3, 4], [5, 6, 7, 8])
+    assert tests.loc["x", ["statistic", "p", "effect"]].tolist() == pytest.approx([statistic, p, statistic / 7])
+    assert tests.loc["flat", ["test", "note", "effect"]].tolist() == ["", "the same for all", 0.0]
+    assert tests.loc["kind", "note"].startswith("p from ")
+    assert tests.loc["kind", "effect"] == pytest.approx(np.sqrt(4.8 / 8))
+    many = pd.DataFrame({"kind": pd.Series(list("ab") * 10, dtype="string")})
+    assert descriptor_tests(many, np.repeat([0, 1], 10).astype(np.int32), []).loc[0, "note"] == "", (
+        "five expected everywhere"
+    )
