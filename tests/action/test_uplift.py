@@ -569,3 +569,14 @@ def test_money_adds_up_exactly_from_the_first_instant_to_before_the_last() -> No
         }
     )
     assert spend_between(lines, datetime(2024, 1, 1), datetime(2024, 1, 3)) == {"a": 0.3, "c": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("name", "fix"), [("responded", "write 1 or 0, yes or no"), ("spend", "write a number; 0 for no purchase")]
+)
+def test_what_is_unreadable_is_told_as_it_should_be_written(name: str, fix: str) -> None:
+    with pytest.raises(
+        DataError, match=f"values of '{name}' that are missing or unreadable: 1, first in row 2"
+    ) as refused:
+        read_results(text(**{"customer_id": ["1"], name: ["maybe"]}), {"1"}, "r.csv")
+    assert (refused.value.fix, refused.value.where) == (fix, "r.csv")

@@ -191,9 +191,17 @@ def test_statistics_are_scipys_and_say_when_they_are_simulated() -> None:
     statistic, p = stats.kruskal([1, 2, 3, 4], [5, 6, 7, 8])
     assert tests.loc["x", ["statistic", "p", "effect"]].tolist() == pytest.approx([statistic, p, statistic / 7])
     assert tests.loc["flat", ["test", "note", "effect"]].tolist() == ["", "the same for all", 0.0]
-    assert tests.loc["kind", "note"].startswith("p from ")
+    assert tests.loc["kind", "note"] == "p from 9,999 simulated tables"
     assert tests.loc["kind", "effect"] == pytest.approx(np.sqrt(4.8 / 8))
     many = pd.DataFrame({"kind": pd.Series(list("ab") * 10, dtype="string")})
     assert descriptor_tests(many, np.repeat([0, 1], 10).astype(np.int32), []).loc[0, "note"] == "", (
         "five expected everywhere"
     )
+
+
+def test_what_is_known_of_nobody_follows_nothing() -> None:
+    table = pd.DataFrame({"visits": np.arange(8.0), "shoe": np.full(8, np.nan), "flat": 1.0})
+    tests = descriptor_tests(table, np.repeat([0, 1], 4).astype(np.int32), ["visits"]).set_index("feature")
+    assert tests.loc[["shoe", "flat"], "follows"].tolist() == ["", ""]
+    assert tests.loc[["shoe", "flat"], "known"].tolist() == [0, 8]
+    assert tests.loc[["shoe", "flat"], "note"].tolist() == ["the same for all"] * 2

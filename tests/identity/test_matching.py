@@ -534,6 +534,8 @@ def test_when_every_colour_was_used_the_longest_unused_comes_and_then_others() -
     table[0, 0] = 9
     found = match(old, table, [f"n{i:02}" for i in range(COLOURS + 2)], COLOURS + 1, CONFIG, [3, 1])
     assert [segment.colour for segment in found.segments] == [0, *range(1, COLOURS), COLOURS, COLOURS + 1]
+    few = match(OLD[:1], np.array([[9] + [0] * COLOURS]), [f"n{i:02}" for i in range(COLOURS + 1)], 2, CONFIG)
+    assert [segment.colour for segment in few.segments] == list(range(COLOURS + 1))
     late = [Segment("S1", "a", COLOURS + 4), Segment("S2", "b", 0)]
     found = match(late, np.zeros((2, 13), dtype=np.int64), [f"n{i:02}" for i in range(13)], 3, CONFIG)
     assert [segment.colour for segment in found.segments] == [*range(1, COLOURS), 0, COLOURS + 5]

@@ -277,3 +277,16 @@ def test_a_segment_of_whom_nothing_is_known_has_no_shares() -> None:
     ]
     assert found["share"].isna().tolist() == [False, False, True, True, True]
     assert found["share"].tolist()[:2] == found["overall_share"].tolist()[:2] == [0.5, 0.5]
+
+
+def test_a_sixth_word_tells_nobody_apart() -> None:
+    """Alike in four features and different in the fifth, for which a name has no room: they are numbered."""
+    table = pd.DataFrame(dict.fromkeys("abcd", [9.0] * 4 + [1.0] * 4) | {"e": [6.0, 6, 5, 5, 5.5, 5.5, 5.5, 5.5]})
+    labels = np.repeat([0, 1, 2], [2, 2, 4]).astype(np.int32)
+    names = segment_names(table, labels, list("abcde"), ProfilesConfig(high=0.74, low=0.2, max_traits=4))
+    assert names[:2] == ["high-e, high-a, high-b, high-c customers", "low-e, high-a, high-b, high-c customers"]
+    nearer = table.assign(e=[5.6, 5.4, 5.5, 5.3, 5.2, 5.1, 5.7, 5.8])
+    names = segment_names(nearer, labels, list("abcde"), ProfilesConfig(max_traits=4))
+    assert names == [f"high-a, high-b, high-c customers ({i})" for i in (1, 2)] + [
+        "low-a, low-b, low-c, low-d customers"
+    ]

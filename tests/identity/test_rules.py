@@ -201,3 +201,11 @@ def test_the_rule_that_finds_most_stands_first() -> None:
         ({"x": (None, 1.0)}, 2, 0.25),
     ]
     assert [rule.bounds for rule in rules.segments[0]] == [{"x": (1.0, 5.0)}]
+
+
+def test_leaves_with_one_answer_are_one_rule() -> None:
+    """The tree parts the pure half from the mixed one, and says the same of both."""
+    labels = np.array([0, 0, 0, 0, 0, 0, 1, 0, 1, 0], dtype=np.int32)
+    rules = plain_rules(pd.DataFrame({"x": np.arange(10.0)}), labels, ["x"], 1)
+    assert [(rule.bounds, rule.customers, rule.precision) for rule in rules.segments[0]] == [({}, 10, 0.8)]
+    assert rules.segments[1] == []
