@@ -128,15 +128,15 @@ def main() -> None:
     asked = parser.parse_args()
     for name in HEAVY.split():
         importlib.import_module(name)
-    began, folder = time.monotonic(), Path(tempfile.mkdtemp(prefix="segments-mutants-"))
-    end, tried = began + 60 * asked.minutes, {module: list[bool]() for module in asked.module}
-    try:
+    began, tried = time.monotonic(), {module: list[bool]() for module in asked.module}
+    end, took = began + 60 * asked.minutes, {}
+    with tempfile.TemporaryDirectory(prefix="segments-mutants-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
         shutil.copytree(ROOT, folder / "copy", ignore=shutil.ignore_patterns(".*", "mlruns", "artifacts", "*.db"))
         if (shared := ROOT.parent / "shared").is_dir():
             (folder / "shared").symlink_to(shared.resolve())
         with multiprocessing.get_context("fork").Pool(2) as pool:
             whole = [Mutant(name, (ROOT / "src" / "segments" / f"{name}.py").read_text()) for name in tried]
-            took = {}
             for one, seconds, code in pool.imap_unordered(tested, [(folder, 300.0, end, one) for one in whole]):
                 took[one.module] = seconds
                 if code != 0:
@@ -148,8 +148,6 @@ def main() -> None:
                 tried[one.module] += [code != 0] if seconds else []
                 if code == 0:
                     print(f"survived  {one.words}", flush=True)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
     for module, found in {**tried, "all": list(itertools.chain(*tried.values()))}.items():
         print(f"{module:22}{len(found):5} tried{sum(found):5} killed{sum(found) / max(len(found), 1):6.0%}")
     print(f"seed {asked.seed}, {time.monotonic() - began:.0f} s")
