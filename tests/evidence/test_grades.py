@@ -369,6 +369,7 @@ def test_a_pictures_scores_are_the_datas_and_then_the_nulls() -> None:
     scores = scores_table(["a", "b", "c"], found_by_hand())
     assert scores["candidate_id"].tolist() == ["b"] * 4 + ["c"] * 4
     assert scores["draw"].tolist() == [0, 1, 2, 3] * 2
+    assert scores.index.tolist() == list(range(8))
     assert scores["log_wcss_share"].tolist() == [-3.0, 0.0, -0.5, -1.0, -1.0, 0.0, -0.5, -1.0]
     assert scores["silhouette"].tolist() == [0.9, 0.1, 0.2, 0.3, 0.1, 0.1, 0.2, 0.3]
 

@@ -205,3 +205,9 @@ def test_what_is_known_of_nobody_follows_nothing() -> None:
     assert tests.loc[["shoe", "flat"], "follows"].tolist() == ["", ""]
     assert tests.loc[["shoe", "flat"], "known"].tolist() == [0, 8]
     assert tests.loc[["shoe", "flat"], "note"].tolist() == ["the same for all"] * 2
+
+
+def test_a_feature_that_is_the_same_for_all_is_followed_by_nothing() -> None:
+    table = pd.DataFrame({"flat": 1.0, "visits": np.arange(8.0), "shoe": [1.0, 2, 3, 4, 5, 6, 8, 7]})
+    tests = descriptor_tests(table, np.repeat([0, 1], 4).astype(np.int32), ["flat", "visits"]).set_index("feature")
+    assert tests.loc["shoe", ["follows", "correlation"]].tolist() == ["visits", pytest.approx(1 - 6 * 2 / (8 * 63))]
