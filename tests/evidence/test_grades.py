@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import gzip
+import re
 from pathlib import Path
 
 import numpy as np
@@ -154,6 +155,7 @@ def test_what_cannot_be_selected_takes_no_place_among_the_finalists() -> None:
 
 def test_the_id_follows_what_matters() -> None:
     base = evidence_id(["a"], [True], QUICK)
+    assert re.fullmatch("[0-9a-f]{16}", evidence_id(["a"], [True], QUICK))
     assert base == evidence_id(["a"], [True], dataclasses.replace(QUICK, scope="finalists", finalists=3))
     assert base == evidence_id(["a"], [True], dataclasses.replace(QUICK, grades=GradesConfig(alpha=0.1)))
     changed = [

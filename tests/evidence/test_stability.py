@@ -164,6 +164,7 @@ WAVERING = np.column_stack([np.ones(10), np.tile([0.5, 0.68], 5)])
         (WAVERING, {}, 1000, False),  # it could still be 0.68
         (WAVERING, {"bootstraps": 10}, 1000, True),  # after the last, the mean alone counts
         (WAVERING + 0.02, {"bootstraps": 10}, 1000, False),  # and no error is taken off it
+        (WAVERING - 0.083, {}, 1000, True),  # 0.507 and three errors are 0.597, of a spread that is estimated
         (WAVERING - 0.09, {}, 1000, True),  # 0.50 and three errors are 0.59
         (WAVERING[:9] - 0.4, {}, 1000, False),  # only every tenth is looked at
         (WAVERING[:9] - 0.4, {"bootstraps": 9}, 1000, True),  # or the last

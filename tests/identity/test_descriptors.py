@@ -211,3 +211,12 @@ def test_a_feature_that_is_the_same_for_all_is_followed_by_nothing() -> None:
     table = pd.DataFrame({"flat": 1.0, "visits": np.arange(8.0), "shoe": [1.0, 2, 3, 4, 5, 6, 8, 7]})
     tests = descriptor_tests(table, np.repeat([0, 1], 4).astype(np.int32), ["flat", "visits"]).set_index("feature")
     assert tests.loc["shoe", ["follows", "correlation"]].tolist() == ["visits", pytest.approx(1 - 6 * 2 / (8 * 63))]
+
+
+@pytest.mark.parametrize(("rare", "simulated"), [(10, True), (20, False)])
+def test_less_than_one_expected_anywhere_is_simulated(rare: int, simulated: bool) -> None:
+    """Cochran: of 1,000 customers 50 are in the small segment, so of 10 half a one is expected there, of 20 exactly one."""
+    kinds = pd.Series(list("bcde"), dtype="string").repeat([240, 250, 250, 260 - rare])
+    table = pd.DataFrame({"kind": pd.concat([pd.Series(["a"] * rare, dtype="string"), kinds], ignore_index=True)})
+    labels = (np.arange(1000) % 20 == 0).astype(np.int32)
+    assert bool(descriptor_tests(table, labels, []).loc[0, "note"]) is simulated

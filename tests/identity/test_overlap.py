@@ -88,3 +88,8 @@ def test_distances_are_a_root_mean_square_over_what_both_have() -> None:
 def test_the_share_that_can_keep_its_segment() -> None:
     assert share_kept(np.array([[30, 10], [20, 40]])) == 0.7
     assert share_kept(np.array([[10, 30], [40, 20]])) == 0.7
+
+
+def test_with_no_distance_allowed_only_the_same_place_continues() -> None:
+    found = match_centres(OLD, np.array([[9.0, 0.0], [0.0, 9.0]]), ["u", "v"], 3, IdentityConfig(max_distance=0.0))
+    assert [one.segment.segment_id for one in found.lineage] == ["S2", "S1"]
