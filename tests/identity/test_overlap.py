@@ -37,7 +37,9 @@ def test_exactly_half_of_the_way_from_chance_to_all_is_related(common: int, rela
     assert absorbed == {0: [], 1: []}
 
 
-@pytest.mark.parametrize(("counts", "related"), [([[50, 25], [25, 0]], True), ([[49, 25], [25, 1]], False)])
+@pytest.mark.parametrize(
+    ("counts", "related"), [([[50, 25], [25, 0]], True), ([[50, 40], [10, 0]], True), ([[49, 25], [25, 1]], False)]
+)
 def test_exactly_half_of_those_in_either_in_both_is_one_segment(counts: list[list[int]], related: bool) -> None:
     """Chance alone would put 56 of 100 there, so only those in both of those in either tell."""
     assert continued(counts)[0][0] is related
