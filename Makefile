@@ -10,7 +10,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install repro test test-fast portable system check format ui dashboard screenshots bench lock clean
+.PHONY: help install repro test test-fast mutants portable system check format ui dashboard screenshots bench lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
@@ -49,6 +49,9 @@ test: $(TESTING) ## the whole test suite, on two cores
 
 test-fast: $(TESTING) ## the tests for while you work: no whole pipelines, browsers or servers
 	python -m pytest -n 2 -m "not slow and not browser and not server"
+
+mutants: $(TESTING) ## do the tests bite? small faults in the nouns that decide, a sample of which must be found (ten minutes)
+	python tests/mutants.py
 
 system: ## Debian's packages that some tests need: a browser with a font, a database (as root)
 	apt-get update -qq

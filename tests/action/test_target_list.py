@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import hmac
 import io
 import json
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +17,15 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from segmentations import segmentation
 from segments.action.intervals import difference_of_proportions
 from segments.action.target_list import (
     HOLD_OUT,
     RISKY,
+    Arm,
+    _needed,
     arms,
     commit,
     control_groups,
@@ -459,3 +464,86 @@ def test_a_list_of_a_source_without_purchases(small_project: Callable[[], SmallP
         assert what in project.run("segments", "export", *words, fails=True)
         assert not (project / "x.csv").exists()
     assert project.changes() == before
+
+
+# --- limits met exactly, and words ---------------------------------------------------------------------------------------
+
+
+def test_a_groups_share_is_a_limit_that_a_draw_must_stay_under() -> None:
+    """The receipt says: the first 8 bytes / 2^64 < control_share."""
+    draw = int.from_bytes(hmac.digest(b"salt", b"spring\0one", "sha256")[:8], "big")
+    at = draw / 2**64
+    exact = (draw >> 11) / 2**53  # a share has 53 digits: the largest that is not above the draw
+    assert exact <= at
+    assert control_groups(["one"], "spring", "salt", exact).tolist() == ["treatment"]
+    assert control_groups(["one"], "spring", "salt", exact + 2**-50).tolist() == ["control"]
+
+
+@pytest.mark.parametrize(("treatment", "control"), [(0, 5), (5, 0), (1, 1)])
+def test_groups_that_are_empty_or_of_one_show_nothing(treatment: int, control: int) -> None:
+    assert minimum_detectable_effect(0.05, treatment, control) is None
+
+
+@pytest.mark.parametrize(
+    ("base", "treatment", "control"), [(0.05, 60, 40), (0.5, 30, 30), (0.001, 400, 100), (0.9, 200, 100)]
+)
+def test_the_smallest_effect_is_where_the_power_is_exactly_met(base: float, treatment: int, control: int) -> None:
+    """Summed over every outcome by SciPy's own distribution, none left out."""
+    effect = minimum_detectable_effect(base, treatment, control)
+    assert effect is not None
+    shows = np.array(
+        [
+            [difference_of_proportions(one, treatment, other, control).low > 0 for other in range(control + 1)]
+            for one in range(treatment + 1)
+        ]
+    )
+    ours = stats.binom.pmf(np.arange(treatment + 1), treatment, base + effect)
+    theirs = stats.binom.pmf(np.arange(control + 1), control, base)
+    assert ours @ shows @ theirs == pytest.approx(0.8, abs=1e-6)
+
+
+def test_whether_a_rise_shows_is_asked_of_the_fewest_responses_that_do() -> None:
+    """Against 0 of 10, how many of 10 put the interval above 0; and one more than there are where none do."""
+    first = next(n for n in range(11) if difference_of_proportions(n, 10, 0, 10).low > 0)
+    assert _needed(10, 0, 10, at_least=0) == first
+    assert _needed(10, 0, 10, at_least=first) == first
+    assert _needed(10, 10, 10, at_least=0) == 11
+
+
+def test_a_receipt_word_for_word() -> None:
+    arm = Arm("S1", "loyal", 1900, 1100, 0.05, 0.02)
+    assert commit(None, "spring", ExportConfig(), [arm], "c1") == {
+        "campaign": "spring",
+        "salt": "segments",
+        "control_share": 0.1,
+        "method": "HMAC-SHA256(salt, campaign + NUL + customer_id), first 8 bytes / 2^64 < control_share is control",
+        "candidate_id": "c1",
+        "base_rate": 0.05,
+        "arms": [asdict(arm)],
+    }
+    assert arm.words() == "S1 loyal: 1,900 treatment, 1,100 control; shows a rise from 5.0 % to 7.0 % or more"
+
+
+def test_who_is_listed_keeps_the_first_segment() -> None:
+    listed = enlist(None, members(4).assign(group="treatment"))
+    assert list(listed.columns) == ["customer_id", "segment_id", "segment", "group"]
+    later = enlist(listed, members(6).assign(group="treatment", segment_id="S9"))
+    assert later["customer_id"].tolist() == list("012345")
+    assert later["segment_id"].tolist() == ["S1", "S2", "S1", "S2", "S9", "S9"]
+    assert later.index.tolist() == list(range(6))
+
+
+def test_a_list_has_the_plan_of_each_segment() -> None:
+    table = target_list(members(4), PLAN, "spring", ExportConfig(control_share=0.0))
+    assert table["playbook"].tolist() == ["loyalty", "nurture"] * 2
+    assert table["channel"].tolist() == ["app", "mail"] * 2
+    assert table["action"].tolist() == ["Loyalty: double points", "Nurture: newsletter"] * 2
+    assert "title" not in table
+
+
+def test_a_customer_is_in_a_list_as_the_model_says() -> None:
+    model = segmentation("c", Space(["x"], ["identity"], [1.0], "none", {}), np.array([[0.0], [10.0]]), ["low", "high"])
+    features = pd.DataFrame({"customer_id": ["a", "b"], "x": [9.0, 1.0]}, index=[7, 3])
+    found = memberships(model, features)
+    assert list(found.columns) == ["customer_id", "cluster", "segment_id", "segment", "confidence"]
+    assert found[["customer_id", "cluster", "segment"]].to_numpy().tolist() == [["a", 1, "high"], ["b", 0, "low"]]

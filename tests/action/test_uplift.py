@@ -419,7 +419,7 @@ def test_a_segment_alone_keeps_its_colour_and_its_candidate(
     monkeypatch.setattr(stage, "track_uplift", lambda *_: None)
     stage.run(config, "spring", "results.csv")
     assert used == [[PALETTE[2], INK]]
-    [folder] = cache.uplift_folder().iterdir()
+    [folder] = cache.uplift_folders()
     assert read_json(folder / "record.json")["candidate_id"] == "c1"
 
 
@@ -459,3 +459,124 @@ def test_a_campaign_from_list_to_result(small_project: Callable[[], SmallProject
     assert "the source 'mall' has no past campaigns" in project.run("segments", "uplift", "campaign=18", fails=True)
     assert "missing option '--campaign'" in project.run("segments", "uplift", str(results), fails=True)
     assert project.changes() == ""
+
+
+def test_a_segment_counts_over_all_with_everybody_in_it() -> None:
+    """S1 has 4 treated and 2 controls, S2 2 and 6: 6 and 8 customers, though more were treated in S1. By hand: (6 * 2 + 8 * 4) / 14."""
+    spend = {
+        ("S1", "treatment"): [2.0, 4.0, 2.0, 4.0],
+        ("S1", "control"): [0.0, 2.0],
+        ("S2", "treatment"): [4.0, 6.0],
+        ("S2", "control"): [0.0, 1.0, 2.0, 0.0, 1.0, 2.0],
+    }
+    rows = [(segment, group, value) for (segment, group), values in spend.items() for value in values]
+    table = pd.DataFrame(rows, columns=["segment_id", "group", "spend"]).assign(segment=lambda t: t["segment_id"])
+    made = compare_groups(table, causal=True).set_index("segment_id")
+    assert made["difference"].tolist() == [2.0, 4.0, pytest.approx((6 * 2 + 8 * 4) / 14)]
+    assert made["treatment"].tolist() == [3.0, 5.0, pytest.approx((6 * 3 + 8 * 5) / 14)]
+    assert made["control"].tolist() == [1.0, 1.0, 1.0]
+    assert made[["n_treatment", "n_control"]].to_numpy().tolist() == [[4, 2], [2, 6], [6, 8]]
+
+
+# --- limits met exactly --------------------------------------------------------------------------------------------------
+
+
+def drawn_by_hand(treated: int, controls: int) -> pd.DataFrame:
+    groups = ["treatment"] * treated + ["control"] * controls
+    ids = [str(i) for i in range(len(groups))]
+    return pd.DataFrame({"customer_id": ids, "segment_id": "S1", "segment": "loyal", "group": groups, "spend": 0.0})
+
+
+@pytest.mark.parametrize(("lost", "causal"), [(10, True), (11, False)])
+def test_exactly_a_tenth_may_lack_a_result(lost: int, causal: bool) -> None:
+    drawn = drawn_by_hand(50, 50)
+    there = drawn.drop(index=[*range(lost // 2), *range(99, 99 - (lost - lost // 2), -1)])
+    found = judge_campaign(drawn, there, drawn=True)
+    assert (found.causal, found.complete) == (causal, causal)
+    said = f"Results are missing for {lost // 2} of 50 in treatment and {lost - lost // 2} of 50 in control."
+    if causal:
+        assert found.reasons == [
+            "Chance decided who was treated (the groups are those of the receipt): differences are effects of the campaign.",
+            said,
+        ]
+    else:
+        assert found.reasons == [
+            said,
+            "More than 10 % of the exported customers have no result in loyal (11 of 100): the figures are of the customers in the file, not of the campaign, and no causal claim is made.",
+            "Give a row for every exported customer, with 0 where nothing was bought.",
+        ]
+
+
+@pytest.mark.parametrize(("swapped", "causal"), [(0, True), (5, True), (6, False)])
+def test_exactly_one_in_twenty_may_be_treated_otherwise(swapped: int, causal: bool) -> None:
+    drawn = drawn_by_hand(50, 50)
+    results = drawn.assign(group=[*(["control"] * swapped), *drawn["group"][swapped:]])
+    found = judge_campaign(drawn, results, drawn=True)
+    assert (found.causal, found.complete) == (causal, True)
+    assert len(found.reasons) == (1 if swapped in (0, 6) else 2)
+    ends = {
+        0: "effects of the campaign.",
+        5: "which makes an effect look slightly smaller.",
+        6: "so no causal claim is made.",
+    }
+    assert found.reasons[-1].endswith(ends[swapped])
+    assert swapped == 0 or found.reasons[-1].startswith(
+        f"{swapped} of 100 customers are in another group in the file than they were drawn into"
+    )
+
+
+@pytest.mark.parametrize("gone", ["treatment", "control"])
+def test_more_missing_in_one_group_than_chance_explains(gone: str) -> None:
+    """None of 500 against 30 of 500, either way: too few to matter but for the side they are on."""
+    drawn = drawn_by_hand(500, 500)
+    found = judge_campaign(drawn, drawn.drop(index=drawn.index[drawn["group"] == gone][:30]), drawn=True)
+    assert (found.causal, found.complete) == (False, True)
+    lost = (30, 0) if gone == "treatment" else (0, 30)
+    assert found.reasons == [
+        f"Results are missing for {lost[0]} of 500 in treatment and {lost[1]} of 500 in control: more in one group than chance explains, so no causal claim is made."
+    ]
+
+
+@pytest.mark.parametrize(("groups", "causal"), [((1, 0), False), ((0, 1), False), ((1, 1), True)])
+def test_an_empty_group_is_nothing_to_compare_with(groups: tuple[int, int], causal: bool) -> None:
+    drawn = drawn_by_hand(*groups)
+    found = judge_campaign(drawn, drawn, drawn=True)
+    assert found.causal is causal
+    assert found.reasons[0].startswith("Chance decided" if causal else "One of the groups is empty")
+
+
+def test_without_a_receipt_figures_are_complete_if_everybody_or_somebody_with_nothing_is_there() -> None:
+    drawn = drawn_by_hand(5, 5)
+    for results, complete in [
+        (drawn, True),
+        (drawn[:5], True),
+        (drawn.assign(spend=1.0), True),
+        (drawn[:5].assign(spend=1.0), False),
+    ]:
+        found = judge_campaign(drawn, results, drawn=False)
+        assert (found.causal, found.complete, len(found.reasons)) == (False, complete, 1 if complete else 2)
+
+
+def test_money_adds_up_exactly_from_the_first_instant_to_before_the_last() -> None:
+    lines = pd.DataFrame(
+        {
+            "customer_id": ["a", "a", "b", "b", "c"],
+            "amount": [0.1, 0.2, 5.0, 7.0, 1.0],
+            "purchased_at": pd.to_datetime(
+                ["2024-01-01", "2024-01-02 23:59:59", "2024-01-03", "2023-12-31 23:59:59", "2024-01-01"],
+                format="ISO8601",
+            ),
+        }
+    )
+    assert spend_between(lines, datetime(2024, 1, 1), datetime(2024, 1, 3)) == {"a": 0.3, "c": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("name", "fix"), [("responded", "write 1 or 0, yes or no"), ("spend", "write a number; 0 for no purchase")]
+)
+def test_what_is_unreadable_is_told_as_it_should_be_written(name: str, fix: str) -> None:
+    with pytest.raises(
+        DataError, match=f"values of '{name}' that are missing or unreadable: 1, first in row 2"
+    ) as refused:
+        read_results(text(**{"customer_id": ["1"], name: ["maybe"]}), {"1"}, "r.csv")
+    assert (refused.value.fix, refused.value.where) == (fix, "r.csv")

@@ -196,3 +196,22 @@ def test_a_transform_outside_its_domain_is_refused() -> None:
     logged = FeatureSet("xy", {"x": Feature("log1p"), "y": Feature()})
     with pytest.raises(SweepError, match="log1p is not defined"):
         check_plan(blobs(), [[spec(feature_set=logged)]])
+
+
+def test_the_seed_of_a_spec_is_the_searchs() -> None:
+    features = table(np.random.default_rng(0).uniform(size=(200, 2)))
+    little = Algorithm(starts=1, max_fits=1, hits=1)
+    found = {one(features, spec(k=9, seed=seed, algorithm=little)).scores["wcss"] for seed in range(3)}
+    assert len(found) == 3
+
+
+def test_k_is_less_than_the_number_of_different_customers() -> None:
+    """Of three different ones, each would be a segment of its own: nothing is said by that."""
+    three = table(np.repeat([[0.0, 0], [5, 0], [0, 9]], 4, axis=0))
+    check_plan(three, [[spec(k=2)]])
+    with pytest.raises(SweepError, match="k = 3 needs more than 3 different customers, and there are 3") as refused:
+        check_plan(three, [[spec(k=2), spec(k=3)]])
+    assert refused.value.fix == "lower k to at most 2"
+    with pytest.raises(SweepError) as refused:
+        check_plan(table(np.array([[0.0, 0], [5, 7], [5, 7]])), [[spec(k=2)]])
+    assert str(refused.value.fix).startswith("add features that tell customers apart")

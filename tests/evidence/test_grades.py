@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import gzip
+import re
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,8 @@ from segments.clustering.kmeans import best_kmeans
 from segments.config.evidence import EvidenceConfig, GradesConfig, SelectionConfig
 from segments.config.sweep import Algorithm
 from segments.errors import ConfigError
-from segments.evidence.existence import calibrated, existence, first_se, gap_statistic, global_se_max
+from segments.evidence import grades
+from segments.evidence.existence import Existence, Gap, calibrated, existence, first_se, gap_statistic, global_se_max
 from segments.evidence.grades import (
     EVIDENCE_COLUMNS,
     CellEvidence,
@@ -26,9 +28,12 @@ from segments.evidence.grades import (
     evaluate_cell,
     evidence_id,
     grade,
+    not_evaluated,
     scores_table,
 )
 from segments.evidence.selection import choose
+from segments.evidence.stability import Stability
+from segments.evidence.valleys import Valley
 from structureless import KINDS, SCALERS, false_findings, structureless
 
 QUICK = EvidenceConfig(bootstraps=10, splits=4, nulls=39, references=10, starts=4, grades=GradesConfig(alpha=0.05))
@@ -150,6 +155,7 @@ def test_what_cannot_be_selected_takes_no_place_among_the_finalists() -> None:
 
 def test_the_id_follows_what_matters() -> None:
     base = evidence_id(["a"], [True], QUICK)
+    assert re.fullmatch("[0-9a-f]{16}", evidence_id(["a"], [True], QUICK))
     assert base == evidence_id(["a"], [True], dataclasses.replace(QUICK, scope="finalists", finalists=3))
     assert base == evidence_id(["a"], [True], dataclasses.replace(QUICK, grades=GradesConfig(alpha=0.1)))
     changed = [
@@ -281,3 +287,118 @@ def test_gap_on_mall(shared_data: Path) -> None:
     X = pd.read_csv(shared_data / "mall" / "Mall_Customers.csv").iloc[:, 3:].to_numpy(dtype=np.float64)
     found = gap_statistic(StandardScaler().fit_transform(X), range(2, 9), EvidenceConfig(references=50))
     assert (found.first_se, found.global_se_max) == (1, 5)
+
+
+# --- limits met exactly, and tables by hand ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"jaccard_min": 0.85, "prediction_strength": 0.8, "p_adjusted": 0.01, "valley_p": 0.01}, "natural"),
+        ({"jaccard_min": 0.8499}, "reproducible"),
+        ({"prediction_strength": 0.7999}, "reproducible"),
+        ({"p_adjusted": 0.0101}, "reproducible"),
+        ({"valley_p": 0.0101}, "reproducible"),
+        ({"jaccard_min": 0.75}, "reproducible"),
+        ({"jaccard_min": 0.7499}, "constructive"),
+        ({"jaccard_min": 0.6}, "constructive"),
+        ({"jaccard_min": 0.5999}, "not supported"),
+    ],
+)
+def test_a_limit_that_is_met_exactly_is_met(change: dict[str, float], expected: str) -> None:
+    assert grade(FACTS | change, GradesConfig())[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({}, "Natural: clusters exist (p = 0.01 against the unimodal null, adjusted for the search over k) with a gap between every two (p = 0.001), its weakest cluster returns with Jaccard 0.950, prediction strength 0.90."),
+        ({"jaccard_min": 0.8, "p_adjusted": 0.2, "prediction_strength": 0.7}, "Reproducible: its weakest cluster returns with Jaccard 0.800; no evidence of clusters: stable cuts of a continuum (p = 0.2 against the unimodal null, adjusted for the search over k); natural asks for a Jaccard of 0.85 in every cluster; prediction strength 0.70 is under 0.8."),
+        ({"jaccard_min": 0.7}, "Constructive: its weakest cluster returns with Jaccard 0.700, a pattern only (under 0.75); clusters exist (p = 0.01 against the unimodal null, adjusted for the search over k) with a gap between every two (p = 0.001)."),
+        ({"jaccard_min": 0.4, "valley_p": 0.3}, "Not supported: its weakest cluster returns with Jaccard 0.400, under 0.6; more structure than the null has (p = 0.01 against the unimodal null, adjusted for the search over k), but no gap between clusters 0 and 1 (p = 0.3)."),
+    ],
+)  # fmt: skip
+def test_the_reason_word_for_word(change: dict[str, float], reason: str) -> None:
+    assert grade(FACTS | change, GradesConfig())[1] == reason
+
+
+def found_by_hand() -> CellEvidence:
+    """Two of three candidates evaluated; of three null data sets none is as good at 3, the second is at 4."""
+    half, third = np.full(3, 1 / 2), np.array([0.9, 0.8, 1 / 3])
+    none = np.zeros(4)
+    return CellEvidence(
+        [2, 3, 4],
+        Existence(
+            np.array([-1.0, -3.0, -1.0]), np.array([0.1, 0.9, 0.1]), np.tile([[0.0], [-1.0], [-2.0]], 3) * 0.5, np.tile([[0.1], [0.2], [0.3]], 3)
+        ),
+        Gap([1, 2, 3, 4], [0.0, 0.25, 0.75, 0.5], [0.0, 0.1, 0.2, 0.3], 3, 3),
+        [None, Stability(third, half, third, 0.7, 0.6, np.ones(5), 40, stopped=False), Stability(none, none, none, 0.0, np.nan, np.ones(5), 10, stopped=True)],
+        [Valley(0.5, (0, 1)), Valley(0.001, (1, 2)), Valley(1 / 3, (0, 3))],
+    )  # fmt: skip
+
+
+def test_a_cells_tables_by_hand() -> None:
+    table, clusters = cell_table(["a", "b", "c"], found_by_hand(), QUICK)
+    rows = table.set_index("candidate_id")
+    assert rows["evaluated"].tolist() == [False, True, True]
+    assert rows["stopped"].tolist() == [False, False, True]
+    assert rows["bootstraps"].tolist() == [0, 40, 10]
+    assert rows.loc["b", ["jaccard_min", "jaccard_mean"]].tolist() == [0.3333333333, 0.6777777778], "ten digits"
+    assert rows.loc["b", ["ari", "prediction_strength", "gap", "gap_error"]].tolist() == [0.7, 0.6, 0.75, 0.2]
+    assert rows.loc["b", ["z_wcss", "p_wcss", "p_adjusted"]].tolist() == [5.0, 0.25, 0.25]
+    assert rows.loc["b", ["valley_p", "valley_pair", "null"]].tolist() == [0.001, "1 and 2", "unimodal"]
+    assert rows.loc["c", ["gap", "gap_error", "valley_pair"]].tolist() == [0.5, 0.3, "0 and 3"]
+    assert np.isnan(rows.loc["c", "prediction_strength"])
+    assert rows["grade"].tolist() == ["", "not supported", "not supported"]
+    assert "in 10 bootstraps, after which it was given up, under 0.6" in rows.loc["c", "reason"]
+    assert "given up" not in rows.loc["b", "reason"]
+    assert clusters.to_numpy().tolist()[:3] == [
+        ["b", 0, 0.9, 0.5, 0.9],
+        ["b", 1, 0.8, 0.5, 0.8],
+        ["b", 2, *[0.3333333333, 0.5, 0.3333333333]],
+    ]
+    assert clusters["candidate_id"].tolist() == ["b"] * 3 + ["c"] * 4
+
+
+def test_what_was_not_evaluated_has_every_column() -> None:
+    [row] = cell_table(["a"], dataclasses.replace(found_by_hand(), stability=[None]), QUICK)[0].to_dict("records")
+    assert not_evaluated("a").keys() == set(EVIDENCE_COLUMNS) == row.keys()
+    assert [name for name, value in row.items() if isinstance(value, float)] == list(EVIDENCE_COLUMNS[4:16])
+
+
+def test_a_pictures_scores_are_the_datas_and_then_the_nulls() -> None:
+    scores = scores_table(["a", "b", "c"], found_by_hand())
+    assert scores["candidate_id"].tolist() == ["b"] * 4 + ["c"] * 4
+    assert scores["draw"].tolist() == [0, 1, 2, 3] * 2
+    assert scores.index.tolist() == list(range(8))
+    assert scores["log_wcss_share"].tolist() == [-3.0, 0.0, -0.5, -1.0, -1.0, 0.0, -0.5, -1.0]
+    assert scores["silhouette"].tolist() == [0.9, 0.1, 0.2, 0.3, 0.1, 0.1, 0.2, 0.3]
+
+
+def test_by_hand_there_and_back() -> None:
+    once = found_by_hand().to_arrays()
+    back = CellEvidence.from_arrays(once)
+    assert (back.ks, back.valleys, back.gap) == ([2, 3, 4], found_by_hand().valleys, found_by_hand().gap)
+    assert back.stability[0] is None
+    assert back.stability[2] is not None
+    assert (back.stability[2].bootstraps, back.stability[2].stopped, back.stability[2].ari) == (10, True, 0.0)
+    assert isinstance(back.existence.wcss, np.ndarray)
+
+
+@pytest.mark.parametrize(("rows", "seen"), [(100, 100), (101, 100), (400, 100)])
+def test_many_customers_are_judged_by_a_sample_in_which_each_is_once(
+    monkeypatch: pytest.MonkeyPatch, rows: int, seen: int
+) -> None:
+    asked: list[list[float]] = []
+    monkeypatch.setattr(grades, "existence", lambda X, *_: asked.append(X[:, 0].tolist()))
+    monkeypatch.setattr(grades, "gap_statistic", lambda X, *_: asked.append(X[:, 0].tolist()))
+    monkeypatch.setattr(grades, "valley", lambda X, labels, _: asked.append(X[:, 0].tolist()) or labels.tolist())
+    X = np.arange(float(rows))[:, None]
+    labels = (X[:, 0] >= rows / 2).astype(np.int32)
+    config = EvidenceConfig(sample=100)
+    found = evaluate_cell(X, [labels], [np.array([[0.0], [rows]])], config, evaluate=[False])
+    assert found.stability == [None]
+    assert asked[0] == asked[1] == asked[2] == sorted(set(asked[0]))
+    assert len(asked[0]) == seen
+    assert found.valleys == [[int(x >= rows / 2) for x in asked[0]]], "each with its own label"

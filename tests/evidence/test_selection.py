@@ -229,3 +229,113 @@ def test_nobody_on_the_front_is_beaten_and_everybody_else_is() -> None:
         )
 
     assert front == {row["candidate_id"] for row in rows if not beaten(row)}
+
+
+# --- limits met exactly, and words ---------------------------------------------------------------------------------------
+
+MET = {
+    "min_k": ("k", 3, -1),
+    "min_smallest_share": ("smallest_share", 0.25, -0.001),
+    "max_largest_share": ("largest_share", 0.5, 0.001),
+    "min_silhouette": ("silhouette", 0.5, -0.001),
+    "min_jaccard": ("jaccard_min", 0.75, -0.001),
+    "min_prediction_strength": ("prediction_strength", 0.625, -0.001),
+}
+
+
+@pytest.mark.parametrize("gate", MET)
+def test_a_gate_that_is_met_exactly_lets_pass(gate: str) -> None:
+    column, value, beyond = MET[gate]
+    table = candidates(("a", 3, 0.5, 0.25, 0.5))
+    rule = replace(RULE, **{gate: value})
+    assert choose(table.assign(**{column: value}), rule).candidate_id == "a"
+    assert choose(table.assign(**{column: value + beyond}), rule).candidate_id is None
+
+
+def test_word_for_word() -> None:
+    """The elbow of 1000, 500, 120, 100, 90, 85 is at the third."""
+    table = candidates(*[(f"c{k}", k, 0.3 + k / 100, 0.2, 0.5) for k in range(2, 8)])
+    table = table.assign(
+        wcss=[1000.0, 500.0, 120.0, 100.0, 90.0, 85.0],
+        z_silhouette=[9.0, 3, 3, 3, 3, 1],
+        z_wcss=[9.0, 3, 3, 3, 3, 1],
+        grade=["natural"] * 5 + ["reproducible"],
+    )
+    choice = choose(table[::-1], replace(RULE, finalists=3))
+    assert choice.finalists == ["c6", "c5", "c4"]
+    assert choice.reason == (
+        "Of the 6 candidates (of 6) that pass the gates, 5 have the best grade, natural; of those, rfm · robust · k=6 has the highest "
+        "silhouette (0.3600; least stable segment 0.90). Natural: it comes back. Runner-up: rfm · robust · k=5 (natural, 0.3500). "
+        "By z_silhouette and by z_wcss it would have been rfm · robust · k=2. The elbow of its WCSS curve is at k=4."
+    )
+    assert choice.rule == (
+        "At least 2 segments, the smallest holding at least 3% and the largest at most 80% of customers, silhouette at least 0.2, "
+        "every segment's Jaccard at least 0.6, prediction strength at least 0.5, graded natural or reproducible or constructive; "
+        "of those, the best grade, and within it the highest silhouette."
+    )
+    alone = choose(table[:2], replace(RULE, min_k=3, metric="davies_bouldin"))
+    assert alone.reason == (
+        "Of the 1 candidates (of 2) that pass the gates, 1 has the best grade, natural; of those, rfm · robust · k=3 has the lowest "
+        "davies_bouldin (0.6700; least stable segment 0.90). Natural: it comes back. By z_silhouette and by z_wcss it would have been nothing."
+    ).replace(" By z_silhouette and by z_wcss it would have been nothing.", " Its WCSS curve has no knee.")
+    assert "within it the lowest davies_bouldin" in alone.rule
+
+
+def test_a_gate_is_only_blamed_where_it_alone_decided() -> None:
+    """The best one fails two gates, the next one alone; one that is worse than the chosen is not worth a word."""
+    table = candidates(
+        ("a", 3, 0.9, 0.01, 0.9), ("b", 4, 0.8, 0.01, 0.5), ("c", 5, 0.5, 0.2, 0.5), ("d", 6, 0.4, 0.01, 0.5)
+    )
+    reason = choose(table, RULE).reason
+    assert (
+        "Without the gate on smallest segment (0.01 against at least 0.03) it would have been rfm · robust · k=4"
+        in reason
+    )
+    assert reason.count("Without the gate") == 1
+    assert "Without" not in choose(table[2:], RULE).reason
+
+
+def test_a_person_may_choose_what_the_rule_has_second_or_first() -> None:
+    table = candidates(("a", 3, 0.5, 0.2, 0.5), ("b", 4, 0.6, 0.1, 0.5), ("c", 5, 0.7, 0.2, 0.5))
+    same = choose(table, RULE, WISH)
+    assert (same.candidate_id, same.runner_up, same.finalists) == ("c", "b", ["c", "b", "a"])
+    alone = choose(table[2:], RULE, WISH)
+    assert (alone.candidate_id, alone.runner_up) == ("c", None)
+    assert alone.overruled == {
+        "by": "Ann",
+        "at": "2026-01-02T03:04:05+00:00",
+        "because": "five leaflets are printed",
+        "candidate_id": "c",
+        "name": "rfm · robust · k=5",
+    }
+    assert alone.chosen == ("c", "rfm", "rfm · robust")
+    assert choose(table, replace(RULE, min_silhouette=0.9)).chosen is None
+
+
+def test_those_that_came_closest_in_order() -> None:
+    """Evaluated first, then by how many gates they fail, then by rank."""
+    table = candidates(
+        ("a", 3, 0.1, 0.01, 0.5), ("b", 4, 0.15, 0.2, 0.5), ("c", 5, 0.19, 0.2, 0.5), ("d", 6, 0.9, 0.2, 0.5)
+    )
+    table.loc[3, "jaccard_min"] = np.nan
+    choice = choose(table, RULE)
+    assert choice.finalists == ["c", "b", "a", "d"]
+    assert choice.reason.startswith(
+        "None of 4 candidates passes: 1 fail on smallest segment, 3 fail on silhouette, 1 fail on evidence (not evaluated). Closest: rfm · robust · k=5"
+    )
+    assert (choice.passed, choice.total, choice.chosen) == (0, 4, None)
+
+
+def test_the_front_by_hand() -> None:
+    """A twin is on it too; what is worse in one and better in none is not, nor what fails a gate or was not measured."""
+    table = candidates(
+        *[
+            (name, k, s, 0.2, 0.5)
+            for name, k, s in [("a", 3, 0.5), ("b", 3, 0.5), ("c", 4, 0.5), ("d", 4, 0.9), ("e", 2, 0.1), ("f", 2, 0.4)]
+        ]
+    )
+    assert pareto_front(table.assign(jaccard_min=[0.9, 0.9, 0.9, 0.8, 0.9, np.nan]), RULE) == ["a", "b", "d"]
+    lower = replace(RULE, metric="davies_bouldin")
+    assert pareto_front(
+        table.assign(davies_bouldin=[0.5, 0.6, 0.4, 0.3, 0.1, 0.1], jaccard_min=[0.9, 0.9, 0.95, 0.8, 0.9, 0.7]), lower
+    ) == ["f", "a", "c", "d"]

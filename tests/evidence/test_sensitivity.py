@@ -16,6 +16,7 @@ from segments.config.sweep import Algorithm, Feature, FeatureSet, Scaler
 from segments.errors import ConfigError
 from segments.evidence.sensitivity import (
     CHANGES,
+    POOR,
     extreme_rows,
     firmness,
     months_before,
@@ -144,3 +145,44 @@ def test_the_section_refuses_what_is_out_of_range(key: str, value: float) -> Non
     with pytest.raises(ConfigError, match="out of range") as refused:
         checked(SensitivityConfig, {key: value}, "sensitivity")
     assert refused.value.where == f"sensitivity.{key}"
+
+
+def rows(*found: tuple[str, str, float]) -> pd.DataFrame:
+    return pd.DataFrame([(*row, 90) for row in found], columns=["change", "detail", "ari", "customers"])
+
+
+def test_exactly_what_is_called_poor_recovery_is_firm() -> None:
+    assert POOR == 0.65, "Steinley (2004)"
+    firm = firmness(rows(("scaler", "robust", 0.65), ("seed", "2", 0.9)))
+    assert firm == (
+        "Firm: of all that was changed, most depends on scaler robust, and the segments stay much the same (agreement 0.65; 1 is the same, 0 is chance)."
+    )
+    said = firmness(
+        rows(
+            ("as-of date", "2017-12-01", 0.5),
+            ("scaler", "robust", 0.65),
+            ("seed", "2", 0.6),
+            ("seed", "3", 0.1),
+            ("extreme customers left out", "5", 0.649),
+        )
+    )
+    assert said == (
+        "Not firm: with seed 3 the segments become largely others (agreement 0.10; 1 is the same, 0 is chance), "
+        "and so they do with the as-of date 2017-12-01 (0.50) and with the 5 most extreme customers left out (0.65)."
+    )
+
+
+def test_each_kind_is_said_with_its_worst_and_best() -> None:
+    table = rows(
+        ("scaler", "a", 0.5), ("scaler", "b", 0.9), ("scaler", "c", 0.7), ("seed", "1", 0.801), ("seed", "2", 0.799)
+    )
+    assert sensitivity_in_words(table) == ["seed: agreement 0.80 in all 2", "scaler: agreement 0.50 (a) to 0.90 (b)"]
+
+
+def test_how_many_are_extreme() -> None:
+    """A share of ten, rounded up; at equal distance the later one goes first."""
+    table = pd.DataFrame({"x": [0.0, 9.0, 1.0, -1.0, 0.5, -9.0, 0.2, -0.2, 0.1, -0.6]})
+    one = FeatureSet("x", {"x": Feature()})
+    for share, gone in [(0.0, []), (0.1, [5]), (0.11, [1, 5]), (0.2, [1, 5]), (0.3, [1, 3, 5])]:
+        assert extreme_rows(table, one, share).tolist() == gone, share
+    assert extreme_rows(table.assign(x=[1.0] * 5 + [-1.0] * 5), one, 0.2).tolist() == [8, 9]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,18 @@ from sklearn.metrics import adjusted_rand_score
 from segments.clustering.kmeans import best_kmeans
 from segments.config.evidence import EvidenceConfig, GradesConfig
 from segments.config.sweep import Algorithm
-from segments.evidence.stability import adjusted_rand, contingency, jaccard, prediction_strength, stability
+from segments.evidence import stability as module
+from segments.evidence.resample_fits import refit
+from segments.evidence.stability import (
+    _hopeless,
+    _kept_together,
+    _partners,
+    adjusted_rand,
+    contingency,
+    jaccard,
+    prediction_strength,
+    stability,
+)
 
 CONFIG = EvidenceConfig(bootstraps=20, splits=10)
 
@@ -137,3 +149,84 @@ def test_a_seed_changes_little(shared_data: Path, seed: int) -> None:
     found = stability(X, fit.labels, fit.centres, EvidenceConfig(seed=seed))
     assert np.sort(found.jaccard) == pytest.approx([0.980, 0.984, 0.986, 0.988, 1.0], abs=0.03)
     assert found.prediction_strength == pytest.approx(0.855, abs=0.04)
+
+
+# --- limits met exactly ----------------------------------------------------------------------------------------------------
+
+# Ten bootstraps of two clusters: the first returns always, the second with 0.59 on average, three errors of 0.03 each way.
+HALF = GradesConfig(constructive_jaccard=0.5)
+WAVERING = np.column_stack([np.ones(10), np.tile([0.5, 0.68], 5)])
+
+
+@pytest.mark.parametrize(
+    ("jaccards", "changes", "points", "given_up"),
+    [
+        (WAVERING, {}, 1000, False),  # it could still be 0.68
+        (WAVERING, {"bootstraps": 10}, 1000, True),  # after the last, the mean alone counts
+        (WAVERING + 0.02, {"bootstraps": 10}, 1000, False),  # and no error is taken off it
+        (WAVERING - 0.083, {}, 1000, True),  # 0.507 and three errors are 0.597, of a spread that is estimated
+        (WAVERING - 0.09, {}, 1000, True),  # 0.50 and three errors are 0.59
+        (WAVERING[:9] - 0.4, {}, 1000, False),  # only every tenth is looked at
+        (WAVERING[:9] - 0.4, {"bootstraps": 9}, 1000, True),  # or the last
+        (WAVERING - 0.4, {}, 999, False),
+        (WAVERING - 0.4, {}, 1000, True),
+        (np.full((10, 2), 0.5), {"grades": HALF}, 1000, False),  # exactly what constructive asks
+        (np.full((10, 2), 0.5), {"grades": HALF, "bootstraps": 10}, 1000, False),
+        (np.full((10, 2), 0.4999), {"grades": HALF}, 1000, True),
+    ],
+)
+def test_what_is_given_up(jaccards: np.ndarray, changes: dict[str, Any], points: int, given_up: bool) -> None:
+    assert _hopeless(jaccards, points, EvidenceConfig(stop_from=1000, **changes)) is given_up
+
+
+def test_who_is_given_up_is_not_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = iter([False, False, True])
+    monkeypatch.setattr(module, "_hopeless", lambda *_: next(looks))
+    found = stability(*blobs(3), CONFIG)
+    assert (found.bootstraps, found.stopped) == (3, True)
+    assert np.isnan(found.prediction_strength)
+
+
+def test_exactly_three_quarters_is_back_and_exactly_half_dissolved(monkeypatch: pytest.MonkeyPatch) -> None:
+    of_each = iter([[0.75, 0.5, 0.74], [0.75, 0.5, 0.51]])
+    monkeypatch.setattr(module, "jaccard", lambda _: np.diag(next(of_each)))
+    found = stability(*blobs(3), dataclasses.replace(CONFIG, bootstraps=2, splits=1))
+    assert found.recovered.tolist() == [1.0, 0.0, 0.0]
+    assert found.dissolved.tolist() == [0.0, 1.0, 0.0]
+    assert found.jaccard.tolist() == [0.75, 0.5, 0.625]
+
+
+def test_effort_is_bounded_by_starts_times_rows_times_clusters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Halves of 60 with 3 clusters: 180 distances a start; of a bootstrap those drawn, about two thirds of 120."""
+    asked: list[tuple[int, int]] = []
+
+    def spied(X: np.ndarray, k: int, starts: int, random: np.random.Generator) -> Any:
+        asked.append((len(X), starts))
+        return refit(X, k, starts, random)
+
+    monkeypatch.setattr(module, "refit", spied)
+    config = dataclasses.replace(CONFIG, bootstraps=3, splits=2, starts=50, max_distances=2000)
+    stability(*blobs(3), config)
+    assert asked == [(rows, 2000 // (3 * rows)) for rows, _ in asked]
+    assert [rows for rows, _ in asked[3:]] == [60] * 4
+    assert all(60 < rows < 90 for rows, _ in asked[:3])
+
+
+def test_pairs_kept_together_by_hand() -> None:
+    """Of 4 customers 3 stay together: 3 of 6 pairs; of 2, both apart: none; one alone loses nobody."""
+    assert _kept_together(np.array([[3, 1], [0, 2]])) == 0.5
+    assert _kept_together(np.array([[3, 1], [1, 1]])) == 0.0
+    assert _kept_together(np.array([[4, 0], [0, 1]])) == 1.0
+    assert _kept_together(np.array([[0, 0], [5, 0]])) == 1.0
+
+
+def test_who_stands_for_whom() -> None:
+    """The second bootstrap cluster has most of both, but each stands for one: 5 + 6 are more than 9 + 1."""
+    assert _partners(np.array([[5, 9], [1, 6]])).tolist() == [0, 1]
+    assert _partners(np.array([[1, 9], [6, 6]])).tolist() == [1, 0]
+
+
+def test_two_of_one_cluster_each_agree_by_definition() -> None:
+    assert adjusted_rand(np.array([[7]])) == 1.0
+    assert adjusted_rand(np.array([[1]])) == 1.0
+    assert adjusted_rand(np.array([[1, 1], [1, 1]])) == pytest.approx(-0.5)

@@ -159,3 +159,64 @@ def test_chance_alone_is_seldom_called_a_difference() -> None:
         labels = rng.permutation(np.repeat([0, 1, 2], 20)).astype(np.int32)
         found += bool((descriptor_tests(table, labels, [])["p_holm"] < 0.05).any())
     assert found <= 11  # the 99 % bound of Binomial(100, .05)
+
+
+def test_the_columns_stand_in_their_order() -> None:
+    rows = segment_descriptors(people(), LABELS, NAMES, ["visits"])
+    figures = ["known", "mean", "median", "overall", "overall_median", "index", "effect", "rank"]
+    assert list(rows.columns) == ["feature", "kind", "role", "level", "cluster", "segment", *figures]
+    assert rows["segment"].tolist() == [NAMES[cluster] for cluster in rows["cluster"]]
+    assert cell(rows, "age", "small")[figures].tolist() == pytest.approx(
+        [3, 40.0, 40.0, 34.0, 30.0, 4000 / 34, 5 / 6, 0.7 - 1 / 30]
+    )
+
+
+def test_a_segment_of_whom_nothing_is_known() -> None:
+    table = pd.DataFrame({"age": [1.0, 3.0, np.nan], "region": pd.Series(["n", "s", None], dtype="string")})
+    rows = segment_descriptors(table, np.array([0, 0, 1], dtype=np.int32), NAMES, [])
+    for feature, level in [("age", ""), ("region", "n")]:
+        alone, nobody = (cell(rows, feature, name, level) for name in NAMES)
+        assert (alone["known"], nobody["known"]) == (2, 0)
+        assert np.isnan([alone["effect"], nobody["mean"], nobody["effect"], nobody["rank"]]).all(), (
+            "there are no others"
+        )
+
+
+def test_statistics_are_scipys_and_say_when_they_are_simulated() -> None:
+    table = pd.DataFrame(
+        {"x": [1.0, 2, 3, 4, 5, 6, 7, 8], "flat": [1.0] * 8, "kind": pd.Series(list("aaabbbbb"), dtype="string")}
+    )
+    labels = np.repeat([0, 1], 4).astype(np.int32)
+    tests = descriptor_tests(table, labels, []).set_index("feature")
+    statistic, p = stats.kruskal([1, 2, 3, 4], [5, 6, 7, 8])
+    assert tests.loc["x", ["statistic", "p", "effect"]].tolist() == pytest.approx([statistic, p, statistic / 7])
+    assert tests.loc["flat", ["test", "note", "effect"]].tolist() == ["", "the same for all", 0.0]
+    assert tests.loc["kind", "note"] == "p from 9,999 simulated tables"
+    assert tests.loc["kind", "effect"] == pytest.approx(np.sqrt(4.8 / 8))
+    many = pd.DataFrame({"kind": pd.Series(list("ab") * 10, dtype="string")})
+    assert descriptor_tests(many, np.repeat([0, 1], 10).astype(np.int32), []).loc[0, "note"] == "", (
+        "five expected everywhere"
+    )
+
+
+def test_what_is_known_of_nobody_follows_nothing() -> None:
+    table = pd.DataFrame({"visits": np.arange(8.0), "shoe": np.full(8, np.nan), "flat": 1.0})
+    tests = descriptor_tests(table, np.repeat([0, 1], 4).astype(np.int32), ["visits"]).set_index("feature")
+    assert tests.loc[["shoe", "flat"], "follows"].tolist() == ["", ""]
+    assert tests.loc[["shoe", "flat"], "known"].tolist() == [0, 8]
+    assert tests.loc[["shoe", "flat"], "note"].tolist() == ["the same for all"] * 2
+
+
+def test_a_feature_that_is_the_same_for_all_is_followed_by_nothing() -> None:
+    table = pd.DataFrame({"flat": 1.0, "visits": np.arange(8.0), "shoe": [1.0, 2, 3, 4, 5, 6, 8, 7]})
+    tests = descriptor_tests(table, np.repeat([0, 1], 4).astype(np.int32), ["flat", "visits"]).set_index("feature")
+    assert tests.loc["shoe", ["follows", "correlation"]].tolist() == ["visits", pytest.approx(1 - 6 * 2 / (8 * 63))]
+
+
+@pytest.mark.parametrize(("rare", "simulated"), [(10, True), (20, False)])
+def test_less_than_one_expected_anywhere_is_simulated(rare: int, simulated: bool) -> None:
+    """Cochran: of 1,000 customers 50 are in the small segment, so of 10 half a one is expected there, of 20 exactly one."""
+    kinds = pd.Series(list("bcde"), dtype="string").repeat([240, 250, 250, 260 - rare])
+    table = pd.DataFrame({"kind": pd.concat([pd.Series(["a"] * rare, dtype="string"), kinds], ignore_index=True)})
+    labels = (np.arange(1000) % 20 == 0).astype(np.int32)
+    assert bool(descriptor_tests(table, labels, []).loc[0, "note"]) is simulated

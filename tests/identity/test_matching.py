@@ -12,14 +12,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from segmentations import on_a_line
 from segments.clustering.candidate import Candidate, Spec, sweep_cell
 from segments.config.decisions import GivenName
 from segments.config.identity import COLOURS, ConfidenceConfig, IdentityConfig
 from segments.config.sweep import Algorithm, Feature, FeatureSet, Scaler
 from segments.errors import ConfigError, DataError
 from segments.evidence.stability import contingency
-from segments.identity.matching import EarlierVersion, Identity, compare_versions, first, identify, match, match_centres
-from segments.identity.names import renamed, reworded, sentences
+from segments.identity.matching import (
+    EarlierVersion,
+    Identity,
+    SegmentIdentity,
+    compare_versions,
+    first,
+    identify,
+    match,
+    match_centres,
+)
+from segments.identity.names import RESERVED, alike, renamed, reworded, sentences
 from segments.identity.overlap import centre_distances, centroids
 from segments.io.plots.style import PALETTE
 from segments.model.segmentation import Segment, Segmentation, fit_limits, number_segments
@@ -498,3 +508,117 @@ def test_colours_stay_within_the_palette_while_there_are_enough() -> None:
         seen.append(sorted(s.colour for s in identity.segments))
     assert all(len(set(colours)) == 6 and max(colours) < COLOURS for colours in seen)
     assert len(PALETTE) == COLOURS
+
+
+@pytest.mark.parametrize(("common", "how"), [(30, "members"), (29, "prediction")])
+@pytest.mark.parametrize("longer", ["earlier", "now"])
+def test_enough_in_common_is_a_share_of_the_shorter_list(common: int, how: str, longer: str) -> None:
+    """Half of the 60 of the shorter list, exactly; of the 90 of the longer one it would not be half."""
+    config = replace(CONFIG, min_common=0.5)
+    was, now = (90, 60) if longer == "earlier" else (60, 90)
+    ids = [f"old{i}" for i in range(was)]
+    model = on_a_line([1.0, 11.0])
+    members = pd.DataFrame({"customer_id": ids, "cluster": np.arange(was) % 2})
+    centres = pd.DataFrame({"x": [1.0, 11.0]})
+    people = pd.DataFrame({"customer_id": [*ids[:common], *(f"new{i}" for i in range(now - common))]})
+    people["x"] = np.where(np.arange(now) % 2 == 0, 1.0, 11.0)
+    labels = (np.arange(now) % 2).astype(np.int32)
+    found = identify(EarlierVersion(model, members, centres, 3), people, labels, ["low", "high"], config)
+    assert found.matched_by == how
+
+
+def test_when_every_colour_was_used_the_longest_unused_comes_and_then_others() -> None:
+    """Twelve old segments with all colours, one continues: its colour is nobody else's; eleven are free, then new ones are made."""
+    old = number_segments([f"o{i}" for i in range(COLOURS)])
+    table = np.zeros((COLOURS, COLOURS + 2), dtype=np.int64)
+    table[0, 0] = 9
+    found = match(old, table, [f"n{i:02}" for i in range(COLOURS + 2)], COLOURS + 1, CONFIG, [3, 1])
+    assert [segment.colour for segment in found.segments] == [0, *range(1, COLOURS), COLOURS, COLOURS + 1]
+    few = match(OLD[:1], np.array([[9] + [0] * COLOURS]), [f"n{i:02}" for i in range(COLOURS + 1)], 2, CONFIG)
+    assert [segment.colour for segment in few.segments] == list(range(COLOURS + 1))
+    late = [Segment("S1", "a", COLOURS + 4), Segment("S2", "b", 0)]
+    found = match(late, np.zeros((2, 13), dtype=np.int64), [f"n{i:02}" for i in range(13)], 3, CONFIG)
+    assert [segment.colour for segment in found.segments] == [*range(1, COLOURS), 0, COLOURS + 5]
+
+
+def test_a_name_is_put_apart_by_the_number_it_gets() -> None:
+    """`rare` is taken by one that continues; of two new ones called the same the second is told apart too."""
+    found = match(OLD, np.array([[9, 0, 0, 0], [0, 9, 0, 0], [0, 0, 9, 0]]), ["x", "y", "z", "rare"], 4, CONFIG)
+    assert [segment.name for segment in found.segments] == ["frequent", "rare", "lapsed", "rare (S4)"]
+    born = match(OLD, np.zeros((3, 2), dtype=np.int64), ["new", "new"], 4, CONFIG)
+    assert [(one.segment.segment_id, one.segment.name) for one in born.lineage] == [("S4", "new"), ("S5", "new (S5)")]
+    assert born.next_number == 6
+
+
+def test_the_largest_cluster_is_numbered_first_whatever_its_place() -> None:
+    table = np.array([[0, 0, 0], [10, 30, 20], [10, 30, 20]])
+    found = match(OLD, table, ["c", "a", "b"], 4, replace(CONFIG, min_overlap=1, min_kept=1))
+    assert [one.segment.segment_id for one in found.lineage] == ["S6", "S4", "S5"]
+    same = match(OLD, np.array([[0, 0], [4, 1], [1, 4]]), ["b", "a"], 4, replace(CONFIG, min_overlap=1, min_kept=1))
+    assert [one.segment.segment_id for one in same.lineage] == ["S4", "S5"], (
+        "by whose customers they have, the older first"
+    )
+    near = match_centres(OLD, np.array([[9.0, 8.0]] * 3), ["a", "b"], 4, CONFIG)
+    assert [one.segment.segment_id for one in near.lineage] == ["S5", "S4"], "by distance, the nearer first"
+
+
+def test_a_counter_between_versions_is_above_both() -> None:
+    found = compare_versions([Segment("S9", "a", 0)], [Segment("S9", "a", 0)], np.array([[3]]), CONFIG)
+    assert (found.next_number, found.matched_by, found.table) == (10, "ids", [[3]])
+    assert compare_versions(OLD[:1], [Segment("S12", "a", 3)], np.array([[3]]), CONFIG).next_number == 13
+
+
+def test_what_was_not_chosen_is_not_known() -> None:
+    assert SegmentIdentity(first(["a"]), {}, []).known == first(["a"])
+    with pytest.raises(DataError, match="there are no segments: nothing was chosen"):
+        _ = SegmentIdentity(None, {}, []).known
+
+
+# --- what is said ----------------------------------------------------------------------------------------------------------
+
+
+def test_every_sentence_word_for_word() -> None:
+    """S1 splits, S2 goes into S3's successor, S4 falls to pieces."""
+    old = number_segments(["a", "b", "c", "d"])
+    table = [[1500, 900, 0, 0, 0, 0], [0, 0, 300, 0, 0, 0], [0, 0, 400, 0, 0, 0], [0, 0, 0, 33, 33, 34]]
+    assert sentences(match(old, np.array(table), list("uvwxyz"), 5, CONFIG)) == [
+        "S1 'a' splits: 1,500 of 2,400 members stayed; S5 'v' split off.",
+        "S5 'v' splits off from S1 'a': 900 of 2,400 of its customers are here.",
+        "S3 'c' takes up others: 400 of 400 members stayed; 300 of 300 of S2 'b' came in.",
+        "S7 'x' comes out of S4 'd': 33 of 100 of its customers are here.",
+        "S8 'y' comes out of S4 'd': 33 of 100 of its customers are here.",
+        "S6 'z' comes out of S4 'd': 34 of 100 of its customers are here.",
+        "S2 'b' is now part of S3 'c'.",
+        "S4 'd' is gone; S7 'x', S8 'y', S6 'z' came out of it.",
+    ]
+
+
+def test_names_that_clash_are_told_apart_only_where_the_rules_gave_them() -> None:
+    given = {"S2": GivenName("Ghosts", "they never come", "Ann", "2026-01-02")}
+    found = renamed(first(["Ghosts", "rare", "often"]), given)
+    assert [segment.name for segment in found.segments] == ["Ghosts (S1)", "Ghosts", "often"]
+    back = renamed(found, {})
+    assert [(segment.name, segment.named_by) for segment in back.segments] == [
+        ("Ghosts (S1)", "rules"),
+        ("rare", "rules"),
+        ("often", "rules"),
+    ]
+    three = {f"S{i}": GivenName(name, "so", "Ann", "2026-01-02") for i, name in [(1, "A  b"), (2, "c"), (3, "a B")]}
+    with pytest.raises(ConfigError, match="two segments are called 'A  b'"):
+        renamed(first(["x", "y", "z"]), three)
+    assert alike("A  b", "a B ")
+    assert not alike("ab", "a b")
+    again = reworded(found, ["Ghosts", "seldom", "always"])
+    assert [(one.segment.name, one.proposed) for one in again.lineage] == [
+        ("Ghosts (S1)", "Ghosts"),
+        ("Ghosts", "seldom"),
+        ("always", "always"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "reserved"),
+    [("S1", True), ("s12", True), ("ALL", True), ("S", False), ("all of us", False), ("S1b", False)],
+)
+def test_what_stands_for_something_else_is_reserved(name: str, reserved: bool) -> None:
+    assert bool(RESERVED.fullmatch(name)) is reserved

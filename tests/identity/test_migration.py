@@ -296,3 +296,36 @@ def test_dates_that_cannot_be_are_refused(
     assert cli.main(["migration", *OVERRIDES, *words]) == 2
     assert what in capsys.readouterr().err
     assert not (folder / "artifacts/migration").exists()
+
+
+def test_all_that_is_said_word_for_word() -> None:
+    """Of 8 at both dates 5 stay; the largest move is the model's, not the customers'."""
+    before = table(a=1, b=1, c=1, d=6, e=6.5, f=1, g=19, h=19, i=2)
+    after = table(a=1, b=1, c=1, d=6, e=6.5, f=12, g=19, h=19, j=2, k=2)
+    found = migrate(EARLIER, LATER, before, after)
+    assert migration_in_words(found) == [
+        "8 customers are there at both dates; 5 (62%) are in the same segment, 3 (38%) in another.",
+        "Of those who moved, 1 changed themselves, 2 moved because the model changed, 0 for both reasons; 0 changed but are where they were, because the model changed with them.",
+        "2 customers are new, 1 are gone.",
+        "The largest move: 2 from S2 'middle' to S1 'low'.",
+    ]
+    plain = found.to_plain()
+    assert (plain["customers_at_both"], plain["moved"]) == (8, 3)
+    assert (plain["changed_by_customer"], plain["changed_by_model"]) == (1, 2)
+    assert len(migration_in_words(migrate(EARLIER, EARLIER, before, before))) == 3, (
+        "nobody moved: nothing is the largest"
+    )
+
+
+def test_who_stood_on_the_border_crossed_it_at_once() -> None:
+    """Its margin is nothing: any way is without measure, and told as 1e9; who stays where nothing moves crossed nothing."""
+    found = migrate(EARLIER, EARLIER, table(a=5, b=1), table(a=12, b=1)).customers.set_index("customer_id")
+    assert found.loc["a", ["cell", "travelled", "crossings"]].tolist() == ["customer", 7.0, 1e9]
+    assert found.loc["b", "crossings"] == 0.0
+    assert list(found.columns) == ["cell", "from_id", "via_id", "to_id", "travelled", "crossings"]
+
+
+def test_equal_moves_stand_in_the_order_of_their_ids_and_those_who_were_absent_last() -> None:
+    found = migrate(EARLIER, EARLIER, table(z=1, a=1, m=1, gone=1), table(m=1, z=12, a=12, come=1)).customers
+    assert found["customer_id"].tolist() == ["a", "z", "m", "come", "gone"]
+    assert found["travelled"].fillna(-1).tolist() == [11, 11, 0, -1, -1]

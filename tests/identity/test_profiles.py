@@ -11,7 +11,17 @@ from hypothesis import strategies as st
 from segments.app.load import checked
 from segments.config.profiles import ProfilesConfig, Trait
 from segments.errors import ConfigError
-from segments.identity.profiles import make_up, mean_ranks, overall_profile, segment_names, segment_profiles
+from segments.identity.profiles import (
+    _lean,
+    _level,
+    _word,
+    make_up,
+    mean_ranks,
+    overall_profile,
+    segment_names,
+    segment_profiles,
+    segment_traits,
+)
 
 WORDS = ProfilesConfig(
     traits={
@@ -191,3 +201,92 @@ def test_levels_stand_in_the_order_of_their_numbers() -> None:
     rows = make_up(table, np.zeros(6, dtype=np.int32), ["all"])
     assert rows["value"].tolist() == ["Under 15K", "15-24K", "25-34K", "100-124K", "250K+", "other"]
     assert rows["known"].tolist() == [6] * 6
+
+
+def test_names_grow_until_they_differ_and_are_numbered_only_then() -> None:
+    """Four segments: two alike but in their fourth feature, two alike in all."""
+    high, low = [9.0, 9, 9, 9], [1.0, 1, 1, 1]
+    table = pd.DataFrame(dict(zip("abc", [high + low] * 3, strict=True)) | {"d": [6.0, 6, 5, 5, 4, 4, 4, 4]})
+    labels = np.repeat([0, 1, 2, 3], 2).astype(np.int32)
+    assert segment_names(table, labels, list("abcd"), ProfilesConfig(high=0.99, low=0.01, max_traits=4)) == [
+        "high-d, high-a, high-b, high-c customers",
+        "high-a, high-b, high-c, high-d customers",
+        "low-a, low-b, low-c customers (1)",
+        "low-a, low-b, low-c customers (2)",
+    ]
+
+
+def test_one_word_more_is_enough_where_one_is() -> None:
+    """Two are frequent; their spending is hardly apart, and that is the word that is left."""
+    visits, spend = [9.0] * 8 + [1.0] * 4, [1.0, 4, 9, 12, 2, 5, 8, 10, 3, 6, 7, 11]
+    labels = np.repeat([0, 1, 2], 4).astype(np.int32)
+    config = ProfilesConfig(max_traits=1, traits=WORDS.traits)
+    assert segment_names(pd.DataFrame({"visits": visits, "spend": spend}), labels, ["visits", "spend"], config) == [
+        "frequent, high-spending customers",
+        "frequent, low-spending customers",
+        "rare customers",
+    ]
+
+
+@pytest.mark.parametrize(("rank", "word"), [(0.6, "high"), (0.5999, None), (0.4, "low"), (0.4001, None)])
+def test_a_trait_that_is_met_exactly_counts(rank: float, word: str | None) -> None:
+    config = ProfilesConfig(high=0.6, low=0.4, traits={"x": Trait("high", "low")})
+    assert _word("x", rank, config) == word
+    assert _lean("x", 0.5, config) == "high"
+    assert _lean("x", 0.4999, config) == "low"
+
+
+def test_traits_that_are_met_exactly_count() -> None:
+    """Ten customers: mean ranks 0.1 and 0.9 of the outer ones, 0.5 in the middle."""
+    table = pd.DataFrame({"customer_id": list("abcdefghij"), "x": np.arange(10.0), "name": list("abcdefghij")})
+    labels = np.repeat([0, 1, 2], [2, 6, 2]).astype(np.int32)
+    assert segment_traits(table, labels, ProfilesConfig(high=0.9, low=0.1)) == [{"x": "low"}, {}, {"x": "high"}]
+    assert segment_traits(table, labels, ProfilesConfig(high=0.91, low=0.09)) == [{}, {}, {}]
+    assert mean_ranks(table, labels, ["x"])["x"].tolist() == [0.1, 0.5, 0.9]
+
+
+def test_an_index_needs_a_mean_above_zero_and_no_value_below() -> None:
+    for values, there in [([0.0, 0, 0], False), ([0.0, 0, 3], True), ([-1.0, 0, 3], False)]:
+        table = pd.DataFrame({"x": values})
+        found = segment_profiles(table, np.array([0, 0, 1], dtype=np.int32), ["a", "b"])
+        assert found["x_index"].tolist() == ([0.0, 300.0] if there else [pytest.approx(np.nan, nan_ok=True)] * 2)
+
+
+def test_levels_of_one_number_stand_with_the_open_one_first() -> None:
+    assert sorted(["15-24K", "Under 15K", "15.5K", "14-20K", "< 14", "x", "15K+"], key=_level) == [
+        "< 14",
+        "14-20K",
+        "Under 15K",
+        "15-24K",
+        "15K+",
+        "15.5K",
+        "x",
+    ]
+    assert [_level(text)[0] for text in ("Under 15K", "15K", "x")] == [14.5, 15.0, np.inf]
+
+
+def test_a_segment_of_whom_nothing_is_known_has_no_shares() -> None:
+    table = pd.DataFrame({"customer_id": list("abc"), "region": pd.Series(["n", "s", None], dtype="string")})
+    found = make_up(table, np.array([0, 0, 1], dtype=np.int32), ["a", "b"])
+    assert found[["cluster", "value", "customers", "known"]].to_numpy().tolist() == [
+        [0, "n", 1, 2],
+        [0, "s", 1, 2],
+        [1, "n", 0, 0],
+        [1, "s", 0, 0],
+        [1, "unknown", 1, 0],
+    ]
+    assert found["share"].isna().tolist() == [False, False, True, True, True]
+    assert found["share"].tolist()[:2] == found["overall_share"].tolist()[:2] == [0.5, 0.5]
+
+
+def test_a_sixth_word_tells_nobody_apart() -> None:
+    """Alike in four features and different in the fifth, for which a name has no room: they are numbered."""
+    table = pd.DataFrame(dict.fromkeys("abcd", [9.0] * 4 + [1.0] * 4) | {"e": [6.0, 6, 5, 5, 5.5, 5.5, 5.5, 5.5]})
+    labels = np.repeat([0, 1, 2], [2, 2, 4]).astype(np.int32)
+    names = segment_names(table, labels, list("abcde"), ProfilesConfig(high=0.74, low=0.2, max_traits=4))
+    assert names[:2] == ["high-e, high-a, high-b, high-c customers", "low-e, high-a, high-b, high-c customers"]
+    nearer = table.assign(e=[5.6, 5.4, 5.5, 5.3, 5.2, 5.1, 5.7, 5.8])
+    names = segment_names(nearer, labels, list("abcde"), ProfilesConfig(max_traits=4))
+    assert names == [f"high-a, high-b, high-c customers ({i})" for i in (1, 2)] + [
+        "low-a, low-b, low-c, low-d customers"
+    ]

@@ -153,3 +153,30 @@ def test_the_cross_table_counts_everybody_once() -> None:
     assert table["customers"].tolist() == [0, 1, 1, 2, 0, 0]
     assert table["share"].tolist()[:4] == pytest.approx([0, 1, 1 / 3, 2 / 3])
     assert table["share"].isna().tolist() == [False] * 4 + [True] * 2
+
+
+def test_a_map_without_money_and_an_empty_segment() -> None:
+    cells = RfmMapConfig({"recent": [RfmCells(r=[4, 5])], "gone": [RfmCells(r=[1, 3])]})
+    table = pd.DataFrame(
+        {
+            "r_score": [5.0, 4.0],
+            "f_score": 1.0,
+            "m_score": 3.0,
+            "monetary": 0.0,
+            "recency_days": [1.0, 4.0],
+            "frequency": [2.0, 3.0],
+        }
+    )
+    found = rfm_table(table, cells).set_index("rfm_segment")
+    assert found["cells"].tolist() == [50, 75]
+    assert found[["customers", "share", "revenue_share"]].to_numpy().tolist() == [[2, 1.0, 0.0], [0, 0.0, 0.0]]
+    assert found["reachable"].tolist() == [True, False]
+    assert found.loc["recent", ["recency_days", "frequency", "monetary", "note"]].tolist() == [2.5, 2.5, 0.0, ""]
+    assert found.loc["gone", "note"] == (
+        "cannot be reached: nobody has r_score 1 or 2 or 3, nobody has f_score 2 or 3 or 4 or 5, nobody has m_score 1 or 2 or 4 or 5"
+    )
+    crossed = cross_table(
+        np.array(["recent", "recent"], dtype=object), np.array([0, 0], dtype=np.int32), ["a", "b"], ["recent", "gone"]
+    )
+    assert crossed["customers"].tolist() == [2, 0, 0, 0]
+    assert crossed["share"].fillna(-1).tolist() == [1.0, 0.0, -1, -1]

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segments.clustering.space import nearest
-from segments.identity.rules import Rules, contributions, plain_rules, reasons
+from segments.identity.rules import Rules, _roundest, contributions, plain_rules, reasons
 
 
 def table(seed: int, k: int, n: int = 240) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
@@ -141,3 +141,71 @@ def test_with_a_single_feature_there_is_no_second() -> None:
 def test_on_the_border_nothing_speaks_for_the_segment() -> None:
     found = reasons(np.array([[2.0]]), np.array([0], dtype=np.int32), np.array([[0.0], [4.0]]), ["x"], ["a", "b"])
     assert found["first_feature"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "cut"),
+    [
+        (2.0, 17.3, 10.0),
+        (353.63, 871.76, 600.0),
+        (0.0, 1.0, 0.5),
+        (5.0, 6.0, 5.0),
+        (-1.0, 1.0, 0.0),
+        (-6.0, -5.0, -6.0),
+        (0.123, 0.129, 0.126),
+        (1234.0, 1236.0, 1235.0),
+        (95.0, 105.0, 100.0),
+        (1e9 + 1, 1e9 + 2, 1e9 + 1),
+    ],
+)
+def test_the_roundest_number_between_by_hand(low: float, high: float, cut: float) -> None:
+    found = _roundest(low, high)
+    assert low <= found < high
+    assert found == cut
+
+
+def test_rules_that_hold_for_everybody_hold_for_the_unseen() -> None:
+    features = pd.DataFrame({"x": np.arange(50.0), "y": 0.0})
+    rules = plain_rules(features, np.repeat([0, 1], 25).astype(np.int32), ["x", "y"], 3)
+    assert rules.fidelity_unseen == pytest.approx(1.0, abs=0.04)
+    assert rules.fidelity == 1.0
+    assert [rule.bounds for own in rules.segments for rule in own] == [{"x": (None, 24.0)}, {"x": (24.0, None)}]
+    assert (rules.precision, rules.coverage, rules.depth) == ([1.0, 1.0], [1.0, 1.0], 3)
+    five = plain_rules(features[:10], np.repeat([0, 1], 5).astype(np.int32), ["x"], 3)
+    assert five.fidelity_unseen is not None, "five of each are enough for five folds"
+    assert plain_rules(features[:9], np.repeat([0, 1], [5, 4]).astype(np.int32), ["x"], 3).fidelity_unseen is None
+
+
+@pytest.mark.parametrize(("k", "depth"), [(2, 1), (3, 2), (4, 2), (5, 4), (8, 4), (9, 5)])
+def test_as_deep_as_so_many_segments_need(k: int, depth: int) -> None:
+    features = pd.DataFrame({"x": np.arange(4.0 * k)})
+    labels = np.repeat(np.arange(k), 4).astype(np.int32)
+    assert plain_rules(features, labels, ["x"], 1).depth == depth
+    assert plain_rules(features, labels, ["x"], 9).depth == 9
+
+
+def test_a_rule_finds_one_in_two_hundred_at_least() -> None:
+    """Of 400 customers the two odd ones are a rule, of 600 only with a third beside them."""
+    for n, found in [(400, 2), (600, 3)]:
+        labels = np.zeros(n, dtype=np.int32)
+        labels[:2] = 1
+        rules = plain_rules(pd.DataFrame({"x": np.arange(float(n))}), labels, ["x"], 1)
+        assert [rule.customers for rule in rules.segments[1]] == [found]
+
+
+def test_the_rule_that_finds_most_stands_first() -> None:
+    features = pd.DataFrame({"x": np.arange(12.0)})
+    rules = plain_rules(features, np.repeat([1, 0, 1], [2, 4, 6]).astype(np.int32), ["x"], 2)
+    assert [(rule.bounds, rule.customers, rule.coverage) for rule in rules.segments[1]] == [
+        ({"x": (5.0, None)}, 6, 0.75),
+        ({"x": (None, 1.0)}, 2, 0.25),
+    ]
+    assert [rule.bounds for rule in rules.segments[0]] == [{"x": (1.0, 5.0)}]
+
+
+def test_leaves_with_one_answer_are_one_rule() -> None:
+    """The tree parts the pure half from the mixed one, and says the same of both."""
+    labels = np.array([0, 0, 0, 0, 0, 0, 1, 0, 1, 0], dtype=np.int32)
+    rules = plain_rules(pd.DataFrame({"x": np.arange(10.0)}), labels, ["x"], 1)
+    assert [(rule.bounds, rule.customers, rule.precision) for rule in rules.segments[0]] == [({}, 10, 0.8)]
+    assert rules.segments[1] == []

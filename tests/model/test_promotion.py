@@ -114,3 +114,52 @@ def test_uncommitted_code_waits_where_the_config_says_so(commit: str) -> None:
     accepted = admit([], {"git_commit": "abc123"}, None, strict, chosen=None)
     assert accepted is not None
     assert accepted.promote
+
+
+@pytest.mark.parametrize(("tolerance", "promote"), [(0.0, False), (0.999, False), (1.0, True), (1.001, True)])
+def test_a_challenger_may_be_worse_by_the_tolerance_and_no_more(tolerance: float, promote: bool) -> None:
+    """In parts of the difference there is: 0.5 against what cutting off two of three low ones leaves."""
+    good, worse = on_a_line([1.0, 11.0]), on_a_line([0.0, 3.0])
+    apart = verdict(good, worse)
+    assert apart.champion > apart.challenger
+    config = RegistryConfig(tolerance=tolerance * (apart.champion - apart.challenger))
+    found = judge(TABLE, good, worse, config, ScoringConfig(), seed=0)
+    assert found.promote is promote
+    assert found.reason.startswith("not worse than the champion" if promote else "worse than the champion")
+    assert f"(tolerance {config.tolerance:g})" in found.reason
+
+
+@pytest.mark.parametrize(("exact_up_to", "exact"), [(300, True), (299, False)])
+def test_silhouettes_are_exact_as_far_as_the_config_says(exact_up_to: int, exact: bool) -> None:
+    random = np.random.default_rng(0)
+    table = pd.DataFrame({"customer_id": [str(i) for i in range(300)], "x": random.uniform(0, 12, 300)})
+    scoring = ScoringConfig(exact_up_to=exact_up_to, sample=20)
+    found = judge(table, on_a_line([1.0, 11.0]), on_a_line([0.0, 6.0]), RULE, scoring, seed=0)
+    standard = (table[["x"]] - table["x"].mean()) / table["x"].std(ddof=0)
+    for said, border in [(found.champion, 6.0), (found.challenger, 3.0)]:
+        truth = silhouette_score(standard, table["x"] > border)
+        assert (said == pytest.approx(truth, abs=1e-9)) is exact
+
+
+def test_what_was_compared_is_said_in_full() -> None:
+    found = verdict(on_a_line([1.0, 11.0]), on_a_line([0.0, 1.0]))
+    assert found.to_plain() == {
+        "promote": False,
+        "reason": found.reason,
+        "champion": found.champion,
+        "challenger": found.challenger,
+        "by": "the rule",
+    }
+    assert found.reason == (
+        f"worse than the champion: silhouette over all features {found.challenger:.4f}, the champion's {found.champion:.4f} on the same customers (tolerance 0.1)"
+    )
+
+
+@pytest.mark.parametrize("commit", ["unknown", "abc123-dirty"])
+def test_uncommitted_code_does_not_matter_where_the_config_does_not_ask(commit: str) -> None:
+    found = admit([], {"git_commit": commit}, None, RegistryConfig(require_commit=False), chosen=None)
+    assert found is not None
+    assert found.promote
+    unknown = admit([], {}, None, RegistryConfig(require_commit=True), chosen=None)
+    assert unknown is not None
+    assert not unknown.promote, "no commit at all is none that is known"

@@ -5,32 +5,62 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
-from segments.errors import StoreError
+from segments.errors import ConfigError, StoreError
 from segments.io.store.cache import (
     arrays_of,
+    batch_record,
+    batch_records,
+    campaign,
     candidate_pictures,
     candidates_folder,
+    clear_unfinished,
+    elbow_file,
+    evidence_path,
+    finished_candidates,
+    forecast,
+    forecasts,
+    history,
     keep_candidate,
+    keep_evidence,
     kept_candidate,
+    kept_evidence,
+    kept_ids,
+    remember,
     space_of,
+    sweep_record,
+    sweep_records,
+    uplift_folder,
+    version_folder,
+    version_folders,
 )
 from segments.io.store.files import (
     artifact,
     checkout,
     damaged_table,
     find_project,
+    growing_table,
+    kept,
     read_arrays,
     read_json,
     read_table,
+    remove,
+    replace_folder,
+    scan_table,
     write_bytes,
+    write_csv,
     write_json,
+    write_relation,
     write_table,
+    write_text,
 )
 from segments.io.store.fingerprints import sha256
 from segments.io.store.seals import SEAL, seal, unchanged
@@ -170,3 +200,269 @@ def test_arrays_are_never_unpickled(root: Path) -> None:
     np.savez("evil.npz", x=np.array([{"a": 1}], dtype=object))
     with pytest.raises(StoreError, match="damaged"):
         read_arrays(Path("evil.npz"))
+
+
+@pytest.fixture
+def flushed(monkeypatch: pytest.MonkeyPatch) -> dict[int, list[str]]:
+    """What lay beside each file, by its inode, when it was flushed to disk."""
+    seen: dict[int, list[str]] = {}
+
+    def fsync(file: int) -> None:
+        beside = [path.relative_to(Path.cwd()).as_posix() for path in Path.cwd().rglob("*") if path.is_file()]
+        seen[os.fstat(file).st_ino] = sorted(beside)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    return seen
+
+
+def test_a_file_takes_its_place_at_once(root: Path, flushed: dict[int, list[str]]) -> None:
+    """What was flushed is what lies there now, not a copy: until then the old one did, and who reads that reads on."""
+    write_text(Path("a/b.txt"), "old")
+    with Path("a/b.txt").open() as reading:
+        write_text(Path("a/b.txt"), "new and longer")
+        assert reading.read() == "old"
+    assert Path("a/b.txt").read_text() == "new and longer"
+    assert Path("a/b.txt").stat().st_ino in flushed
+    assert len(flushed) == 2
+    assert [len([name for name in names if name.startswith("a/")]) for names in flushed.values()] == [1, 2]
+    assert Path("a/b.txt").stat().st_mode & 0o777 in (0o644, 0o600)
+
+
+def test_a_stages_file_is_made_outside_what_dvc_keeps(root: Path, flushed: dict[int, list[str]]) -> None:
+    write_text(artifact("sweep", "a.txt"), "x")
+    [beside] = flushed.values()
+    [partial] = [name for name in beside if "a.txt" in name]
+    assert partial.startswith("record/.partial/.a.txt.")
+    assert Path("artifacts/sweep/a.txt").stat().st_ino in flushed
+
+
+def test_a_candidate_takes_its_place_whole(root: Path, flushed: dict[int, list[str]]) -> None:
+    """Every file of it is flushed, all lie there by then, and none under its name: the folder is moved, not filled."""
+    keep_candidate("c1", {"v": 1}, {"s": 2}, {"labels": np.array([0])}, {"clusters": b"png"}, maker=7)
+    names = ["arrays.npz", "candidate.json", "clusters.png", "space.json"]
+    assert sorted(path.name for path in (candidates_folder() / "c1").iterdir()) == sorted([*names, SEAL])
+    assert {path.stat().st_ino for path in (candidates_folder() / "c1").iterdir()} <= set(flushed)
+    for beside in flushed.values():
+        kept = [Path(name) for name in beside if name.startswith("record/candidates/")]
+        assert sorted(path.name for path in kept if path.name in names) == names
+        assert all(path.parent.name.startswith(".c1.7.") for path in kept)
+
+
+@pytest.mark.parametrize("step", range(4))
+def test_a_candidate_that_cannot_be_flushed_is_not_there(
+    root: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    calls = iter(range(10))
+
+    def fsync(_: int) -> None:
+        if next(calls) == step:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(StoreError, match=r"cannot write .*c1.*: .*No space left"):
+        keep_candidate("c1", {"v": 1}, {"s": 2}, {"labels": np.array([0])}, {"clusters": b"png"})
+    assert list(candidates_folder().iterdir()) == []
+
+
+def one_byte_other(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] = 0xFF
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("name", ["candidate.json", "space.json", "arrays.npz"])
+@pytest.mark.parametrize("harm", [lambda path: path.unlink(), one_byte_other])
+def test_a_candidate_any_part_of_which_is_damaged_is_made_again(root: Path, name: str, harm: Any) -> None:
+    arrays = {"labels": np.arange(50)}
+    keep_candidate("c1", {"v": 1}, {"columns": ["x", "y"]}, arrays, {})
+    keep_candidate("c2", {"v": 2}, {"columns": ["x", "y"]}, arrays, {})
+    harm(candidates_folder() / "c1" / name)
+    assert kept_candidate("c1") is None
+    assert kept_candidate("c2") == {"v": 2}
+    assert kept_ids() == {"c2"}
+    keep_candidate("c1", {"v": 1}, {}, arrays, {})
+    assert kept_candidate("c1") == {"v": 1}
+
+
+def test_a_folder_takes_the_place_of_another(root: Path) -> None:
+    for name in ("new", "old"):
+        write_text(root / name / f"{name}.txt", name)
+    inode = (root / "new").stat().st_ino
+    replace_folder(root / "new", root / "old")
+    assert [path.name for path in (root / "old").iterdir()] == ["new.txt"]
+    assert (root / "old").stat().st_ino == inode
+    assert not (root / "new").exists()
+    with pytest.raises(StoreError, match="cannot write"):
+        replace_folder(root / "not there", root / "other")
+
+
+# --- where things lie ----------------------------------------------------------------------------------------------------
+
+
+def test_what_an_interrupted_process_had_half_made_goes_and_nothing_else(root: Path) -> None:
+    keep_candidate("c1", {"v": 1}, {}, {}, {})
+    for name in (".c2.7.abc", ".c3.7.def", ".c2.77.abc", ".c7.8.abc"):
+        (candidates_folder() / name).mkdir()
+    clear_unfinished(7)
+    assert sorted(path.name for path in candidates_folder().iterdir()) == [".c2.77.abc", ".c7.8.abc", "c1"]
+    assert kept_ids() == {"c1"}
+
+
+def test_finished_candidates_are_told_oldest_first_without_the_damaged(root: Path) -> None:
+    for name, at in (("c1", 5), ("c3", 2), ("c2", 2), ("c4", 1)):
+        keep_candidate(name, {"candidate_id": name, "started_ms": at}, {}, {"labels": np.array([0])}, {})
+    (candidates_folder() / "c4" / "space.json").unlink()
+    assert [fact["candidate_id"] for fact in finished_candidates()] == ["c2", "c3", "c1"]
+
+
+def test_what_was_just_said_is_not_said_twice(root: Path) -> None:
+    once, twice = ({"at": at, "what": "promoted", "model_hash": "h"} for at in ("1", "2"))
+    other = {"at": "3", "what": "rolled back", "model_hash": "h"}
+    for event in (once, twice, other, other, once):
+        remember(event)
+    assert [event["at"] for event in history()] == ["1", "3", "1"]
+    assert history()[-1] == once
+
+
+def test_evidence_is_kept_and_made_again_when_damaged(root: Path) -> None:
+    assert kept_evidence("e1") is None
+    keep_evidence("e1", {"ks": np.array([2, 3])})
+    found = kept_evidence("e1")
+    assert found is not None
+    assert found["ks"].tolist() == [2, 3]
+    evidence_path("e1").write_bytes(b"PK nonsense")
+    assert kept_evidence("e1") is None
+
+
+def test_records_are_told_oldest_first(root: Path) -> None:
+    for name, at in (("b", 2), ("a", 2), ("c", 1)):
+        write_json(sweep_record(name) / "sweep.json", {"started_ms": at})
+        write_json(forecast(name) / "record.json", {"started_ms": at})
+        write_json(batch_record(name), {"started_ms": at, "batch_id": name})
+    assert [folder.name for folder in sweep_records()] == ["c", "a", "b"]
+    assert [folder.name for folder in forecasts()] == ["c", "a", "b"]
+    assert [record["batch_id"] for record in batch_records()] == ["c", "a", "b"]
+    write_json(artifact("prediction", "prediction.json"), {"prediction_id": "c"})
+    assert [folder.name for folder in forecasts()] == ["a", "b", "c"], "the present one comes last"
+
+
+def test_names_of_what_is_kept(root: Path) -> None:
+    for folder in ("c1-0123456789ab", "c1-ffff", "c2-ffff"):
+        (root / "record" / "versions" / folder).mkdir(parents=True)
+    assert version_folder("0123456789abcdef", "c1").name == "c1-0123456789ab"
+    assert [folder.name for folder in version_folders("c1")] == ["c1-0123456789ab", "c1-ffff"]
+    assert len(version_folders()) == 3
+    assert elbow_file(["b", "a"]) == elbow_file(["a", "b"]) != elbow_file(["a"])
+    assert len(elbow_file(["a"]).stem) == 16
+    assert uplift_folder("u1") == root / "record" / "uplift" / "u1"
+
+
+@pytest.mark.parametrize(
+    ("name", "fits"),
+    [
+        ("a", True),
+        ("_x", True),
+        ("é-1.b", True),
+        ("a" * 60, True),
+        ("a" * 61, False),
+        ("", False),
+        (".a", False),
+        ("-a", False),
+        ("a/b", False),
+        ("a b", False),
+    ],
+)
+def test_what_can_name_a_campaign(root: Path, name: str, fits: bool) -> None:
+    with nullcontext() if fits else pytest.raises(ConfigError, match="cannot name a campaign"):
+        assert campaign(name) == root / "record" / "campaigns" / name
+
+
+def test_the_folder_of_what_is_kept_explains_itself_once(root: Path) -> None:
+    (root / "artifacts" / "sweeps" / "s1").mkdir(parents=True)
+    (root / "artifacts" / "versions" / "old").mkdir(parents=True)
+    (root / "record" / "versions" / "new").mkdir(parents=True)
+    assert kept("sweeps") == root / "record" / "sweeps"
+    assert (root / "record" / "sweeps" / "s1").is_dir(), "what lay in artifacts once is moved"
+    assert (root / "artifacts" / "versions" / "old").is_dir(), "but never over what is there"
+    assert [path.name for path in (root / "record" / "versions").iterdir()] == ["new"]
+    assert (root / "record" / "README.md").read_text().startswith("# What outlives a run")
+    (root / "artifacts" / "uplift").mkdir()
+    kept()
+    assert (root / "artifacts" / "uplift").is_dir(), "it is done once"
+
+
+def test_a_project_is_found_upwards_or_not_at_all(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (root / "a" / "b").mkdir(parents=True)
+    assert find_project(root / "a" / "b") == find_project(root) == root
+    for name in ("conf/config.yaml", "dvc.yaml"):
+        content = (root / name).read_text()
+        (root / name).unlink()
+        with pytest.raises(StoreError, match="this is not a segments project"):
+            find_project(root)
+        (root / name).write_text(content)
+    odd = root / ".dvc" / "tmp" / "other" / "exps"
+    (odd / "conf").mkdir(parents=True)
+    (odd / "conf" / "config.yaml").write_text("")
+    (odd / "dvc.yaml").write_text("")
+    monkeypatch.chdir(odd)
+    assert checkout() == odd, "only .dvc/tmp/exps is a copy"
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".CSV"])
+def test_a_growing_table_is_there_when_it_is_whole(root: Path, suffix: str) -> None:
+    batch = pa.RecordBatch.from_pydict({"a": [1, 2], "b": ["x", "y"]})
+    path = Path(f"t{suffix}")
+    with growing_table(path) as write:
+        write(batch)
+        assert not path.exists()
+        write(batch)
+    read = pd.read_parquet if suffix == ".parquet" else pd.read_csv
+    assert read(path).to_numpy().tolist() == [[1, "x"], [2, "y"]] * 2
+    before = path.read_bytes()
+    with growing_table(path):
+        pass
+    assert path.read_bytes() == before, "nothing written, nothing replaced"
+    with pytest.raises(ZeroDivisionError), growing_table(path) as write:
+        write(batch)
+        _ = 1 / 0
+    assert path.read_bytes() == before
+    assert sorted(found.name for found in root.iterdir()) == sorted(["conf", "dvc.yaml", path.name])
+
+
+def test_a_table_of_another_kind_cannot_grow(root: Path) -> None:
+    with pytest.raises(StoreError, match=r"tables named '\.xlsx' cannot be written"), growing_table(Path("a.xlsx")):
+        pass
+
+
+def test_what_is_missing_or_damaged_says_what_makes_it(root: Path) -> None:
+    for path, fix in [
+        (artifact("sweep", "a.json"), "run `segments sweep`, or `dvc repro`"),
+        (Path("a.json"), "run `dvc repro`"),
+    ]:
+        with pytest.raises(StoreError, match="does not exist yet") as missing:
+            read_json(path)
+        assert missing.value.fix == fix
+        write_text(path, "{")
+        with pytest.raises(StoreError, match="is damaged") as damaged:
+            read_json(path)
+        assert damaged.value.fix == f"delete it and {fix}"
+
+
+def test_plain_data_are_written_for_people(root: Path) -> None:
+    write_json(Path("a.json"), {"b": "Zoë", "a": [1]})
+    assert Path("a.json").read_text() == '{\n  "b": "Zoë",\n  "a": [\n    1\n  ]\n}\n'
+    write_csv(Path("a.csv"), pd.DataFrame({"id": ["1"], "n": [2]}))
+    assert Path("a.csv").read_text() == '"id","n"\n"1",2\n'
+    remove(Path("a.csv"))
+    remove(Path("a.csv"))
+    assert not Path("a.csv").exists()
+
+
+def test_a_relation_is_written_whole_and_read_without_being_loaded(root: Path) -> None:
+    import duckdb
+
+    write_relation(Path("a.parquet"), duckdb.sql("select 1 as a union all select 2 order by a"))
+    assert scan_table(Path("a.parquet")).fetchall() == [(1,), (2,)]
+    write_text(Path("b.parquet"), "PAR1")
+    with pytest.raises(StoreError, match="is damaged"):
+        scan_table(Path("b.parquet"))

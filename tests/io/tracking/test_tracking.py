@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import unquote
 
@@ -15,6 +17,7 @@ from segments.config.registry import TrackingConfig
 from segments.errors import TrackingError
 from segments.io.tracking.candidates import track_candidates, track_curves, track_evidence
 from segments.io.tracking.connection import Tracker, connect
+from segments.io.tracking.runs import COMPLETE, log_run
 from segments.io.tracking.sweeps import track_sweep
 from small_record import PNG, fact, runs, sweep_record, traced
 
@@ -283,3 +286,40 @@ def test_a_moved_project_finds_its_artifacts_again(root: Path, monkeypatch: pyte
         assert len(tracker.client.list_artifacts(run.info.run_id, "images")) == 4
         assert str(moved) in tracker.client.get_experiment(tracker.experiment_id).artifact_location
     moved.rename(root)
+
+
+@pytest.mark.parametrize("fails", ["log_artifacts", "log_inputs", "log_text", "set_terminated", "log_batch", None])
+def test_a_run_is_called_complete_by_the_last_call_alone(fails: str | None) -> None:
+    """Whatever fails, nothing that was said until then bears the tag."""
+    calls: list[tuple[str, bool]] = []
+
+    class Client:
+        def __getattr__(self, name: str) -> Any:
+            def call(*args: Any, **words: Any) -> Any:
+                if name == fails:
+                    raise OSError(name)
+                tags = words.get("tags", [])
+                calls.append(
+                    (name, COMPLETE in [getattr(tag, "key", tag) for tag in tags] or COMPLETE in map(str, args))
+                )
+                return SimpleNamespace(info=SimpleNamespace(run_id="r1", artifact_uri="mlflow-artifacts:/1"))
+
+            return call
+
+    tracker: Any = SimpleNamespace(client=Client(), experiment_id="0")
+    with nullcontext() if fails is None else pytest.raises(OSError, match=fails):
+        log_run(
+            tracker,
+            name="xy · none · k=3",
+            tags={"a": "b"},
+            params={"k": 3},
+            metrics=[("silhouette", 0.5, 3)],
+            images={"clusters": PNG},
+            started_ms=0,
+            seconds=1.0,
+            made_by="segments fit",
+            data=dict.fromkeys(("name", "digest", "path", "schema", "profile"), "x"),
+            files={"a.txt": "a"},
+        )
+    assert [name for name, bears in calls if bears] == ([] if fails else ["log_batch"])
+    assert fails or calls[-1] == ("log_batch", True)
