@@ -30,7 +30,7 @@ from segments.identity.profiles import make_up, overall_profile, segment_names, 
 from segments.identity.rules import plain_rules, reasons
 from segments.io.registry import files, versions
 from segments.io.store import catalog
-from segments.io.store.cache import version_folder
+from segments.io.store.cache import seal, version_folder
 from segments.io.store.files import artifact, read_table, write_json, write_table
 from segments.model.drift import reference_of
 from segments.model.segmentation import Segmentation, fit_limits, number_segments
@@ -75,6 +75,11 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     streamlit.cache_resource.clear()
 
 
+def registered(model: Segmentation, reference: dict[str, Any]) -> files.RegisteredModel:
+    held = {files.DOCUMENT: model.to_json().encode(), "artifacts/reference.json": json.dumps(reference).encode()}
+    return files.RegisteredModel("customer-segments", "1", "models:/m/1", "mall", held)
+
+
 def write(k: int, n: int, monkeypatch: pytest.MonkeyPatch) -> Segmentation:
     """Artifacts of k segments of n customers, and a registry that holds them as version 1."""
     random = np.random.default_rng(0)
@@ -115,8 +120,7 @@ def write(k: int, n: int, monkeypatch: pytest.MonkeyPatch) -> Segmentation:
         write_table(path, content) if isinstance(content, pd.DataFrame) else write_json(path, content)
     tags = {"candidate_id": "c0", "model_hash": "h", "verdict": "the first", "promoted_at": "2024-05-06T07:08:09+00:00"}
     version = versions.Version("customer-segments", "1", "r", tags | {"source": "mall"}, ["champion"], "", 0)
-    text = json.dumps(reference_of(features, model))
-    stored = files.RegisteredModel("customer-segments", "1", "models:/m/1", "mall", model.to_json(), text)
+    stored = registered(model, reference_of(features, model))
     monkeypatch.setattr(versions, "registered", lambda config, name: [version])
     monkeypatch.setattr(files, "read_model", lambda config, uri: stored)
     monkeypatch.setattr(
@@ -275,8 +279,7 @@ def test_sliders_begin_at_the_median_of_all(
     features = read_table(artifact("features", "customers.parquet"))
     # ties below the middle: deciles there are equal, and a list without the equal ones has another middle
     features["frequency"] = features["frequency"].clip(lower=features["frequency"].quantile(0.45))
-    text = json.dumps(reference_of(features, model))
-    stored = files.RegisteredModel("customer-segments", "1", "models:/m/1", "mall", model.to_json(), text)
+    stored = registered(model, reference_of(features, model))
     monkeypatch.setattr(files, "read_model", lambda config, uri: stored)
     app = opened("what_if")
     assert app.selectbox[0].value == "the median of all customers"
@@ -289,6 +292,7 @@ def test_without_the_choice_a_segment_has_its_members_and_no_blank_tabs(house: C
     members = read_table(artifact("identity", "segments.parquet"))
     folder = version_folder("h", model.candidate_id)
     write_table(folder / "members.parquet", members)
+    seal(folder)
     choice = json.loads(artifact("selection", "choice.json").read_text())
     write_json(artifact("selection", "choice.json"), choice | {"candidate_id": "other"})
     app = opened("segment")

@@ -25,7 +25,7 @@ from segments.config.sweep import Algorithm as Kmeans
 from segments.config.sweep import Feature, FeatureSet, Scaler, SweepConfig
 from segments.data import files
 from segments.errors import ConfigError, DataError, StoreError
-from segments.io.store.cache import batch_records, version_folder
+from segments.io.store.cache import batch_records, seal, version_folder
 from segments.io.store.files import artifact, write_json, write_table
 from segments.io.store.fingerprints import sha256
 from segments.model.drift import reference_of
@@ -332,6 +332,7 @@ def test_who_moved_is_told_by_the_versions_own_list_of_members(root: Path, table
     unknown = score(write(table.head(200), root / "in.csv"), root / "out.csv", table).record
     kept = version_folder(sha256(MODEL.to_json().encode()), MODEL.candidate_id)
     write_table(kept / "members.parquet", was.tail(490))
+    seal(kept)
     # what the last run chose is another candidate: of no concern here
     write_json(artifact("selection", "choice.json"), {"candidate_id": "other"})
     known = score(write(table.head(200), root / "in.csv"), root / "out.csv", table).record

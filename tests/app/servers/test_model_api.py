@@ -231,7 +231,7 @@ def test_any_signal_ends_it_in_good_order(monkeypatch: pytest.MonkeyPatch, numbe
 
     model = SimpleNamespace(document=MODEL.to_json(), uri="models:/toy/3", reference="", name="toy", version="3")
     monkeypatch.setattr(model_api.files, "read_model", lambda *given: model)
-    monkeypatch.setattr(model_api.files, "load_model", lambda *given: None)
+    monkeypatch.setattr(model_api.files, "served", lambda *given: None)
     monkeypatch.setattr(model_api, "_check_answers", lambda *given: None)
     monkeypatch.setattr(scoring_server, "init", lambda loaded: Server())
     for name in ("mlflow", "uvicorn"):

@@ -16,7 +16,10 @@ from segments.io.store.cache import (
     candidates_folder,
     keep_candidate,
     kept_candidate,
+    seal,
     space_of,
+    version_file,
+    version_folder,
 )
 from segments.io.store.files import (
     artifact,
@@ -109,3 +112,18 @@ def test_arrays_are_never_unpickled(root: Path) -> None:
     np.savez("evil.npz", x=np.array([{"a": 1}], dtype=object))
     with pytest.raises(StoreError, match="damaged"):
         read_arrays(Path("evil.npz"))
+
+
+def test_what_is_kept_of_a_version_is_compared_before_it_is_used(root: Path) -> None:
+    assert version_file("h", "c", "members.parquet") is None, "another machine's"
+    path = version_folder("h", "c") / "members.parquet"
+    write_bytes(path, b"a")
+    with pytest.raises(StoreError, match=r"record/versions/c-h/members.parquet cannot be compared"):
+        version_file("h", "c", path.name)
+    seal(path.parent)
+    assert version_file("h", "c", path.name) == path
+    for spoil in (lambda: path.write_bytes(b"b"), path.unlink, lambda: path.symlink_to(root / "a")):
+        (root / "a").write_bytes(b"a")
+        spoil()
+        with pytest.raises(StoreError, match="members.parquet is not the file that was kept"):
+            version_file("h", "c", path.name)

@@ -25,7 +25,7 @@ from segments.data import files
 from segments.data.clean import RawLog, clean_transactions, find_header, rejected_lines
 from segments.errors import DataError, StoreError
 from segments.features.table import build_features
-from segments.io.store.cache import batch_record, version_folder
+from segments.io.store.cache import batch_record, version_file
 from segments.io.store.files import growing_table, read_json, read_table, remove, write_json
 from segments.io.store.fingerprints import file_sha256, sha256
 from segments.model.answers import Rejected, find_columns, score_batches
@@ -270,8 +270,8 @@ def _previous(segmentation: Segmentation) -> dict[str, str] | None:
     """Segment of each customer when the version was registered, if that was on this machine."""
     # the version's own list, not the last run's: a challenger that waits must not hide who moved
     model_hash = sha256(segmentation.to_json().encode())
-    path = version_folder(model_hash, segmentation.candidate_id) / "members.parquet"
-    if not path.is_file():
+    path = version_file(model_hash, segmentation.candidate_id, "members.parquet")
+    if path is None:
         return None
     members = read_table(path)
     return dict(zip(members["customer_id"].astype(str), members["segment"], strict=True))

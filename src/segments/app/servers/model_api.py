@@ -63,7 +63,7 @@ def run_model_api(config: Config, uri: str | None = None, say: Callable[[str], o
 
     model = files.read_model(config.tracking, uri or f"models:/{config.registry.model}@{IN_USE}")
     segmentation = Segmentation.from_json(model.document)
-    loaded = files.load_model(config.tracking, model.uri)
+    loaded = files.served(model)
     body = example_of(segmentation, model.reference)
     _check_answers(loaded, body, model.uri)
     limits = config.serving

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from segments.errors import ConfigError, StoreError, first_line
 from segments.io.store.files import (
     artifact,
+    checkout,
     clear,
     kept,
     read_arrays,
@@ -24,10 +25,13 @@ from segments.io.store.files import (
     write_arrays,
     write_json,
 )
-from segments.io.store.fingerprints import sha256
+from segments.io.store.fingerprints import file_sha256, hashes, sha256
 
 if TYPE_CHECKING:
     import numpy as np
+
+# The list of hashes beside the files of a kept version.
+SEAL = "manifest.json"
 
 
 def candidates_folder() -> Path:
@@ -183,6 +187,33 @@ def sweep_records() -> list[Path]:
 def version_folder(model_hash: str, candidate_id: str) -> Path:
     """Folder that keeps what a registered version is made from: its files, and who its members are."""
     return kept("versions") / f"{candidate_id}-{model_hash[:12]}"
+
+
+def seal(folder: Path) -> None:
+    """Write the hashes of a kept version's files beside them, when all are there."""
+    write_json(folder / SEAL, hashes(folder))
+
+
+def version_file(model_hash: str, candidate_id: str, name: str) -> Path | None:
+    """A file kept of a registered version, after it was compared with its hash; ``None`` where the version was not made on this machine.
+
+    Raises
+    ------
+    StoreError
+        If it is not the file that was kept, or nobody knows.
+    """
+    folder = version_folder(model_hash, candidate_id)
+    if not folder.is_dir():
+        return None
+    shown = kept(f"versions/{folder.name}/{name}").relative_to(checkout())
+    fix = "bring it back from a copy; `segments registry` keeps the last run's version anew"
+    listed = read_json(folder / SEAL) if (folder / SEAL).is_file() else {}
+    if not isinstance(listed, dict) or name not in listed:
+        raise StoreError(f"{shown} cannot be compared: {SEAL} beside it does not list it", fix=fix)
+    path = folder / name
+    if path.is_symlink() or not path.is_file() or file_sha256(path) != listed[name]:
+        raise StoreError(f"{shown} is not the file that was kept with the version", fix=fix)
+    return path
 
 
 def version_folders(candidate_id: str = "*") -> list[Path]:
