@@ -205,6 +205,12 @@ def app() -> None:
 
 argument = partial(click.argument, shell_complete=suggest)
 because = partial(click.option, "--because", metavar="WHY", help="The reason, kept with the decision.")
+raw = click.option(
+    "--raw",
+    type=bool,
+    metavar="true",
+    help="Leave text in a CSV as it is; by default what a spreadsheet would take for a formula gets an apostrophe in front.",
+)
 SHARED = (
     argument("overrides", nargs=-1, metavar="[KEY=VALUE]..."),
     click.option("-m", "--multirun", is_flag=True, help="Run once per combination of swept overrides."),
@@ -395,6 +401,7 @@ def migration() -> Run:
     click.option("--segment", metavar="S1|NAME", help="One segment, by its id or else its name; all by default."),
     click.option("--columns", metavar="[a,b]", help="Columns of the file."),
     click.option("--overwrite", metavar="true", help="Replace a file that is there."),
+    raw,
 )
 def export() -> Run:
     """Write a target list with a control group.
@@ -406,8 +413,6 @@ def export() -> Run:
     columns  customer_id, segment, confidence, action and group by default; also segment_id, playbook, channel, offer (empty
              for controls), every feature, and churn_risk and expected_value where they are predicted. Without group or
              action nobody could tell the controls, so they are not in the file: the summary says how many.
-
-    In CSV, text that a spreadsheet would take for a formula gets an apostrophe in front.
     """
     from segments.app.commands.export import run
 
@@ -453,6 +458,7 @@ def track() -> Run:
     argument("input", type=Here()),
     click.option("-o", "--output", metavar="OUTPUT", required=True, type=Here(), help="CSV or parquet, by its suffix."),
     click.option("--model", metavar="URI", help="models:/NAME@ALIAS or models:/NAME/VERSION; the champion by default."),
+    raw,
     click.option("--record/--no-record", default=True, help="Keep counts and drift figures; yes by default."),
     click.option(
         "--read.encoding",

@@ -409,6 +409,8 @@ def test_an_expected_value_is_shown_in_the_currency() -> None:
     shown = figures.with_money(table, "$")
     assert "$964,708<" in shown.to_html()  # type: ignore[union-attr]
     assert figures.with_money(table[["segment"]], "$").equals(table[["segment"]])  # type: ignore[union-attr]
+    # Streamlit offers each table as CSV
+    assert figures.with_money(pd.DataFrame({"id": ["=1"], "n": [-1]}), "").to_numpy().tolist() == [["'=1", -1]]  # type: ignore[union-attr]
 
 
 # --- charts ----------------------------------------------------------------------------------------------------------------

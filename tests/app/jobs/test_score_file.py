@@ -142,6 +142,14 @@ def test_bad_rows_go_to_the_side_file_with_number_id_and_reason(
     assert not batch.side.exists(), "no longer true"
 
 
+@pytest.mark.parametrize(("raw", "mark"), [(False, "'"), (True, "")])
+def test_no_answer_or_rejected_row_is_a_formula_unless_it_is_asked_for(root: Path, raw: bool, mark: str) -> None:
+    (root / "in.csv").write_text("customer_id,x,y\n=1+1,1,2\n@bad,no,2\n")
+    score_file(config(), root / "in.csv", root / "out.csv", MODEL, NAMED, "", raw=raw)
+    assert read(root / "out.csv")["customer_id"].tolist() == [f"{mark}=1+1"]
+    assert pd.read_csv(root / "out.rejected.csv")["id"].tolist() == [f"{mark}@bad"]
+
+
 def test_one_row(root: Path, table: pd.DataFrame) -> None:
     assert score(write(table.head(1), root / "in.csv"), root / "out.csv", table).scored == 1
 

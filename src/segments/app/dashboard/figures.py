@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from segments.clustering.space import to_space
+from segments.data.formulas import neutralise
 from segments.model.drift import FIGURE_NAMES
 from segments.model.segmentation import Segment, Segmentation
 
@@ -423,7 +424,11 @@ def money_text(value: float, currency: str) -> str:
 
 
 def with_money(table: pd.DataFrame, currency: str) -> pd.DataFrame | Styler:
-    """A table whose column ``expected_value``, where it has one, is shown in the source's currency; sorted it is a number still."""
+    """A table whose column ``expected_value``, where it has one, is shown in the source's currency; sorted it is a number still.
+
+    Its text is no formula: Streamlit offers every table as CSV.
+    """
+    table = neutralise(table)
     if "expected_value" not in table:
         return table
     return table.style.format({"expected_value": partial(money_text, currency=currency)})

@@ -11,6 +11,7 @@ import streamlit as st
 from segments.app.dashboard import charts, figures, reading
 from segments.app.dashboard.reading import Champion, found
 from segments.config.root import Config
+from segments.data.formulas import neutralise
 from segments.errors import SegmentsError
 from segments.io.store import catalog
 from segments.io.store.documents import NoPrediction, PredictionFacts
@@ -152,7 +153,7 @@ def _versions(config: Config, inuse: Champion) -> None:
     )
     st.subheader("Versions")
     st.dataframe(
-        table,
+        neutralise(table),
         hide_index=True,
         width="stretch",
         placeholder="–",

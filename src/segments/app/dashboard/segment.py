@@ -13,6 +13,7 @@ from segments.app.dashboard.reading import Champion, found
 from segments.config.root import Config
 from segments.identity.profiles import numeric_columns
 from segments.io.store import catalog
+from segments.io.store.files import csv_text
 from segments.model.segmentation import Segment
 
 ADVICE = {"goal": "Goal", "do": "Do", "avoid": "Avoid", "channel": "Channel", "offer": "Offer", "kpi": "Measure"}
@@ -161,7 +162,7 @@ def _members(people: pd.DataFrame, inuse: Champion, segment: Segment, currency: 
     page = middle.number_input(f"Page (of {last:,})", 1, last, 1)
     right.download_button(
         "Export as CSV",
-        lambda: kept.head(MOST_EXPORTED).drop(columns=["cluster"]).to_csv(index=False).encode(),
+        lambda: csv_text(kept.head(MOST_EXPORTED).drop(columns=["cluster"])).encode(),
         file_name=f"{segment.segment_id}.csv",
         mime="text/csv",
         help="All that the search found. For a campaign with a control group use `segments export`.",

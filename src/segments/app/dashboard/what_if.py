@@ -15,6 +15,7 @@ from segments.app.dashboard.reading import Champion, found
 from segments.app.dashboard.segment import warn
 from segments.app.jobs.score_file import score_file
 from segments.config.root import Config
+from segments.data.formulas import neutralise
 from segments.errors import DataError, SegmentsError
 from segments.io.store import catalog
 from segments.io.store.files import read_csv
@@ -189,7 +190,7 @@ def _answered(answer: Answer, inuse: Champion) -> None:
     st.altair_chart(charts.shares(answer.shares, inuse.model.segments), width="stretch")
     st.caption(f"The first {len(answer.head):,} of {answer.scored:,}:")
     st.dataframe(
-        answer.head,
+        neutralise(answer.head),
         hide_index=True,
         width="stretch",
         placeholder="–",

@@ -97,6 +97,8 @@ def score_file(
     reference: str,
     read: Mapping[str, Any] = MappingProxyType({}),
     shown: str = "",
+    *,
+    raw: bool = False,
 ) -> Batch:
     """Score a CSV or parquet of feature rows, or a transaction log of the config's source.
 
@@ -116,6 +118,8 @@ def score_file(
         ``encoding``, ``separator`` or ``decimal`` of this file; they go before what the source says.
     shown : str
         What the person calls the file, for errors; its path by default.
+    raw : bool
+        Whether text in a CSV stays as it is, although a spreadsheet may take it for a formula.
 
     Returns
     -------
@@ -142,7 +146,7 @@ def score_file(
         _opened(config, path, segmentation.space.columns, read) as rows,
     ):
         digest = pool.submit(file_sha256, path)
-        with growing_table(side) as reject, growing_table(output) as answer:
+        with growing_table(side, raw=raw) as reject, growing_table(output, raw=raw) as answer:
             for line in rows.bad_lines:
                 reject(_side_rows([line]))
                 rejected[line.kind] += 1

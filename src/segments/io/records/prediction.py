@@ -17,7 +17,7 @@ from segments.io.plots import prediction as draw
 from segments.io.plots.style import png
 from segments.io.store import catalog
 from segments.io.store.cache import forecast
-from segments.io.store.files import read_json, write_bytes, write_json, write_text
+from segments.io.store.files import read_json, write_bytes, write_csv, write_json
 from segments.io.store.fingerprints import origin, sha256
 
 
@@ -58,7 +58,7 @@ def write_prediction_record(made: Prediction, source: str, candidate_id: str, st
     for path in [*catalog.PREDICTION_PICTURES.files(), *catalog.PREDICTION.files()]:
         write_bytes(files / path.name, path.read_bytes())
     for name in ("comparison", "calibration", "segments"):
-        write_text(files / f"{name}.csv", getattr(made, name).to_csv(index=False))
+        write_csv(files / f"{name}.csv", getattr(made, name))
     message = {f"{outcome}_{metric}": value for outcome in DECIDES for metric, value in _scores(made, outcome).items()}
     facts = {
         **made_for,
