@@ -509,8 +509,8 @@ def serve() -> Run:
       {"dataframe_split": {"columns": ["monetary", "basket_value", "departments", "trend"],
                            "data": [[2500.0, 31.0, 12.0, 0.1]]}}
     answer: {"predictions": [{"cluster": 0, "segment": "...", "distance": 0.1, "margin": 0.2, ...}]}, one per row, in order.
-    A request that cannot be answered gets {"error": "one sentence"}: 400 wrong columns or values, 413 too large, 415
-    another type, 503 too many at once. GET /health answers 200.
+    A request that cannot be answered gets {"error": "one sentence"}: 400 wrong columns or values, 408 a body that does
+    not come in time, 413 too large, 415 another type, 503 too many at once. GET /health answers 200, however many wait.
     """
     from segments.app.commands.serve import run
 

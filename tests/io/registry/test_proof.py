@@ -340,7 +340,7 @@ def test_each_changed_byte_is_found_and_named(small_project: Callable[[], SmallP
         (cache / table[:2] / table[2:], "cache entry of artifacts/features/customers.parquet was changed"),
         (
             model,
-            f"model file artifacts/segmentation.json was changed ({model.relative_to(project.root)})",
+            f"model file artifacts/segmentation.json was changed ({model.parents[1].relative_to(project.root)})",
         ),
     ):
         touched[path], names = path.read_bytes(), [*names, named]
