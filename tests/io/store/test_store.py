@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from segments.errors import StoreError
@@ -25,11 +26,15 @@ from segments.io.store.files import (
     artifact,
     checkout,
     find_project,
+    growing_table,
     read_arrays,
     read_json,
     read_table,
+    scan_table,
     write_bytes,
+    write_csv,
     write_json,
+    write_relation,
     write_table,
 )
 
@@ -112,6 +117,29 @@ def test_arrays_are_never_unpickled(root: Path) -> None:
     np.savez("evil.npz", x=np.array([{"a": 1}], dtype=object))
     with pytest.raises(StoreError, match="damaged"):
         read_arrays(Path("evil.npz"))
+
+
+@pytest.mark.parametrize(
+    ("umask", "file", "folder"), [(0o077, 0o600, 0o700), (0o027, 0o640, 0o750), (0o022, 0o644, 0o755)]
+)
+def test_who_may_read_what_holds_customers_the_umask_says(
+    root: Path, umask: int, file: int, folder: int, request: pytest.FixtureRequest
+) -> None:
+    before = os.umask(umask)
+    request.addfinalizer(lambda: os.umask(before))
+    table = pd.DataFrame({"customer_id": ["1"]})
+    write_table(root / "lists/a.parquet", table)
+    write_csv(root / "lists/a.csv", table)
+    with growing_table(root / "lists/b.csv") as write:
+        write(pa.RecordBatch.from_pandas(table))
+    write_relation(root / "lists/c.parquet", scan_table(root / "lists/a.parquet"))
+    keep_candidate("c1", {}, {}, {"labels": np.zeros(1)}, {"p": b""})
+    made = [*(root / "lists").iterdir(), *(candidates_folder() / "c1").iterdir()]
+    assert {path.name: path.stat().st_mode & 0o777 for path in made} == {path.name: file for path in made}
+    assert [path.stat().st_mode & 0o777 for path in (root / "lists", candidates_folder() / "c1")] == [folder] * 2
+    (root / "lists/a.csv").chmod(0o600)
+    write_csv(root / "lists/a.csv", table)
+    assert (root / "lists/a.csv").stat().st_mode & 0o777 == 0o600, "who closed it did not open it again"
 
 
 def test_what_is_kept_of_a_version_is_compared_before_it_is_used(root: Path) -> None:

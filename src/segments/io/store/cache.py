@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,7 +76,8 @@ def keep_candidate(
 
     try:
         candidates_folder().mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{candidate_id}.{maker}.", dir=candidates_folder()))
+        temporary = candidates_folder() / f".{candidate_id}.{maker}.{secrets.token_hex(4)}"
+        temporary.mkdir()
         try:
             for name, plain in (("candidate", facts), ("space", space)):
                 (temporary / f"{name}.json").write_text(json.dumps(plain, ensure_ascii=False, allow_nan=False))
@@ -87,7 +88,6 @@ def keep_candidate(
             for path in temporary.iterdir():
                 with path.open("rb+") as file:
                     os.fsync(file.fileno())
-            temporary.chmod(0o755)
             temporary.rename(folder)
         except OSError:
             if not folder.is_dir():  # else another process finished the same candidate first: equal by construction

@@ -9,7 +9,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -275,15 +277,16 @@ def _whole(path: Path) -> Iterator[Path]:
         # What a killed process leaves half-written must not lie in a folder that is an output of DVC.
         folder = RECORD / ".partial" if path.parts[0] == ARTIFACTS.name else path.parent
         folder.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=folder)
-        os.close(handle)
-        temporary = Path(name)
+        temporary = folder / f".{path.name}.{secrets.token_hex(4)}{path.suffix}"
+        # Who may read what holds customers, the umask says; a file that its owner has closed to others stays closed.
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         try:
             yield temporary
             if temporary.exists():
                 with temporary.open("rb+") as file:
                     os.fsync(file.fileno())
-                temporary.chmod(0o644)
+                if path.exists():
+                    temporary.chmod(temporary.stat().st_mode & (path.stat().st_mode | stat.S_IRWXU))
                 temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
