@@ -1,6 +1,6 @@
 """The ``segments`` command. Comes in: a command and overrides. Goes out: an exit code; heavy libraries are imported only by the command that needs them.
 
-Exit codes: 0 done, 2 something a person can mend (one message, no traceback), 3 done but for the rows that `score` rejected, 130 and 143 interrupted.
+Exit codes: 0 done, 2 something a person can mend (one message, no traceback), 3 done but for the rows that `score` rejected, 129, 130 and 143 interrupted.
 
 A command is declared here: its own words, its help, and the import of what it runs, which waits until the config is read. Overrides in Hydra's
 grammar stand among the words in any place.
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 Run = Callable[..., Any]  # takes the config and the command's own words; returns what to say, or that and an exit code
+ENDINGS = (signal.SIGTERM, signal.SIGHUP)  # a service manager, a closed terminal
 COMPLETE = "_SEGMENTS_COMPLETE"
 EPILOG = """Overrides are in Hydra's grammar (sweep.k_max=8, source=mall, experiment=mall); with -m there is one run per combination
 (segments fit -m k='range(2,8)' scaler=robust,power). Options may be written name=VALUE too. `dvc repro` runs all stages."""
@@ -82,7 +83,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not words or words[0] == "help":
         words = ["--help"]
     try:
-        signal.signal(signal.SIGTERM, _terminated)
+        for number in ENDINGS:
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+                signal.signal(number, _terminated)
         # not app.main(), which has words and exit codes of its own for errors
         with app.make_context("segments", list(words)) as context:
             return int(app.invoke(context) or 0)
@@ -286,8 +289,17 @@ def _told(error: click.UsageError) -> ConfigError:
 
 
 def _terminated(signum: int, frame: object) -> NoReturn:
-    sys.stderr.write("\nsegments: terminated; what is finished is kept, the same command continues\n")
-    raise SystemExit(143)
+    """End in order: what is half-made is cleared up, and nothing that comes meanwhile stops that."""
+    for number in ENDINGS:
+        signal.signal(number, signal.SIG_IGN)
+    try:
+        sys.stderr.write("\nsegments: terminated; what is finished is kept, the same command continues\n")
+        sys.stderr.flush()
+    except OSError:  # the terminal is gone: nobody reads what else is said
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (1, 2):
+            os.dup2(nowhere, stream)
+    raise SystemExit(128 + signum)
 
 
 # --- stages -------------------------------------------------------------------------------------------------------------

@@ -334,6 +334,15 @@ def test_a_record_holds_no_customer(root: Path, table: pd.DataFrame) -> None:
     assert record is not None and record["rows"] == 500 and record["decision"] == "keep"
 
 
+def test_a_clock_that_is_set_back_makes_no_negative_seconds(
+    root: Path, table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backwards = iter(range(1_700_000_000, 0, -3600))
+    monkeypatch.setattr("time.time", lambda: float(next(backwards)))
+    record = score(write(table, root / "in.csv"), root / "out.csv", table).record
+    assert record is not None and 0 <= record["seconds"] < 3600
+
+
 def test_who_moved_is_told_by_the_versions_own_list_of_members(root: Path, table: pd.DataFrame) -> None:
     was = table[["customer_id"]].join(MODEL.predict(table)["segment"])
     was["segment"] = was["segment"].where(was.index >= 50, "another")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -231,6 +233,24 @@ def test_a_version_that_does_not_exist_is_an_error_that_lists_those_that_do(trac
     promote(tracker, add(tracker, "c3"))
     with pytest.raises(TrackingError, match=r"has no version '7'[\s\S]*there are: 1 \(champion\)"):
         versions.wanted(tracker, CONFIG.model, "7")
+
+
+@pytest.mark.parametrize("damage", ["cut short", "no database", "a table is gone"])
+def test_a_damaged_record_is_not_an_empty_one(root: Path, damage: str, capfd: pytest.CaptureFixture[str]) -> None:
+    """Else what the last run made would be acted on in place of the version in use."""
+    record = root / "mlflow.db"
+    if damage == "a table is gone":
+        with closing(sqlite3.connect(record)) as database:
+            database.execute("DROP TABLE registered_models")
+    else:
+        record.write_bytes(record.read_bytes()[:40_000] if damage == "cut short" else b"hello")
+    for look in (
+        lambda: versions.registered(TrackingConfig(), CONFIG.model),
+        lambda: files.read_model(TrackingConfig(), f"models:/{CONFIG.model}/1"),
+    ):
+        with pytest.raises(TrackingError, match="cannot be read"):
+            look()
+    assert capfd.readouterr().err == "", "MLflow's own words do not come before ours"
 
 
 def test_a_candidate_without_a_run_is_not_registered(tracker: Tracker) -> None:

@@ -219,7 +219,7 @@ def _stamp(path: Path) -> Stamp:
 
 def _registry_key(config: Config) -> tuple[str, str, Stamp]:
     if config.tracking.uri is not None:
-        return config.tracking.uri, config.registry.model, (int(time.time() // LOOK_AGAIN_SECONDS),)
+        return config.tracking.uri, config.registry.model, (int(time.monotonic() // LOOK_AGAIN_SECONDS),)
     database = checkout() / "mlflow.db"
     stamp = _stamp(database) + _stamp(database.with_name("mlflow.db-wal"))
     return str(database), config.registry.model, stamp

@@ -6,7 +6,6 @@ Feature rows are streamed: memory stays the same however many there are. A trans
 from __future__ import annotations
 
 import json
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -27,7 +26,7 @@ from segments.errors import DataError, StoreError
 from segments.features.table import build_features
 from segments.io.store.cache import batch_record, version_file
 from segments.io.store.files import growing_table, read_json, read_table, remove, write_json
-from segments.io.store.fingerprints import file_sha256, sha256
+from segments.io.store.fingerprints import Start, file_sha256, sha256
 from segments.model.answers import Rejected, find_columns, score_batches
 from segments.model.drift import Tally, figures, verdict
 from segments.model.segmentation import Segmentation
@@ -137,7 +136,7 @@ def score_file(
     side = output.with_name(f"{output.stem}.rejected.csv")
     if path.resolve() in (output.resolve(), side.resolve()):
         raise StoreError("the output would take the input's place", where=str(output), fix="name another file")
-    started = time.time()
+    started = Start()
     tally = Tally(json.loads(reference), segmentation, _previous(segmentation)) if reference else None
     scored, rejected = 0, Counter[str]()
     with (
@@ -194,14 +193,14 @@ def _shown(path: Path, name: str) -> Iterator[None]:
 
 
 def _record(
-    config: Config, batch_id: str, name: str, model: Mapping[str, str], tally: Tally, started: float
+    config: Config, batch_id: str, name: str, model: Mapping[str, str], tally: Tally, started: Start
 ) -> dict[str, Any]:
     """What is kept of a batch: no customers. Scored again, it keeps the time it was first scored at."""
     found = figures(tally, config.monitoring)
     decision, sentence = verdict(found)
     if not tally.scored:
         sentence = "Keep: no row could be scored, so nothing can be compared with the training data."
-    started_ms, seconds = int(started * 1000), round(time.time() - started, 3)
+    started_ms, seconds = started.ms, round(started.seconds, 3)
     if (path := batch_record(batch_id)).is_file():
         before = read_json(path)
         started_ms, seconds = before["started_ms"], before["seconds"]

@@ -23,7 +23,7 @@ from segments.config.registry import TrackingConfig
 from segments.errors import TrackingError, first_line
 from segments.io.store.files import checkout
 from segments.io.store.fingerprints import hashes, sha256
-from segments.io.tracking.connection import Tracker, reader, tracking_uri
+from segments.io.tracking.connection import Tracker, reader, tracking_uri, unreadable
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -92,6 +92,7 @@ def read_model(config: TrackingConfig, uri: str) -> RegisteredModel:
         )
     client, address = reader(config), tracking_uri(config)
     from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
 
     name, alias, number = match.groups()
     try:
@@ -99,6 +100,8 @@ def read_model(config: TrackingConfig, uri: str) -> RegisteredModel:
         source = ""
         if version.run_id:
             source = client.get_experiment(client.get_run(version.run_id).info.experiment_id).name
+    except SQLAlchemyError as error:
+        raise unreadable(address, error) from error
     except (MlflowException, OSError) as error:
         raise TrackingError(
             f"{uri} cannot be read: {first_line(error)}",

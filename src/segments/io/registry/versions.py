@@ -16,7 +16,7 @@ from segments.config.registry import IN_USE, TrackingConfig
 from segments.errors import TrackingError
 from segments.io.registry import files
 from segments.io.store.fingerprints import sha256
-from segments.io.tracking.connection import Tracker, lock_of, reader, tracking_uri
+from segments.io.tracking.connection import Tracker, lock_of, reader, tracking_uri, unreadable
 from segments.io.tracking.runs import CANDIDATE, CHAMPION, KIND, NOTE, SWEEP, mark, repeated, runs_of, tag
 from segments.io.tracking.sweeps import describe_experiment
 from segments.io.tracking.ui_views import Record
@@ -68,7 +68,9 @@ def versions_of(tracker: Tracker, name: str) -> list[Version]:
 
     try:
         aliases = tracker.client.get_registered_model(name).aliases
-    except MlflowException:
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":  # a damaged record is not an empty one
+            raise
         return []
     found = tracker.client.search_model_versions(f"name = '{name}'", max_results=1000)
     return sorted(
@@ -92,11 +94,7 @@ def registered(config: TrackingConfig, name: str) -> list[Version]:
     try:
         return versions_of(Tracker(client, "", "", address), name)
     except (MlflowException, SQLAlchemyError) as error:
-        raise TrackingError(
-            f"the MLflow record cannot be read: {(str(error).splitlines() or ['unknown'])[0]}",
-            where=address,
-            fix="`segments track` rebuilds it from artifacts/",
-        ) from error
+        raise unreadable(address, error) from error
 
 
 def find(tracker: Tracker, name: str, which: str) -> Version | None:
