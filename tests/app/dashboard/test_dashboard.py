@@ -305,6 +305,11 @@ def test_without_the_choice_a_segment_has_its_members_and_no_blank_tabs(house: C
     assert [tab.label for tab in app.tabs] == ["Members"]
 
 
+def test_what_people_write_is_text_on_a_page() -> None:
+    """A picture in it would be fetched from another machine."""
+    assert figures.readable("![x](http://e/p.png) <img src=x>") == "!&#91;x](http://e/p.png) &lt;img src=x&gt;"
+
+
 def test_a_feature_without_an_index_is_in_the_table_and_not_in_the_chart(house: Callable[..., Segmentation]) -> None:
     house()
     assert "has no index" not in message(opened("segment"))

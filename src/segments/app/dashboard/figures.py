@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from segments.action.templates import plain
 from segments.clustering.space import to_space
 from segments.data.formulas import neutralise
 from segments.model.drift import FIGURE_NAMES
@@ -397,14 +398,14 @@ def words(name: str) -> str:
 
 
 def readable(text: str) -> str:
-    """A sentence for a person: the scores in it by their titles.
+    """A sentence for a person: the scores in it by their titles, and no markdown in it.
 
     Examples
     --------
     >>> readable("It has the highest z_silhouette (13.2).")
     'It has the highest silhouette z-score (13.2).'
     """
-    return re.sub(r"\b[a-z]+(?:_[a-z]+)+\b", lambda found: TITLES.get(found[0], found[0]), text)
+    return re.sub(r"\b[a-z]+(?:_[a-z]+)+\b", lambda found: TITLES.get(found[0], found[0]), plain(text))
 
 
 def money_text(value: float, currency: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from segments.action.templates import plain
 from segments.app.dashboard import charts, figures, reading
 from segments.app.dashboard.reading import Champion, found
 from segments.config.root import Config
@@ -146,12 +147,12 @@ def _playbook(cluster: int) -> None:
         st.info("No playbook fits this segment: add one to conf/playbook/ and run `segments playbook`.")
         return
     _advise(own[0])
-    st.caption(f"Because {own[0]['evidence']}")
+    st.caption(f"Because {plain(own[0]['evidence'])}")
 
 
 def _advise(book: dict[Any, Any]) -> None:
-    st.subheader(str(book["title"]))
-    st.markdown("\n".join(f"- **{title}**: {book[key]}" for key, title in ADVICE.items() if book[key]))
+    st.subheader(plain(book["title"]))
+    st.markdown("\n".join(f"- **{title}**: {plain(book[key])}" for key, title in ADVICE.items() if book[key]))
 
 
 def _members(people: pd.DataFrame, inuse: Champion, segment: Segment, currency: str) -> None:
@@ -270,4 +271,4 @@ def _reason(customer: str) -> None:
         if pd.notna(why[f"{which}_feature"])
     ]
     if parts:
-        st.markdown(f"Here rather than in *{why['next_segment']}* because of {' and '.join(parts)}.")
+        st.markdown(f"Here rather than in *{plain(why['next_segment'])}* because of {' and '.join(parts)}.")
