@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import hmac
-import io
 import json
 import math
 from collections.abc import Callable, Iterator
@@ -23,7 +21,6 @@ from segmentations import segmentation
 from segments.action.intervals import difference_of_proportions
 from segments.action.target_list import (
     HOLD_OUT,
-    RISKY,
     Arm,
     _needed,
     arms,
@@ -33,21 +30,15 @@ from segments.action.target_list import (
     hold_out,
     memberships,
     minimum_detectable_effect,
-    neutralise,
     pick_columns,
     pick_segment,
-    restore,
     target_list,
 )
-from segments.action.uplift import read_results
 from segments.app.load import checked
 from segments.clustering.space import Space
 from segments.config.playbook import ExportConfig
-from segments.config.source import Reader
-from segments.data.files import read_cells
 from segments.errors import ConfigError, DataError
 from segments.io.store.cache import campaign
-from segments.io.store.files import write_csv
 from small_project import SmallProject
 
 IDS = [str(i) for i in range(20_000)]
@@ -273,85 +264,6 @@ def test_who_is_on_the_list_keeps_the_segment_of_the_first_time() -> None:
     assert listed["customer_id"].tolist() == list("012345")
     assert listed["segment_id"].tolist() == ["S1", "S2", "S1", "S2", "S9", "S9"]
     assert listed["group"].tolist() == control_groups(list("012345"), "spring", "segments", 0.1).tolist()
-
-
-# --- spreadsheets --------------------------------------------------------------------------------------------------
-
-ATTACKS = ["=1+1", "+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1", "=cmd|' /C calc'!A0", '=HYPERLINK("x")']
-
-
-@pytest.mark.parametrize("attack", ATTACKS)
-def test_no_cell_or_header_is_a_formula(attack: str, tmp_path: Path) -> None:
-    table = pd.DataFrame({"customer_id": [attack], "segment": [attack], attack: ["x"], "change": [-1.5]})
-    write_csv(tmp_path / "out.csv", neutralise(table))
-    [header, row] = csv.reader(io.StringIO((tmp_path / "out.csv").read_text(), newline=""))
-    assert [cell for cell in header + row[:-1] if cell.startswith(RISKY) and not cell.startswith("'")] == []
-    assert row[-1] == "-1.5"  # a number is no formula
-    back = pd.read_csv(tmp_path / "out.csv", dtype={"customer_id": "str"})
-    assert restore(back["customer_id"]).tolist() == [attack]
-
-
-@given(st.lists(st.text(st.characters(blacklist_categories=["Cs"])), min_size=1))
-def test_the_way_back_is_exact(cells: list[str]) -> None:
-    made = neutralise(pd.DataFrame({"a": pd.Series(cells, dtype="object")}))["a"]
-    assert not made.str.startswith(RISKY[:-1]).any()
-    assert restore(made).tolist() == cells
-
-
-HOSTILE = [
-    "a,b",
-    'say "x"',
-    "two\nlines",
-    "x;=1+1;y",
-    "x\t@SUM(A1)",
-    'x\n"=1+1',
-    ";;'=1",
-    "\r\n-2",
-    "x;",
-    '";"=1',
-    "=a;=b",
-    "plain",
-]
-
-
-def cells_of(text: str, separator: str) -> list[list[str]]:
-    return list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
-
-
-def formulas_of(text: str, separator: str) -> list[str]:
-    """Cells that are formulas, also after white space a spreadsheet may drop."""
-    cells = [cell for row in cells_of(text, separator) for cell in row]
-    return [cell for cell in cells if cell.lstrip("\t\r\n").startswith(tuple("=+-@＝＋－＠"))]
-
-
-@pytest.mark.parametrize("separator", [",", ";", "\t"])
-@given(cells=st.lists(st.text("=+-@;,\t\r\n\"' a＝", max_size=9), min_size=1, max_size=6))
-def test_no_cell_is_a_formula_whatever_the_spreadsheet_separates_by(separator: str, cells: list[str]) -> None:
-    """Where semicolons separate, the quotes of a second column do not hold them together."""
-    table = neutralise(pd.DataFrame({"customer_id": ["1"] * len(cells), "segment": pd.Series(cells, dtype="object")}))
-    assert restore(table["segment"]).tolist() == cells
-    text = table.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")  # as write_csv has it
-    assert formulas_of(text, separator) == []
-
-
-def test_hostile_ids_come_back_from_a_file(tmp_path: Path) -> None:
-    """Listed, written, quoted, filled in and read again as results: the same customers."""
-    path = tmp_path / "list.csv"
-    table = pd.DataFrame({"customer_id": HOSTILE, "segment": HOSTILE, "spend": 1.0})
-    write_csv(path, neutralise(table))
-    text = path.read_bytes().decode()
-    assert len(cells_of(text, ",")) == len(HOSTILE) + 1
-    assert [formulas_of(text, separator) for separator in ",;\t"] == [[], [], []]
-    read = read_results(read_cells(path, Reader()), set(HOSTILE), "list.csv")
-    assert read["customer_id"].tolist() == HOSTILE
-
-
-def test_missing_stays_missing_and_numbers_stay_numbers() -> None:
-    table = pd.DataFrame({"income": pd.Series(["=x", None], dtype="string"), "n": [-1, 2], "x": [-0.5, np.nan]})
-    made = neutralise(table)
-    assert made["income"].isna().tolist() == [False, True]
-    assert made["n"].dtype == "int64"
-    assert made["x"].dtype == "float64"
 
 
 # --- the command ---------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ import pytest
 from jinja2 import UndefinedError
 
 from segments.action.playbook import Assignment, playbook_page
-from segments.action.templates import fill
+from segments.action.templates import _environment, fill
 from segments.action.uplift import Effect
 from segments.io.records import notes
 from segments.io.records.uplift import comparison_note, description_note
@@ -27,7 +27,7 @@ from segments.io.tracking.ui_views import Record
 from small_project import CHECKOUT
 from small_results import book, candidates, profiles
 
-NASTY = "<script>alert(1)</script> a|b `c` [d](http://e)\n| f |"
+NASTY = "<script>alert(1)</script> a|b `c` [d](javascript:e)\r\n| f |<img src=x onerror=g>&lt;"
 TEMPLATES = sorted(path.relative_to(CHECKOUT / "src") for path in (CHECKOUT / "src").rglob("*.j2"))
 
 
@@ -41,7 +41,7 @@ def sweep_note() -> str:
 def model_card() -> str:
     data = {"source": NASTY, "customers": 5, "hash": "a1", "raw": [NASTY], "as_of": None}
     row = candidates().assign(feature_set=NASTY, scaler=NASTY, algorithm="kmeans").iloc[0].to_dict()
-    return notes.model_card({"reason": NASTY}, row, profiles().assign(segment=NASTY), [], data, NASTY)
+    return notes.model_card({"reason": NASTY}, row, profiles().assign(segment=NASTY), [NASTY], data, NASTY, NASTY)
 
 
 def page_of_playbooks() -> str:
@@ -83,11 +83,24 @@ def experiment() -> str:
 def test_a_text_from_data_or_people_stays_text(note: Any) -> None:
     """No tag, no code, no link is made of it, and it stays in its cell of its table."""
     text = note()
-    assert "&lt;script&gt;alert(1)&lt;/script&gt; a&#124;b &#96;c&#96; &#91;d](http://e) &#124; f &#124;" in text
-    for raw in ("<script>", "`c`", "[d]", "a|b"):
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; a&#124;b &#96;c&#96; &#91;d](javascript:e) &#124; f &#124;" in text
+    assert "&#124;&lt;img src=x onerror=g&gt;&amp;lt;" in text
+    for raw in ("<script", "<img", "`c`"):
         assert raw not in text
+    prose = re.sub("`[^`\n]*`", "", text)  # in code, markdown reads nothing
+    for raw in ("[d]", "a|b"):
+        assert raw not in prose
     for table in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
         assert len({row.count("|") for row in table.splitlines()}) == 1
+
+
+def test_no_template_has_to_ask_for_it() -> None:
+    """What one writes without saying so is text as well; only what it calls safe is markdown."""
+    template = _environment(markdown=True).from_string("{{ name }} {{ name|upper }} {{ 5 }} {{ '[a](#b)'|safe }}")
+    assert template.render(name="<b>") == "&lt;b&gt; &lt;B&gt; 5 [a](#b)"
+    texts = [(CHECKOUT / "src" / path).read_text() for path in TEMPLATES]
+    safe = {name for text in texts for name in re.findall(r"{{ ([^{}]*)\|safe }}", text)}
+    assert safe == {"note", "menu", "card", "every", "shown.whole", "shown.preview", '("---|" * figures|length)'}
 
 
 def test_what_a_template_names_must_be_given() -> None:

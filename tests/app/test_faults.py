@@ -141,8 +141,12 @@ def test_half_written_runs_and_damaged_candidates_are_replaced(swept: SmallProje
 
 @pytest.mark.parametrize(
     ("number", "to_group", "code", "word"),
-    [(signal.SIGINT, True, 130, "interrupted"), (signal.SIGTERM, False, 143, "terminated")],
-    ids=["ctrl-c", "terminate"],
+    [
+        (signal.SIGINT, True, 130, "interrupted"),
+        (signal.SIGTERM, False, 143, "terminated"),
+        (signal.SIGHUP, True, 129, "terminated"),
+    ],
+    ids=["ctrl-c", "terminate", "closed terminal"],
 )
 def test_interrupted_it_stops_cleanly_and_keeps_what_is_finished(
     project: SmallProject, number: signal.Signals, to_group: bool, code: int, word: str

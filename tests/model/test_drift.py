@@ -33,6 +33,7 @@ from segments.io.store.cache import batch_records, version_folder
 from segments.io.store.files import write_table
 from segments.io.store.fingerprints import sha256
 from segments.io.store.raw_files import fetch
+from segments.io.store.seals import seal
 from segments.model.answers import Rejected, Scored
 from segments.model.drift import Figure, Tally, figures, medians, reference_of, stability_index, verdict
 from segments.model.segmentation import Segmentation
@@ -245,6 +246,7 @@ def test_another_period_shows_drift_where_there_is_some(
     reference = json.dumps(reference_of(first, model))
     kept = version_folder(sha256(model.to_json().encode()), model.candidate_id)
     write_table(kept / "members.parquet", first[["customer_id"]].join(model.predict(first)["segment"]))
+    seal(kept)
 
     def scored(name: str, source: Source) -> tuple[str, dict[str, Any]]:
         config = Config(source, wanted, Scaler("quantile"), Algorithm(), SweepConfig(["rfm"], ["quantile"]))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import difflib
 import hmac
 import math
-import re
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -31,12 +30,6 @@ PREDICTED = ("churn_risk", "expected_value")  # of a customer, where there is a 
 PLAN = ("playbook", "channel", "offer")  # what is done with a customer: nothing, with a control
 TELLING = ("group", "action")  # columns of a list that say who is left alone
 POWER = 0.8
-# What makes a spreadsheet take a cell for a formula, also in the full width of East Asian keyboards; and our own mark.
-RISKY = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠", "'")
-# A spreadsheet that separates by semicolons or tabs takes our commas for text: to it, a cell begins after each of these, quoted or not.
-_BREAKS = ";\t\r\n"
-_BEGINS_RISKY = re.compile(rf'(?:^|(?<=[{_BREAKS}]))(?="*[{re.escape("".join(RISKY))}])')
-_MARKED = re.compile(rf"(^|[{_BREAKS}])'")
 
 
 @dataclass(frozen=True)
@@ -358,43 +351,6 @@ def enlist(known: pd.DataFrame | None, table: pd.DataFrame) -> pd.DataFrame:
     return own.reset_index(drop=True)
 
 
-def neutralise(table: pd.DataFrame) -> pd.DataFrame:
-    """Text that no spreadsheet takes for a formula: an apostrophe before a risky first character, in cells and headers; numbers stay numbers.
-
-    Inside a text the same goes for what follows a semicolon, a tab or a line break: a spreadsheet that separates by those begins a cell
-    there, quotes or not, for to it the quotes are closed at the first comma. The way back is :func:`restore`, exactly: where an apostrophe
-    stands already, it gets another one.
-
-    Parameters
-    ----------
-    table : DataFrame
-        Any table.
-
-    Examples
-    --------
-    >>> neutralise(pd.DataFrame({"id": ["=1+1", "a;=1+1", "7"], "change": [-1, 2, 0]})).to_dict("list")
-    {'id': ["'=1+1", "a;'=1+1", '7'], 'change': [-1, 2, 0]}
-    """
-    columns = {
-        _harmless(str(name)): values
-        if pd.api.types.is_numeric_dtype(values)
-        else values.map(_harmless, na_action="ignore")
-        for name, values in table.items()
-    }
-    return pd.DataFrame(columns, index=table.index)
-
-
-def restore(text: pd.Series) -> pd.Series:
-    """Cells as they were before :func:`neutralise`.
-
-    Examples
-    --------
-    >>> restore(pd.Series(["'=1+1", "a;'=1+1", "7"])).tolist()
-    ['=1+1', 'a;=1+1', '7']
-    """
-    return text.str.replace(_MARKED, r"\1", regex=True)
-
-
 def _needed(treatment: int, responded: int, control: int, at_least: int) -> int:
     """Responses in treatment from which on the interval lies above 0, against so many in control; one more than there are when none do."""
 
@@ -403,7 +359,3 @@ def _needed(treatment: int, responded: int, control: int, at_least: int) -> int:
 
     # more in treatment raise the interval, more in control lower it
     return at_least + bisect_left(range(at_least, treatment + 1), True, key=shows)
-
-
-def _harmless(cell: object) -> str:
-    return _BEGINS_RISKY.sub("'", str(cell))

@@ -1,7 +1,8 @@
 """Texts for people, made from Jinja templates. Comes in: the name of a template and what it speaks of. Goes out: the text.
 
-In HTML (``*.html.j2``) every value is escaped by the engine. In markdown (``*.md.j2``) it is the template that says which values
-come from data or people: ``{{ name | plain }}``. Formats of figures are filters too, and stand here for all templates.
+In HTML (``*.html.j2``) every value is escaped by the engine, in markdown (``*.md.j2``) every value is written by it as :func:`plain` has it:
+names, offers and reasons come from data and people. A template says of what is markdown already that it is: ``{{ note | safe }}``.
+Formats of figures are filters too, and stand here for all templates.
 """
 
 from __future__ import annotations
@@ -12,9 +13,12 @@ from importlib.resources import files
 
 import pandas as pd
 from jinja2 import Environment, FunctionLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
 
-# What begins code, a tag, a table's cell or a link, as the page shows it and markdown does not read it.
-_MARKS = str.maketrans({mark: f"&#{ord(mark)};" for mark in "`|["} | {"<": "&lt;", ">": "&gt;"})
+# What begins code, a tag, a sign's name, a table's cell or a link, as the page shows it and markdown does not read it.
+_MARKS = str.maketrans({mark: f"&#{ord(mark)};" for mark in "`|["} | {"<": "&lt;", ">": "&gt;", "&": "&amp;"})
+
+_LOOK_ALIKES = str.maketrans("`<>", "'‹›")
 
 
 def fill(package: str, name: str, /, **context: object) -> str:
@@ -44,7 +48,7 @@ def fill(package: str, name: str, /, **context: object) -> str:
     >>> fill(__package__, "playbook.md.j2", plans=[], unused=["reactivate"]).splitlines()[0]
     '# Playbooks'
     """
-    return _environment().get_template(f"{package}:{name}").render(context)
+    return _environment(markdown=name.endswith(".md.j2")).get_template(f"{package}:{name}").render(context)
 
 
 def plain(text: str) -> str:
@@ -56,6 +60,17 @@ def plain(text: str) -> str:
     'a&#124;b &lt;script&gt; &#96;x&#96;'
     """
     return " ".join(str(text).splitlines()).translate(_MARKS)
+
+
+def code(text: str) -> Markup:
+    """Write a text as code, with look-alikes of the signs that could end it or begin a tag.
+
+    Examples
+    --------
+    >>> print(code("k='`2`' <b>"))
+    `k=''2'' ‹b›`
+    """
+    return Markup("`" + " ".join(str(text).splitlines()).translate(_LOOK_ALIKES) + "`")  # noqa: S704 - nothing in it ends it
 
 
 def percent(share: float) -> str:
@@ -121,18 +136,24 @@ def _source(at: str) -> str:
     return files(package).joinpath(name).read_text(encoding="utf-8")
 
 
+def _written(value: object) -> object:
+    """Text as text; what a template calls safe, and figures, as they are."""
+    return plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
 @cache
-def _environment() -> Environment:
+def _environment(*, markdown: bool) -> Environment:
     environment = Environment(
         loader=FunctionLoader(_source),
-        autoescape=select_autoescape(["html.j2"]),
+        autoescape=not markdown and select_autoescape(["html.j2"]),  # noqa: S701 - markdown has an escape of its own
+        finalize=_written if markdown else None,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
     environment.filters |= {
-        **{"figure": format, "plain": plain, "percent": percent},
+        **{"figure": format, "code": code, "percent": percent},
         **{"rate": rate, "points": points, "money": money, "gain": gain},
     }
     environment.tests["finite"] = math.isfinite

@@ -1,6 +1,6 @@
 """The ``segments`` command. Comes in: a command and overrides. Goes out: an exit code; heavy libraries are imported only by the command that needs them.
 
-Exit codes: 0 done, 2 something a person can mend (one message, no traceback), 3 done but for the rows that `score` rejected, 130 and 143 interrupted.
+Exit codes: 0 done, 2 something a person can mend (one message, no traceback), 3 done but for the rows that `score` rejected, 129, 130 and 143 interrupted.
 
 A command is declared here: its own words, its help, and the import of what it runs, which waits until the config is read. Overrides in Hydra's
 grammar stand among the words in any place.
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 Run = Callable[..., Any]  # takes the config and the command's own words; returns what to say, or that and an exit code
+ENDINGS = (signal.SIGTERM, signal.SIGHUP)  # a service manager, a closed terminal
 COMPLETE = "_SEGMENTS_COMPLETE"
 EPILOG = """Overrides are in Hydra's grammar (sweep.k_max=8, source=mall, experiment=mall); with -m there is one run per combination
 (segments fit -m k='range(2,8)' scaler=robust,power). Options may be written name=VALUE too. `dvc repro` runs all stages."""
@@ -82,7 +83,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not words or words[0] == "help":
         words = ["--help"]
     try:
-        signal.signal(signal.SIGTERM, _terminated)
+        for number in ENDINGS:
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+                signal.signal(number, _terminated)
         # not app.main(), which has words and exit codes of its own for errors
         with app.make_context("segments", list(words)) as context:
             return int(app.invoke(context) or 0)
@@ -206,6 +209,12 @@ def app() -> None:
 
 argument = partial(click.argument, shell_complete=suggest)
 because = partial(click.option, "--because", metavar="WHY", help="The reason, kept with the decision.")
+raw = click.option(
+    "--raw",
+    type=bool,
+    metavar="true",
+    help="Leave text in a CSV as it is; by default what a spreadsheet would take for a formula gets an apostrophe in front.",
+)
 SHARED = (
     argument("overrides", nargs=-1, metavar="[KEY=VALUE]..."),
     click.option("-m", "--multirun", is_flag=True, help="Run once per combination of swept overrides."),
@@ -302,8 +311,17 @@ def _told(error: click.UsageError) -> ConfigError:
 
 
 def _terminated(signum: int, frame: object) -> NoReturn:
-    sys.stderr.write("\nsegments: terminated; what is finished is kept, the same command continues\n")
-    raise SystemExit(143)
+    """End in order: what is half-made is cleared up, and nothing that comes meanwhile stops that."""
+    for number in ENDINGS:
+        signal.signal(number, signal.SIG_IGN)
+    try:
+        sys.stderr.write("\nsegments: terminated; what is finished is kept, the same command continues\n")
+        sys.stderr.flush()
+    except OSError:  # the terminal is gone: nobody reads what else is said
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (1, 2):
+            os.dup2(nowhere, stream)
+    raise SystemExit(128 + signum)
 
 
 # --- stages -------------------------------------------------------------------------------------------------------------
@@ -417,6 +435,7 @@ def migration() -> Run:
     click.option("--segment", metavar="S1|NAME", help="One segment, by its id or else its name; all by default."),
     click.option("--columns", metavar="[a,b]", help="Columns of the file."),
     click.option("--overwrite", metavar="true", help="Replace a file that is there."),
+    raw,
 )
 def export() -> Run:
     """Write a target list with a control group.
@@ -428,8 +447,6 @@ def export() -> Run:
     columns  customer_id, segment, confidence, action and group by default; also segment_id, playbook, channel, offer (empty
              for controls), every feature, and churn_risk and expected_value where they are predicted. Without group or
              action nobody could tell the controls, so they are not in the file: the summary says how many.
-
-    In CSV, text that a spreadsheet would take for a formula gets an apostrophe in front.
     """
     from segments.app.commands.export import run
 
@@ -475,6 +492,7 @@ def track() -> Run:
     argument("input", type=Here()),
     click.option("-o", "--output", metavar="OUTPUT", required=True, type=Here(), help="CSV or parquet, by its suffix."),
     click.option("--model", metavar="URI", help="models:/NAME@ALIAS or models:/NAME/VERSION; the champion by default."),
+    raw,
     click.option("--record/--no-record", default=True, help="Keep counts and drift figures; yes by default."),
     click.option(
         "--read.encoding",
@@ -525,8 +543,8 @@ def serve() -> Run:
       {"dataframe_split": {"columns": ["monetary", "basket_value", "departments", "trend"],
                            "data": [[2500.0, 31.0, 12.0, 0.1]]}}
     answer: {"predictions": [{"cluster": 0, "segment": "...", "distance": 0.1, "margin": 0.2, ...}]}, one per row, in order.
-    A request that cannot be answered gets {"error": "one sentence"}: 400 wrong columns or values, 413 too large, 415
-    another type, 503 too many at once. GET /health answers 200.
+    A request that cannot be answered gets {"error": "one sentence"}: 400 wrong columns or values, 408 a body that does
+    not come in time, 413 too large, 415 another type, 503 too many at once. GET /health answers 200, however many wait.
     """
     from segments.app.commands.serve import run
 

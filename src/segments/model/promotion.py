@@ -94,6 +94,8 @@ def admit(
         return Verdict(True, f"chosen by hand ({message})", by=str(chosen["by"]))
     if champion is None:
         return Verdict(True, "the first one")
+    if all(tags.get(key) and tags.get(key) == champion.get(key) for key in ("model_hash", "candidate_id")):
+        return Verdict(True, "the same model as the champion, whose files are not those that were registered")
     if champion.get("source") != tags.get("source"):
         return Verdict(True, f"the champion is of another source ({champion.get('source', 'unknown')}): not comparable")
     return None

@@ -32,6 +32,7 @@ from segments.io.registry import files, versions
 from segments.io.store import catalog
 from segments.io.store.cache import version_folder
 from segments.io.store.files import artifact, read_table, write_json, write_table
+from segments.io.store.seals import seal
 from segments.model.drift import reference_of
 from segments.model.segmentation import Segmentation, fit_limits, number_segments
 from small_project import CHECKOUT
@@ -75,6 +76,11 @@ def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     streamlit.cache_resource.clear()
 
 
+def registered(model: Segmentation, reference: dict[str, Any]) -> files.RegisteredModel:
+    held = {files.DOCUMENT: model.to_json().encode(), "artifacts/reference.json": json.dumps(reference).encode()}
+    return files.RegisteredModel("customer-segments", "1", "models:/m/1", "mall", held)
+
+
 def write(k: int, n: int, monkeypatch: pytest.MonkeyPatch) -> Segmentation:
     """Artifacts of k segments of n customers, and a registry that holds them as version 1."""
     random = np.random.default_rng(0)
@@ -115,8 +121,7 @@ def write(k: int, n: int, monkeypatch: pytest.MonkeyPatch) -> Segmentation:
         write_table(path, content) if isinstance(content, pd.DataFrame) else write_json(path, content)
     tags = {"candidate_id": "c0", "model_hash": "h", "verdict": "the first", "promoted_at": "2024-05-06T07:08:09+00:00"}
     version = versions.Version("customer-segments", "1", "r", tags | {"source": "mall"}, ["champion"], "", 0)
-    text = json.dumps(reference_of(features, model))
-    stored = files.RegisteredModel("customer-segments", "1", "models:/m/1", "mall", model.to_json(), text)
+    stored = registered(model, reference_of(features, model))
     monkeypatch.setattr(versions, "registered", lambda config, name: [version])
     monkeypatch.setattr(files, "read_model", lambda config, uri: stored)
     monkeypatch.setattr(
@@ -275,8 +280,7 @@ def test_sliders_begin_at_the_median_of_all(
     features = read_table(artifact("features", "customers.parquet"))
     # ties below the middle: deciles there are equal, and a list without the equal ones has another middle
     features["frequency"] = features["frequency"].clip(lower=features["frequency"].quantile(0.45))
-    text = json.dumps(reference_of(features, model))
-    stored = files.RegisteredModel("customer-segments", "1", "models:/m/1", "mall", model.to_json(), text)
+    stored = registered(model, reference_of(features, model))
     monkeypatch.setattr(files, "read_model", lambda config, uri: stored)
     app = opened("what_if")
     assert app.selectbox[0].value == "the median of all customers"
@@ -289,6 +293,7 @@ def test_without_the_choice_a_segment_has_its_members_and_no_blank_tabs(house: C
     members = read_table(artifact("identity", "segments.parquet"))
     folder = version_folder("h", model.candidate_id)
     write_table(folder / "members.parquet", members)
+    seal(folder)
     choice = json.loads(artifact("selection", "choice.json").read_text())
     write_json(artifact("selection", "choice.json"), choice | {"candidate_id": "other"})
     app = opened("segment")
@@ -299,6 +304,11 @@ def test_without_the_choice_a_segment_has_its_members_and_no_blank_tabs(house: C
     assert "Not known yet: which candidate was chosen, and why" in message(app)
     assert "chose another" not in message(app)
     assert [tab.label for tab in app.tabs] == ["Members"]
+
+
+def test_what_people_write_is_text_on_a_page() -> None:
+    """A picture in it would be fetched from another machine."""
+    assert figures.readable("![x](http://e/p.png) <img src=x>") == "!&#91;x](http://e/p.png) &lt;img src=x&gt;"
 
 
 def test_a_feature_without_an_index_is_in_the_table_and_not_in_the_chart(house: Callable[..., Segmentation]) -> None:
@@ -405,6 +415,8 @@ def test_an_expected_value_is_shown_in_the_currency() -> None:
     shown = figures.with_money(table, "$")
     assert "$964,708<" in shown.to_html()  # type: ignore[union-attr]
     assert figures.with_money(table[["segment"]], "$").equals(table[["segment"]])  # type: ignore[union-attr]
+    # Streamlit offers each table as CSV
+    assert figures.with_money(pd.DataFrame({"id": ["=1"], "n": [-1]}), "").to_numpy().tolist() == [["'=1", -1]]  # type: ignore[union-attr]
 
 
 # --- charts ----------------------------------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ from segments.errors import ConfigError, DataError, StoreError
 from segments.io.store.cache import batch_records, version_folder
 from segments.io.store.files import artifact, write_json, write_table
 from segments.io.store.fingerprints import sha256
+from segments.io.store.seals import seal
 from segments.model.drift import reference_of
 from small_project import SmallProject
 
@@ -140,6 +141,14 @@ def test_bad_rows_go_to_the_side_file_with_number_id_and_reason(
     assert side["id"].tolist()[0] == "0007"
     score(write(table, root / "in.csv"), root / "out.csv")
     assert not batch.side.exists(), "no longer true"
+
+
+@pytest.mark.parametrize(("raw", "mark"), [(False, "'"), (True, "")])
+def test_no_answer_or_rejected_row_is_a_formula_unless_it_is_asked_for(root: Path, raw: bool, mark: str) -> None:
+    (root / "in.csv").write_text("customer_id,x,y\n=1+1,1,2\n@bad,no,2\n")
+    score_file(config(), root / "in.csv", root / "out.csv", MODEL, NAMED, "", raw=raw)
+    assert read(root / "out.csv")["customer_id"].tolist() == [f"{mark}=1+1"]
+    assert pd.read_csv(root / "out.rejected.csv")["id"].tolist() == [f"{mark}@bad"]
 
 
 def test_one_row(root: Path, table: pd.DataFrame) -> None:
@@ -326,12 +335,22 @@ def test_a_record_holds_no_customer(root: Path, table: pd.DataFrame) -> None:
     assert record is not None and record["rows"] == 500 and record["decision"] == "keep"
 
 
+def test_a_clock_that_is_set_back_makes_no_negative_seconds(
+    root: Path, table: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backwards = iter(range(1_700_000_000, 0, -3600))
+    monkeypatch.setattr("time.time", lambda: float(next(backwards)))
+    record = score(write(table, root / "in.csv"), root / "out.csv", table).record
+    assert record is not None and 0 <= record["seconds"] < 3600
+
+
 def test_who_moved_is_told_by_the_versions_own_list_of_members(root: Path, table: pd.DataFrame) -> None:
     was = table[["customer_id"]].join(MODEL.predict(table)["segment"])
     was["segment"] = was["segment"].where(was.index >= 50, "another")
     unknown = score(write(table.head(200), root / "in.csv"), root / "out.csv", table).record
     kept = version_folder(sha256(MODEL.to_json().encode()), MODEL.candidate_id)
     write_table(kept / "members.parquet", was.tail(490))
+    seal(kept)
     # what the last run chose is another candidate: of no concern here
     write_json(artifact("selection", "choice.json"), {"candidate_id": "other"})
     known = score(write(table.head(200), root / "in.csv"), root / "out.csv", table).record

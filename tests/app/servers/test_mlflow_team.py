@@ -133,7 +133,7 @@ def test_of_a_model_registered_by_two_at_once_the_first_version_stays(other: Tra
     ours = add(us, "c3")
     assert [ours.number, *numbers] == ["1", "1"]
     assert aliases(other) == {"1": []}
-    assert versions.manifest_of(other, ours), "its files are listed as they were registered"
+    assert versions.files_of(other, ours), "its files are as they were registered"
     assert len(other.client.search_logged_models([other.experiment_id])) == 1
 
 

@@ -25,7 +25,7 @@ from segments.app.cli import main
 from segments.app.commands.serve import run
 from segments.app.load import load
 from segments.app.servers import child, model_api
-from segments.app.servers.model_api import AT_ONCE, limited, problem_of
+from segments.app.servers.model_api import AT_ONCE, MOST_ARRIVING, limited, problem_of
 from segments.clustering.space import Space
 from segments.config.serving import ServingConfig
 from segments.errors import ConfigError
@@ -191,13 +191,104 @@ def test_beyond_what_is_answered_at_once_comes_503_and_room_again_after() -> Non
         app = entry(server)
         waiting = [asyncio.create_task(request(app)) for _ in range(AT_ONCE)]
         while len(server.bodies) < AT_ONCE:
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0)
         late = (await request(app))[0]
         assert server.waits is not None
         server.waits.set()
         return [late, *{(await one)[0] for one in waiting}, (await request(app))[0]]
 
     assert asyncio.run(crowd()) == [503, 200, 200]
+
+
+class Unfinished:
+    """A request whose body never ends; `left` is set when the server has answered it."""
+
+    def __init__(self) -> None:
+        self.begun, self.left, self.answers = asyncio.Event(), asyncio.Event(), []
+
+    async def receive(self) -> Any:
+        if not self.begun.is_set():
+            self.begun.set()
+            return {"type": "http.request", "body": b"{", "more_body": True}
+        await asyncio.Event().wait()
+
+    async def send(self, message: Any) -> None:
+        self.answers.append(message)
+        if message["type"] == "http.response.body":
+            self.left.set()
+
+    def asks(self, app: Any) -> asyncio.Task[None]:
+        headers = [(b"content-type", b"application/json")]
+        scope = {"type": "http", "path": "/invocations", "method": "POST", "headers": headers}
+        return asyncio.create_task(app(scope, self.receive, self.send))
+
+
+def test_a_body_that_does_not_end_is_answered_408_and_closed() -> None:
+    async def ask() -> Unfinished:
+        one = Unfinished()
+        await one.asks(limited(Server(), MODEL, ServingConfig(), patience_seconds=0.001))
+        return one
+
+    start, body = asyncio.run(ask()).answers
+    assert start["status"] == 408 and (b"connection", b"close") in start["headers"]
+    assert json.loads(body["body"]) == {"error": "the body was not there within 0.001 seconds"}
+
+
+def test_many_unfinished_bodies_keep_nobody_out() -> None:
+    async def ask() -> tuple[int, list[int]]:
+        app = limited(Server(), MODEL, ServingConfig(), patience_seconds=1e6)
+        slow = [Unfinished() for _ in range(MOST_ARRIVING + 3)]
+        tasks = [one.asks(app) for one in slow]
+        for one in slow:
+            await one.begun.wait()
+        found = (await request(app))[0]
+        for one in slow[:4]:  # the oldest made room, the last of them for the request just answered
+            await one.left.wait()
+        for task in tasks:
+            task.cancel()
+        return found, [one.answers[0]["status"] for one in slow if one.answers]
+
+    assert asyncio.run(ask()) == (200, [408] * 4)
+
+
+def test_health_is_told_however_many_wait_and_who_does_not_take_an_answer_keeps_no_place() -> None:
+    async def ask() -> list[int]:
+        server = Server(waits=asyncio.Event())
+        app = entry(server)
+        waiting = [asyncio.create_task(request(app)) for _ in range(AT_ONCE)]
+        while len(server.bodies) < AT_ONCE:
+            await asyncio.sleep(0)
+        waits, server.waits = server.waits, None
+        assert waits is not None
+        well = [(await request(app, path, "GET"))[0] for path in ("/health", "/ping", "/version")]
+        late = (await request(app))[0]
+        waits.set()
+        await asyncio.gather(*waiting)
+        deaf = [Unfinished() for _ in range(AT_ONCE)]
+
+        async def take_nothing(one: Unfinished, message: Any) -> None:
+            one.left.set()
+            await asyncio.Event().wait()
+
+        async def give(app: Any, one: Unfinished) -> None:
+            whole = [{"type": "http.request", "body": json.dumps(GOOD).encode(), "more_body": False}]
+            scope = {"type": "http", "path": "/invocations", "method": "POST"}
+            headers = [(b"content-type", b"application/json")]
+
+            async def receive() -> Any:
+                return whole.pop()
+
+            await app(scope | {"headers": headers}, receive, lambda message: take_nothing(one, message))
+
+        tasks = [asyncio.create_task(give(app, one)) for one in deaf]
+        for one in deaf:
+            await one.left.wait()
+        after = (await request(app))[0]
+        for task in tasks:
+            task.cancel()
+        return [*well, late, after]
+
+    assert asyncio.run(ask()) == [200, 200, 200, 503, 200]
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.0.7", "::"])
@@ -231,7 +322,7 @@ def test_any_signal_ends_it_in_good_order(monkeypatch: pytest.MonkeyPatch, numbe
 
     model = SimpleNamespace(document=MODEL.to_json(), uri="models:/toy/3", reference="", name="toy", version="3")
     monkeypatch.setattr(model_api.files, "read_model", lambda *given: model)
-    monkeypatch.setattr(model_api.files, "load_model", lambda *given: None)
+    monkeypatch.setattr(model_api.files, "served", lambda *given: None)
     monkeypatch.setattr(model_api, "_check_answers", lambda *given: None)
     monkeypatch.setattr(scoring_server, "init", lambda loaded: Server())
     for name in ("mlflow", "uvicorn"):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,11 +19,10 @@ from segments.errors import TrackingError
 from segments.io.registry import files, versions
 from segments.io.registry.proof import Proof
 from segments.io.store.files import checkout
-from segments.io.store.fingerprints import hashes
 from segments.io.tracking.candidates import track_candidates
 from segments.io.tracking.connection import Tracker, connect
 from segments.io.tracking.runs import CANDIDATE, CHAMPION, KIND, runs_of
-from segments.model.promotion import Verdict
+from segments.model.promotion import Verdict, admit
 from segments.model.segmentation import Segmentation
 from small_record import CONFIG, add, aliases, fact, promote
 
@@ -123,22 +124,106 @@ def test_only_the_champions_run_is_marked(tracker: Tracker) -> None:
     assert list(marked) == ["c4"]
 
 
-def test_the_files_of_a_version_are_listed_and_served(tracker: Tracker, tmp_path: Path) -> None:
+def model_folder(tracker: Tracker, version: versions.Version) -> Path:
+    entity = tracker.client.get_model_version(version.name, version.number)
+    return checkout() / files.place_of(tracker.client, entity)
+
+
+def read(version: versions.Version) -> files.RegisteredModel:
+    return files.read_model(TrackingConfig(), f"models:/{version.name}/{version.number}")
+
+
+def test_the_files_of_a_version_are_listed_and_served(tracker: Tracker) -> None:
     version = add(tracker, "c3")
-    folder = versions.folder_of(tracker, version, tmp_path / "there")
-    manifest = versions.manifest_of(tracker, version)
+    found = versions.files_of(tracker, version)
     assert {
         "MLmodel",
         "artifacts/segmentation.json",
         "artifacts/config.json",
         "code/segments/model/segmentation.py",
-    } <= set(manifest)
-    assert manifest == {path: digest for path, digest in hashes(folder).items() if path in manifest}
-    assert versions.document_of(tracker, version) == on_a_line([0.5, 13.5]).to_json()
-    # A copy is what is looked at; a person is told where the files themselves lie.
-    place = versions.place_of(tracker, version)
+    } <= set(found)
+    assert versions.document_of(tracker, version) == read(version).document == on_a_line([0.5, 13.5]).to_json()
+    entity = tracker.client.get_model_version(version.name, version.number)
+    place = files.place_of(tracker.client, entity)
     assert not Path(place).is_absolute()
-    assert (checkout() / place / "MLmodel").is_file()
+    assert found["MLmodel"] == (checkout() / place / "MLmodel").read_bytes()
+
+
+def test_no_byte_of_a_model_that_is_not_the_registered_one_is_used(tracker: Tracker) -> None:
+    version = add(tracker, "c3")
+    folder = model_folder(tracker, version)
+    manifest = files.manifest_of(tracker.client, tracker.client.get_model_version(CONFIG.model, "1"))
+    listed = sorted(folder / name for name in manifest)
+    kinds = {path.suffix: path for path in listed} | {path.name: path for path in listed if path.parent == folder}
+    assert {".py", ".json", ".txt", ".yaml", "MLmodel", "mlflow_model.py"} <= set(kinds)
+
+    def refused(what: str) -> None:
+        assert files.compare(folder, manifest)[1] == [what]
+
+    for path in kinds.values():
+        name, was = path.relative_to(folder).as_posix(), path.read_bytes()
+        path.write_bytes(bytes([was[0] ^ 1]) + was[1:])
+        refused(f"{name} was changed")
+        path.unlink()
+        refused(f"{name} is missing")
+        (checkout() / "elsewhere").write_bytes(was)
+        path.symlink_to(checkout() / "elsewhere")  # the very bytes, but not here
+        refused(f"{name} is a link")
+        path.unlink()
+        path.write_bytes(was)
+    document, was = folder / files.DOCUMENT, (folder / files.DOCUMENT).read_bytes()
+    document.write_bytes(was.replace(b"low", b"LOW"))
+    with pytest.raises(TrackingError) as error:
+        read(version)
+    assert error.value.what == f"customer-segments version 1 is not what was registered: {files.DOCUMENT} was changed"
+    assert error.value.where == str(folder.relative_to(checkout())) and "segments rollback" in error.value.fix
+    with pytest.raises(TrackingError, match="is not what was registered"):
+        versions.document_of(tracker, version)
+    document.write_bytes(was)
+    for added in ("code/sitecustomize.py", "artifacts/more.json", "code/segments/__pycache__/evil.cpython-311.pyc"):
+        (folder / added).parent.mkdir(exist_ok=True)
+        (folder / added).touch()
+        refused(f"{added} was added")
+        (folder / added).unlink()
+    # what MLflow and Python leave beside a model that somebody loads through MLflow is not read, and no reason to refuse it
+    (folder / "registered_model_meta").touch()
+    (folder / "code/segments/__pycache__/errors.cpython-311.pyc").touch()
+    assert read(version).document
+
+
+def test_code_in_the_folder_of_a_model_is_never_run(tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even where it is what was registered: this package answers."""
+    monkeypatch.setattr("mlflow.pyfunc.load_model", None)
+    model = files.load_model(TrackingConfig(), f"models:/{CONFIG.model}/{add(tracker, 'c3').number}")
+    assert type(model._model_impl) is Segmentation
+    assert model.predict(pd.DataFrame({"x": [0.0, 20.0]}))["segment"].tolist() == ["low", "high"]
+
+
+def test_the_hash_of_the_list_is_the_registrys_and_not_the_folders(tracker: Tracker) -> None:
+    version = add(tracker, "c3")
+    [listed] = (checkout() / "mlruns").rglob(files.manifest_path(version.source))
+    was = listed.read_text()
+    listed.write_text(was.replace("MLmodel", "MLmodeI"))
+    with pytest.raises(TrackingError, match="the list of the files of customer-segments version 1 was changed"):
+        read(version)
+    listed.unlink()
+    with pytest.raises(TrackingError, match="the list of the files of customer-segments version 1 is missing"):
+        read(version)
+    tracker.client.delete_model_version_tag(CONFIG.model, "1", "segments.manifest_hash")
+    with pytest.raises(TrackingError, match="registered before that was kept"):
+        read(version)
+
+
+def test_a_model_whose_files_were_changed_is_registered_anew(tracker: Tracker) -> None:
+    first = add(tracker, "c3")
+    (model_folder(tracker, first) / "MLmodel").write_text("{}")
+    second = add(tracker, "c3")
+    assert [second.number, add(tracker, "c3").number] == ["2", "2"]
+    assert read(second).document
+    # and takes the place of the one in use, which nobody can compare with
+    assert admit([], second.tags, first.tags, CONFIG, chosen=None) == Verdict(
+        True, "the same model as the champion, whose files are not those that were registered"
+    )
 
 
 def test_a_version_that_does_not_exist_is_an_error_that_lists_those_that_do(tracker: Tracker) -> None:
@@ -149,16 +234,24 @@ def test_a_version_that_does_not_exist_is_an_error_that_lists_those_that_do(trac
         versions.wanted(tracker, CONFIG.model, "7")
 
 
+@pytest.mark.parametrize("damage", ["cut short", "no database", "a table is gone"])
+def test_a_damaged_record_is_not_an_empty_one(root: Path, damage: str, capfd: pytest.CaptureFixture[str]) -> None:
+    """Else what the last run made would be acted on in place of the version in use."""
+    record = root / "mlflow.db"
+    if damage == "a table is gone":
+        with closing(sqlite3.connect(record)) as database:
+            database.execute("DROP TABLE registered_models")
+    else:
+        record.write_bytes(record.read_bytes()[:40_000] if damage == "cut short" else b"hello")
+    for look in (
+        lambda: versions.registered(TrackingConfig(), CONFIG.model),
+        lambda: files.read_model(TrackingConfig(), f"models:/{CONFIG.model}/1"),
+    ):
+        with pytest.raises(TrackingError, match="cannot be read"):
+            look()
+    assert capfd.readouterr().err == "", "MLflow's own words do not come before ours"
+
+
 def test_a_candidate_without_a_run_is_not_registered(tracker: Tracker) -> None:
     with pytest.raises(TrackingError, match="candidate c9 has no run"):
         add(tracker, "c9")
-
-
-def test_a_model_registered_before_the_folders_came_finds_its_class(
-    root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its stored code says `from segments.model import Segmentation`."""
-    stored: dict[str, Any] = {}
-    monkeypatch.setattr("mlflow.pyfunc.load_model", lambda uri: exec("from segments.model import Segmentation", stored))
-    files.load_model(TrackingConfig(), "models:/customer-segments/1")
-    assert stored["Segmentation"] is Segmentation

@@ -39,6 +39,7 @@ from segments.io.store.cache import (
     sweep_record,
     sweep_records,
     uplift_folder,
+    version_file,
     version_folder,
     version_folders,
 )
@@ -466,3 +467,41 @@ def test_a_relation_is_written_whole_and_read_without_being_loaded(root: Path) -
     write_text(Path("b.parquet"), "PAR1")
     with pytest.raises(StoreError, match="is damaged"):
         scan_table(Path("b.parquet"))
+
+
+@pytest.mark.parametrize(
+    ("umask", "file", "folder"), [(0o077, 0o600, 0o700), (0o027, 0o640, 0o750), (0o022, 0o644, 0o755)]
+)
+def test_who_may_read_what_holds_customers_the_umask_says(
+    root: Path, umask: int, file: int, folder: int, request: pytest.FixtureRequest
+) -> None:
+    before = os.umask(umask)
+    request.addfinalizer(lambda: os.umask(before))
+    table = pd.DataFrame({"customer_id": ["1"]})
+    write_table(root / "lists/a.parquet", table)
+    write_csv(root / "lists/a.csv", table)
+    with growing_table(root / "lists/b.csv") as write:
+        write(pa.RecordBatch.from_pandas(table))
+    write_relation(root / "lists/c.parquet", scan_table(root / "lists/a.parquet"))
+    keep_candidate("c1", {}, {}, {"labels": np.zeros(1)}, {"p": b""})
+    made = [*(root / "lists").iterdir(), *(candidates_folder() / "c1").iterdir()]
+    assert {path.name: path.stat().st_mode & 0o777 for path in made} == {path.name: file for path in made}
+    assert [path.stat().st_mode & 0o777 for path in (root / "lists", candidates_folder() / "c1")] == [folder] * 2
+    (root / "lists/a.csv").chmod(0o600)
+    write_csv(root / "lists/a.csv", table)
+    assert (root / "lists/a.csv").stat().st_mode & 0o777 == 0o600, "who closed it did not open it again"
+
+
+def test_what_is_kept_of_a_version_is_compared_before_it_is_used(root: Path) -> None:
+    assert version_file("h", "c", "members.parquet") is None, "another machine's"
+    path = version_folder("h", "c") / "members.parquet"
+    write_bytes(path, b"a")
+    with pytest.raises(StoreError, match=r"record/versions/c-h/members.parquet cannot be compared"):
+        version_file("h", "c", path.name)
+    seal(path.parent)
+    assert version_file("h", "c", path.name) == path
+    for spoil in (lambda: path.write_bytes(b"b"), path.unlink, lambda: path.symlink_to(root / "a")):
+        (root / "a").write_bytes(b"a")
+        spoil()
+        with pytest.raises(StoreError, match=r"members\.parquet is not the file that was kept"):
+            version_file("h", "c", path.name)

@@ -20,6 +20,7 @@ def run(
     segment: str = "",
     columns: str = "",
     overwrite: str = "false",
+    raw: bool = False,
 ) -> str:
     """Write the list, and the campaign's receipt before it; returns what the list can show."""
     if overwrite not in ("true", "false"):
@@ -55,7 +56,7 @@ def run(
     write_json(known, receipt)
     seal(folder)
     if out.suffix == ".csv":
-        write_csv(out, room.neutralise(asked))
+        write_csv(out, asked, raw=raw)
     else:
         write_table(out, asked)
     said = [f"{out}: {len(asked):,} customers, campaign '{campaign}', columns {', '.join(asked.columns)}"]

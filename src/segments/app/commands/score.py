@@ -22,6 +22,7 @@ def run(
     output: str,
     model: str = "",
     record: bool = True,
+    raw: bool = False,
     encoding: str = "",
     separator: str = "",
     decimal: str = "",
@@ -40,6 +41,7 @@ def run(
         {"name": found.name, "version": found.version},
         found.reference if record else "",
         read,
+        raw=raw,
     )
     if batch.record is not None:
         with connect(config.tracking, "monitoring") as tracker:

@@ -27,6 +27,7 @@ from segments.io.store.files import (
     read_json,
     read_table,
     write_bytes,
+    write_csv,
     write_json,
     write_text,
 )
@@ -130,7 +131,7 @@ def _record(
     identity = sha256((json.dumps(facts) + table.to_csv(index=False) + note).encode())[:12]
     folder = cache.uplift_folder(identity)
     if not (folder / "record.json").is_file():
-        write_text(folder / "files" / "uplift.csv", table.to_csv(index=False))
+        write_csv(folder / "files" / "uplift.csv", table)
         write_json(folder / "files" / "verdict.json", asdict(verdict))
         known = _colours(config)
         for name, (unit, rows) in uplift.pictured(table).items():

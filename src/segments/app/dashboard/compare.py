@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from segments.action.templates import plain
 from segments.app.dashboard import charts, figures, reading
 from segments.app.dashboard.reading import Champion, found
 from segments.config.root import Config
@@ -102,12 +103,14 @@ def _why(choice: Choice, inuse: Champion | None) -> None:
         st.caption(f"Rule: {figures.readable(choice.rule)} {choice.passed} of {choice.total} candidates pass.")
         if choice.overruled:
             one = choice.overruled
-            st.markdown(f"Chosen by **{one['by']}** on {one['at'][:10]} (UTC) against the rule: {one['because']}")
+            st.markdown(
+                f"Chosen by **{plain(one['by'])}** on {one['at'][:10]} (UTC) against the rule: {plain(one['because'])}"
+            )
         if inuse is not None and inuse.version.tags.get("candidate_id") != choice.candidate_id:
             version, tags = inuse.version, inuse.version.tags
             st.markdown(
                 f"In use is another: {version.name} v{version.number}, candidate `{tags.get('candidate_id', '?')}`. "
-                f"Why: {tags.get('verdict') or 'not recorded'}"
+                f"Why: {plain(tags.get('verdict') or 'not recorded')}"
             )
         if front := catalog.read(catalog.SELECTION_PICTURES).get("front"):
             with st.expander("Fit, stability and simplicity of every candidate"):

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from segments.action.templates import plain
 from segments.clustering.space import to_space
+from segments.data.formulas import neutralise
 from segments.model.drift import FIGURE_NAMES
 from segments.model.segmentation import Segment, Segmentation
 
@@ -396,14 +398,14 @@ def words(name: str) -> str:
 
 
 def readable(text: str) -> str:
-    """A sentence for a person: the scores in it by their titles.
+    """A sentence for a person: the scores in it by their titles, and no markdown in it.
 
     Examples
     --------
     >>> readable("It has the highest z_silhouette (13.2).")
     'It has the highest silhouette z-score (13.2).'
     """
-    return re.sub(r"\b[a-z]+(?:_[a-z]+)+\b", lambda found: TITLES.get(found[0], found[0]), text)
+    return re.sub(r"\b[a-z]+(?:_[a-z]+)+\b", lambda found: TITLES.get(found[0], found[0]), plain(text))
 
 
 def money_text(value: float, currency: str) -> str:
@@ -423,7 +425,11 @@ def money_text(value: float, currency: str) -> str:
 
 
 def with_money(table: pd.DataFrame, currency: str) -> pd.DataFrame | Styler:
-    """A table whose column ``expected_value``, where it has one, is shown in the source's currency; sorted it is a number still."""
+    """A table whose column ``expected_value``, where it has one, is shown in the source's currency; sorted it is a number still.
+
+    Its text is no formula: Streamlit offers every table as CSV.
+    """
+    table = neutralise(table)
     if "expected_value" not in table:
         return table
     return table.style.format({"expected_value": partial(money_text, currency=currency)})

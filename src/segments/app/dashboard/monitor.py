@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from segments.action.templates import plain
 from segments.app.dashboard import charts, figures, reading
 from segments.app.dashboard.overview import candidate_label
 from segments.app.dashboard.reading import Champion, found
@@ -140,7 +141,7 @@ def _migration(config: Config, inuse: Champion | None) -> None:
         return
     story = reading.stored_document(catalog.MIGRATION)
     st.markdown(f"From **{story.start}** to **{story.end}**")
-    st.markdown("\n".join(f"- {one}" for one in [*story.segments, *story.in_words]))
+    st.markdown("\n".join(f"- {plain(one)}" for one in [*story.segments, *story.in_words]))
     if picture := catalog.read(catalog.MIGRATION_PICTURES).get("migration"):
         caption = f"Customers who moved between segments from {story.start} to {story.end}"
         st.image(picture, caption=caption, alt=caption)

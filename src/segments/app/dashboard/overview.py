@@ -8,9 +8,11 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from segments.action.templates import code, plain
 from segments.app.dashboard import charts, figures, reading
 from segments.app.dashboard.reading import Champion, found
 from segments.config.root import Config
+from segments.data.formulas import neutralise
 from segments.errors import SegmentsError
 from segments.io.store import catalog
 from segments.io.store.documents import NoPrediction, PredictionFacts
@@ -67,7 +69,7 @@ def _champion(inuse: Champion) -> None:
     named = f"**{row['feature_set']} · {row['scaler']} · k={row['k']}**, " if row else ""
     st.markdown(
         f"{named}candidate `{tags.get('candidate_id', '?')}`, code `{tags.get('git_commit', 'unknown')[:12]}`, "
-        f"source **{tags.get('source', '?')}**, put in use by **{tags.get('promoted_by') or 'nobody on record'}**. Why: {tags.get('verdict') or 'not recorded'}"
+        f"source **{tags.get('source', '?')}**, put in use by **{plain(tags.get('promoted_by') or 'nobody on record')}**. Why: {plain(tags.get('verdict') or 'not recorded')}"
     )
     why = reading.choice().reason if described else ""
     if evaluated and evaluated["reason"] not in why:  # else it is part of why this one was chosen
@@ -152,7 +154,7 @@ def _versions(config: Config, inuse: Champion) -> None:
     )
     st.subheader("Versions")
     st.dataframe(
-        table,
+        neutralise(table),
         hide_index=True,
         width="stretch",
         placeholder="–",
@@ -186,7 +188,7 @@ def _batches(inuse: Champion) -> None:
         (candidate_label(one), {names[two["cluster"]]: two["customers"] for two in one["segments"]}) for one in own
     ]
     st.altair_chart(charts.over_time(figures.trend(sizes), inuse.model.segments, "batch"), width="stretch")
-    st.markdown(f"Last batch, `{own[-1]['input']}`: **{own[-1]['sentence']}** More on the page Monitor.")
+    st.markdown(f"Last batch, {code(own[-1]['input'])}: **{plain(own[-1]['sentence'])}** More on the page Monitor.")
 
 
 def candidate_label(record: dict[str, Any]) -> str:

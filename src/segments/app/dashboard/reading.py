@@ -25,7 +25,7 @@ from segments.evidence.selection import Choice
 from segments.io.registry import files, versions
 from segments.io.registry.versions import Version
 from segments.io.store import catalog
-from segments.io.store.cache import batch_records, sweep_records, version_folder
+from segments.io.store.cache import batch_records, sweep_records, version_file
 from segments.io.store.files import checkout, read_csv, read_table
 from segments.io.store.kinds import Artifact, Document, Table
 from segments.io.tracking.candidates import pages_of
@@ -171,8 +171,8 @@ def is_described(inuse: Champion) -> bool:
 def members(version: Version) -> pd.DataFrame:
     """Who was in which segment when a version was made: ``customer_id, cluster, segment_id, segment``."""
     tags = version.tags
-    path = version_folder(tags.get("model_hash", ""), tags.get("candidate_id", "")) / "members.parquet"
-    if path.is_file():
+    path = version_file(tags.get("model_hash", ""), tags.get("candidate_id", ""), "members.parquet")
+    if path is not None:
         return _table(str(path), _stamp(path))
     if catalog.exists(catalog.CHOICE) and choice().candidate_id == tags.get("candidate_id"):
         return table(catalog.NAMED_LABELS)
@@ -219,7 +219,7 @@ def _stamp(path: Path) -> Stamp:
 
 def _registry_key(config: Config) -> tuple[str, str, Stamp]:
     if config.tracking.uri is not None:
-        return config.tracking.uri, config.registry.model, (int(time.time() // LOOK_AGAIN_SECONDS),)
+        return config.tracking.uri, config.registry.model, (int(time.monotonic() // LOOK_AGAIN_SECONDS),)
     database = checkout() / "mlflow.db"
     stamp = _stamp(database) + _stamp(database.with_name("mlflow.db-wal"))
     return str(database), config.registry.model, stamp

@@ -8,11 +8,13 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from segments.action.templates import plain
 from segments.app.dashboard import charts, figures, reading
 from segments.app.dashboard.reading import Champion, found
 from segments.config.root import Config
 from segments.identity.profiles import numeric_columns
 from segments.io.store import catalog
+from segments.io.store.files import csv_text
 from segments.model.segmentation import Segment
 
 ADVICE = {"goal": "Goal", "do": "Do", "avoid": "Avoid", "channel": "Channel", "offer": "Offer", "kpi": "Measure"}
@@ -145,12 +147,12 @@ def _playbook(cluster: int) -> None:
         st.info("No playbook fits this segment: add one to conf/playbook/ and run `segments playbook`.")
         return
     _advise(own[0])
-    st.caption(f"Because {own[0]['evidence']}")
+    st.caption(f"Because {plain(own[0]['evidence'])}")
 
 
 def _advise(book: dict[Any, Any]) -> None:
-    st.subheader(str(book["title"]))
-    st.markdown("\n".join(f"- **{title}**: {book[key]}" for key, title in ADVICE.items() if book[key]))
+    st.subheader(plain(book["title"]))
+    st.markdown("\n".join(f"- **{title}**: {plain(book[key])}" for key, title in ADVICE.items() if book[key]))
 
 
 def _members(people: pd.DataFrame, inuse: Champion, segment: Segment, currency: str) -> None:
@@ -161,7 +163,7 @@ def _members(people: pd.DataFrame, inuse: Champion, segment: Segment, currency: 
     page = middle.number_input(f"Page (of {last:,})", 1, last, 1)
     right.download_button(
         "Export as CSV",
-        lambda: kept.head(MOST_EXPORTED).drop(columns=["cluster"]).to_csv(index=False).encode(),
+        lambda: csv_text(kept.head(MOST_EXPORTED).drop(columns=["cluster"])).encode(),
         file_name=f"{segment.segment_id}.csv",
         mime="text/csv",
         help="All that the search found. For a campaign with a control group use `segments export`.",
@@ -269,4 +271,4 @@ def _reason(customer: str) -> None:
         if pd.notna(why[f"{which}_feature"])
     ]
     if parts:
-        st.markdown(f"Here rather than in *{why['next_segment']}* because of {' and '.join(parts)}.")
+        st.markdown(f"Here rather than in *{plain(why['next_segment'])}* because of {' and '.join(parts)}.")

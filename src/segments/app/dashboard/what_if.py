@@ -10,11 +10,13 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from segments.action.templates import plain
 from segments.app.dashboard import charts, figures, reading
 from segments.app.dashboard.reading import Champion, found
 from segments.app.dashboard.segment import warn
 from segments.app.jobs.score_file import score_file
 from segments.config.root import Config
+from segments.data.formulas import neutralise
 from segments.errors import DataError, SegmentsError
 from segments.io.store import catalog
 from segments.io.store.files import read_csv
@@ -86,7 +88,7 @@ def _sliders(inuse: Champion) -> None:
     segment = model.segments[int(answer["cluster"])]
     with right.container(border=True):
         st.caption("Segment")
-        st.subheader(f"{segment.segment_id} · {segment.name}")
+        st.subheader(f"{segment.segment_id} · {plain(segment.name)}")
         with st.container(horizontal=True):
             st.metric("Confidence", f"{answer['confidence']:.0%}", border=True)
             margin = "–" if answer["margin"] == float("inf") else f"{answer['margin']:.3f}"
@@ -173,9 +175,9 @@ def _shares(answers: pd.DataFrame, inuse: Champion) -> pd.DataFrame:
 
 
 def _answered(answer: Answer, inuse: Champion) -> None:
-    st.success(f"{answer.scored:,} {answer.counts} of {answer.name} scored by {answer.model}.")
+    st.success(f"{answer.scored:,} {answer.counts} of {plain(answer.name)} scored by {answer.model}.")
     if answer.sentence:
-        st.markdown(f"Recorded. **{answer.sentence}**")
+        st.markdown(f"Recorded. **{plain(answer.sentence)}**")
     for note in answer.notes:
         st.caption(note)
     if answer.rejected:
@@ -189,7 +191,7 @@ def _answered(answer: Answer, inuse: Champion) -> None:
     st.altair_chart(charts.shares(answer.shares, inuse.model.segments), width="stretch")
     st.caption(f"The first {len(answer.head):,} of {answer.scored:,}:")
     st.dataframe(
-        answer.head,
+        neutralise(answer.head),
         hide_index=True,
         width="stretch",
         placeholder="–",

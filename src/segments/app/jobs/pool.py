@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import signal
 import sys
 import threading
 import time
@@ -29,8 +30,17 @@ def side_by_side(function: Callable[..., Item], tasks: Iterable[tuple[Any, ...]]
     workers : int
         Helpers; with one, this process does the work.
     """
-    # said on Ctrl-C, when the tasks are cancelled because the user wants it
-    warnings.filterwarnings("ignore", message=r"\d+ tasks which were still being processed by the workers")
+    # What it says of tasks that are cancelled and helpers that end, we say in our own words.
+    warnings.filterwarnings("ignore", module=r"joblib(\.|$)")
+    # A closed terminal tells the whole group: helpers, which take over what is masked here, are ended by their maker, in order.
+    masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    try:
+        return _started(function, tasks, workers)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, masked)
+
+
+def _started(function: Callable[..., Item], tasks: Iterable[tuple[Any, ...]], workers: int) -> Generator[Item]:
     with parallel_config("loky", n_jobs=workers, inner_max_num_threads=1):
         made: Generator[Item] = Parallel(return_as="generator_unordered")(
             delayed(_helped)(os.getpid(), function, task) for task in tasks

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +14,7 @@ from segments.identity import matching
 from segments.identity.matching import EarlierVersion, Identity
 from segments.identity.names import renamed, reworded
 from segments.io.registry import versions
-from segments.io.store.cache import version_folder
+from segments.io.store.cache import version_file
 from segments.io.store.files import read_table
 from segments.io.tracking.connection import connect
 from segments.model.segmentation import Segmentation
@@ -54,17 +52,16 @@ def _to_those_who_know_the_champion(
         others = [v for v in versions.versions_of(tracker, champion.name) if v.tags.get("source") == config.source.name]
         # Who the clusters of a candidate are was settled when it was first registered, whether or not it is in use.
         again = [v for v in [*others, champion] if v.tags["candidate_id"] == candidate_id]
-        with tempfile.TemporaryDirectory() as folder:
-            files = versions.folder_of(tracker, again[-1] if again else champion, Path(folder)) / "artifacts"
-            model = Segmentation.from_json((files / "segmentation.json").read_text())
-            stored = json.loads((files / "identity.json").read_text())
+        files = versions.files_of(tracker, again[-1] if again else champion)
+    model = Segmentation.from_json(files["artifacts/segmentation.json"].decode())
+    stored = json.loads(files["artifacts/identity.json"])
     before = Identity.from_plain(stored["identity"])
     if again:
         return reworded(before, names)
-    kept = version_folder(champion.tags["model_hash"], champion.tags["candidate_id"]) / "members.parquet"
+    kept = version_file(champion.tags["model_hash"], champion.tags["candidate_id"], "members.parquet")
     # Who was in which segment stays on the machine that registered the champion.
     nobody = pd.DataFrame({"customer_id": pd.Series(dtype="str"), "cluster": pd.Series(dtype="int64")})
-    members = read_table(kept) if kept.is_file() else nobody
+    members = nobody if kept is None else read_table(kept)
     # A number that a version in waiting gave out is taken, too.
     number = max(before.next_number, *(int(v.tags.get("next_number", 1)) for v in others))
     earlier = EarlierVersion(model, members, pd.DataFrame(stored["centroids"]), number, before.colours)

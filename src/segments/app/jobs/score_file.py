@@ -6,7 +6,6 @@ Feature rows are streamed: memory stays the same however many there are. A trans
 from __future__ import annotations
 
 import json
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -25,9 +24,9 @@ from segments.data import files
 from segments.data.clean import RawLog, clean_transactions, find_header, rejected_lines
 from segments.errors import DataError, StoreError
 from segments.features.table import build_features
-from segments.io.store.cache import batch_record, version_folder
+from segments.io.store.cache import batch_record, version_file
 from segments.io.store.files import growing_table, read_json, read_table, remove, write_json
-from segments.io.store.fingerprints import file_sha256, sha256
+from segments.io.store.fingerprints import Start, file_sha256, sha256
 from segments.model.answers import Rejected, find_columns, score_batches
 from segments.model.drift import Tally, figures, verdict
 from segments.model.segmentation import Segmentation
@@ -97,6 +96,8 @@ def score_file(
     reference: str,
     read: Mapping[str, Any] = MappingProxyType({}),
     shown: str = "",
+    *,
+    raw: bool = False,
 ) -> Batch:
     """Score a CSV or parquet of feature rows, or a transaction log of the config's source.
 
@@ -116,6 +117,8 @@ def score_file(
         ``encoding``, ``separator`` or ``decimal`` of this file; they go before what the source says.
     shown : str
         What the person calls the file, for errors; its path by default.
+    raw : bool
+        Whether text in a CSV stays as it is, although a spreadsheet may take it for a formula.
 
     Returns
     -------
@@ -133,7 +136,7 @@ def score_file(
     side = output.with_name(f"{output.stem}.rejected.csv")
     if path.resolve() in (output.resolve(), side.resolve()):
         raise StoreError("the output would take the input's place", where=str(output), fix="name another file")
-    started = time.time()
+    started = Start()
     tally = Tally(json.loads(reference), segmentation, _previous(segmentation)) if reference else None
     scored, rejected = 0, Counter[str]()
     with (
@@ -142,7 +145,7 @@ def score_file(
         _opened(config, path, segmentation.space.columns, read) as rows,
     ):
         digest = pool.submit(file_sha256, path)
-        with growing_table(side) as reject, growing_table(output) as answer:
+        with growing_table(side, raw=raw) as reject, growing_table(output, raw=raw) as answer:
             for line in rows.bad_lines:
                 reject(_side_rows([line]))
                 rejected[line.kind] += 1
@@ -190,14 +193,14 @@ def _shown(path: Path, name: str) -> Iterator[None]:
 
 
 def _record(
-    config: Config, batch_id: str, name: str, model: Mapping[str, str], tally: Tally, started: float
+    config: Config, batch_id: str, name: str, model: Mapping[str, str], tally: Tally, started: Start
 ) -> dict[str, Any]:
     """What is kept of a batch: no customers. Scored again, it keeps the time it was first scored at."""
     found = figures(tally, config.monitoring)
     decision, sentence = verdict(found)
     if not tally.scored:
         sentence = "Keep: no row could be scored, so nothing can be compared with the training data."
-    started_ms, seconds = int(started * 1000), round(time.time() - started, 3)
+    started_ms, seconds = started.ms, round(started.seconds, 3)
     if (path := batch_record(batch_id)).is_file():
         before = read_json(path)
         started_ms, seconds = before["started_ms"], before["seconds"]
@@ -270,8 +273,8 @@ def _previous(segmentation: Segmentation) -> dict[str, str] | None:
     """Segment of each customer when the version was registered, if that was on this machine."""
     # the version's own list, not the last run's: a challenger that waits must not hide who moved
     model_hash = sha256(segmentation.to_json().encode())
-    path = version_folder(model_hash, segmentation.candidate_id) / "members.parquet"
-    if not path.is_file():
+    path = version_file(model_hash, segmentation.candidate_id, "members.parquet")
+    if path is None:
         return None
     members = read_table(path)
     return dict(zip(members["customer_id"].astype(str), members["segment"], strict=True))

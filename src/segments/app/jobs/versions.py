@@ -16,11 +16,12 @@ import pandas as pd
 from segments.config.identity import ConfidenceConfig
 from segments.config.registry import IN_USE
 from segments.config.root import Config
-from segments.errors import StoreError
+from segments.errors import StoreError, TrackingError
 from segments.evidence.selection import Choice, Chosen
 from segments.io.records import notes
 from segments.io.records.sweep import config_hash, config_text, data_hash
 from segments.io.registry import versions
+from segments.io.registry.files import folder_of, manifest_of, place_of
 from segments.io.registry.proof import REBUILT_BY, Claim, Proof, check_kept, made_of, prove
 from segments.io.store import catalog, raw_files
 from segments.io.store.cache import kept_candidate, remember, version_folder
@@ -210,16 +211,21 @@ def kept_folder(version: versions.Version) -> Path:
 
 def proof_of(tracker: Tracker, version: versions.Version, config: Config) -> Proof:
     """Make a version again and compare it with what is on record."""
+    entity = tracker.client.get_model_version(version.name, version.number)
+    try:
+        manifest = manifest_of(tracker.client, entity)
+    except TrackingError as error:
+        return Proof(differences=[error.what])
     with tempfile.TemporaryDirectory() as folder:
-        files = versions.folder_of(tracker, version, Path(folder))
+        files = folder_of(tracker.client, tracker.uri, entity, Path(folder))
         text = (files / "artifacts/config.json").read_text() if (files / "artifacts/config.json").is_file() else ""
         claim = Claim(
             version.tags,
             text,
             scores_of(tracker, version.run_id),
             files,
-            versions.place_of(tracker, version),
-            versions.manifest_of(tracker, version),
+            place_of(tracker.client, entity),
+            manifest,
             kept_folder(version),
         )
         return prove(claim)

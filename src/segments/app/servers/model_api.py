@@ -10,6 +10,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,8 @@ Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
 PATHS = {"/invocations": "POST", "/health": "GET", "/ping": "GET", "/version": "GET"}
 AT_ONCE = 16  # requests being answered; one more is told to come back, so that those that are in do not wait for ever
+MOST_ARRIVING = 64  # bodies that are not whole yet; for one more, the oldest is given up
+PATIENCE_SECONDS = 20.0  # for a body to come, and for an answer to be taken
 ORDINARY = 1e12  # a value up to here overflows in no scaler
 BODY_FORMATS = ("dataframe_records", "dataframe_split")
 
@@ -63,7 +66,7 @@ def run_model_api(config: Config, uri: str | None = None, say: Callable[[str], o
 
     model = files.read_model(config.tracking, uri or f"models:/{config.registry.model}@{IN_USE}")
     segmentation = Segmentation.from_json(model.document)
-    loaded = files.load_model(config.tracking, model.uri)
+    loaded = files.served(model)
     body = example_of(segmentation, model.reference)
     _check_answers(loaded, body, model.uri)
     limits = config.serving
@@ -195,8 +198,16 @@ def problem_of(body: bytes, content_type: str, segmentation: Segmentation, max_r
     return None
 
 
-def limited(application: Application, segmentation: Segmentation, limits: ServingConfig) -> Application:
+def limited(
+    application: Application,
+    segmentation: Segmentation,
+    limits: ServingConfig,
+    patience_seconds: float = PATIENCE_SECONDS,
+) -> Application:
     """The model server behind a entry point that lets in only what it can answer.
+
+    A request takes one of the places in which answers are computed only while its answer is computed: not while its body comes in, nor
+    while the answer goes out, so that nobody who is slow keeps others waiting.
 
     Parameters
     ----------
@@ -206,6 +217,8 @@ def limited(application: Application, segmentation: Segmentation, limits: Servin
         The model it serves.
     limits : ServingConfig
         Rows and size of a request.
+    patience_seconds : float
+        How long a body may take to come, and an answer to be taken.
 
     Returns
     -------
@@ -213,73 +226,100 @@ def limited(application: Application, segmentation: Segmentation, limits: Servin
         Every error it answers is ``{"error": "one sentence"}``.
     """
     most = int(limits.max_mib * 2**20)
+    crowded = 503, f"{AT_ONCE} requests are being answered: try again in a moment"
     busy = 0
+    arriving: dict[object, asyncio.Timeout] = {}  # bodies that are not whole yet, oldest first
 
-    async def counted(scope: Message, receive: Receive, send: Send) -> None:
+    async def entry(scope: Message, receive: Receive, send: Send) -> None:
         nonlocal busy
         if scope["type"] != "http":  # the server's own start and stop
             await application(scope, receive, send)
             return
-        if busy >= AT_ONCE:
-            await _refuse(send, 503, f"{AT_ONCE} requests are being answered: try again in a moment", close=True)
-            return
-        busy += 1
-        try:
-            await entry(scope, receive, send)
-        finally:
-            busy -= 1
-
-    async def entry(scope: Message, receive: Receive, send: Send) -> None:
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         if headers.get("host", child.HOST).partition(":")[0] not in (child.HOST, "localhost"):
             await _refuse(send, 403, "this server answers only under the name 127.0.0.1 or localhost")
-            return
-        if (method := PATHS.get(scope["path"])) is None:
+        elif (method := PATHS.get(scope["path"])) is None:
             await _refuse(send, 404, "there is only /invocations (and /health)")
-            return
-        if scope["method"] != method:
+        elif scope["method"] != method:
             await _refuse(send, 405, f"{scope['path']} takes {method}")
-            return
-        body = b""
-        if method == "POST":
-            declared = headers.get("content-length", "0")
-            pieces, size, more = [], 0, True
-            while more and size <= most and not (declared.isdigit() and int(declared) > most):
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    return
-                pieces.append(message.get("body", b""))
-                size, more = size + len(pieces[-1]), message.get("more_body", False)
-            if more or size > most:
-                await _refuse(send, 413, f"the request is larger than {limits.max_mib:g} MiB", close=True)
+        elif method == "GET":  # whether it is well is told however many wait
+            await _sent(await _answered(application, scope, b""), send, patience_seconds)
+        elif busy >= AT_ONCE:
+            await _refuse(send, *crowded, close=True)
+        elif (body := await whole(headers, receive, send)) is not None:
+            if busy >= AT_ONCE:  # others were faster
+                await _refuse(send, *crowded, close=True)
                 return
-            body = b"".join(pieces)
-            asked = (body, headers.get("content-type", ""), segmentation, limits.max_rows)
-            if (problem := await asyncio.to_thread(problem_of, *asked)) is not None:
+            busy += 1
+            try:
+                asked = (body, headers.get("content-type", ""), segmentation, limits.max_rows)
+                problem = await asyncio.to_thread(problem_of, *asked)
+                answer = [] if problem is not None else await _answered(application, scope, body)
+            finally:
+                busy -= 1
+            if problem is not None:
                 await _refuse(send, *problem)
-                return
-        given = False
+            else:
+                await _sent(answer, send, patience_seconds)
 
-        async def again() -> Message:
-            nonlocal given
-            if given:
-                return await receive()
-            given = True
-            return {"type": "http.request", "body": body, "more_body": False}
+    async def whole(headers: dict[str, str], receive: Receive, send: Send) -> bytes | None:
+        """The body; or ``None``, when there is none to be answered any more."""
+        declared = headers.get("content-length", "0")
+        pieces, size, more, me = [], 0, True, object()
+        if len(arriving) >= MOST_ARRIVING:  # whoever has had the most time makes room
+            oldest = arriving.pop(next(iter(arriving)))
+            if not oldest.expired():  # it is about to go by itself
+                oldest.reschedule(0)
+        try:
+            async with asyncio.timeout(patience_seconds) as arriving[me]:
+                while more and size <= most and not (declared.isdigit() and int(declared) > most):
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        return None
+                    pieces.append(message.get("body", b""))
+                    size, more = size + len(pieces[-1]), message.get("more_body", False)
+        except TimeoutError:
+            await _refuse(send, 408, f"the body was not there within {patience_seconds:g} seconds", close=True)
+            return None
+        finally:
+            arriving.pop(me, None)
+        if more or size > most:
+            await _refuse(send, 413, f"the request is larger than {limits.max_mib:g} MiB", close=True)
+            return None
+        return b"".join(pieces)
 
-        failed = False
+    return entry
 
-        async def answer(message: Message) -> None:
-            nonlocal failed
-            if message["type"] == "http.response.start" and message["status"] >= 400:
-                failed = True
-                await _refuse(send, message["status"], "the model server could not answer this request")
-            elif not failed:
+
+async def _answered(application: Application, scope: Message, body: bytes) -> list[Message]:
+    """What the application answers; of an error one sentence."""
+    answer: list[Message] = []
+    given = False
+
+    async def receive() -> Message:
+        nonlocal given
+        if given:
+            await asyncio.Event().wait()  # nothing more comes; who waits for that is ended with the request
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def keep(message: Message) -> None:
+        answer.append(message)
+
+    await application(scope, receive, keep)
+    status = answer[0]["status"]
+    if status >= 400:
+        answer.clear()
+        await _refuse(keep, status, "the model server could not answer this request")
+    return answer
+
+
+async def _sent(answer: list[Message], send: Send, patience_seconds: float) -> None:
+    """Send an answer; whoever does not take it in time is left."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(patience_seconds):
+            for message in answer:
                 await send(message)
-
-        await application(scope, again, answer)
-
-    return counted
 
 
 def _cells(asked: dict[str, Any], columns: list[str]) -> tuple[int, list[list[Any]]] | str:

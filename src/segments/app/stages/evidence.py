@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pandas as pd
 
@@ -19,12 +17,13 @@ from segments.io.plots.evidence import evidence_overview
 from segments.io.plots.style import png
 from segments.io.store import catalog
 from segments.io.store.documents import EvidenceRun
+from segments.io.store.fingerprints import Start
 from segments.io.tracking.connection import connect
 
 
 def run(config: Config) -> str:
     """Evaluate every candidate in scope and write the tables; returns where the time went."""
-    started, wanted = time.time(), config.evidence
+    started, wanted = Start(), config.evidence
     catalog.check_source(catalog.SWEEP, config.source.name)
     cells, left_out = _cells(config)
     found = dict[str, tuple[Cell, CellEvidence]]()
@@ -59,7 +58,7 @@ def run(config: Config) -> str:
     grades = ", ".join(
         f"{count} {grade}" for grade, count in rows.loc[rows["evaluated"], "grade"].value_counts().items()
     )
-    return f"{int(rows['evaluated'].sum())} of {len(rows)} candidates evaluated against the {wanted.null_model} null: {grades}; {time.time() - started:.1f} s"
+    return f"{int(rows['evaluated'].sum())} of {len(rows)} candidates evaluated against the {wanted.null_model} null: {grades}; {started.seconds:.1f} s"
 
 
 def _cells(config: Config) -> tuple[list[Cell], list[str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -22,13 +21,14 @@ from segments.io.records.prediction import write_prediction_record
 from segments.io.store import catalog
 from segments.io.store.documents import NoPrediction
 from segments.io.store.files import read_json
+from segments.io.store.fingerprints import Start
 from segments.io.tracking.connection import connect
 from segments.io.tracking.results import track_predictions
 
 
 def run(config: Config) -> str:
     """Compare, recommend and look ahead; where that does not apply, say so and write nothing else."""
-    started = time.time()
+    started = Start()
     catalog.check_source(catalog.FEATURES_REPORT, config.source.name)
     choice = catalog.read(catalog.CHOICE)
     spec = None if config.source.transactions is None else chosen(config)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict
 from typing import Any
 
@@ -23,10 +22,10 @@ from segments.clustering.candidate import (
 from segments.clustering.space import Space
 from segments.config.root import Config
 from segments.io.store import catalog
-from segments.io.store.cache import arrays_of, space_of, sweep_record
+from segments.io.store.cache import arrays_of, kept_ids, space_of, sweep_record
 from segments.io.store.documents import Fits, Sweep
 from segments.io.store.files import write_json
-from segments.io.store.fingerprints import origin
+from segments.io.store.fingerprints import Start, origin
 from segments.io.store.seals import seal
 from segments.io.tracking.candidates import track_candidates, track_curves
 from segments.io.tracking.connection import connect
@@ -34,7 +33,7 @@ from segments.io.tracking.connection import connect
 
 def run(config: Config) -> str:
     """Compute what is missing of the grid, track it, and write the tables; returns where the time went."""
-    started, tracked_seconds = time.time(), 0.0
+    started, tracked_seconds, before = Start(), 0.0, kept_ids()
     catalog.check_source(catalog.FEATURES_REPORT, config.source.name)
     features = catalog.read(catalog.FEATURES)
     cells = grid(config)
@@ -50,19 +49,19 @@ def run(config: Config) -> str:
         connect(config.tracking, config.source.name) as tracker,
     ):
         for finished in progress(made, len(cells), _told):
-            before = time.time()
+            tracking = Start()
             track_candidates(tracker, finished, identity)
-            tracked_seconds += time.time() - before
+            tracked_seconds += tracking.seconds
             known |= {fact["candidate_id"]: fact for fact in finished}
         _write(features, known, sweep)
-        timing = {"started_ms": int(started * 1000), "seconds": time.time() - started, "origin": origin()}
+        timing = {"started_ms": started.ms, "seconds": started.seconds, "origin": origin()}
         if not (path := sweep_record(identity) / "sweep.json").is_file():
             write_json(path, asdict(sweep) | timing)
             seal(path.parent)
         track_curves(tracker, curves(ids, known), identity)
-    new = [fact for fact in known.values() if fact["started_ms"] >= int(started * 1000)]
+    new = [fact for candidate_id, fact in known.items() if candidate_id not in before]
     fits, pictures = (sum(fact[key] for fact in new) for key in ("seconds", "drawing_seconds"))
-    return f"{len(known)} candidates, {len(new)} new: {time.time() - started:.1f} s (fits and scores {fits:.1f} s and pictures {pictures:.1f} s, side by side; tracking {tracked_seconds:.1f} s meanwhile)"
+    return f"{len(known)} candidates, {len(new)} new: {started.seconds:.1f} s (fits and scores {fits:.1f} s and pictures {pictures:.1f} s, side by side; tracking {tracked_seconds:.1f} s meanwhile)"
 
 
 def _write(features: pd.DataFrame, known: dict[str, dict[str, Any]], sweep: Sweep) -> None:

@@ -6,7 +6,6 @@ Comes in: a finished prediction. Goes out: pictures and facts in ``artifacts/pre
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +16,12 @@ from segments.io.plots import prediction as draw
 from segments.io.plots.style import png
 from segments.io.store import catalog
 from segments.io.store.cache import forecast
-from segments.io.store.files import read_json, write_bytes, write_json, write_text
-from segments.io.store.fingerprints import origin, sha256
+from segments.io.store.files import read_json, write_bytes, write_csv, write_json
+from segments.io.store.fingerprints import Start, origin, sha256
 from segments.io.store.seals import seal
 
 
-def write_prediction_record(made: Prediction, source: str, candidate_id: str, started: float) -> Path:
+def write_prediction_record(made: Prediction, source: str, candidate_id: str, started: Start) -> Path:
     """Write all that MLflow is told of a prediction; never a customer's row.
 
     Parameters
@@ -31,8 +30,8 @@ def write_prediction_record(made: Prediction, source: str, candidate_id: str, st
         What was compared and recommended.
     source, candidate_id : str
         Whose segments.
-    started : float
-        When the stage began, in seconds since the epoch.
+    started : Start
+        When the stage began.
 
     Returns
     -------
@@ -59,7 +58,7 @@ def write_prediction_record(made: Prediction, source: str, candidate_id: str, st
     for path in [*catalog.PREDICTION_PICTURES.files(), *catalog.PREDICTION.files()]:
         write_bytes(files / path.name, path.read_bytes())
     for name in ("comparison", "calibration", "segments"):
-        write_text(files / f"{name}.csv", getattr(made, name).to_csv(index=False))
+        write_csv(files / f"{name}.csv", getattr(made, name))
     message = {f"{outcome}_{metric}": value for outcome in DECIDES for metric, value in _scores(made, outcome).items()}
     facts = {
         **made_for,
@@ -68,7 +67,7 @@ def write_prediction_record(made: Prediction, source: str, candidate_id: str, st
         "recommended": message,
     }
     made_by = origin()
-    timing = {"started_ms": int(started * 1000), "seconds": time.time() - started}
+    timing = {"started_ms": started.ms, "seconds": started.seconds}
     if (folder / "record.json").is_file():  # made before: it began when it first did
         earlier = read_json(folder / "record.json")
         timing = {key: earlier[key] for key in timing}

@@ -28,6 +28,7 @@ from segments.io.store.files import (
     read_json,
     replace_folder,
     write_bytes,
+    write_csv,
     write_json,
     write_text,
 )
@@ -89,7 +90,7 @@ def write_sweep_record(
     files = folder / ".files"  # takes the place of "files" when it is whole
     clear(files)
     write_json(files / "config.json", asdict(config))
-    write_text(files / "candidates.csv", candidates.to_csv(index=False))
+    write_csv(files / "candidates.csv", candidates)
     write_json(files / "choice.json", choice.to_plain())
     for artifact in (*COPIED, *(COPIED_WHEN_CHOSEN if profiles is not None else ())):
         for path in artifact.files():
@@ -97,7 +98,7 @@ def write_sweep_record(
     for table in (catalog.CLUSTER_STABILITY, *(TABLES_WHEN_CHOSEN if profiles is not None else ())):
         if table is catalog.CLUSTER_STABILITY or catalog.exists(table):
             path = files / table.stage / Path(table.file).with_suffix(".csv")
-            write_text(path, catalog.read(table).to_csv(index=False))
+            write_csv(path, catalog.read(table))
     if board := _board(choice, candidates):
         write_bytes(files / "finalists.png", board)
     for shown in PICTURES_OF_NOTE:

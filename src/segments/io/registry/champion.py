@@ -16,7 +16,7 @@ from segments.config.root import Config
 from segments.io.registry import files
 from segments.io.registry.versions import Version, registered
 from segments.io.store import catalog
-from segments.io.store.cache import version_folder
+from segments.io.store.cache import version_file
 from segments.io.store.files import read_json
 from segments.io.tracking.connection import NoRecordError
 from segments.model.segmentation import Segmentation
@@ -69,10 +69,10 @@ def plans_of(config: Config, version: Version | None) -> pd.DataFrame:
     TrackingError
         If the version's playbook is not on record.
     """
-    path = catalog.path_of(catalog.PLAYBOOKS)
-    if version is not None:
-        kept = version_folder(version.tags.get("model_hash", ""), version.tags.get("candidate_id", ""))
-        path = kept / Path(PLAYBOOK).name
-        if not path.is_file():
-            return plans(json.loads(files.read_recorded(config.tracking, version.run_id, PLAYBOOK)))
-    return plans(read_json(path))
+    if version is None:
+        return plans(read_json(catalog.path_of(catalog.PLAYBOOKS)))
+    tags = version.tags
+    kept = version_file(tags.get("model_hash", ""), tags.get("candidate_id", ""), Path(PLAYBOOK).name)
+    if kept is not None:
+        return plans(read_json(kept))
+    return plans(json.loads(files.read_recorded(config.tracking, version.run_id, PLAYBOOK)))

@@ -26,14 +26,13 @@ import yaml
 
 import segments
 from segments.errors import SegmentsError, StoreError
+from segments.io.registry.files import DOCUMENT, compare
 from segments.io.store import catalog, fingerprints
 from segments.io.store.files import RECORD, checkout, read_json, read_table
 from segments.io.store.raw_files import raw_place
 from segments.io.store.seals import differing, listed
 from segments.model.segmentation import Segmentation
 
-# The file of a model that is served.
-DOCUMENT = "artifacts/segmentation.json"
 # How far a score may be from the stored one.
 TOLERANCE = 1e-9
 # Modules that make a version again: today's, whose name a version bears in its tags, and that of versions without such a tag.
@@ -122,16 +121,10 @@ def prove(claim: Claim) -> Proof:
 
 def check_model(claim: Claim, proof: Proof) -> None:
     """Hash the model's files and its config anew."""
-    if not claim.manifest:
-        proof.differences.append("the list of the model's files is missing from its run")
     # The list is as old as the registration: a model that was changed before it stands there as it is. Its hash in the tags is older.
     expected = {**claim.manifest, DOCUMENT: claim.tags.get("model_hash", "")}
-    for path, digest in expected.items():
-        file = claim.files / path
-        if not file.is_file():
-            proof.differences.append(f"model file {path} is missing ({claim.place})")
-        elif fingerprints.sha256(file.read_bytes()) != digest:
-            proof.differences.append(f"model file {path} was changed ({claim.place}/{path})")
+    _, differences = compare(claim.files, expected)
+    proof.differences += [f"model file {difference} ({claim.place})" for difference in differences]
     if fingerprints.sha256(claim.config.encode()) != claim.tags.get("config_hash"):
         proof.differences.append("config.json is not the config of the version's tags")
     proof.checked.append(f"{len(expected)} model files")

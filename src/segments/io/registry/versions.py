@@ -6,22 +6,17 @@ version before stays within reach of ``segments rollback``.
 
 from __future__ import annotations
 
-import json
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
 from segments.action.templates import fill
 from segments.config.registry import IN_USE, TrackingConfig
 from segments.errors import TrackingError
-from segments.io.registry.files import log_model, manifest_path
-from segments.io.store.files import checkout
+from segments.io.registry import files
 from segments.io.store.fingerprints import sha256
-from segments.io.tracking.connection import Tracker, lock_of, reader, tracking_uri
+from segments.io.tracking.connection import Tracker, lock_of, reader, tracking_uri, unreadable
 from segments.io.tracking.runs import CANDIDATE, CHAMPION, KIND, NOTE, SWEEP, mark, repeated, runs_of, tag
 from segments.io.tracking.sweeps import describe_experiment
 from segments.io.tracking.ui_views import Record
@@ -73,7 +68,9 @@ def versions_of(tracker: Tracker, name: str) -> list[Version]:
 
     try:
         aliases = tracker.client.get_registered_model(name).aliases
-    except MlflowException:
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":  # a damaged record is not an empty one
+            raise
         return []
     found = tracker.client.search_model_versions(f"name = '{name}'", max_results=1000)
     return sorted(
@@ -97,11 +94,7 @@ def registered(config: TrackingConfig, name: str) -> list[Version]:
     try:
         return versions_of(Tracker(client, "", "", address), name)
     except (MlflowException, SQLAlchemyError) as error:
-        raise TrackingError(
-            f"the MLflow record cannot be read: {(str(error).splitlines() or ['unknown'])[0]}",
-            where=address,
-            fix="`segments track` rebuilds it from artifacts/",
-        ) from error
+        raise unreadable(address, error) from error
 
 
 def find(tracker: Tracker, name: str, which: str) -> Version | None:
@@ -129,15 +122,20 @@ def wanted(tracker: Tracker, name: str, which: str) -> Version:
 
 def document_of(tracker: Tracker, version: Version) -> str:
     """The segmentation of a version, as JSON."""
-    with tempfile.TemporaryDirectory() as folder:
-        return (folder_of(tracker, version, Path(folder)) / "artifacts/segmentation.json").read_text()
+    return files_of(tracker, version)[files.DOCUMENT].decode()
+
+
+def files_of(tracker: Tracker, version: Version) -> dict[str, bytes]:
+    """Every file of a version's model by its path, as :func:`segments.io.registry.files.registered_files` compares and reads them."""
+    entity = tracker.client.get_model_version(version.name, version.number)
+    return files.registered_files(tracker.client, tracker.uri, entity)
 
 
 @repeated
 def add(
     tracker: Tracker,
     model: Mapping[str, Any],
-    files: Mapping[str, str],
+    texts: Mapping[str, str],
     example: Any,
     description: str,
 ) -> Version:
@@ -149,7 +147,7 @@ def add(
         The open record.
     model : mapping
         ``name, candidate_id, tags`` of the version.
-    files : mapping of str to str
+    texts : mapping of str to str
         Text files that make the model, by name without suffix; ``segmentation`` is the one that is served.
     example : DataFrame
         A few feature rows, float64: signature and input example come from them.
@@ -181,9 +179,10 @@ def add(
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":  # somebody else made it just now
                     raise
         tags = {key: str(value) for key, value in model["tags"].items()}
-        version, fresh = _registered(tracker, name, tags), False
+        damaged = {v.number for v in _same(tracker, name, tags) if not _intact(tracker, v)}
+        version, fresh = _registered(tracker, name, tags, damaged), False
         if version is None:
-            source, manifest = log_model(tracker, run.info.run_id, files, example)
+            source, manifest = files.log_model(tracker, run.info.run_id, texts, example)
             proofs = {**tags, "manifest_hash": sha256(manifest.encode())}
             created = client.create_model_version(
                 name,
@@ -193,7 +192,7 @@ def add(
                 model_id=source.rsplit("/", 1)[-1],  # a server refuses a source it cannot check
             )
             # Another machine may have registered the same meanwhile: the server numbered the two, and the first stays.
-            version = _registered(tracker, name, tags) or _version(created, [])
+            version = _registered(tracker, name, tags, damaged) or _version(created, [])
             fresh = True
         # Its tags stay as they were registered: they prove its files, also when another config comes to the same model.
         if fresh or not tracker.aside:
@@ -277,64 +276,6 @@ def promote(
         _show(tracker, name)
 
 
-def folder_of(tracker: Tracker, version: Version, target: Path) -> Path:
-    """The files of a version's model: where they lie, or a copy of them under `target` when a server keeps them.
-
-    Raises
-    ------
-    TrackingError
-        If MLflow lost them.
-    """
-    import mlflow
-    from mlflow.exceptions import MlflowException
-
-    mlflow.set_tracking_uri(tracker.uri)
-    mlflow.set_registry_uri(tracker.uri)
-    try:
-        return Path(mlflow.artifacts.download_artifacts(artifact_uri=version.source, dst_path=str(target)))
-    except (MlflowException, OSError) as error:
-        raise TrackingError(
-            f"the files of {version.name} version {version.number} cannot be read: {error}",
-            where=version.source,
-            fix="run `segments track` if they were lost; it registers what is on disk",
-        ) from error
-
-
-def place_of(tracker: Tracker, version: Version) -> str:
-    """Where the files of a version's model really lie: a path in the project, or the address on a server."""
-    place = str(tracker.client.get_model_version_download_uri(version.name, version.number))
-    path = Path(unquote(place.removeprefix("file://")))
-    if not path.is_absolute():
-        return place
-    return str(path.relative_to(checkout()) if path.is_relative_to(checkout()) else path)
-
-
-def manifest_of(tracker: Tracker, version: Version) -> dict[str, str]:
-    """SHA-256 of every file of the version's model, as it was registered; empty when nothing is known.
-
-    Raises
-    ------
-    TrackingError
-        If the list itself was changed.
-    """
-    from mlflow.exceptions import MlflowException
-
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            path = Path(tracker.client.download_artifacts(version.run_id, manifest_path(version.source), folder))
-            text = path.read_text()
-        except (MlflowException, OSError):
-            return {}
-    if sha256(text.encode()) != version.tags.get("manifest_hash"):
-        raise TrackingError(
-            f"the list of files of version {version.number} was changed",
-            where=f"run {version.run_id}, {manifest_path(version.source)}",
-            fix="do not use this version",
-        )
-    found: dict[str, str] = json.loads(text)
-    return found
-
-
 def _card(description: str, version: Version) -> str:
     """A model card, and who put the version in use when and why: that comes after the rest is written, and may come again."""
     return fill(
@@ -370,18 +311,31 @@ def _version(found: ModelVersion, aliases: Sequence[str]) -> Version:
     )
 
 
-def _registered(tracker: Tracker, name: str, tags: Mapping[str, str]) -> Version | None:
-    """The version of this model and candidate; doubles of it, which several machines may have made at once, are removed."""
-    from mlflow.exceptions import MlflowException
-
+def _same(tracker: Tracker, name: str, tags: Mapping[str, str]) -> list[Version]:
+    """Versions of this model and candidate, oldest first."""
     claim = ("code_hash", "config_hash", "git_commit")
-    same = [
+    return [
         v
         for v in versions_of(tracker, name)
         if all(v.tags.get(key) == tags.get(key) for key in ("model_hash", "candidate_id"))
         # One that could not be proved stays as it is: the same model with another claim is another version.
         and (v.tags.get("proof", "holds") == "holds" or all(v.tags.get(key) == tags.get(key) for key in claim))
     ]
+
+
+def _intact(tracker: Tracker, version: Version) -> bool:
+    """Whether its files are those that were registered: else nobody can use it, and the model is registered anew."""
+    try:
+        return bool(files_of(tracker, version))
+    except TrackingError:
+        return False
+
+
+def _registered(tracker: Tracker, name: str, tags: Mapping[str, str], damaged: Collection[str]) -> Version | None:
+    """The version of this model and candidate; doubles of it, which several machines may have made at once, are removed."""
+    from mlflow.exceptions import MlflowException
+
+    same = [version for version in _same(tracker, name, tags) if version.number not in damaged]
     for double in same[1:]:
         try:
             tracker.client.delete_model_version(name, double.number)

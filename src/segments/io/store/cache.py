@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from segments.errors import ConfigError, StoreError, first_line
 from segments.io.store.files import (
     artifact,
+    checkout,
     clear,
     kept,
     read_arrays,
@@ -25,7 +26,7 @@ from segments.io.store.files import (
     write_json,
 )
 from segments.io.store.fingerprints import sha256
-from segments.io.store.seals import SEAL, seal, unchanged
+from segments.io.store.seals import SEAL, differing, listed, seal, unchanged
 
 if TYPE_CHECKING:
     import numpy as np
@@ -73,7 +74,8 @@ def keep_candidate(
 
     try:
         candidates_folder().mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{candidate_id}.{maker}.", dir=candidates_folder()))
+        temporary = candidates_folder() / f".{candidate_id}.{maker}.{secrets.token_hex(4)}"
+        temporary.mkdir()
         try:
             for name, plain in (("candidate", facts), ("space", space)):
                 (temporary / f"{name}.json").write_text(json.dumps(plain, ensure_ascii=False, allow_nan=False))
@@ -85,7 +87,6 @@ def keep_candidate(
             for path in temporary.iterdir():
                 with path.open("rb+") as file:
                     os.fsync(file.fileno())
-            temporary.chmod(0o755)
             temporary.rename(folder)
         except OSError:
             if not folder.is_dir():  # else another process finished the same candidate first: equal by construction
@@ -192,6 +193,27 @@ def sweep_records() -> list[Path]:
 def version_folder(model_hash: str, candidate_id: str) -> Path:
     """Folder that keeps what a registered version is made from: its files, and who its members are."""
     return kept("versions") / f"{candidate_id}-{model_hash[:12]}"
+
+
+def version_file(model_hash: str, candidate_id: str, name: str) -> Path | None:
+    """A file kept of a registered version, after it was compared with its hash; ``None`` where the version was not made on this machine.
+
+    Raises
+    ------
+    StoreError
+        If it is not the file that was kept, or nobody knows.
+    """
+    folder = version_folder(model_hash, candidate_id)
+    if not folder.is_dir():
+        return None
+    shown = kept(f"versions/{folder.name}/{name}").relative_to(checkout())
+    fix = "bring it back from a copy; `segments registry` keeps the last run's version anew"
+    known = listed(folder)
+    if name not in known:
+        raise StoreError(f"{shown} cannot be compared: {SEAL} beside it does not list it", fix=fix)
+    if differing(folder, {name: known[name]}):
+        raise StoreError(f"{shown} is not the file that was kept with the version", fix=fix)
+    return folder / name
 
 
 def version_folders(candidate_id: str = "*") -> list[Path]:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -121,12 +123,28 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
     _atomically(path, lambda temporary: table.to_parquet(temporary, index=False, compression="zstd"))
 
 
-def write_csv(path: Path, table: pd.DataFrame) -> None:
-    """Write a table as CSV (UTF-8, comma, text in quotes), atomically; equal tables give equal bytes."""
+def write_csv(path: Path, table: pd.DataFrame, *, raw: bool = False) -> None:
+    """Write a table as :func:`csv_text` has it, atomically."""
+    write_text(path, csv_text(table, raw=raw))
+
+
+def csv_text(table: pd.DataFrame, *, raw: bool = False) -> str:
+    """A table as CSV (comma, text in quotes); equal tables give equal text.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Any table.
+    raw : bool
+        Whether text stays as it is, although a spreadsheet may take it for a formula.
+    """
     import csv
 
-    text = table.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
-    write_bytes(path, text.encode())
+    from segments.data.formulas import neutralise
+
+    safe = table if raw else neutralise(table)
+    text: str = safe.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+    return text
 
 
 def write_relation(path: Path, relation: duckdb.DuckDBPyRelation) -> None:
@@ -167,10 +185,16 @@ def read_table(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
 
 
 def read_csv(path: Path) -> pd.DataFrame:
-    """Read a CSV that an earlier stage made; same errors as :func:`read_table`."""
+    """Read a CSV that :func:`write_csv` made, its text as it was; same errors as :func:`read_table`."""
     import pandas as pd
 
-    return read_made(path, lambda: pd.read_csv(path))
+    from segments.data.formulas import restore
+
+    def read() -> pd.DataFrame:
+        table = pd.read_csv(path)
+        return table.assign(**{name: restore(table[name]) for name in table.select_dtypes("str")})
+
+    return read_made(path, read)
 
 
 def scan_table(path: Path) -> duckdb.DuckDBPyRelation:
@@ -274,15 +298,16 @@ def _whole(path: Path) -> Iterator[Path]:
         # What a killed process leaves half-written must not lie in a folder that is an output of DVC.
         folder = RECORD / ".partial" if path.parts[0] == ARTIFACTS.name else path.parent
         folder.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=folder)
-        os.close(handle)
-        temporary = Path(name)
+        temporary = folder / f".{path.name}.{secrets.token_hex(4)}{path.suffix}"
+        # Who may read what holds customers, the umask says; a file that its owner has closed to others stays closed.
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         try:
             yield temporary
             if temporary.exists():
                 with temporary.open("rb+") as file:
                     os.fsync(file.fileno())
-                temporary.chmod(0o644)
+                if path.exists():
+                    temporary.chmod(temporary.stat().st_mode & (path.stat().st_mode | stat.S_IRWXU))
                 temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
@@ -295,13 +320,15 @@ def _whole(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def growing_table(path: Path) -> Iterator[Callable[[pa.RecordBatch], None]]:
+def growing_table(path: Path, *, raw: bool = False) -> Iterator[Callable[[pa.RecordBatch], None]]:
     """Write a table batch by batch, as CSV or parquet by its suffix: it is there, whole, when the block ends without an error.
 
     Parameters
     ----------
     path : Path
         Where to; an earlier file is replaced, unless nothing is written.
+    raw : bool
+        As in :func:`csv_text`.
 
     Yields
     ------
@@ -317,6 +344,9 @@ def growing_table(path: Path) -> Iterator[Callable[[pa.RecordBatch], None]]:
     import pyarrow.csv
     import pyarrow.parquet
 
+    from segments.data.formulas import neutralise_batch
+
+    as_csv = path.suffix.lower() == ".csv"
     if path.suffix.lower() not in (".csv", ".parquet"):
         raise StoreError(
             f"tables named '{path.suffix or path.name}' cannot be written", where=str(path), fix="use .csv or .parquet"
@@ -326,7 +356,9 @@ def growing_table(path: Path) -> Iterator[Callable[[pa.RecordBatch], None]]:
 
         def write(batch: pa.RecordBatch) -> None:
             nonlocal writer
-            if writer is None and path.suffix.lower() == ".csv":
+            if as_csv and not raw:
+                batch = neutralise_batch(batch)
+            if writer is None and as_csv:
                 writer = pa.csv.CSVWriter(temporary, batch.schema)
             elif writer is None:
                 repeating = [field.name for field in batch.schema if pa.types.is_string(field.type)]

@@ -7,6 +7,8 @@ import getpass
 import hashlib
 import json
 import subprocess
+import time
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -84,6 +86,27 @@ def origin() -> dict[str, str]:
 @functools.cache
 def _origin(folder: Path) -> dict[str, str]:
     return {"git_commit": git_commit(), "user": person()}
+
+
+@dataclass(frozen=True)
+class Start:
+    """When work began: by the calendar, to be shown; by a clock that nobody sets, to be counted from.
+
+    Parameters
+    ----------
+    ms : int
+        Since 1970.
+    ticks : float
+        Of the clock that only goes on.
+    """
+
+    ms: int = field(default_factory=lambda: int(time.time() * 1000))
+    ticks: float = field(default_factory=time.perf_counter)
+
+    @property
+    def seconds(self) -> float:
+        """How long ago that was."""
+        return time.perf_counter() - self.ticks
 
 
 def now() -> str:

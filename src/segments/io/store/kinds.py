@@ -22,6 +22,7 @@ from segments.io.store.files import (
     read_text,
     remove,
     write_bytes,
+    write_csv,
     write_json,
     write_table,
     write_text,
@@ -178,7 +179,7 @@ class Table(Artifact["pd.DataFrame"]):
             raise ValueError(f"the catalog does not know column {', '.join(unnamed)} of {self.path}")
         self.checked(content, [column.name for column in self.columns if column.always and not column.is_family])
         if self.path.suffix == ".csv":
-            write_text(self.path, content.to_csv(index=False, lineterminator="\n"))
+            write_csv(self.path, content)
         else:
             write_table(self.path, content)
 

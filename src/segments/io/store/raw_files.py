@@ -321,7 +321,7 @@ def _beside(target: Path) -> Iterator[Path]:
         yield Path(name)
 
 
-def _copy(origin: Path, target: Path, mode: int = 0o644) -> None:
+def _copy(origin: Path, target: Path, mode: int = 0o666) -> None:
     """Put a copy in place as a whole or not at all."""
     with _beside(target) as folder:
         copy = folder / target.name
@@ -329,7 +329,7 @@ def _copy(origin: Path, target: Path, mode: int = 0o644) -> None:
             shutil.copyfile(origin, copy)
             with copy.open("rb+") as file:
                 os.fsync(file.fileno())
-            copy.chmod(mode)
+            copy.chmod(copy.stat().st_mode & mode)
             copy.replace(target)
         except OSError as error:
             raise _unwritable(target, error) from error

@@ -117,7 +117,7 @@ def reader(config: TrackingConfig) -> MlflowClient:
     NoRecordError
         If there is no record yet.
     TrackingError
-        If the server does not answer.
+        If the server does not answer, or the record is damaged.
     """
     settings(config)
     address = tracking_uri(config)
@@ -133,8 +133,23 @@ def reader(config: TrackingConfig) -> MlflowClient:
         with suppress(sqlite3.Error):  # who may not write here reads what stands there
             mend_moved(checkout())
     from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
 
-    return MlflowClient(address, registry_uri=address)
+    try:
+        return MlflowClient(address, registry_uri=address)
+    except (MlflowException, SQLAlchemyError) as error:
+        raise unreadable(address, error) from error
+
+
+def unreadable(address: str, error: Exception) -> TrackingError:
+    """What is said of a record that is damaged, or that another MLflow wrote."""
+    said = first_line(error).removeprefix("(sqlite3.DatabaseError) ")
+    return TrackingError(
+        f"the MLflow record cannot be read: {said}",
+        where=address,
+        fix="move it away and run `segments track`, which makes it again from what is on disk",
+    )
 
 
 def tracking_uri(config: TrackingConfig) -> str:
@@ -149,9 +164,10 @@ def settings(config: TrackingConfig) -> None:
     os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] = str(config.timeout_seconds)
     os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = str(config.retries)
     os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
-    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")  # its import sets the levels of its loggers anew
+    # What it has to say, tracebacks among it, comes as an error too, and is told in our words.
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "CRITICAL")  # its import sets the levels of its loggers anew
     for chatty in ("mlflow", "alembic"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+        logging.getLogger(chatty).setLevel(logging.CRITICAL)
 
 
 def preflight(uri: str, timeout_seconds: int) -> None:

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from segments.action.templates import plain
 from segments.io.store.files import read_json, read_text
 from segments.io.tracking.connection import Tracker, lock_of
 from segments.io.tracking.runs import (
@@ -63,7 +64,7 @@ def track_batch(tracker: Tracker, record: Mapping[str, Any]) -> None:
                 BATCH: identity,
                 RECORD: digest,
                 DECISION: record["decision"],
-                NOTE: record["sentence"],
+                NOTE: plain(record["sentence"]),
             },
             params={"model": model["name"], "version": model["version"], "source": record["source"]},
             metrics=[(_METRIC.sub("_", name), value, 0) for name, value in {**counts, **values}.items()],
