@@ -8,7 +8,7 @@ import sqlite3
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -130,6 +130,7 @@ def reader(config: TrackingConfig) -> MlflowClient:
             fix="run `dvc repro`; or `segments track`, which makes it from artifacts/",
         )
     else:
+        _look_local(checkout() / "mlflow.db")
         with suppress(sqlite3.Error):  # who may not write here reads what stands there
             mend_moved(checkout())
     from mlflow import MlflowClient
@@ -140,6 +141,16 @@ def reader(config: TrackingConfig) -> MlflowClient:
         return MlflowClient(address, registry_uri=address)
     except (MlflowException, SQLAlchemyError) as error:
         raise unreadable(address, error) from error
+
+
+def _look_local(database: Path) -> None:
+    """Ask SQLite whether a record stands there: MLflow would try for minutes, or make the tables that are gone."""
+    try:
+        with closing(sqlite3.connect(database, timeout=30)) as connection:
+            for table in ("alembic_version", "experiments", "runs", "registered_models", "model_versions"):
+                connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchall()  # noqa: S608 - names from the line above
+    except sqlite3.Error as error:
+        raise unreadable(f"sqlite:///{database}", error) from error
 
 
 def unreadable(address: str, error: Exception) -> TrackingError:
