@@ -10,7 +10,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install repro test test-fast mutants portable system check format ui dashboard screenshots bench lock clean
+.PHONY: help install repro test test-fast fuzz mutants portable audit system check format ui dashboard screenshots bench lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
@@ -50,6 +50,9 @@ test: $(TESTING) ## the whole test suite, on two cores
 test-fast: $(TESTING) ## the tests for while you work: no whole pipelines, browsers or servers
 	python -m pytest -n 2 -m "not slow and not browser and not server"
 
+fuzz: $(TESTING) ## thousands of strange files and overrides: no command may end in a traceback (ten minutes)
+	python tests/fuzz_files.py
+
 mutants: $(TESTING) ## do the tests bite? small faults in the nouns that decide, a sample of which must be found (ten minutes)
 	python tests/mutants.py
 
@@ -79,12 +82,21 @@ screenshots: $(TESTING) ## look at every page of the dashboard in a browser, and
 portable: $(TESTING) ## is the result the same on other processors, numbers of threads and Pythons? (an hour on two cores)
 	python tests/portable.py
 
+# A package that cannot be looked up is a failure, not a pass. pip-audit has a venv of its own, as it brings another pip.
+audit: $(INSTALLED) ## is anything known against the locked versions? (asks the advisories of PyPI)
+	$(BIN)/python -m venv $(VENV)/audit
+	$(VENV)/audit/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r audit.lock
+	@for lock in requirements.lock requirements-test.lock; do \
+	  $(VENV)/audit/bin/python -m pip_audit --strict --require-hashes --disable-pip --progress-spinner off -r $$lock || \
+	  { echo "$$lock: advisories found, or nobody could be asked (offline): this says nothing good of it"; exit 1; }; done
+
 bench: $(TESTING) ## measure speed and write benchmarks/results.md
 	python benchmarks/run.py
 
 COMPILE := python -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock"
 lock: $(TESTING) ## compile the locks anew
 	echo uv | $(COMPILE) - -o uv.lock
+	echo pip-audit | $(COMPILE) - -o audit.lock
 	$(COMPILE) --extra dashboard --extra build pyproject.toml -o requirements.lock
 	$(COMPILE) --extra dashboard --extra build --extra dev --extra server -c requirements.lock pyproject.toml -o requirements-test.lock
 

@@ -56,6 +56,17 @@ def counts(report: dict) -> dict[str, int]:
     return {item["reason"]: item["rows"] for item in report["reasons"]}
 
 
+def test_a_number_whose_square_no_float_holds_is_left_out_and_counted():
+    table, report = customers(
+        {"id": ["1", "2", "3", "4"], "age": ["30", "-1e300", "1e100", "9e99"], "city": ["a"] * 4},
+        source=replace(
+            SHOP, customers=Customers("shop.csv", id="id", columns={"age": Column(), "city": Column(kind="category")})
+        ),
+    )
+    assert table["customer_id"].tolist() == ["1", "4"]
+    assert counts(report) == {"age beyond 1e+100": 2}
+
+
 def mall_table(project: Path, folder: Path, name: str, policy: Policy | None = None):
     source = load_source(project / "conf/source/mall.yaml")
     assert source.customers is not None

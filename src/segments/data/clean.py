@@ -4,7 +4,7 @@ Every raw row ends in exactly one place: in the clean table, or counted under th
 this order:
 
 * customers: duplicate row, missing customer id, then for each number column (in config order) missing, unreadable,
-  infinite, out of range, and last duplicate customer id, so that a bad copy of a customer never pushes out a good one;
+  infinite, beyond 1e100, out of range, and last duplicate customer id, so that a bad copy of a customer never pushes out a good one;
 * transactions: duplicate row, missing customer id, missing order id, missing time, unreadable time, missing amount,
   unreadable amount, infinite amount, unreadable discount or coupon, after the as-of date, return (amount below zero),
   zero amount.

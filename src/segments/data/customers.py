@@ -10,6 +10,7 @@ import pandas as pd
 from segments.config.source import Customers, Source
 from segments.data.rows import (
     INTEGER,
+    LARGEST,
     NUMBER,
     ROUNDED_ID,
     RawTable,
@@ -122,6 +123,7 @@ def clean_customers(raw: RawTable, source: Source) -> tuple[pd.DataFrame, Report
             (f"missing {name}", text.isna()),
             (f"unreadable {name}", unreadable),
             (f"infinite {name}", infinite),
+            (f"{name} beyond {LARGEST:g}", values.abs() >= LARGEST),
             (f"{name} out of range", outside & ~infinite),
         ):
             judged.append((Reason(words, policy.bad_value, "bad_value"), rows_hit))

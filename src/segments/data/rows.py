@@ -20,6 +20,7 @@ NUMBER = r"[+-]?((\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[iI][nN][fF]([iI][nN][iI][tT][
 INTEGER = r"[+-]?\d+([.,]0{1,2})?"  # not three zeros: 1.000 may be a thousand
 # A number written with an exponent: as an id it has lost its last digits, and several customers may now be one.
 ROUNDED_ID = r"[+-]?\d(\.\d+)?[eE]\+\d+"
+LARGEST = 1e100  # beyond it, squares and their sums leave what a float can hold, and no distance can be computed
 EXACT = 2**53  # from here on a float no longer tells every whole number from the next
 ISO_TIME = r"\d{4}[-/]\d{1,2}[-/]\d{1,2}([ T].*)?"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -307,6 +308,19 @@ def test_what_an_interrupted_process_had_half_made_goes_and_nothing_else(root: P
     clear_unfinished(7)
     assert sorted(path.name for path in candidates_folder().iterdir()) == [".c2.77.abc", ".c7.8.abc", "c1"]
     assert kept_ids() == {"c1"}
+
+
+def test_what_a_killed_process_left_goes_after_a_day(root: Path) -> None:
+    left = [candidates_folder() / ".c2.7.abc", kept(".partial") / ".a.txt", kept("versions") / ".v"]
+    making = candidates_folder() / ".c3.8.abc"
+    for path in (*left[::2], making, left[1].parent):
+        path.mkdir(parents=True, exist_ok=True)
+    left[1].touch()
+    yesterday = time.time() - 25 * 3600
+    for path in left:
+        os.utime(path, (yesterday, yesterday))
+    clear_unfinished(0)
+    assert [path.exists() for path in (*left, making)] == [False, False, False, True]
 
 
 def test_finished_candidates_are_told_oldest_first_without_the_damaged(root: Path) -> None:

@@ -10,7 +10,9 @@ import os
 import re
 import secrets
 import shutil
+import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +32,9 @@ from segments.io.store.seals import SEAL, differing, listed, seal, unchanged
 
 if TYPE_CHECKING:
     import numpy as np
+
+
+LONG_AGO = 24 * 3600  # seconds after which nobody is still making half of something
 
 
 def candidates_folder() -> Path:
@@ -101,9 +106,13 @@ def keep_candidate(
 
 
 def clear_unfinished(maker: int) -> None:
-    """Remove what the workers of an interrupted process had half-made in the cache."""
+    """Remove what the workers of an interrupted process had half-made in the cache, and what killed ones left there more than a day ago."""
     for folder in candidates_folder().glob(f".*.{maker}.*"):
         clear(folder)
+    for left in [*candidates_folder().glob(".*"), *kept(".partial").glob("*"), *kept("versions").glob(".*")]:
+        with suppress(OSError):  # somebody else may be clearing up, too
+            if time.time() - left.stat().st_mtime > LONG_AGO:
+                clear(left) if left.is_dir() else left.unlink()
 
 
 def kept_candidate(candidate_id: str) -> dict[str, Any] | None:

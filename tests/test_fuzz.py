@@ -1,0 +1,23 @@
+"""A few of the files that `make fuzz` makes by the thousand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fuzz_files import damaged, fuzz_raw, judged
+from small_project import SmallProject
+
+
+def test_strange_raw_files_get_a_draft_that_loads_or_one_error(shared_data: Path, tmp_path: Path) -> None:
+    assert fuzz_raw(tmp_path, shared_data, 60, seed=3) == []
+
+
+def test_what_counts_as_a_finding() -> None:
+    assert judged(0, "") == judged(2, "segments data: no row is left") == judged(3, "") == ""
+    assert judged(1, "") and judged(0, "Traceback (most recent call last)") and judged(2, "x" * 5000)
+
+
+def test_the_damage_is_by_the_seed(reproduced: SmallProject) -> None:
+    one, again, other = (list(damaged(reproduced, 20, seed)) for seed in (1, 1, 2))
+    assert one == again != other
+    assert all(content != (reproduced / path).read_bytes() for path, content, _ in one)
