@@ -18,11 +18,11 @@ import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import fuzz_overrides
 import pandas as pd
 import yaml
 from pydantic import TypeAdapter
 
+import fuzz_overrides
 from segments.app.cli import main as segments
 from segments.config.source import Source
 from small_project import CHECKOUT, RAW, STAGES, SmallProject, make
