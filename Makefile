@@ -7,6 +7,8 @@ TESTING := $(VENV)/.testing
 # Bytecode makes every command start seconds faster; some shells forbid it.
 unexport PYTHONDONTWRITEBYTECODE
 export MLFLOW_DISABLE_TELEMETRY := true
+# DVC unpickles what it remembers of files, and by default lets every user of the machine write there.
+export DVC_SITE_CACHE_DIR ?= $(CURDIR)/.dvc/tmp/site-cache
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
