@@ -113,12 +113,26 @@ def test_by_hand() -> None:
     )
 
 
+def test_a_segment_in_which_nobody_bought_belongs_in_the_mean_of_all() -> None:
+    """S1 brings 14.8 more a customer, S2 nothing in either group: 7.4 over both, with half of S1's interval, not 14.8."""
+    rows = [("S1", "treatment", 20.0), ("S1", "treatment", 29.6), ("S1", "control", 8.0), ("S1", "control", 12.0)]
+    rows += [("S2", group, 0.0) for group in ("treatment", "treatment", "control", "control")]
+    table = pd.DataFrame(rows, columns=["segment_id", "group", "spend"]).assign(segment=lambda t: t["segment_id"])
+    made = compare_groups(table, causal=True).set_index("segment_id")
+    assert made["difference"].to_dict() == pytest.approx({"S1": 14.8, "S2": 0.0, "all": 7.4})
+    assert made.loc["all", ["treatment", "control"]].tolist() == pytest.approx([12.4, 5.0])
+    assert made.loc["all", ["n_treatment", "n_control"]].tolist() == [4, 4]
+    assert made.loc["all", "high"] - 7.4 == pytest.approx((made.loc["S1", "high"] - 14.8) / 2)
+    assert made.loc["S2", ["low", "high"]].isna().all(), "of itself nothing is known"
+
+
 def test_a_segment_without_controls_is_told_and_left_out_of_the_whole() -> None:
     table = campaign(0, {"S1": 0.0, "S2": 0.0})
     table = table[(table["segment_id"] == "S1") | (table["group"] == "treatment")]
     made = compare_groups(table, causal=True).set_index(["outcome", "segment_id"])
     assert math.isnan(made.loc[("spend", "S2"), "difference"])
     assert made.loc[("spend", "all"), "difference"] == made.loc[("spend", "S1"), "difference"]
+    assert made.loc[("spend", "all"), "n_treatment"] == made.loc[("spend", "S1"), "n_treatment"]
     assert "| S2 |" in comparison_note("spring", made.reset_index(), judge_campaign(table, table, drawn=True))
 
 

@@ -31,6 +31,7 @@ YES_NO = dict.fromkeys(("1", "1.0", "true", "yes", "y"), 1.0) | dict.fromkeys(("
 MOST_SWAPPED = 0.05  # share of customers treated otherwise than drawn, up to which the campaign counts as run as drawn
 MOST_MISSING = 0.1  # share of a segment's customers without a result, up to which the others can stand for all
 ALL = "all"
+FEWEST = 2  # customers of a group with whom its mean says something of others
 
 
 @dataclass(frozen=True)
@@ -226,7 +227,8 @@ def compare_groups(results: pd.DataFrame, *, causal: bool) -> pd.DataFrame:
     DataFrame
         One row per outcome and segment, then one for all: ``outcome, segment_id, segment, n_treatment, n_control, treatment,
         control`` (means), ``difference, low, high`` (95 %; Newcombe for shares, Welch for spend; over all: segments weighted
-        by size, so a segment's share in a group does not matter).
+        by size, so a segment's share in a group does not matter; a segment with fewer than two customers in a group is not in
+        it, and the counts are of those that are).
     """
     rows = []
     for outcome in [name for name in CAMPAIGN_OUTCOMES if name in results]:
@@ -241,11 +243,16 @@ def compare_groups(results: pd.DataFrame, *, causal: bool) -> pd.DataFrame:
             else:
                 made.append(difference_of_means(treated, control))
             cells.append((segment_id, segment, len(treated), len(control), _mean(treated), _mean(control)))
-        used = [one for one, d in zip(cells, made, strict=True) if math.isfinite(d.low)]
+        # A segment in which nobody bought has no interval of its own, but its zero belongs in the mean of all.
+        known = [
+            d if math.isfinite(d.low) or min(one[2:4]) < FEWEST else Difference(d.estimate, d.estimate, d.estimate)
+            for one, d in zip(cells, made, strict=True)
+        ]
+        used = [one for one, d in zip(cells, known, strict=True) if math.isfinite(d.low)]
         sizes = [one[2] + one[3] for one in used]
         means = [float(np.average([one[i] for one in used], weights=sizes)) if used else math.nan for i in (4, 5)]
-        cells.append((ALL, ALL, sum(one[2] for one in cells), sum(one[3] for one in cells), means[0], means[1]))
-        made.append(combine(made, [one[2] + one[3] for one in cells[:-1]]))
+        cells.append((ALL, ALL, sum(one[2] for one in used), sum(one[3] for one in used), means[0], means[1]))
+        made.append(combine(known, [one[2] + one[3] for one in cells[:-1]]))
         for one, d in zip(cells, made, strict=True):
             rows.append((outcome, *one, *((d.estimate, d.low, d.high) if causal else (math.nan,) * 3)))
     named = [
