@@ -376,6 +376,10 @@ def test_a_list_of_a_source_without_purchases(small_project: Callable[[], SmallP
         assert what in project.run("segments", "export", *words, fails=True)
         assert not (project / "x.csv").exists()
     assert project.changes() == before
+    # what is read is read before anything is written
+    (project / "artifacts/selection/choice.json").write_text("{}")
+    assert "choice.json is damaged" in project.run("segments", "export", "x.csv", "campaign=late", fails=True)
+    assert not (project / "x.csv").exists() and not (project / "record/campaigns/late").exists()
 
 
 # --- limits met exactly, and words ---------------------------------------------------------------------------------------

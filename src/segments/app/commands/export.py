@@ -33,7 +33,7 @@ def run(
         raise ConfigError(f"'{out.name}' is neither CSV nor parquet", where="OUT", fix="name it .csv or .parquet")
     if out.exists() and overwrite != "true":
         raise ConfigError(f"{out} is there already", where="OUT", fix="choose another name, or add overwrite=true")
-    features = catalog.read(catalog.FEATURES)
+    features, chosen = catalog.read(catalog.FEATURES), catalog.read(catalog.CHOICE).candidate_id
     version = version_in_use(config)
     model = segmentation_of(config, version)
     members = room.memberships(model, features)
@@ -62,7 +62,6 @@ def run(
     said = [f"{out}: {len(asked):,} customers, campaign '{campaign}', columns {', '.join(asked.columns)}"]
     said += [f"  {arm.words()}" for arm in room.arms(rows, config.export.base_rate)]
     said.append("  (in 80 of 100 such campaigns; response rate without the campaign from export.base_rate)")
-    chosen = catalog.read(catalog.CHOICE).candidate_id
     if chosen != model.candidate_id:
         said.append(
             f"  These are the segments in use, candidate {model.candidate_id}; the last run chose {chosen or 'none'}. "
