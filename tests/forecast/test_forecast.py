@@ -34,6 +34,7 @@ from segments.forecast.models import GLOBAL
 from segments.io.records.prediction import write_prediction_record
 from segments.io.store.cache import forecasts
 from segments.io.store.files import artifact, read_json, read_table, write_json, write_table
+from segments.io.store.fingerprints import Start
 from segments.io.tracking.candidates import track_candidates
 from segments.io.tracking.connection import Tracker, connect
 from segments.io.tracking.results import track_predictions
@@ -365,7 +366,7 @@ def runs(tracker: Tracker, kind: str = "prediction") -> list[Any]:
 
 def test_every_model_and_variant_is_a_run_once(root: Path, made: Prediction) -> None:
     for _ in range(2):
-        folder = write_prediction_record(made, "shop", "c1", 1_700_000_000.0)
+        folder = write_prediction_record(made, "shop", "c1", Start(1_700_000_000_000))
         with connect(TrackingConfig(), "shop") as tracker:
             track_candidates(tracker, [FACT])
             track_predictions(tracker, read_json(folder / "record.json"), folder)
@@ -428,11 +429,11 @@ def test_the_candidates_run_tells_of_the_prediction_made_last(root: Path, made: 
         facts = tracker.client.download_artifacts(run.info.run_id, "prediction/prediction.json")
         return run.data.metrics["churn_brier"], read_json(Path(facts))["settings"]["horizon_days"]
 
-    first = write_prediction_record(made, "shop", "c1", 1_700_000_000.0)
+    first = write_prediction_record(made, "shop", "c1", Start(1_700_000_000_000))
     assert message([first]) == (pytest.approx(best), 90)
-    second = write_prediction_record(worse, "shop", "c1", 1_700_000_001.0)
+    second = write_prediction_record(worse, "shop", "c1", Start(1_700_000_001_000))
     assert message([second]) == (pytest.approx(2 * best), 60)
-    assert message([write_prediction_record(made, "shop", "c1", 1_700_000_002.0)]) == (pytest.approx(best), 90)
+    assert message([write_prediction_record(made, "shop", "c1", Start(1_700_000_002_000))]) == (pytest.approx(best), 90)
     assert forecasts() == [second, first], "`segments track` tells of the one in use last"
     assert message(forecasts()) == (pytest.approx(best), 90)
 

@@ -274,7 +274,7 @@ def test_segments_are_described_and_members_searched(visit: Visit, looked_at: Sm
     page.get_by_text(re.compile(r"[\d,]+ customers; 50 a page")).wait_for()
     with page.expect_download() as saved:
         page.get_by_role("button", name="Export as CSV").click()
-    assert Path(saved.value.path()).read_text().startswith("customer_id,segment_id,segment")
+    assert Path(saved.value.path()).read_text().startswith('"customer_id","segment_id","segment"')
 
 
 def test_a_slider_moves_the_answer_and_a_file_is_scored(visit: Visit, looked_at: SmallProject, tmp_path: Path) -> None:
