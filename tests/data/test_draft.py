@@ -12,15 +12,17 @@ import yaml
 from pydantic import TypeAdapter
 
 from segments.config.source import Policy, Source
-from segments.data import files
-from segments.data.clean import clean_customers, clean_transactions
-from segments.data.draft import guess_roles
+from segments.data import draft
+from segments.data.customers import clean_customers
+from segments.data.draft import describe_file, guess_roles
+from segments.data.reading import files
+from segments.data.transactions import clean_transactions
 from segments.errors import DataError
 from segments.io.store.raw_files import raw_place
 
 
 def drafted(path: Path) -> tuple[str, Source]:
-    text = files.describe_file(path)
+    text = describe_file(path)
     return text, TypeAdapter(Source).validate_python(yaml.safe_load(text))
 
 
@@ -156,7 +158,7 @@ def test_a_log_has_repeated_customers_times_and_money(columns, is_log):
 
 
 def test_a_large_log_is_sampled_over_its_whole_length(tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "SAMPLE_ROWS", 10)
+    monkeypatch.setattr(draft, "SAMPLE_ROWS", 10)
     pd.DataFrame(
         {"user": [row % 5 for row in range(95)], "time": pd.date_range("2024-01-01", periods=95), "paid": 1.5}
     ).to_parquet(tmp_path / "log.parquet")
@@ -213,7 +215,7 @@ def test_xlsx_and_broken_files(tmp_path, shared_data):
     _, source = drafted(tmp_path / "people.xlsx")
     assert source.customers is not None and list(source.customers.columns) == ["age"] and source.policy == Policy()
     with pytest.raises(DataError, match="is not a complete Excel file"):
-        files.describe_file(shared_data / "dirty/truncated.xlsx")
+        describe_file(shared_data / "dirty/truncated.xlsx")
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from segmentations import segmentation
 from segments.clustering.candidate import Spec, sweep_cell
 from segments.clustering.space import Space
 from segments.config.sweep import SCALERS, Algorithm, Feature, FeatureSet, Scaler
-from segments.data.clean import NUMBER
+from segments.data.reading.cells import NUMBER
 from segments.errors import DataError
 from segments.model.answers import find_columns, read_numbers, score_batches
 from segments.model.segmentation import Segmentation

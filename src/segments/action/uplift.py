@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from segments.action.intervals import Difference, combine, difference_of_means, difference_of_proportions, wilson
 from segments.action.target_list import CONTROL, TREATMENT
 from segments.config.source import Campaigns
-from segments.data.clean import RawTable, canonical_ids, readable_numbers
+from segments.data.customers import canonical_ids, readable_numbers
 from segments.data.formulas import restore
+from segments.data.rows import RawTable
 from segments.errors import ConfigError, DataError
 from segments.features.purchases import MONEY_UNIT
 

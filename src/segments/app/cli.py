@@ -355,7 +355,7 @@ def describe(file: str) -> None:
     """Draft conf/source/NAME.yaml from a raw file."""
     from pathlib import Path
 
-    from segments.data.files import describe_file
+    from segments.data.draft import describe_file
 
     click.echo(describe_file(Path(file)), nl=False)
 

@@ -21,29 +21,8 @@ from __future__ import annotations
 import duckdb
 import pandas as pd
 
-from segments.data.customers import canonical_ids, clean_customers, customers_schema, readable_numbers
-from segments.data.rows import ISO_TIME, NUMBER, RawLog, RawTable, Report, find_header, normal_header, quoted_list
-from segments.data.transactions import clean_transactions, last_purchase, rejected_lines, transactions_schema
+from segments.data.rows import quoted_list
 from segments.errors import DataError
-
-__all__ = [
-    "ISO_TIME",
-    "NUMBER",
-    "RawLog",
-    "RawTable",
-    "Report",
-    "canonical_ids",
-    "clean_customers",
-    "clean_transactions",
-    "compare_ids",
-    "customers_schema",
-    "find_header",
-    "last_purchase",
-    "normal_header",
-    "readable_numbers",
-    "rejected_lines",
-    "transactions_schema",
-]
 
 
 def compare_ids(customers: pd.DataFrame, lines: duckdb.DuckDBPyRelation) -> list[str]:

@@ -8,11 +8,8 @@ from typing import Any
 import pandas as pd
 
 from segments.config.source import Customers, Source
+from segments.data.reading.cells import INTEGER, LARGEST, NUMBER, ROUNDED_ID
 from segments.data.rows import (
-    INTEGER,
-    LARGEST,
-    NUMBER,
-    ROUNDED_ID,
     RawTable,
     Reason,
     Report,

@@ -11,15 +11,23 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from pathlib import PurePath, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 
 import pandas as pd
 import yaml
 
-from segments.data.clean import ISO_TIME, NUMBER, normal_header
+from segments.config.source import Reader
+from segments.data.reading.cells import ISO_TIME, NUMBER
+from segments.data.reading.dialect import dialect_of
+from segments.data.reading.files import as_text, relation, workspace
+from segments.data.reading.kinds import first_bytes, kind_of
+from segments.data.rows import normal_header, quoted
+from segments.data.transactions import last_purchase
+from segments.errors import DataError
 
 DAYS = ("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y")
 TIME_FORMATS = ("%Y%m%d", *(day + clock for clock in ("", " %H:%M", " %H:%M:%S") for day in DAYS))
+SAMPLE_ROWS = 100_000
 MOST_CATEGORIES = 50
 FEW_VALUES = 12
 LONGEST_KEY = 60
@@ -375,3 +383,53 @@ def _quote(text: str) -> str:
 def _plain(text: str) -> str:
     """Text that is safe in a comment: one line."""
     return " ".join("".join(sign if sign.isprintable() else " " for sign in str(text)).split())[:60]
+
+
+def describe_file(path: Path) -> str:
+    """Draft the source YAML of a raw file: a customers table or a transaction log.
+
+    Parameters
+    ----------
+    path : Path
+        CSV, parquet or xlsx. At most 100,000 rows are looked at, spread over the file; the last purchase is looked
+        up in all of it.
+
+    Returns
+    -------
+    str
+        Commented YAML that loads as a :class:`~segments.config.source.Source`.
+
+    Raises
+    ------
+    DataError
+        As :func:`segments.data.reading.files.read_customers`.
+    """
+    reader = Reader()
+    with workspace(path) as (connection, folder):
+        lines, decimal, notes = relation(connection, path, reader, folder, "raw_lines")
+        rows = int(lines.aggregate("count(*)").fetchall()[0][0])
+        if not rows:
+            raise DataError(f"{path} has a header but no rows", where=str(path), fix="check the file")
+        step = -(-rows // SAMPLE_ROWS)  # every step-th row: a log sorted by time is seen from its first day to its last
+        picked = lines.project('row_number() OVER () AS "segments row", *').filter(
+            f'"segments row" % {step} = 0 OR {step} = 1'
+        )
+        sample = as_text(picked.project(", ".join(quoted(name) for name in lines.columns)).df(), decimal)
+        roles = guess_roles(sample, reader.missing, decimal)
+        last = last_purchase(lines, roles.time, roles.time_format, reader) if roles.time is not None else None
+    dialect = dialect_of(path, first_bytes(path), reader) if kind_of(path) == "csv" else None
+    reading = {}
+    if dialect is not None:
+        reading = {"separator": dialect.separator, "encoding": dialect.encoding, "decimal": dialect.decimal}
+    inside = path.resolve().is_relative_to(Path.cwd().resolve())
+    shown = path.resolve().relative_to(Path.cwd().resolve()) if inside else path
+    return describe(
+        sample,
+        str(shown),
+        roles=roles,
+        rows=rows,
+        missing=reader.missing,
+        reading=reading,
+        last_purchase=last,
+        notes=notes,
+    )

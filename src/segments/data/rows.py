@@ -16,18 +16,10 @@ from segments.errors import DataError
 
 Report = dict[str, Any]
 
-NUMBER = r"[+-]?((\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[iI][nN][fF]([iI][nN][iI][tT][yY])?|∞)"
-INTEGER = r"[+-]?\d+([.,]0{1,2})?"  # not three zeros: 1.000 may be a thousand
-# A number written with an exponent: as an id it has lost its last digits, and several customers may now be one.
-ROUNDED_ID = r"[+-]?\d(\.\d+)?[eE]\+\d+"
-LARGEST = 1e100  # beyond it, squares and their sums leave what a float can hold, and no distance can be computed
-EXACT = 2**53  # from here on a float no longer tells every whole number from the next
-ISO_TIME = r"\d{4}[-/]\d{1,2}[-/]\d{1,2}([ T].*)?"
-
 
 @dataclass(frozen=True)
 class RawTable:
-    """A raw table with every cell as text, as :mod:`segments.data.files` hands it over.
+    """A raw table with every cell as text, as :mod:`segments.data.reading.files` hands it over.
 
     Parameters
     ----------
@@ -46,7 +38,7 @@ class RawTable:
 
 @dataclass(frozen=True)
 class RawLog:
-    """A raw transaction log that DuckDB streams, as :mod:`segments.data.files` hands it over.
+    """A raw transaction log that DuckDB streams, as :mod:`segments.data.reading.files` hands it over.
 
     Parameters
     ----------

@@ -13,22 +13,8 @@ from typing import Any
 import duckdb
 
 from segments.config.source import Products, Reader, Source, Transactions
-from segments.data.rows import (
-    EXACT,
-    INTEGER,
-    ISO_TIME,
-    NUMBER,
-    ROUNDED_ID,
-    RawLog,
-    Reason,
-    Report,
-    counted,
-    in_order,
-    quoted,
-    quoted_list,
-    require,
-    rounded_ids,
-)
+from segments.data.reading.cells import INTEGER, ROUNDED_ID, id_sql, literal, number_sql, text_sql, time_sql
+from segments.data.rows import RawLog, Reason, Report, counted, in_order, quoted, quoted_list, require, rounded_ids
 from segments.errors import DataError
 
 SAMPLE_LINES = 1_000
@@ -89,10 +75,10 @@ def clean_transactions(raw: RawLog, source: Source) -> tuple[duckdb.DuckDBPyRela
         notes.append(f"columns not used: {quoted_list(extra)}")
 
     def cell(key: str) -> str:
-        return _cell_sql(headers[key], types[headers[key]], spec.read)
+        return text_sql(headers[key], types[headers[key]], spec.read)
 
     def number(key: str) -> str:
-        return _number_sql(headers[key], types[headers[key]], cell(key), raw.decimal)
+        return number_sql(headers[key], types[headers[key]], cell(key), raw.decimal)
 
     numbered = raw.lines.project(f"row_number() OVER () AS {ROW_NUMBER}, *")
     repeated = _repeated_rows(raw, numbered, list(types))
@@ -101,11 +87,11 @@ def clean_transactions(raw: RawLog, source: Source) -> tuple[duckdb.DuckDBPyRela
             _refuse_rounded(raw.lines, headers[key], cell(key), spec.path)
     keys = [key for key in ("customer", "product") if key in headers]
     integers = _all_integers(raw.lines, {key: cell(key) for key in keys})
-    time = _time_sql(headers["time"], types[headers["time"]], cell("time"), spec.time_format)
+    time = time_sql(headers["time"], types[headers["time"]], cell("time"), spec.time_format)
     parsed = {
         ROW_NUMBER: ROW_NUMBER,
         "is_repeat": f"{ROW_NUMBER} IN (FROM repeated_rows)" if repeated else "false",
-        "customer_id": _canonical_sql(cell("customer"), integers["customer"]),
+        "customer_id": id_sql(cell("customer"), integers["customer"]),
         "order_id": cell("order") if "order" in headers else f"strftime({time}, '%Y-%m-%d')",
         "time_text": cell("time"),
         "purchased_at": time,
@@ -122,7 +108,7 @@ def clean_transactions(raw: RawLog, source: Source) -> tuple[duckdb.DuckDBPyRela
             )
             parsed[f"{name}_blank"] = " OR ".join(f"({cell(part)} IS NULL)" for part in parts)
     if "product" in headers:
-        parsed["product_id"] = _canonical_sql(cell("product"), integers["product"])
+        parsed["product_id"] = id_sql(cell("product"), integers["product"])
     if "store" in headers:
         parsed["store_id"] = cell("store")
 
@@ -203,7 +189,7 @@ def rejected_lines(raw: RawLog) -> Iterator[tuple[int, str | None, str]]:
 def last_purchase(lines: duckdb.DuckDBPyRelation, header: str, time_format: str | None, reader: Reader) -> date | None:
     """Return the day of the last readable time in a column of a raw log, or ``None``."""
     kind = dict(zip(lines.columns, (str(kind) for kind in lines.types), strict=True))[header]
-    time = _time_sql(header, kind, _cell_sql(header, kind, reader), time_format)
+    time = time_sql(header, kind, text_sql(header, kind, reader), time_format)
     row = lines.project(f"CAST({time} AS DATE) AS day").filter("isfinite(day)").aggregate("max(day)").fetchall()[0]
     return row[0]  # type: ignore[no-any-return]
 
@@ -331,16 +317,16 @@ def _with_products(
     if spec.brand is not None and spec.private_label is not None:
         wanted["brand"] = [spec.brand]
     headers = require(list(types), wanted, spec.path)
-    cells = {key: _cell_sql(header, types[header], spec.read) for key, header in headers.items()}
+    cells = {key: text_sql(header, types[header], spec.read) for key, header in headers.items()}
     _refuse_rounded(raw.products, headers["id"], cells["id"], spec.path)
     integers = _all_integers(raw.products, {"id": cells["id"]})
-    expressions = {"known_id": _canonical_sql(cells["id"], integers["id"]), ROW_NUMBER: "row_number() OVER ()"}
+    expressions = {"known_id": id_sql(cells["id"], integers["id"]), ROW_NUMBER: "row_number() OVER ()"}
     added = []
     if "department" in cells:
         expressions["department"] = cells["department"]
         added.append("department")
     if "brand" in cells:
-        expressions["private_label"] = f"coalesce({cells['brand']} = {_literal(spec.private_label or '')}, false)"
+        expressions["private_label"] = f"coalesce({cells['brand']} = {literal(spec.private_label or '')}, false)"
         added.append("private_label")
     products = raw.products.project(", ".join(f"{expression} AS {name}" for name, expression in expressions.items()))
     firsts = ", ".join(f"first({name} ORDER BY {ROW_NUMBER}) AS {name}" for name in added)
@@ -356,58 +342,6 @@ def _with_products(
     names = [name for name in (ROW_NUMBER, *lines.columns) if name != ROW_NUMBER.strip('"') and name not in added]
     extra = [f"coalesce({name}, false) AS {name}" if name == "private_label" else name for name in added]
     return joined.project(", ".join([*names, *extra])), added
-
-
-# --- SQL ----------------------------------------------------------------------------------------------------------
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _cell_sql(header: str, kind: str, reader: Reader) -> str:
-    """Write SQL for a cell as text without surrounding blanks, NULL where it means "no value"."""
-    name = quoted(header)
-    if kind == "VARCHAR":
-        text = f"trim({name}, ' \t\r\n\u00a0')"
-        missing = ", ".join(
-            _literal(word) for word in sorted({"", *(word.strip().casefold() for word in reader.missing)})
-        )
-        return f"CASE WHEN lower({text}) NOT IN ({missing}) THEN {text} END"
-    if kind in ("DOUBLE", "FLOAT"):
-        # An id column with one missing value arrives as float from pandas: 7.0 is the id 7.
-        is_whole = f"{name} = trunc({name}) AND abs({name}) < {EXACT}"
-        rounded = f"WHEN isfinite({name}) AND abs({name}) >= {EXACT} THEN format('{{:.16e}}', CAST({name} AS DOUBLE))"
-        whole = f"WHEN {is_whole} THEN CAST(CAST({name} AS BIGINT) AS VARCHAR)"
-        text = f"CASE {whole} {rounded} ELSE CAST({name} AS VARCHAR) END"
-        return f"CASE WHEN NOT isnan({name}) THEN {text} END"
-    return f"CAST({name} AS VARCHAR)"
-
-
-def _number_sql(header: str, kind: str, cell: str, decimal: str) -> str:
-    name = quoted(header)
-    if kind == "VARCHAR":
-        text = f"replace({cell}, ',', '.')" if decimal == "," else cell
-        return (
-            f"CASE WHEN regexp_full_match({text}, '{NUMBER}') THEN TRY_CAST(replace({text}, '∞', 'inf') AS DOUBLE) END"
-        )
-    if kind in ("DOUBLE", "FLOAT"):
-        return f"CASE WHEN NOT isnan({name}) THEN CAST({name} AS DOUBLE) END"
-    return f"TRY_CAST({name} AS DOUBLE)"
-
-
-def _time_sql(header: str, kind: str, cell: str, time_format: str | None) -> str:
-    if kind.startswith("TIMESTAMP") or kind == "DATE":
-        return f"TRY_CAST({quoted(header)} AS TIMESTAMP)"
-    if time_format is not None:
-        return f"CAST(try_strptime({cell}, {_literal(time_format)}) AS TIMESTAMP)"
-    return f"CASE WHEN regexp_full_match({cell}, '{ISO_TIME}') THEN TRY_CAST({cell} AS TIMESTAMP) END"
-
-
-def _canonical_sql(cell: str, all_integer: bool) -> str:
-    if not all_integer:
-        return cell
-    return rf"regexp_replace(regexp_replace({cell}, '[.,]0{{1,2}}$', ''), '^\+?(-?)0*(\d)', '\1\2')"
 
 
 def _one(relation: duckdb.DuckDBPyRelation) -> int:

@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 
 from segments.clustering.silhouette import threads_of
 from segments.clustering.space import Space, to_space
-from segments.data.clean import NUMBER, find_header
+from segments.data.reading.cells import NUMBER
+from segments.data.rows import find_header
 from segments.errors import DataError, SegmentsError
 from segments.model.segmentation import Segmentation
 

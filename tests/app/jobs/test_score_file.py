@@ -23,7 +23,7 @@ from segments.config.root import Config
 from segments.config.source import Customers, Reader, Source, Transactions
 from segments.config.sweep import Algorithm as Kmeans
 from segments.config.sweep import Feature, FeatureSet, Scaler, SweepConfig
-from segments.data import files
+from segments.data.reading import files
 from segments.errors import ConfigError, DataError, StoreError
 from segments.io.store.cache import batch_records, version_folder
 from segments.io.store.files import artifact, write_json, write_table

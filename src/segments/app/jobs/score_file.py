@@ -20,8 +20,9 @@ import pyarrow as pa
 
 from segments.config.root import Config
 from segments.config.source import Reader, Source, Transactions
-from segments.data import files
-from segments.data.clean import RawLog, clean_transactions, find_header, rejected_lines
+from segments.data.reading import files
+from segments.data.rows import RawLog, find_header
+from segments.data.transactions import clean_transactions, rejected_lines
 from segments.errors import DataError, StoreError
 from segments.features.table import build_features
 from segments.io.store.cache import batch_record, version_file

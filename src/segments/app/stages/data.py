@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from segments.config.root import Config
-from segments.data import files
-from segments.data.clean import Report, clean_customers, clean_transactions, compare_ids
+from segments.data.clean import compare_ids
+from segments.data.customers import clean_customers
+from segments.data.reading import files
+from segments.data.rows import Report
+from segments.data.transactions import clean_transactions
 from segments.io.store import catalog, raw_files
 
 

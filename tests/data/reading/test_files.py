@@ -10,8 +10,10 @@ import pandas as pd
 import pytest
 
 from segments.config.source import Column, Customers, Products, Reader, Source, Transactions
-from segments.data import files
-from segments.data.clean import clean_customers, clean_transactions
+from segments.data.customers import clean_customers
+from segments.data.draft import describe_file
+from segments.data.reading import files
+from segments.data.transactions import clean_transactions
 from segments.errors import DataError
 
 TEXT = "id,name,spend\r\n1,Zoë,10.5\r\n2,José,?\r\n"
@@ -248,7 +250,7 @@ def test_missing_file_tells_the_command(tmp_path):
     with pytest.raises(DataError, match=r"raw file data/log.csv is missing"), files.open_log(source, tmp_path):
         pass
     with pytest.raises(DataError, match="does not exist"):
-        files.describe_file(tmp_path / "none.csv")
+        describe_file(tmp_path / "none.csv")
 
 
 def test_a_folder_is_not_a_file(tmp_path):

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from segments.config.source import Reader
-from segments.data.kinds import HEAD_BYTES, refuse_foreign, refuse_repeated
+from segments.data.reading.kinds import HEAD_BYTES, refuse_foreign, refuse_repeated
 from segments.errors import DataError
 
 SEPARATORS = (",", ";", "\t", "|")
@@ -41,7 +41,7 @@ def dialect_of(path: Path, head: bytes, reader: Reader) -> Dialect:
     path : Path
         The CSV; where its encoding is not UTF-8 and not given, more of it is read.
     head : bytes
-        Its first bytes (:func:`segments.data.kinds.first_bytes`).
+        Its first bytes (:func:`segments.data.reading.kinds.first_bytes`).
     reader : Reader
         What the source says of it.
 

@@ -1,8 +1,8 @@
 """The edge that opens raw files. Comes in: paths and hints of a source. Goes out: cells for :mod:`segments.data.clean`.
 
-Three kinds of files, told apart by their names and checked by their first bytes (:mod:`segments.data.kinds`): CSV (``.csv``,
+Three kinds of files, told apart by their names and checked by their first bytes (:mod:`segments.data.reading.kinds`): CSV (``.csv``,
 ``.tsv``, ``.txt``), parquet, xlsx. What the source does not say about a CSV is found out from the file
-(:mod:`segments.data.dialect`). A customers table becomes text cells in pandas; a transaction log becomes a DuckDB relation,
+(:mod:`segments.data.reading.dialect`). A customers table becomes text cells in pandas; a transaction log becomes a DuckDB relation,
 which streams and spills to a temporary folder (``TMPDIR``), so that it may be larger than memory. Every
 failure is one :class:`~segments.errors.DataError`.
 """
@@ -29,14 +29,12 @@ import pyarrow.csv as csv_format
 import pyarrow.parquet as pq
 
 from segments.config.source import Reader, Source
-from segments.data.clean import RawLog, RawTable, last_purchase
-from segments.data.dialect import Dialect, decimal_mark, decoding, dialect_of
-from segments.data.draft import describe, guess_roles
-from segments.data.kinds import SCORED, first_bytes, guarded, kind_of, refuse_foreign, refuse_repeated
-from segments.data.rows import EXACT, quoted
+from segments.data.reading.cells import EXACT
+from segments.data.reading.dialect import Dialect, decimal_mark, decoding, dialect_of
+from segments.data.reading.kinds import SCORED, first_bytes, guarded, kind_of, refuse_foreign, refuse_repeated
+from segments.data.rows import RawLog, RawTable
 from segments.errors import DataError, first_line
 
-SAMPLE_ROWS = 100_000
 ROWS_AT_ONCE = 1 << 17  # of a parquet to score, and about as many of a CSV
 BYTES_AT_ONCE = 1 << 22
 ODD_AT_FIRST = (
@@ -77,66 +75,16 @@ def open_log(source: Source, project: Path = Path()) -> Iterator[RawLog]:
     """
     spec = source.transactions
     assert spec is not None
-    with _workspace(project / spec.path) as (connection, folder):
-        lines, decimal, notes = _relation(
+    with workspace(project / spec.path) as (connection, folder):
+        lines, decimal, notes = relation(
             connection, _existing(project, spec.path, source.name), spec.read, folder, "raw_lines"
         )
         products = None
         if spec.products is not None:
             path = _existing(project, spec.products.path, source.name)
-            products, _, more = _relation(connection, path, spec.products.read, folder, "raw_products")
+            products, _, more = relation(connection, path, spec.products.read, folder, "raw_products")
             notes += more
         yield RawLog(connection, lines, products, decimal, notes)
-
-
-def describe_file(path: Path) -> str:
-    """Draft the source YAML of a raw file: a customers table or a transaction log.
-
-    Parameters
-    ----------
-    path : Path
-        CSV, parquet or xlsx. At most 100,000 rows are looked at, spread over the file; the last purchase is looked
-        up in all of it.
-
-    Returns
-    -------
-    str
-        Commented YAML that loads as a :class:`~segments.config.source.Source`.
-
-    Raises
-    ------
-    DataError
-        As :func:`read_customers`.
-    """
-    reader = Reader()
-    with _workspace(path) as (connection, folder):
-        lines, decimal, notes = _relation(connection, path, reader, folder, "raw_lines")
-        rows = int(lines.aggregate("count(*)").fetchall()[0][0])
-        if not rows:
-            raise DataError(f"{path} has a header but no rows", where=str(path), fix="check the file")
-        step = -(-rows // SAMPLE_ROWS)  # every step-th row: a log sorted by time is seen from its first day to its last
-        picked = lines.project('row_number() OVER () AS "segments row", *').filter(
-            f'"segments row" % {step} = 0 OR {step} = 1'
-        )
-        sample = _as_text(picked.project(", ".join(quoted(name) for name in lines.columns)).df(), decimal)
-        roles = guess_roles(sample, reader.missing, decimal)
-        last = last_purchase(lines, roles.time, roles.time_format, reader) if roles.time is not None else None
-    dialect = dialect_of(path, first_bytes(path), reader) if kind_of(path) == "csv" else None
-    reading = {}
-    if dialect is not None:
-        reading = {"separator": dialect.separator, "encoding": dialect.encoding, "decimal": dialect.decimal}
-    inside = path.resolve().is_relative_to(Path.cwd().resolve())
-    shown = path.resolve().relative_to(Path.cwd().resolve()) if inside else path
-    return describe(
-        sample,
-        str(shown),
-        roles=roles,
-        rows=rows,
-        missing=reader.missing,
-        reading=reading,
-        last_purchase=last,
-        notes=notes,
-    )
 
 
 def read_cells(path: Path, reader: Reader) -> RawTable:
@@ -154,7 +102,7 @@ def read_cells(path: Path, reader: Reader) -> RawTable:
     refuse_repeated(path, [str(name) for name in frame.columns])
     if frame.empty:
         raise DataError(f"{path} has a header but no rows", where=str(path), fix="check the file")
-    return RawTable(_as_text(frame, decimal), decimal)
+    return RawTable(as_text(frame, decimal), decimal)
 
 
 @dataclass(frozen=True)
@@ -332,7 +280,7 @@ def _read_xlsx(path: Path, reader: Reader) -> pd.DataFrame:
     return frame
 
 
-def _as_text(frame: pd.DataFrame, decimal: str) -> pd.DataFrame:
+def as_text(frame: pd.DataFrame, decimal: str) -> pd.DataFrame:
     """Typed cells as the text a CSV would hold; missing stays missing."""
     columns = {}
     for name, column in frame.items():
@@ -407,7 +355,7 @@ def _ragged(path: Path, line: int, expected: int, found: int) -> DataError:
 
 
 @contextmanager
-def _workspace(path: Path) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
+def workspace(path: Path) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
     """Open a DuckDB connection that may spill to a temporary folder, and never loads anything from the network.
 
     A parquet file that is being looked at is read as it is needed, so its damage may show anywhere in the block.
@@ -434,7 +382,7 @@ def read_through(path: Path) -> None:
     duckdb.read_parquet(str(path)).aggregate("bit_xor(hash(COLUMNS(*)))").fetchall()
 
 
-def _relation(
+def relation(
     connection: duckdb.DuckDBPyConnection, path: Path, reader: Reader, folder: Path, name: str
 ) -> tuple[duckdb.DuckDBPyRelation, str, list[str]]:
     """Open a file as a DuckDB relation, its decimal mark, and notes on guesses."""
