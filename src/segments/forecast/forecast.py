@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_limits
 from segments.clustering.candidate import Spec, sweep_cell
 from segments.config.prediction import PredictionConfig, PredictionModel
 from segments.errors import ConfigError, DataError
-from segments.forecast.btyd import DAYS_PER_WEEK, btyd_table, daily
+from segments.forecast.btyd import DAYS_PER_WEEK, as_known, btyd_table, daily
 from segments.forecast.comparison import calibration_table, compare_models, metrics_of, recommendation, simple_first
 from segments.forecast.models import OUTCOMES, Predictor, Snapshot, fit, variants
 
@@ -291,7 +291,7 @@ def model_inputs(features: pd.DataFrame, days: pd.DataFrame, when: Timeline, cut
     features : DataFrame of shape (n_customers, ...)
         The feature table as of the cutoff.
     days : DataFrame
-        From :func:`segments.forecast.btyd.daily`.
+        From :func:`segments.forecast.btyd.as_known`, as known at the cutoff.
     when : Timeline
         First day and horizon.
     cutoff : date
@@ -357,9 +357,10 @@ def _snapshot(
     features: pd.DataFrame, labels: NDArray[np.int32], days: pd.DataFrame, when: Timeline, cutoff: date
 ) -> Snapshot:
     today = cutoff.toordinal()
-    ahead = (
-        days[(days["day"] > today) & (days["day"] <= today + when.horizon_days)].groupby("customer_id")["spend"].sum()
-    )
+    in_time = as_known(days, when.as_of)  # what came after is told as it is known by now
+    in_time = in_time[(in_time["day"] > today) & (in_time["day"] <= today + when.horizon_days)]
+    ahead = in_time.groupby("customer_id")["spend"].sum()
+    days = as_known(days, cutoff)
     known = cutoff <= when.latest
     ids = features["customer_id"]
     table = btyd_table(days, cutoff).set_index("customer_id").reindex(ids).reset_index()
@@ -367,7 +368,7 @@ def _snapshot(
         raise DataError(
             f"{int(table['T'].isna().sum())} customers have returns but no purchase by {cutoff}",
             where="transactions",
-            fix="drop returns in the source's policy",
+            fix="write returns: net in the source's policy",
         )
     return Snapshot(
         cutoff=cutoff,

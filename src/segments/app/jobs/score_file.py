@@ -254,7 +254,7 @@ def _opened(config: Config, path: Path, columns: list[str], read: Mapping[str, A
 
 
 def _is_log(headers: list[str], spec: Transactions) -> bool:
-    return all(find_header(headers, [name]) for name in (spec.customer, spec.time, spec.amount))
+    return all(find_header(headers, [name]) for name in (spec.customer, spec.time, *spec.money.values()))
 
 
 def _summed_up(config: Config, source: Source, log: RawLog, columns: list[str], file: files.Rows) -> _Input:
