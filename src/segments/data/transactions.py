@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, timedelta
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any
 
 import duckdb
@@ -47,7 +47,8 @@ TRANSACTION_COLUMNS = {
     "sent_back_at": "TIMESTAMP",
 }
 MONEY_DIGITS = 4  # quantity x price is rounded to these: floats make 0.30000000000000004 of 3 x 0.1
-AT_ONCE = 100_000
+FETCHED_ROWS = 100_000
+FAR_DAYS, FAR_TIMES, FEWEST_DAYS = 31, 5, 10  # when a day lies far from the rest; of fewer days nothing is said
 CANCELS = r"[Cc]\d+"  # an order called so cancels the one of this number
 # An order is cancelled when its cancellation brings back as much as it cost, whatever its lines are called.
 CANCELLED_ORDERS = """
@@ -228,6 +229,7 @@ def clean_transactions(raw: RawLog, source: Source) -> tuple[duckdb.DuckDBPyRela
 
     if spec.order is not None:
         notes += _cancellations_that_pay(kept)
+    notes += _gaps(_days(kept.project("CAST(purchased_at AS DATE) AS day")), date.fromisoformat(source.as_of))
     columns = [name for name in TRANSACTION_COLUMNS if name in parsed]
     if policy.returns == "net" and _one(kept.filter("amount < 0").aggregate("count(*)")):
         kept = _net(raw.connection, kept, spec, notes)
@@ -252,12 +254,51 @@ def rejected_lines(raw: RawLog) -> Iterator[tuple[int, str | None, str]]:
         yield from rows
 
 
-def last_purchase(lines: duckdb.DuckDBPyRelation, header: str, time_format: str | None, reader: Reader) -> date | None:
-    """Return the day of the last readable time in a column of a raw log, or ``None``."""
+def purchase_days(
+    lines: duckdb.DuckDBPyRelation, header: str, time_format: str | None, reader: Reader
+) -> list[tuple[date, int]]:
+    """The days that a column of a raw log names, and the lines of each, in order."""
     kind = dict(zip(lines.columns, (str(kind) for kind in lines.types), strict=True))[header]
     time = time_sql(header, kind, text_sql(header, kind, reader), time_format)
-    row = lines.project(f"CAST({time} AS DATE) AS day").filter("isfinite(day)").aggregate("max(day)").fetchall()[0]
-    return row[0]  # type: ignore[no-any-return]
+    return _days(lines.project(f"CAST({time} AS DATE) AS day"))
+
+
+def _days(lines: duckdb.DuckDBPyRelation) -> list[tuple[date, int]]:
+    found = lines.filter("day IS NOT NULL AND isfinite(day)").aggregate("day, count(*)", "day").order("day")
+    return found.fetchall()
+
+
+def main_days(days: Sequence[tuple[date, int]]) -> tuple[date, date]:
+    """First and last day of a log without the few lines that lie far from all others: misread or mistyped dates.
+
+    Far is more than a month, and more than five times the longest gap between the days nearer to the middle; few is one line, or a
+    hundredth of them.
+
+    Parameters
+    ----------
+    days : sequence of (date, int)
+        Days and their lines, in order; at least one.
+
+    Examples
+    --------
+    >>> days = [(date(2024, 1, day), 5) for day in range(1, 31)]
+    >>> first, last = main_days([(date(1970, 1, 1), 1), *days, (date(2204, 1, 1), 1)])
+    >>> str(first), str(last)
+    ('2024-01-01', '2024-01-30')
+    """
+    whole = sum(lines for _, lines in days)
+    few, before = max(1, whole // 100), 0
+    gaps = []
+    for at, ((day, lines), (following, _)) in enumerate(pairwise(days), start=1):
+        before += lines
+        gaps.append((at, (following - day).days, before <= few, whole - before <= few))
+    longest = max((gap for _, gap, starts, ends in gaps if not starts and not ends), default=None)
+    if longest is None or len(days) < FEWEST_DAYS:
+        return days[0][0], days[-1][0]
+    far = max(FAR_DAYS, FAR_TIMES * longest)
+    first = max((at for at, gap, starts, _ in gaps if starts and gap > far), default=0)
+    last = min((at for at, gap, _, ends in gaps if ends and gap > far), default=len(days))
+    return days[first][0], days[last - 1][0]
 
 
 def transactions_schema(columns: Sequence[str]) -> Any:
@@ -454,6 +495,26 @@ def _net(
     return lines.join(known, condition=f"{ROW_NUMBER} = sent_row", how="left")
 
 
+def _gaps(days: Sequence[tuple[date, int]], as_of: date) -> list[str]:
+    """Say so where a few lines lie far from all others, or the as-of date does."""
+    first, last = main_days(days)
+    notes = [
+        f"{sum(lines for day, lines in days if day in far)} lines lie far {side} all others, from {far[0]} to {far[-1]}: are these their dates?"
+        for side, far in (
+            ("before", [day for day, _ in days if day < first]),
+            ("after", [day for day, _ in days if day > last]),
+        )
+        if far
+    ]
+    last = days[-1][0] if not notes else last
+    longest = max((int((later - day).days) for (day, _), (later, _) in pairwise(days) if later <= last), default=0)
+    if (as_of - last).days > max(FAR_DAYS, FAR_TIMES * longest):
+        notes.append(
+            f"the as-of date {as_of} lies {(as_of - last).days:,} days after {last}, the last of the log: is it the day everything is known of?"
+        )
+    return notes
+
+
 def _cancellations_that_pay(lines: duckdb.DuckDBPyRelation) -> list[str]:
     """Say so where orders are called as cancellations are, among numbers, and have money above zero."""
     called = f"regexp_full_match(order_id, '{CANCELS}')"
@@ -468,7 +529,7 @@ def _cancellations_that_pay(lines: duckdb.DuckDBPyRelation) -> list[str]:
 
 
 def _fetched(cursor: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
-    while rows := cursor.fetchmany(AT_ONCE):
+    while rows := cursor.fetchmany(FETCHED_ROWS):
         yield from rows
 
 
