@@ -10,7 +10,7 @@ import pandas as pd
 from segments.app.jobs.candidates import curves, make_cells
 from segments.app.jobs.metrics import scores_by_k, sweep_metrics
 from segments.app.jobs.pool import progress
-from segments.app.jobs.specs import grid, capped
+from segments.app.jobs.specs import capped, grid
 from segments.clustering.candidate import (
     candidate_ids,
     candidates_table,

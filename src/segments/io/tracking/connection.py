@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from filelock import FileLock
 
@@ -150,7 +151,7 @@ def _look_local(database: Path) -> None:
             for table in ("alembic_version", "experiments", "runs", "registered_models", "model_versions"):
                 connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchall()  # noqa: S608 - names from the line above
     except sqlite3.Error as error:
-        raise unreadable(f"sqlite:///{database}", error) from error
+        raise unreadable(str(database), error) from error
 
 
 def unreadable(address: str, error: Exception) -> TrackingError:
@@ -165,7 +166,18 @@ def unreadable(address: str, error: Exception) -> TrackingError:
 
 def tracking_uri(config: TrackingConfig) -> str:
     """Address of the record: the configured server, or the database in the real checkout."""
-    return config.uri or f"sqlite:///{checkout() / 'mlflow.db'}"
+    return config.uri or sqlite_uri(checkout() / "mlflow.db")
+
+
+def sqlite_uri(database: Path) -> str:
+    """Address of a database in a file, whatever its folder is called: SQLAlchemy reads ``%`` and ``?`` as signs of its own.
+
+    Examples
+    --------
+    >>> sqlite_uri(Path("/100%/sure?/mlflow.db"))
+    'sqlite:////100%25/sure%3F/mlflow.db'
+    """
+    return f"sqlite:///{quote(str(database))}"
 
 
 def settings(config: TrackingConfig) -> None:
@@ -236,7 +248,7 @@ def _prepare_local(database: Path) -> None:
         for left in making.parent.glob(f"{making.name}*"):
             left.unlink()
         _preflight_local(making)
-        MlflowClient(f"sqlite:///{making}").search_experiments(max_results=1)
+        MlflowClient(sqlite_uri(making)).search_experiments(max_results=1)
         making.replace(database)
     _preflight_local(database)
     connection = sqlite3.connect(database, timeout=30)
