@@ -267,6 +267,7 @@ def test_the_folders_of_conf_are_the_groups() -> None:
         *GROUPS,
         *LISTED,
         "playbook",
+        "query",
         "settings",
     }
 
