@@ -253,8 +253,10 @@ class Fetch:
     ----------
     package : str, optional
         An installed Python package whose files are copied byte for byte.
+    connect : {"postgresql"}, optional
+        A database that gives tables, or answers of queries, as parquet; the environment says where it is (``PGHOST`` and so on).
     files : dict of str to str
-        Path under the project -> path inside the package.
+        Path under the project -> path inside the package; or the table (``SCHEMA.TABLE``) or ``conf/query/NAME.sql`` for the database.
     url : str, optional
         A public address; used when the source has one raw file.
     md5 : str, optional
@@ -262,9 +264,20 @@ class Fetch:
     """
 
     package: str | None = None
+    connect: Literal["postgresql"] | None = None
     files: dict[str, str] = field(default_factory=dict)
     url: Annotated[str, without_password("download the file by other means, and fetch it with from=PATH")] | None = None
     md5: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.connect is None:
+            return
+        if self.package or self.url or not self.files or any(not path.endswith(".parquet") for path in self.files):
+            raise rule(
+                "a database gives parquet files, each of one table or query, and nothing else gives the source's files then",
+                "write files: {data/NAME/FILE.parquet: SCHEMA.TABLE}, or conf/query/NAME.sql in place of the table",
+                "files",
+            )
 
 
 @dataclass(frozen=True, config=CLOSED)

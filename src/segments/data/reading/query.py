@@ -28,7 +28,7 @@ from segments.errors import DataError
 
 PROCESS = Path(__file__).with_name("query_process.py")
 # What a query needs of our environment: nothing that is a secret.
-VARIABLES = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "TMPDIR")
+INHERITED = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "TMPDIR")
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def _answer(sql: str, folder: Path, answer: Path, shown: str, tables: list[str],
         done = subprocess.run(
             [sys.executable, "-P", str(PROCESS), *words],
             input=sql.encode(),
-            env={name: os.environ[name] for name in VARIABLES if name in os.environ},
+            env={name: os.environ[name] for name in INHERITED if name in os.environ},
             capture_output=True,
             timeout=limits.seconds,
             check=False,
