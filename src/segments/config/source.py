@@ -3,11 +3,39 @@
 from __future__ import annotations
 
 from dataclasses import field
-from typing import Annotated, Literal
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Literal
 
+from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
 from segments.config.checks import CLOSED, Day, Share, rule, without_password
+
+QUERIES = PurePosixPath("conf/query")  # where the SQL of sources lies
+
+
+def is_query(path: object) -> bool:
+    """Whether a table is no file but the answer of a query.
+
+    Examples
+    --------
+    >>> is_query("conf/query/shop.sql"), is_query("data/shop.csv")
+    (True, False)
+    """
+    return isinstance(path, str) and PurePosixPath(path).parent == QUERIES and path.endswith(".sql")
+
+
+def _query_as_path(given: Any) -> Any:
+    """``query: conf/query/NAME.sql`` in place of a path."""
+    if not isinstance(given, dict) or "query" not in given:
+        return given
+    if "path" in given or not is_query(given["query"]):
+        raise rule(
+            "a table is a file or the answer of a query",
+            "write path: data/NAME/FILE, or query: conf/query/NAME.sql",
+            *(["path", "query"] if "path" in given else ["query"]),
+        )
+    return {"path": given["query"], **{key: value for key, value in given.items() if key != "query"}}
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -73,8 +101,24 @@ class Column:
 
 
 @dataclass(frozen=True, config=CLOSED)
+class RawFile:
+    """A raw table for the queries of a source, which know it by its name in ``tables``.
+
+    Parameters
+    ----------
+    path : str
+        Raw file, relative to the project.
+    read : Reader
+        How to read the file.
+    """
+
+    path: str
+    read: Reader = field(default_factory=Reader)
+
+
+@dataclass(frozen=True, config=CLOSED)
 class Customers:
-    """A raw table with one row per customer.
+    """A raw table with one row per customer: a file, or (``query: conf/query/NAME.sql`` in place of `path`) the answer of a query.
 
     Parameters
     ----------
@@ -130,7 +174,7 @@ class Products:
 
 @dataclass(frozen=True, config=CLOSED)
 class Transactions:
-    """A raw log with one row per purchase line.
+    """A raw log with one row per purchase line: a file, or (``query: conf/query/NAME.sql`` in place of `path`) the answer of a query.
 
     Parameters
     ----------
@@ -209,8 +253,10 @@ class Fetch:
     ----------
     package : str, optional
         An installed Python package whose files are copied byte for byte.
+    connect : {"postgresql"}, optional
+        A database that gives tables, or answers of queries, as parquet; the environment says where it is (``PGHOST`` and so on).
     files : dict of str to str
-        Path under the project -> path inside the package.
+        Path under the project -> path inside the package; or the table (``SCHEMA.TABLE``) or ``conf/query/NAME.sql`` for the database.
     url : str, optional
         A public address; used when the source has one raw file.
     md5 : str, optional
@@ -218,9 +264,20 @@ class Fetch:
     """
 
     package: str | None = None
+    connect: Literal["postgresql"] | None = None
     files: dict[str, str] = field(default_factory=dict)
     url: Annotated[str, without_password("download the file by other means, and fetch it with from=PATH")] | None = None
     md5: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.connect is None:
+            return
+        if self.package or self.url or not self.files or any(not path.endswith(".parquet") for path in self.files):
+            raise rule(
+                "a database gives parquet files, each of one table or query, and nothing else gives the source's files then",
+                "write files: {data/NAME/FILE.parquet: SCHEMA.TABLE}, or conf/query/NAME.sql in place of the table",
+                "files",
+            )
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -265,6 +322,8 @@ class Source:
         transactions.
     feature_sets : list of str
         The feature sets a sweep of this source uses by default.
+    tables : dict of str to RawFile
+        Raw tables under the names by which queries know them.
     customers : Customers, optional
         Table with one row per customer.
     transactions : Transactions, optional
@@ -283,8 +342,9 @@ class Source:
     description: str = ""
     as_of: Day | None = None
     feature_sets: list[str] = field(default_factory=list)
-    customers: Customers | None = None
-    transactions: Transactions | None = None
+    tables: dict[Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")], RawFile] = field(default_factory=dict)
+    customers: Annotated[Customers | None, BeforeValidator(_query_as_path)] = None
+    transactions: Annotated[Transactions | None, BeforeValidator(_query_as_path)] = None
     campaigns: Campaigns | None = None
     currency: str = ""
     fetch: Fetch = field(default_factory=Fetch)
@@ -300,6 +360,20 @@ class Source:
                 "the source has transactions but no as-of date", "write the last day of the log, as YYYY-MM-DD", "as_of"
             )
 
+        if bool(self.tables) != bool(self.queries):
+            given, lacks = ("tables", "no query reads them") if self.tables else ("a query", "no tables to read")
+            raise rule(
+                f"the source has {given}, but {lacks}",
+                "write tables: {NAME: {path: data/…}}, and query: conf/query/NAME.sql in place of the path of customers or transactions",
+                "tables",
+            )
+
+    @property
+    def queries(self) -> dict[str, str]:
+        """The path of each query, by the table it gives."""
+        parts = {"customers": self.customers, "transactions": self.transactions}
+        return {name: str(part.path) for name, part in parts.items() if part is not None and is_query(part.path)}
+
     @property
     def units(self) -> dict[str, str]:
         """Unit of each feature that has one."""
@@ -310,11 +384,11 @@ class Source:
     @property
     def raw_paths(self) -> list[str]:
         """Raw files this source reads, relative to the project, each once."""
-        paths = []
+        paths = [table.path for table in self.tables.values()]
         if self.customers is not None:
             paths.append(self.customers.path)
         if self.transactions is not None:
             paths.append(self.transactions.path)
             if self.transactions.products is not None:
                 paths.append(self.transactions.products.path)
-        return list(dict.fromkeys(paths))
+        return [path for path in dict.fromkeys(paths) if not is_query(path)]

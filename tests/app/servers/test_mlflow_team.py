@@ -9,14 +9,13 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import BAD_REQUEST
 
+from postgresql import SECRET, Postgres, port
 from segments.app.load import checked, load
 from segments.app.servers import mlflow_team
 from segments.config.registry import IN_USE, TrackingConfig
@@ -307,65 +307,19 @@ def test_the_command_refuses_what_would_be_open_to_all(capsys: pytest.CaptureFix
 # --- a real PostgreSQL ----------------------------------------------------------------------------------------------
 
 
-def port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
-
-
-@dataclass(frozen=True)
-class Postgres:
-    """A cluster of our own in a temporary folder; its one user needs a password."""
-
-    folder: Path
-    port: int
-
-    def run(self, program: str, *words: str) -> str:
-        """A program of PostgreSQL, as a user who is not root: it refuses root."""
-        [home] = sorted(Path("/usr/lib/postgresql").glob("*/bin"))[-1:]
-        user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-        done = subprocess.run(
-            [*user, str(home / program), *words],
-            cwd=self.folder,
-            env=os.environ | {"PGPASSWORD": "a secret of the test"},
-            text=True,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-        assert done.returncode == 0, f"{program}: {done.stdout}"
-        return done.stdout
-
-    def sql(self, command: str, database: str = "postgres") -> str:
-        where = ("-h", "127.0.0.1", "-p", str(self.port), "-U", "mlflow", "-d", database)
-        return self.run("psql", *where, "-v", "ON_ERROR_STOP=1", "-Atc", command).strip()
-
-
 @pytest.fixture(scope="module")
-def postgres() -> Iterator[Postgres]:
-    folder = Path(tempfile.mkdtemp(prefix="segments-postgres-"))
-    if os.geteuid() == 0:
-        shutil.chown(folder, "postgres")
-    cluster = Postgres(folder, port())
-    password = folder / "password"
-    password.write_text("a secret of the test")
-    password.chmod(0o644)
-    cluster.run("initdb", "-D", "data", "-U", "mlflow", "-A", "scram-sha-256", "--pwfile", "password", "-E", "UTF8")
-    options = f"-p {cluster.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
-    cluster.run("pg_ctl", "-D", "data", "-o", options, "-l", "log", "-w", "start")
-    try:
-        cluster.sql("CREATE DATABASE made")
-        make_tables(cluster)
-        yield cluster
-    finally:
-        cluster.run("pg_ctl", "-D", "data", "-m", "immediate", "stop")
-        shutil.rmtree(folder)
+def postgres(postgres: Postgres) -> Postgres:
+    """The cluster of all tests, with a database to be copied."""
+    postgres.sql("CREATE DATABASE made")
+    make_tables(postgres)
+    return postgres
 
 
 def make_tables(cluster: Postgres) -> None:
     """MLflow's tables in the database `made`, which others are copies of: they take seconds to make."""
     code = "import sys, mlflow; mlflow.MlflowClient(sys.argv[1]).search_experiments(max_results=1)"
     address = f"postgresql://mlflow@127.0.0.1:{cluster.port}/made"
-    variables = os.environ | {"PGPASSWORD": "a secret of the test"}
+    variables = os.environ | {"PGPASSWORD": SECRET}
     subprocess.run([sys.executable, "-W", "ignore", "-c", code, address], env=variables, check=True)
 
 
@@ -378,7 +332,7 @@ class Team:
         self.process: subprocess.Popen[bytes] | None = None
         folder.mkdir()
         secret = folder / "pgpass"
-        secret.write_text(f"127.0.0.1:{postgres.port}:*:mlflow:a secret of the test\n")
+        secret.write_text(f"127.0.0.1:{postgres.port}:*:mlflow:{SECRET}\n")
         secret.chmod(0o600)
         postgres.sql(f"CREATE DATABASE {self.name}" + ("" if empty else " TEMPLATE made"))
 
