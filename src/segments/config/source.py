@@ -9,7 +9,17 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
-from segments.config.checks import CLOSED, Day, Share, rule, without_password
+from segments.config.checks import CLOSED, Day, Share, filled, rule, without_password
+
+
+def _as_written(value: object) -> object:
+    # YAML has made 83 of 0123 by now: what stood in the file cannot be known.
+    if not isinstance(value, str):
+        raise rule(f"{value} is not a text", f'write it in quotes, as it stands in the file: "{value}"')
+    return value
+
+
+Written = Annotated[str, BeforeValidator(_as_written)]
 
 QUERIES = PurePosixPath("conf/query")  # where the SQL of sources lies
 
@@ -180,16 +190,31 @@ class Transactions:
     ----------
     path : str
         Raw file, relative to the project.
-    customer, time, amount : str
-        Headers of the customer id, the time of purchase, and the money paid for the line.
+    customer, time : str
+        Headers of the customer id and the time of purchase.
+    amount : str, optional
+        Header of the money paid for the line. Without it the money is `quantity` x what one unit costs: `price`, or `list_price` less
+        the discounts.
     time_format : str, optional
         How times are written (strptime: ``"%d/%m/%Y %H:%M"``); without it they are the file's own dates, or ISO text.
     order : str, optional
         Header of the basket or order id; without it a purchase day counts as one order.
     product, store : str, optional
         Headers of product id and store id.
+    quantity, price : str, optional
+        Headers of the units of a line and of what was paid for one of them; rounded to a ten-thousandth of the currency.
+    list_price : str, optional
+        Header of the price before discounts: of one unit where the source names `quantity`, of the line otherwise. What was paid less is a discount.
     discounts, coupons : list of str
-        Headers of price reductions and coupon values, in money, sign ignored.
+        Headers of price reductions and coupon values, in money of the line, sign ignored.
+    discount_rate : str, optional
+        Header of the price reduction as a share of the price before it.
+    discount_unit : {"share", "percent"}, optional
+        Whether a rate of a fifth is written 0.2 or 20; by default the column tells, or is asked about.
+    line : str, optional
+        Header of the number of a line within its order. With it, equal lines are one line written twice; without, two equal items.
+    exclude : dict of str to list of str
+        Header -> values: lines that are no purchases of goods, such as postage. Case and surrounding blanks do not matter.
     products : Products, optional
         Table that tells each product's department and brand.
     read : Reader
@@ -199,15 +224,40 @@ class Transactions:
     path: str
     customer: str
     time: str
-    amount: str
+    amount: str | None = None
     time_format: str | None = None
     order: str | None = None
     product: str | None = None
     store: str | None = None
+    quantity: str | None = None
+    price: str | None = None
+    list_price: str | None = None
     discounts: list[str] = field(default_factory=list)
     coupons: list[str] = field(default_factory=list)
+    discount_rate: str | None = None
+    discount_unit: Literal["share", "percent"] | None = None
+    line: str | None = None
+    exclude: dict[str, Annotated[list[Written], filled("name at least one value")]] = field(default_factory=dict)
     products: Products | None = None
     read: Reader = field(default_factory=Reader)
+
+    def __post_init__(self) -> None:
+        if self.amount is None and (self.quantity is None or (self.price or self.list_price) is None):
+            raise rule(
+                "the log says nowhere what was paid",
+                "name the column of the money paid for a line (amount), or both its units (quantity) and what one of them costs (price)",
+                "amount",
+            )
+        if self.amount is not None and self.price is not None:
+            raise rule("the money is named twice", "keep amount, or quantity and price", "amount", "price")
+        if self.discount_rate and self.list_price and (self.amount or self.price):
+            raise rule("the discount is named twice", "keep discount_rate or list_price", "discount_rate", "list_price")
+
+    @property
+    def money(self) -> dict[str, str]:
+        """What the money of a line is made of: key -> header."""
+        keys = ["amount"] if self.amount else ["quantity", "price" if self.price else "list_price"]
+        return {key: getattr(self, key) for key in keys}
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -216,16 +266,19 @@ class Policy:
 
     Parameters
     ----------
-    duplicate_rows : {"drop", "keep", "stop"}
-        Rows equal to an earlier one in every column.
+    duplicate_rows : {"drop", "keep", "stop"}, optional
+        Rows equal to an earlier one in every column; by default dropped, but kept in a log without a line number (``transactions.line``):
+        there, two equal lines of a basket are two items.
     duplicate_ids : {"first", "drop", "stop"}
         Customers whose id appears on several different rows: keep the first, drop all of them, or stop.
     missing_id : {"drop", "stop"}
         Rows without a customer id, or without an order id where the source names one.
     bad_value : {"drop", "stop"}
         Rows with a missing, unreadable, infinite or out-of-range number, or an unreadable time.
-    returns : {"drop", "keep"}
-        Lines with a negative amount.
+    returns : {"net", "drop", "keep"}
+        Lines with a negative amount. ``net``: their money is taken off, orders, days and recency are of purchases only, and a purchase
+        that was sent back as a whole is none (:func:`segments.data.returns.sent_back`). ``drop``: as if they had not been. ``keep``:
+        lines like others, each an order and a visit.
     zero_amounts : {"drop", "keep"}
         Lines with an amount of zero.
     after_as_of : {"drop", "stop"}
@@ -235,11 +288,11 @@ class Policy:
         lines after the as-of date are choices, not faults, and do not count).
     """
 
-    duplicate_rows: Literal["drop", "keep", "stop"] = "drop"
+    duplicate_rows: Literal["drop", "keep", "stop"] | None = None
     duplicate_ids: Literal["first", "drop", "stop"] = "stop"
     missing_id: Literal["drop", "stop"] = "drop"
     bad_value: Literal["drop", "stop"] = "drop"
-    returns: Literal["drop", "keep"] = "drop"
+    returns: Literal["net", "drop", "keep"] = "net"
     zero_amounts: Literal["drop", "keep"] = "drop"
     after_as_of: Literal["drop", "stop"] = "drop"
     max_bad_share: Share = 0.05

@@ -125,8 +125,11 @@ def write_what_is_lacking(config: Config) -> None:
     """
     if not catalog.exists(catalog.SWEEP) or (sweep := catalog.read(catalog.SWEEP)).source != config.source.name:
         return
-    data = hash_table(catalog.read(catalog.FEATURES))
-    if [candidate_ids(cell, data) for cell in grid(config)] != sweep.cells:  # what is here was made of another config
+    features = catalog.read(catalog.FEATURES)
+    data = hash_table(features)
+    if [
+        candidate_ids(cell, data) for cell in grid(config, features)
+    ] != sweep.cells:  # what is here was made of another config
         return
     record = sweep_record(sweep.sweep_id)
     if not (record / "sweep.json").is_file():
@@ -149,7 +152,7 @@ def make_missing(config: Config) -> None:
     if missing := {i for i in listed if kept_candidate(i) is None}:
         features = catalog.read(catalog.FEATURES)
         data = hash_table(features)
-        every = [list(zip(cell, candidate_ids(cell, data), strict=True)) for cell in grid(config)]
+        every = [list(zip(cell, candidate_ids(cell, data), strict=True)) for cell in grid(config, features)]
         wanted = [[spec for spec, i in cell if i in missing] for cell in every]
         if wanted := [cell for cell in wanted if cell]:
             with make_cells(features, wanted, workers_of(config.sweep.workers), data) as made:
