@@ -37,7 +37,7 @@ def run(config: Config) -> str:
     catalog.check_source(catalog.FEATURES_REPORT, config.source.name)
     features = catalog.read(catalog.FEATURES)
     cells = grid(config)
-    check_plan(features, cells)
+    left_out = check_plan(features, cells)
     data = hash_table(features)
     every = iter(candidate_ids((spec for cell in cells for spec in cell), data))
     ids = [[next(every) for _ in cell] for cell in cells]
@@ -61,7 +61,8 @@ def run(config: Config) -> str:
         track_curves(tracker, curves(ids, known), identity)
     new = [fact for candidate_id, fact in known.items() if candidate_id not in before]
     fits, pictures = (sum(fact[key] for fact in new) for key in ("seconds", "drawing_seconds"))
-    return f"{len(known)} candidates, {len(new)} new: {started.seconds:.1f} s (fits and scores {fits:.1f} s and pictures {pictures:.1f} s, side by side; tracking {tracked_seconds:.1f} s meanwhile)"
+    said = "".join(f"\n  {note}" for note in left_out)
+    return f"{len(known)} candidates, {len(new)} new: {started.seconds:.1f} s (fits and scores {fits:.1f} s and pictures {pictures:.1f} s, side by side; tracking {tracked_seconds:.1f} s meanwhile){said}"
 
 
 def _write(features: pd.DataFrame, known: dict[str, dict[str, Any]], sweep: Sweep) -> None:
