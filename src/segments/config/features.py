@@ -53,6 +53,8 @@ class ExploreConfig:
         Share of values beyond 3 interquartile ranges above which a column is reported.
     near_constant_share : float
         Share of the most frequent value above which a column is reported.
+    category_share : float
+        Share of the distances of a feature set from which its categories are reported.
     correlation : float
         Absolute Spearman correlation above which a pair is reported.
     pair_columns : int
@@ -65,6 +67,7 @@ class ExploreConfig:
     skew: Annotated[float, Field(ge=0)] = 2.0
     outlier_share: Share = 0.01
     near_constant_share: Share = 0.95
+    category_share: Share = 0.5
     correlation: Share = 0.9
     pair_columns: Annotated[int, Field(ge=2, le=20)] = 6
     sample: Annotated[int, Field(ge=10, le=1_000_000)] = 2000

@@ -36,8 +36,8 @@ def clean_customers(raw: RawTable, source: Source) -> tuple[pd.DataFrame, Report
     Returns
     -------
     table : DataFrame
-        ``customer_id`` (text), then the columns of the config in their order: numbers as float64, categories as text
-        with missing values. Sorted by id, numerically where all ids are integers.
+        ``customer_id`` (text), then the columns of the config in their order: numbers as float64, categories and dates (ISO) as text,
+        each with missing values. Sorted by id, numerically where all ids are integers.
     report : dict
         ``rows_raw``, ``rows_clean``, ``reasons`` and ``notes``.
 
@@ -89,17 +89,35 @@ def clean_customers(raw: RawTable, source: Source) -> tuple[pd.DataFrame, Report
     columns: dict[str, pd.Series] = {}
     for name, column in spec.columns.items():
         if name not in used:
-            dtype = "float64" if column.kind == "number" else "string"
+            dtype = "string" if column.is_text or column.kind == "date" else "float64"
             columns[name] = pd.Series([None] * rows, dtype=dtype)
             notes.append(f"column '{name}' is not in the file: it is missing for every customer")
             continue
         text = _text(cells[used[name]], missing)
-        if column.kind == "category":
+        if text.isna().all() and column.is_text:
+            notes.append(f"column '{name}' has no values")
+        elif text.isna().any():
+            # Whether a customer without it can be kept, only the feature sets tell.
+            notes.append(f"column '{name}' is missing for {int(text.isna().sum())} of {rows} rows, which are kept")
+        if column.is_text:
             columns[name] = text
-            if text.isna().all():
-                notes.append(f"column '{name}' has no values")
-            elif text.isna().any():
-                notes.append(f"column '{name}' is missing for {int(text.isna().sum())} rows, which are kept")
+            unknown = text.notna() & ~text.isin(column.levels or text)
+            judged.append((Reason(f"{name} is none of its levels", policy.bad_value, "bad_value"), unknown))
+            if unknown.any():
+                notes.append(
+                    f"column '{name}' has levels that its order does not name: {quoted_list(text[unknown].unique(), 3)}"
+                )
+            continue
+        if column.kind == "date":
+            columns[name] = days = readable_days(text, column.time_format)
+            bad_day = Reason(f"unreadable {name}", policy.bad_value, "bad_value")
+            judged.append((bad_day, text.notna() & days.isna()))
+            if days.isna().all():
+                raise DataError(
+                    f"column '{used[name]}' holds no date; it has {quoted_list(text.dropna().unique()[:3]) or 'no values at all'}",
+                    where=spec.path,
+                    fix=f"write how its dates are written: source.customers.columns.{name}.time_format, such as '%d/%m/%Y'",
+                )
             continue
         values = readable_numbers(text, raw.decimal)
         unreadable = values.isna() & text.notna()
@@ -117,7 +135,6 @@ def clean_customers(raw: RawTable, source: Source) -> tuple[pd.DataFrame, Report
         if column.maximum is not None:
             outside |= values > column.maximum
         for words, rows_hit in (
-            (f"missing {name}", text.isna()),
             (f"unreadable {name}", unreadable),
             (f"infinite {name}", infinite),
             (f"{name} beyond {LARGEST:g}", values.abs() >= LARGEST),
@@ -163,7 +180,7 @@ def customers_schema(spec: Customers) -> Any:
 
     columns: dict[str, Any] = {"customer_id": pa.Column("string", unique=True, nullable=False)}
     for name, column in spec.columns.items():
-        if column.kind == "category":
+        if column.is_text or column.kind == "date":
             columns[name] = pa.Column("string", nullable=True)
             continue
         checks = []
@@ -171,8 +188,7 @@ def customers_schema(spec: Customers) -> Any:
             checks.append(pa.Check.ge(column.minimum))
         if column.maximum is not None:
             checks.append(pa.Check.le(column.maximum))
-        # A number column may be empty only as a whole: an optional column that the file does not have.
-        columns[name] = pa.Column("float64", checks, nullable=not column.required)
+        columns[name] = pa.Column("float64", checks, nullable=True)
     return pa.DataFrameSchema(columns, strict=True, ordered=True)
 
 
@@ -181,6 +197,19 @@ def readable_numbers(text: pd.Series, decimal: str) -> pd.Series:
     text = text.str.replace(",", ".", regex=False) if decimal == "," else text
     readable = text.str.fullmatch(NUMBER).fillna(False)
     return pd.to_numeric(text.where(readable).str.replace("∞", "inf", regex=False), errors="coerce").astype("float64")
+
+
+def readable_days(text: pd.Series, time_format: str | None) -> pd.Series:
+    """Readable dates as ISO text, missing elsewhere; a time of day is left out.
+
+    Examples
+    --------
+    >>> readable_days(pd.Series(["31/12/2023", "2023"], dtype="string"), "%d/%m/%Y").tolist()
+    ['2023-12-31', <NA>]
+    """
+    written = text if time_format else text.str.slice(0, 10)  # the day as it is written, whatever its time zone
+    days = pd.to_datetime(written, format=time_format or "ISO8601", errors="coerce")
+    return days.dt.strftime("%Y-%m-%d").astype("string")
 
 
 def canonical_ids(ids: pd.Series) -> pd.Series:

@@ -32,6 +32,7 @@ from segments.io.store.cache import (
 )
 from segments.io.store.documents import NoPrediction
 from segments.io.store.files import read_json
+from segments.io.store.seals import unchanged
 from segments.io.tracking.candidates import track_candidates, track_curves
 from segments.io.tracking.connection import connect
 from segments.io.tracking.results import track_batch, track_predictions, track_uplift
@@ -92,7 +93,7 @@ def replay(config: Config, sources: set[str]) -> list[str]:
         folder = version_folder(event["model_hash"], event["candidate_id"])
         if not (folder / "model.json").is_file():
             continue
-        model = read_json(folder / "model.json")
+        model = read_json(unchanged(folder) / "model.json")
         if (source := model["tags"]["source"]) not in sources:
             continue
         with connect(config.tracking, source) as tracker:

@@ -26,8 +26,8 @@ from segments.data.rows import RawLog, find_header
 from segments.data.transactions import clean_transactions, rejected_lines
 from segments.errors import DataError, StoreError
 from segments.features.table import build_features
-from segments.io.store.cache import batch_record, version_file
-from segments.io.store.files import growing_table, read_json, read_table, remove, write_json
+from segments.io.store.cache import batch_record, kept_batch, version_file
+from segments.io.store.files import growing_table, read_table, remove, write_json
 from segments.io.store.fingerprints import Start, file_sha256, sha256
 from segments.model.answers import Rejected, find_columns, score_batches
 from segments.model.drift import Tally, figures, verdict
@@ -210,7 +210,7 @@ def _record(
         sentence = "Keep: no row could be scored, so nothing can be compared with the training data."
     started_ms, seconds = started.ms, round(started.seconds, 3)
     if (path := batch_record(batch_id)).is_file():
-        before = read_json(path)
+        before = kept_batch(path)
         started_ms, seconds = before["started_ms"], before["seconds"]
     return {
         "batch_id": batch_id,

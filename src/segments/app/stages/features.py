@@ -7,12 +7,14 @@ from datetime import date
 from segments.app.jobs.inputs import Open, features_as_of, purchase_log
 from segments.config.root import Config
 from segments.features.purchases import basket_mix
+from segments.features.table import check_complete
 from segments.io.store import catalog
 
 
 def run(config: Config, open_log: Open = catalog.scan) -> None:
     """Build every feature once, write the table, its report and the cut-points."""
     features = features_as_of(config, config.source.as_of, open_log)
+    check_complete(features.report, config.source)
     catalog.write(catalog.FEATURES, features.table)
     catalog.write(catalog.RFM_CUTS, features.rfm_cuts)
     catalog.write(catalog.FEATURES_REPORT, features.report)

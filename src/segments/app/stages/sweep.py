@@ -37,7 +37,7 @@ def run(config: Config) -> str:
     catalog.check_source(catalog.FEATURES_REPORT, config.source.name)
     features = catalog.read(catalog.FEATURES)
     cells = grid(config, features)
-    check_plan(features, cells)
+    dropped = check_plan(features, cells)
     data = hash_table(features)
     every = iter(candidate_ids((spec for cell in cells for spec in cell), data))
     ids = [[next(every) for _ in cell] for cell in cells]
@@ -62,7 +62,7 @@ def run(config: Config) -> str:
     new = [fact for candidate_id, fact in known.items() if candidate_id not in before]
     fits, pictures = (sum(fact[key] for fact in new) for key in ("seconds", "drawing_seconds"))
     said = f"{len(known)} candidates, {len(new)} new: {started.seconds:.1f} s (fits and scores {fits:.1f} s and pictures {pictures:.1f} s, side by side; tracking {tracked_seconds:.1f} s meanwhile)"
-    return "; ".join([said, *capped(config, cells)])
+    return "".join(["; ".join([said, *capped(config, cells)]), *(f"\n  {note}" for note in dropped)])
 
 
 def _write(features: pd.DataFrame, known: dict[str, dict[str, Any]], sweep: Sweep) -> None:
