@@ -45,6 +45,8 @@ class Config:
         What makes a segment the same one in the next version, and when its model warns.
     playbooks
         All of ``conf/playbook/``.
+    queries
+        The SQL that the source names, by the path of its file.
     """
 
     source: Source
@@ -76,6 +78,7 @@ class Config:
     grid_scalers: dict[str, Scaler] = field(default_factory=dict)
     grid_prediction_models: dict[str, PredictionModel] = field(default_factory=dict)
     playbooks: dict[str, Playbook] = field(default_factory=dict)
+    queries: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         # What a source says of its columns holds in every feature set that says nothing else.

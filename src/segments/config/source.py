@@ -3,12 +3,50 @@
 from __future__ import annotations
 
 from dataclasses import field
-from typing import Annotated, Literal
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Literal
 
+from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
-from segments.config.checks import CLOSED, Day, Share, rule, without_password
+from segments.config.checks import CLOSED, Day, Share, filled, rule, without_password
 from segments.config.columns import MISSING_WORDS, Entry, Label
+
+
+def _as_written(value: object) -> object:
+    # YAML has made 83 of 0123 by now: what stood in the file cannot be known.
+    if not isinstance(value, str):
+        raise rule(f"{value} is not a text", f'write it in quotes, as it stands in the file: "{value}"')
+    return value
+
+
+Written = Annotated[str, BeforeValidator(_as_written)]
+
+QUERIES = PurePosixPath("conf/query")  # where the SQL of sources lies
+
+
+def is_query(path: object) -> bool:
+    """Whether a table is no file but the answer of a query.
+
+    Examples
+    --------
+    >>> is_query("conf/query/shop.sql"), is_query("data/shop.csv")
+    (True, False)
+    """
+    return isinstance(path, str) and PurePosixPath(path).parent == QUERIES and path.endswith(".sql")
+
+
+def _query_as_path(given: Any) -> Any:
+    """``query: conf/query/NAME.sql`` in place of a path."""
+    if not isinstance(given, dict) or "query" not in given:
+        return given
+    if "path" in given or not is_query(given["query"]):
+        raise rule(
+            "a table is a file or the answer of a query",
+            "write path: data/NAME/FILE, or query: conf/query/NAME.sql",
+            *(["path", "query"] if "path" in given else ["query"]),
+        )
+    return {"path": given["query"], **{key: value for key, value in given.items() if key != "query"}}
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -139,8 +177,24 @@ class Derived(Label, Entry):
 
 
 @dataclass(frozen=True, config=CLOSED)
+class RawFile:
+    """A raw table for the queries of a source, which know it by its name in ``tables``.
+
+    Parameters
+    ----------
+    path : str
+        Raw file, relative to the project.
+    read : Reader
+        How to read the file.
+    """
+
+    path: str
+    read: Reader = field(default_factory=Reader)
+
+
+@dataclass(frozen=True, config=CLOSED)
 class Customers:
-    """A raw table with one row per customer.
+    """A raw table with one row per customer: a file, or (``query: conf/query/NAME.sql`` in place of `path`) the answer of a query.
 
     Parameters
     ----------
@@ -213,22 +267,37 @@ class Products:
 
 @dataclass(frozen=True, config=CLOSED)
 class Transactions:
-    """A raw log with one row per purchase line.
+    """A raw log with one row per purchase line: a file, or (``query: conf/query/NAME.sql`` in place of `path`) the answer of a query.
 
     Parameters
     ----------
     path : str
         Raw file, relative to the project.
-    customer, time, amount : str
-        Headers of the customer id, the time of purchase, and the money paid for the line.
+    customer, time : str
+        Headers of the customer id and the time of purchase.
+    amount : str, optional
+        Header of the money paid for the line. Without it the money is `quantity` x what one unit costs: `price`, or `list_price` less
+        the discounts.
     time_format : str, optional
         How times are written (strptime: ``"%d/%m/%Y %H:%M"``); without it they are the file's own dates, or ISO text.
     order : str, optional
         Header of the basket or order id; without it a purchase day counts as one order.
     product, store : str, optional
         Headers of product id and store id.
+    quantity, price : str, optional
+        Headers of the units of a line and of what was paid for one of them; rounded to a ten-thousandth of the currency.
+    list_price : str, optional
+        Header of the price before discounts: of one unit where the source names `quantity`, of the line otherwise. What was paid less is a discount.
     discounts, coupons : list of str
-        Headers of price reductions and coupon values, in money, sign ignored.
+        Headers of price reductions and coupon values, in money of the line, sign ignored.
+    discount_rate : str, optional
+        Header of the price reduction as a share of the price before it.
+    discount_unit : {"share", "percent"}, optional
+        Whether a rate of a fifth is written 0.2 or 20; by default the column tells, or is asked about.
+    line : str, optional
+        Header of the number of a line within its order. With it, equal lines are one line written twice; without, two equal items.
+    exclude : dict of str to list of str
+        Header -> values: lines that are no purchases of goods, such as postage. Case and surrounding blanks do not matter.
     products : Products, optional
         Table that tells each product's department and brand.
     read : Reader
@@ -238,15 +307,40 @@ class Transactions:
     path: str
     customer: str
     time: str
-    amount: str
+    amount: str | None = None
     time_format: str | None = None
     order: str | None = None
     product: str | None = None
     store: str | None = None
+    quantity: str | None = None
+    price: str | None = None
+    list_price: str | None = None
     discounts: list[str] = field(default_factory=list)
     coupons: list[str] = field(default_factory=list)
+    discount_rate: str | None = None
+    discount_unit: Literal["share", "percent"] | None = None
+    line: str | None = None
+    exclude: dict[str, Annotated[list[Written], filled("name at least one value")]] = field(default_factory=dict)
     products: Products | None = None
     read: Reader = field(default_factory=Reader)
+
+    def __post_init__(self) -> None:
+        if self.amount is None and (self.quantity is None or (self.price or self.list_price) is None):
+            raise rule(
+                "the log says nowhere what was paid",
+                "name the column of the money paid for a line (amount), or both its units (quantity) and what one of them costs (price)",
+                "amount",
+            )
+        if self.amount is not None and self.price is not None:
+            raise rule("the money is named twice", "keep amount, or quantity and price", "amount", "price")
+        if self.discount_rate and self.list_price and (self.amount or self.price):
+            raise rule("the discount is named twice", "keep discount_rate or list_price", "discount_rate", "list_price")
+
+    @property
+    def money(self) -> dict[str, str]:
+        """What the money of a line is made of: key -> header."""
+        keys = ["amount"] if self.amount else ["quantity", "price" if self.price else "list_price"]
+        return {key: getattr(self, key) for key in keys}
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -255,16 +349,19 @@ class Policy:
 
     Parameters
     ----------
-    duplicate_rows : {"drop", "keep", "stop"}
-        Rows equal to an earlier one in every column.
+    duplicate_rows : {"drop", "keep", "stop"}, optional
+        Rows equal to an earlier one in every column; by default dropped, but kept in a log without a line number (``transactions.line``):
+        there, two equal lines of a basket are two items.
     duplicate_ids : {"first", "drop", "stop"}
         Customers whose id appears on several different rows: keep the first, drop all of them, or stop.
     missing_id : {"drop", "stop"}
         Rows without a customer id, or without an order id where the source names one.
     bad_value : {"drop", "stop"}
         Rows with a missing, unreadable, infinite or out-of-range number, or an unreadable time.
-    returns : {"drop", "keep"}
-        Lines with a negative amount.
+    returns : {"net", "drop", "keep"}
+        Lines with a negative amount. ``net``: their money is taken off, orders, days and recency are of purchases only, and a purchase
+        that was sent back as a whole is none (:func:`segments.data.returns.sent_back`). ``drop``: as if they had not been. ``keep``:
+        lines like others, each an order and a visit.
     zero_amounts : {"drop", "keep"}
         Lines with an amount of zero.
     after_as_of : {"drop", "stop"}
@@ -274,11 +371,11 @@ class Policy:
         lines after the as-of date are choices, not faults, and do not count).
     """
 
-    duplicate_rows: Literal["drop", "keep", "stop"] = "drop"
+    duplicate_rows: Literal["drop", "keep", "stop"] | None = None
     duplicate_ids: Literal["first", "drop", "stop"] = "stop"
     missing_id: Literal["drop", "stop"] = "drop"
     bad_value: Literal["drop", "stop"] = "drop"
-    returns: Literal["drop", "keep"] = "drop"
+    returns: Literal["net", "drop", "keep"] = "net"
     zero_amounts: Literal["drop", "keep"] = "drop"
     after_as_of: Literal["drop", "stop"] = "drop"
     max_bad_share: Share = 0.05
@@ -292,8 +389,10 @@ class Fetch:
     ----------
     package : str, optional
         An installed Python package whose files are copied byte for byte.
+    connect : {"postgresql"}, optional
+        A database that gives tables, or answers of queries, as parquet; the environment says where it is (``PGHOST`` and so on).
     files : dict of str to str
-        Path under the project -> path inside the package.
+        Path under the project -> path inside the package; or the table (``SCHEMA.TABLE``) or ``conf/query/NAME.sql`` for the database.
     url : str, optional
         A public address; used when the source has one raw file.
     md5 : str, optional
@@ -301,9 +400,20 @@ class Fetch:
     """
 
     package: str | None = None
+    connect: Literal["postgresql"] | None = None
     files: dict[str, str] = field(default_factory=dict)
     url: Annotated[str, without_password("download the file by other means, and fetch it with from=PATH")] | None = None
     md5: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.connect is None:
+            return
+        if self.package or self.url or not self.files or any(not path.endswith(".parquet") for path in self.files):
+            raise rule(
+                "a database gives parquet files, each of one table or query, and nothing else gives the source's files then",
+                "write files: {data/NAME/FILE.parquet: SCHEMA.TABLE}, or conf/query/NAME.sql in place of the table",
+                "files",
+            )
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -348,6 +458,8 @@ class Source:
         transactions.
     feature_sets : list of str
         The feature sets a sweep of this source uses by default.
+    tables : dict of str to RawFile
+        Raw tables under the names by which queries know them.
     customers : Customers, optional
         Table with one row per customer.
     transactions : Transactions, optional
@@ -366,8 +478,9 @@ class Source:
     description: str = ""
     as_of: Day | None = None
     feature_sets: list[str] = field(default_factory=list)
-    customers: Customers | None = None
-    transactions: Transactions | None = None
+    tables: dict[Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")], RawFile] = field(default_factory=dict)
+    customers: Annotated[Customers | None, BeforeValidator(_query_as_path)] = None
+    transactions: Annotated[Transactions | None, BeforeValidator(_query_as_path)] = None
     campaigns: Campaigns | None = None
     currency: str = ""
     fetch: Fetch = field(default_factory=Fetch)
@@ -392,6 +505,20 @@ class Source:
                 "as_of",
             )
 
+        if bool(self.tables) != bool(self.queries):
+            given, lacks = ("tables", "no query reads them") if self.tables else ("a query", "no tables to read")
+            raise rule(
+                f"the source has {given}, but {lacks}",
+                "write tables: {NAME: {path: data/…}}, and query: conf/query/NAME.sql in place of the path of customers or transactions",
+                "tables",
+            )
+
+    @property
+    def queries(self) -> dict[str, str]:
+        """The path of each query, by the table it gives."""
+        parts = {"customers": self.customers, "transactions": self.transactions}
+        return {name: str(part.path) for name, part in parts.items() if part is not None and is_query(part.path)}
+
     @property
     def entries(self) -> dict[str, Column | Derived]:
         """Every column of the customers table, raw and derived."""
@@ -407,11 +534,11 @@ class Source:
     @property
     def raw_paths(self) -> list[str]:
         """Raw files this source reads, relative to the project, each once."""
-        paths = []
+        paths = [table.path for table in self.tables.values()]
         if self.customers is not None:
             paths.append(self.customers.path)
         if self.transactions is not None:
             paths.append(self.transactions.path)
             if self.transactions.products is not None:
                 paths.append(self.transactions.products.path)
-        return list(dict.fromkeys(paths))
+        return [path for path in dict.fromkeys(paths) if not is_query(path)]

@@ -83,7 +83,7 @@ def clean_customers(raw: RawTable, source: Source) -> tuple[pd.DataFrame, Report
         if (rounded := written.str.fullmatch(ROUNDED_ID).fillna(False)).any():
             raise rounded_ids(id_header, written[rounded].iloc[0], spec.path)
         ids = canonical_ids(written)
-        judged.append((Reason("duplicate row", policy.duplicate_rows, "duplicate_rows"), cells.duplicated()))
+        judged.append((Reason("duplicate row", policy.duplicate_rows or "drop", "duplicate_rows"), cells.duplicated()))
         judged.append((Reason("missing customer id", policy.missing_id, "missing_id"), ids.isna()))
 
     columns: dict[str, pd.Series] = {}

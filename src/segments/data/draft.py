@@ -16,13 +16,14 @@ from pathlib import Path, PurePath, PurePosixPath
 import pandas as pd
 import yaml
 
-from segments.config.source import Reader
+from segments.config.source import Policy, Reader
+from segments.data.money_roles import MoneyRoles, money_roles
 from segments.data.reading.cells import ISO_TIME, NUMBER
 from segments.data.reading.dialect import dialect_of
 from segments.data.reading.files import as_text, relation, workspace
 from segments.data.reading.kinds import first_bytes, kind_of
 from segments.data.rows import normal_header, quoted
-from segments.data.transactions import last_purchase
+from segments.data.transactions import main_days, purchase_days
 from segments.errors import DataError
 
 DAYS = ("%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%m-%d-%Y")
@@ -33,24 +34,17 @@ FEW_VALUES = 12
 LONGEST_KEY = 60
 # What headers tend to be called, letters only, the most telling word first.
 CUSTOMER = ("household", "customer", "client", "member", "shopper", "user", "account", "kunde", "cliente")
-ORDER = ("basket", "order", "invoice", "receipt", "ticket", "transaction", "bill")
-AMOUNT = (
-    "amount",
-    "salesvalue",
-    "sales",
-    "revenue",
-    "spend",
-    "paid",
-    "total",
-    "value",
-    "dollar",
-    "price",
-    "betrag",
-    "umsatz",
+ABOUT_CUSTOMERS = (
+    r"(type|segment|group|class|category|status|gender|sex|age|since|city|country|region|state)$"  # not who they are
 )
-TIME = ("timestamp", "datetime", "date", "time", "day", "datum")
-PRODUCT = ("product", "sku", "stockcode", "article", "item")
-STORE = ("store", "shop", "branch", "outlet")
+ORDER = (
+    *("basket", "order", "invoice", "receipt", "ticket", "transaction", "bill"),
+    *("beleg", "bestell", "rechnung", "bon", "commande", "facture", "pedido", "factura"),
+)
+TIME = ("timestamp", "datetime", "date", "time", "day", "datum", "fecha", "zeit")
+PRODUCT = ("product", "sku", "stockcode", "article", "item", "artikel", "produkt", "produit")
+STORE = ("store", "shop", "branch", "outlet", "filiale")
+LINE_NUMBER = r"(line|row|position|pos)_?(no|nr|num|number|id)?$"
 
 
 @dataclass(frozen=True)
@@ -59,28 +53,27 @@ class Roles:
 
     Parameters
     ----------
-    customer, time, amount, order, product, store : str, optional
+    customer, time, order, product, store, line : str, optional
         Headers that play these parts.
     time_format : str, optional
         How times are written; ``None`` for ISO text.
     other_time_format : str, optional
         A second format that fits as well (day and month swapped).
-    discounts, coupons : list of str
-        Headers of price reductions and coupon values.
+    money : MoneyRoles
+        What says what was paid.
     is_log : bool
         Whether the table looks like purchases: a customer comes more than once, with a time and money.
     """
 
     customer: str | None = None
     time: str | None = None
-    amount: str | None = None
     order: str | None = None
     product: str | None = None
     store: str | None = None
+    line: str | None = None
     time_format: str | None = None
     other_time_format: str | None = None
-    discounts: list[str] = field(default_factory=list)
-    coupons: list[str] = field(default_factory=list)
+    money: MoneyRoles = field(default_factory=MoneyRoles)
     is_log: bool = False
 
 
@@ -100,7 +93,7 @@ def guess_roles(sample: pd.DataFrame, missing: Sequence[str] = (), decimal: str 
     --------
     >>> log = {"client": ["a", "a"], "date": ["2024-01-01", "2024-02-01"], "total": ["5", "7.5"]}
     >>> roles = guess_roles(pd.DataFrame(log, dtype="string"))
-    >>> roles.is_log, roles.customer, roles.time, roles.amount
+    >>> roles.is_log, roles.customer, roles.time, roles.money.amount
     (True, 'client', 'date', 'total')
     """
     cells = {str(name): _present(sample[name], missing) for name in sample.columns}
@@ -119,32 +112,31 @@ def guess_roles(sample: pd.DataFrame, missing: Sequence[str] = (), decimal: str 
         time = next((name for name in free if times[name] and name not in numbers), None)
         if time is not None:
             free.remove(time)
-    coupons = [name for name in free if name in numbers and "coupon" in normal_header(name) and not _id_like(name)]
-    discounts = [
-        name
-        for name in free
-        if name in numbers and name not in coupons and re.search("disc|rebate|rabatt", normal_header(name))
-    ]
-    free = [name for name in free if name not in (*coupons, *discounts)]
-    customer = take(CUSTOMER, free)
-    order = take(ORDER, [name for name in free if not times[name]])
+    who = [name for name in free if not re.search(ABOUT_CUSTOMERS, _snake(name))]
+    customer = take(CUSTOMER, sorted(who, key=lambda name: not _id_like(name)))
+    order = take(ORDER, sorted((name for name in free if not times[name]), key=lambda name: not _id_like(name)))
     product = take(PRODUCT, [name for name in free if _id_like(name) or "sku" in normal_header(name)])
     store = take(STORE, [name for name in free if _id_like(name)])
-    amount = take(AMOUNT, [name for name in free if name in numbers and not _id_like(name)])
+    line = next((name for name in free if name in numbers and re.search(LINE_NUMBER, _snake(name))), None)
+    figures = {
+        name: pd.to_numeric(_dots(cells[name], decimal), errors="coerce")
+        for name in free
+        if name in numbers and name != line and not _id_like(name)
+    }
+    money = money_roles({name: values.dropna().astype("float64") for name, values in figures.items()})
     repeats = customer is not None and cells[customer].duplicated().any()
     formats = times.get(time, []) if time is not None else []
     return Roles(
         customer=customer,
         time=time,
-        amount=amount,
         order=order,
         product=product,
         store=store,
+        line=line if order is not None else None,
         time_format=formats[0] or None if formats else None,
         other_time_format=formats[1] if len(formats) > 1 else None,
-        discounts=discounts,
-        coupons=coupons,
-        is_log=bool(repeats and time is not None and amount is not None),
+        money=money,
+        is_log=bool(repeats and time is not None and (money.knows_money or money.questions)),
     )
 
 
@@ -156,7 +148,7 @@ def describe(
     rows: int,
     missing: Sequence[str],
     reading: Mapping[str, str] | None = None,
-    last_purchase: date | None = None,
+    days: Sequence[tuple[date, int]] = (),
     notes: Sequence[str] = (),
 ) -> str:
     """Draft the YAML of a source with this one raw file.
@@ -175,8 +167,8 @@ def describe(
         Texts that mean "no value".
     reading : mapping, optional
         ``separator``, ``encoding`` and ``decimal`` of a CSV.
-    last_purchase : date, optional
-        Last day in the whole log.
+    days : sequence of (date, int)
+        Days of the whole log, and their lines, in order.
     notes : sequence of str
         What a person should know about how the file was read.
 
@@ -207,36 +199,102 @@ def describe(
         lines.append(f"# Looked at {len(sample):,} of {rows:,} rows, spread over the file.")
     lines += [f"# Note: {_plain(note)}" for note in notes]
     lines += [f"name: {_quote(name)}", f"description: {_quote(f'{PurePath(path).name}: {rows:,} rows')}"]
-    read = _reading(sample, reading or {}, missing, decimal)
+    ids = {roles.customer, roles.order, roles.product, roles.store}
+    figures = [name for name in map(str, sample.columns) if name not in ids and not _id_like(name)]
+    read = _reading(sample, figures, reading or {}, missing, decimal)
     lines += (
-        _log(raw, roles, last_purchase, read)
+        _log(raw, roles, as_of_line(days, date.today()), read, _of_lines(sample, roles, missing, decimal))
         if roles.is_log
         else _customers(sample, raw, roles, missing, decimal, read)
     )
     return "\n".join(lines) + "\n"
 
 
-def _log(path: str, roles: Roles, last: date | None, read: list[str]) -> list[str]:
-    assert last is not None, "a log is only called one when its times can be read"
-    why = "the last purchase in the log: all of that day is known, nothing after it"
-    lines = [
-        f"as_of: {_quote(last.isoformat())} # {why}",
-        "feature_sets: [rfm] # those of conf/feature_set you want swept",
-    ]
+def as_of_line(days: Sequence[tuple[date, int]], today: date) -> str:
+    """Draft the as-of date of a log: the last day of it that can be one.
+
+    Parameters
+    ----------
+    days : sequence of (date, int)
+        Its days and their lines, in order.
+    today : date
+        No purchase lies after it.
+
+    Examples
+    --------
+    >>> days = [(date(2024, 1, day), 5) for day in range(1, 31)]
+    >>> as_of_line(days, date(2024, 6, 1))
+    'as_of: "2024-01-30" # the last purchase in the log: all of that day is known, nothing after it'
+    >>> as_of_line([*days, (date(2204, 1, 1), 1)], date(2024, 6, 1))
+    'as_of: "2024-01-30" # CHECK: 1 line lies after it, up to 2204-01-01, and would be left out: this is the last day before a gap, or before tomorrow'
+    """
+    _, last = main_days([(day, lines) for day, lines in days if day <= today] or days)
+    later = sum(lines for day, lines in days if day > last)
+    if not later:
+        return f'as_of: "{last}" # the last purchase in the log: all of that day is known, nothing after it'
+    return (
+        f'as_of: "{last}" # CHECK: {later:,} line{"s lie" if later != 1 else " lies"} after it, up to {days[-1][0]}, '
+        "and would be left out: this is the last day before a gap, or before tomorrow"
+    )
+
+
+def _log(path: str, roles: Roles, as_of: str, read: list[str], remarks: list[str]) -> list[str]:
+    money = roles.money
+    lines = [as_of, "feature_sets: [rfm] # those of conf/feature_set you want swept"]
     lines += ["transactions:", f"  path: {_quote(path)}"]
-    for key in ("customer", "time", "amount", "order", "product", "store"):
-        header = getattr(roles, key)
+    lines += [f"  # QUESTION: {_comment(question)}" for question in money.questions]
+    if not money.knows_money:
+        lines.append("  # amount: until this is known, the source is refused")
+    parts = {key: getattr(roles, key) for key in ("customer", "time")}
+    parts |= {key: getattr(money, key) for key in ("amount", "quantity", "price", "list_price", "discount_rate")}
+    parts |= {key: getattr(roles, key) for key in ("order", "line", "product", "store")}
+    for key, header in parts.items():
         if header is not None:
             lines.append(f"  {key}: {_quote(header)}")
-        elif key == "order":
+        if key == "price" and money.quantity is not None:
+            lines[-1] += " # the money of a line is quantity x price"
+        if key == "discount_rate" and header is not None:
+            lines.append(
+                f"  discount_unit: {money.discount_unit} # a fifth is {'0.2' if money.discount_unit == 'share' else '20'}"
+            )
+        if key == "order" and header is None:
             lines.append("  # order: no order or basket id found; a purchase day counts as one order")
     if roles.time_format is not None:
         doubt = f" # {roles.other_time_format} fits as well: check day and month" if roles.other_time_format else ""
         lines.append(f"  time_format: {_quote(roles.time_format)}{doubt}")
-    for key, headers in (("discounts", roles.discounts), ("coupons", roles.coupons)):
+    for key, headers in (("discounts", money.discounts), ("coupons", money.coupons)):
         if headers:
             lines.append(f"  {key}: [{', '.join(map(_quote, headers))}]")
-    return lines + read
+    return lines + read + remarks
+
+
+def _of_lines(sample: pd.DataFrame, roles: Roles, missing: Sequence[str], decimal: str) -> list[str]:
+    """What stands in the lines that a person should decide on: codes that are no goods, returns, lines of nobody."""
+    found = []
+    if roles.product is not None:
+        codes = _present(sample[roles.product], missing)
+        plain = codes[~codes.str.contains(r"\d")]
+        if 0 < len(plain) < 0.05 * len(codes):
+            words = ", ".join(_quote(word) for word in plain.value_counts().index[:12])
+            found.append(
+                f"  # codes without a digit, unlike the others: if they are no goods, write exclude: {{{_quote(roles.product)}: [{words}]}}"
+            )
+    paid = [header for header in (roles.money.amount, roles.money.quantity, roles.money.price) if header is not None]
+    below = {header: (_dots(_present(sample[header], missing), decimal).str.startswith("-")).mean() for header in paid}
+    if any(share > 0 for share in below.values()):
+        header, share = max(below.items(), key=lambda item: item[1])
+        found.append(
+            f"# {_plain(header)} is below zero on {share:.2%} of the lines: returns, which are netted (policy.returns: net, drop or keep)"
+        )
+    if roles.customer is not None:
+        nobody = 1 - len(_present(sample[roles.customer], missing)) / len(sample)
+        if nobody > Policy().max_bad_share:
+            found.append("policy:")
+            found.append(
+                f"  max_bad_share: {min(nobody + 0.05, 0.95):.2f} # {nobody:.1%} of the lines name no customer ({_plain(roles.customer)}): "
+                "they are left out and counted; is that as it should be?"
+            )
+    return found
 
 
 def _customers(
@@ -278,8 +336,10 @@ def _customers(
     return [*lines, "  columns: # numbers can be clustered on; categories describe the segments", *columns, *read]
 
 
-def _reading(sample: pd.DataFrame, reading: Mapping[str, str], missing: Sequence[str], decimal: str) -> list[str]:
-    """Write the ``read`` block: dialect, and the texts that seem to mean "no value"."""
+def _reading(
+    sample: pd.DataFrame, figures: Sequence[str], reading: Mapping[str, str], missing: Sequence[str], decimal: str
+) -> list[str]:
+    """Write the ``read`` block: dialect, and the texts that seem to mean "no value"; among ids none does."""
     known = {word.casefold() for word in missing}
     seen: dict[str, int] = {}
     odd: dict[str, int] = {}
@@ -288,7 +348,7 @@ def _reading(sample: pd.DataFrame, reading: Mapping[str, str], missing: Sequence
         for word, count in text[text.str.casefold().isin(known)].value_counts().items():
             seen[str(word)] = seen.get(str(word), 0) + int(count)
         present = _present(sample[column], missing)
-        if _looks_numeric(present, decimal):
+        if column in figures and _looks_numeric(present, decimal):
             for word, count in present[~_dots(present, decimal).str.fullmatch(NUMBER)].value_counts().head(5).items():
                 odd[str(word)] = odd.get(str(word), 0) + int(count)
     lines = [f"    {key}: {_quote(value)}" for key, value in reading.items()]
@@ -380,6 +440,11 @@ def _quote(text: str) -> str:
     )
 
 
+def _comment(text: str) -> str:
+    """A sentence that is safe in a comment, whole."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+
+
 def _plain(text: str) -> str:
     """Text that is safe in a comment: one line."""
     return " ".join("".join(sign if sign.isprintable() else " " for sign in str(text)).split())[:60]
@@ -416,7 +481,7 @@ def describe_file(path: Path) -> str:
         )
         sample = as_text(picked.project(", ".join(quoted(name) for name in lines.columns)).df(), decimal)
         roles = guess_roles(sample, reader.missing, decimal)
-        last = last_purchase(lines, roles.time, roles.time_format, reader) if roles.time is not None else None
+        days = purchase_days(lines, roles.time, roles.time_format, reader) if roles.time is not None else []
     dialect = dialect_of(path, first_bytes(path), reader) if kind_of(path) == "csv" else None
     reading = {}
     if dialect is not None:
@@ -430,6 +495,6 @@ def describe_file(path: Path) -> str:
         rows=rows,
         missing=reader.missing,
         reading=reading,
-        last_purchase=last,
+        days=days,
         notes=notes,
     )

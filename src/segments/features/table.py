@@ -17,7 +17,7 @@ from segments.config.features import RFM_SCORES, FeaturesConfig
 from segments.config.source import Source
 from segments.errors import ConfigError, DataError
 from segments.features.derived import derive
-from segments.features.purchases import sort_key, transaction_features
+from segments.features.purchases import customers_without_purchase, sort_key, transaction_features
 
 RFM_COLUMNS = dict(zip(("recency_days", "frequency", "monetary"), RFM_SCORES, strict=True))
 
@@ -144,6 +144,9 @@ def build_features(
         customers = derive(customers, source.customers, source.as_of, notes)
     if transactions is not None:
         table = _sum_up(transactions, source, config, notes)
+        if table.empty:
+            fix = "look into artifacts/data/report.json: it counts every line that was dropped or sent back"
+            raise DataError(f"nobody bought anything by {source.as_of} and kept it", where=where, fix=fix)
         cuts = rfm_cut_points(table)
         table = pd.concat([table, rfm_scores(table, cuts)], axis="columns")
         if customers is not None:
@@ -295,8 +298,12 @@ def _sum_up(transactions: Any, source: Source, config: FeaturesConfig, notes: li
     if source.as_of is None:
         fix = "write as_of: YYYY-MM-DD, the last day of the log"
         raise DataError("the source has transactions but no as-of date", where="source.as_of", fix=fix)
-    summed = transaction_features(transactions, date.fromisoformat(source.as_of), config)
+    today = date.fromisoformat(source.as_of)
+    summed = transaction_features(transactions, today, config)
     table: pd.DataFrame = nw.from_native(summed).lazy().collect("pandas").to_native()
+    without = customers_without_purchase(transactions, today, config)
+    if without:
+        notes.append(f"{without} customers of the log have no purchase that they kept by {today}: they have no row")
     if "morning_share" not in table:
         notes.append("no line tells the time of day: there is no morning_share and no evening_share")
     return table

@@ -206,7 +206,15 @@ class Tally:
         self.clusters = np.zeros(len(self.limits), dtype=np.int64)
         self.scored = self.far = self.out_of_range = self.known = self.moved = 0
         self.rejected: Counter[str] = Counter()
+        self.read: int | None = (
+            None  # rows of the file, where those scored and those rejected are not all, or not of one kind
+        )
         self.sample = _Sample(len(self.bins))
+
+    @property
+    def rows(self) -> int:
+        """Rows of the file: of a log its lines, whose customers are scored."""
+        return self.scored + self.rejected.total() if self.read is None else self.read
 
     def add(self, chunk: Scored) -> None:
         """Add the next chunk."""
@@ -291,7 +299,7 @@ def figures(tally: Tally, config: MonitoringConfig, labels: Labels = NONE) -> li
     found.append(_silhouette(tally, config.silhouette, level))
     found.append(_share("moved", tally.moved, tally.known, None, config.moved, level))
     rejected = tally.rejected.total()
-    found.append(_share("rejected", rejected, n + rejected, 0.0, config.rejected, level))
+    found.append(_share("rejected", rejected, tally.rows, 0.0, config.rejected, level))
     return found
 
 

@@ -159,7 +159,7 @@ def test_a_log_is_the_same_clean_table_from_every_kind_of_file(tmp_path):
         with files.open_log(source, tmp_path) as log:
             table, report = clean_transactions(log, source)
             tables.append(table.df())
-        assert report["reasons"] == [{"reason": "return (amount below zero)", "rows": 1, "action": "drop"}]
+        assert report["reasons"] == [{"reason": "return (amount below zero)", "rows": 1, "action": "keep"}]
     assert tables[0]["product_id"].tolist()[0] == "5" and tables[0]["department"].tolist()[0] == "x"
     for table in tables[1:]:
         pd.testing.assert_frame_equal(table, tables[0])

@@ -22,4 +22,6 @@ def run(config: Config, open_log: Open = catalog.scan) -> None:
     if transactions is None or config.source.as_of is None:
         catalog.drop(catalog.BASKET_MIX)  # left over from another source
     else:
-        catalog.write(catalog.BASKET_MIX, basket_mix(transactions, date.fromisoformat(config.source.as_of)))
+        catalog.write(
+            catalog.BASKET_MIX, basket_mix(transactions, date.fromisoformat(config.source.as_of), config.features)
+        )

@@ -383,6 +383,13 @@ CLEAN_TRANSACTIONS = Table(
         TableColumn("store_id", TEXT, "the store", gaps=True, always=False),
         TableColumn("department", TEXT, "the product's department", gaps=True, always=False),
         TableColumn("private_label", FLAG, "whether the product is a store brand", always=False),
+        TableColumn(
+            "sent_back_at",
+            TIME,
+            "when the purchase was sent back as a whole; only where returns are netted and there are some",
+            gaps=True,
+            always=False,
+        ),
     ),
 )
 CLEANING_REPORT: Document[CleaningReport] = Document(
