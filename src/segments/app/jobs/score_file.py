@@ -21,6 +21,7 @@ import pyarrow as pa
 from segments.config.root import Config
 from segments.config.source import Reader, Source, Transactions
 from segments.data.reading import files
+from segments.data.reading.text_file import ROWS_AT_ONCE
 from segments.data.rows import RawLog, find_header
 from segments.data.transactions import clean_transactions, rejected_lines
 from segments.errors import DataError, StoreError
@@ -266,7 +267,7 @@ def _summed_up(config: Config, source: Source, log: RawLog, columns: list[str], 
     bad = (Rejected(row, id_, reason, reason) for row, id_, reason in rejected_lines(log))
     left_out = {one["reason"]: one["rows"] for one in report["reasons"] if one["action"] != "keep"}
     notes = [*report["notes"], *(note for note in file.notes if note not in report["notes"])]
-    batches = iter(table.to_batches(max_chunksize=files.ROWS_AT_ONCE))
+    batches = iter(table.to_batches(max_chunksize=ROWS_AT_ONCE))
     return _Input("customer_id", [], ".", file.encoding, batches, bad, left_out, notes, True)
 
 

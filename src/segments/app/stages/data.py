@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from segments.config.root import Config
-from segments.data.clean import compare_ids
+from segments.data.clean import joined_ids
 from segments.data.customers import clean_customers
 from segments.data.reading import files
 from segments.data.rows import Report
@@ -18,12 +18,14 @@ def run(config: Config) -> None:
     tables: dict[str, Report] = {}
     customers = None
     if source.customers is not None:
-        customers, tables["customers"] = clean_customers(files.read_customers(source), source)
+        with files.open_customers(source) as table:
+            customers, tables["customers"] = clean_customers(table, source)
     if source.transactions is not None:
         with files.open_log(source) as log:
             lines, tables["transactions"] = clean_transactions(log, source)
             if customers is not None:
-                tables["transactions"]["notes"] += compare_ids(customers, lines)
+                lines, notes = joined_ids(customers, lines, log.connection, source.id_type)
+                tables["transactions"]["notes"] += notes
             catalog.stream(catalog.CLEAN_TRANSACTIONS, lines)
     if customers is not None:
         catalog.write(catalog.CLEAN_CUSTOMERS, customers)
