@@ -1,6 +1,6 @@
 """`make bench`: every measurement, one after another, printed and written to benchmarks/results.md.
 
-``python benchmarks/run.py SECTION ...`` runs only some of: stages, silhouette, grid, large_grid, growth, floor, scoring, serving, calibration;
+``python benchmarks/run.py SECTION ...`` runs only some of: stages, silhouette, grid, large_grid, growth, floor, scoring, serving, calibration, gains;
 the other sections of results.md stay.
 """
 
@@ -16,6 +16,7 @@ from pathlib import Path
 
 import calibration
 import floor
+import gains
 import growth
 import scoring
 import serving
@@ -33,6 +34,7 @@ HEADINGS = {
     "growth": "A cell (k = 2…15) as customers grow",
     "scoring": "Ten million feature rows through `segments score`, record included",
     "calibration": "How often clusters are found where there are none",
+    "gains": "Gains of campaigns that did nothing",
     "serving": "`segments serve` under load (wrk, on the same two cores)",
 }
 
@@ -112,6 +114,7 @@ MEASURES = {
     "serving": serving.table,
     "floor": floor.table,
     "calibration": calibration.table,
+    "gains": gains.table,
     "large_grid": measure_large_grid,
 }
 

@@ -53,7 +53,7 @@ def page_of_playbooks() -> str:
 
 def comparison() -> str:
     row = {"outcome": "spend", "segment_id": "S1", "segment": NASTY, "treatment": 1.0, "n_treatment": 2, "control": 1.0}
-    figures = {"n_control": 2, "difference": 0.0, "low": -1.0, "high": 1.0}
+    figures = {"n_control": 2, "difference": 0.0, "low": -1.0, "high": 1.0, "narrower": 0.5}
     return comparison_note(NASTY, pd.DataFrame([row | figures]), Effect(True, [NASTY]))
 
 

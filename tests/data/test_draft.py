@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pandas as pd
@@ -11,10 +13,11 @@ import pytest
 import yaml
 from pydantic import TypeAdapter
 
+from online_retail import online_retail
 from segments.config.source import Policy, Source
 from segments.data import draft
 from segments.data.customers import clean_customers
-from segments.data.draft import describe_file, guess_roles
+from segments.data.draft import as_of_line, describe_file, guess_roles
 from segments.data.reading import files
 from segments.data.transactions import clean_transactions
 from segments.errors import DataError
@@ -110,8 +113,8 @@ def test_unknown_words_between_numbers_become_sentinels(tmp_path):
     _, source = drafted(path)
     assert source.customers is not None and "unbekannt" in source.customers.read.missing
     assert source.customers.read.decimal == "," and source.customers.read.separator == ";"
-    _, report = read_customers(source, fetched(source, path, tmp_path))
-    assert report["reasons"] == [{"reason": "missing spend", "rows": 1, "action": "drop"}]
+    table, report = read_customers(source, fetched(source, path, tmp_path))
+    assert report["reasons"] == [] and table["spend"].isna().tolist() == [False] * 40 + [True]
 
 
 def test_log_draft_reads_the_log(tmp_path):
@@ -123,7 +126,7 @@ def test_log_draft_reads_the_log(tmp_path):
             "InvoiceDate": pd.date_range("2011-01-20", periods=rows).strftime("%d/%m/%Y %H:%M"),
             "Customer ID": [row % 9 for row in range(rows)],
             "Total Amount": [row + 0.5 for row in range(rows)],
-            "line discount": [0.5] * rows,
+            "line discount": [1.5] * rows,
             "coupon_value": [0] * rows,
         }
     ).to_csv(tmp_path / "Online Retail.csv", index=False)
@@ -141,6 +144,54 @@ def test_log_draft_reads_the_log(tmp_path):
     with files.open_log(source, fetched(source, tmp_path / "Online Retail.csv", tmp_path)) as log:
         _, report = clean_transactions(log, source)
     assert report["rows_clean"] == rows and report["reasons"] == []
+
+
+def test_a_draft_of_the_usual_log_reads_it_as_pandas_does(tmp_path):
+    """Quantity x price, cancellations netted, ids no missing values; what only a person knows stands beside it."""
+    raw = online_retail(3_000)
+    raw.to_csv(tmp_path / "retail.csv", index=False)
+    text, source = drafted(tmp_path / "retail.csv")
+    spec = source.transactions
+    assert spec is not None and spec.money == {"quantity": "Quantity", "price": "UnitPrice"}
+    assert (spec.customer, spec.order, spec.product) == ("CustomerID", "InvoiceNo", "StockCode")
+    assert not [word for word in spec.read.missing if word.startswith("C")]
+    assert 'exclude: {"StockCode": ["POST", "D", "M", "BANK CHARGES", "B"]}' in text
+    assert "Quantity is below zero on" in text and "name no customer (CustomerID)" in text
+    with files.open_log(source, fetched(source, tmp_path / "retail.csv", tmp_path)) as log:
+        lines, _ = clean_transactions(log, source)
+        paid = lines.aggregate("sum(amount)").fetchall()[0][0]
+    known = raw[raw["CustomerID"] != ""]
+    assert paid == pytest.approx((known["Quantity"] * known["UnitPrice"]).sum(), abs=0.005)
+
+
+@pytest.mark.parametrize(
+    ("stray", "as_of", "said"),
+    [("2204-01-01", "2024-03-09", "CHECK: 1 line lies after it"), ("2024-03-15", "2024-03-15", "the last purchase")],
+)
+def test_a_day_far_beyond_the_rest_is_no_as_of_date(tmp_path, stray, as_of, said):
+    days = [*(str(day.date()) for day in pd.date_range("2024-01-01", periods=69)), stray]
+    frame = pd.DataFrame(
+        {"customer": [row % 9 for row in range(70)], "date": days, "total": [row + 0.5 for row in range(70)]}
+    )
+    frame.to_csv(tmp_path / "log.csv", index=False)
+    text, source = drafted(tmp_path / "log.csv")
+    assert source.as_of == as_of and said in text.splitlines()[5]
+    believed = replace(source, as_of=stray)
+    with files.open_log(believed, fetched(source, tmp_path / "log.csv", tmp_path)) as log:
+        notes = clean_transactions(log, believed)[1]["notes"]
+    far = (
+        []
+        if stray == as_of
+        else ["1 lines lie far after all others", "the as-of date 2204-01-01 lies 65,675 days after"]
+    )
+    assert len(notes) == len(far) and all(map(str.startswith, notes, far))
+
+
+def test_nothing_of_the_future_is_an_as_of_date():
+    days = [(date(2024, 1, day), 5) for day in range(1, 31)]
+    assert as_of_line(days, date(2024, 1, 10)).startswith(
+        'as_of: "2024-01-10" # CHECK: 100 lines lie after it, up to 2024-01-30'
+    )
 
 
 def test_swapped_day_and_month_are_pointed_out():

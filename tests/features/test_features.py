@@ -475,7 +475,7 @@ def mixed() -> pd.DataFrame:
 def test_the_basket_mix_by_hand(engine: str) -> None:
     """Spend is what was paid for, returns aside; a line without a department is other; a later line does not count."""
     lines = mixed()
-    mix = basket_mix(duckdb.from_df(lines) if engine == "duckdb" else lines, date(2024, 1, 31))
+    mix = basket_mix(duckdb.from_df(lines) if engine == "duckdb" else lines, date(2024, 1, 31), CONFIG)
     assert mix.columns.tolist() == ["customer_id", "spend_on_b", "spend_on_a", "spend_on_other"]
     assert mix["customer_id"].tolist() == ["9", "10"]
     assert mix.iloc[0, 1:].tolist() == [1.0, 0.0, 0.0]
@@ -484,11 +484,11 @@ def test_the_basket_mix_by_hand(engine: str) -> None:
 
 def test_a_customer_who_paid_nothing_has_a_mix_of_nothing() -> None:
     lines = mixed().assign(amount=[1.0, 2, 5, 2, -3, -4, 8])
-    assert basket_mix(lines, date(2024, 1, 31)).iloc[0, 1:].tolist() == [0.0, 0.0, 0.0]
+    assert basket_mix(lines, date(2024, 1, 31), CONFIG).iloc[0, 1:].tolist() == [0.0, 0.0, 0.0]
 
 
 def test_without_departments_there_is_no_mix() -> None:
-    assert basket_mix(mixed().drop(columns="department"), date(2024, 1, 31)).columns.tolist() == ["customer_id"]
+    assert basket_mix(mixed().drop(columns="department"), date(2024, 1, 31), CONFIG).columns.tolist() == ["customer_id"]
 
 
 def test_many_departments_of_like_names_become_ten_columns_and_the_rest() -> None:
@@ -502,7 +502,7 @@ def test_many_departments_of_like_names_become_ten_columns_and_the_rest() -> Non
             "department": pd.Series(names, dtype="string"),
         }
     )
-    mix = basket_mix(lines, date(2024, 1, 1))
+    mix = basket_mix(lines, date(2024, 1, 1), CONFIG)
     columns = mix.columns.tolist()[1:]
     assert columns[:5] == [
         "spend_on_fish_co",

@@ -27,7 +27,7 @@ from segments.config.sweep import Algorithm, Feature, FeatureSet, Scaler
 from segments.errors import ConfigError, DataError
 from segments.features.table import build_features
 from segments.forecast import comparison as room
-from segments.forecast.btyd import daily
+from segments.forecast.btyd import as_known, daily
 from segments.forecast.comparison import rows_of
 from segments.forecast.forecast import Prediction, align, blind, model_inputs, predict, timeline
 from segments.forecast.models import GLOBAL
@@ -184,7 +184,7 @@ def test_our_own_features_are_blind(log: pd.DataFrame) -> None:
     changed.loc[later, "purchased_at"] += pd.Timedelta(days=3)
     pd.testing.assert_frame_equal(blind(build, changed, cutoff), before)
     when = timeline(FIRST, AS_OF, CONFIG)
-    inputs = [model_inputs(before, daily(lines), when, cutoff) for lines in (log, changed)]
+    inputs = [model_inputs(before, as_known(daily(lines), cutoff), when, cutoff) for lines in (log, changed)]
     pd.testing.assert_frame_equal(*inputs)
 
 
@@ -204,7 +204,7 @@ def test_numbers_mean_the_same_after_a_longer_history() -> None:
     log["order_id"] = [str(i) for i in range(len(log))]
     when = timeline(FIRST, AS_OF, CONFIG)
     rows = [
-        model_inputs(build(log, day), daily(log), when, day).iloc[0]
+        model_inputs(build(log, day), as_known(daily(log), day), when, day).iloc[0]
         for day in (days[26] - timedelta(days=1), days[40] - timedelta(days=1))
     ]
     for name in ("frequency_per_week", "purchase_days_per_week"):

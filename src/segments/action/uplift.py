@@ -17,7 +17,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from segments.action.intervals import Difference, combine, difference_of_means, difference_of_proportions, wilson
+from segments.action.intervals import (
+    Difference,
+    combine,
+    difference_of_means,
+    difference_of_proportions,
+    wilson,
+    without_habit,
+)
 from segments.action.target_list import CONTROL, TREATMENT
 from segments.config.source import Campaigns
 from segments.data.formulas import restore
@@ -224,7 +231,8 @@ def compare_groups(results: pd.DataFrame, *, causal: bool) -> pd.DataFrame:
     Parameters
     ----------
     results : DataFrame
-        ``customer_id, segment_id, segment, group`` and the outcomes.
+        ``customer_id, segment_id, segment, group``, the outcomes, and ``spend_before`` where it was kept when the list was made: what of
+        spend it foretells is taken off before the groups are compared (:func:`segments.action.intervals.without_habit`).
     causal : bool
         Without it the groups stand side by side, and no difference is taken.
 
@@ -232,35 +240,42 @@ def compare_groups(results: pd.DataFrame, *, causal: bool) -> pd.DataFrame:
     -------
     DataFrame
         One row per outcome and segment, then one for all: ``outcome, segment_id, segment, n_treatment, n_control, treatment,
-        control`` (means), ``difference, low, high`` (95 %; Newcombe for shares, Welch for spend; over all: segments weighted
-        by size, so a segment's share in a group does not matter; a segment with fewer than two customers in a group is not in
-        it, and the counts are of those that are).
+        control`` (means, as they are), ``difference, low, high`` (95 %; Newcombe for shares, permutations for spend; over all:
+        segments weighted by size, so a segment's share in a group does not matter; a segment with fewer than two customers in a
+        group is not in it, and the counts are of those that are), ``narrower`` (share by which spend before the campaign made
+        the interval shorter; NaN where it is not known).
     """
     rows = []
     for outcome in [name for name in CAMPAIGN_OUTCOMES if name in results]:
         cells: list[tuple[str, str, int, int, float, float]] = []
         made: list[Difference] = []
+        sure: dict[int, Difference] = {}
+        plain: list[Difference] = []  # without what was known before
         for segment_id, segment, own in _by_segment(results):
             treated = own.loc[own["group"] == TREATMENT, outcome].to_numpy()
             control = own.loc[own["group"] == CONTROL, outcome].to_numpy()
-            if outcome == "responded":
-                counts = int(treated.sum()), len(treated), int(control.sum()), len(control)
-                made.append(difference_of_proportions(*counts))
-            else:
-                made.append(difference_of_means(treated, control))
             cells.append((segment_id, segment, len(treated), len(control), _mean(treated), _mean(control)))
-        # A segment in which nobody bought has no interval of its own, but its zero belongs in the mean of all.
-        known = [
-            d if math.isfinite(d.low) or min(one[2:4]) < FEWEST else Difference(d.estimate, d.estimate, d.estimate)
-            for one, d in zip(cells, made, strict=True)
-        ]
-        used = [one for one, d in zip(cells, known, strict=True) if math.isfinite(d.low)]
-        sizes = [one[2] + one[3] for one in used]
-        means = [float(np.average([one[i] for one in used], weights=sizes)) if used else math.nan for i in (4, 5)]
-        cells.append((ALL, ALL, sum(one[2] for one in used), sum(one[3] for one in used), means[0], means[1]))
-        made.append(combine(known, [one[2] + one[3] for one in cells[:-1]]))
-        for one, d in zip(cells, made, strict=True):
-            rows.append((outcome, *one, *((d.estimate, d.low, d.high) if causal else (math.nan,) * 3)))
+            if outcome == "responded":
+                plain.append(
+                    difference_of_proportions(int(treated.sum()), len(treated), int(control.sum()), len(control))
+                )
+                made.append(plain[-1])
+            else:
+                plain.append(difference_of_means(treated, control))
+                made.append(_beyond_habit(own, outcome) or plain[-1])
+                if min(len(treated), len(control)) >= FEWEST and np.ptp(treated) == np.ptp(control) == 0:
+                    # Nobody bought: no interval of its own, but its zero belongs in the mean of all.
+                    sure[len(cells) - 1] = Difference(*(made[-1].estimate,) * 3)
+        sizes = [one[2] + one[3] for one in cells]
+        known = [sure.get(place, d) for place, d in enumerate(made)]
+        used = [place for place, d in enumerate(known) if math.isfinite(d.low)]
+        total = [float(np.average([cells[i][j] for i in used], weights=[sizes[i] for i in used])) if used else math.nan for j in (4, 5)]  # fmt: skip
+        cells.append((ALL, ALL, sum(cells[i][2] for i in used), sum(cells[i][3] for i in used), total[0], total[1]))
+        made.append(combine(known, sizes))
+        plain.append(combine([sure.get(place, d) for place, d in enumerate(plain)], sizes))
+        for one, d, rough in zip(cells, made, plain, strict=True):
+            narrower = math.nan if d == rough else 1 - (d.high - d.low) / (rough.high - rough.low)
+            rows.append((outcome, *one, *((d.estimate, d.low, d.high, narrower) if causal else (math.nan,) * 4)))
     named = [
         "outcome",
         "segment_id",
@@ -272,8 +287,18 @@ def compare_groups(results: pd.DataFrame, *, causal: bool) -> pd.DataFrame:
         "difference",
         "low",
         "high",
+        "narrower",
     ]
     return pd.DataFrame(rows, columns=named)
+
+
+def _beyond_habit(own: pd.DataFrame, outcome: str) -> Difference | None:
+    """The difference in what spend before the campaign does not foretell; ``None`` where that is not known of everybody."""
+    if "spend_before" not in own or not np.isfinite(own["spend_before"]).all():
+        return None
+    beyond = without_habit(own[outcome].to_numpy(), own["spend_before"].to_numpy())
+    treated = (own["group"] == TREATMENT).to_numpy()
+    return difference_of_means(beyond[treated], beyond[~treated])
 
 
 # --- past campaigns of a source, which nobody drew ----------------------------------------------------------------

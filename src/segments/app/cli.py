@@ -338,6 +338,21 @@ for _name, _text in STAGES.items():
 # --- commands -----------------------------------------------------------------------------------------------------------
 
 
+@app.command(cls=Command)
+@argument("folder", type=click.Path())
+@click.option("--from", "origin", metavar="FILE", type=click.Path(), help="A raw file to segment: drafts its source.")
+def new(folder: str, origin: str = "") -> None:
+    """Make a project in a new folder, ready for `dvc repro`.
+
+    It needs no checkout of this repository: conf/, dvc.yaml, DVC's settings and a README come with the package. With --from,
+    conf/source/NAME.yaml is drafted as `segments describe` does, with a feature set, chosen in conf/config.yaml, and the file is
+    copied under data/ and pinned.
+    """
+    from segments.app.commands.new import run
+
+    click.echo(run(folder, origin))
+
+
 @of_project(
     click.option("--from", "origin", metavar="PATH", type=Here(), help="Take the file from here."),
     click.option("--accept", metavar="true", help="Accept a file other than the pinned one."),
@@ -622,4 +637,18 @@ def catalog(what: str | None = None) -> None:
     click.echo(run(what or ""))
 
 
-COMMANDS = {name: command.get_short_help_str() for name, command in app.commands.items() if name not in STAGES}
+@app.command(cls=Command, hidden=True)
+def code() -> None:
+    """First stage of a project that `segments new` made: which code of the installed package every stage depends on."""
+    from segments.app.commands.code import run
+    from segments.io.store.files import find_project
+
+    os.chdir(find_project())
+    run()
+
+
+COMMANDS = {
+    name: command.get_short_help_str()
+    for name, command in app.commands.items()
+    if name not in STAGES and not command.hidden
+}

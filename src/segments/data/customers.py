@@ -9,7 +9,7 @@ import duckdb
 import pandas as pd
 
 from segments.config.source import CUSTOMER_ID, Column, Customers, Source
-from segments.data.reading.cells import LARGEST, number_in, refuse_pattern, text_sql
+from segments.data.reading.cells import LARGEST, literal, number_in, refuse_pattern, text_sql, time_sql
 from segments.data.reading.ids import customer_ids, id_key, key_sql
 from segments.data.rows import (
     ROW_NUMBER,
@@ -40,8 +40,8 @@ def clean_customers(raw: RawTable, source: Source) -> tuple[pd.DataFrame, Report
     Returns
     -------
     table : DataFrame
-        ``customer_id`` (text, as written), then the columns of the config in their order: numbers as float64, categories as text
-        with missing values. Sorted by id, numerically where all ids are integers.
+        ``customer_id`` (text, as written), then the columns of the config in their order: numbers as float64, categories and dates
+        (ISO) as text, each with missing values. Sorted by id, numerically where all ids are integers.
     report : dict
         ``rows_raw``, ``rows_clean``, ``reasons`` and ``notes``.
 
@@ -81,30 +81,35 @@ def clean_customers(raw: RawTable, source: Source) -> tuple[pd.DataFrame, Report
         cell = text_sql(id_header, types[id_header], spec.read)
         parsed["id"] = customer_ids(raw.lines, id_header, cell, source.id_type, spec.where, notes)
         parsed["is_repeat"] = repeated_rows(raw, numbered)
-        judged.append((Reason("duplicate row", policy.duplicate_rows, "duplicate_rows"), "is_repeat"))
+        judged.append((Reason("duplicate row", policy.duplicate_rows or "drop", "duplicate_rows"), "is_repeat"))
         judged.append((Reason("missing customer id", policy.missing_id, "missing_id"), "id IS NULL"))
 
     for place, (name, column) in enumerate(spec.columns.items()):
         text, value = f"text_{place}", f"value_{place}"
         if name not in used:
-            parsed[value] = "CAST(NULL AS DOUBLE)" if column.kind == "number" else "CAST(NULL AS VARCHAR)"
+            parsed[value] = f"CAST(NULL AS {'VARCHAR' if _is_text(column) else 'DOUBLE'})"
             notes.append(f"column '{name}' is not in the file: it is missing for every customer")
             continue
-        parsed[text] = text_sql(used[name], types[used[name]], spec.read)
-        if column.kind == "category":
+        kind = types[used[name]]
+        parsed[text] = text_sql(used[name], kind, spec.read)
+        faults = {}
+        if column.is_text:
             parsed[value] = parsed[text]
-            continue
-        parsed[value] = number_in(raw, used[name], spec.read, spec.where)
-        bounds = [(column.minimum, "<"), (column.maximum, ">")]
-        outside = " OR ".join(f"{value} {sign} {bound!r}" for bound, sign in bounds if bound is not None) or "false"
-        for words, condition in (
-            (f"missing {name}", f"{text} IS NULL"),
-            (f"unreadable {name}", f"{value} IS NULL"),
-            (f"infinite {name}", f"isinf({value})"),
-            (f"{name} beyond {LARGEST:g}", f"abs({value}) >= {LARGEST}"),
-            (f"{name} out of range", outside),
-        ):
-            judged.append((Reason(words, policy.bad_value, "bad_value"), condition))
+            levels = ", ".join(map(literal, column.levels))
+            faults[f"{name} is none of its levels"] = f"{value} NOT IN ({levels})" if levels else "false"
+        elif column.kind == "date":
+            time = time_sql(used[name], kind, parsed[text], column.time_format, source.time_zone)
+            parsed[value] = f"strftime({time}, '%Y-%m-%d')"
+            faults[f"unreadable {name}"] = f"{text} IS NOT NULL AND {value} IS NULL"
+        else:
+            parsed[value] = number_in(raw, used[name], spec.read, spec.where)
+            bounds = [(column.minimum, "<"), (column.maximum, ">")]
+            outside = " OR ".join(f"{value} {sign} {bound!r}" for bound, sign in bounds if bound is not None) or "false"
+            faults[f"unreadable {name}"] = f"{text} IS NOT NULL AND {value} IS NULL"
+            faults[f"infinite {name}"] = f"isinf({value})"
+            faults[f"{name} beyond {LARGEST:g}"] = f"abs({value}) >= {LARGEST}"
+            faults[f"{name} out of range"] = outside
+        judged += [(Reason(words, policy.bad_value, "bad_value"), condition) for words, condition in faults.items()]
 
     judged = in_order(judged)
     lines = judged_rows(raw.connection, numbered, parsed, judged, "judged_customers")
@@ -135,7 +140,7 @@ def clean_customers(raw: RawTable, source: Source) -> tuple[pd.DataFrame, Report
             counts[verdict - 1] -= 1
     report = counted([*reasons, twice], [*counts, len(again)], rows, policy, notes, spec.where)
 
-    kinds = ["string", *("float64" if column.kind == "number" else "string" for column in spec.columns.values())]
+    kinds = ["string", *("string" if _is_text(column) else "float64" for column in spec.columns.values())]
     frame = frame.astype(dict(zip(frame.columns, kinds, strict=True)))
     frame.columns = pd.Index([CUSTOMER_ID, *spec.columns])
     frame = frame.loc[_id_order(frame[CUSTOMER_ID])].reset_index(drop=True)
@@ -151,26 +156,43 @@ def _look_at(
     missing, present, read = lines.aggregate(
         f"count(*) FILTER (WHERE {text} IS NULL), count({text}), count({value})"
     ).fetchall()[0]
-    if column.kind == "category":
-        if not present:
-            return [f"column '{name}' has no values"]
-        return [f"column '{name}' is missing for {missing} rows, which are kept"] if missing else []
+    notes = []
+    if not present and column.is_text:
+        return [f"column '{name}' has no values"]
+    if missing:
+        # Whether a customer without it can be kept, only the feature sets tell.
+        notes.append(f"column '{name}' is missing for {missing} of {missing + present} rows, which are kept")
+    if column.is_text:
+        levels = ", ".join(map(literal, column.levels))
+        unknown = lines.filter(f"{text} NOT IN ({levels})") if levels else None
+        if unknown is not None and (seen := _first_of(unknown, text)):
+            notes.append(f"column '{name}' has levels that its order does not name: {quoted_list(seen, 3)}")
+        return notes
+    said, key = ("date", "time_format") if column.kind == "date" else ("number", "read.decimal")
     if not read:
-        seen = (
-            lines.filter(f"{text} IS NOT NULL")
-            .aggregate(f"{text}, min({ROW_NUMBER}) AS nth", text)
-            .order("nth")
-            .limit(3)
-        )
         raise DataError(
-            f"column '{header}' holds no number; it has {quoted_list(row[0] for row in seen.fetchall()) or 'no values at all'}",
+            f"column '{header}' holds no {said}; it has {quoted_list(_first_of(lines, text)) or 'no values at all'}",
             where=spec.where,
-            fix=f"check source.customers.columns.{name} (kind, raw) and read.decimal",
+            fix=f"write how its dates are written: source.customers.columns.{name}.time_format, such as '%d/%m/%Y'"
+            if said == "date"
+            else f"check source.customers.columns.{name} (kind, raw) and read.decimal",
         )
     bad = lines.filter(f"{text} IS NOT NULL AND {value} IS NULL")
-    fix = f"see whether source.customers.read.decimal is that of all of them, and whether {name} is a number"
-    shown = refuse_pattern(bad, text, header, spec.where, fix) if read < present else ""
-    return [f"unreadable {name}, for example: {shown}"] if shown else []
+    fix = f"see whether {key} says how all of them are written, and whether {name} is a {said}"
+    if read < present and (shown := refuse_pattern(bad, text, header, spec.where, fix)):
+        notes.append(f"unreadable {name}, for example: {shown}")
+    return notes
+
+
+def _first_of(lines: duckdb.DuckDBPyRelation, text: str) -> list[str]:
+    """Three of the different cells, as they come."""
+    seen = lines.filter(f"{text} IS NOT NULL").aggregate(f"{text}, min({ROW_NUMBER}) AS nth", text)
+    return [row[0] for row in seen.order("nth").limit(3).fetchall()]
+
+
+def _is_text(column: Column) -> bool:
+    """Whether the clean column is one of texts: levels, or days as ISO writes them."""
+    return column.is_text or column.kind == "date"
 
 
 def customers_schema(spec: Customers) -> Any:
@@ -179,7 +201,7 @@ def customers_schema(spec: Customers) -> Any:
 
     columns: dict[str, Any] = {"customer_id": pa.Column("string", unique=True, nullable=False)}
     for name, column in spec.columns.items():
-        if column.kind == "category":
+        if _is_text(column):
             columns[name] = pa.Column("string", nullable=True)
             continue
         checks = []
@@ -187,8 +209,7 @@ def customers_schema(spec: Customers) -> Any:
             checks.append(pa.Check.ge(column.minimum))
         if column.maximum is not None:
             checks.append(pa.Check.le(column.maximum))
-        # A number column may be empty only as a whole: an optional column that the file does not have.
-        columns[name] = pa.Column("float64", checks, nullable=not column.required)
+        columns[name] = pa.Column("float64", checks, nullable=True)
     return pa.DataFrameSchema(columns, strict=True, ordered=True)
 
 

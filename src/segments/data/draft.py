@@ -17,7 +17,8 @@ import duckdb
 import pandas as pd
 import yaml
 
-from segments.config.source import CUSTOMER_ID, Reader
+from segments.config.source import CUSTOMER_ID, Policy, Reader
+from segments.data.money_roles import MoneyRoles, money_roles
 from segments.data.reading.cells import NUMBER, instants, read_number, tells_decimal, text_sql, time_sql
 from segments.data.reading.dialect import dialect_of
 from segments.data.reading.files import as_text, relation, workspace
@@ -25,7 +26,7 @@ from segments.data.reading.ids import customer_ids
 from segments.data.reading.kinds import first_bytes, kind_of
 from segments.data.rows import normal_header, quoted
 from segments.data.times import swapped, time_formats
-from segments.data.transactions import last_purchase
+from segments.data.transactions import main_days, purchase_days
 from segments.errors import DataError
 
 SAMPLE_ROWS = 100_000
@@ -39,67 +40,30 @@ LINES_OF_ONE = 2_000  # of a customer, on average, beyond which it is rather a s
 NAMELESS = re.compile(r"column \d+|unnamed: \d+|index|")
 # What headers tend to be called, letters only, the most telling word first.
 CUSTOMER = (
-    "household",
-    "customer",
-    "client",
-    "member",
-    "shopper",
-    "user",
-    "account",
-    "kunde",
-    "kdnr",
-    "mitglied",
-    "nutzer",
-    "käufer",
-    "acheteur",
-    "abonn",
-    "adhérent",
-    "cliente",
+    *("household", "customer", "client", "member", "shopper", "user", "account", "kunde", "kdnr", "mitglied", "nutzer"),
+    *("käufer", "acheteur", "abonn", "adhérent", "cliente"),
 )
-NO_CUSTOMER = re.compile(
-    "(type|typ|segment|gruppe|group|class|klasse|category|kategorie|status|art|age|alter|country|city|since|count)$"
-)
+ABOUT_CUSTOMERS = r"(type|typ|segment|group|gruppe|class|klasse|category|kategorie|status|gender|sex|age|alter|since|count|city|country|region|state)$"  # not who they are
 ORDER = (
-    "basket",
-    "order",
-    "invoice",
-    "receipt",
-    "ticket",
-    "transaction",
-    "bill",
-    "beleg",
-    "rechnung",
-    "auftrag",
-    "bestell",
-    "quittung",
-    "vorgang",
-    "bon",
-    "commande",
-    "facture",
-    "panier",
+    *("basket", "order", "invoice", "receipt", "ticket", "transaction", "bill"),
+    *(
+        "beleg",
+        "bestell",
+        "rechnung",
+        "auftrag",
+        "quittung",
+        "bon",
+        "commande",
+        "facture",
+        "panier",
+        "pedido",
+        "factura",
+    ),
 )
-AMOUNT = (
-    "amount",
-    "salesvalue",
-    "sales",
-    "revenue",
-    "spend",
-    "paid",
-    "total",
-    "value",
-    "dollar",
-    "price",
-    "betrag",
-    "umsatz",
-    "erlös",
-    "summe",
-    "montant",
-    "chiffre",
-    "prix",
-)
-TIME = ("timestamp", "datetime", "date", "time", "day", "datum", "zeit", "tag", "jour", "heure", "fecha")
+TIME = ("timestamp", "datetime", "date", "time", "day", "datum", "fecha", "zeit", "jour", "heure")
 PRODUCT = ("product", "sku", "stockcode", "article", "item", "artikel", "produkt", "produit")
-STORE = ("store", "shop", "branch", "outlet", "filiale", "laden", "magasin", "boutique", "markt")
+STORE = ("store", "shop", "branch", "outlet", "filiale", "magasin", "boutique")
+LINE_NUMBER = r"(line|row|position|pos)_?(no|nr|num|number|id)?$"
 
 
 @dataclass(frozen=True)
@@ -108,14 +72,14 @@ class Roles:
 
     Parameters
     ----------
-    customer, time, amount, order, product, store : str, optional
+    customer, time, order, product, store, line : str, optional
         Headers that play these parts.
     time_format : str, optional
         How times are written; ``None`` for ISO text.
     other_time_format : str, optional
         A second format that fits as well (day and month swapped): which of the two, only a person knows.
-    discounts, coupons : list of str
-        Headers of price reductions and coupon values.
+    money : MoneyRoles
+        What says what was paid.
     doubts : mapping of str to str
         What a person should look at, by the key it is about.
     is_log : bool
@@ -124,14 +88,13 @@ class Roles:
 
     customer: str | None = None
     time: str | None = None
-    amount: str | None = None
     order: str | None = None
     product: str | None = None
     store: str | None = None
+    line: str | None = None
     time_format: str | None = None
     other_time_format: str | None = None
-    discounts: list[str] = field(default_factory=list)
-    coupons: list[str] = field(default_factory=list)
+    money: MoneyRoles = field(default_factory=MoneyRoles)
     doubts: Mapping[str, str] = field(default_factory=dict)
     is_log: bool = False
 
@@ -152,11 +115,13 @@ def guess_roles(sample: pd.DataFrame, missing: Sequence[str] = (), decimal: str 
     --------
     >>> log = {"client": ["a", "a"], "date": ["2024-01-01", "2024-02-01"], "total": ["5", "7.5"]}
     >>> roles = guess_roles(pd.DataFrame(log, dtype="string"))
-    >>> roles.is_log, roles.customer, roles.time, roles.amount
+    >>> roles.is_log, roles.customer, roles.time, roles.money.amount
     (True, 'client', 'date', 'total')
     """
     cells = {str(name): _present(sample[name], missing) for name in sample.columns}
-    numbers = {name for name, column in cells.items() if _numbers(column, decimal).notna().mean() > 0.9}
+    read = {name: _numbers(column, decimal) for name, column in cells.items()}
+    numbers = {name for name, column in read.items() if column.notna().mean() > 0.9}
+    nameless = all(NAMELESS.fullmatch(name.casefold()) for name in cells)
     free = [name for name, column in cells.items() if len(column)]
 
     def take(words: Sequence[str], names: Sequence[str]) -> str | None:
@@ -168,29 +133,22 @@ def guess_roles(sample: pd.DataFrame, missing: Sequence[str] = (), decimal: str 
     times = {name: time_formats(cells[name]) for name in free}
     time = take(TIME, [name for name in free if times[name]])
     if time is None:
-        clear = [name for name in free if times[name] and (name not in numbers or NAMELESS.fullmatch(name.casefold()))]
-        time = next(iter(clear), None)
+        time = next((name for name in free if times[name] and (nameless or name not in numbers)), None)
         if time is not None:
             free.remove(time)
-    coupons = [name for name in free if name in numbers and "coupon" in normal_header(name) and not _id_like(name)]
-    discounts = [
-        name
-        for name in free
-        if name in numbers and name not in coupons and re.search("disc|rebate|rabatt", normal_header(name))
-    ]
-    free = [name for name in free if name not in (*coupons, *discounts)]
-    people = [name for name in free if _may_be_customer(name, cells[name])]
-    customer = take(CUSTOMER, [name for name in people if _id_like(name)]) or take(CUSTOMER, people)
-    if customer is None and all(NAMELESS.fullmatch(name.casefold()) for name in cells):
-        customer = next((name for name in people if not times[name] and cells[name].duplicated().any()), None)
+    who = [name for name in free if _may_be_customer(name, cells[name])]
+    customer = take(CUSTOMER, sorted(who, key=lambda name: not _id_like(name)))
+    if customer is None and nameless:
+        customer = next((name for name in who if not times[name] and cells[name].duplicated().any()), None)
         free = [name for name in free if name != customer]
-    order = take(ORDER, [name for name in free if not times[name]])
+    order = take(ORDER, sorted((name for name in free if not times[name]), key=lambda name: not _id_like(name)))
     product = take(PRODUCT, [name for name in free if _id_like(name) or "sku" in normal_header(name)])
     store = take(STORE, [name for name in free if _id_like(name)])
-    sums = [name for name in free if name in numbers and not _id_like(name)]
-    amount = take(AMOUNT, sums)
-    if amount is None and sums and all(NAMELESS.fullmatch(name.casefold()) for name in cells):
-        amount = sums[-1]  # quantity before money, as most tills write it
+    line = next((name for name in free if name in numbers and re.search(LINE_NUMBER, _snake(name))), None)
+    figures = {name: read[name] for name in free if name in numbers and name != line and not _id_like(name)}
+    money = money_roles({name: values.dropna() for name, values in figures.items()})
+    if nameless and figures:
+        money = MoneyRoles(amount=list(figures)[-1])  # quantity before money, as most tills write it
     doubts = {}
     if customer is not None and (lines := len(cells[customer]) / max(1, cells[customer].nunique())) > LINES_OF_ONE:
         doubts["customer"] = (
@@ -201,16 +159,15 @@ def guess_roles(sample: pd.DataFrame, missing: Sequence[str] = (), decimal: str 
     return Roles(
         customer=customer,
         time=time,
-        amount=amount,
         order=order,
         product=product,
         store=store,
+        line=line if order is not None else None,
         time_format=formats[0] or None if formats else None,
         other_time_format=formats[1] if len(formats) > 1 and swapped(formats[0]) == formats[1] else None,
-        discounts=discounts,
-        coupons=coupons,
+        money=money,
         doubts=doubts,
-        is_log=bool(repeats and time is not None and amount is not None),
+        is_log=bool(repeats and time is not None and (money.knows_money or money.questions)),
     )
 
 
@@ -222,7 +179,7 @@ def describe(
     rows: int,
     missing: Sequence[str],
     reading: Mapping[str, object] | None = None,
-    last_purchase: date | None = None,
+    days: Sequence[tuple[date, int]] = (),
     notes: Sequence[str] = (),
     questions: Sequence[str] = (),
 ) -> str:
@@ -242,12 +199,12 @@ def describe(
         Texts that mean "no value".
     reading : mapping, optional
         What of :class:`~segments.config.source.Reader` was found out from the file.
-    last_purchase : date, optional
-        Last day in the whole log.
+    days : sequence of (date, int)
+        Days of the whole log, and their lines, in order.
     notes : sequence of str
         What a person should know about how the file was read.
     questions : sequence of str
-        Keys of the source that only a person can fill in, as comments.
+        Keys of the source that only a person can fill in.
 
     Returns
     -------
@@ -274,37 +231,73 @@ def describe(
     lines.append(f"# Then `segments fetch source={name}{origin}` puts it in its place and pins it.")
     if len(sample) < rows:
         lines.append(f"# Looked at {len(sample):,} of {rows:,} rows, spread over the file.")
-    lines += [f"# Note: {_plain(note, 0)}" for note in notes]
-    people = roles.customer or _identity(sample, roles, missing)
-    if people is None:
+    lines += [f"# Note: {_comment(note)}" for note in notes]
+    if (roles.customer or _identity(sample, roles, missing)) is None:
         lines.append(
             "# Note: no column tells customers apart: as drafted, every row is a customer of its own; name the id if there is one."
         )
     lines += [f"name: {_quote(name)}", f"description: {_quote(f'{PurePath(path).name}: {rows:,} rows')}"]
-    lines += [f"# {_plain(question, 0)}" for question in questions]
-    read = _reading(sample, reading or {}, missing, decimal, [roles.customer, roles.order, roles.product, roles.store])
+    lines += [f"# QUESTION: {_comment(question)}" for question in questions]
+    ids = {roles.customer, roles.order, roles.product, roles.store}
+    figures = [name for name in map(str, sample.columns) if name not in ids and not _id_like(name)]
+    read = _reading(sample, figures, reading or {}, missing, decimal)
     lines += (
-        _log(raw, roles, last_purchase, read)
+        _log(raw, roles, as_of_line(days, date.today()), read, _of_lines(sample, roles, missing, decimal))
         if roles.is_log
         else _customers(sample, raw, roles, missing, decimal, read)
     )
     return "\n".join(lines) + "\n"
 
 
-def _log(path: str, roles: Roles, last: date | None, read: list[str]) -> list[str]:
-    assert last is not None, "a log is only called one when its times can be read"
-    why = "the last purchase in the log: all of that day is known, nothing after it"
-    lines = [
-        f"as_of: {_quote(last.isoformat())} # {why}",
-        "feature_sets: [rfm] # those of conf/feature_set you want swept",
-    ]
+def as_of_line(days: Sequence[tuple[date, int]], today: date) -> str:
+    """Draft the as-of date of a log: the last day of it that can be one.
+
+    Parameters
+    ----------
+    days : sequence of (date, int)
+        Its days and their lines, in order.
+    today : date
+        No purchase lies after it.
+
+    Examples
+    --------
+    >>> days = [(date(2024, 1, day), 5) for day in range(1, 31)]
+    >>> as_of_line(days, date(2024, 6, 1))
+    'as_of: "2024-01-30" # the last purchase in the log: all of that day is known, nothing after it'
+    >>> as_of_line([*days, (date(2204, 1, 1), 1)], date(2024, 6, 1))
+    'as_of: "2024-01-30" # CHECK: 1 line lies after it, up to 2204-01-01, and would be left out: this is the last day before a gap, or before tomorrow'
+    """
+    _, last = main_days([(day, lines) for day, lines in days if day <= today] or days)
+    later = sum(lines for day, lines in days if day > last)
+    if not later:
+        return f'as_of: "{last}" # the last purchase in the log: all of that day is known, nothing after it'
+    return (
+        f'as_of: "{last}" # CHECK: {later:,} line{"s lie" if later != 1 else " lies"} after it, up to {days[-1][0]}, '
+        "and would be left out: this is the last day before a gap, or before tomorrow"
+    )
+
+
+def _log(path: str, roles: Roles, as_of: str, read: list[str], remarks: list[str]) -> list[str]:
+    money = roles.money
+    lines = [as_of, "feature_sets: [rfm] # those of conf/feature_set you want swept"]
     lines += ["transactions:", f"  path: {_quote(path)}"]
-    nameless = " # a guess: the file has no header" if NAMELESS.fullmatch((roles.customer or "x").casefold()) else ""
-    for key in ("customer", "time", "amount", "order", "product", "store"):
-        header = getattr(roles, key)
+    lines += [f"  # QUESTION: {_comment(question)}" for question in money.questions]
+    if not money.knows_money:
+        lines.append("  # amount: until this is known, the source is refused")
+    parts = {key: getattr(roles, key) for key in ("customer", "time")}
+    parts |= {key: getattr(money, key) for key in ("amount", "quantity", "price", "list_price", "discount_rate")}
+    parts |= {key: getattr(roles, key) for key in ("order", "line", "product", "store")}
+    for key, header in parts.items():
         if header is not None:
-            lines.append(f"  {key}: {_quote(header)}{nameless}{roles.doubts.get(key, '')}")
-        elif key == "order":
+            guess = " # a guess: the file has no header" if NAMELESS.fullmatch(header.casefold()) else ""
+            lines.append(f"  {key}: {_quote(header)}{guess}{roles.doubts.get(key, '')}")
+        if key == "price" and money.quantity is not None:
+            lines[-1] += " # the money of a line is quantity x price"
+        if key == "discount_rate" and header is not None:
+            lines.append(
+                f"  discount_unit: {money.discount_unit} # a fifth is {'0.2' if money.discount_unit == 'share' else '20'}"
+            )
+        if key == "order" and header is None:
             lines.append("  # order: no order or basket id found; a purchase day counts as one order")
     if roles.other_time_format is not None:
         either = f"{_quote(roles.time_format or '')} or {_quote(roles.other_time_format)}"
@@ -313,10 +306,39 @@ def _log(path: str, roles: Roles, last: date | None, read: list[str]) -> list[st
         )
     elif roles.time_format is not None:
         lines.append(f"  time_format: {_quote(roles.time_format)}")
-    for key, headers in (("discounts", roles.discounts), ("coupons", roles.coupons)):
+    for key, headers in (("discounts", money.discounts), ("coupons", money.coupons)):
         if headers:
             lines.append(f"  {key}: [{', '.join(map(_quote, headers))}]")
-    return lines + read
+    return lines + read + remarks
+
+
+def _of_lines(sample: pd.DataFrame, roles: Roles, missing: Sequence[str], decimal: str | None) -> list[str]:
+    """What stands in the lines that a person should decide on: codes that are no goods, returns, lines of nobody."""
+    found = []
+    if roles.product is not None:
+        codes = _present(sample[roles.product], missing)
+        plain = codes[~codes.str.contains(r"\d")]
+        if 0 < len(plain) < 0.05 * len(codes):
+            words = ", ".join(_quote(word) for word in plain.value_counts().index[:12])
+            found.append(
+                f"  # codes without a digit, unlike the others: if they are no goods, write exclude: {{{_quote(roles.product)}: [{words}]}}"
+            )
+    paid = [header for header in (roles.money.amount, roles.money.quantity, roles.money.price) if header is not None]
+    below = {header: (_numbers(_present(sample[header], missing), decimal) < 0).mean() for header in paid}
+    if any(share > 0 for share in below.values()):
+        header, share = max(below.items(), key=lambda item: item[1])
+        found.append(
+            f"# {_plain(header)} is below zero on {share:.2%} of the lines: returns, which are netted (policy.returns: net, drop or keep)"
+        )
+    if roles.customer is not None:
+        nobody = 1 - len(_present(sample[roles.customer], missing)) / len(sample)
+        if nobody > Policy().max_bad_share:
+            found.append("policy:")
+            found.append(
+                f"  max_bad_share: {min(nobody + 0.05, 0.95):.2f} # {nobody:.1%} of the lines name no customer ({_plain(roles.customer)}): "
+                "they are left out and counted; is that as it should be?"
+            )
+    return found
 
 
 def _customers(
@@ -369,12 +391,12 @@ def _customers(
 
 def _reading(
     sample: pd.DataFrame,
+    figures: Sequence[str],
     reading: Mapping[str, object],
     missing: Sequence[str],
     decimal: str | None,
-    ids: Sequence[str | None],
 ) -> list[str]:
-    """Write the ``read`` block: how the file is written, and the texts that seem to mean "no value"."""
+    """Write the ``read`` block: how the file is written, and the texts that seem to mean "no value"; among ids none does."""
     known = {word.casefold() for word in missing}
     seen: dict[str, int] = {}
     odd: dict[str, int] = {}
@@ -385,7 +407,7 @@ def _reading(
             seen[str(word)] = seen.get(str(word), 0) + int(count)
         present = _present(sample[column], missing)
         numbers = _numbers(present, decimal)
-        if str(column) in ids or _id_like(str(column)) or not _looks_numeric(present, numbers):
+        if column not in figures or not _looks_numeric(present, numbers):
             continue
         if decimal is None and _is_unsure(present):
             unsure.append(f"{_plain(str(column))} ({_plain(present[present.map(tells_decimal) == ''].iloc[0])})")
@@ -457,7 +479,7 @@ def _counts_rows(header: str, numbers: pd.Series) -> bool:
 
 def _may_be_customer(header: str, values: pd.Series) -> bool:
     few = values.nunique() < FEWEST_CUSTOMERS and len(values) > 5 * FEWEST_CUSTOMERS
-    return not few and NO_CUSTOMER.search(normal_header(header)) is None
+    return not few and re.search(ABOUT_CUSTOMERS, _snake(header)) is None
 
 
 def _id_like(header: str) -> bool:
@@ -499,10 +521,15 @@ def _quote(text: str) -> str:
     )
 
 
-def _plain(text: str, most: int = LONGEST_CELL) -> str:
-    """Text that is safe in a comment: one line; what is longer than `most` says so."""
-    line = " ".join("".join(sign if sign.isprintable() else " " for sign in str(text)).split())
-    return f"{line[:most]}…" if most and len(line) > most else line
+def _comment(text: str) -> str:
+    """A sentence that is safe in a comment, whole."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+
+
+def _plain(text: str) -> str:
+    """A cell or a name that is safe in a comment: one line; what is cut says so."""
+    line = _comment(str(text))
+    return f"{line[:LONGEST_CELL]}…" if len(line) > LONGEST_CELL else line
 
 
 def describe_file(path: Path) -> str:
@@ -540,9 +567,9 @@ def describe_file(path: Path) -> str:
         roles = guess_roles(sample, reader.missing, decimal)
         questions = _questions(lines, roles, roles.customer or _identity(sample, roles, reader.missing), reader)
         if roles.time is not None:
-            roles, last = _dated(lines, roles, reader)
+            roles, days = _dated(lines, roles, reader)
         else:
-            last = None
+            days = []
     inside = path.resolve().is_relative_to(Path.cwd().resolve())
     shown = path.resolve().relative_to(Path.cwd().resolve()) if inside else path
     return describe(
@@ -552,7 +579,7 @@ def describe_file(path: Path) -> str:
         rows=rows,
         missing=reader.missing,
         reading=reading,
-        last_purchase=last,
+        days=days,
         notes=[*notes, *more],
         questions=questions,
     )
@@ -621,8 +648,8 @@ def _questions(lines: duckdb.DuckDBPyRelation, roles: Roles, identity: str | Non
     return asked
 
 
-def _dated(lines: duckdb.DuckDBPyRelation, roles: Roles, reader: Reader) -> tuple[Roles, date | None]:
-    """Day before month or after it, told by all rows; and the last day of the log."""
+def _dated(lines: duckdb.DuckDBPyRelation, roles: Roles, reader: Reader) -> tuple[Roles, list[tuple[date, int]]]:
+    """Day before month or after it, told by all rows; and the days of the log."""
     assert roles.time is not None
     time, layout = roles.time, roles.time_format
     kind = str(lines.types[lines.columns.index(time)])
@@ -633,5 +660,5 @@ def _dated(lines: duckdb.DuckDBPyRelation, roles: Roles, reader: Reader) -> tupl
         best, worse = both if own >= other else both[::-1]
         roles = replace(roles, time_format=best, other_time_format=worse if own == other else None)
     layouts = {roles.time_format, roles.other_time_format or roles.time_format}
-    days = [last_purchase(lines, time, one, reader) for one in layouts]
-    return roles, max((day for day in days if day is not None), default=None)
+    found = [days for one in layouts if (days := purchase_days(lines, time, one, reader))]
+    return roles, max(found, key=lambda days: days[-1][0], default=[])

@@ -20,14 +20,16 @@ from scipy.optimize import linear_sum_assignment
 from threadpoolctl import threadpool_limits
 
 from segments.clustering.candidate import Spec, sweep_cell
-from segments.config.prediction import PredictionConfig, PredictionModel
-from segments.errors import ConfigError, DataError
-from segments.forecast.btyd import DAYS_PER_WEEK, btyd_table, daily
+from segments.config.prediction import AUTO_DAYS, PredictionConfig, PredictionModel
+from segments.errors import ConfigError, DataError, ForecastError, SweepError
+from segments.forecast.btyd import DAYS_PER_WEEK, as_known, btyd_table, daily
 from segments.forecast.comparison import calibration_table, compare_models, metrics_of, recommendation, simple_first
 from segments.forecast.models import OUTCOMES, Predictor, Snapshot, fit, variants
 
 Floats = NDArray[np.float64]
 Build = Callable[[Any, date], pd.DataFrame]
+
+USUAL_DAYS, FEWEST_DAYS_AHEAD = 90, 7  # of a horizon that is left to be found
 
 # Sums grow with the length of the history, which differs between the three days: per week they do not.
 PER_WEEK = ("frequency", "purchase_days", "monetary")
@@ -131,19 +133,26 @@ def predict(
     ------
     ConfigError
         If the cutoff lies outside the data, or the horizon is too long for them.
+    ForecastError
+        If the log is too short for any horizon, the segmentation cannot be made again on an earlier day, or no model can be fitted.
     DataError
         If features of an earlier day depend on what came later.
-    SweepError
-        If the segmentation cannot be refitted on an earlier day.
     """
     days = daily(lines)
-    when = timeline(date.fromordinal(int(days["day"].min())), as_of, config)
+    first = date.fromordinal(int(days["day"].min()))
+    config, shorter = with_horizon(config, first, as_of)
+    when = timeline(first, as_of, config)
     snapshots = {as_of: _snapshot(features, labels, days, when, as_of)}
     later = snapshots[as_of]
     agreement: dict[str, float] = {}
     for cutoff in sorted({when.latest, when.test, when.train}, reverse=True):
         table = blind(build, lines, cutoff)
-        [candidate] = sweep_cell(table, [spec])
+        try:
+            [candidate] = sweep_cell(table, [spec])
+        except SweepError as error:
+            raise ForecastError(
+                f"the segments cannot be made of the {len(table)} customers who had bought by {cutoff}: {error.what}"
+            ) from error
         renumbered, agreement[str(cutoff)] = align(
             table["customer_id"], candidate.labels.astype(np.int32), pd.Series(later.customer_id), later.segment
         )
@@ -188,9 +197,45 @@ def predict(
         "left": {"train": int(train.outcome("churn").sum()), "test": int(test.outcome("churn").sum())},
         "segment_agreement": agreement,
         "steps": steps,
-        "notes": notes,
+        "notes": [*shorter, *notes],
     } | recommendation(comparison, winners, test, predicted, models, config.horizon_days)
     return Prediction(customers, segments, comparison, calibration, runs, facts)
+
+
+def with_horizon(config: PredictionConfig, first: date, as_of: date) -> tuple[PredictionConfig, list[str]]:
+    """The config with the days ahead it leaves to be found, and what is to be said of them.
+
+    Parameters
+    ----------
+    config : PredictionConfig
+        Its horizon may be ``AUTO_DAYS``.
+    first, as_of : date
+        First and last day of the log.
+
+    Raises
+    ------
+    ForecastError
+        If the log is shorter than three weeks.
+
+    Examples
+    --------
+    >>> auto = PredictionConfig(models=["recency"], horizon_days="auto")
+    >>> config, said = with_horizon(auto, date(2024, 1, 1), date(2024, 4, 9))
+    >>> config.horizon_days, said
+    (33, ['the log covers 100 days: what is foreseen is the next 33 days, a third of it, instead of 90'])
+    """
+    if config.horizon_days != AUTO_DAYS:
+        return config, []
+    span = (as_of - first).days + 1
+    days = min(USUAL_DAYS, span // 3)
+    if days < FEWEST_DAYS_AHEAD:
+        raise ForecastError(
+            f"the log covers {span} day{'s' * (span != 1)}, and {3 * FEWEST_DAYS_AHEAD} are needed: a week to know, one to learn from, one to measure"
+        )
+    said = (
+        f"the log covers {span} days: what is foreseen is the next {days} days, a third of it, instead of {USUAL_DAYS}"
+    )
+    return replace(config, horizon_days=days), [said] if days < USUAL_DAYS else []
 
 
 def timeline(first: date, as_of: date, config: PredictionConfig) -> Timeline:
@@ -291,7 +336,7 @@ def model_inputs(features: pd.DataFrame, days: pd.DataFrame, when: Timeline, cut
     features : DataFrame of shape (n_customers, ...)
         The feature table as of the cutoff.
     days : DataFrame
-        From :func:`segments.forecast.btyd.daily`.
+        From :func:`segments.forecast.btyd.as_known`, as known at the cutoff.
     when : Timeline
         First day and horizon.
     cutoff : date
@@ -357,9 +402,10 @@ def _snapshot(
     features: pd.DataFrame, labels: NDArray[np.int32], days: pd.DataFrame, when: Timeline, cutoff: date
 ) -> Snapshot:
     today = cutoff.toordinal()
-    ahead = (
-        days[(days["day"] > today) & (days["day"] <= today + when.horizon_days)].groupby("customer_id")["spend"].sum()
-    )
+    in_time = as_known(days, when.as_of)  # what came after is told as it is known by now
+    in_time = in_time[(in_time["day"] > today) & (in_time["day"] <= today + when.horizon_days)]
+    ahead = in_time.groupby("customer_id")["spend"].sum()
+    days = as_known(days, cutoff)
     known = cutoff <= when.latest
     ids = features["customer_id"]
     table = btyd_table(days, cutoff).set_index("customer_id").reindex(ids).reset_index()
@@ -367,7 +413,7 @@ def _snapshot(
         raise DataError(
             f"{int(table['T'].isna().sum())} customers have returns but no purchase by {cutoff}",
             where="transactions",
-            fix="drop returns in the source's policy",
+            fix="write returns: net in the source's policy",
         )
     return Snapshot(
         cutoff=cutoff,
@@ -396,7 +442,7 @@ def _fit_all(
                 fitted[outcome][name, variant] = predictor
                 notes += [f"{name}, {variant}, {outcome}: {note}" for note in more]
     if not fitted["churn"]:
-        raise DataError(
+        raise ForecastError(
             f"no model can be fitted ({'; '.join(notes)})", where="prediction.models", fix="name another one"
         )
     return fitted, notes

@@ -20,7 +20,7 @@ from segments.app.jobs.score_file import Batch, score_file
 from segments.app.load import load
 from segments.clustering.space import Space
 from segments.config.root import Config
-from segments.config.source import Customers, Reader, Source, Transactions
+from segments.config.source import Customers, Policy, Reader, Source, Transactions
 from segments.config.sweep import Algorithm as Kmeans
 from segments.config.sweep import Feature, FeatureSet, Scaler, SweepConfig
 from segments.data.reading import files, text_file
@@ -381,11 +381,29 @@ def test_a_log_is_summed_up_and_scored(root: Path) -> None:
     batch = score_file(config(source), path, root / "out.csv", model, NAMED, "")
     found = pd.read_csv(root / "out.csv")
     assert found["customer_id"].tolist() == [7, 8]
-    expected = model.predict(pd.DataFrame({"recency_days": [20.0, 1.0], "monetary": [40.0, 5.0 + sum(range(1, 60))]}))
+    expected = model.predict(pd.DataFrame({"recency_days": [20.0, 1.0], "monetary": [40.0, 2.0 + sum(range(1, 60))]}))
     assert found["distance"].tolist() == pytest.approx(expected["distance"].tolist())
     assert batch.rejected == {"unreadable time": 1}  # a return is a choice of the policy, told but not rejected
     assert pd.read_csv(batch.side).to_dict("records") == [{"row": 4, "id": 9, "reason": "unreadable time"}]
-    assert any("return" in note for note in batch.notes)
+    assert any("1 returns: their money is taken off" in note for note in batch.notes)
+
+
+def test_of_a_log_what_is_rejected_is_lines_of_lines(root: Path) -> None:
+    """Two of four lines are of a customer whom the model cannot place, and one cannot be read."""
+    spec = Transactions("-", customer="Who", time="When", amount="Paid")
+    source = Source("shop", as_of="2024-03-31", transactions=spec, policy=Policy(max_bad_share=0.5))
+    columns = {
+        "Who": ["a", "a", "b", "b"],
+        "When": ["2024-03-01", "2024-03-02", "2024-03-30", "soon"],
+        "Paid": ["1"] * 4,
+    }
+    path = write(pd.DataFrame(columns), root / "log.csv")
+    model = segmentation("c0", Space(["trend"], ["sqrt"], [1.0], "none", {}), np.array([[0.0], [9.0]]), ["x", "y"])
+    reference = json.dumps(reference_of(pd.DataFrame({"trend": [0.1, 0.2, 0.9]}), model))
+    batch = score_file(config(source), path, root / "out.csv", model, NAMED, reference)
+    assert (batch.scored, sum(batch.rejected.values())) == (1, 3) and batch.record is not None
+    assert (batch.record["rows"], batch.record["rejected"]) == (4, 3)
+    assert [one["value"] for one in batch.record["figures"] if one["name"] == "rejected"] == [0.75]
 
 
 # --- the command --------------------------------------------------------------------------------------------------------------

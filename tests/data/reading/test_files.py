@@ -170,7 +170,7 @@ def test_a_log_is_the_same_clean_table_from_every_kind_of_file(tmp_path):
         with files.open_log(source, tmp_path) as log:
             table, report = clean_transactions(log, source)
             tables.append(table.df())
-        assert report["reasons"] == [{"reason": "return (amount below zero)", "rows": 1, "action": "drop"}]
+        assert report["reasons"] == [{"reason": "return (amount below zero)", "rows": 1, "action": "keep"}]
     assert tables[0]["product_id"].tolist()[0] == "5.0", "as it is written"
     for table in tables:
         table["product_id"] = table["product_id"].str.replace("[.,]0$", "", regex=True)

@@ -247,7 +247,7 @@ def test_a_damaged_record_is_not_an_empty_one(root: Path, damage: str, capfd: py
         lambda: versions.registered(TrackingConfig(), CONFIG.model),
         lambda: files.read_model(TrackingConfig(), f"models:/{CONFIG.model}/1"),
     ):
-        with pytest.raises(TrackingError, match="cannot be read"):
+        with pytest.raises(TrackingError, match="cannot be used"):
             look()
     assert capfd.readouterr().err == "", "MLflow's own words do not come before ours"
 

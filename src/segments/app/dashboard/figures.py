@@ -337,7 +337,7 @@ def ranges(model: Segmentation) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``feature, low, high, step``; a column of whole numbers cannot be told from others, so steps of 1 begin where the range has
+        ``feature, low, high, step`` of each column of numbers; one of whole numbers cannot be told from others, so steps of 1 begin where the range has
         two hundred of them.
 
     Examples
@@ -351,6 +351,8 @@ def ranges(model: Segmentation) -> pd.DataFrame:
     """
     rows = []
     for feature, low, high in zip(model.space.columns, model.limits.low, model.limits.high, strict=True):
+        if model.space.levels(feature) is not None:
+            continue
         span = float(high - low)
         raw = span / STEPS if span > 0 else 1.0
         power = 10.0 ** np.floor(np.log10(raw))

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import yaml
 
 from segments.clustering.candidate import Spec, plan
@@ -16,11 +17,16 @@ from segments.errors import ConfigError
 from segments.io.store import catalog
 from segments.io.store.files import checkout
 
+LARGE_TABLE = 100_000  # of more customers no grid is too large, and to count the different ones takes long
 
-def grid(config: Config) -> list[list[Spec]]:
-    """The cells that the config asks for."""
+
+def grid(config: Config, features: pd.DataFrame) -> list[list[Spec]]:
+    """The cells that the config asks for, without a k that so few different customers cannot be parted into.
+
+    Where there are too few for any, the cell stays whole, to be refused.
+    """
     wanted = config.sweep
-    return plan(
+    cells = plan(
         config.source.name,
         config.grid_feature_sets.values(),
         config.grid_scalers.values(),
@@ -29,6 +35,23 @@ def grid(config: Config) -> list[list[Spec]]:
         wanted.seed,
         wanted.scoring,
     )
+    if len(features) > LARGE_TABLE:
+        return cells
+    distinct = {
+        name: len(features[[column for column in one.columns if column in features]].drop_duplicates())
+        for name, one in config.grid_feature_sets.items()
+    }
+    return [[spec for spec in cell if spec.k < distinct[cell[0].feature_set.name]] or cell for cell in cells]
+
+
+def left_out(config: Config, cells: list[list[Spec]]) -> list[str]:
+    """What is to be said where the grid is smaller than the config asks for."""
+    largest = {cell[0].feature_set.name: cell[-1].k for cell in cells}
+    return [
+        f"{name} ends at k={k}: it has only {k + 1} different customers"
+        for name, k in largest.items()
+        if k < config.sweep.k_max
+    ]
 
 
 def chosen(config: Config) -> Spec | None:

