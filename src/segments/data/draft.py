@@ -217,7 +217,8 @@ def describe(
     >>> print(describe(people, "data/people.csv", roles=guess_roles(people), rows=2, missing=["?"]).splitlines()[10])
         age_y: {raw: "Age (y)", minimum: 0} # seen: 31 to 40
     """
-    name = re.sub(r"\W+", "_", PurePath(path).stem.lower()).strip("_") or "mine"
+    called = PurePath(path).parent.name if "*" in PurePath(path).name else PurePath(path).stem
+    name = re.sub(r"\W+", "_", called.lower()).strip("_") or "mine"
     decimal = str((reading or {}).get("decimal", "")) or None
     lines = [
         f"# Drafted from {_plain(path)} ({rows:,} rows).",
@@ -225,9 +226,12 @@ def describe(
     ]
     inside = PurePath(path).parts[:1] == ("data",) and ".." not in PurePath(path).parts
     raw = (
-        path if inside else str(PurePosixPath("data", name, re.sub(r"[^\w. -]+", "_", PurePath(path).name).lstrip(".")))
+        path
+        if inside
+        else str(PurePosixPath("data", name, re.sub(r"[^\w. *-]+", "_", PurePath(path).name).lstrip(".")))
     )
-    origin = "" if inside else f" from={_plain(path)}"
+    from_ = PurePath(path).parent if "*" in PurePath(path).name else path
+    origin = "" if inside else f" from={_comment(str(from_))}"
     lines.append(f"# Then `segments fetch source={name}{origin}` puts it in its place and pins it.")
     if len(sample) < rows:
         lines.append(f"# Looked at {len(sample):,} of {rows:,} rows, spread over the file.")
@@ -538,7 +542,7 @@ def describe_file(path: Path) -> str:
     Parameters
     ----------
     path : Path
-        CSV, parquet or xlsx. At most 100,000 rows are looked at, spread over the file; the last purchase, and whether days or months
+        CSV, parquet or xlsx; with ``*`` in its name, several that are read as one. At most 100,000 rows are looked at, spread over the file; the last purchase, and whether days or months
         come first, are looked up in all of it.
 
     Returns
@@ -551,13 +555,16 @@ def describe_file(path: Path) -> str:
     DataError
         As :func:`segments.data.reading.files.open_customers`.
     """
-    kind = kind_of(path)
-    reading, notes = _sheets(path) if kind == "xlsx" else ({}, [])
+    paths = sorted(path.parent.glob(path.name)) if "*" in path.name and not path.exists() else [path]
+    if not paths:
+        raise DataError(f"no file is called like {path.name}", where=str(path.parent.absolute()), fix="check the path")
+    kind, first = kind_of(paths[0]), paths[0]
+    reading, notes = _sheets(first) if kind == "xlsx" else ({}, [])
     if kind == "csv":
-        reading = _written(path)
+        reading = _written(first)
     reader = Reader(**reading)  # type: ignore[arg-type]
     with workspace(path) as (connection, folder):
-        lines, decimal, more = relation(connection, path, reader, folder, "raw_lines")
+        lines, decimal, more = relation(connection, paths, reader, folder, "raw_lines")
         rows = int(lines.aggregate("count(*)").fetchall()[0][0])
         step = -(-rows // SAMPLE_ROWS)  # every step-th row: a log sorted by time is seen from its first day to its last
         picked = lines.project('row_number() OVER () AS "segments row", *').filter(

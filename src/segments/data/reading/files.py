@@ -165,7 +165,7 @@ def raw_files(project: Path, path: str | list[str], source: str) -> list[Path]:
     """
     found: list[Path] = []
     for one in paths_of(path):
-        fitting = sorted(project.glob(one)) if "*" in one else [project / one]
+        fitting = sorted(project.glob(one)) if "*" in one and not Path(one).is_absolute() else [project / one]
         if not fitting or not fitting[0].exists():
             raise DataError(
                 f"the raw file {one} is missing" if "*" not in one else f"no raw file is called like {one}",
