@@ -365,14 +365,29 @@ def fetch() -> Run:
 
 
 @app.command(cls=Command)
-@argument("file", type=click.Path())
-def describe(file: str) -> None:
-    """Draft conf/source/NAME.yaml from a raw file."""
+@argument("file", required=False, type=click.Path())
+@click.option(
+    "--check", metavar="NAME", help="Say whether conf/source/NAME.yaml and its files, or FILE, agree; with counts."
+)
+def describe(file: str = "", check: str = "") -> int:
+    """Draft conf/source/NAME.yaml from a raw file, or from several of the same columns ('sales/*.csv')."""
     from pathlib import Path
 
+    if check:
+        from segments.io.store.files import find_project
+
+        given = Path(file).absolute() if file else None
+        os.chdir(find_project())
+        from segments.app import load
+        from segments.app.commands.check import run
+
+        return _say(run(load.load([f"source={check}"]), given))
+    if not file:
+        raise ConfigError("no file is named", where="segments describe", fix="segments describe FILE")
     from segments.data.draft import describe_file
 
     click.echo(describe_file(Path(file)), nl=False)
+    return 0
 
 
 @of_project(together=True)
