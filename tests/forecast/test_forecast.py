@@ -152,6 +152,15 @@ def test_segments_that_cannot_be_made_of_an_earlier_days_customers_end_in_a_sent
         predicted(few)
 
 
+def test_where_nobody_buys_again_nothing_is_foreseen(log: pd.DataFrame) -> None:
+    once = log.sort_values("purchased_at").drop_duplicates("customer_id", keep="first")
+    once = once[once["purchased_at"] <= pd.Timestamp("2024-06-01")]
+    with pytest.raises(
+        ForecastError, match=r"none of the \d+ customers of 2024-\d\d-\d\d bought anything in the 90 days after"
+    ):
+        predicted(once)
+
+
 def test_what_was_never_seen_is_not_learned_and_said() -> None:
     """A line through figures from 0 to 39 is not drawn on to 10,000, and more than anybody spent is marked."""
     ids = np.array([str(number) for number in range(40)], dtype=object)

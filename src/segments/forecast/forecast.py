@@ -161,6 +161,11 @@ def predict(
     shared = [name for name in snapshots[when.train].inputs if all(name in s.inputs for s in snapshots.values())]
     snapshots = {day: replace(snapshot, inputs=snapshot.inputs[shared]) for day, snapshot in snapshots.items()}
     train, test = snapshots[when.train], snapshots[when.test]
+    for one in (train, test):
+        if not one.outcome("value").any():
+            raise ForecastError(
+                f"none of the {len(one.customer_id)} customers of {one.cutoff} bought anything in the {config.horizon_days} days after it"
+            )
 
     with threadpool_limits(limits=1):  # how floats are summed depends on the number of threads
         fitted, notes = _fit_all(train, models, config)
