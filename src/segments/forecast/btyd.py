@@ -102,7 +102,9 @@ def daily(lines: Any) -> pd.DataFrame:
         frame = frame.with_columns(
             sent_back_at=nw.when(was_kept).then("purchased_at").otherwise("sent_back_at"), was_kept=was_kept
         )
-        frame = frame.with_columns(back=nw.when("was_kept").then(nw.lit(NEVER_BACK)).otherwise(day_number("sent_back_at")))
+        frame = frame.with_columns(
+            back=nw.when("was_kept").then(nw.lit(NEVER_BACK)).otherwise(day_number("sent_back_at"))
+        )
     keys = ["customer_id", "day", "back"]
     days: pd.DataFrame = frame.group_by(keys).agg(nw.col("spend").sum()).collect("pandas").to_native()
     days = days.sort_values(keys, kind="stable", ignore_index=True).astype({"day": "int64", "back": "int64"})
