@@ -352,6 +352,11 @@ def _of_lines(sample: pd.DataFrame, roles: Roles, missing: Sequence[str], decima
             )
     if roles.customer is not None:
         nobody = 1 - len(_present(sample[roles.customer], missing)) / len(sample)
+        people = _present(sample[roles.customer], missing).nunique()
+        if people <= FEW_VALUES:
+            found.insert(
+                0, f"  # CHECK: {_plain(roles.customer)} has only {people} different values: does it say who bought?"
+            )
         if nobody > Policy().max_bad_share:
             found.append("policy:")
             found.append(
