@@ -197,7 +197,7 @@ def assign_playbooks(
     config: PlaybookConfig | None = None,
     labels_of: Labels = NONE,
 ) -> list[Assignment]:
-    """Give each segment the playbook whose traits it has most strongly; where no playbook speaks of any of the columns, none.
+    """Give each segment the playbook whose traits it has most strongly; one that stands out by columns no playbook speaks of gets none.
 
     A playbook fits when the segment has all of ``when.all``, one of ``when.any`` and none of ``when.unless``, and its medians lie within
     ``when.at_least`` and ``when.at_most``. Of those that fit, the one wins whose matched traits add up to the most: each counts by how
@@ -249,10 +249,11 @@ def assign_playbooks(
     overall, lowest = features[columns].median(), features[columns].min()
     assignments, fitting, middles = [], set(), []
     spoken_of = {feature for book in playbooks for feature in _asked(book)}
-    silent = not spoken_of & set(columns)
     for own, (cluster, row) in zip(levels, profiles.set_index("cluster").iterrows(), strict=True):
         revenue_share = float(row["revenue_share"]) if "revenue_share" in row else None
         medians = {column: float(row[f"{column}_median"]) for column in columns}
+        # What no playbook has a word about gets no advice that was meant for others.
+        silent = not spoken_of & set(columns) or bool(own and not spoken_of & set(own))
         fits = [SILENT] if silent else [book for book in playbooks if _fits(book, own, medians, revenue_share)]
         fitting |= {book.name for book in fits}
         middles.append(medians)
