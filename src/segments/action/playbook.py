@@ -248,12 +248,13 @@ def assign_playbooks(
     ranks, levels = mean_ranks(features, labels, columns), segment_traits(features, labels, traits)
     overall, lowest = features[columns].median(), features[columns].min()
     assignments, fitting, middles = [], set(), []
+    apart = {feature for own in levels for feature in own} or set(columns)
     spoken_of = {feature for book in playbooks for feature in _asked(book)}
     for own, (cluster, row) in zip(levels, profiles.set_index("cluster").iterrows(), strict=True):
         revenue_share = float(row["revenue_share"]) if "revenue_share" in row else None
         medians = {column: float(row[f"{column}_median"]) for column in columns}
         # What no playbook has a word about gets no advice that was meant for others.
-        silent = not spoken_of & set(columns) or bool(own and not spoken_of & set(own))
+        silent = not spoken_of & apart or bool(own and not spoken_of & set(own))
         fits = [SILENT] if silent else [book for book in playbooks if _fits(book, own, medians, revenue_share)]
         fitting |= {book.name for book in fits}
         middles.append(medians)
@@ -449,7 +450,15 @@ def playbook_page(assignments: Sequence[Assignment], playbooks: Sequence[Playboo
     silent = [one for one in assignments if by_name[one.playbook] is SILENT and one.evidence]
     draft = drafted(silent[0]) if silent else ""
     idle = unused(assignments, playbooks)
-    return fill(__package__, "playbook.md.j2", plans=plans, unused=idle, currency=currency, draft=draft)
+    return fill(
+        __package__,
+        "playbook.md.j2",
+        plans=plans,
+        unused=idle,
+        currency=currency,
+        draft=draft,
+        silent=silent[0].segment if silent else "",
+    )
 
 
 def _by_name(playbooks: Sequence[Playbook]) -> dict[str, Playbook]:
