@@ -108,8 +108,8 @@ def test_unknown_words_between_numbers_become_sentinels(tmp_path):
     _, source = drafted(path)
     assert source.customers is not None and "unbekannt" in source.customers.read.missing
     assert source.customers.read.decimal == "," and source.customers.read.separator == ";"
-    _, report = clean_customers(files.read_customers(source, fetched(source, path, tmp_path)), source)
-    assert report["reasons"] == [{"reason": "missing spend", "rows": 1, "action": "drop"}]
+    table, report = clean_customers(files.read_customers(source, fetched(source, path, tmp_path)), source)
+    assert report["reasons"] == [] and table["spend"].isna().sum() == 1
 
 
 def test_log_draft_reads_the_log(tmp_path):
@@ -147,6 +147,7 @@ def test_a_draft_of_the_usual_log_reads_it_as_pandas_does(tmp_path):
     raw.to_csv(tmp_path / "retail.csv", index=False)
     text, source = drafted(tmp_path / "retail.csv")
     spec = source.transactions
+    assert source.feature_sets == ["rfm_net"]
     assert spec is not None and spec.money == {"quantity": "Quantity", "price": "UnitPrice"}
     assert (spec.customer, spec.order, spec.product) == ("CustomerID", "InvoiceNo", "StockCode")
     assert not [word for word in spec.read.missing if word.startswith("C")]

@@ -7,7 +7,7 @@ is known, and look ahead from the as-of date. Segments are refitted on each of t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -70,7 +70,8 @@ class Prediction:
     Parameters
     ----------
     customers : DataFrame
-        ``customer_id, cluster, churn_risk, expected_value`` for the horizon after the as-of date.
+        ``customer_id, cluster, churn_risk, expected_value`` for the horizon after the as-of date, and ``beyond_seen``: whether that value is
+        more than anybody spent in a horizon so far, or more than the customer spent in all and than an average buyer does in a horizon.
     segments : DataFrame
         Per cluster: ``customers``, mean ``churn_risk``, total ``expected_value``, and ``at_risk_revenue``: what its customers spent in
         the horizon before the as-of date, each weighted by the risk of leaving.
@@ -171,7 +172,10 @@ def predict(
             notes += [f"{name}, {variant}, {outcome}, refitted for the forecast: {note}" for note in more]
             final[outcome] = ahead(snapshots[as_of])
     calibration = calibration_table(test, predicted)
-    customers, segments = _forecasts(snapshots[as_of], final)
+    spent = as_known(days, as_of).groupby("customer_id")["spend"].sum()
+    beyond = _beyond_seen(final["value"], list(snapshots.values()), pd.Series(snapshots[as_of].customer_id).map(spent))
+    customers, segments = _forecasts(snapshots[as_of], final, beyond)
+    notes += _said_of(beyond, snapshots[when.latest], snapshots[as_of])
     runs = [
         {
             "name": f"{name} · {variant}",
@@ -448,13 +452,40 @@ def _fit_all(
     return fitted, notes
 
 
-def _forecasts(now: Snapshot, final: Mapping[str, Floats]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _beyond_seen(value: Floats, snapshots: Sequence[Snapshot], spent: pd.Series[float]) -> NDArray[np.bool_]:
+    """Which forecasts of money are more than was ever seen, of anybody or of this customer."""
+    ahead = np.concatenate([one.spend for one in snapshots if one.spend is not None])
+    most = max(float(ahead.max()), *(float(one.inputs["recent_spend"].max()) for one in snapshots))
+    usual = float(ahead[ahead > 0].mean()) if (ahead > 0).any() else 0.0
+    own = np.maximum(spent.fillna(0.0).to_numpy(dtype=np.float64), usual)
+    return np.asarray((value > most) | (value > own), dtype=np.bool_)
+
+
+def _said_of(beyond: NDArray[np.bool_], learned: Snapshot, now: Snapshot) -> list[str]:
+    low, high = learned.inputs.min(), learned.inputs.max()
+    outside = int(((now.inputs < low) | (now.inputs > high)).any(axis="columns").sum())
+    notes = []
+    if outside:
+        notes.append(
+            f"{outside:,} customers have figures beyond those the models learned from: regression and trees take the nearest that was learned"
+        )
+    if beyond.any():
+        notes.append(
+            f"{int(beyond.sum()):,} customers are forecast to spend more than was ever seen of them or of anybody (beyond_seen)"
+        )
+    return notes
+
+
+def _forecasts(
+    now: Snapshot, final: Mapping[str, Floats], beyond: NDArray[np.bool_]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     customers = pd.DataFrame(
         {
             "customer_id": now.customer_id,
             "cluster": now.segment,
             "churn_risk": final["churn"],
             "expected_value": final["value"],
+            "beyond_seen": beyond,
         }
     )
     at_risk = final["churn"] * now.inputs["recent_spend"].to_numpy()

@@ -45,7 +45,7 @@ def grid(config: Config, features: pd.DataFrame) -> list[list[Spec]]:
     return [[spec for spec in cell if spec.k < distinct[cell[0].feature_set.name]] or cell for cell in cells]
 
 
-def left_out(config: Config, cells: list[list[Spec]]) -> list[str]:
+def capped(config: Config, cells: list[list[Spec]]) -> list[str]:
     """What is to be said where the grid is smaller than the config asks for."""
     largest = {cell[0].feature_set.name: cell[-1].k for cell in cells}
     return [
