@@ -367,12 +367,25 @@ def fetch() -> Run:
 @app.command(cls=Command)
 @argument("file", type=click.Path())
 def describe(file: str) -> None:
-    """Draft conf/source/NAME.yaml from a raw file."""
+    """Draft conf/source/NAME.yaml from a raw file.
+
+    In a project the feature set that the draft names is written beside it: conf/feature_set/NAME.yaml.
+    """
     from pathlib import Path
 
+    from segments.app.commands.describe import drafted
     from segments.data.draft import describe_file
+    from segments.io.store.files import find_project
 
-    click.echo(describe_file(Path(file)), nl=False)
+    try:
+        conf = find_project() / "conf"
+    except SegmentsError:  # to look at a file needs no project
+        click.echo(describe_file(Path(file)), nl=False)
+        return
+    draft, beside = drafted(Path(file), conf)
+    click.echo(draft, nl=False)
+    for line in beside:
+        click.echo(line, err=True)
 
 
 @of_project(together=True)
