@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from copy import deepcopy
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -133,6 +133,7 @@ def test_impossible_days_are_one_clear_error(changes: dict[str, Any], what: str,
 @pytest.mark.parametrize(("days", "horizon"), [(400, 90), (270, 90), (269, 89), (100, 33), (21, 7)])
 def test_a_horizon_left_to_be_found_is_a_third_of_a_short_log(days: int, horizon: int) -> None:
     auto = checked(PredictionConfig, {"models": ["recency"], "horizon_days": "auto"})
+    assert checked(PredictionConfig, asdict(auto)) == auto, "what is kept with a version is read again"
     config, said = with_horizon(auto, FIRST, FIRST + timedelta(days=days - 1))
     assert config.horizon_days == horizon and bool(said) == (horizon < 90)
     assert timeline(FIRST, FIRST + timedelta(days=days - 1), config).horizon_days == horizon

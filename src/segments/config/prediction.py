@@ -19,7 +19,7 @@ def _not_bg_nbd(purchases: object) -> object:
     return purchases
 
 
-AUTO_DAYS = -1  # `auto`, as a number: what a kept config holds is read again
+AUTO_DAYS = -1  # `auto`, as a number: a config that is kept with a version says so, and is read again
 
 
 def _auto(days: object, check: ValidatorFunctionWrapHandler) -> object:
