@@ -1,6 +1,6 @@
 """`make bench`: every measurement, one after another, printed and written to benchmarks/results.md.
 
-``python benchmarks/run.py SECTION ...`` runs only some of: stages, silhouette, grid, large_grid, growth, floor, scoring, serving, calibration, true_k;
+``python benchmarks/run.py SECTION ...`` runs only some of: stages, silhouette, grid, large_grid, growth, floor, scoring, serving, calibration, gains, true_k;
 the other sections of results.md stay.
 """
 
@@ -16,6 +16,7 @@ from pathlib import Path
 
 import calibration
 import floor
+import gains
 import growth
 import scoring
 import serving
@@ -35,6 +36,7 @@ HEADINGS = {
     "scoring": "Ten million feature rows through `segments score`, record included",
     "calibration": "How often clusters are found where there are none",
     "true_k": "Is the true number of clusters named, and nothing where there is none",
+    "gains": "Gains of campaigns that did nothing",
     "serving": "`segments serve` under load (wrk, on the same two cores)",
 }
 
@@ -115,6 +117,7 @@ MEASURES = {
     "floor": floor.table,
     "calibration": calibration.table,
     "true_k": true_k.table,
+    "gains": gains.table,
     "large_grid": measure_large_grid,
 }
 

@@ -10,7 +10,7 @@ from segments.io.store.documents import CleaningReport
 
 def features_of(source: str) -> None:
     """The report of the features of a source."""
-    catalog.write(catalog.FEATURES_REPORT, FeaturesReport(source, None, 0, 0, [], []))
+    catalog.write(catalog.FEATURES_REPORT, FeaturesReport(source, None, 0, 0, {}, [], []))
 
 
 def clean_tables_of(source: str) -> None:

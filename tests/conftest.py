@@ -161,6 +161,15 @@ def reproduced(
     return project
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Any]:
+    """A PostgreSQL that runs (:class:`postgresql.Postgres`)."""
+    from postgresql import cluster
+
+    with cluster() as made:
+        yield made
+
+
 @pytest.fixture
 def small_project(reproduced: SmallProject, tmp_path: Path) -> Callable[[], SmallProject]:
     """A factory: each call gives a copy of the reproduced project to change."""

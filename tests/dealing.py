@@ -13,6 +13,7 @@ FIRST = [
     "test_dashboard_browser",
     "test_pipeline",
     "test_entry_points",
+    "test_outside",
 ]
 # Tests of these files go one by one to whoever is free. Of any other file, one worker runs all: they share what they set up.
 SPREAD = {"test_champions", "test_pipeline", "test_entry_points", "test_bad_input", "test_proof"}

@@ -13,7 +13,7 @@ from pathlib import Path
 # By Debian's package, which `make system` installs: what it is for, and the fixture that only tests use which need it.
 NEEDED = {
     "chromium": ("pages in a browser", "browser"),
-    "postgresql": ("the team's server on its database", "postgres"),
+    "postgresql": ("a database", "postgres"),
 }
 
 

@@ -23,7 +23,7 @@ def test_what_is_missing_is_said_in_one_line() -> None:
     assert machine.lacking(["postgres", "browser"], set()) == machine.lacking(["tmp_path"], {"chromium"}) == []
     said = machine.left_out(machine.count([["chromium"], ["chromium"], ["postgresql"]]))
     assert said == (
-        "Left out: 2 tests of pages in a browser (no chromium), 1 tests of the team's server on its database (no postgresql)."
+        "Left out: 2 tests of pages in a browser (no chromium), 1 tests of a database (no postgresql)."
         " `make system` installs what they need."
     )
     assert machine.left_out({}) == ""

@@ -49,10 +49,9 @@ LIBRARIES = [
     "mlflow.store.db.utils",
     "mlflow.store.tracking.sqlalchemy_store",
     "mlflow.store.model_registry.sqlalchemy_store",
-    "openpyxl",
+    "python_calamine",
     "pandas.io.formats.style",
     "pandera.pandas",
-    "pyarrow.csv",
     "pyarrow.parquet",
     "scipy.optimize",
     "scipy.special",
@@ -85,17 +84,19 @@ sys.exit(status)
 
 
 @functools.cache
-def folder() -> Path:
-    """Where the two programs lie, to be put first on PATH; the process behind them ends with this one."""
+def folder(python: str = sys.executable) -> Path:
+    """Where the two programs lie, to be put first on PATH; the process behind them ends with this one. Of another Python, its own package."""
     made = Path(tempfile.mkdtemp(prefix="warm-"))
     address = str(made / "line")
     for name in ("segments", "dvc"):
-        (made / name).write_text(PROGRAM.format(python=sys.executable, address=address))
+        (made / name).write_text(PROGRAM.format(python=python, address=address))
         (made / name).chmod(0o755)
     kept = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")}
     variables = kept | {"MPLBACKEND": "agg", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    if python != sys.executable:
+        variables.pop("PYTHONPATH", None)
     process = subprocess.Popen(
-        [sys.executable, __file__, address],
+        [python, __file__, address],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=variables,

@@ -66,6 +66,10 @@ class DataError(SegmentsError):
     """A raw file, or a table made from it, is not what its source config says it is."""
 
 
+class ForecastError(DataError):
+    """The log is too short, or too few customers bought in time: nothing can be learned and measured."""
+
+
 class SweepError(SegmentsError):
     """The candidates that were asked for cannot be computed from these features."""
 

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 
 import machine
 from segments.action.report import Briefing, compared_features, headline, known_sentence, number, percent, render
+from segments.config.columns import Label
 from segments.identity.descriptors import descriptor_tests, segment_descriptors
 from segments.identity.profiles import make_up, segment_profiles
 from segments.identity.rules import plain_rules, reasons
@@ -47,7 +48,7 @@ def briefing(names: list[str] | None = None, level: str = "south", **changes: An
         "title": "Who our guests are",
         "description": "An inn",
         "as_of": "2024-01-31",
-        "units": {"monetary": "€"},
+        "labels": {"monetary": Label(unit="€")},
         "customers": 60,
         "choice": CHOICE,
         "swept": "12 candidates",

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from segmentations import segmentation
-from segments.action.intervals import difference_of_proportions
+from segments.action.intervals import difference_of_means, difference_of_proportions, without_habit
 from segments.action.target_list import (
     HOLD_OUT,
     Arm,
@@ -26,6 +27,7 @@ from segments.action.target_list import (
     arms,
     commit,
     control_groups,
+    detectable_rise,
     enlist,
     hold_out,
     memberships,
@@ -181,6 +183,34 @@ def test_arms_count_both_groups_and_say_what_they_show() -> None:
     assert second.detectable == minimum_detectable_effect(0.05, second.treatment, second.control)
     [alone] = arms(pd.DataFrame({"segment_id": ["S1"], "segment": ["x"], "group": ["treatment"]}), 0.05)
     assert "no rise can be shown" in alone.words()
+
+
+def test_eight_of_ten_campaigns_show_the_rise_that_a_list_promises_of_spend() -> None:
+    random = np.random.default_rng(0)
+    before = random.lognormal(3, 1, 500)
+
+    def spend() -> Any:
+        return before / 3 * random.uniform(0.5, 1.5, 500) * (random.random(500) < 0.7)
+
+    shown, promised = 0, []
+    for _ in range(40):
+        treated = random.random(500) > 0.2
+        promised.append(detectable_rise(spend(), before, treated) or 0.0)
+        beyond = without_habit(spend() + np.where(treated, promised[-1], 0.0), before)
+        shown += difference_of_means(beyond[treated], beyond[~treated]).low > 0
+    assert 0.65 <= shown / 40 <= 0.95
+    assert detectable_rise(spend(), before, np.ones(500, dtype=bool)) is None
+
+
+def test_arms_say_what_they_show_of_spend() -> None:
+    table = target_list(members(2000), PLAN, "spring", ExportConfig())
+    lately = np.random.default_rng(0).exponential(30, 2000)
+    table = table.assign(spend_lately=lately, spend_earlier=lately * 3)
+    [first, _] = arms(table, 0.05)
+    own = table[table["segment_id"] == "S1"]
+    assert first.spend == pytest.approx(own["spend_lately"].mean())
+    assert first.detectable_spend == pytest.approx(0.0, abs=1e-9), "what is known before needs no campaign"
+    assert f", of spend from {first.spend:.2f} to {first.spend:.2f} USD" in first.words("USD")
 
 
 def test_segments_are_in_the_order_of_their_numbers() -> None:
@@ -443,6 +473,9 @@ def test_a_receipt_word_for_word() -> None:
 def test_who_is_listed_keeps_the_first_segment() -> None:
     listed = enlist(None, members(4).assign(group="treatment"))
     assert list(listed.columns) == ["customer_id", "segment_id", "segment", "group"]
+    spent = enlist(None, members(4).assign(group="treatment", spend_before=[1.0, 2.0, 3.0, 4.0]))
+    again = enlist(spent, members(5).assign(group="treatment", spend_before=9.0))
+    assert again["spend_before"].tolist() == [1.0, 2.0, 3.0, 4.0, 9.0], "what was spent before the first list"
     later = enlist(listed, members(6).assign(group="treatment", segment_id="S9"))
     assert later["customer_id"].tolist() == list("012345")
     assert later["segment_id"].tolist() == ["S1", "S2", "S1", "S2", "S9", "S9"]

@@ -53,7 +53,7 @@ def page_of_playbooks() -> str:
 
 def comparison() -> str:
     row = {"outcome": "spend", "segment_id": "S1", "segment": NASTY, "treatment": 1.0, "n_treatment": 2, "control": 1.0}
-    figures = {"n_control": 2, "difference": 0.0, "low": -1.0, "high": 1.0}
+    figures = {"n_control": 2, "difference": 0.0, "low": -1.0, "high": 1.0, "narrower": 0.5}
     return comparison_note(NASTY, pd.DataFrame([row | figures]), Effect(True, [NASTY]))
 
 
@@ -100,7 +100,16 @@ def test_no_template_has_to_ask_for_it() -> None:
     assert template.render(name="<b>") == "&lt;b&gt; &lt;B&gt; 5 [a](#b)"
     texts = [(CHECKOUT / "src" / path).read_text() for path in TEMPLATES]
     safe = {name for text in texts for name in re.findall(r"{{ ([^{}]*)\|safe }}", text)}
-    assert safe == {"note", "menu", "card", "every", "shown.whole", "shown.preview", '("---|" * figures|length)'}
+    assert safe == {
+        "draft",
+        "note",
+        "menu",
+        "card",
+        "every",
+        "shown.whole",
+        "shown.preview",
+        '("---|" * figures|length)',
+    }
 
 
 def test_what_a_template_names_must_be_given() -> None:

@@ -13,8 +13,8 @@ from segments.app.load import load
 from segments.clustering.candidate import Candidate, Spec, sweep_cell
 from segments.clustering.space import fit_space
 from segments.config.root import Config
-from segments.data import files
-from segments.data.clean import clean_customers
+from segments.data.customers import clean_customers
+from segments.data.reading import files
 from segments.features.table import build_features
 
 # Best WCSS found in thousands of restarts, and the silhouette in the clustered space, for k = 2 to 6.
@@ -74,7 +74,8 @@ def features(config: Config, shared_data: Path) -> pd.DataFrame:
     assert config.source.customers is not None
     here = replace(config.source.customers, path=str(shared_data / "mall" / "Mall_Customers.csv"))
     source = replace(config.source, customers=here)
-    customers, _ = clean_customers(files.read_customers(source), source)
+    with files.open_customers(source) as raw:
+        customers, _ = clean_customers(raw, source)
     return build_features(customers, None, source, config.features).table
 
 

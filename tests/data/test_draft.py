@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pandas as pd
@@ -11,16 +13,24 @@ import pytest
 import yaml
 from pydantic import TypeAdapter
 
+from online_retail import online_retail
 from segments.config.source import Policy, Source
-from segments.data import files
-from segments.data.clean import clean_customers, clean_transactions
-from segments.data.draft import guess_roles
+from segments.data import draft
+from segments.data.customers import clean_customers
+from segments.data.draft import as_of_line, describe_file, guess_roles
+from segments.data.reading import files
+from segments.data.transactions import clean_transactions
 from segments.errors import DataError
 from segments.io.store.raw_files import raw_place
 
 
+def read_customers(source: Source, project: Path):
+    with files.open_customers(source, project) as raw:
+        return clean_customers(raw, source)
+
+
 def drafted(path: Path) -> tuple[str, Source]:
-    text = files.describe_file(path)
+    text = describe_file(path)
     return text, TypeAdapter(Source).validate_python(yaml.safe_load(text))
 
 
@@ -50,7 +60,7 @@ def test_mall_draft_reads_the_mall_file(shared_data, tmp_path):
     assert "seen: 18 to 70" in text and "seen: 15 to 137" in text
     assert "segments fetch source=mall_customers from=" in text
     place = fetched(source, shared_data / "mall/Mall_Customers.csv", tmp_path)
-    table, report = clean_customers(files.read_customers(source, place), source)
+    table, report = read_customers(source, place)
     assert len(table) == 200 and report["notes"] == []
 
 
@@ -76,7 +86,7 @@ def test_mall_draft_reads_the_mall_file(shared_data, tmp_path):
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
 def test_whatever_a_column_is_called_its_draft_loads_and_reads_it(tmp_path, header, encoding):
     path = tmp_path / "odd.csv"
-    text = pd.DataFrame({"id": range(30), header: range(30)}).to_csv(index=False)
+    text = pd.DataFrame({"id": range(30), header: [number // 2 for number in range(30)]}).to_csv(index=False)
     path.write_bytes(text.encode(encoding))
     if "\0" in header and encoding == "utf-8":
         with pytest.raises(DataError, match="binary file"):
@@ -86,8 +96,8 @@ def test_whatever_a_column_is_called_its_draft_loads_and_reads_it(tmp_path, head
     assert source.customers is not None
     assert len(source.customers.columns) == 1
     assert max(map(len, source.customers.columns)) <= 62
-    table, _ = clean_customers(files.read_customers(source, fetched(source, path, tmp_path)), source)
-    assert table.iloc[:, 1].tolist() == [float(i) for i in range(30)]
+    table, _ = read_customers(source, fetched(source, path, tmp_path))
+    assert table.iloc[:, 1].tolist() == [float(i // 2) for i in range(30)]
 
 
 def test_sentinels_seen_are_listed(shared_data):
@@ -103,8 +113,8 @@ def test_unknown_words_between_numbers_become_sentinels(tmp_path):
     _, source = drafted(path)
     assert source.customers is not None and "unbekannt" in source.customers.read.missing
     assert source.customers.read.decimal == "," and source.customers.read.separator == ";"
-    _, report = clean_customers(files.read_customers(source, fetched(source, path, tmp_path)), source)
-    assert report["reasons"] == [{"reason": "missing spend", "rows": 1, "action": "drop"}]
+    table, report = read_customers(source, fetched(source, path, tmp_path))
+    assert report["reasons"] == [] and table["spend"].isna().tolist() == [False] * 40 + [True]
 
 
 def test_log_draft_reads_the_log(tmp_path):
@@ -116,7 +126,7 @@ def test_log_draft_reads_the_log(tmp_path):
             "InvoiceDate": pd.date_range("2011-01-20", periods=rows).strftime("%d/%m/%Y %H:%M"),
             "Customer ID": [row % 9 for row in range(rows)],
             "Total Amount": [row + 0.5 for row in range(rows)],
-            "line discount": [0.5] * rows,
+            "line discount": [1.5] * rows,
             "coupon_value": [0] * rows,
         }
     ).to_csv(tmp_path / "Online Retail.csv", index=False)
@@ -134,6 +144,55 @@ def test_log_draft_reads_the_log(tmp_path):
     with files.open_log(source, fetched(source, tmp_path / "Online Retail.csv", tmp_path)) as log:
         _, report = clean_transactions(log, source)
     assert report["rows_clean"] == rows and report["reasons"] == []
+
+
+def test_a_draft_of_the_usual_log_reads_it_as_pandas_does(tmp_path):
+    """Quantity x price, cancellations netted, ids no missing values; what only a person knows stands beside it."""
+    raw = online_retail(3_000)
+    raw.to_csv(tmp_path / "retail.csv", index=False)
+    text, source = drafted(tmp_path / "retail.csv")
+    spec = source.transactions
+    assert source.feature_sets == ["rfm_net"]
+    assert spec is not None and spec.money == {"quantity": "Quantity", "price": "UnitPrice"}
+    assert (spec.customer, spec.order, spec.product) == ("CustomerID", "InvoiceNo", "StockCode")
+    assert not [word for word in spec.read.missing if word.startswith("C")]
+    assert 'exclude: {"StockCode": ["POST", "D", "M", "BANK CHARGES", "B"]}' in text
+    assert "Quantity is below zero on" in text and "name no customer (CustomerID)" in text
+    with files.open_log(source, fetched(source, tmp_path / "retail.csv", tmp_path)) as log:
+        lines, _ = clean_transactions(log, source)
+        paid = lines.aggregate("sum(amount)").fetchall()[0][0]
+    known = raw[raw["CustomerID"] != ""]
+    assert paid == pytest.approx((known["Quantity"] * known["UnitPrice"]).sum(), abs=0.005)
+
+
+@pytest.mark.parametrize(
+    ("stray", "as_of", "said"),
+    [("2204-01-01", "2024-03-09", "CHECK: 1 line lies after it"), ("2024-03-15", "2024-03-15", "the last purchase")],
+)
+def test_a_day_far_beyond_the_rest_is_no_as_of_date(tmp_path, stray, as_of, said):
+    days = [*(str(day.date()) for day in pd.date_range("2024-01-01", periods=69)), stray]
+    frame = pd.DataFrame(
+        {"customer": [row % 9 for row in range(70)], "date": days, "total": [row + 0.5 for row in range(70)]}
+    )
+    frame.to_csv(tmp_path / "log.csv", index=False)
+    text, source = drafted(tmp_path / "log.csv")
+    assert source.as_of == as_of and said in text.splitlines()[5]
+    believed = replace(source, as_of=stray)
+    with files.open_log(believed, fetched(source, tmp_path / "log.csv", tmp_path)) as log:
+        notes = clean_transactions(log, believed)[1]["notes"]
+    far = (
+        []
+        if stray == as_of
+        else ["1 lines lie far after all others", "the as-of date 2204-01-01 lies 65,675 days after"]
+    )
+    assert len(notes) == len(far) and all(map(str.startswith, notes, far))
+
+
+def test_nothing_of_the_future_is_an_as_of_date():
+    days = [(date(2024, 1, day), 5) for day in range(1, 31)]
+    assert as_of_line(days, date(2024, 1, 10)).startswith(
+        'as_of: "2024-01-10" # CHECK: 100 lines lie after it, up to 2024-01-30'
+    )
 
 
 def test_swapped_day_and_month_are_pointed_out():
@@ -156,7 +215,7 @@ def test_a_log_has_repeated_customers_times_and_money(columns, is_log):
 
 
 def test_a_large_log_is_sampled_over_its_whole_length(tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "SAMPLE_ROWS", 10)
+    monkeypatch.setattr(draft, "SAMPLE_ROWS", 10)
     pd.DataFrame(
         {"user": [row % 5 for row in range(95)], "time": pd.date_range("2024-01-01", periods=95), "paid": 1.5}
     ).to_parquet(tmp_path / "log.parquet")
@@ -213,7 +272,7 @@ def test_xlsx_and_broken_files(tmp_path, shared_data):
     _, source = drafted(tmp_path / "people.xlsx")
     assert source.customers is not None and list(source.customers.columns) == ["age"] and source.policy == Policy()
     with pytest.raises(DataError, match="is not a complete Excel file"):
-        files.describe_file(shared_data / "dirty/truncated.xlsx")
+        describe_file(shared_data / "dirty/truncated.xlsx")
 
 
 @pytest.mark.parametrize(

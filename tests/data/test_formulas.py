@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from segments.action.uplift import read_results
 from segments.config.source import Reader
-from segments.data.files import read_cells
 from segments.data.formulas import RISKY, neutralise, neutralise_batch, restore
+from segments.data.reading.files import read_cells
 from segments.io.store.files import growing_table, read_csv, write_csv
 
 ATTACKS = ["=1+1", "+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1", "=cmd|' /C calc'!A0", '=HYPERLINK("x")']

@@ -18,6 +18,7 @@ from segments.forecast.btyd import (
     Money,
     Purchases,
     alive,
+    as_known,
     btyd_table,
     daily,
     expected_money,
@@ -65,7 +66,7 @@ def row(x: float, t_x: float, T: float) -> pd.DataFrame:
 def test_the_table_is_rebuilt_from_the_log(log: pd.DataFrame, published: pd.DataFrame) -> None:
     assert (len(log), (log["amount"] == 0).sum()) == (6919, 8)
     assert int(log.duplicated(["customer_id", "purchased_at"]).sum()) == 223
-    table = btyd_table(daily(log), date(1997, 9, 30))
+    table = btyd_table(as_known(daily(log), date(1997, 9, 30)), date(1997, 9, 30))
     assert table["frequency"].tolist() == published["frequency"].tolist()
     for name, within in {"recency": 0.005, "T": 0.005, "monetary_value": 0.006}.items():
         assert np.abs(table[name].to_numpy() - published[name].to_numpy()).max() < within
@@ -74,16 +75,32 @@ def test_the_table_is_rebuilt_from_the_log(log: pd.DataFrame, published: pd.Data
 def test_later_purchases_change_nothing(log: pd.DataFrame) -> None:
     cutoff = date(1997, 9, 30)
     known = log[log["purchased_at"] <= pd.Timestamp(cutoff)]
-    pd.testing.assert_frame_equal(btyd_table(daily(known), cutoff), btyd_table(daily(log), cutoff))
+    pd.testing.assert_frame_equal(*(btyd_table(as_known(daily(lines), cutoff), cutoff) for lines in (known, log)))
 
 
 def test_a_return_is_no_purchase() -> None:
     when = pd.to_datetime(["2024-01-01", "2024-01-08", "2024-01-15"])
     days = daily(pd.DataFrame({"customer_id": ["a"] * 3, "purchased_at": when, "amount": [5.0, -5.0, 0.0]}))
-    assert btyd_table(days, date(2024, 1, 22)).iloc[0].tolist() == ["a", 1.0, 2.0, 3.0, 0.0]
+    assert btyd_table(as_known(days, date(2024, 1, 22)), date(2024, 1, 22)).iloc[0].tolist() == [
+        "a",
+        1.0,
+        2.0,
+        3.0,
+        0.0,
+    ]
 
 
 # --- the published figures ----------------------------------------------------------------------------------------------
+
+
+def test_a_purchase_that_came_back_was_one_until_then():
+    """Bought for 5 and for 7 on one day; the 7 came back ten days later."""
+    when = pd.to_datetime(["2024-01-01", "2024-01-01", "2024-01-11"])
+    back = pd.to_datetime([None, "2024-01-11", None])
+    days = daily(
+        pd.DataFrame({"customer_id": "a", "purchased_at": when, "amount": [5.0, 7.0, -7.0], "sent_back_at": back})
+    )
+    assert [as_known(days, date(2024, 1, day))["spend"].tolist() for day in (10, 11)] == [[12.0], [5.0]]
 
 
 @pytest.mark.parametrize("kind", PUBLISHED)
@@ -111,7 +128,7 @@ def test_published_customer() -> None:
 def test_published_holdout(log: pd.DataFrame, published: pd.DataFrame) -> None:
     """39 weeks later: 1,882 purchases happened, BG/NBD expected 1,653.4."""
     expected = expected_purchases(fit_purchases(published, "bg_nbd"), published, WEEKS)
-    days, cutoff = daily(log), date(1997, 9, 30).toordinal()
+    days, cutoff = as_known(daily(log), date.max), date(1997, 9, 30).toordinal()
     later = days[(days["day"] > cutoff) & (days["day"] <= cutoff + WEEKS * 7)].groupby("customer_id").size()
     actual = later.reindex(sorted(set(days["customer_id"])), fill_value=0).to_numpy()
     assert actual.sum() == 1882

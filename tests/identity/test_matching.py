@@ -562,6 +562,13 @@ def test_the_largest_cluster_is_numbered_first_whatever_its_place() -> None:
     assert [one.segment.segment_id for one in near.lineage] == ["S5", "S4"], "by distance, the nearer first"
 
 
+def test_new_clusters_are_numbered_by_all_their_customers_not_by_those_of_the_oldest_segment() -> None:
+    found = match(
+        OLD, np.array([[0, 0, 0], [30, 28, 29], [0, 40, 38]]), ["a", "b", "c"], 4, replace(CONFIG, min_overlap=1)
+    )
+    assert [one.segment.segment_id for one in found.lineage] == ["S6", "S4", "S5"], "58, 68 and 67 customers"
+
+
 def test_a_counter_between_versions_is_above_both() -> None:
     found = compare_versions([Segment("S9", "a", 0)], [Segment("S9", "a", 0)], np.array([[3]]), CONFIG)
     assert (found.next_number, found.matched_by, found.table) == (10, "ids", [[3]])

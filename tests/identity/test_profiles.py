@@ -231,9 +231,9 @@ def test_one_word_more_is_enough_where_one_is() -> None:
 @pytest.mark.parametrize(("rank", "word"), [(0.6, "high"), (0.5999, None), (0.4, "low"), (0.4001, None)])
 def test_a_trait_that_is_met_exactly_counts(rank: float, word: str | None) -> None:
     config = ProfilesConfig(high=0.6, low=0.4, traits={"x": Trait("high", "low")})
-    assert _word("x", rank, config) == word
-    assert _lean("x", 0.5, config) == "high"
-    assert _lean("x", 0.4999, config) == "low"
+    assert _word("x", rank, config, {}) == word
+    assert _lean("x", 0.5, config, {}) == "high"
+    assert _lean("x", 0.4999, config, {}) == "low"
 
 
 def test_traits_that_are_met_exactly_count() -> None:

@@ -16,8 +16,9 @@ import pandas as pd
 
 from segments.action.templates import fill, percent
 from segments.config.features import RFM_SCORES
-from segments.features.meanings import FEATURE_WORDS
+from segments.features.meanings import NONE, Labels, called, label, number
 from segments.identity.descriptors import CLUSTERED, DERIVED, DESCRIPTOR
+from segments.identity.profiles import IS_LEVEL
 
 SAME = 0.9  # from this correlation on a descriptor is a clustered feature under another name
 # Limits of Romano et al. (2006) for Cliff's delta, of Cohen (1988) for the others.
@@ -30,6 +31,7 @@ GRADE_WORDS = {
     "not supported": "Nothing shows that these groups exist or would be found again: a person chose them all the same.",
 }
 LEVEL = 0.05  # of adjusted p-values
+SIDES = {"high": "higher", "low": "lower"}  # of a number; of a category the level itself
 SIZES = ("negligible", "small", "medium", "large")
 
 
@@ -43,8 +45,8 @@ class Briefing:
         Heading, and what the data are.
     as_of : str or None
         The "today" of the features.
-    units : dict of str to str
-        Unit of each feature that has one.
+    labels : mapping of str to Label
+        What the source calls its columns, with units and formats.
     customers : int
         Customers in all.
     choice : mapping
@@ -76,7 +78,7 @@ class Briefing:
     title: str
     description: str
     as_of: str | None
-    units: Mapping[str, str]
+    labels: Labels
     customers: int
     choice: Mapping[str, Any]
     swept: str
@@ -111,6 +113,7 @@ def render(briefing: Briefing) -> str:
         HTML; equal input gives equal text.
     """
     tests = briefing.tests
+    categories = tests[tests["kind"] == "category"]
     context = {
         "b": briefing,
         "headline": headline(briefing.profiles),
@@ -118,15 +121,19 @@ def render(briefing: Briefing) -> str:
         "names": briefing.profiles["segment"].tolist(),
         "images": {key: base64.b64encode(png).decode() for key, png in briefing.pictures.items()},
         "known": known_sentence(briefing.make_up, briefing.customers),
-        "categories": [_test_row(briefing, row) for row in _rows(tests[(tests["kind"] == "category")])],
-        "differing": int((tests[tests["kind"] == "category"]["p_holm"] < LEVEL).sum()),
+        "categories": [_test_row(briefing, row) for row in _rows(categories[categories["role"] != CLUSTERED])],
+        "clustered_categories": [
+            label(name, briefing.labels) for name in categories[categories["role"] == CLUSTERED]["feature"]
+        ],
+        "differing": int((categories["p_holm"] < LEVEL).sum()),
         "numbers": _number_rows(briefing),
         "features": _feature_rows(briefing),
-        "clustered": [label(name, briefing.units) for name in tests[tests["role"] == CLUSTERED]["feature"]],
+        "clustered": [label(name, briefing.labels) for name in tests[tests["role"] == CLUSTERED]["feature"]],
         "grades": GRADE_WORDS,
         "rfm": _rfm_rows(briefing),
         "trend": "trend" in set(tests["feature"]),
-        "money": briefing.units.get("monetary", ""),
+        "called": lambda name: called(name, briefing.labels),
+        "money": briefing.labels["monetary"].unit if "monetary" in briefing.labels else "",
     }
     return fill(__package__, "report.html.j2", **context).removesuffix("\n")
 
@@ -203,49 +210,25 @@ def known_sentence(make_up: pd.DataFrame, customers: int) -> str:
     )
 
 
-def label(feature: str, units: Mapping[str, str]) -> str:
-    """A feature in words, with its unit.
-
-    Examples
-    --------
-    >>> label("recency_days", {}), label("annual_income", {"annual_income": "k$"}), label("spend_on_fuel", {})
-    ('days since last purchase', 'annual income (k$)', 'spent on fuel')
-    """
-    known = FEATURE_WORDS.get(feature)
-    words = known.label if known else feature.replace("spend_on_", "spent on ").replace("_", " ")
-    unit = units.get(feature, "")
-    return f"{words} ({unit})" if unit else words
-
-
-def number(feature: str, value: float) -> str:
-    """A figure of a feature: shares in percent, large numbers without decimals.
-
-    Examples
-    --------
-    >>> number("coupon_share", 0.125), number("monetary", 1861.5), number("stores", 4.22)
-    ('12 %', '1,862', '4.2')
-    """
-    if pd.isna(value):
-        return "–"
-    if feature.endswith("_share") or feature.startswith("spend_on_"):
-        return f"{value:.1%}".replace("%", " %") if 0 < abs(value) < 0.0995 else percent(value)
-    places = 0 if abs(value) >= 100 or value == round(value) else 1 if abs(value) >= 1 else 2
-    return f"{value:,.{places}f}".replace("-", "−")
-
-
-def rule_words(bounds: Mapping[str, Sequence[float | None]], units: Mapping[str, str]) -> str:
+def rule_words(bounds: Mapping[str, Sequence[float | None]], labels: Labels = NONE) -> str:
     """A rule as a sentence.
 
     Examples
     --------
-    >>> rule_words({"monetary": (1234567.5, None), "recency_days": (2.0, 10.0)}, {})
+    >>> rule_words({"monetary": (1234567.5, None), "recency_days": (2.0, 10.0)})
     'money spent above 1,234,567.5, and days since last purchase above 2 and at most 10'
+    >>> rule_words({"contract = Two year": (0.5, None), "partner = Yes": (None, 0.5)})
+    'contract is Two year, and partner is not Yes'
     """
     parts = []
     for feature, (above, at_most) in bounds.items():
+        column, _, level = feature.partition(IS_LEVEL)
+        if level:
+            parts.append(f"{label(column, labels, unit=False)} is {'not ' if above is None else ''}{level}")
+            continue
         ends = [f"above {above:,.12g}"] if above is not None else []
         ends += [f"at most {at_most:,.12g}"] if at_most is not None else []
-        parts.append(f"{label(feature, units)} {' and '.join(ends)}")
+        parts.append(f"{label(feature, labels)} {' and '.join(ends)}")
     return ", and ".join(parts) if parts else "everybody"
 
 
@@ -255,7 +238,7 @@ def _card(briefing: Briefing, cluster: int) -> dict[str, Any]:
     own = briefing.reasons[briefing.reasons["segment"] == row["segment"]]
     first = own.groupby(["first_feature", "first_side"]).size().sort_values(ascending=False, kind="stable")
     reasons = [
-        f"{'higher' if side == 'high' else 'lower'} {label(feature, {})} for {percent(count / len(own))}"
+        f"{SIDES.get(side, side)} {label(feature, briefing.labels, unit=False)} for {percent(count / len(own))}"
         for (feature, side), count in first.head(2).items()
     ]
     return {
@@ -268,7 +251,7 @@ def _card(briefing: Briefing, cluster: int) -> dict[str, Any]:
         "apart": _apart(briefing, cluster),
         "rules": [
             {
-                "words": rule_words(rule["bounds"], briefing.units),
+                "words": rule_words(rule["bounds"], briefing.labels),
                 "coverage": rule["coverage"],
                 "precision": rule["precision"],
             }
@@ -285,7 +268,8 @@ def _card(briefing: Briefing, cluster: int) -> dict[str, Any]:
 def _apart(briefing: Briefing, cluster: int) -> list[dict[str, Any]]:
     """What sets a segment apart from the others, strongest first, each thing said once.
 
-    In medians: effects compare ranks, and a few large customers can move a mean the other way.
+    In medians: effects compare ranks, and a few large customers can move a mean the other way. Of a category that was clustered on, the level
+    the segment has most more of than others; the effects of both are measured by what counts as large.
     """
     tests = briefing.tests.set_index("feature")
     own = briefing.descriptors[
@@ -293,27 +277,42 @@ def _apart(briefing: Briefing, cluster: int) -> list[dict[str, Any]]:
     ]
     own = own[(own["role"] != DERIVED) & ~own["feature"].isin(RFM_SCORES)]
     own = own[tests.loc[own["feature"], "correlation"].abs().fillna(0.0).to_numpy() < SAME]
-    strongest = own.reindex(own["effect"].abs().sort_values(ascending=False, kind="stable").index)
-    return [
-        {
-            "label": label(row["feature"], briefing.units),
-            "typical": number(row["feature"], row["median"]),
-            "overall": number(row["feature"], row["overall_median"]),
-            "side": "high" if row["effect"] > 0 else "low",
-        }
-        for row in _rows(strongest.head(6))
+    told = [
+        (
+            abs(row["effect"]) / LIMITS["delta"][-1],
+            {
+                "label": label(row["feature"], briefing.labels),
+                "side": "high" if row["effect"] > 0 else "low",
+                "figures": f"typically {number(row['feature'], row['median'], briefing.labels)}; "
+                f"all customers {number(row['feature'], row['overall_median'], briefing.labels)}",
+            },
+        )
+        for row in _rows(own)
         if _size("delta", row["effect"]) != SIZES[0]
     ]
+    levels = briefing.descriptors[
+        (briefing.descriptors["cluster"] == cluster) & (briefing.descriptors["kind"] == "category")
+    ]
+    levels = levels[(levels["role"] == CLUSTERED) & (levels["effect"] >= LIMITS["h"][0])]
+    for _, found in levels.groupby("feature", sort=False):
+        row = found.loc[found["effect"].idxmax()]
+        said = {
+            "label": label(row["feature"], briefing.labels),
+            "side": row["level"],
+            "figures": f"{percent(row['mean'])} of them; {percent(row['overall'])} of all customers",
+        }
+        told.append((row["effect"] / LIMITS["h"][-1], said))
+    return [said for _, said in sorted(told, key=lambda one: -one[0])[:6]]
 
 
 def _test_row(briefing: Briefing, row: dict[str, Any]) -> dict[str, Any]:
     found = briefing.descriptors[briefing.descriptors["feature"] == row["feature"]]
-    where = _span(row["feature"], found) if row["kind"] == "number" and row["p_holm"] < LEVEL else ""
+    where = _span(row["feature"], found, briefing.labels) if row["kind"] == "number" and row["p_holm"] < LEVEL else ""
     follows = ""
     if row["follows"] and abs(row["correlation"]) >= SAME:
-        follows = f"says the same as {label(row['follows'], {})} (correlation {row['correlation']:.2f})"
+        follows = f"says the same as {label(row['follows'], briefing.labels, unit=False)} (correlation {row['correlation']:.2f})"
     return {
-        "label": label(row["feature"], briefing.units),
+        "label": label(row["feature"], briefing.labels),
         "known": row["known"],
         "test": row["test"],
         "differs": bool(row["p_holm"] < LEVEL),
@@ -336,12 +335,12 @@ def _number_rows(briefing: Briefing) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def _span(feature: str, found: pd.DataFrame) -> str:
+def _span(feature: str, found: pd.DataFrame, labels: Labels) -> str:
     """From the lowest segment to the highest: by rank, as it is tested, with figures that say the same."""
     low, high = found.loc[found["rank"].idxmin()], found.loc[found["rank"].idxmax()]
     for figure, word in (("median", "typically "), ("mean", "mean ")):
-        if number(feature, low[figure]) != number(feature, high[figure]) and low[figure] < high[figure]:
-            ends = (f"{number(feature, end[figure])} (“{end['segment']}”)" for end in (low, high))
+        if number(feature, low[figure], labels) != number(feature, high[figure], labels) and low[figure] < high[figure]:
+            ends = (f"{number(feature, end[figure], labels)} (“{end['segment']}”)" for end in (low, high))
             return word + " to ".join(ends)
     return f"lowest “{low['segment']}”, highest “{high['segment']}”"
 
@@ -353,17 +352,17 @@ def _feature_rows(briefing: Briefing) -> list[dict[str, Any]]:
     for feature, found in numbers.groupby("feature", sort=False):
         cells = [
             {
-                "mean": number(str(feature), row["mean"]),
-                "median": number(str(feature), row["median"]),
+                "mean": number(str(feature), row["mean"], briefing.labels),
+                "median": number(str(feature), row["median"], briefing.labels),
                 "index": "–" if pd.isna(row["index"]) else f"{row['index']:,.0f}",
                 "effect": "–" if pd.isna(row["effect"]) else f"{row['effect']:+.2f}",
             }
             for row in _rows(found)
         ]
-        overall = number(str(feature), float(found["overall"].iloc[0]))
+        overall = number(str(feature), float(found["overall"].iloc[0]), briefing.labels)
         rows.append(
             {
-                "label": label(str(feature), briefing.units),
+                "label": label(str(feature), briefing.labels),
                 "role": found["role"].iloc[0],
                 "overall": overall,
                 "cells": cells,

@@ -12,13 +12,14 @@ import math
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from segments.action.intervals import difference_of_proportions
+from segments.action.intervals import CONFIDENCE_LEVEL, difference_of_means, difference_of_proportions, without_habit
 from segments.config.playbook import ExportConfig
 from segments.errors import ConfigError, DataError
 from segments.model.segmentation import Segmentation
@@ -30,6 +31,11 @@ PREDICTED = ("churn_risk", "expected_value")  # of a customer, where there is a 
 PLAN = ("playbook", "channel", "offer")  # what is done with a customer: nothing, with a control
 TELLING = ("group", "action")  # columns of a list that say who is left alone
 POWER = 0.8
+UNLIKELY = 1e-12
+HABIT_DAYS = (
+    90  # whose spend foretells that of a week or month best in the bundled log, among 7, 28, 90, 180 days and all
+)
+TYPICAL_DAYS = 28  # of a campaign
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,9 @@ class Arm:
     detectable : float or None
         Smallest rise of that share (0.02 is two points) that 80 of 100 campaigns show, as :func:`minimum_detectable_effect` has it;
         ``None`` when no rise can be shown.
+    spend, detectable_spend : float or None
+        Mean spend of a customer in the last :data:`TYPICAL_DAYS` days, and the rise of it that 80 of 100 campaigns of as many days show;
+        ``None`` without a log, or when no rise can be shown.
     """
 
     segment_id: str
@@ -55,18 +64,22 @@ class Arm:
     control: int
     base_rate: float
     detectable: float | None
+    spend: float | None = None
+    detectable_spend: float | None = None
 
-    def words(self) -> str:
+    def words(self, currency: str = "") -> str:
         """One line for a person.
 
         Examples
         --------
-        >>> Arm("S1", "loyal", 900, 100, 0.05, 0.0902).words()
-        'S1 loyal: 900 treatment, 100 control; shows a rise from 5.0 % to 14.0 % or more'
+        >>> Arm("S1", "loyal", 900, 100, 0.05, 0.0902, 61.2, 9.314).words("USD")
+        'S1 loyal: 900 treatment, 100 control; shows a rise from 5.0 % to 14.0 % or more, of spend from 61.20 to 70.51 USD'
         """
         shows = "no rise can be shown: the groups are too small"
         if self.detectable is not None:
             shows = f"shows a rise from {self.base_rate * 100:.1f} % to {(self.base_rate + self.detectable) * 100:.1f} % or more"
+        if self.spend is not None and self.detectable_spend is not None:
+            shows += f", of spend from {self.spend:.2f} to {self.spend + self.detectable_spend:.2f} {currency}".rstrip()
         return f"{self.segment_id} {self.segment}: {self.treatment:,} treatment, {self.control:,} control; {shows}"
 
 
@@ -139,7 +152,7 @@ def minimum_detectable_effect(base_rate: float, treatment: int, control: int) ->
 
     Notes
     -----
-    Of the control group's responses, those farther than seven standard deviations from the expected number are left out.
+    Of the control group's responses, numbers less likely than 1e-12 are left out.
 
     Examples
     --------
@@ -153,10 +166,9 @@ def minimum_detectable_effect(base_rate: float, treatment: int, control: int) ->
     from scipy.optimize import brentq
     from scipy.special import bdtr, bdtrc
 
-    middle, reach = control * base_rate, 7 * math.sqrt(control * base_rate * (1 - base_rate)) + 10
-    counts = np.arange(max(0, math.floor(middle - reach)), min(control, math.ceil(middle + reach)) + 1)
-    below = bdtr(counts[0] - 1, control, base_rate) if counts[0] else 0.0
-    chances = np.diff(bdtr(counts, control, base_rate), prepend=below)
+    counts = np.arange(control + 1)
+    chances = np.diff(bdtr(counts, control, base_rate), prepend=0.0)
+    counts, chances = counts[chances > UNLIKELY], chances[chances > UNLIKELY]
     needed = [0]
     for count in counts.tolist():
         needed.append(_needed(treatment, count, control, at_least=needed[-1]))
@@ -165,6 +177,45 @@ def minimum_detectable_effect(base_rate: float, treatment: int, control: int) ->
         return float(chances @ bdtrc(np.array(needed[1:]) - 1, treatment, rate)) - POWER
 
     return float(brentq(lacking, base_rate, 1.0)) - base_rate if lacking(1.0) > 0 else None
+
+
+def detectable_rise(
+    spend: NDArray[np.float64], before: NDArray[np.float64], treated: NDArray[np.bool_]
+) -> float | None:
+    """Smallest rise of mean spend that a comparison of two groups shows with 80 % power, as `segments uplift` compares them.
+
+    A time in which nothing was done is compared as the campaign will be: how far below its estimate the interval reaches is what a rise has
+    to exceed, and by the estimate's own spread more for eight in ten to do so.
+
+    Parameters
+    ----------
+    spend, before : ndarray of shape (n_customers,)
+        Spend in a time without the campaign, and in the time before that.
+    treated : ndarray of bool
+        Who is in the treatment group.
+
+    Returns
+    -------
+    float or None
+        In units of money; ``None`` when no interval can be had.
+
+    Examples
+    --------
+    The same spend before is no help if everybody's is 10; Cohen's (1988) table has 0.2 standard deviations for twice 392.
+
+    >>> spread = np.random.default_rng(0).permutation(np.linspace(-1, 1, 784)) * 3**0.5
+    >>> round(detectable_rise(spread, np.full(784, 10.0), np.arange(784) % 2 == 0), 2)
+    0.2
+    """
+    beyond = without_habit(spend, before)
+    made = difference_of_means(beyond[treated], beyond[~treated])
+    reach = made.estimate - made.low
+    normal = NormalDist()
+    return (
+        reach * (1 + normal.inv_cdf(POWER) / normal.inv_cdf(0.5 + CONFIDENCE_LEVEL / 2))
+        if math.isfinite(reach)
+        else None
+    )
 
 
 def target_list(members: pd.DataFrame, playbook: pd.DataFrame, campaign: str, config: ExportConfig) -> pd.DataFrame:
@@ -279,15 +330,21 @@ def arms(table: pd.DataFrame, base_rate: float) -> list[Arm]:
     Parameters
     ----------
     table : DataFrame
-        With ``segment_id``, ``segment`` and ``group``.
+        With ``segment_id``, ``segment`` and ``group``; where there is a log, ``spend_lately`` (money in the last
+        :data:`TYPICAL_DAYS` days) and ``spend_earlier`` (in the :data:`HABIT_DAYS` before those), too.
     base_rate : float
         Share expected to respond without the campaign.
     """
     found = []
-    for (segment_id, segment), groups in table.groupby(["segment_id", "segment"])["group"]:
-        treatment, control = int((groups == TREATMENT).sum()), int((groups == CONTROL).sum())
+    for (segment_id, segment), own in table.groupby(["segment_id", "segment"]):
+        treated = (own["group"] == TREATMENT).to_numpy()
+        treatment, control = int(treated.sum()), int((~treated).sum())
         detectable = minimum_detectable_effect(base_rate, treatment, control)
-        found.append(Arm(str(segment_id), str(segment), treatment, control, base_rate, detectable))
+        spend = rise = None
+        if "spend_lately" in own:
+            lately = own["spend_lately"].to_numpy()
+            spend, rise = float(lately.mean()), detectable_rise(lately, own["spend_earlier"].to_numpy(), treated)
+        found.append(Arm(str(segment_id), str(segment), treatment, control, base_rate, detectable, spend, rise))
     return sorted(found, key=lambda arm: (len(arm.segment_id), arm.segment_id))  # S2 before S10
 
 
@@ -343,9 +400,11 @@ def enlist(known: pd.DataFrame | None, table: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``customer_id, segment_id, segment, group``.
+        ``customer_id, segment_id, segment, group``, and ``spend_before`` where there is a log: known before anybody was treated.
     """
-    own = table[["customer_id", "segment_id", "segment", "group"]]
+    own = table[
+        ["customer_id", "segment_id", "segment", "group", *(["spend_before"] if "spend_before" in table else [])]
+    ]
     if known is not None:
         own = pd.concat([known, own[~own["customer_id"].isin(known["customer_id"])]])
     return own.reset_index(drop=True)

@@ -17,11 +17,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from segments.action.intervals import Difference, combine, difference_of_means, difference_of_proportions, wilson
+from segments.action.intervals import (
+    Difference,
+    combine,
+    difference_of_means,
+    difference_of_proportions,
+    wilson,
+    without_habit,
+)
 from segments.action.target_list import CONTROL, TREATMENT
 from segments.config.source import Campaigns
-from segments.data.clean import RawTable, canonical_ids, readable_numbers
 from segments.data.formulas import restore
+from segments.data.reading.cells import read_number
+from segments.data.reading.ids import id_key
+from segments.data.rows import RawCells
 from segments.errors import ConfigError, DataError
 from segments.features.purchases import MONEY_UNIT
 
@@ -56,12 +65,12 @@ class Effect:
 # --- results of a campaign that was drawn -------------------------------------------------------------------------
 
 
-def read_results(raw: RawTable, known: Collection[str], where: str) -> pd.DataFrame:
+def read_results(raw: RawCells, known: Collection[str], where: str) -> pd.DataFrame:
     """Results as a person brings them, checked.
 
     Parameters
     ----------
-    raw : RawTable
+    raw : RawCells
         Columns ``customer_id``, ``responded`` (1/0, yes/no, true/false) or ``spend`` or both, and ``group`` if known; case does
         not matter, others are left alone. Ids may bear the apostrophes that :func:`segments.action.target_list.neutralise` puts.
     known : collection of str
@@ -103,7 +112,11 @@ def read_results(raw: RawTable, known: Collection[str], where: str) -> pd.DataFr
     )
     for name in outcomes:
         text = cells[name].astype("string").str.strip()
-        values = text.str.casefold().map(YES_NO) if name == "responded" else readable_numbers(text, raw.decimal)
+        values = (
+            text.str.casefold().map(YES_NO)
+            if name == "responded"
+            else text.map(lambda cell: read_number(cell, raw.decimal), na_action="ignore")
+        )
         table[name] = values.astype("float64")
         meant = "1 or 0, yes or no" if name == "responded" else "a number; 0 for no purchase"
         _refuse(
@@ -218,7 +231,8 @@ def compare_groups(results: pd.DataFrame, *, causal: bool) -> pd.DataFrame:
     Parameters
     ----------
     results : DataFrame
-        ``customer_id, segment_id, segment, group`` and the outcomes.
+        ``customer_id, segment_id, segment, group``, the outcomes, and ``spend_before`` where it was kept when the list was made: what of
+        spend it foretells is taken off before the groups are compared (:func:`segments.action.intervals.without_habit`).
     causal : bool
         Without it the groups stand side by side, and no difference is taken.
 
@@ -226,35 +240,42 @@ def compare_groups(results: pd.DataFrame, *, causal: bool) -> pd.DataFrame:
     -------
     DataFrame
         One row per outcome and segment, then one for all: ``outcome, segment_id, segment, n_treatment, n_control, treatment,
-        control`` (means), ``difference, low, high`` (95 %; Newcombe for shares, Welch for spend; over all: segments weighted
-        by size, so a segment's share in a group does not matter; a segment with fewer than two customers in a group is not in
-        it, and the counts are of those that are).
+        control`` (means, as they are), ``difference, low, high`` (95 %; Newcombe for shares, permutations for spend; over all:
+        segments weighted by size, so a segment's share in a group does not matter; a segment with fewer than two customers in a
+        group is not in it, and the counts are of those that are), ``narrower`` (share by which spend before the campaign made
+        the interval shorter; NaN where it is not known).
     """
     rows = []
     for outcome in [name for name in CAMPAIGN_OUTCOMES if name in results]:
         cells: list[tuple[str, str, int, int, float, float]] = []
         made: list[Difference] = []
+        sure: dict[int, Difference] = {}
+        plain: list[Difference] = []  # without what was known before
         for segment_id, segment, own in _by_segment(results):
             treated = own.loc[own["group"] == TREATMENT, outcome].to_numpy()
             control = own.loc[own["group"] == CONTROL, outcome].to_numpy()
-            if outcome == "responded":
-                counts = int(treated.sum()), len(treated), int(control.sum()), len(control)
-                made.append(difference_of_proportions(*counts))
-            else:
-                made.append(difference_of_means(treated, control))
             cells.append((segment_id, segment, len(treated), len(control), _mean(treated), _mean(control)))
-        # A segment in which nobody bought has no interval of its own, but its zero belongs in the mean of all.
-        known = [
-            d if math.isfinite(d.low) or min(one[2:4]) < FEWEST else Difference(d.estimate, d.estimate, d.estimate)
-            for one, d in zip(cells, made, strict=True)
-        ]
-        used = [one for one, d in zip(cells, known, strict=True) if math.isfinite(d.low)]
-        sizes = [one[2] + one[3] for one in used]
-        means = [float(np.average([one[i] for one in used], weights=sizes)) if used else math.nan for i in (4, 5)]
-        cells.append((ALL, ALL, sum(one[2] for one in used), sum(one[3] for one in used), means[0], means[1]))
-        made.append(combine(known, [one[2] + one[3] for one in cells[:-1]]))
-        for one, d in zip(cells, made, strict=True):
-            rows.append((outcome, *one, *((d.estimate, d.low, d.high) if causal else (math.nan,) * 3)))
+            if outcome == "responded":
+                plain.append(
+                    difference_of_proportions(int(treated.sum()), len(treated), int(control.sum()), len(control))
+                )
+                made.append(plain[-1])
+            else:
+                plain.append(difference_of_means(treated, control))
+                made.append(_beyond_habit(own, outcome) or plain[-1])
+                if min(len(treated), len(control)) >= FEWEST and np.ptp(treated) == np.ptp(control) == 0:
+                    # Nobody bought: no interval of its own, but its zero belongs in the mean of all.
+                    sure[len(cells) - 1] = Difference(*(made[-1].estimate,) * 3)
+        sizes = [one[2] + one[3] for one in cells]
+        known = [sure.get(place, d) for place, d in enumerate(made)]
+        used = [place for place, d in enumerate(known) if math.isfinite(d.low)]
+        total = [float(np.average([cells[i][j] for i in used], weights=[sizes[i] for i in used])) if used else math.nan for j in (4, 5)]  # fmt: skip
+        cells.append((ALL, ALL, sum(cells[i][2] for i in used), sum(cells[i][3] for i in used), total[0], total[1]))
+        made.append(combine(known, sizes))
+        plain.append(combine([sure.get(place, d) for place, d in enumerate(plain)], sizes))
+        for one, d, rough in zip(cells, made, plain, strict=True):
+            narrower = math.nan if d == rough else 1 - (d.high - d.low) / (rough.high - rough.low)
+            rows.append((outcome, *one, *((d.estimate, d.low, d.high, narrower) if causal else (math.nan,) * 4)))
     named = [
         "outcome",
         "segment_id",
@@ -266,21 +287,31 @@ def compare_groups(results: pd.DataFrame, *, causal: bool) -> pd.DataFrame:
         "difference",
         "low",
         "high",
+        "narrower",
     ]
     return pd.DataFrame(rows, columns=named)
+
+
+def _beyond_habit(own: pd.DataFrame, outcome: str) -> Difference | None:
+    """The difference in what spend before the campaign does not foretell; ``None`` where that is not known of everybody."""
+    if "spend_before" not in own or not np.isfinite(own["spend_before"]).all():
+        return None
+    beyond = without_habit(own[outcome].to_numpy(), own["spend_before"].to_numpy())
+    treated = (own["group"] == TREATMENT).to_numpy()
+    return difference_of_means(beyond[treated], beyond[~treated])
 
 
 # --- past campaigns of a source, which nobody drew ----------------------------------------------------------------
 
 
 def past_campaign(
-    mailings: RawTable, redemptions: RawTable, descriptions: RawTable, spec: Campaigns, campaign: str
+    mailings: RawCells, redemptions: RawCells, descriptions: RawCells, spec: Campaigns, campaign: str
 ) -> tuple[set[str], set[str], datetime, datetime]:
     """Who was mailed, who redeemed, and when a past campaign ran.
 
     Parameters
     ----------
-    mailings, redemptions, descriptions : RawTable
+    mailings, redemptions, descriptions : RawCells
         The source's raw tables.
     spec : Campaigns
         Their headers.
@@ -297,7 +328,7 @@ def past_campaign(
     ConfigError
         If there is no such campaign.
     """
-    listed = canonical_ids(descriptions.cells[spec.campaign])
+    listed = _keys(descriptions.cells[spec.campaign])
     if campaign not in set(listed):
         close = difflib.get_close_matches(campaign, [str(name) for name in listed], n=1)
         raise ConfigError(
@@ -309,8 +340,8 @@ def past_campaign(
     start, end = (pd.Timestamp(row[header]).normalize().to_pydatetime() for header in (spec.start, spec.end))
     found = []
     for raw in (mailings, redemptions):
-        own = canonical_ids(raw.cells[spec.campaign]) == campaign
-        found.append(set(canonical_ids(raw.cells[spec.customer])[own]))
+        own = (_keys(raw.cells[spec.campaign]) == campaign).fillna(False)
+        found.append(set(raw.cells[spec.customer][own].dropna()))
     return found[0], found[1], start, end + timedelta(days=1)
 
 
@@ -362,7 +393,9 @@ def describe_campaign(
     DataError
         If somebody was mailed who is not among the members.
     """
-    if strangers := {*mailed, *redeemed} - set(members["customer_id"]):
+    known = set(members["customer_id"])
+    mailed, redeemed = (set(_known_ids(pd.Series(sorted(ids), dtype="str"), known)) for ids in (mailed, redeemed))
+    if strangers := {*mailed, *redeemed} - known:
         raise DataError(
             f"customers of the campaign that are in no segment: {len(strangers):,}",
             where="segments uplift",
@@ -408,12 +441,21 @@ def _by_segment(table: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
 
 def _known_ids(text: pd.Series, known: Collection[str]) -> pd.Series:
     """Ids as the project knows them: as written, without the apostrophes of an export, or without padding."""
-    restored = restore(text)
-    everybody = set(known)
-    found = text
-    for other in (restored, canonical_ids(text), canonical_ids(restored)):
-        found = found.where(found.isin(everybody), other.where(other.isin(everybody), found))
-    return found
+    by_key: dict[str, str] = {}
+    for one in known:
+        by_key[id_key(one)] = (
+            "" if id_key(one) in by_key else one
+        )  # two that share a key are told by their spelling only
+    everybody, restored = set(known), restore(text)
+    found = text.where(text.isin(everybody), restored)
+    for other in (_keys(text), _keys(restored)):
+        spelled = other.map(by_key)
+        found = found.where(found.isin(everybody) | ~spelled.isin(everybody), spelled)
+    return found.where(found.isin(everybody), text)
+
+
+def _keys(ids: pd.Series) -> pd.Series:
+    return ids.map(id_key, na_action="ignore")
 
 
 def _refuse(bad: Any, what: str, where: str, fix: str) -> None:

@@ -338,6 +338,21 @@ for _name, _text in STAGES.items():
 # --- commands -----------------------------------------------------------------------------------------------------------
 
 
+@app.command(cls=Command)
+@argument("folder", type=click.Path())
+@click.option("--from", "origin", metavar="FILE", type=click.Path(), help="A raw file to segment: drafts its source.")
+def new(folder: str, origin: str = "") -> None:
+    """Make a project in a new folder, ready for `dvc repro`.
+
+    It needs no checkout of this repository: conf/, dvc.yaml, DVC's settings and a README come with the package. With --from,
+    conf/source/NAME.yaml is drafted as `segments describe` does, with a feature set, chosen in conf/config.yaml, and the file is
+    copied under data/ and pinned.
+    """
+    from segments.app.commands.new import run
+
+    click.echo(run(folder, origin))
+
+
 @of_project(
     click.option("--from", "origin", metavar="PATH", type=Here(), help="Take the file from here."),
     click.option("--accept", metavar="true", help="Accept a file other than the pinned one."),
@@ -350,14 +365,40 @@ def fetch() -> Run:
 
 
 @app.command(cls=Command)
-@argument("file", type=click.Path())
-def describe(file: str) -> None:
-    """Draft conf/source/NAME.yaml from a raw file."""
+@argument("file", required=False, type=click.Path())
+@click.option(
+    "--check", metavar="NAME", help="Say whether conf/source/NAME.yaml and its files, or FILE, agree; with counts."
+)
+def describe(file: str = "", check: str = "") -> int:
+    """Draft conf/source/NAME.yaml from a raw file, or from several of the same columns ('sales/*.csv').
+
+    In a project the feature set that the draft names is written beside it: conf/feature_set/NAME.yaml.
+    """
     from pathlib import Path
 
-    from segments.data.files import describe_file
+    from segments.app.commands.describe import drafted
+    from segments.data.draft import describe_file
+    from segments.io.store.files import find_project
 
-    click.echo(describe_file(Path(file)), nl=False)
+    if check:
+        from segments.app import load
+        from segments.app.commands.check import run
+
+        given = Path(file).absolute() if file else None
+        os.chdir(find_project())
+        return _say(run(load.load([f"source={check}"]), given))
+    if not file:
+        raise ConfigError("no file is named", where="segments describe", fix="segments describe FILE")
+    try:
+        conf = find_project() / "conf"
+    except SegmentsError:  # to look at a file needs no project
+        click.echo(describe_file(Path(file)), nl=False)
+        return 0
+    draft, beside = drafted(Path(file), conf)
+    click.echo(draft, nl=False)
+    for line in beside:
+        click.echo(line, err=True)
+    return 0
 
 
 @of_project(together=True)
@@ -622,4 +663,18 @@ def catalog(what: str | None = None) -> None:
     click.echo(run(what or ""))
 
 
-COMMANDS = {name: command.get_short_help_str() for name, command in app.commands.items() if name not in STAGES}
+@app.command(cls=Command, hidden=True)
+def code() -> None:
+    """First stage of a project that `segments new` made: which code of the installed package every stage depends on."""
+    from segments.app.commands.code import run
+    from segments.io.store.files import find_project
+
+    os.chdir(find_project())
+    run()
+
+
+COMMANDS = {
+    name: command.get_short_help_str()
+    for name, command in app.commands.items()
+    if name not in STAGES and not command.hidden
+}

@@ -9,16 +9,17 @@ import difflib
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
 
 from segments.app.allowed import check_conf, check_name, check_overrides
 from segments.config.root import Config
+from segments.config.source import is_query
 from segments.errors import ConfigError, SegmentsError, first_line
 from segments.io.store.decisions import DECISIONS
-from segments.io.store.files import find_project
+from segments.io.store.files import checkout, find_project
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -121,6 +122,7 @@ def to_config(composed: DictConfig, conf: Path, choices: Mapping[str, str]) -> C
     }
     books = sorted(path.stem for path in (conf / "playbook").glob("*.yaml"))
     plain["playbooks"] = {name: _member(conf, "playbook", name) for name in books}
+    plain["queries"] = {path: _query(conf, path) for path in sorted(set(filter(is_query, _texts(plain.get("source")))))}
     return checked(Config, plain)
 
 
@@ -246,6 +248,26 @@ def _member(conf: Path, group: str, name: str, where: str = "") -> Any:
     return plain
 
 
+def _texts(plain: Any) -> Iterator[str]:
+    """Every text that a section holds as a value."""
+    inner = plain.values() if isinstance(plain, dict) else plain if isinstance(plain, list) else ()
+    for value in [plain] if isinstance(plain, str) else inner:
+        yield from [value] if isinstance(value, str) else _texts(value)
+
+
+def _query(conf: Path, path: str) -> str:
+    """The SQL of a file of ``conf/query/``."""
+    file = conf.parent / path
+    check_name(file.stem, where=path)
+    try:
+        return file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        have = ", ".join(sorted(other.name for other in file.parent.glob("*.sql"))) or "no file"
+        raise ConfigError(f"there is no {path}", where="source", fix=f"write it; conf/query/ has: {have}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {first_line(error)}", where=path, fix="save it as UTF-8") from error
+
+
 def _decisions(conf: Path) -> dict[str, Any]:
     """People's decisions, as plain data; none when there is no such file."""
     from omegaconf import OmegaConf
@@ -280,6 +302,14 @@ def _check_name(path: Path, plain: Any) -> None:
 
 def _no_member(conf: Path, group: str, name: str, where: str) -> ConfigError:
     have = sorted(path.stem for path in (conf / group).glob("*.yaml"))
+    file = f"conf/{group}/{name}.yaml"
+    if (real := checkout(conf.parent)) != conf.parent and (real / file).is_file():
+        # DVC copies what git knows into the folder of an experiment.
+        return ConfigError(
+            f"the experiment has no {file}, which is untracked",
+            where=where,
+            fix=f"run `git add -N {file}`, then start it again",
+        )
     return ConfigError(
         f"there is no {group} '{name}'",
         where=where,
@@ -330,7 +360,7 @@ def _known_keys(kind: type, path: Sequence[str | int]) -> list[str]:
         inner = hints.get(str(part), cls)
         candidates = [inner, *get_args(inner)]
         cls = next((c for c in reversed(candidates) if is_dataclass(c)), cls)
-    return [f.name for f in fields(cls) if cls is not Config or f.name not in MEMBERS.values()]
+    return [f.name for f in fields(cls) if cls is not Config or f.name not in (*MEMBERS.values(), "queries")]
 
 
 def _readable(error: Exception, conf: Path) -> ConfigError:

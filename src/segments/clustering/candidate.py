@@ -79,10 +79,13 @@ class TableHash:
         Hash of its ids and numeric columns: 64 hexadecimal digits.
     n_customers : int
         Its rows.
+    texts : dict of str to str
+        Hash of each column of texts: it counts where a feature set names the column.
     """
 
     digest: str
     n_customers: int
+    texts: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -171,14 +174,18 @@ def hash_table(features: pd.DataFrame) -> TableHash:
     >>> hash_table(table).n_customers, hash_table(table) == hash_table(table.assign(x=2.0))
     (2, False)
     """
-    digest, ids = hashlib.sha256(), features["customer_id"]
+    digest, ids, texts = hashlib.sha256(), features["customer_id"], {}
     for at in range(0, len(ids), _IDS):
         digest.update("".join(f"{i}\0" for i in ids.iloc[at : at + _IDS]).encode())
-    for column in features.columns:
-        if column != "customer_id" and pd.api.types.is_numeric_dtype(features[column]):
+    for column in features.columns.drop("customer_id"):
+        if pd.api.types.is_numeric_dtype(features[column]):
             digest.update(column.encode())
             digest.update(np.ascontiguousarray(features[column].to_numpy(dtype=np.float64)).tobytes())
-    return TableHash(digest.hexdigest(), len(features))
+        else:
+            numbers, levels = pd.factorize(features[column], sort=True)
+            said = json.dumps([str(level) for level in levels]).encode()
+            texts[str(column)] = hashlib.sha256(said + numbers.astype(np.int64).tobytes()).hexdigest()
+    return TableHash(digest.hexdigest(), len(features), texts)
 
 
 def candidate_ids(specs: Iterable[Spec], data: TableHash) -> list[str]:
@@ -199,14 +206,16 @@ def candidate_ids(specs: Iterable[Spec], data: TableHash) -> list[str]:
     code = [code_meaning(__name__), *map(version, ("numba", "numpy", "scipy", "scikit-learn"))]
     ids: list[str] = []
     plain: dict[str, Any] = {}
+    texts: dict[str, str] = {}
     last: Spec | None = None
     for spec in specs:
         if last is None or replace(spec, k=last.k) != last:  # to make a spec plain takes longer than to hash it
             plain = asdict(spec)
             if spec.scoring.is_exact(data.n_customers):
                 plain["scoring"] = "exact"  # the limits do not matter below them
+            texts = {name: data.texts[name] for name in spec.feature_set.columns if name in data.texts}
         last = spec
-        facts = {"spec": plain | {"k": spec.k}, "data": data.digest, "code": code}
+        facts = {"spec": plain | {"k": spec.k}, "data": data.digest, "code": code} | ({"texts": texts} if texts else {})
         ids.append(hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16])
     return ids
 
@@ -234,8 +243,8 @@ def plan(
     ]
 
 
-def check_plan(features: pd.DataFrame, cells: Iterable[Sequence[Spec]]) -> None:
-    """Refuse a plan before anything of it is computed, rather than half-way through.
+def check_plan(features: pd.DataFrame, cells: Iterable[Sequence[Spec]]) -> list[str]:
+    """Refuse a plan before anything of it is computed, rather than half-way through; returns what is said of columns that are left out.
 
     Raises
     ------
@@ -243,10 +252,11 @@ def check_plan(features: pd.DataFrame, cells: Iterable[Sequence[Spec]]) -> None:
         If a feature set cannot be served, or a k is above the number of distinct customers in it.
     """
     seen: dict[str, int] = {}
+    notes: list[str] = []
     for specs in cells:
         feature_set = specs[0].feature_set
         if feature_set.name not in seen:
-            check_columns(features, feature_set)
+            notes += check_columns(features, feature_set).values()
             seen[feature_set.name] = len(features[list(feature_set.columns)].drop_duplicates())
         distinct, largest = seen[feature_set.name], max(spec.k for spec in specs)
         if distinct <= largest:
@@ -257,6 +267,7 @@ def check_plan(features: pd.DataFrame, cells: Iterable[Sequence[Spec]]) -> None:
                 if distinct > 2
                 else "add features that tell customers apart, or more customers",
             )
+    return notes
 
 
 def sweep_cell(

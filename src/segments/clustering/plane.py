@@ -99,7 +99,7 @@ def plane(features: pd.DataFrame, space: Space) -> Plane:
     Plane
         Real axes for one or two features, else the principal plane, each axis with its share of the variance.
     """
-    if len(space.columns) <= 2:
+    if len(space.columns) <= 2 and not any(space.levels(name) or space.fills(name) for name in space.columns):
         names = space.columns if len(space.columns) == 2 else [space.columns[0], space.columns[0]]
         transforms = dict(zip(space.columns, space.transforms, strict=True))
         points = features[names].to_numpy(dtype=np.float64)

@@ -3,21 +3,22 @@
 Comes in: a feature table and a feature set. Goes out: an array, and the plain numbers that made it.
 
 A fitted :class:`Space` holds only numbers and names, so that it can be written as JSON and rebuilt without unpickling anything.
-The order is: transform each column, scale, then weight.
+The order is: put in what is missing, cap, transform each column, scale, then weight. Levels become 0/1 columns, which no scaler touches unless
+asked: a category of any number of levels is weighted to count as much as one number.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from segments.clustering.exact import expm1, log, log1p
-from segments.config.sweep import FeatureSet, Scaler
+from segments.config.sweep import Feature, FeatureSet, Scaler
 from segments.errors import SweepError
 
 # The fitted attributes scikit-learn's transform() reads, per scaler; all of them plain numbers.
@@ -29,6 +30,16 @@ _FITTED: dict[str, tuple[str, ...]] = {
     "quantile": ("quantiles_", "references_", "n_quantiles_", "n_features_in_"),
 }
 
+MOST_LEVELS = 50  # of a category: more are names or ids, and nobody's group
+
+
+class Axis(NamedTuple):
+    """One dimension of a space: the column it comes of, and what it is: a number, a level as 0/1, or who lacks a value as 0/1."""
+
+    column: str
+    kind: Literal["number", "level", "lacking"] = "number"
+    level: str = ""
+
 
 @dataclass(frozen=True)
 class Space:
@@ -39,13 +50,17 @@ class Space:
     columns : list of str
         Feature columns, in order.
     transforms : list of str
-        One per column: identity, log1p or sqrt.
+        One per column: identity, log1p, signed_log1p or sqrt.
     weights : list of float
         One per column, applied last.
     scaler : str
         Name of the scaler.
     fitted : dict
         The scaler's fitted numbers, as plain lists.
+    inputs : dict of str to dict
+        Of a column that is more than a plain number: ``levels`` in their order, and whether they are ``ordered``; ``unit`` by which its 0/1
+        columns are multiplied, and whether the scaler had them before (``scaled``); ``fill`` for a missing value (of a category the
+        number of the level); ``limits``, lowest and highest; and ``indicator``, the unit of the 0/1 column that tells who had none.
     """
 
     columns: list[str]
@@ -53,26 +68,59 @@ class Space:
     weights: list[float]
     scaler: str
     fitted: dict[str, Any]
+    inputs: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def to_plain(self) -> dict[str, Any]:
         """The space as plain data, ready for JSON (floats survive the round trip exactly)."""
-        return asdict(self)
+        plain = asdict(self)
+        return plain if self.inputs else {key: value for key, value in plain.items() if key != "inputs"}
 
     @staticmethod
     def from_plain(plain: Mapping[str, Any]) -> Space:
         """The space that :meth:`to_plain` described."""
-        return Space(**{key: plain[key] for key in ("columns", "transforms", "weights", "scaler", "fitted")})
+        said = {key: plain[key] for key in ("columns", "transforms", "weights", "scaler", "fitted")}
+        return Space(**said, inputs=plain.get("inputs", {}))
+
+    def levels(self, column: str) -> list[str] | None:
+        """The levels of a column, or ``None`` where it holds numbers."""
+        return self.inputs.get(column, {}).get("levels")
+
+    def fills(self, column: str) -> bool:
+        """Whether something stands in where the column has no value."""
+        return "fill" in self.inputs.get(column, {})
+
+    @property
+    def sides(self) -> list[tuple[str, str]]:
+        """What lying low and lying high on each axis means."""
+        found = []
+        for axis in self.axes:
+            levels = self.levels(axis.column) or []
+            other = levels[0] if len(levels) == 2 else f"not {axis.level}"
+            found.append(
+                {"level": (other, axis.level), "lacking": ("known", "unknown")}.get(axis.kind, ("low", "high"))
+            )
+        return found
+
+    @property
+    def axes(self) -> list[Axis]:
+        """What each dimension of the space is."""
+        found = []
+        for name in self.columns:
+            said = self.inputs.get(name, {})
+            found += [Axis(name, "level", level) for level in one_hot(said)] or [Axis(name)]
+            found += [Axis(name, "lacking")] if "indicator" in said else []
+        return found
 
 
 def fit_space(features: pd.DataFrame, feature_set: FeatureSet, scaler: Scaler) -> tuple[Space, NDArray[np.float64]]:
-    """Fit transforms and scaler on a feature table.
+    """Fit transforms and scaler on a feature table; a column that is the same for every customer is left out.
 
     Parameters
     ----------
     features : DataFrame of shape (n_customers, ...)
         Holds every column of the feature set.
     feature_set : FeatureSet
-        Columns, transforms and weights.
+        Columns, with transforms, weights and what they do about missing and extreme values.
     scaler : Scaler
         How the columns are brought to a common scale.
 
@@ -80,13 +128,24 @@ def fit_space(features: pd.DataFrame, feature_set: FeatureSet, scaler: Scaler) -
     -------
     Space
         The fitted numbers.
-    ndarray of shape (n_customers, n_columns)
+    ndarray of shape (n_customers, n_axes)
         The customers in that space, float64.
 
     Raises
     ------
     SweepError
-        If a column is unknown, missing values, infinite, constant, or outside a transform's domain.
+        If a column is unknown, missing values with nothing to stand in, infinite, or outside a transform's domain, or all are constant.
+
+    Notes
+    -----
+    The 0/1 columns of a category are multiplied by c = sqrt(V / sum p (1 - p)), p the shares of its levels and V the variance of a scaled number
+    (the median of those of the set; 1 for the standard scaler, and where there are no numbers). So the squared distance of two customers drawn
+    at random is 2 V in the category as it is in a number: equal influence, whatever the number of levels.
+
+    References
+    ----------
+    Hastie, Tibshirani & Friedman (2009), The Elements of Statistical Learning, section 14.3.3: a weight of one over the mean dissimilarity of
+    an attribute gives all attributes equal influence.
 
     Examples
     --------
@@ -95,27 +154,36 @@ def fit_space(features: pd.DataFrame, feature_set: FeatureSet, scaler: Scaler) -
     >>> space, X = fit_space(table, FeatureSet("xy", {"x": Feature(), "y": Feature()}), Scaler("minmax"))
     >>> X.tolist()
     [[0.0, 0.0], [1.0, 1.0]]
+    >>> table = pd.DataFrame({"contract": ["month", "month", "year", "year"]})
+    >>> fit_space(table, FeatureSet("c", {"contract": Feature()}), Scaler("standard"))[1].tolist()
+    [[0.0], [0.0], [2.0], [2.0]]
     """
+    feature_set, learnt, _ = _usable(features, feature_set)
     columns = list(feature_set.columns)
-    check_columns(features, feature_set)
     transforms: list[str] = [feature.transform for feature in feature_set.columns.values()]
     weights = [float(feature.weight) for feature in feature_set.columns.values()]
-    raw = features[columns].to_numpy(dtype=np.float64)
-    transformed = _transform(raw, columns, transforms)
-    fitted: dict[str, Any] = {}
+    space = Space(columns, transforms, weights, scaler.method, {}, learnt)
+    values = read_columns(space, features)
+    for said in learnt.values():
+        if scaler.indicators and one_hot(said):
+            said["scaled"] = True
+    Z = _unscaled(space, values)
+    mask = _for_scaler(space)
+    inner, fitted = Z[:, mask], {}
     method, prefix = scaler.method, ""
-    if method == "power":
-        fitted["lambdas_"] = [_straightening(column) for column in transformed.T]
-        transformed = _yeo_johnson(transformed, fitted["lambdas_"])
-        method, prefix = "standard", "inner_"
-    if method != "none":
-        estimator = _estimator(method, n_quantiles=min(scaler.n_quantiles, len(raw)))
-        estimator.fit(transformed)
-        fitted |= {prefix + name: _plain(getattr(estimator, name)) for name in _FITTED[method]}
-    space = Space(columns, transforms, weights, scaler.method, fitted)
-    X = to_space(space, features)
+    if inner.shape[1]:
+        if method == "power":
+            fitted["lambdas_"] = [_straightening(column) for column in inner.T]
+            inner = _yeo_johnson(inner, fitted["lambdas_"])
+            method, prefix = "standard", "inner_"
+        if method != "none":
+            estimator = _estimator(method, n_quantiles=min(scaler.n_quantiles, len(values)))
+            estimator.fit(inner)
+            fitted |= {prefix + name: _plain(getattr(estimator, name)) for name in _FITTED[method]}
+    space = _evened_out(replace(space, fitted=fitted), values)
+    X = place(space, values)
     if not np.isfinite(X).all():
-        bad = [column for j, column in enumerate(columns) if not np.isfinite(X[:, j]).all()]
+        bad = list(dict.fromkeys(axis.column for j, axis in enumerate(space.axes) if not np.isfinite(X[:, j]).all()))
         raise SweepError(
             f"scaling makes {', '.join(bad)} infinite",
             where=f"feature_set {feature_set.name}, scaler {scaler.name}",
@@ -136,13 +204,30 @@ def to_space(space: Space, features: pd.DataFrame) -> NDArray[np.float64]:
 
     Returns
     -------
-    ndarray of shape (n_customers, n_columns)
+    ndarray of shape (n_customers, n_axes)
         The customers in that space, float64, C order.
 
     Raises
     ------
     SweepError
-        If a column is missing or outside a transform's domain.
+        If a column is missing, holds a level the fit has not seen, or is outside a transform's domain.
+    """
+    return place(space, read_columns(space, features))
+
+
+def read_columns(space: Space, features: pd.DataFrame) -> NDArray[np.float64]:
+    """The columns of a space as numbers, in their order: a level as its number among the column's levels, NaN where there is no value.
+
+    Raises
+    ------
+    SweepError
+        If a column is missing, or holds a level the fit has not seen.
+
+    Examples
+    --------
+    >>> space = Space(["plan"], ["identity"], [1.0], "none", {}, {"plan": {"levels": ["a", "b", "c"], "unit": 1.0}})
+    >>> read_columns(space, pd.DataFrame({"plan": ["c", None]})).tolist()
+    [[2.0], [nan]]
     """
     absent = [column for column in space.columns if column not in features.columns]
     if absent:
@@ -150,15 +235,165 @@ def to_space(space: Space, features: pd.DataFrame) -> NDArray[np.float64]:
             f"the feature table has no column {', '.join(absent)}",
             fix=f"give it these columns: {', '.join(space.columns)}",
         )
-    raw = features[space.columns].to_numpy(dtype=np.float64)
-    X = _transform(raw, space.columns, space.transforms)
+    if not any(space.levels(name) for name in space.columns):
+        return np.asarray(features[space.columns].to_numpy(dtype=np.float64))
+    found = np.empty((len(features), len(space.columns)))
+    for j, name in enumerate(space.columns):
+        levels = space.levels(name)
+        if levels is None:
+            found[:, j] = features[name].to_numpy(dtype=np.float64, na_value=np.nan)
+            continue
+        texts = as_levels(features[name])
+        found[:, j] = pd.Index(levels).get_indexer(texts)
+        found[texts.isna().to_numpy(), j] = np.nan
+        if (unseen := found[:, j] < 0).any():
+            raise SweepError(
+                f"{name} is {unseen_level(str(texts[unseen].iloc[0]), levels)} (in {int(unseen.sum())} of {len(texts)} rows)",
+                fix="mend the value, or make a new model with customers who have it",
+            )
+    return found
+
+
+def unseen_level(level: str, levels: Sequence[str]) -> str:
+    """What is said of a level that no customer of the fit had."""
+    return f"'{level[:60]}', which the model has never seen (it knows {', '.join(levels[:6])}{' …' if len(levels) > 6 else ''})"
+
+
+def as_levels(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Levels as text; whole numbers without a point, so that 1 and 1.0 are one level.
+
+    Examples
+    --------
+    >>> as_levels(pd.Series([1.0, None])).tolist()
+    ['1', <NA>]
+    """
+    if pd.api.types.is_float_dtype(column) and (column.dropna() % 1 == 0).all():
+        column = column.astype("Int64")
+    return column.astype("string")
+
+
+def place(space: Space, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Bring rows that :func:`read_columns` read into the space.
+
+    Parameters
+    ----------
+    space : Space
+        Made by :func:`fit_space`.
+    values : ndarray of shape (n, n_columns)
+        In original units, levels as their numbers.
+
+    Returns
+    -------
+    ndarray of shape (n, n_axes)
+        float64, C order.
+
+    Raises
+    ------
+    SweepError
+        If a value is outside a transform's domain.
+    """
+    Z = _unscaled(space, values)
+    mask = _for_scaler(space)
+    Z[:, mask] = _scale(space, Z[:, mask])
+    return np.ascontiguousarray(Z * np.array(_factors(space)))
+
+
+def category_share(space: Space, X: NDArray[np.float64]) -> float:
+    """Share of the squared distances among customers that the 0/1 columns of categories make.
+
+    Examples
+    --------
+    >>> space = Space(["x", "plan"], ["identity"] * 2, [1.0, 1.0], "none", {}, {"plan": {"levels": ["a", "b"], "unit": 1.0}})
+    >>> category_share(space, np.array([[0.0, 0.0], [1.0, 3.0]]))
+    0.9
+    """
+    spread = X.var(axis=0)
+    own = np.array([axis.kind == "level" for axis in space.axes])
+    return round(float(spread[own].sum() / spread.sum()), 9) if spread.sum() > 0 else 0.0
+
+
+def one_hot(said: Mapping[str, Any]) -> list[str]:
+    """The levels that have a 0/1 column of their own: of two, the second tells both apart; of more with an order, none.
+
+    Examples
+    --------
+    >>> one_hot({"levels": ["No", "Yes"]}), one_hot({"levels": ["a", "b", "c"]}), one_hot({})
+    (['Yes'], ['a', 'b', 'c'], [])
+    """
+    levels: list[str] = said.get("levels", [])
+    return levels[1:] if len(levels) == 2 else [] if said.get("ordered") else levels
+
+
+def _for_scaler(space: Space) -> NDArray[np.bool_]:
+    """Which axes the scaler has."""
+    scaled = {name for name, said in space.inputs.items() if said.get("scaled")}
+    return np.array([axis.kind == "number" or (axis.kind == "level" and axis.column in scaled) for axis in space.axes])
+
+
+def _factors(space: Space) -> list[float]:
+    """What each axis is multiplied by at last: the column's weight and, of a 0/1 column, its unit."""
+    weights = dict(zip(space.columns, space.weights, strict=True))
+    units = {"number": "", "level": "unit", "lacking": "indicator"}
+    return [weights[axis.column] * space.inputs.get(axis.column, {}).get(units[axis.kind], 1.0) for axis in space.axes]
+
+
+def _unscaled(space: Space, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Axes before the scaler: what is missing put in, capped, transformed; levels as 0/1."""
+    if not space.inputs:
+        return _transform(values, space.columns, space.transforms)
+    parts = []
+    for j, (name, transform) in enumerate(zip(space.columns, space.transforms, strict=True)):
+        said, column = space.inputs.get(name, {}), values[:, j]
+        lacking = np.isnan(column)
+        if "fill" in said:
+            column = np.where(lacking, said["fill"], column)
+        if "limits" in said:
+            low, high = said["limits"]
+            column = column.clip(low, high)
+        if shown := one_hot(said):
+            numbers = [said["levels"].index(level) for level in shown]
+            part = (column[:, None] == np.array(numbers, dtype=np.float64)).astype(np.float64)
+            part[np.isnan(column)] = np.nan
+        else:
+            part = _transform(column[:, None], [name], [transform])
+        parts.append(part)
+        if "indicator" in said:
+            parts.append(lacking[:, None].astype(np.float64))
+    return np.concatenate(parts, axis=1)
+
+
+def _scale(space: Space, Z: NDArray[np.float64]) -> NDArray[np.float64]:
     method, prefix = space.scaler, ""
+    if not Z.shape[1]:
+        return Z
     if method == "power":
-        X = _yeo_johnson(X, space.fitted["lambdas_"])
+        Z = _yeo_johnson(Z, space.fitted["lambdas_"])
         method, prefix = "standard", "inner_"
-    if method != "none":
-        X = _rebuild(method, space.fitted, prefix).transform(X)
-    return np.ascontiguousarray(X * np.array(space.weights))
+    return Z if method == "none" else np.asarray(_rebuild(method, space.fitted, prefix).transform(Z))
+
+
+def _evened_out(space: Space, values: NDArray[np.float64]) -> Space:
+    """The space with the units of 0/1 columns: a category counts as much as one number, and lacking a value as far as a number's standard deviation."""
+    if all(axis.kind == "number" for axis in space.axes):
+        return space
+    Z, mask = _unscaled(space, values), _for_scaler(space)
+    Z[:, mask] = _scale(space, Z[:, mask])
+    spread = pd.DataFrame({"axis": space.axes, "variance": Z.var(axis=0)})
+    numbers = spread["variance"][[axis.kind == "number" for axis in space.axes]]
+    variance = float(numbers.median()) if len(numbers) else 1.0
+    inputs = {name: dict(said) for name, said in space.inputs.items()}
+    for name, said in inputs.items():
+        if one_hot(said) and not said.get("scaled"):
+            own = [axis.column == name and axis.kind == "level" for axis in space.axes]
+            said["unit"] = _rounded(np.sqrt(variance / spread["variance"][own].sum()))
+        if "indicator" in said:
+            said["indicator"] = _rounded(np.sqrt(variance))
+    return replace(space, inputs=inputs)
+
+
+def _rounded(value: float) -> float:
+    # the last digits are the processor's
+    return float(f"{value:.12g}")
 
 
 def nearest(X: NDArray[np.float64], centres: NDArray[np.float64]) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
@@ -230,8 +465,8 @@ def fold(X: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.intp],
     return rows, own, np.bincount(own).astype(np.float64)
 
 
-def check_columns(features: pd.DataFrame, feature_set: FeatureSet) -> None:
-    """Refuse a feature set that the feature table cannot serve.
+def check_columns(features: pd.DataFrame, feature_set: FeatureSet) -> dict[str, str]:
+    """Refuse a feature set that the feature table cannot serve; returns the columns that are left out, and what is said of each.
 
     Parameters
     ----------
@@ -244,50 +479,136 @@ def check_columns(features: pd.DataFrame, feature_set: FeatureSet) -> None:
     ------
     SweepError
         Names the column, what is wrong with it, and what to do.
+
+    Examples
+    --------
+    >>> from segments.config.sweep import Feature
+    >>> table = pd.DataFrame({"x": [0.0, 2.0], "year": [2024.0, 2024.0]})
+    >>> check_columns(table, FeatureSet("xy", {"x": Feature(), "year": Feature()}))
+    {'year': "'year' is 2024 for every customer, so it tells nobody apart: feature set xy leaves it out"}
     """
+    return _usable(features, feature_set)[2]
+
+
+def _usable(
+    features: pd.DataFrame, feature_set: FeatureSet
+) -> tuple[FeatureSet, dict[str, dict[str, Any]], dict[str, str]]:
+    """The feature set without columns that tell nobody apart, what is learnt of each column, and notes."""
     where = f"feature_set {feature_set.name}"
-    numeric = [column for column in features.columns if pd.api.types.is_numeric_dtype(features[column])]
-    unknown = [column for column in feature_set.columns if column not in numeric]
+    unknown = [column for column in feature_set.columns if column not in features.columns or column == "customer_id"]
     if unknown:
+        known = [column for column in features.columns if column != "customer_id"]
         raise SweepError(
-            f"unknown feature {', '.join(unknown)}", where=where, fix=f"this source has: {', '.join(numeric)}"
+            f"unknown feature {', '.join(unknown)}", where=where, fix=f"this source has: {', '.join(known)}"
         )
+    kept, learnt, notes = {}, {}, {}
     for column, feature in feature_set.columns.items():
-        values = features[column].to_numpy(dtype=np.float64)
-        missing = int(np.isnan(values).sum())
-        if missing == len(values):
-            raise SweepError(
-                f"'{column}' has no value for any customer", where=where, fix="take it out of the feature set"
-            )
-        if missing:
-            raise SweepError(
-                f"'{column}' has no value for {missing} of {len(values)} customers",
-                where=where,
-                fix="take it out of the feature set, or drop these customers in the source's policy",
-            )
+        try:
+            said, values = _learn(features[column], feature)
+        except SweepError as error:
+            raise SweepError(f"'{column}' {error.what}", where=where, fix=error.fix) from None
+        if len(values) > 1 and np.all(values == values[0]) and "indicator" not in said:
+            value = said["levels"][int(values[0])] if "levels" in said else f"{values[0]:g}"
+            notes[column] = f"'{column}' is {value} for every customer, so it tells nobody apart"
+            continue
+        kept[column] = feature
+        if said:
+            learnt[column] = said
+    if not kept:
+        raise SweepError(
+            f"{next(iter(notes.values()))}{'; so it is with all its columns' if len(notes) > 1 else ''}",
+            where=where,
+            fix="name other columns in the feature set",
+        )
+    told = {column: f"{note}: feature set {feature_set.name} leaves it out" for column, note in notes.items()}
+    return replace(feature_set, columns=kept), learnt, told
+
+
+def _learn(column: pd.Series[Any], feature: Feature) -> tuple[dict[str, Any], NDArray[np.float64]]:
+    """What a space keeps of a column besides its numbers, and the customers' values as they enter the transform."""
+    said: dict[str, Any] = {}
+    missing = int(column.isna().sum())
+    if missing == len(column):
+        raise SweepError("has no value for any customer", fix="take it out of the feature set")
+    if missing and not feature.fills:
+        raise SweepError(
+            f"has no value for {missing} of {len(column)} customers",
+            fix="write what stands in for it (missing: median, zero or a value, in the source or the feature set), take it out of the feature set, "
+            "or name the feature set in sweep.feature_sets: `segments features` then leaves these customers out",
+        )
+    if pd.api.types.is_numeric_dtype(column) and not feature.levels:
+        values = column.to_numpy(dtype=np.float64, na_value=np.nan)
         if np.isinf(values).any():
+            raise SweepError(f"is infinite for {int(np.isinf(values).sum())} customers", fix="mend the raw data")
+        if feature.fills:
+            said["fill"] = _stand_in(feature, values)
+        if feature.winsorise is not None:
+            said["limits"] = [_rounded(float(end)) for end in np.nanquantile(values, feature.winsorise)]
+        elif feature.clip is not None:
+            said["limits"] = list(feature.clip)
+    else:
+        texts = as_levels(column)
+        level = [str(feature.missing)] if feature.fills and feature.missing != "median" else []
+        seen = sorted({*texts.dropna().unique(), *level})
+        levels = feature.levels or seen
+        if strange := [level for level in seen if level not in levels]:
             raise SweepError(
-                f"'{column}' is infinite for {int(np.isinf(values).sum())} customers",
-                where=where,
-                fix="mend the raw data",
+                f"holds '{strange[0]}', which its order does not name", fix=f"name all its levels: {', '.join(seen)}"
             )
-        if len(values) > 1 and np.all(values == values[0]):
+        if len(levels) > MOST_LEVELS:
             raise SweepError(
-                f"'{column}' is {values[0]:g} for every customer, so it tells nobody apart",
-                where=where,
-                fix="take it out of the feature set",
+                f"has {len(levels)} different texts, too many for a category (at most {MOST_LEVELS})",
+                fix="take it out of the feature set, or merge its levels in the raw data",
             )
-        lowest = {"log1p": -1.0, "sqrt": 0.0}.get(feature.transform, -np.inf)
-        if (values < lowest).any() or (feature.transform == "log1p" and (values <= -1).any()):
-            raise SweepError(
-                f"'{column}' goes down to {values.min():g}, where {feature.transform} is not defined",
-                where=where,
-                fix="use another transform for this column",
+        said = {"levels": levels, "ordered": bool(feature.levels), "unit": 1.0}
+        if feature.transform != "identity":
+            raise SweepError(f"is a category, which {feature.transform} cannot transform", fix="remove the transform")
+        values = pd.Index(levels).get_indexer(texts).astype(np.float64)
+        values[texts.isna().to_numpy()] = np.nan
+        if feature.fills:
+            said["fill"] = float(
+                np.nanquantile(values, 0.5, method="lower")
+                if feature.missing == "median"
+                else levels.index(str(feature.missing))
             )
+    if feature.indicator and missing > 0:
+        said["indicator"] = 1.0
+    entering = np.where(np.isnan(values), said.get("fill", np.nan), values).clip(*said.get("limits", (None, None)))
+    if "levels" not in said:
+        _check_domain(entering, feature.transform)
+    return said, entering
+
+
+def _stand_in(feature: Feature, values: NDArray[np.float64]) -> float:
+    if feature.missing == "median":
+        return _rounded(float(np.nanmedian(values)))
+    if feature.missing == "zero":
+        return 0.0
+    try:
+        return float(feature.missing or 0.0)
+    except ValueError:
+        raise SweepError(
+            f"holds numbers, and '{feature.missing}' is none", fix="write missing: median, zero or a number"
+        ) from None
+
+
+def _check_domain(values: NDArray[np.float64], transform: str) -> None:
+    lowest = {"log1p": -1.0, "sqrt": 0.0}.get(transform, -np.inf)
+    if (values < lowest).any() or (transform == "log1p" and (values <= -1).any()):
+        other = "signed_log1p takes numbers below zero" if transform == "log1p" else "use another one"
+        raise SweepError(
+            f"goes down to {values.min():g}, where {transform} is not defined",
+            fix=f"use another transform for this column: {other}",
+        )
 
 
 def _transform(raw: NDArray[np.float64], columns: list[str], transforms: list[str]) -> NDArray[np.float64]:
-    functions: dict[str, Callable[..., Any]] = {"identity": np.positive, "log1p": log1p, "sqrt": np.sqrt}
+    functions: dict[str, Callable[..., Any]] = {
+        "identity": np.positive,
+        "log1p": log1p,
+        "signed_log1p": lambda column: np.sign(column) * log1p(np.abs(column)),
+        "sqrt": np.sqrt,
+    }
     with np.errstate(invalid="ignore", divide="ignore"):
         out = np.column_stack([functions[name](raw[:, j]) for j, name in enumerate(transforms)])
     bad = ~np.isfinite(out) & np.isfinite(raw)

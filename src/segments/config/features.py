@@ -15,16 +15,20 @@ RFM_SCORES = ("r_score", "f_score", "m_score")
 
 @dataclass(frozen=True, config=CLOSED)
 class FeaturesConfig:
-    """Section ``features``: the edges of "evening" and "weekend".
+    """Section ``features``: how far back a log is looked at, and the parts of the day.
 
     Parameters
     ----------
     morning_until, evening_from : int
         Hours of the day: a purchase before the first is a morning one, from the second on an evening one.
+    window_days : int, optional
+        Purchases of this many days count, the as-of date among them; all by default. With it, features of two dates compare although
+        the log grew.
     """
 
     morning_until: Annotated[int, Field(ge=0, le=24)] = 12
     evening_from: Annotated[int, Field(ge=0, le=24)] = 17
+    window_days: Annotated[int, Field(ge=1, le=100_000)] | None = None
 
     def __post_init__(self) -> None:
         if self.evening_from < self.morning_until:
@@ -49,6 +53,8 @@ class ExploreConfig:
         Share of values beyond 3 interquartile ranges above which a column is reported.
     near_constant_share : float
         Share of the most frequent value above which a column is reported.
+    category_share : float
+        Share of the distances of a feature set from which its categories are reported.
     correlation : float
         Absolute Spearman correlation above which a pair is reported.
     pair_columns : int
@@ -61,6 +67,7 @@ class ExploreConfig:
     skew: Annotated[float, Field(ge=0)] = 2.0
     outlier_share: Share = 0.01
     near_constant_share: Share = 0.95
+    category_share: Share = 0.5
     correlation: Share = 0.9
     pair_columns: Annotated[int, Field(ge=2, le=20)] = 6
     sample: Annotated[int, Field(ge=10, le=1_000_000)] = 2000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, ValidatorFunctionWrapHandler, WrapValidator
 from pydantic.dataclasses import dataclass
 
 from segments.config.checks import CLOSED, Day, EachOnce, Seed, filled, rule
@@ -17,6 +17,13 @@ def _not_bg_nbd(purchases: object) -> object:
             "choose one of mbg_nbd, pareto_nbd",
         )
     return purchases
+
+
+AUTO_DAYS = -1  # `auto`, as a number: a config that is kept with a version says so, and is read again
+
+
+def _auto(days: object, check: ValidatorFunctionWrapHandler) -> object:
+    return AUTO_DAYS if days in ("auto", AUTO_DAYS) else check(days)
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -57,8 +64,8 @@ class PredictionConfig:
     ----------
     models : list of str
         Names of YAMLs in ``conf/prediction_model/``.
-    horizon_days : int
-        Churn is no purchase in this many days, value what is spent in them.
+    horizon_days : int or "auto"
+        Churn is no purchase in this many days, value what is spent in them; ``auto``: 90, or a third of the log where that is less.
     cutoff : str, optional
         Last day (ISO date) the models know when they are measured; one horizon before the as-of date by default. They learn one
         horizon before that.
@@ -71,7 +78,7 @@ class PredictionConfig:
     """
 
     models: Annotated[EachOnce, filled("name at least one YAML of conf/prediction_model/")]
-    horizon_days: Annotated[int, Field(ge=1, le=10_000)] = 90
+    horizon_days: Annotated[int, Field(ge=1, le=10_000), WrapValidator(_auto)] = 90
     cutoff: Day | None = None
     bootstrap: Annotated[int, Field(ge=20, le=100_000)] = 500
     min_customers: Annotated[int, Field(ge=10)] = 100

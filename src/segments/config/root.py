@@ -5,11 +5,13 @@ The sections stand by subject in the modules beside this one, which know nothing
 
 from __future__ import annotations
 
-from dataclasses import field
+from collections.abc import Mapping
+from dataclasses import field, fields, replace
 
 from pydantic.dataclasses import dataclass
 
 from segments.config.checks import CLOSED, ClusterCount
+from segments.config.columns import Entry
 from segments.config.decisions import Decisions
 from segments.config.evidence import EvidenceConfig, SelectionConfig, SensitivityConfig
 from segments.config.features import ExploreConfig, FeaturesConfig
@@ -43,6 +45,8 @@ class Config:
         What makes a segment the same one in the next version, and when its model warns.
     playbooks
         All of ``conf/playbook/``.
+    queries
+        The SQL that the source names, by the path of its file.
     """
 
     source: Source
@@ -74,3 +78,39 @@ class Config:
     grid_scalers: dict[str, Scaler] = field(default_factory=dict)
     grid_prediction_models: dict[str, PredictionModel] = field(default_factory=dict)
     playbooks: dict[str, Playbook] = field(default_factory=dict)
+    queries: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        # What a source says of its columns holds in every feature set that says nothing else.
+        known = self.source.entries
+        object.__setattr__(self, "feature_set", entered(self.feature_set, known))
+        grid = {name: entered(feature_set, known) for name, feature_set in self.grid_feature_sets.items()}
+        object.__setattr__(self, "grid_feature_sets", grid)
+
+    @property
+    def used_columns(self) -> dict[str, list[str]]:
+        """Columns whose missing values nothing stands in for, and the feature sets of the grid that use them."""
+        used: dict[str, list[str]] = {}
+        for feature_set in self.grid_feature_sets.values():
+            for name, feature in feature_set.columns.items():
+                if not feature.fills:
+                    used.setdefault(name, []).append(feature_set.name)
+        return used
+
+
+def entered(feature_set: FeatureSet, known: Mapping[str, Entry]) -> FeatureSet:
+    """A feature set with what the source says of its columns, wherever it says nothing itself.
+
+    Examples
+    --------
+    >>> from segments.config.sweep import Feature
+    >>> one = FeatureSet("one", {"age": Feature()})
+    >>> entered(one, {"age": Entry(missing="median")}).columns["age"].missing
+    'median'
+    """
+    columns = {}
+    for name, feature in feature_set.columns.items():
+        said = known.get(name, feature)
+        open_ = [one.name for one in fields(Entry) if getattr(feature, one.name) in (None, False, [])]
+        columns[name] = replace(feature, **{key: getattr(said, key) for key in open_})
+    return replace(feature_set, columns=columns)

@@ -9,20 +9,21 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from segments.config.checks import CLOSED, ClusterCount, Count, EachOnce, Seed, filled, rule
+from segments.config.columns import Entry
 
 Scaling = Literal["none", "standard", "minmax", "robust", "power", "quantile"]
 SCALERS: tuple[Scaling, ...] = get_args(Scaling)
-Transform = Literal["identity", "log1p", "sqrt"]
+Transform = Literal["identity", "log1p", "signed_log1p", "sqrt"]
 
 
 @dataclass(frozen=True, config=CLOSED)
-class Feature:
-    """How one column enters a feature set.
+class Feature(Entry):
+    """How one column enters a feature set; what its :class:`Entry` leaves open is what the source says of the column.
 
     Parameters
     ----------
-    transform : {"identity", "log1p", "sqrt"}
-        Applied before scaling.
+    transform : {"identity", "log1p", "signed_log1p", "sqrt"}
+        Applied before scaling; ``signed_log1p`` is the log1p of the size with the sign kept, for money that may be negative.
     weight : float
         Factor applied after scaling; larger counts more in the distance.
     """
@@ -59,11 +60,14 @@ class Scaler:
         scikit-learn's scaler of that name; `name` itself by default. A variant has a name of its own and a kind.
     n_quantiles : int
         Landmarks of the quantile scaler (never more than there are customers).
+    indicators : bool
+        Whether the 0/1 columns of categories are scaled too: then every level counts as a number, and not every category.
     """
 
     name: str
     kind: Scaling | None = None
     n_quantiles: Annotated[int, Field(ge=2, le=1_000_000)] = 1000
+    indicators: bool = False
 
     def __post_init__(self) -> None:
         if self.method not in SCALERS:

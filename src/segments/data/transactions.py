@@ -6,33 +6,36 @@ expressions have no Narwhals spelling that all engines share.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import date, timedelta
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date, datetime, timedelta
+from functools import cache
+from itertools import groupby, pairwise
 from typing import Any
 
 import duckdb
+import pandas as pd
 
-from segments.config.source import Products, Reader, Source, Transactions
+from segments.config.source import Policy, Products, Reader, Source, Transactions
+from segments.data.reading.cells import instants, literal, number_in, refuse_pattern, text_sql, time_sql
+from segments.data.reading.ids import customer_ids, one_spelling, refuse_rounded
+from segments.data.returns import Line, sent_back
 from segments.data.rows import (
-    EXACT,
-    INTEGER,
-    ISO_TIME,
-    NUMBER,
-    ROUNDED_ID,
+    ROW_NUMBER,
     RawLog,
     Reason,
     Report,
     counted,
+    find_header,
     in_order,
-    quoted,
+    judged_rows,
     quoted_list,
+    repeated_rows,
     require,
-    rounded_ids,
 )
+from segments.data.times import time_formats
 from segments.errors import DataError
 
 SAMPLE_LINES = 1_000
-ROW_NUMBER = '"segments row"'  # the blank keeps it apart from any column of ours
 TRANSACTION_COLUMNS = {
     "customer_id": "VARCHAR",
     "order_id": "VARCHAR",
@@ -44,7 +47,36 @@ TRANSACTION_COLUMNS = {
     "store_id": "VARCHAR",
     "department": "VARCHAR",
     "private_label": "BOOLEAN",
+    "sent_back_at": "TIMESTAMP",
 }
+MONEY_DIGITS = 4  # quantity x price is rounded to these: floats make 0.30000000000000004 of 3 x 0.1
+FETCHED_ROWS = 100_000
+FAR_DAYS, FAR_TIMES, FEWEST_DAYS = 31, 5, 10  # when a day lies far from the rest; of fewer days nothing is said
+CANCELS = r"[Cc]\d+"  # an order called so cancels the one of this number
+# An order is cancelled when its cancellation brings back as much as it cost, whatever its lines are called.
+CANCELLED_ORDERS = """
+INSERT INTO sent_back
+WITH cancels AS (
+    SELECT customer_id, bare_order, sum(paid) AS paid, max(purchased_at) AS last_time
+    FROM sized_lines WHERE paid < 0 AND order_id <> bare_order GROUP BY ALL
+), orders AS (SELECT customer_id, order_id, sum(paid) AS paid FROM sized_lines WHERE paid >= 0 GROUP BY ALL)
+SELECT row, last_time FROM sized_lines AS line
+JOIN cancels ON line.customer_id = cancels.customer_id AND line.order_id = cancels.bare_order
+JOIN orders ON line.customer_id = orders.customer_id AND line.order_id = orders.order_id
+WHERE line.paid >= 0 AND orders.paid + cancels.paid <= 0
+"""
+LINES_OF_RETURNS = """
+WITH open_lines AS (
+    SELECT * FROM sized_lines WHERE row NOT IN (SELECT row FROM sent_back) AND NOT (
+        paid < 0 AND order_id IS DISTINCT FROM bare_order AND (customer_id, bare_order) IN
+            (SELECT (customer_id, order_id) FROM sized_lines WHERE row IN (SELECT row FROM sent_back))
+    )
+)
+SELECT line.customer_id, line.product, row, purchased_at, bare_order, size FROM open_lines AS line
+JOIN (SELECT DISTINCT customer_id, product FROM open_lines WHERE paid < 0) AS of_return
+ON line.customer_id = of_return.customer_id AND line.product IS NOT DISTINCT FROM of_return.product
+ORDER BY line.customer_id, line.product, purchased_at, paid < 0, row
+"""
 
 
 def clean_transactions(raw: RawLog, source: Source) -> tuple[duckdb.DuckDBPyRelation, Report]:
@@ -89,47 +121,62 @@ def clean_transactions(raw: RawLog, source: Source) -> tuple[duckdb.DuckDBPyRela
         notes.append(f"columns not used: {quoted_list(extra)}")
 
     def cell(key: str) -> str:
-        return _cell_sql(headers[key], types[headers[key]], spec.read)
+        return text_sql(headers[key], types[headers[key]], spec.read)
 
+    @cache
     def number(key: str) -> str:
-        return _number_sql(headers[key], types[headers[key]], cell(key), raw.decimal)
+        return number_in(raw, headers[key], spec.read, spec.where)
 
     numbered = raw.lines.project(f"row_number() OVER () AS {ROW_NUMBER}, *")
-    repeated = _repeated_rows(raw, numbered, list(types))
-    for key in ("customer", "order", "product", "store"):
+    for key in ("order", "product", "store"):
         if key in headers:
-            _refuse_rounded(raw.lines, headers[key], cell(key), spec.path)
-    keys = [key for key in ("customer", "product") if key in headers]
-    integers = _all_integers(raw.lines, {key: cell(key) for key in keys})
-    time = _time_sql(headers["time"], types[headers["time"]], cell("time"), spec.time_format)
+            refuse_rounded(raw.lines, headers[key], cell(key), spec.where)
+    customer = customer_ids(raw.lines, headers["customer"], cell("customer"), source.id_type, spec.where, notes)
+    kind = types[headers["time"]]
+    notes += instants(raw.lines, headers["time"], kind, cell("time"), spec.time_format, source.time_zone, spec.where)
+    time = time_sql(headers["time"], kind, cell("time"), spec.time_format, source.time_zone)
+    money = {key: number(key) for key in spec.money}
+    rate = _rate(raw.lines, number("discount_rate"), spec) if spec.discount_rate is not None else ""
     parsed = {
         ROW_NUMBER: ROW_NUMBER,
-        "is_repeat": f"{ROW_NUMBER} IN (FROM repeated_rows)" if repeated else "false",
-        "customer_id": _canonical_sql(cell("customer"), integers["customer"]),
+        "is_repeat": repeated_rows(raw, numbered),
+        "customer_id": customer,
         "order_id": cell("order") if "order" in headers else f"strftime({time}, '%Y-%m-%d')",
         "time_text": cell("time"),
         "purchased_at": time,
-        "amount_text": cell("amount"),
-        "amount": number("amount"),
     }
-    money = {"discount": spec.discounts, "coupon": spec.coupons}
-    for name, listed in money.items():
-        if listed:
-            parts = [f"{name} {position}" for position in range(len(listed))]
-            parsed[name] = " + ".join(f"abs(coalesce({number(part)}, 0))" for part in parts)
-            parsed[f"{name}_bad"] = " OR ".join(
-                f"({cell(part)} IS NOT NULL AND NOT coalesce(isfinite({number(part)}), false))" for part in parts
-            )
-            parsed[f"{name}_blank"] = " OR ".join(f"({cell(part)} IS NULL)" for part in parts)
+    for key in spec.money:
+        parsed |= {f"{key}_text": cell(key), f"{key}_read": money[key]}
+    reductions = {"coupon": [f"coupon {position}" for position in range(len(spec.coupons))]}
+    reductions["discount"] = [f"discount {position}" for position in range(len(spec.discounts))]
+    sums = {name: [f"abs(coalesce({number(part)}, 0))" for part in parts] for name, parts in reductions.items()}
+    parsed["amount"] = _amount(money, rate, sums["discount"])
+    reductions["discount"] += [key for key in ("discount_rate", "list_price") if key in headers and key not in money]
+    sums["discount"] += _price_cuts(spec, number, money, rate)
+    blank = {}
+    for name in ("discount", "coupon"):
+        if sums[name]:
+            parsed[name] = " + ".join(sums[name])
+            unreadable = [
+                f"({cell(part)} IS NOT NULL AND NOT coalesce(isfinite({rate if part == 'discount_rate' else number(part)}), false))"
+                for part in reductions[name]
+            ]
+            parsed[f"{name}_bad"] = " OR ".join(unreadable) or "false"
+            blank[name] = " OR ".join(f"({cell(part)} IS NULL)" for part in reductions[name]) or "false"
+            parsed[f"{name}_blank"] = blank[name]
     if "product" in headers:
-        parsed["product_id"] = _canonical_sql(cell("product"), integers["product"])
+        parsed["product_id"] = cell("product")
     if "store" in headers:
         parsed["store_id"] = cell("store")
+    excluded = _excluded(raw.lines, types, spec, notes)
+    parsed |= {f"excluded_{number}": condition for number, (_, condition) in enumerate(excluded)}
 
     after = date.fromisoformat(source.as_of) + timedelta(days=1)
-    bad_money = " OR ".join(f"{name}_bad" for name, listed in money.items() if listed) or "false"
+    bad_reduction = " OR ".join(f"{name}_bad" for name in blank) or "false"
+    repeats = policy.duplicate_rows or ("drop" if spec.line else "keep")
     judged: list[tuple[Reason, str]] = [
-        (Reason("duplicate row", policy.duplicate_rows, "duplicate_rows"), "is_repeat"),
+        *((reason, f"excluded_{number}") for number, (reason, _) in enumerate(excluded)),
+        (Reason("duplicate row", repeats, "duplicate_rows"), "is_repeat"),
         (Reason("missing customer id", policy.missing_id, "missing_id"), "customer_id IS NULL"),
         (
             Reason("missing order id", policy.missing_id, "missing_id"),
@@ -140,22 +187,25 @@ def clean_transactions(raw: RawLog, source: Source) -> tuple[duckdb.DuckDBPyRela
             Reason("unreadable time", policy.bad_value, "bad_value"),
             "purchased_at IS NULL OR NOT isfinite(purchased_at)",
         ),
-        (Reason("missing amount", policy.bad_value, "bad_value"), "amount_text IS NULL"),
-        (Reason("unreadable amount", policy.bad_value, "bad_value"), "amount IS NULL"),
-        (Reason("infinite amount", policy.bad_value, "bad_value"), "NOT isfinite(amount)"),
-        (Reason("unreadable discount or coupon", policy.bad_value, "bad_value"), bad_money),
+        *_faults_of_money(spec, policy),
+        (Reason("unreadable discount or coupon", policy.bad_value, "bad_value"), bad_reduction),
         (
             Reason("after the as-of date", policy.after_as_of, "after_as_of", fault=False),
             f"purchased_at >= TIMESTAMP '{after}'",
         ),
-        (Reason("return (amount below zero)", policy.returns, "returns", fault=False), "amount < 0"),
+        (
+            Reason(
+                "return (amount below zero)",
+                "keep" if policy.returns == "net" else policy.returns,
+                "returns",
+                fault=False,
+            ),
+            "amount < 0",
+        ),
         (Reason("zero amount", policy.zero_amounts, "zero_amounts", fault=False), "amount = 0"),
     ]
     judged = in_order(judged)
-    verdict = " ".join(f"WHEN {condition} THEN {number}" for number, (_, condition) in enumerate(judged, start=1))
-    lines = numbered.project(", ".join(f"{expression} AS {name}" for name, expression in parsed.items()))
-    lines.project(f"*, CASE {verdict} ELSE 0 END AS verdict").create("judged_lines")
-    lines = raw.connection.table("judged_lines")
+    lines = judged_rows(raw.connection, numbered, parsed, judged, "judged_lines")
     faults = " ".join(
         f"WHEN {number} THEN '{reason.text}'"
         for number, (reason, _) in enumerate(judged, start=1)
@@ -168,24 +218,30 @@ def clean_transactions(raw: RawLog, source: Source) -> tuple[duckdb.DuckDBPyRela
     found = dict(lines.aggregate("verdict, count(*)", "verdict").fetchall())
     rows_raw = sum(found.values())
     if not rows_raw:
-        raise DataError("the transaction log has a header but no lines", where=spec.path, fix="check the file")
+        raise DataError("the transaction log has a header but no lines", where=spec.where, fix="check the file")
     _some_time(lines, spec)
     counts = [found.get(number, 0) for number in range(1, len(judged) + 1)]
     keeping = [0, *(number for number, (reason, _) in enumerate(judged, start=1) if reason.action == "keep")]
     kept = lines.filter(f"verdict IN ({', '.join(map(str, keeping))})")
-    for name, listed in money.items():
-        blanks = _one(kept.filter(f"{name}_blank").aggregate("count(*)")) if listed else 0
-        if blanks:
+    for name in blank:
+        if blanks := _one(kept.filter(f"{name}_blank").aggregate("count(*)")):
             notes.append(f"{blanks} lines lack a {name} value: it counts as 0")
-    report = counted([reason for reason, _ in judged], counts, rows_raw, policy, notes, spec.path)
+    notes += _unreadable(lines, headers, spec)
+    report = counted([reason for reason, _ in judged], counts, rows_raw, policy, notes, spec.where)
 
-    columns = [name for name in parsed if name in TRANSACTION_COLUMNS]
-    _check_lines(kept, columns, spec.path)
+    if spec.order is not None:
+        notes += _cancellations_that_pay(kept)
+    notes += _gaps(_days(kept.project("CAST(purchased_at AS DATE) AS day")), date.fromisoformat(source.as_of))
+    columns = [name for name in TRANSACTION_COLUMNS if name in parsed]
+    if policy.returns == "net" and _one(kept.filter("amount < 0").aggregate("count(*)")):
+        kept = _net(raw.connection, kept, spec, notes)
+        columns.append("sent_back_at")
+    _check_lines(kept, columns, spec.where)
     if spec.products is not None and raw.products is not None:
         kept, added = _with_products(raw, kept, spec.products, notes)
-        columns += added
+        columns = [name for name in TRANSACTION_COLUMNS if name in (*columns, *added)]
     table = kept.order(ROW_NUMBER).project(", ".join(columns))
-    _check_types(table, spec.path)
+    _check_types(table, spec.where)
     return table, report
 
 
@@ -200,19 +256,58 @@ def rejected_lines(raw: RawLog) -> Iterator[tuple[int, str | None, str]]:
         yield from rows
 
 
-def last_purchase(lines: duckdb.DuckDBPyRelation, header: str, time_format: str | None, reader: Reader) -> date | None:
-    """Return the day of the last readable time in a column of a raw log, or ``None``."""
+def purchase_days(
+    lines: duckdb.DuckDBPyRelation, header: str, time_format: str | None, reader: Reader
+) -> list[tuple[date, int]]:
+    """The days that a column of a raw log names, and the lines of each, in order."""
     kind = dict(zip(lines.columns, (str(kind) for kind in lines.types), strict=True))[header]
-    time = _time_sql(header, kind, _cell_sql(header, kind, reader), time_format)
-    row = lines.project(f"CAST({time} AS DATE) AS day").filter("isfinite(day)").aggregate("max(day)").fetchall()[0]
-    return row[0]  # type: ignore[no-any-return]
+    time = time_sql(header, kind, text_sql(header, kind, reader), time_format)
+    return _days(lines.project(f"CAST({time} AS DATE) AS day"))
+
+
+def _days(lines: duckdb.DuckDBPyRelation) -> list[tuple[date, int]]:
+    found = lines.filter("day IS NOT NULL AND isfinite(day)").aggregate("day, count(*)", "day").order("day")
+    return found.fetchall()
+
+
+def main_days(days: Sequence[tuple[date, int]]) -> tuple[date, date]:
+    """First and last day of a log without the few lines that lie far from all others: misread or mistyped dates.
+
+    Far is more than a month, and more than five times the longest gap between the days nearer to the middle; few is one line, or a
+    hundredth of them.
+
+    Parameters
+    ----------
+    days : sequence of (date, int)
+        Days and their lines, in order; at least one.
+
+    Examples
+    --------
+    >>> days = [(date(2024, 1, day), 5) for day in range(1, 31)]
+    >>> first, last = main_days([(date(1970, 1, 1), 1), *days, (date(2204, 1, 1), 1)])
+    >>> str(first), str(last)
+    ('2024-01-01', '2024-01-30')
+    """
+    whole = sum(lines for _, lines in days)
+    few, before = max(1, whole // 100), 0
+    gaps = []
+    for at, ((day, lines), (following, _)) in enumerate(pairwise(days), start=1):
+        before += lines
+        gaps.append((at, (following - day).days, before <= few, whole - before <= few))
+    longest = max((gap for _, gap, starts, ends in gaps if not starts and not ends), default=None)
+    if longest is None or len(days) < FEWEST_DAYS:
+        return days[0][0], days[-1][0]
+    far = max(FAR_DAYS, FAR_TIMES * longest)
+    first = max((at for at, gap, starts, _ in gaps if starts and gap > far), default=0)
+    last = min((at for at, gap, _, ends in gaps if ends and gap > far), default=len(days))
+    return days[first][0], days[last - 1][0]
 
 
 def transactions_schema(columns: Sequence[str]) -> Any:
     """Build the pandera schema of clean transactions that have these columns."""
     import pandera.pandas as pa
 
-    optional = {"product_id", "store_id", "department"}
+    optional = {"product_id", "store_id", "department", "sent_back_at"}
     dtypes = {"VARCHAR": "str", "DOUBLE": "float64", "BOOLEAN": "bool", "TIMESTAMP": "datetime64[us]"}
     checks = {"discount": [pa.Check.ge(0)], "coupon": [pa.Check.ge(0)]}
     return pa.DataFrameSchema(
@@ -260,10 +355,12 @@ def _check_lines(lines: duckdb.DuckDBPyRelation, columns: Sequence[str], where: 
 
 
 def _log_headers(headers: list[str], spec: Transactions) -> dict[str, str]:
-    wanted: dict[str, Sequence[str]] = {"customer": [spec.customer], "time": [spec.time], "amount": [spec.amount]}
-    for key, name in (("order", spec.order), ("product", spec.product), ("store", spec.store)):
-        if name is not None:
-            wanted[key] = [name]
+    wanted: dict[str, Sequence[str]] = {"customer": [spec.customer], "time": [spec.time]}
+    named = spec.money | {
+        key: getattr(spec, key) for key in ("order", "product", "store", "list_price", "discount_rate")
+    }
+    named |= {"quantity": spec.quantity, "line": spec.line} | {f"exclude {name}": name for name in spec.exclude}
+    wanted |= {key: [name] for key, name in named.items() if name is not None}
     for key, names in (("discount", spec.discounts), ("coupon", spec.coupons)):
         wanted |= {f"{key} {position}": [name] for position, name in enumerate(names)}
     if spec.products is not None and spec.product is None:
@@ -272,50 +369,202 @@ def _log_headers(headers: list[str], spec: Transactions) -> dict[str, str]:
             where="source.transactions.product",
             fix="name it",
         )
-    return require(headers, wanted, spec.path)
+    return require(headers, wanted, spec.where)
 
 
-def _repeated_rows(raw: RawLog, numbered: duckdb.DuckDBPyRelation, headers: list[str]) -> bool:
-    """Put the numbers of lines equal to an earlier one into ``repeated_rows``; whether there are any.
-
-    A 64-bit hash per line finds the few that may be equal; only those are compared in full.
-    """
-    columns = ", ".join(quoted(header) for header in headers)
-    hashed = numbered.project(f"{ROW_NUMBER}, hash({columns}) AS hashed")
-    hashed.aggregate("hashed, count(*) AS n", "hashed").filter("n > 1").project("hashed").create("repeated_hashes")
-    if not _one(raw.connection.table("repeated_hashes").aggregate("count(*)")):
-        return False
-    maybe = numbered.filter(f"hash({columns}) IN (FROM repeated_hashes)")
-    ranked = maybe.project(f"{ROW_NUMBER}, row_number() OVER (PARTITION BY {columns} ORDER BY {ROW_NUMBER}) AS nth")
-    ranked.filter("nth > 1").project(ROW_NUMBER).create("repeated_rows")
-    return True
+def _amount(money: dict[str, str], rate: str, discounts: list[str]) -> str:
+    """SQL of what was paid for a line."""
+    if "amount" in money:
+        return money["amount"]
+    quantity, price = money.values()
+    # Some logs write a return with a negative quantity, some with a negative price, some with both.
+    sign = f"CASE WHEN {quantity} < 0 AND {price} < 0 THEN -1 ELSE 1 END"
+    if "price" in money:
+        return _rounded(f"{sign} * ({quantity}) * ({price})")
+    paid = f"abs(({quantity}) * ({price}))" + (f" * (1 - coalesce({rate}, 0))" if rate else "")
+    paid = " - ".join([paid, *discounts])
+    return _rounded(f"CASE WHEN {quantity} < 0 OR {price} < 0 THEN -1 ELSE 1 END * ({paid})")
 
 
-def _refuse_rounded(table: duckdb.DuckDBPyRelation, header: str, cell: str, where: str) -> None:
-    """Stop at ids that lost their digits on the way here."""
-    found = table.filter(f"regexp_full_match({cell}, '{ROUNDED_ID}')").limit(1).project(cell).fetchall()
-    if found:
-        raise rounded_ids(header, found[0][0], where)
+def _rounded(money: str) -> str:
+    # Twice: a product that ends in a 5 is a hair below it as a float, as 1.335 x 19.99 is.
+    return f"round(round({money}, {2 * MONEY_DIGITS}), {MONEY_DIGITS})"
 
 
-def _all_integers(table: duckdb.DuckDBPyRelation, cells: dict[str, str]) -> dict[str, bool]:
-    """For each id column, whether every id is an integer."""
-    found = table.aggregate(
-        ", ".join(f"bool_and(regexp_full_match({cell}, '{INTEGER}'))" for cell in cells.values())
+def _price_cuts(spec: Transactions, number: Callable[[str], str], money: dict[str, str], rate: str) -> list[str]:
+    """SQL of the discounts of a line that stand in it as a rate or as another price."""
+    cuts = []
+    if spec.list_price is not None and spec.price is not None:
+        cuts.append(f"greatest(coalesce({number('list_price')} - {money['price']}, 0), 0) * abs({money['quantity']})")
+    elif spec.list_price is not None and spec.amount is not None:
+        cuts.append(f"greatest(coalesce(abs({number('list_price')}) - abs({money['amount']}), 0), 0)")
+    elif rate and "list_price" in money:
+        cuts.append(f"abs({money['quantity']} * {money['list_price']}) * coalesce({rate}, 0)")
+    elif rate:  # of all that is off, nothing is left to tell how much that was
+        paid = money.get("amount") or f"{money['quantity']} * {money['price']}"
+        cuts.append(f"CASE WHEN {rate} < 1 THEN abs({paid}) * {rate} / (1 - {rate}) ELSE 0 END")
+    return [_rounded(f"coalesce({cut}, 0)") for cut in cuts]
+
+
+def _rate(lines: duckdb.DuckDBPyRelation, written: str, spec: Transactions) -> str:
+    """SQL of a discount rate as a share, NULL where it is none; asks where the column does not tell in what it is written."""
+    unit = spec.discount_unit
+    if unit is None:
+        found = lines.project(f"abs({written}) AS rate").filter("rate > 0 AND isfinite(rate)")
+        above, below, largest = found.aggregate(
+            "count_if(rate > 1), count_if(rate < 1), coalesce(max(rate), 0)"
+        ).fetchall()[0]
+        if largest > 0 and ((not above and not below) or (above and below)):
+            raise DataError(
+                f"whether column '{spec.discount_rate}' holds shares or percent cannot be told: "
+                + (
+                    "its rates are all 0 or 1"
+                    if not above
+                    else f"it has {below} rates below 1, and {above} above, up to {largest:g}"
+                ),
+                where=spec.where,
+                fix="write source.transactions.discount_unit: share (a fifth is 0.2) or percent (a fifth is 20)",
+            )
+        unit = "percent" if above else "share"
+    rate = f"(abs({written}) / {100 if unit == 'percent' else 1})"
+    return f"(CASE WHEN {rate} <= 1 THEN {rate} END)"
+
+
+def _faults_of_money(spec: Transactions, policy: Policy) -> list[tuple[Reason, str]]:
+    """What may be wrong with each cell the money is made of."""
+    return [
+        (Reason(f"{fault} {key.replace('_', ' ')}", policy.bad_value, "bad_value"), condition.format(key))
+        for key in spec.money
+        for fault, condition in (
+            ("missing", "{}_text IS NULL"),
+            ("unreadable", "{}_read IS NULL"),
+            ("infinite", "NOT isfinite({}_read)"),
+        )
+    ]
+
+
+def _excluded(
+    lines: duckdb.DuckDBPyRelation, types: dict[str, str], spec: Transactions, notes: list[str]
+) -> list[tuple[Reason, str]]:
+    """The lines that the source leaves out by a value; notes values that no line has."""
+    found = []
+    for name, values in spec.exclude.items():
+        header = find_header(list(types), [name])
+        assert header is not None, "required before"
+        cell = f"lower({text_sql(header, types[header], spec.read)})"
+        words = dict.fromkeys(value.strip().lower() for value in values)
+        condition = f"coalesce({cell} IN ({', '.join(map(literal, words))}), false)"
+        known = {row[0] for row in lines.filter(condition).project(cell).distinct().fetchall()}
+        if unknown := [word for word in words if word not in known]:
+            notes.append(f"exclude: no line has {quoted_list(unknown)} in column '{header}'")
+        found.append((Reason(f"excluded ({header}: {', '.join(values)})", "drop", "exclude", fault=False), condition))
+    return found
+
+
+def _net(
+    connection: duckdb.DuckDBPyConnection, lines: duckdb.DuckDBPyRelation, spec: Transactions, notes: list[str]
+) -> duckdb.DuckDBPyRelation:
+    """Add to each purchase line when it was sent back as a whole (``sent_back_at``), and tell how many were."""
+
+    def whole(number: str) -> str:
+        return f"CAST(round({number} * {10**MONEY_DIGITS}) AS BIGINT)"
+
+    by_units = spec.product is not None and "quantity" in spec.money  # units of different things are no measure
+    size = whole("abs(quantity_read)" if by_units else "abs(amount)")
+    bare = f"CASE WHEN regexp_full_match(order_id, '{CANCELS}') THEN substr(order_id, 2) ELSE order_id END"
+    lines.project(
+        f"{ROW_NUMBER} AS row, customer_id, {'product_id' if spec.product else 'NULL::VARCHAR'} AS product, order_id, "
+        f"{bare if spec.order else 'NULL::VARCHAR'} AS bare_order, purchased_at, {whole('amount')} AS paid, "
+        f"CASE WHEN amount < 0 THEN -{size} ELSE {size} END AS size"
+    ).create_view("sized_lines")
+    connection.execute("CREATE TABLE sent_back (row BIGINT, sent_back_at TIMESTAMP)")
+    connection.execute(CANCELLED_ORDERS)
+    rows = connection.cursor().execute(LINES_OF_RETURNS)
+    back: list[tuple[int, datetime]] = []
+    for _, of_one in groupby(_fetched(rows), key=lambda row: row[:2]):
+        back += sent_back(Line(*row[2:]) for row in of_one).items()
+    frame = pd.DataFrame(back, columns=["row", "sent_back_at"]).astype(
+        {"row": "int64", "sent_back_at": "datetime64[us]"}
+    )
+    connection.from_df(frame).insert_into("sent_back")
+    returns = _one(lines.filter("amount < 0").aggregate("count(*)"))
+    back_whole = _one(connection.table("sent_back").aggregate("count(*)"))
+    notes.append(
+        f"{returns} returns: their money is taken off what the customers paid; "
+        f"{back_whole} purchase lines were sent back as a whole, and are no purchases from then on"
+    )
+    known = connection.table("sent_back").project("row AS sent_row, sent_back_at")
+    return lines.join(known, condition=f"{ROW_NUMBER} = sent_row", how="left")
+
+
+def _gaps(days: Sequence[tuple[date, int]], as_of: date) -> list[str]:
+    """Say so where a few lines lie far from all others, or the as-of date does."""
+    first, last = main_days(days)
+    notes = [
+        f"{sum(lines for day, lines in days if day in far)} lines lie far {side} all others, from {far[0]} to {far[-1]}: are these their dates?"
+        for side, far in (
+            ("before", [day for day, _ in days if day < first]),
+            ("after", [day for day, _ in days if day > last]),
+        )
+        if far
+    ]
+    last = days[-1][0] if not notes else last
+    longest = max((int((later - day).days) for (day, _), (later, _) in pairwise(days) if later <= last), default=0)
+    if (as_of - last).days > max(FAR_DAYS, FAR_TIMES * longest):
+        notes.append(
+            f"the as-of date {as_of} lies {(as_of - last).days:,} days after {last}, the last of the log: is it the day everything is known of?"
+        )
+    return notes
+
+
+def _cancellations_that_pay(lines: duckdb.DuckDBPyRelation) -> list[str]:
+    """Say so where orders are called as cancellations are, among numbers, and have money above zero."""
+    called = f"regexp_full_match(order_id, '{CANCELS}')"
+    paying, numbers = lines.aggregate(
+        f"count_if({called} AND amount > 0), count_if(regexp_full_match(order_id, '\\d+'))"
     ).fetchall()[0]
-    return {key: bool(all_integer) for key, all_integer in zip(cells, found, strict=True)}
+    if not paying or not numbers:
+        return []
+    return [
+        f"{paying} lines of orders that are called like cancellations (C and a number) have an amount above zero: they count as purchases"
+    ]
+
+
+def _fetched(cursor: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
+    while rows := cursor.fetchmany(FETCHED_ROWS):
+        yield from rows
+
+
+def _unreadable(lines: duckdb.DuckDBPyRelation, headers: dict[str, str], spec: Transactions) -> list[str]:
+    """Show two of the cells that cannot be read; several of one shape are an error."""
+    notes = []
+    looked_at = [("time", "time_text", "purchased_at", "time_format")]
+    looked_at += [(key, f"{key}_text", f"{key}_read", "read.decimal") for key in spec.money]
+    for key, text, value, said in looked_at:
+        bad = lines.filter(f"NOT is_repeat AND {text} IS NOT NULL AND {value} IS NULL")
+        fix = f"see whether source.transactions.{said} says how all of them are written"
+        if shown := refuse_pattern(bad, text, headers[key], spec.where, fix):
+            notes.append(f"unreadable {key.replace('_', ' ')}, for example: {shown}")
+    return notes
 
 
 def _some_time(lines: duckdb.DuckDBPyRelation, spec: Transactions) -> None:
     """Refuse a log without one readable time: the format is wrong, not the lines."""
     if _one(lines.aggregate("count(purchased_at)")):
         return
-    seen = lines.filter("time_text IS NOT NULL").limit(3).project("time_text").fetchall()
-    shown = quoted_list(row[0] for row in seen) or "no values at all"
+    texts = (
+        lines.filter("time_text IS NOT NULL")
+        .project("time_text")
+        .limit(SAMPLE_LINES)
+        .df()["time_text"]
+        .astype("string")
+    )
+    shown = quoted_list(texts.head(3)) or "no values at all"
+    fits = " or ".join(f"'{one}'" for one in time_formats(texts)[:2] if one) or "'%d/%m/%Y %H:%M', for example"
     raise DataError(
         f"no time in column '{spec.time}' can be read; it has {shown}",
-        where=spec.path,
-        fix="write in source.transactions.time_format how times look, for example '%d/%m/%Y %H:%M'",
+        where=spec.where,
+        fix=f"write in source.transactions.time_format how times look: {fits}",
     )
 
 
@@ -330,17 +579,17 @@ def _with_products(
         wanted["department"] = [spec.department]
     if spec.brand is not None and spec.private_label is not None:
         wanted["brand"] = [spec.brand]
-    headers = require(list(types), wanted, spec.path)
-    cells = {key: _cell_sql(header, types[header], spec.read) for key, header in headers.items()}
-    _refuse_rounded(raw.products, headers["id"], cells["id"], spec.path)
-    integers = _all_integers(raw.products, {"id": cells["id"]})
-    expressions = {"known_id": _canonical_sql(cells["id"], integers["id"]), ROW_NUMBER: "row_number() OVER ()"}
+    headers = require(list(types), wanted, spec.where)
+    cells = {key: text_sql(header, types[header], spec.read) for key, header in headers.items()}
+    refuse_rounded(raw.products, headers["id"], cells["id"], spec.where)
+    known_id = one_spelling(raw.products, cells["id"])
+    expressions = {"known_id": known_id(cells["id"]), ROW_NUMBER: "row_number() OVER ()"}
     added = []
     if "department" in cells:
         expressions["department"] = cells["department"]
         added.append("department")
     if "brand" in cells:
-        expressions["private_label"] = f"coalesce({cells['brand']} = {_literal(spec.private_label or '')}, false)"
+        expressions["private_label"] = f"coalesce({cells['brand']} = {literal(spec.private_label or '')}, false)"
         added.append("private_label")
     products = raw.products.project(", ".join(f"{expression} AS {name}" for name, expression in expressions.items()))
     firsts = ", ".join(f"first({name} ORDER BY {ROW_NUMBER}) AS {name}" for name in added)
@@ -349,65 +598,13 @@ def _with_products(
     ).create("known_products")
     known = raw.connection.table("known_products")
     if repeated := _one(known.filter("n > 1").aggregate("count(*)")):
-        notes.append(f"{repeated} products are listed more than once in {spec.path}: the first row of each is used")
-    joined = lines.join(known, condition="product_id = known_id", how="left")
+        notes.append(f"{repeated} products are listed more than once in {spec.where}: the first row of each is used")
+    joined = lines.join(known, condition=f"{known_id('product_id')} = known_id", how="left")
     if unknown := _one(joined.filter("known_id IS NULL").aggregate("count(*)")):
-        notes.append(f"{unknown} lines name a product that is not in {spec.path}: no department, not a private label")
+        notes.append(f"{unknown} lines name a product that is not in {spec.where}: no department, not a private label")
     names = [name for name in (ROW_NUMBER, *lines.columns) if name != ROW_NUMBER.strip('"') and name not in added]
     extra = [f"coalesce({name}, false) AS {name}" if name == "private_label" else name for name in added]
     return joined.project(", ".join([*names, *extra])), added
-
-
-# --- SQL ----------------------------------------------------------------------------------------------------------
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _cell_sql(header: str, kind: str, reader: Reader) -> str:
-    """Write SQL for a cell as text without surrounding blanks, NULL where it means "no value"."""
-    name = quoted(header)
-    if kind == "VARCHAR":
-        text = f"trim({name}, ' \t\r\n\u00a0')"
-        missing = ", ".join(
-            _literal(word) for word in sorted({"", *(word.strip().casefold() for word in reader.missing)})
-        )
-        return f"CASE WHEN lower({text}) NOT IN ({missing}) THEN {text} END"
-    if kind in ("DOUBLE", "FLOAT"):
-        # An id column with one missing value arrives as float from pandas: 7.0 is the id 7.
-        is_whole = f"{name} = trunc({name}) AND abs({name}) < {EXACT}"
-        rounded = f"WHEN isfinite({name}) AND abs({name}) >= {EXACT} THEN format('{{:.16e}}', CAST({name} AS DOUBLE))"
-        whole = f"WHEN {is_whole} THEN CAST(CAST({name} AS BIGINT) AS VARCHAR)"
-        text = f"CASE {whole} {rounded} ELSE CAST({name} AS VARCHAR) END"
-        return f"CASE WHEN NOT isnan({name}) THEN {text} END"
-    return f"CAST({name} AS VARCHAR)"
-
-
-def _number_sql(header: str, kind: str, cell: str, decimal: str) -> str:
-    name = quoted(header)
-    if kind == "VARCHAR":
-        text = f"replace({cell}, ',', '.')" if decimal == "," else cell
-        return (
-            f"CASE WHEN regexp_full_match({text}, '{NUMBER}') THEN TRY_CAST(replace({text}, '∞', 'inf') AS DOUBLE) END"
-        )
-    if kind in ("DOUBLE", "FLOAT"):
-        return f"CASE WHEN NOT isnan({name}) THEN CAST({name} AS DOUBLE) END"
-    return f"TRY_CAST({name} AS DOUBLE)"
-
-
-def _time_sql(header: str, kind: str, cell: str, time_format: str | None) -> str:
-    if kind.startswith("TIMESTAMP") or kind == "DATE":
-        return f"TRY_CAST({quoted(header)} AS TIMESTAMP)"
-    if time_format is not None:
-        return f"CAST(try_strptime({cell}, {_literal(time_format)}) AS TIMESTAMP)"
-    return f"CASE WHEN regexp_full_match({cell}, '{ISO_TIME}') THEN TRY_CAST({cell} AS TIMESTAMP) END"
-
-
-def _canonical_sql(cell: str, all_integer: bool) -> str:
-    if not all_integer:
-        return cell
-    return rf"regexp_replace(regexp_replace({cell}, '[.,]0{{1,2}}$', ''), '^\+?(-?)0*(\d)', '\1\2')"
 
 
 def _one(relation: duckdb.DuckDBPyRelation) -> int:

@@ -6,7 +6,7 @@ Nothing is changed here: a skewed or constant column is reported, with the limit
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ import pandas as pd
 
 from segments.config.features import RFM_SCORES, ExploreConfig
 from segments.errors import DataError
+from segments.features.meanings import NONE, Labels
 
 MISSING = "(missing)"
 OTHER = "(other)"
@@ -82,8 +83,8 @@ class Exploration:
         Customers drawn as points, for the columns of the pair plot. Row numbers of the feature table, ascending.
     warnings : list of FeatureWarning
         What deserves a second look.
-    units : dict of str to str
-        Unit per column, where one is known.
+    units, words : dict of str to str
+        Unit per column, and what it is called, where the source says so.
     """
 
     n_customers: int
@@ -96,6 +97,7 @@ class Exploration:
     sample: pd.DataFrame
     warnings: list[FeatureWarning] = field(default_factory=list)
     units: dict[str, str] = field(default_factory=dict)
+    words: dict[str, str] = field(default_factory=dict)
 
     @property
     def log_columns(self) -> list[str]:
@@ -192,7 +194,7 @@ class FeatureWarning:
     ----------
     columns : list of str
         What it is about.
-    kind : {"missing", "constant", "near_constant", "skew", "outliers", "correlated"}
+    kind : {"missing", "constant", "near_constant", "skew", "outliers", "correlated", "categories", "left_out"}
         What was found.
     value, limit : float
         What was measured, and the limit of ``conf/`` it exceeds.
@@ -207,7 +209,7 @@ class FeatureWarning:
     sentence: str
 
 
-def explore(features: pd.DataFrame, config: ExploreConfig, units: Mapping[str, str] | None = None) -> Exploration:
+def explore(features: pd.DataFrame, config: ExploreConfig, labels: Labels = NONE) -> Exploration:
     """Summarise every column of the feature table and say what deserves a second look.
 
     Parameters
@@ -216,8 +218,8 @@ def explore(features: pd.DataFrame, config: ExploreConfig, units: Mapping[str, s
         ``customer_id``, numbers, categories; RFM scores are passed over (they repeat their columns).
     config : ExploreConfig
         Limits of the warnings, size of the pair plot.
-    units : mapping of str to str, optional
-        Unit per column, for the labels of pictures.
+    labels : mapping of str to Label, optional
+        What the source calls its columns, for pictures and sentences.
 
     Returns
     -------
@@ -269,11 +271,12 @@ def explore(features: pd.DataFrame, config: ExploreConfig, units: Mapping[str, s
         categories=levels,
         sample=_sample(numbers, spearman, config),
         warnings=[
-            *(warning for row in columns.to_dict("records") for warning in _warn_of_number(row, len(features), config)),
-            *(warning for name, counts in levels.items() for warning in _warn_of_category(name, counts, config)),
-            *_warn_of_pairs(spearman, config),
+            *(one for row in columns.to_dict("records") for one in _warn_of_number(row, len(features), config, labels)),
+            *(one for name, counts in levels.items() for one in _warn_of_category(name, counts, config, labels)),
+            *_warn_of_pairs(spearman, config, labels),
         ],
-        units={name: unit for name, unit in (units or {}).items() if unit},
+        units={name: said.unit for name, said in labels.items() if said.unit},
+        words={name: said.label for name, said in labels.items() if said.label},
     )
 
 
@@ -411,56 +414,103 @@ def _sample(numbers: pd.DataFrame, spearman: pd.DataFrame, config: ExploreConfig
 # --- warnings -----------------------------------------------------------------------------------------------------
 
 
+def _said(name: str, labels: Labels) -> str:
+    return (labels[name].label if name in labels else "") or name
+
+
+def warn_of_categories(
+    feature_set: str, columns: Sequence[str], share: float, config: ExploreConfig
+) -> list[FeatureWarning]:
+    """A warning where the categories of a feature set make most of the distances.
+
+    Parameters
+    ----------
+    feature_set : str
+        Its name.
+    columns : sequence of str
+        Its categories.
+    share : float
+        Of the squared distances, that they make.
+    config : ExploreConfig
+        From which share on it is said.
+
+    Examples
+    --------
+    >>> print(warn_of_categories("all", ["plan", "city"], 0.8, ExploreConfig())[0].sentence)
+    The 2 categories of feature set all (plan, city) make 80% of the distances: segments will mostly be combinations of their levels. Lower their weights, or name fewer.
+    """
+    if share <= config.category_share:
+        return []
+    sentence = (
+        f"The {len(columns)} categories of feature set {feature_set} ({', '.join(columns)}) make {share:.0%} of the distances: "
+        "segments will mostly be combinations of their levels. Lower their weights, or name fewer."
+    )
+    return [_warning(list(columns), "categories", share, config.category_share, sentence)]
+
+
+def warn_of_left_out(column: str, sentence: str) -> FeatureWarning:
+    """A warning of a column that a feature set names and that is left out of it.
+
+    Examples
+    --------
+    >>> warn_of_left_out("year", "feature set xy leaves out 'year'").kind
+    'left_out'
+    """
+    return _warning([column], "left_out", 1.0, 1.0, sentence)
+
+
 def _warning(columns: list[str], kind: str, value: float, limit: float, sentence: str) -> FeatureWarning:
     return FeatureWarning(columns, kind, float(value), limit, sentence)
 
 
-def _warn_of_number(row: Mapping[Any, Any], n_customers: int, config: ExploreConfig) -> list[FeatureWarning]:
-    name = row["column"]
+def _warn_of_number(
+    row: Mapping[Any, Any], n_customers: int, config: ExploreConfig, labels: Labels
+) -> list[FeatureWarning]:
+    name, said = row["column"], _said(row["column"], labels)
     distinct = 0 if row["n"] == 0 else 1 if row["min"] == row["max"] else 2
-    found = _warn_of_any(name, row["missing"], row["top_share"], distinct, n_customers, config)
+    found = _warn_of_any(name, row["missing"], row["top_share"], distinct, n_customers, config, labels)
     skew, beyond = row["skew"], row["outlier_share"]
     if distinct > 1 and abs(skew) > config.skew:
         side, remedy = ("right", "log1p, sqrt or the power scaler") if skew > 0 else ("left", "the power scaler")
-        sentence = f"{name} is skewed to the {side} (skewness {skew:.1f}): {remedy} can even it out."
+        sentence = f"{said} is skewed to the {side} (skewness {skew:.1f}): {remedy} can even it out."
         found.append(_warning([name], "skew", skew, config.skew, sentence))
     if distinct > 1 and beyond > config.outlier_share:
-        sentence = f"{beyond:.1%} of {name} lie more than {FENCE:g} interquartile ranges beyond the quartiles."
+        sentence = f"{beyond:.1%} of {said} lie more than {FENCE:g} interquartile ranges beyond the quartiles."
         found.append(_warning([name], "outliers", beyond, config.outlier_share, sentence))
     return found
 
 
-def _warn_of_category(name: str, counts: dict[str, int], config: ExploreConfig) -> list[FeatureWarning]:
+def _warn_of_category(name: str, counts: dict[str, int], config: ExploreConfig, labels: Labels) -> list[FeatureWarning]:
     known = [count for level, count in counts.items() if level != MISSING]
     top_share = max(known, default=0) / max(sum(known), 1)
-    return _warn_of_any(name, counts.get(MISSING, 0), top_share, len(known), sum(counts.values()), config)
+    return _warn_of_any(name, counts.get(MISSING, 0), top_share, len(known), sum(counts.values()), config, labels)
 
 
 def _warn_of_any(
-    name: str, missing: int, top_share: float, distinct: int, n_customers: int, config: ExploreConfig
+    name: str, missing: int, top_share: float, distinct: int, n_customers: int, config: ExploreConfig, labels: Labels
 ) -> list[FeatureWarning]:
-    found = []
+    found, said = [], _said(name, labels)
     share = missing / n_customers
     if share > config.missing_share:
-        sentence = f"{name} is missing for {missing} of {n_customers} customers ({share:.1%})."
+        sentence = f"{said} is missing for {missing} of {n_customers} customers ({share:.1%})."
         found.append(_warning([name], "missing", share, config.missing_share, sentence))
     if distinct == 1:
-        sentence = f"{name} has the same value for everyone: it cannot tell customers apart."
+        sentence = f"{said} has the same value for everyone: it cannot tell customers apart."
         found.append(_warning([name], "constant", 1.0, config.near_constant_share, sentence))
     elif top_share > config.near_constant_share:
-        sentence = f"{name} has one and the same value for {top_share:.1%} of the customers."
+        sentence = f"{said} has one and the same value for {top_share:.1%} of the customers."
         found.append(_warning([name], "near_constant", top_share, config.near_constant_share, sentence))
     return found
 
 
-def _warn_of_pairs(spearman: pd.DataFrame, config: ExploreConfig) -> list[FeatureWarning]:
+def _warn_of_pairs(spearman: pd.DataFrame, config: ExploreConfig, labels: Labels) -> list[FeatureWarning]:
     names, r = list(spearman.columns), spearman.to_numpy()
     # The closest first; pairs without a common customer have no correlation (NaN), which exceeds nothing.
     pairs = [(i, j) for i in range(len(names)) for j in range(i + 1, len(names)) if abs(r[i, j]) > config.correlation]
     found = []
     for i, j in sorted(pairs, key=lambda pair: -abs(r[pair])):
         sentence = (
-            f"{names[i]} and {names[j]} say nearly the same (Spearman correlation {r[i, j]:.2f}): "
+            f"{_said(names[i], labels)} and {_said(names[j], labels)} say nearly the same (Spearman correlation {r[i, j]:.2f}): "
             "one of the two is enough in a feature set."
         )
         found.append(_warning([names[i], names[j]], "correlated", r[i, j], config.correlation, sentence))

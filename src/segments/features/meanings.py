@@ -1,8 +1,14 @@
-"""What each feature says of a customer. Comes in: nothing. Goes out: a dictionary that reports and the catalog of tables read."""
+"""What each feature says of a customer, in words and figures for people. Comes in: what the source calls its columns. Goes out: labels, numbers as text."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
+
+import pandas as pd
+
+from segments.config.columns import Label
 
 CURRENCY = "currency of the source"
 SCORE = "1 to 5, 5 is best"
@@ -50,3 +56,52 @@ FEATURE_WORDS = {
     "f_score": FeatureMeaning("frequency score", "fifth of frequency", SCORE),
     "m_score": FeatureMeaning("money score", "fifth of monetary", SCORE),
 }
+
+Labels = Mapping[str, Label]
+NONE: Labels = MappingProxyType({})
+
+
+def called(feature: str, labels: Labels = NONE) -> str:
+    """What the source calls a column, or else its name without underscores.
+
+    Examples
+    --------
+    >>> called("mnt_wines", {"mnt_wines": Label(label="wine")}), called("kids_home")
+    ('wine', 'kids home')
+    """
+    return (labels[feature].label if feature in labels else "") or feature.replace("_", " ")
+
+
+def label(feature: str, labels: Labels = NONE, *, unit: bool = True) -> str:
+    """A feature in words, with its unit.
+
+    Examples
+    --------
+    >>> label("recency_days"), label("annual_income", {"annual_income": Label(unit="k$")}), label("spend_on_fuel")
+    ('days since last purchase', 'annual income (k$)', 'spent on fuel')
+    """
+    said = labels.get(feature, Label())
+    known = FEATURE_WORDS.get(feature)
+    words = said.label or (known.label if known else called(feature.replace("spend_on_", "spent on ")))
+    return f"{words} ({said.unit})" if said.unit and unit else words
+
+
+def number(feature: str, value: float, labels: Labels = NONE) -> str:
+    """A figure of a feature: as the source says; shares in percent, large numbers without decimals.
+
+    Examples
+    --------
+    >>> number("coupon_share", 0.125), number("monetary", 1861.5), number("stores", 4.22)
+    ('12 %', '1,862', '4.2')
+    >>> number("rate", 0.125, {"rate": Label(format=".1%")})
+    '12.5%'
+    """
+    if pd.isna(value):
+        return "–"
+    if feature in labels and labels[feature].format:
+        return format(value, labels[feature].format).replace("-", "−")
+    if feature.endswith("_share") or feature.startswith("spend_on_"):
+        near_an_end = 0 < abs(value) < 0.0995 or 0.9905 < value < 1
+        return (f"{value:.1%}" if near_an_end else f"{value:.0%}").replace("%", " %")
+    places = 0 if abs(value) >= 100 or value == round(value) else 1 if abs(value) >= 1 else 2
+    return f"{value:,.{places}f}".replace("-", "−")

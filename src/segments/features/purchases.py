@@ -33,12 +33,12 @@ def transaction_features(lines: Any, as_of: date, config: FeaturesConfig) -> Any
     ----------
     lines : native frame
         One row per purchase line: ``customer_id``, ``order_id``, ``purchased_at``, ``amount`` and, where the source has
-        them, ``discount``, ``coupon``, ``product_id``, ``store_id``, ``department``, ``private_label``. Any frame
-        Narwhals knows; it is not changed and, on a lazy engine, never held in memory as a whole.
+        them, ``discount``, ``coupon``, ``product_id``, ``store_id``, ``department``, ``private_label``, ``sent_back_at``. Any
+        frame Narwhals knows; it is not changed and, on a lazy engine, never held in memory as a whole.
     as_of : date
         The "today" of the features. Later lines change nothing.
     config : FeaturesConfig
-        Edges of morning and evening.
+        Edges of morning and evening, and the days looked back.
 
     Returns
     -------
@@ -69,6 +69,10 @@ def transaction_features(lines: Any, as_of: date, config: FeaturesConfig) -> Any
         *Spend* is the money of lines with a positive amount, so that a return moves no share out of 0 to 1. A share of
         nothing is 0. Money finer than a ten-thousandth is rounded to it.
 
+        Where lines tell when they were sent back (``sent_back_at``), returns and what is back by the as-of date are no purchases:
+        only ``monetary`` knows returns, and who has no other purchase has no row. With ``window_days``, the log begins so many days
+        before the end of the as-of date.
+
     Raises
     ------
     DataError
@@ -91,12 +95,12 @@ def transaction_features(lines: Any, as_of: date, config: FeaturesConfig) -> Any
             where="transactions",
             fix="run `segments data`: it makes a clean log from the raw one",
         )
-    tomorrow = datetime.combine(as_of + timedelta(days=1), time())
-    frame = frame.filter(nw.col("purchased_at") < tomorrow).with_columns(day=day_number("purchased_at"))
+    frame = _known(frame, as_of, config)
     log = _span(frame, as_of)
 
     today = as_of.toordinal()
-    per_line = _per_line(frame, log, today, config)
+    bought = purchases(frame, as_of)
+    per_line = _per_line(bought, log, today, config)
     sums = [name for name in per_line.collect_schema().names() if name.startswith("sum_")]
     counted = [name for name in COUNTED if name in names]
     totals = per_line.group_by("customer_id").agg(
@@ -107,11 +111,35 @@ def transaction_features(lines: Any, as_of: date, config: FeaturesConfig) -> Any
         *[nw.col(name).n_unique().alias(COUNTED[name]) for name in counted],
         *[nw.col(f"no_{name}").max().alias(f"no_{name}") for name in counted],
     )
-    both = totals.join(_gaps(frame), on="customer_id", how="left")
+    if bought is not frame:  # what was paid knows returns
+        paid = frame.with_columns(sum_paid=whole_units("amount")).group_by("customer_id").agg(nw.col("sum_paid").sum())
+        totals = totals.drop("sum_paid").join(paid, on="customer_id", how="left")
+    both = totals.join(_gaps(bought), on="customer_id", how="left")
     return nw.to_native(_finish(both, sums, counted, today))
 
 
-def basket_mix(lines: Any, as_of: date) -> pd.DataFrame:
+def purchases(frame: nw.LazyFrame[Any], as_of: date) -> nw.LazyFrame[Any]:
+    """The lines that are purchases as known at the end of a day; itself where no line tells when it was sent back."""
+    if "sent_back_at" not in frame.collect_schema().names():
+        return frame
+    back = nw.col("sent_back_at")
+    return frame.filter((nw.col("amount") >= 0) & (back.is_null() | (back >= _end(as_of))))
+
+
+def customers_without_purchase(lines: Any, as_of: date, config: FeaturesConfig) -> int:
+    """How many customers have lines by a day, but no purchase that they kept."""
+    frame = _known(nw.from_native(lines).lazy(), as_of, config)
+    bought = purchases(frame, as_of)
+    if bought is frame:
+        return 0
+    everybody, buyers = (
+        part.select(nw.col("customer_id").n_unique()).collect("pandas").to_native().iloc[0, 0]
+        for part in (frame, bought)
+    )
+    return int(everybody - buyers)
+
+
+def basket_mix(lines: Any, as_of: date, config: FeaturesConfig) -> pd.DataFrame:
     """What customers put into their baskets: the share of their spend in each of the main departments.
 
     Descriptors, not features: the table stands beside the features, so that nothing is clustered on it unasked.
@@ -122,6 +150,8 @@ def basket_mix(lines: Any, as_of: date) -> pd.DataFrame:
         Clean transaction lines, as :func:`transaction_features` takes them.
     as_of : date
         The "today" of the features. Later lines change nothing.
+    config : FeaturesConfig
+        The days looked back.
 
     Returns
     -------
@@ -139,13 +169,12 @@ def basket_mix(lines: Any, as_of: date) -> pd.DataFrame:
     --------
     >>> log = pd.DataFrame({"customer_id": ["7", "7"], "order_id": ["a", "b"], "amount": [10.0, 30.0],
     ...     "purchased_at": pd.to_datetime(["2024-03-01", "2024-03-11"]), "department": ["FISH", "BREAD & CAKE"]})
-    >>> basket_mix(log, date(2024, 3, 31)).to_dict("records")
+    >>> basket_mix(log, date(2024, 3, 31), FeaturesConfig()).to_dict("records")
     [{'customer_id': '7', 'spend_on_bread_cake': 0.75, 'spend_on_fish': 0.25}]
     """
-    frame = nw.from_native(lines).lazy()
-    tomorrow = datetime.combine(as_of + timedelta(days=1), time())
-    frame = frame.filter(nw.col("purchased_at") < tomorrow).with_columns(day=day_number("purchased_at"))
+    frame = _known(nw.from_native(lines).lazy(), as_of, config)
     _span(frame, as_of)
+    frame = purchases(frame, as_of)
     paid = whole_units("amount")
     frame = frame.with_columns(sum_spend=nw.when(paid > 0).then(paid).otherwise(0))
     parts: dict[str, nw.Expr] = {}
@@ -200,6 +229,18 @@ def whole_units(name: str) -> nw.Expr:
     """Money in whole ten-thousandths, ``MONEY_UNIT`` of them to one."""
     # Floor, not round: engines disagree about halves.
     return (nw.col(name) * MONEY_UNIT + 0.5).floor().cast(nw.Int64)
+
+
+def _end(day: date) -> datetime:
+    return datetime.combine(day + timedelta(days=1), time())
+
+
+def _known(frame: nw.LazyFrame[Any], as_of: date, config: FeaturesConfig) -> nw.LazyFrame[Any]:
+    """The lines that count as of a day, each with its day."""
+    frame = frame.filter(nw.col("purchased_at") < _end(as_of))
+    if config.window_days is not None:
+        frame = frame.filter(nw.col("purchased_at") >= _end(as_of) - timedelta(days=config.window_days))
+    return frame.with_columns(day=day_number("purchased_at"))
 
 
 def _only(condition: nw.Expr) -> nw.Expr:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from types import MappingProxyType
 from typing import Any
 
 import narwhals as nw
 import numpy as np
 import pandas as pd
 
+from segments.config.columns import Entry
 from segments.config.features import RFM_SCORES, FeaturesConfig
 from segments.config.source import Source
 from segments.errors import ConfigError, DataError
-from segments.features.purchases import sort_key, transaction_features
+from segments.features.derived import derive
+from segments.features.purchases import customers_without_purchase, sort_key, transaction_features
 
 RFM_COLUMNS = dict(zip(("recency_days", "frequency", "monetary"), RFM_SCORES, strict=True))
 
@@ -51,6 +55,8 @@ class FeaturesReport:
         Its rows.
     customers_without_transactions : int
         Rows of the customers table left out because they bought nothing.
+    customers_without_value : dict of str to int
+        Customers left out because they lack a value that a feature set uses, by column.
     columns : list of FeatureColumn
         Kind and missing values of each.
     notes : list of str
@@ -61,6 +67,7 @@ class FeaturesReport:
     as_of: str | None
     customers: int
     customers_without_transactions: int
+    customers_without_value: dict[str, int]
     columns: list[FeatureColumn]
     notes: list[str]
 
@@ -85,7 +92,11 @@ class Features:
 
 
 def build_features(
-    customers: pd.DataFrame | None, transactions: Any | None, source: Source, config: FeaturesConfig
+    customers: pd.DataFrame | None,
+    transactions: Any | None,
+    source: Source,
+    config: FeaturesConfig,
+    used: Mapping[str, Sequence[str]] = MappingProxyType({}),
 ) -> Features:
     """All features of all customers of a source, in one table.
 
@@ -102,6 +113,9 @@ def build_features(
         Its ``as_of`` is the "today" of the features.
     config : FeaturesConfig
         Edges of morning and evening.
+    used : mapping of str to sequence of str
+        Columns whose missing values nothing stands in for, with the feature sets that use them: who lacks one of these is left out, and
+        counted. What no feature set uses may be missing.
 
     Returns
     -------
@@ -126,8 +140,13 @@ def build_features(
     cuts: dict[str, list[float]] = {}
     notes: list[str] = []
     strangers = 0
+    if customers is not None and source.customers is not None:
+        customers = derive(customers, source.customers, source.as_of, notes)
     if transactions is not None:
         table = _sum_up(transactions, source, config, notes)
+        if table.empty:
+            fix = "look into artifacts/data/report.json: it counts every line that was dropped or sent back"
+            raise DataError(f"nobody bought anything by {source.as_of} and kept it", where=where, fix=fix)
         cuts = rfm_cut_points(table)
         table = pd.concat([table, rfm_scores(table, cuts)], axis="columns")
         if customers is not None:
@@ -137,6 +156,7 @@ def build_features(
         table = customers
     else:
         raise DataError("there are neither customers nor transactions", where=where, fix="run `segments data`")
+    table, without = _complete(table, used, source.entries, notes)
     if table.empty:
         fix = "look into artifacts/data/report.json: it counts every row that was dropped, and why"
         raise DataError("there are no customers left", where=where, fix=fix)
@@ -145,7 +165,7 @@ def build_features(
     values = [name for name in table.columns if name not in ("customer_id", *scores)]
     numeric = [name for name in values if pd.api.types.is_numeric_dtype(table[name])]
     descriptors = [name for name in values if name not in numeric]
-    if not numeric:
+    if not numeric:  # what is common to all segmentations of a source is measured in its numbers
         fix = "declare at least one column of kind 'number', or transactions"
         raise DataError("the customers have no numeric column to make segments from", where=where, fix=fix)
 
@@ -154,7 +174,7 @@ def build_features(
     table = table.sort_values("customer_id", key=sort_key, kind="stable", ignore_index=True)
     kinds = dict.fromkeys(numeric, "number") | dict.fromkeys(scores, "score") | dict.fromkeys(descriptors, "category")
     columns = [FeatureColumn(name, kind, int(table[name].isna().sum())) for name, kind in kinds.items()]
-    report = FeaturesReport(source.name, source.as_of, len(table), strangers, columns, notes)
+    report = FeaturesReport(source.name, source.as_of, len(table), strangers, without, columns, notes)
     return Features(table, cuts, report)
 
 
@@ -278,11 +298,64 @@ def _sum_up(transactions: Any, source: Source, config: FeaturesConfig, notes: li
     if source.as_of is None:
         fix = "write as_of: YYYY-MM-DD, the last day of the log"
         raise DataError("the source has transactions but no as-of date", where="source.as_of", fix=fix)
-    summed = transaction_features(transactions, date.fromisoformat(source.as_of), config)
+    today = date.fromisoformat(source.as_of)
+    summed = transaction_features(transactions, today, config)
     table: pd.DataFrame = nw.from_native(summed).lazy().collect("pandas").to_native()
+    without = customers_without_purchase(transactions, today, config)
+    if without:
+        notes.append(f"{without} customers of the log have no purchase that they kept by {today}: they have no row")
     if "morning_share" not in table:
         notes.append("no line tells the time of day: there is no morning_share and no evening_share")
     return table
+
+
+def _complete(
+    table: pd.DataFrame, used: Mapping[str, Sequence[str]], known: Mapping[str, Entry], notes: list[str]
+) -> tuple[pd.DataFrame, dict[str, int]]:
+    """The customers who have all that is used, and how many lack what: each counted at the first column they lack."""
+    kept, without = pd.Series(True, index=table.index), {}
+    for name in [name for name in used if name in table]:
+        if lacking := int((gone := kept & table[name].isna()).sum()):
+            kept &= ~gone
+            if known.get(name, Entry()).missing is None:  # else that was asked for
+                without[name] = lacking
+            notes.append(
+                f"{lacking} of {len(table)} customers are left out: they have no '{name}', which feature set {', '.join(used[name])} uses"
+            )
+    return table[kept].reset_index(drop=True), without
+
+
+def check_complete(report: FeaturesReport, source: Source) -> None:
+    """Refuse a feature table for which more customers were left out than the policy allows, and nobody asked for it.
+
+    Raises
+    ------
+    DataError
+        Says which column they lack, and what may stand in for it.
+
+    Examples
+    --------
+    >>> from segments.config.source import Customers
+    >>> report = FeaturesReport("mine", None, 60, 0, {"age": 40}, [], [])
+    >>> check_complete(report, Source("mine", customers=Customers("people.csv")))
+    Traceback (most recent call last):
+    segments.errors.DataError: 40 of 100 customers lack a value that a feature set uses ('age': 40), more than the 5.0% allowed
+      where: conf/source/mine.yaml
+      do:    write what stands in for it, such as age: {missing: median} (or zero, or a value; missing: drop leaves them out), take it out of the feature set, or allow more with policy.max_bad_share
+    """
+    without = report.customers_without_value
+    lacking = sum(without.values())
+    total = report.customers + lacking
+    allowed = 0.0 if source.policy.bad_value == "stop" else source.policy.max_bad_share
+    if lacking > allowed * total:
+        first = next(iter(without))
+        each = ", ".join(f"'{name}': {count}" for name, count in without.items())
+        raise DataError(
+            f"{lacking} of {total} customers lack a value that a feature set uses ({each}), more than the {allowed:.1%} allowed",
+            where=f"conf/source/{source.name}.yaml",
+            fix=f"write what stands in for it, such as {first}: {{missing: median}} (or zero, or a value; missing: drop leaves them out), "
+            "take it out of the feature set, or allow more with policy.max_bad_share",
+        )
 
 
 def _compare(table: pd.DataFrame, customers: pd.DataFrame, where: str, notes: list[str]) -> int:

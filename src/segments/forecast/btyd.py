@@ -25,6 +25,7 @@ from segments.features.purchases import MONEY_UNIT, day_number, whole_units
 
 Floats = NDArray[np.float64]
 
+NEVER_BACK = date.max.toordinal() + 1  # the day on which a purchase was sent back that was kept
 DAYS_PER_WEEK = 7
 BTYD_NAMES = {
     "bg_nbd": ("r", "alpha", "a", "b"),
@@ -78,12 +79,13 @@ def daily(lines: Any) -> pd.DataFrame:
     Parameters
     ----------
     lines : native frame
-        ``customer_id``, ``purchased_at``, ``amount``; any frame Narwhals knows.
+        ``customer_id``, ``purchased_at``, ``amount`` and, where the log has it, ``sent_back_at``; any frame Narwhals knows.
 
     Returns
     -------
     DataFrame
-        One row per customer and day with a purchase, sorted: ``customer_id``, ``day`` (as ``date.toordinal``), ``spend``.
+        One row per customer, day with a purchase, and day from which this is none any more because it was sent back (``back``, ``NEVER_BACK``
+        where it was kept), sorted: ``customer_id``, ``day`` (as ``date.toordinal``), ``back``, ``spend``. :func:`as_known` takes one day's view.
 
     Examples
     --------
@@ -93,11 +95,42 @@ def daily(lines: Any) -> pd.DataFrame:
     [9.0, 30.0]
     """
     frame = nw.from_native(lines).lazy().filter(nw.col("amount") >= 0)
-    frame = frame.with_columns(day=day_number("purchased_at"), spend=whole_units("amount"))
-    summed = frame.group_by("customer_id", "day").agg(nw.col("spend").sum())
-    days: pd.DataFrame = summed.collect("pandas").to_native()
-    days = days.sort_values(["customer_id", "day"], kind="stable", ignore_index=True)
-    return days.astype({"day": "int64"}).assign(spend=days["spend"].astype("int64") / MONEY_UNIT)
+    frame = frame.with_columns(day=day_number("purchased_at"), spend=whole_units("amount"), back=nw.lit(NEVER_BACK))
+    if "sent_back_at" in frame.collect_schema().names():
+        was_kept = nw.col("sent_back_at").is_null()
+        # pandas makes no whole number of a day that is missing, even where it is not taken
+        frame = frame.with_columns(
+            sent_back_at=nw.when(was_kept).then("purchased_at").otherwise("sent_back_at"), was_kept=was_kept
+        )
+        frame = frame.with_columns(
+            back=nw.when("was_kept").then(nw.lit(NEVER_BACK)).otherwise(day_number("sent_back_at"))
+        )
+    keys = ["customer_id", "day", "back"]
+    days: pd.DataFrame = frame.group_by(keys).agg(nw.col("spend").sum()).collect("pandas").to_native()
+    days = days.sort_values(keys, kind="stable", ignore_index=True).astype({"day": "int64", "back": "int64"})
+    return days.assign(spend=days["spend"].astype("int64") / MONEY_UNIT)
+
+
+def as_known(days: pd.DataFrame, known: date) -> pd.DataFrame:
+    """Days with purchases that were not sent back by the end of a day: one row per customer and day.
+
+    Parameters
+    ----------
+    days : DataFrame
+        From :func:`daily`.
+    known : date
+        Returns after it are not known; purchases after it are.
+
+    Examples
+    --------
+    >>> days = pd.DataFrame({"customer_id": ["7", "7"], "day": [1, 1], "back": [5, NEVER_BACK], "spend": [9.0, 1.0]})
+    >>> [as_known(days, date.fromordinal(day))["spend"].tolist() for day in (4, 5)]
+    [[10.0], [1.0]]
+    """
+    left = days[days["back"] > known.toordinal()].drop(columns="back")
+    if not left.duplicated(["customer_id", "day"]).any():
+        return left.reset_index(drop=True)
+    return left.groupby(["customer_id", "day"], as_index=False)["spend"].sum()
 
 
 def btyd_table(days: pd.DataFrame, as_of: date) -> pd.DataFrame:
@@ -106,7 +139,7 @@ def btyd_table(days: pd.DataFrame, as_of: date) -> pd.DataFrame:
     Parameters
     ----------
     days : DataFrame
-        From :func:`daily`.
+        From :func:`as_known`.
     as_of : date
         Later days change nothing.
 

@@ -7,7 +7,7 @@ is known, and look ahead from the as-of date. Segments are refitted on each of t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -20,14 +20,16 @@ from scipy.optimize import linear_sum_assignment
 from threadpoolctl import threadpool_limits
 
 from segments.clustering.candidate import Spec, sweep_cell
-from segments.config.prediction import PredictionConfig, PredictionModel
-from segments.errors import ConfigError, DataError
-from segments.forecast.btyd import DAYS_PER_WEEK, btyd_table, daily
+from segments.config.prediction import AUTO_DAYS, PredictionConfig, PredictionModel
+from segments.errors import ConfigError, DataError, ForecastError, SweepError
+from segments.forecast.btyd import DAYS_PER_WEEK, as_known, btyd_table, daily
 from segments.forecast.comparison import calibration_table, compare_models, metrics_of, recommendation, simple_first
 from segments.forecast.models import OUTCOMES, Predictor, Snapshot, fit, variants
 
 Floats = NDArray[np.float64]
 Build = Callable[[Any, date], pd.DataFrame]
+
+USUAL_DAYS, FEWEST_DAYS_AHEAD = 90, 7  # of a horizon that is left to be found
 
 # Sums grow with the length of the history, which differs between the three days: per week they do not.
 PER_WEEK = ("frequency", "purchase_days", "monetary")
@@ -51,6 +53,8 @@ class Timeline:
         The day from which forecasts look ahead.
     horizon_days : int
         Length of the time ahead.
+    window_days : int, optional
+        Days the features look back; all by default.
     """
 
     first: date
@@ -59,6 +63,7 @@ class Timeline:
     latest: date
     as_of: date
     horizon_days: int
+    window_days: int | None = None
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,8 @@ class Prediction:
     Parameters
     ----------
     customers : DataFrame
-        ``customer_id, cluster, churn_risk, expected_value`` for the horizon after the as-of date.
+        ``customer_id, cluster, churn_risk, expected_value`` for the horizon after the as-of date, and ``beyond_seen``: whether that value is
+        more than anybody spent in a horizon so far, or more than the customer spent in all and than an average buyer does in a horizon.
     segments : DataFrame
         Per cluster: ``customers``, mean ``churn_risk``, total ``expected_value``, and ``at_risk_revenue``: what its customers spent in
         the horizon before the as-of date, each weighted by the risk of leaving.
@@ -100,6 +106,7 @@ def predict(
     models: Mapping[str, PredictionModel],
     as_of: date,
     config: PredictionConfig,
+    window_days: int | None = None,
 ) -> Prediction:
     """Compare all models on later time, recommend, and look ahead from the as-of date.
 
@@ -121,6 +128,8 @@ def predict(
         The "today" of `features`.
     config : PredictionConfig
         Horizon, cutoff and sizes.
+    window_days : int, optional
+        Days that `build` looks back; all by default.
 
     Returns
     -------
@@ -131,19 +140,26 @@ def predict(
     ------
     ConfigError
         If the cutoff lies outside the data, or the horizon is too long for them.
+    ForecastError
+        If the log is too short for any horizon, the segmentation cannot be made again on an earlier day, or no model can be fitted.
     DataError
         If features of an earlier day depend on what came later.
-    SweepError
-        If the segmentation cannot be refitted on an earlier day.
     """
     days = daily(lines)
-    when = timeline(date.fromordinal(int(days["day"].min())), as_of, config)
+    first = date.fromordinal(int(days["day"].min()))
+    config, shorter = with_horizon(config, first, as_of)
+    when = replace(timeline(first, as_of, config), window_days=window_days)
     snapshots = {as_of: _snapshot(features, labels, days, when, as_of)}
     later = snapshots[as_of]
     agreement: dict[str, float] = {}
     for cutoff in sorted({when.latest, when.test, when.train}, reverse=True):
         table = blind(build, lines, cutoff)
-        [candidate] = sweep_cell(table, [spec])
+        try:
+            [candidate] = sweep_cell(table, [spec])
+        except SweepError as error:
+            raise ForecastError(
+                f"the segments cannot be made of the {len(table)} customers who had bought by {cutoff}: {error.what}"
+            ) from error
         renumbered, agreement[str(cutoff)] = align(
             table["customer_id"], candidate.labels.astype(np.int32), pd.Series(later.customer_id), later.segment
         )
@@ -151,6 +167,11 @@ def predict(
     shared = [name for name in snapshots[when.train].inputs if all(name in s.inputs for s in snapshots.values())]
     snapshots = {day: replace(snapshot, inputs=snapshot.inputs[shared]) for day, snapshot in snapshots.items()}
     train, test = snapshots[when.train], snapshots[when.test]
+    for one in (train, test):
+        if not one.outcome("value").any():
+            raise ForecastError(
+                f"none of the {len(one.customer_id)} customers of {one.cutoff} bought anything in the {config.horizon_days} days after it"
+            )
 
     with threadpool_limits(limits=1):  # how floats are summed depends on the number of threads
         fitted, notes = _fit_all(train, models, config)
@@ -162,7 +183,10 @@ def predict(
             notes += [f"{name}, {variant}, {outcome}, refitted for the forecast: {note}" for note in more]
             final[outcome] = ahead(snapshots[as_of])
     calibration = calibration_table(test, predicted)
-    customers, segments = _forecasts(snapshots[as_of], final)
+    spent = as_known(days, as_of).groupby("customer_id")["spend"].sum()
+    beyond = _beyond_seen(final["value"], list(snapshots.values()), pd.Series(snapshots[as_of].customer_id).map(spent))
+    customers, segments = _forecasts(snapshots[as_of], final, beyond)
+    notes += _said_of(beyond, snapshots[when.latest], snapshots[as_of])
     runs = [
         {
             "name": f"{name} · {variant}",
@@ -182,15 +206,53 @@ def predict(
     ]
     facts = {
         "applies": True,
-        "timeline": {name: str(value) for name, value in asdict(when).items() if name != "horizon_days"},
+        "timeline": {
+            name: str(value) for name, value in asdict(when).items() if name not in ("horizon_days", "window_days")
+        },
         "settings": asdict(config),
         "customers": {"train": len(train.customer_id), "test": len(test.customer_id), "forecast": len(customers)},
         "left": {"train": int(train.outcome("churn").sum()), "test": int(test.outcome("churn").sum())},
         "segment_agreement": agreement,
         "steps": steps,
-        "notes": notes,
+        "notes": [*shorter, *notes],
     } | recommendation(comparison, winners, test, predicted, models, config.horizon_days)
     return Prediction(customers, segments, comparison, calibration, runs, facts)
+
+
+def with_horizon(config: PredictionConfig, first: date, as_of: date) -> tuple[PredictionConfig, list[str]]:
+    """The config with the days ahead it leaves to be found, and what is to be said of them.
+
+    Parameters
+    ----------
+    config : PredictionConfig
+        Its horizon may be ``AUTO_DAYS``.
+    first, as_of : date
+        First and last day of the log.
+
+    Raises
+    ------
+    ForecastError
+        If the log is shorter than three weeks.
+
+    Examples
+    --------
+    >>> auto = PredictionConfig(models=["recency"], horizon_days="auto")
+    >>> config, said = with_horizon(auto, date(2024, 1, 1), date(2024, 4, 9))
+    >>> config.horizon_days, said
+    (33, ['the log covers 100 days: what is foreseen is the next 33 days, a third of it, instead of 90'])
+    """
+    if config.horizon_days != AUTO_DAYS:
+        return config, []
+    span = (as_of - first).days + 1
+    days = min(USUAL_DAYS, span // 3)
+    if days < FEWEST_DAYS_AHEAD:
+        raise ForecastError(
+            f"the log covers {span} day{'s' * (span != 1)}, and {3 * FEWEST_DAYS_AHEAD} are needed: a week to know, one to learn from, one to measure"
+        )
+    said = (
+        f"the log covers {span} days: what is foreseen is the next {days} days, a third of it, instead of {USUAL_DAYS}"
+    )
+    return replace(config, horizon_days=days), [said] if days < USUAL_DAYS else []
 
 
 def timeline(first: date, as_of: date, config: PredictionConfig) -> Timeline:
@@ -291,7 +353,7 @@ def model_inputs(features: pd.DataFrame, days: pd.DataFrame, when: Timeline, cut
     features : DataFrame of shape (n_customers, ...)
         The feature table as of the cutoff.
     days : DataFrame
-        From :func:`segments.forecast.btyd.daily`.
+        From :func:`segments.forecast.btyd.as_known`, as known at the cutoff.
     when : Timeline
         First day and horizon.
     cutoff : date
@@ -303,7 +365,7 @@ def model_inputs(features: pd.DataFrame, days: pd.DataFrame, when: Timeline, cut
         Recency, gaps, shares and trend as they are; orders, purchase days and money per week; ``tenure_share`` of the log's
         length; ``recent_days`` and ``recent_spend``: purchase days and money in the horizon before the cutoff.
     """
-    span = (cutoff - when.first).days + 1
+    span = min((cutoff - when.first).days + 1, when.window_days or date.max.toordinal())
     inputs = features[[*AS_THEY_ARE, *(name for name in SHARES if name in features)]].copy()
     for name in PER_WEEK:
         inputs[f"{name}_per_week"] = features[name] / span * DAYS_PER_WEEK
@@ -357,9 +419,10 @@ def _snapshot(
     features: pd.DataFrame, labels: NDArray[np.int32], days: pd.DataFrame, when: Timeline, cutoff: date
 ) -> Snapshot:
     today = cutoff.toordinal()
-    ahead = (
-        days[(days["day"] > today) & (days["day"] <= today + when.horizon_days)].groupby("customer_id")["spend"].sum()
-    )
+    in_time = as_known(days, when.as_of)  # what came after is told as it is known by now
+    in_time = in_time[(in_time["day"] > today) & (in_time["day"] <= today + when.horizon_days)]
+    ahead = in_time.groupby("customer_id")["spend"].sum()
+    days = as_known(days, cutoff)
     known = cutoff <= when.latest
     ids = features["customer_id"]
     table = btyd_table(days, cutoff).set_index("customer_id").reindex(ids).reset_index()
@@ -367,7 +430,7 @@ def _snapshot(
         raise DataError(
             f"{int(table['T'].isna().sum())} customers have returns but no purchase by {cutoff}",
             where="transactions",
-            fix="drop returns in the source's policy",
+            fix="write returns: net in the source's policy",
         )
     return Snapshot(
         cutoff=cutoff,
@@ -396,19 +459,46 @@ def _fit_all(
                 fitted[outcome][name, variant] = predictor
                 notes += [f"{name}, {variant}, {outcome}: {note}" for note in more]
     if not fitted["churn"]:
-        raise DataError(
+        raise ForecastError(
             f"no model can be fitted ({'; '.join(notes)})", where="prediction.models", fix="name another one"
         )
     return fitted, notes
 
 
-def _forecasts(now: Snapshot, final: Mapping[str, Floats]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _beyond_seen(value: Floats, snapshots: Sequence[Snapshot], spent: pd.Series[float]) -> NDArray[np.bool_]:
+    """Which forecasts of money are more than was ever seen, of anybody or of this customer."""
+    ahead = np.concatenate([one.spend for one in snapshots if one.spend is not None])
+    most = max(float(ahead.max()), *(float(one.inputs["recent_spend"].max()) for one in snapshots))
+    usual = float(ahead[ahead > 0].mean()) if (ahead > 0).any() else 0.0
+    own = np.maximum(spent.fillna(0.0).to_numpy(dtype=np.float64), usual)
+    return np.asarray((value > most) | (value > own), dtype=np.bool_)
+
+
+def _said_of(beyond: NDArray[np.bool_], learned: Snapshot, now: Snapshot) -> list[str]:
+    low, high = learned.inputs.min(), learned.inputs.max()
+    outside = int(((now.inputs < low) | (now.inputs > high)).any(axis="columns").sum())
+    notes = []
+    if outside:
+        notes.append(
+            f"{outside:,} customers have figures beyond those the models learned from: regression and trees take the nearest that was learned"
+        )
+    if beyond.any():
+        notes.append(
+            f"{int(beyond.sum()):,} customers are forecast to spend more than was ever seen of them or of anybody (beyond_seen)"
+        )
+    return notes
+
+
+def _forecasts(
+    now: Snapshot, final: Mapping[str, Floats], beyond: NDArray[np.bool_]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     customers = pd.DataFrame(
         {
             "customer_id": now.customer_id,
             "cluster": now.segment,
             "churn_risk": final["churn"],
             "expected_value": final["value"],
+            "beyond_seen": beyond,
         }
     )
     at_risk = final["churn"] * now.inputs["recent_spend"].to_numpy()

@@ -11,10 +11,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from segments.config.profiles import ProfilesConfig
+from segments.features.meanings import NONE, Labels, called
 
 MONEY = "monetary"
 OUTLOOK = ("churn_risk", "expected_value", "at_risk_revenue")  # of each segment, where there is a prediction
 MOST_WORDS = 5  # of a segment's name
+IS_LEVEL = " = "  # between a category and its level, where the level is a column of its own
+YES, NO = ("yes", "true", "1", "y"), ("no", "false", "0", "n")
 
 
 def segment_profiles(features: pd.DataFrame, labels: NDArray[np.int32], names: Sequence[str]) -> pd.DataFrame:
@@ -122,11 +125,16 @@ def make_up(features: pd.DataFrame, labels: NDArray[np.int32], names: Sequence[s
 
 
 def segment_names(
-    features: pd.DataFrame, labels: NDArray[np.int32], columns: Sequence[str], config: ProfilesConfig
+    features: pd.DataFrame,
+    labels: NDArray[np.int32],
+    columns: Sequence[str],
+    config: ProfilesConfig,
+    said: Labels = NONE,
 ) -> list[str]:
     """Plain-language name of each cluster, from what sets it apart: deterministic, unique, at most five words.
 
-    Each clustered feature is ranked over all customers; a segment whose mean rank is high or low earns that feature's word.
+    Each clustered feature is ranked over all customers; a segment whose mean rank is high or low earns that feature's word, and one with
+    more customers of a level than others earns that level's.
     The most distinctive words come first; two segments with the same words get one more each until they differ or the name
     is full, and are numbered then.
 
@@ -140,6 +148,8 @@ def segment_names(
         The clustered features.
     config : ProfilesConfig
         Limits and words.
+    said : mapping of str to Label, optional
+        What the source calls its columns: the word of a feature that has none in `config`.
 
     Returns
     -------
@@ -153,14 +163,22 @@ def segment_names(
     >>> words = ProfilesConfig(traits={"visits": Trait("frequent", "rare")})
     >>> segment_names(table, np.array([1, 1, 0, 0], dtype=np.int32), ["visits"], words)
     ['frequent customers', 'rare customers']
+    >>> table = pd.DataFrame({"contract": ["One year", "One year", "Monthly", "Monthly"]})
+    >>> segment_names(table, np.array([1, 1, 0, 0], dtype=np.int32), ["contract"], words)
+    ['Monthly customers', 'One-year customers']
     """
-    means = mean_ranks(features, labels, columns)
+    numbers = as_numbers(features, columns)
+    columns = list(numbers)
+    means = mean_ranks(numbers, labels, columns)
     ordered = [
         [(c, float(means.loc[cluster, c])) for c in sorted(columns, key=lambda c: -abs(means.loc[cluster, c] - 0.5))]
         for cluster in means.index
     ]
-    words = [[word for c, rank in traits if (word := _word(c, rank, config))] for traits in ordered]
-    spare = [[_lean(c, rank, config) for c, rank in traits if not _word(c, rank, config)] for traits in ordered]
+    words = [[word for c, rank in traits if (word := _word(c, rank, config, said))] for traits in ordered]
+    spare = [
+        [word for c, rank in traits if not _word(c, rank, config, said) and (word := _lean(c, rank, config, said))]
+        for traits in ordered
+    ]
     room = MOST_WORDS - len(config.noun.split())
     at_first = min(config.max_traits, room)
     names = short = [_phrase(own[:at_first], config) for own in words]
@@ -178,6 +196,25 @@ def segment_names(
         for name, own, more in zip(names, words, spare, strict=True)
     ]
     return [f"{base} ({bases[: i + 1].count(base)})" if bases.count(base) > 1 else base for i, base in enumerate(bases)]
+
+
+def as_numbers(features: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """The columns as numbers: of a category, a 0/1 column for each level.
+
+    Examples
+    --------
+    >>> as_numbers(pd.DataFrame({"age": [20.0, 30.0], "plan": ["a", "b"]}), ["age", "plan"]).to_dict("list")
+    {'age': [20.0, 30.0], 'plan = a': [1.0, 0.0], 'plan = b': [0.0, 1.0]}
+    """
+    found: dict[str, Any] = {}
+    for column in columns:
+        values = features[column]
+        if pd.api.types.is_numeric_dtype(values):
+            found[column] = values
+        else:
+            for level in sorted(values.dropna().unique()):
+                found[f"{column}{IS_LEVEL}{level}"] = (values == level).fillna(False).astype("float64")
+    return pd.DataFrame(found, index=features.index)
 
 
 def mean_ranks(features: pd.DataFrame, labels: NDArray[np.int32], columns: Sequence[str]) -> pd.DataFrame:
@@ -204,7 +241,9 @@ def mean_ranks(features: pd.DataFrame, labels: NDArray[np.int32], columns: Seque
     [0.75, 0.25]
     """
     ranks = features[list(columns)].rank(pct=True, method="average") - 0.5 / len(features)
-    return ranks.groupby(labels).mean().round(9)  # equal traits are equal, whatever order their ranks were summed in
+    return (
+        ranks.groupby(labels).mean().fillna(0.5).round(9)
+    )  # equal traits are equal, whatever order their ranks were summed in
 
 
 def segment_traits(features: pd.DataFrame, labels: NDArray[np.int32], config: ProfilesConfig) -> list[dict[str, str]]:
@@ -257,16 +296,27 @@ def _level(value: str) -> tuple[float, str]:
     return (float(number[0]) - (0.5 if below else 0.0) if number else np.inf, value)
 
 
-def _word(column: str, rank: float, config: ProfilesConfig) -> str | None:
-    return _lean(column, rank, config) if rank >= config.high or rank <= config.low else None
+def _word(column: str, rank: float, config: ProfilesConfig, said: Labels) -> str | None:
+    return _lean(column, rank, config, said) if rank >= config.high or rank <= config.low else None
 
 
-def _lean(column: str, rank: float, config: ProfilesConfig) -> str:
-    trait = config.traits.get(column)
-    readable = "-".join(column.replace("_", " ").split())  # one word, however many the column's name has
+def _lean(column: str, rank: float, config: ProfilesConfig, said: Labels) -> str | None:
+    """One word for a feature, however many its name has; none for a level that a segment has less than others."""
+    name, _, level = column.partition(IS_LEVEL)
+    trait, readable = config.traits.get(name), _hyphened(called(name, said))
+    if level:
+        if rank < 0.5:
+            return None
+        if level.casefold() in YES + NO:
+            return readable if level.casefold() in YES else f"no-{readable}"
+        return _hyphened(f"{readable} {level}" if level.isdigit() else level)
     if rank >= 0.5:
         return trait.high if trait else f"high-{readable}"
     return trait.low if trait else f"low-{readable}"
+
+
+def _hyphened(words: str) -> str:
+    return "-".join(words.split())
 
 
 def _phrase(words: list[str], config: ProfilesConfig) -> str:

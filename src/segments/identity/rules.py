@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold
 from sklearn.tree import DecisionTreeClassifier
 
+from segments.identity.profiles import as_numbers
+
 CRITERIA = ("gini", "entropy")
 
 Bounds = dict[str, tuple[float | None, float | None]]  # feature -> (above, at most)
@@ -76,7 +78,7 @@ def plain_rules(features: pd.DataFrame, labels: NDArray[np.int32], columns: Sequ
     Parameters
     ----------
     features : DataFrame of shape (n_customers, ...)
-        The feature table; complete in `columns`.
+        The feature table.
     labels : ndarray of shape (n_customers,)
         Cluster of each customer, 0 to k-1.
     columns : sequence of str
@@ -87,7 +89,8 @@ def plain_rules(features: pd.DataFrame, labels: NDArray[np.int32], columns: Sequ
     Returns
     -------
     Rules
-        Thresholds are the roundest numbers that part the same customers. The rules are exclusive, and one holds for everybody.
+        Thresholds are the roundest numbers that part the same customers; of a category, "feature = level" is 1 or 0. Whoever lacks a number counts
+        with its median. The rules are exclusive, and one holds for everybody.
 
     References
     ----------
@@ -101,7 +104,8 @@ def plain_rules(features: pd.DataFrame, labels: NDArray[np.int32], columns: Sequ
     >>> rules.segments[0], rules.fidelity
     ([Rule(bounds={'visits': (10.0, None)}, customers=2, precision=1.0, coverage=1.0)], 1.0)
     """
-    X = features[list(columns)].to_numpy(dtype=np.float64)
+    numbers = as_numbers(features, columns)
+    columns, X = list(numbers), numbers.fillna(numbers.median()).to_numpy(dtype=np.float64)
     k = int(labels.max()) + 1
     depth = max(depth, math.ceil(math.log2(k)) + (k > 4))
     # A tree asks only for order. Ranks keep it exact: scikit-learn's trees compare in single precision.
@@ -177,6 +181,7 @@ def reasons(
     centres: NDArray[np.float64],
     columns: Sequence[str],
     names: Sequence[str],
+    sides: Sequence[tuple[str, str]] | None = None,
 ) -> pd.DataFrame:
     """Per customer the two features that put them into their segment.
 
@@ -185,15 +190,17 @@ def reasons(
     X, labels, centres
         As in :func:`contributions`.
     columns : sequence of str
-        The clustered features.
+        The feature of each axis; a category may have several.
     names : sequence of str
         Name of each cluster's segment.
+    sides : sequence of (str, str), optional
+        What low and high on each axis is called: of a category the level.
 
     Returns
     -------
     DataFrame of shape (n_customers, 8)
         ``segment``, ``next_segment`` (of the second-nearest centre), and for the ``first_`` and ``second_`` of the features:
-        ``feature``, ``side`` (``high`` or ``low``: where the own segment lies, seen from the next) and ``share`` of all that
+        ``feature``, ``side`` (``high`` or ``low``, or the level of a category: where the own segment lies, seen from the next) and ``share`` of all that
         speaks for the segment. A feature that does not speak for it is no reason: then it is missing.
 
     Examples
@@ -203,7 +210,14 @@ def reasons(
     >>> row["first_feature"], row["first_side"], round(float(row["first_share"]), 3)
     ('visits', 'low', 0.889)
     """
-    second, terms = contributions(X, labels, centres)
+    second, each = contributions(X, labels, centres)
+    features = list(dict.fromkeys(columns))
+    own = [[at for at, column in enumerate(columns) if column == feature] for feature in features]
+    terms = np.column_stack([each[:, at].sum(axis=1) if len(at) > 1 else each[:, at[0]] for at in own])
+    # Which axis of a feature is named: the one that pulls most, and of two levels that pull alike the one the segment has more of.
+    clear = np.round(each, 9) + 1e-6 * (centres[labels] > centres[second])
+    telling = np.column_stack([np.array(at)[clear[:, at].argmax(axis=1)] for at in own])
+    low, high = np.array(sides or [("low", "high")] * len(columns), dtype=object).T
     pulls = np.maximum(terms, 0.0)
     total = pulls.sum(axis=1)
     order = np.argsort(-terms, axis=1, kind="stable")
@@ -211,12 +225,12 @@ def reasons(
     named = np.array(names, dtype=object)
     out: dict[str, Any] = {"segment": named[labels], "next_segment": named[second]}
     for place, which in enumerate(("first", "second")):
-        column = order[:, min(place, X.shape[1] - 1)]
-        pull = pulls[rows, column] if place < X.shape[1] else np.zeros(len(X))
-        is_reason = pull > 0
-        higher = centres[labels, column] > centres[second, column]
-        out[f"{which}_feature"] = pd.Series(np.array(columns, dtype=object)[column]).where(is_reason)
-        out[f"{which}_side"] = pd.Series(np.where(higher, "high", "low")).where(is_reason)
+        column = order[:, min(place, len(features) - 1)]
+        pull = pulls[rows, column] if place < len(features) else np.zeros(len(X))
+        is_reason, axis = pull > 0, telling[rows, column]
+        higher = centres[labels, axis] > centres[second, axis]
+        out[f"{which}_feature"] = pd.Series(np.array(features, dtype=object)[column]).where(is_reason)
+        out[f"{which}_side"] = pd.Series(np.where(higher, high[axis], low[axis])).where(is_reason)
         out[f"{which}_share"] = np.divide(pull, total, out=np.full(len(X), np.nan), where=is_reason)
     text = {name: "string" for name in out if not name.endswith("_share")}
     return pd.DataFrame(out).astype(text)

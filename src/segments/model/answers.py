@@ -1,8 +1,8 @@
 """Feature rows to answers, chunk by chunk. Comes in: cells as a file holds them, and a model. Goes out: answers, and rejected rows with the reason.
 
 Every row ends in exactly one place: among the answers, in the order of the file, or rejected under the first reason that applies: not as many
-fields as the header, missing id, then for each column of the model missing, not a number, infinite, outside the transform's domain, and last too
-large to be scaled or measured.
+fields as the header, missing id, then for each column of the model missing (where nothing stands in), not a number, a level no training customer
+had, infinite, outside the transform's domain, and last too large to be scaled or measured.
 A row's answer depends on nothing but the row, so neither the size of the chunks nor the number of threads shows in it.
 """
 
@@ -22,8 +22,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from segments.clustering.silhouette import threads_of
-from segments.clustering.space import Space, to_space
-from segments.data.clean import NUMBER, find_header
+from segments.clustering.space import Space, as_levels, place
+from segments.data.reading.cells import read_number, tells_decimal
+from segments.data.rows import find_header
 from segments.errors import DataError, SegmentsError
 from segments.model.segmentation import Segmentation
 
@@ -141,8 +142,8 @@ def score_batches(
         cells, because it was not as long as the header, what it looks like; of every other row nothing.
     missing : iterable of str
         Texts that mean "no value"; case does not matter.
-    decimal : {".", ","}
-        Decimal mark of text.
+    decimal : {".", ",", ""}
+        Decimal mark of text; "" where nobody knows.
     threads : int
         0 for one per core.
 
@@ -198,7 +199,11 @@ def score_batch(
     values = np.empty((len(batch), len(cells)))
     unreadable = np.zeros(values.shape, dtype=bool)
     for j, column in enumerate(cells):
-        values[:, j], unreadable[:, j] = read_numbers(column, space.columns[j], missing, decimal)
+        name = space.columns[j]
+        levels = space.levels(name)
+        values[:, j], unreadable[:, j] = (
+            read_numbers(column, name, missing, decimal) if levels is None else read_levels(column, levels, missing)
+        )
     rejected: list[Rejected] = []
     alive = np.ones(len(batch), dtype=bool)
 
@@ -221,7 +226,7 @@ def score_batch(
         answers = _predict(segmentation, values[alive])
         if answers is None:
             fine = alive.copy()
-            fine[alive] = np.isfinite(to_space(space, pd.DataFrame(values[alive], columns=space.columns))).all(axis=1)
+            fine[alive] = np.isfinite(place(space, values[alive])).all(axis=1)
             reject(~fine, "too large to be scaled")
             answers = _predict(segmentation, values[alive])
     if answers is not None and not (measured := np.isfinite(answers["distance"].to_numpy())).all():
@@ -270,9 +275,10 @@ def faults(
     if unreadable.any() or not np.isfinite(values).all():
         for j, name in enumerate(space.columns):
             column = values[:, j]
+            lacks = "not a number" if space.levels(name) is None else "a level the model has never seen"
             for kind, rows, quoted in (
-                (f"{name} is missing", np.isnan(column) & ~unreadable[:, j], None),
-                (f"{name} is not a number", unreadable[:, j], j),
+                (f"{name} is missing", np.isnan(column) & ~unreadable[:, j] & (not space.fills(name)), None),
+                (f"{name} is {lacks}", unreadable[:, j], j),
                 (f"{name} is infinite", np.isinf(column), None),
             ):
                 if rows.any():
@@ -298,8 +304,8 @@ def read_numbers(
         Of the column, for the error.
     missing : frozenset of str
         Case-folded texts that mean "no value".
-    decimal : {".", ","}
-        Decimal mark of text.
+    decimal : {".", ",", ""}
+        Decimal mark of text; without one a number that may be a thousand or a decimal is unreadable.
 
     Returns
     -------
@@ -333,7 +339,9 @@ def read_numbers(
             )
         # An integer beyond 2**53 is rounded, as it is when the same digits stand in a CSV.
         return pc.cast(cells, pa.float64(), safe=False).to_numpy(zero_copy_only=False), none_bad
-    text = pc.replace_substring(cells, ",", ".") if decimal == "," else cells
+    text = cells
+    if decimal == ",":  # where a point stands between thousands
+        text = pc.replace_substring(pc.replace_substring(cells, ".", "\0"), ",", ".")
     try:
         return pc.cast(text, pa.float64()).to_numpy(zero_copy_only=False), none_bad
     except pa.ArrowInvalid:
@@ -343,18 +351,35 @@ def read_numbers(
     values = pc.cast(pc.if_else(plain, text, None), pa.float64()).to_numpy(zero_copy_only=False).copy()
     odd = np.flatnonzero(~plain.fill_null(True).to_numpy(zero_copy_only=False))
     for i in odd:
-        values[i], none_bad[i] = _odd_number(text[i].as_py(), missing)
+        values[i], none_bad[i] = _odd_number(cells[i].as_py().strip(), missing, decimal)
     return values, none_bad
 
 
-def _odd_number(text: str, missing: frozenset[str]) -> tuple[float, bool]:
-    import re
+def read_levels(
+    cells: pa.Array, levels: Sequence[str], missing: frozenset[str]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Levels of a column as their numbers, and which cells hold something that is none of them; arguments and result as :func:`read_numbers`.
 
+    Examples
+    --------
+    >>> values, unseen = read_levels(pa.array(["No", " Yes", "Perhaps", "?"]), ["No", "Yes"], frozenset({"?"}))
+    >>> values.tolist(), unseen.tolist()
+    ([0.0, 1.0, nan, nan], [False, False, True, False])
+    """
+    texts = as_levels(cells.to_pandas()).str.strip()
+    numbers = pd.Index(levels).get_indexer(texts).astype(np.float64)
+    absent = texts.isna() | texts.str.casefold().isin(missing)
+    unseen = (numbers < 0) & ~absent.to_numpy(dtype=bool)
+    numbers[numbers < 0] = np.nan
+    return numbers, unseen
+
+
+def _odd_number(text: str, missing: frozenset[str], decimal: str) -> tuple[float, bool]:
     if text.casefold() in missing:
         return np.nan, False
-    if re.fullmatch(NUMBER, text):
-        return float(text.replace("∞", "inf")), False
-    return np.nan, True
+    value = read_number(text, decimal or tells_decimal(text) or ".")
+    unsure = not decimal and tells_decimal(text) == ""  # a thousand or a decimal
+    return (np.nan, True) if value is None or unsure else (value, False)
 
 
 def _no_id(ids: pa.Array, missing: frozenset[str]) -> NDArray[np.bool_] | None:
@@ -369,14 +394,9 @@ def _no_id(ids: pa.Array, missing: frozenset[str]) -> NDArray[np.bool_] | None:
 
 def _predict(segmentation: Segmentation, values: NDArray[np.float64]) -> pd.DataFrame | None:
     """The model's answers, or ``None`` when it refuses some row."""
-    columns = segmentation.space.columns
     if not len(values):  # scalers refuse an empty table: its answers have the columns of any other
-        return segmentation.predict(_harmless(segmentation)).iloc[:0]
+        return segmentation.answers(np.ones((1, len(segmentation.space.columns)))).iloc[:0]
     try:
-        return segmentation.predict(pd.DataFrame(values, columns=columns))
+        return segmentation.answers(values)
     except SegmentsError:
         return None
-
-
-def _harmless(segmentation: Segmentation) -> Any:
-    return pd.DataFrame(np.ones((1, len(segmentation.space.columns))), columns=segmentation.space.columns)

@@ -20,9 +20,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from segments.clustering.silhouette import silhouette_estimate
-from segments.clustering.space import to_space
+from segments.clustering.space import place, read_columns
 from segments.config.serving import LightLimits, MonitoringConfig
+from segments.data.reading.ids import id_keys
 from segments.errors import DataError
+from segments.features.meanings import NONE, Labels, called
 from segments.model.answers import Scored
 from segments.model.segmentation import Segmentation
 
@@ -90,7 +92,7 @@ def reference_of(features: pd.DataFrame, segmentation: Segmentation) -> dict[str
     Returns
     -------
     dict
-        Plain data: ``customers``; per column the ``edges`` of its deciles (equal ones once) and the ``counts`` between them; customers and
+        Plain data: ``customers``; per column the ``edges`` of its deciles (equal ones once; of a category between its ``levels``) and the ``counts`` between them; customers and
         99th percentile of the distance per ``segments``; shares ``far`` and ``out_of_range``; ``silhouette`` of a sample.
 
     Examples
@@ -105,15 +107,22 @@ def reference_of(features: pd.DataFrame, segmentation: Segmentation) -> dict[str
     """
     columns = segmentation.space.columns
     answers = segmentation.predict(features)
-    values = features[columns].to_numpy(dtype=np.float64)
+    values = read_columns(segmentation.space, features)
     clusters, distances = answers["cluster"].to_numpy(), answers["distance"].to_numpy()
     k = len(segmentation.centres)
     counts = np.bincount(clusters, minlength=k)
     limits = [float(np.quantile(distances[clusters == c], FAR)) if counts[c] else 0.0 for c in range(k)]
     bins = {}
     for j, name in enumerate(columns):
-        edges = np.unique(np.quantile(values[:, j], np.arange(1, BINS) / BINS))
+        levels = segmentation.space.levels(name)
+        edges = (
+            np.unique(np.nanquantile(values[:, j], np.arange(1, BINS) / BINS))
+            if levels is None
+            else np.arange(len(levels) - 1.0)
+        )
         bins[name] = {"edges": edges.tolist(), "counts": _binned(values[:, j], edges).tolist()}
+        if levels is not None:
+            bins[name]["levels"] = levels
     sample = _Sample(len(columns))
     sample.add(values, clusters)
     mean, _ = sample.silhouette(segmentation)
@@ -129,8 +138,8 @@ def reference_of(features: pd.DataFrame, segmentation: Segmentation) -> dict[str
     }
 
 
-def medians(reference: Mapping[str, Any]) -> dict[str, float]:
-    """Median of every column among the training customers.
+def medians(reference: Mapping[str, Any]) -> dict[str, float | str]:
+    """Median of every column among the training customers; of a category the level that most of them have.
 
     It is one of the deciles a reference holds, but not the middle one of the list once equal deciles stand there only once: it is the one that half
     of the customers are at or below.
@@ -142,7 +151,7 @@ def medians(reference: Mapping[str, Any]) -> dict[str, float]:
 
     Returns
     -------
-    dict of str to float
+    dict of str to float or str
         By column, in original units. Of fewer than six customers it may be another quantile between the same two of them.
 
     Examples
@@ -151,8 +160,11 @@ def medians(reference: Mapping[str, Any]) -> dict[str, float]:
     >>> medians({"columns": {"recency_days": counted}})
     {'recency_days': 6.0}
     """
-    found = {}
+    found: dict[str, float | str] = {}
     for name, bins in reference["columns"].items():
+        if "levels" in bins:
+            found[name] = bins["levels"][int(np.argmax(bins["counts"]))]
+            continue
         below, total = np.cumsum(bins["counts"]), sum(bins["counts"])
         # Exactly half are below more than one decile where two values meet in the middle: the highest of these lies between the two.
         half = np.flatnonzero(2 * below[:-1] == total)
@@ -189,13 +201,23 @@ class Tally:
             )
         self.previous = np.array(list(previous.values()), dtype=object) if previous else None
         self.previous_ids = pa.array(previous or [], type=pa.string())
+        keys = id_keys(self.previous_ids)  # however a file pads its numbers
+        self.previous_keys = keys if len(keys.unique()) == len(keys) else self.previous_ids
         self.bins = [np.zeros(len(bins["counts"]), dtype=np.int64) for bins in reference["columns"].values()]
         self.edges = [np.array(bins["edges"]) for bins in reference["columns"].values()]
         self.limits = np.array(reference["segments"]["limits"])
         self.clusters = np.zeros(len(self.limits), dtype=np.int64)
         self.scored = self.far = self.out_of_range = self.known = self.moved = 0
         self.rejected: Counter[str] = Counter()
+        self.read: int | None = (
+            None  # rows of the file, where those scored and those rejected are not all, or not of one kind
+        )
         self.sample = _Sample(len(self.bins))
+
+    @property
+    def rows(self) -> int:
+        """Rows of the file: of a log its lines, whose customers are scored."""
+        return self.scored + self.rejected.total() if self.read is None else self.read
 
     def add(self, chunk: Scored) -> None:
         """Add the next chunk."""
@@ -209,7 +231,9 @@ class Tally:
             counts += _binned(chunk.features[:, j], self.edges[j])
         self.out_of_range += int(answers["out_of_range"].sum())
         if self.previous is not None:
-            at = pc.index_in(chunk.ids.cast(pa.string()), value_set=self.previous_ids)
+            ids = chunk.ids.cast(pa.string())
+            at = pc.index_in(ids, value_set=self.previous_ids)
+            at = pc.coalesce(at, pc.index_in(id_keys(ids), value_set=self.previous_keys))
             known = np.flatnonzero(at.is_valid().to_numpy(zero_copy_only=False))
             before = self.previous[at.drop_null().to_numpy()]
             self.known += len(known)
@@ -217,7 +241,7 @@ class Tally:
         self.sample.add(chunk.features, clusters)
 
 
-def figures(tally: Tally, config: MonitoringConfig) -> list[Figure]:
+def figures(tally: Tally, config: MonitoringConfig, labels: Labels = NONE) -> list[Figure]:
     """Every figure of a batch with its light.
 
     Parameters
@@ -226,6 +250,8 @@ def figures(tally: Tally, config: MonitoringConfig) -> list[Figure]:
         The batch.
     config : MonitoringConfig
         Limits, and how often a batch in which nothing has changed may raise an alarm.
+    labels : mapping of str to Label, optional
+        What the source calls its columns.
 
     Returns
     -------
@@ -256,7 +282,7 @@ def figures(tally: Tally, config: MonitoringConfig) -> list[Figure]:
         found.append(
             _stability(
                 f"psi.{name}",
-                f"{name.replace('_', ' ')} against training (PSI)",
+                f"{called(name, labels)} against training (PSI)",
                 bins["counts"],
                 counts,
                 config.psi,
@@ -278,7 +304,7 @@ def figures(tally: Tally, config: MonitoringConfig) -> list[Figure]:
     found.append(_silhouette(tally, config.silhouette, level))
     found.append(_share("moved", tally.moved, tally.known, None, config.moved, level))
     rejected = tally.rejected.total()
-    found.append(_share("rejected", rejected, n + rejected, 0.0, config.rejected, level))
+    found.append(_share("rejected", rejected, tally.rows, 0.0, config.rejected, level))
     return found
 
 
@@ -360,14 +386,14 @@ class _Sample:
         """Mean silhouette of the sample in the clustered space (``None`` with one segment or few customers), and its standard error as a draw of customers."""
         if len(self.clusters) < FEW or len(np.unique(self.clusters)) < 2:
             return None, 0.0
-        X = to_space(segmentation.space, pd.DataFrame(self.values, columns=segmentation.space.columns))
+        X = place(segmentation.space, self.values)
         found = silhouette_estimate(X, self.clusters[None], max(len(X), 4), seed=0)
         return round(float(found.mean[0]), 10), float(found.samples[0].std(ddof=1)) / math.sqrt(len(X))
 
 
 def _binned(values: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Customers per bin: a value equal to an edge counts below it, so that ties never straddle one."""
-    return np.bincount(np.searchsorted(edges, values, side="left"), minlength=len(edges) + 1)
+    """Customers per bin: a value equal to an edge counts below it, so that ties never straddle one; who has none is in no bin."""
+    return np.bincount(np.searchsorted(edges, values[~np.isnan(values)], side="left"), minlength=len(edges) + 1)
 
 
 def _stability(

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from segments.clustering.space import Space, nearest, to_space
+from segments.clustering.space import Space, nearest, place, read_columns
 from segments.config.identity import ConfidenceConfig
 from segments.errors import DataError
 
@@ -87,7 +87,7 @@ class Limits:
     reach : ndarray of shape (k,)
         Distance to its centre, in the clustered space, that nearly all training customers of a cluster keep.
     low, high : ndarray of shape (n_columns,)
-        Lowest and highest raw value of each feature among the training customers.
+        Lowest and highest raw value of each feature among the training customers, of a category the number of a level.
     boundary : float
         Confidence below which a customer is on the border of two segments.
     agreement : list of (ndarray, ndarray), optional
@@ -142,17 +142,17 @@ def fit_limits(
     >>> limits.reach.tolist(), limits.low.tolist(), limits.high.tolist()
     ([1.0, 2.0], [0.0], [12.0])
     """
-    labels, distances = nearest(to_space(space, features), centres)
+    raw = read_columns(space, features)
+    labels, distances = nearest(place(space, raw), centres)
     own = distances.min(axis=1)
     reach = [
         float(np.quantile(own[labels == c], config.reach)) if (labels == c).any() else 0.0 for c in range(len(centres))
     ]
-    raw = features[space.columns].to_numpy(dtype=np.float64)
     curves = None
     if agreement is not None:
         confidence, each = _two_nearest(distances)[2], range(len(centres))
         curves = [_agreement_curve(confidence[labels == c], agreement[labels == c]) for c in each]
-    return Limits(np.array(reach), raw.min(axis=0), raw.max(axis=0), config.boundary, curves)
+    return Limits(np.array(reach), np.nanmin(raw, axis=0), np.nanmax(raw, axis=0), config.boundary, curves)
 
 
 def _agreement_curve(
@@ -216,7 +216,7 @@ class Segmentation:
         Parameters
         ----------
         features : DataFrame of shape (n, ...)
-            Raw feature rows, in original units; needs the columns in ``space.columns``, others are ignored.
+            Raw feature rows, in original units, categories as text; needs the columns in ``space.columns``, others are ignored.
 
         Returns
         -------
@@ -231,9 +231,9 @@ class Segmentation:
         Raises
         ------
         DataError
-            If a value is missing or infinite; names the column and the first row.
+            If a value is missing with nothing to stand in for it, or infinite; names the column and the first row.
         SweepError
-            If a column is missing or outside a transform's domain.
+            If a column is missing or outside a transform's domain, or a level is one the model has never seen.
 
         Notes
         -----
@@ -241,18 +241,21 @@ class Segmentation:
         training customers is the candidate's score of that name. It has no unit, needs no model of how clusters spread,
         and does not call a row certain merely because it is far from everything.
         """
-        X = to_space(self.space, features)
+        return self.answers(read_columns(self.space, features)).set_axis(features.index)
+
+    def answers(self, values: NDArray[np.float64]) -> pd.DataFrame:
+        """What :meth:`predict` says of rows that are numbers already, as :func:`segments.clustering.space.read_columns` reads them."""
+        X = place(self.space, values)
         bad = ~np.isfinite(X)
         if bad.any():
-            row, column = np.argwhere(bad)[0]
+            row, axis = np.argwhere(bad)[0]
             raise DataError(
-                f"{self.space.columns[column]} is missing or infinite in {int(bad.any(axis=1).sum())} rows, first in row {row}",
+                f"{self.space.axes[axis].column} is missing or infinite in {int(bad.any(axis=1).sum())} rows, first in row {row}",
                 fix="drop or mend these rows",
             )
         labels, distances = nearest(X, self.centres)
         first, second, confidence = _two_nearest(distances)
-        raw = features[self.space.columns].to_numpy(dtype=np.float64)
-        outside = ((raw < self.limits.low) | (raw > self.limits.high)).any(axis=1)
+        outside = ((values < self.limits.low) | (values > self.limits.high)).any(axis=1)
         answers = pd.DataFrame(
             {
                 "cluster": labels,
@@ -264,8 +267,7 @@ class Segmentation:
                 "confidence": confidence,
                 "boundary": confidence < self.limits.boundary,
                 "out_of_range": outside | (first > self.limits.reach[labels]),
-            },
-            index=features.index,
+            }
         )
         if self.limits.agreement is not None:
             agreement = np.zeros(len(labels))

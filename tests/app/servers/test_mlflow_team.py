@@ -9,14 +9,13 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import BAD_REQUEST
 
+from postgresql import SECRET, Postgres, port
 from segments.app.load import checked, load
 from segments.app.servers import mlflow_team
 from segments.config.registry import IN_USE, TrackingConfig
@@ -307,65 +307,19 @@ def test_the_command_refuses_what_would_be_open_to_all(capsys: pytest.CaptureFix
 # --- a real PostgreSQL ----------------------------------------------------------------------------------------------
 
 
-def port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
-
-
-@dataclass(frozen=True)
-class Postgres:
-    """A cluster of our own in a temporary folder; its one user needs a password."""
-
-    folder: Path
-    port: int
-
-    def run(self, program: str, *words: str) -> str:
-        """A program of PostgreSQL, as a user who is not root: it refuses root."""
-        [home] = sorted(Path("/usr/lib/postgresql").glob("*/bin"))[-1:]
-        user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-        done = subprocess.run(
-            [*user, str(home / program), *words],
-            cwd=self.folder,
-            env=os.environ | {"PGPASSWORD": "a secret of the test"},
-            text=True,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-        assert done.returncode == 0, f"{program}: {done.stdout}"
-        return done.stdout
-
-    def sql(self, command: str, database: str = "postgres") -> str:
-        where = ("-h", "127.0.0.1", "-p", str(self.port), "-U", "mlflow", "-d", database)
-        return self.run("psql", *where, "-v", "ON_ERROR_STOP=1", "-Atc", command).strip()
-
-
 @pytest.fixture(scope="module")
-def postgres() -> Iterator[Postgres]:
-    folder = Path(tempfile.mkdtemp(prefix="segments-postgres-"))
-    if os.geteuid() == 0:
-        shutil.chown(folder, "postgres")
-    cluster = Postgres(folder, port())
-    password = folder / "password"
-    password.write_text("a secret of the test")
-    password.chmod(0o644)
-    cluster.run("initdb", "-D", "data", "-U", "mlflow", "-A", "scram-sha-256", "--pwfile", "password", "-E", "UTF8")
-    options = f"-p {cluster.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
-    cluster.run("pg_ctl", "-D", "data", "-o", options, "-l", "log", "-w", "start")
-    try:
-        cluster.sql("CREATE DATABASE made")
-        make_tables(cluster)
-        yield cluster
-    finally:
-        cluster.run("pg_ctl", "-D", "data", "-m", "immediate", "stop")
-        shutil.rmtree(folder)
+def postgres(postgres: Postgres) -> Postgres:
+    """The cluster of all tests, with a database to be copied."""
+    postgres.sql("CREATE DATABASE made")
+    make_tables(postgres)
+    return postgres
 
 
 def make_tables(cluster: Postgres) -> None:
     """MLflow's tables in the database `made`, which others are copies of: they take seconds to make."""
     code = "import sys, mlflow; mlflow.MlflowClient(sys.argv[1]).search_experiments(max_results=1)"
     address = f"postgresql://mlflow@127.0.0.1:{cluster.port}/made"
-    variables = os.environ | {"PGPASSWORD": "a secret of the test"}
+    variables = os.environ | {"PGPASSWORD": SECRET}
     subprocess.run([sys.executable, "-W", "ignore", "-c", code, address], env=variables, check=True)
 
 
@@ -378,7 +332,7 @@ class Team:
         self.process: subprocess.Popen[bytes] | None = None
         folder.mkdir()
         secret = folder / "pgpass"
-        secret.write_text(f"127.0.0.1:{postgres.port}:*:mlflow:a secret of the test\n")
+        secret.write_text(f"127.0.0.1:{postgres.port}:*:mlflow:{SECRET}\n")
         secret.chmod(0o600)
         postgres.sql(f"CREATE DATABASE {self.name}" + ("" if empty else " TEMPLATE made"))
 
@@ -470,12 +424,13 @@ def team(postgres: Postgres, tmp_path: Path) -> Iterator[Team]:
 
 
 @pytest.fixture(scope="module")
-def ready(tmp_path_factory: pytest.TempPathFactory, new_project: Callable[[Path], SmallProject]) -> SmallProject:
-    """Features are made, nothing is recorded. For reading only."""
-    project = new_project(tmp_path_factory.mktemp("ready") / "project")
-    (project / "mlflow.db").unlink()  # the record is the team's
-    project.repro("features", "explore")
-    project.commit()
+def ready(tmp_path_factory: pytest.TempPathFactory, reproduced: SmallProject) -> SmallProject:
+    """What stages hand on is made, but by the sweep; nothing is recorded, and no candidate kept. For reading only."""
+    project = reproduced.copy(tmp_path_factory.mktemp("ready") / "project")
+    for name in ("record", "mlruns", "artifacts/sweep"):
+        shutil.rmtree(project / name)
+    for path in project.root.glob("mlflow.db*"):
+        path.unlink()  # the record is the team's
     return project
 
 
@@ -515,38 +470,8 @@ def together(*processes: subprocess.Popen[str]) -> None:
 
 
 @on_a_server
-def test_the_whole_pipeline_on_a_server(ready: SmallProject, team: Team, tmp_path: Path) -> None:
-    project = person(ready, tmp_path / "ann", team)
-    project.repro()
-    assert team.candidates() == sorted(project.candidate_ids())
-    assert {kind: len(team.runs(kind)) for kind in ("curve", "sweep")} == {"curve": 4, "sweep": 1}
-    team.check_registry()
-    client = team.client()
-    run = team.runs()[0]
-    assert run.info.artifact_uri.startswith("mlflow-artifacts:/")
-    [picture] = [
-        item.path
-        for item in client.list_artifacts(run.info.run_id, "images")
-        if "clusters" in item.path and "compressed" not in item.path
-    ]
-    shown = Path(client.download_artifacts(run.info.run_id, picture, str(tmp_path))).read_bytes()
-    kept = project / f"record/candidates/{run.data.tags['segments.candidate_id']}/clusters.png"
-    assert shown == kept.read_bytes()
-    assert not (project / "mlflow.db").exists()
-    assert not (project / "mlruns").exists()
-    before = Counter(run.info.run_id for kind in ("candidate", "curve", "sweep") for run in team.runs(kind))
-    project.run("segments", "track")
-    assert before == Counter(run.info.run_id for kind in ("candidate", "curve", "sweep") for run in team.runs(kind))
-    assert "holds" in project.run("segments", "verify")
-    assert f"{team.url}/#/experiments/" in project.run("segments", "ui")
-    words = Path(f"/proc/{team.process.pid}/cmdline").read_text() if team.process else ""
-    assert "a secret of the test" not in words + team.log
-    assert "postgresql" not in words
-
-
-@on_a_server
-def test_two_people_sweep_and_register_at_once(ready: SmallProject, team: Team, tmp_path: Path) -> None:
-    """Two grids that share three of five cells."""
+def test_two_people_go_through_the_whole_pipeline_at_once(ready: SmallProject, team: Team, tmp_path: Path) -> None:
+    """Two grids that share three of five cells; one of the two uses DVC."""
     ann, bob = (person(ready, tmp_path / name, team) for name in ("ann", "bob"))
     bob.edit("conf/config.yaml", {"scalers: [quantile, none]": "scalers: [quantile, none, standard]"})
     together(start(ann, "sweep"), start(bob, "sweep"))
@@ -560,19 +485,43 @@ def test_two_people_sweep_and_register_at_once(ready: SmallProject, team: Team, 
             r.data.tags["segments.candidate_id"] for r in team.runs() if f"segments.sweep_id.{sweep}" in r.data.tags
         }
         assert members == set(identity)
-    together(stages(ann, *AFTER_SWEEP), stages(bob, *AFTER_SWEEP))
-    together(start(ann, "registry"), start(bob, "registry"))
+    together(process(ann, "dvc", "repro", AFTER_SWEEP[-1]), stages(bob, *AFTER_SWEEP))
+    together(process(ann, "dvc", "repro"), start(bob, "registry"))
     team.check_registry()
+    check_shown(ann, team, tmp_path)
     assert {len(team.runs("sweep")), len(team.runs("curve"))} == {2, 10}
+    before = Counter(run.info.run_id for kind in ("candidate", "curve", "sweep") for run in team.runs(kind))
     lists = []
     for project in (ann, bob):  # one of them never had the version in use
         project.run("segments", "track")
         project.run("segments", "export", "list.csv")
         lists.append((project / "list.csv").read_bytes())
     assert lists[0] == lists[1]
+    assert before == Counter(run.info.run_id for kind in ("candidate", "curve", "sweep") for run in team.runs(kind))
     assert team.candidates() == both
     team.check_registry()
-    assert {len(team.runs("sweep")), len(team.runs("curve"))} == {2, 10}
+
+
+def check_shown(project: SmallProject, team: Team, folder: Path) -> None:
+    """The server shows what was made, tells no secret, and nothing went anywhere else."""
+    client = team.client()
+    run = next(run for run in team.runs() if run.data.tags["segments.candidate_id"] in project.candidate_ids())
+    assert run.info.artifact_uri.startswith("mlflow-artifacts:/")
+    [picture] = [
+        item.path
+        for item in client.list_artifacts(run.info.run_id, "images")
+        if "clusters" in item.path and "compressed" not in item.path
+    ]
+    shown = Path(client.download_artifacts(run.info.run_id, picture, str(folder))).read_bytes()
+    kept = project / f"record/candidates/{run.data.tags['segments.candidate_id']}/clusters.png"
+    assert shown == kept.read_bytes()
+    assert not (project / "mlflow.db").exists()
+    assert not (project / "mlruns").exists()
+    assert "holds" in project.run("segments", "verify")
+    assert f"{team.url}/#/experiments/" in project.run("segments", "ui")
+    words = Path(f"/proc/{team.process.pid}/cmdline").read_text() if team.process else ""
+    assert "a secret of the test" not in words + team.log
+    assert "postgresql" not in words
 
 
 @on_a_server
@@ -615,7 +564,7 @@ def test_a_server_killed_in_a_sweep_loses_and_doubles_nothing(ready: SmallProjec
             assert "`segments track`" in out
             assert "Traceback" not in out
         team.start()
-    together(stages(project, "sweep", *AFTER_SWEEP, "registry", "track"))
+    together(stages(project, "sweep", "registry", "track"))  # what lies between was made from the same candidates
     assert team.candidates() == sorted(project.candidate_ids())
     assert len(team.candidates()) == 12
     assert {len(team.runs("sweep")), len(team.runs("curve"))} == {1, 4}

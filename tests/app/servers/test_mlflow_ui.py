@@ -221,6 +221,18 @@ def test_no_record_yet_is_one_error_and_none_is_made(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("content", [b"this is no database" * 100, b""], ids=["text", "nothing"])
+def test_a_damaged_record_is_one_error_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
+    """MLflow would try for minutes."""
+    monkeypatch.setattr(child, "run_child", lambda *_, **__: pytest.fail("a server was started"))
+    database = tmp_path / "mlflow.db"
+    database.write_bytes(content)
+    with pytest.raises(TrackingError, match="record cannot be used") as caught:
+        mlflow_ui.run_mlflow_ui(config(), f"sqlite:///{database}")
+    assert "segments track" in caught.value.fix
+    assert database.read_bytes() == content
+
+
 def test_the_server_is_started_beside_its_record_and_on_this_machine_only(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -231,7 +243,7 @@ def test_the_server_is_started_beside_its_record_and_on_this_machine_only(
         return 0
 
     monkeypatch.setattr(child, "run_child", run_child)
-    (tmp_path / "mlflow.db").touch()
+    monkeypatch.setattr(mlflow_ui, "look_local", lambda _: None)
     uri = f"sqlite:///{tmp_path}/mlflow.db"
     assert mlflow_ui.run_mlflow_ui(config(port=5001), uri) == 0
     options = dict(zip(seen["words"][4::2], seen["words"][5::2], strict=True))

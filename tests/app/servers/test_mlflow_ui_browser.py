@@ -531,14 +531,5 @@ def test_a_record_without_sweep_or_champion_is_served_and_says_what_to_run(tmp_p
     assert mlflow_ui.records(smallest_config.config(), uri) == [ui_views.Record("mall", experiment)]
 
 
-def test_a_damaged_record_is_one_error(tmp_path: Path) -> None:
-    from segments.errors import TrackingError
-
-    database = tmp_path / "mlflow.db"
-    database.write_bytes(b"this is no database" * 100)
-    with pytest.raises(TrackingError):
-        mlflow_ui.run_mlflow_ui(smallest_config.config(port=22_000), f"sqlite:///{database}")
-
-
 def test_the_default_port_is_mlflows_own() -> None:
     assert TrackingConfig().port == 5000

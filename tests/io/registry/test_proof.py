@@ -371,7 +371,7 @@ def test_a_record_is_not_rebuilt_from_a_changed_model(small_project: Callable[[]
     document.write_text(json.dumps(plain))
     forget(project)
     said = project.run("segments", "track", fails=True)
-    assert f"the stored file {document.relative_to(project.root)} was changed" in said
+    assert f"{document.relative_to(project.root)} was changed since it was made" in said
 
     # With every hash of it forged, what it answers still gives it away.
     listed, facts = document.with_name("manifest.json"), document.with_name("model.json")

@@ -331,8 +331,8 @@ def test_finished_candidates_are_told_oldest_first_without_the_damaged(root: Pat
 
 
 def test_what_was_just_said_is_not_said_twice(root: Path) -> None:
-    once, twice = ({"at": at, "what": "promoted", "model_hash": "h"} for at in ("1", "2"))
-    other = {"at": "3", "what": "rolled back", "model_hash": "h"}
+    once, twice = (EVENT | {"at": at} for at in ("1", "2"))
+    other = once | {"at": "3", "what": "rolled back"}
     for event in (once, twice, other, other, once):
         remember(event)
     assert [event["at"] for event in history()] == ["1", "3", "1"]
@@ -349,11 +349,52 @@ def test_evidence_is_kept_and_made_again_when_damaged(root: Path) -> None:
     assert kept_evidence("e1") is None
 
 
+BATCH: dict[str, Any] = {
+    "batch_id": "b",
+    "scored_at": "2026-11-29T04:00:00+00:00",
+    "started_ms": 1,
+    "seconds": 0.5,
+    "input": "customers.csv",
+    "source": "mall",
+    "model": {"name": "customer-segments", "version": "1"},
+    "rows": 3,
+    "scored": 3,
+    "rejected": 0,
+    "reasons": {},
+    "segments": [{"cluster": 0, "customers": 3, "training": 200}],
+    "figures": [],
+    "decision": "keep",
+    "sentence": "Keep.",
+}
+EVENT = {"at": "2026", "what": "promoted", "candidate_id": "c", "model_hash": "m", "by": "me", "because": "so"}
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [[], {}, None, 1, [BATCH], BATCH | {"figures": {}}, BATCH | {"segments": [1]}, BATCH | {"decision": "perhaps"}],
+)
+def test_a_batch_record_of_another_shape_is_named(root: Path, damaged: Any) -> None:
+    write_json(batch_record("b"), damaged)
+    with pytest.raises(StoreError, match=r"monitoring/b\.json is damaged") as caught:
+        batch_records()
+    assert "delete it" in caught.value.fix
+
+
+@pytest.mark.parametrize("damaged", [{}, None, "promoted", [1], [{}], [EVENT | {"at": 5}], [[EVENT]]])
+def test_a_history_of_another_shape_is_named_and_kept(root: Path, damaged: Any) -> None:
+    path = kept("versions") / "history.json"
+    write_json(path, damaged)
+    for use in (history, lambda: remember(dict(EVENT))):
+        with pytest.raises(StoreError, match=r"history\.json is damaged"):
+            use()
+    assert read_json(path) == damaged
+
+
 def test_records_are_told_oldest_first(root: Path) -> None:
     for name, at in (("b", 2), ("a", 2), ("c", 1)):
         write_json(sweep_record(name) / "sweep.json", {"started_ms": at})
         write_json(forecast(name) / "record.json", {"started_ms": at})
-        write_json(batch_record(name), {"started_ms": at, "batch_id": name})
+        write_json(batch_record(name), BATCH | {"started_ms": at, "batch_id": name})
     assert [folder.name for folder in sweep_records()] == ["c", "a", "b"]
     assert [folder.name for folder in forecasts()] == ["c", "a", "b"]
     assert [record["batch_id"] for record in batch_records()] == ["c", "a", "b"]

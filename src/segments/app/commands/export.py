@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from pathlib import Path
 
+import pandas as pd
+
 import segments.action.target_list as room
+from segments.action.uplift import spend_between
 from segments.config.root import Config
 from segments.errors import ConfigError
 from segments.io.registry.champion import plans_of, segmentation_of, version_in_use
 from segments.io.store import cache, catalog
 from segments.io.store.files import artifact, read_json, read_table, write_csv, write_json, write_table
 from segments.io.store.seals import seal, unchanged
+
+SPEND = ("spend_before", "spend_lately", "spend_earlier")
 
 
 def run(
@@ -35,16 +41,26 @@ def run(
         raise ConfigError(f"{out} is there already", where="OUT", fix="choose another name, or add overwrite=true")
     features, chosen = catalog.read(catalog.FEATURES), catalog.read(catalog.CHOICE).candidate_id
     version = version_in_use(config)
+    if version is None and chosen is None:
+        raise ConfigError(
+            "nothing was chosen, and no version is in use: there are no segments to list",
+            where="artifacts/selection/choice.json",
+            fix='see `segments summary`; loosen a gate of section selection, or choose by hand: segments select CANDIDATE_ID --because "…"',
+        )
     model = segmentation_of(config, version)
     members = room.memberships(model, features)
     table = room.target_list(members, plans_of(config, version), campaign, config.export)
     rows = room.pick_segment(table, segment) if segment else table
+    if config.source.transactions is not None:
+        rows = _with_spend(config, rows)
     known = folder / "receipt.json"
     earlier = read_json(unchanged(folder) / known.name) if known.is_file() else None
     listed = room.enlist(read_table(folder / "customers.parquet") if earlier else None, rows)
     found = room.arms(listed, config.export.base_rate)
     receipt = room.commit(earlier, campaign, config.export, found, model.candidate_id)
-    described = rows.merge(features.drop(columns=[c for c in features if c in rows and c != "customer_id"]))
+    described = rows.drop(columns=[name for name in SPEND if name in rows]).merge(
+        features.drop(columns=[c for c in features if c in rows and c != "customer_id"])
+    )
     if catalog.exists(catalog.CUSTOMER_FORECAST):
         own = [name for name in room.PREDICTED if name not in described]
         described = described.merge(
@@ -60,8 +76,13 @@ def run(
     else:
         write_table(out, asked)
     said = [f"{out}: {len(asked):,} customers, campaign '{campaign}', columns {', '.join(asked.columns)}"]
-    said += [f"  {arm.words()}" for arm in room.arms(rows, config.export.base_rate)]
+    shown = room.arms(rows, config.export.base_rate)
+    said += [f"  {arm.words(config.source.currency)}" for arm in shown]
     said.append("  (in 80 of 100 such campaigns; response rate without the campaign from export.base_rate)")
+    if any(arm.detectable_spend is not None for arm in shown):
+        said.append(
+            f"  (spend per customer in {room.TYPICAL_DAYS} days, compared among customers who spent alike before)"
+        )
     if chosen != model.candidate_id:
         said.append(
             f"  These are the segments in use, candidate {model.candidate_id}; the last run chose {chosen or 'none'}. "
@@ -73,3 +94,16 @@ def run(
             "from the treated. `segments uplift` needs their results too; columns=[customer_id,group] lists them."
         )
     return "\n".join(said)
+
+
+def _with_spend(config: Config, rows: pd.DataFrame) -> pd.DataFrame:
+    """What each customer spent before the list was made: what a campaign's result is compared beyond, and how well it can be."""
+    lines = catalog.scan(catalog.CLEAN_TRANSACTIONS)
+    assert config.source.as_of is not None
+    end = datetime.fromisoformat(config.source.as_of) + timedelta(days=1)
+    lately, habit = end - timedelta(days=room.TYPICAL_DAYS), timedelta(days=room.HABIT_DAYS)
+    for name, start, until in zip(SPEND, (end - habit, lately, lately - habit), (end, end, lately), strict=True):
+        rows = rows.assign(
+            **{name: rows["customer_id"].map(spend_between(lines, start, until)).fillna(0.0).astype("float64")}
+        )
+    return rows

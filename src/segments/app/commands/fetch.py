@@ -13,4 +13,5 @@ def run(config: Config, origin: str = "", accept: str = "false") -> str:
     """Fetch and pin; returns one sentence for each file."""
     if accept not in ("true", "false"):
         raise ConfigError(f"accept={accept}", where="segments fetch", fix="write accept=true or leave it out")
-    return "\n".join(fetch(config.source, Path(origin) if origin else None, accept=accept == "true"))
+    given = Path(origin) if origin else None
+    return "\n".join(fetch(config.source, given, accept=accept == "true", queries=config.queries))

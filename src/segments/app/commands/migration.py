@@ -92,7 +92,11 @@ def fitted(config: Config, spec: Spec, features: pd.DataFrame) -> tuple[Candidat
     """The spec's candidate on a feature table, the cluster of each customer, and what the rules call each cluster."""
     [candidate] = sweep_cell(features, [spec])
     labels = candidate.labels.astype(np.int32)
-    return candidate, labels, segment_names(features, labels, list(spec.feature_set.columns), config.profiles)
+    return (
+        candidate,
+        labels,
+        segment_names(features, labels, list(spec.feature_set.columns), config.profiles, config.source.labels),
+    )
 
 
 def model_of(config: Config, candidate: Candidate, features: pd.DataFrame, segments: list[Segment]) -> Segmentation:

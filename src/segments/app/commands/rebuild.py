@@ -24,7 +24,7 @@ def run(config: Config, candidate_id: str) -> None:
     features.run(config)
     table = catalog.read(catalog.FEATURES)
     known = hash_table(table)
-    for cell in grid(config):
+    for cell in grid(config, table):
         ids = candidate_ids(cell, known)
         if candidate_id in ids:
             break

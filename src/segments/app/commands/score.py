@@ -57,7 +57,9 @@ def run(
     ]
     rejected = sum(batch.rejected.values())
     if rejected:
-        lines.append(f"{rejected:,} row{'s' * (rejected != 1)} rejected ({batch.message()}) -> {batch.side}")
+        lines.append(
+            f"{rejected:,} {'line' if batch.counts == 'customers' else 'row'}{'s' * (rejected != 1)} rejected ({batch.message()}) -> {batch.side}"
+        )
     if batch.record is not None:
         lines.append(f"{batch.record['sentence']} (batch {batch.record['batch_id']})")
     elif record:

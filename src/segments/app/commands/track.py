@@ -32,6 +32,7 @@ from segments.io.store.cache import (
 )
 from segments.io.store.documents import NoPrediction
 from segments.io.store.files import read_json
+from segments.io.store.seals import unchanged
 from segments.io.tracking.candidates import track_candidates, track_curves
 from segments.io.tracking.connection import connect
 from segments.io.tracking.results import track_batch, track_predictions, track_uplift
@@ -92,7 +93,7 @@ def replay(config: Config, sources: set[str]) -> list[str]:
         folder = version_folder(event["model_hash"], event["candidate_id"])
         if not (folder / "model.json").is_file():
             continue
-        model = read_json(folder / "model.json")
+        model = read_json(unchanged(folder) / "model.json")
         if (source := model["tags"]["source"]) not in sources:
             continue
         with connect(config.tracking, source) as tracker:
@@ -124,8 +125,11 @@ def write_what_is_lacking(config: Config) -> None:
     """
     if not catalog.exists(catalog.SWEEP) or (sweep := catalog.read(catalog.SWEEP)).source != config.source.name:
         return
-    data = hash_table(catalog.read(catalog.FEATURES))
-    if [candidate_ids(cell, data) for cell in grid(config)] != sweep.cells:  # what is here was made of another config
+    features = catalog.read(catalog.FEATURES)
+    data = hash_table(features)
+    if [
+        candidate_ids(cell, data) for cell in grid(config, features)
+    ] != sweep.cells:  # what is here was made of another config
         return
     record = sweep_record(sweep.sweep_id)
     if not (record / "sweep.json").is_file():
@@ -148,7 +152,7 @@ def make_missing(config: Config) -> None:
     if missing := {i for i in listed if kept_candidate(i) is None}:
         features = catalog.read(catalog.FEATURES)
         data = hash_table(features)
-        every = [list(zip(cell, candidate_ids(cell, data), strict=True)) for cell in grid(config)]
+        every = [list(zip(cell, candidate_ids(cell, data), strict=True)) for cell in grid(config, features)]
         wanted = [[spec for spec, i in cell if i in missing] for cell in every]
         if wanted := [cell for cell in wanted if cell]:
             with make_cells(features, wanted, workers_of(config.sweep.workers), data) as made:

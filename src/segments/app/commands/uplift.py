@@ -15,7 +15,7 @@ import segments.action.target_list as drawing
 import segments.action.uplift as room
 from segments.config.root import Config
 from segments.config.source import Reader
-from segments.data import files
+from segments.data.reading import files
 from segments.errors import ConfigError, StoreError
 from segments.io.plots.style import INK, MUTED, png
 from segments.io.plots.sweep import cluster_colour

@@ -18,6 +18,7 @@ from segments.app.jobs.score_file import score_file
 from segments.config.root import Config
 from segments.data.formulas import neutralise
 from segments.errors import DataError, SegmentsError
+from segments.features.meanings import Labels
 from segments.io.store import catalog
 from segments.io.store.files import read_csv
 from segments.io.tracking.connection import connect
@@ -52,33 +53,39 @@ def show(config: Config) -> None:
         return
     one, file = st.tabs(["One customer", "A file"])
     with one:
-        _sliders(inuse)
+        _sliders(inuse, config.source.labels)
     with file:
         _file(config, inuse)
 
 
-def _sliders(inuse: Champion) -> None:
+def _sliders(inuse: Champion, labels: Labels) -> None:
     model = inuse.model
     ranges = figures.ranges(model).set_index("feature")
     starts = _starts(inuse)
     left, right = st.columns(2, gap="large")
     with left:
         start = st.selectbox("Start from", list(starts), help="Sets every slider; then move them as you like")
-        values = {}
+        values: dict[str, float | str] = {}
         places = st.columns(2)
-        half = -(-len(ranges) // 2)  # down one column, then the other: the order of the tabulator key
-        for number, (feature, row) in enumerate(ranges.iterrows()):
-            low, high = row["low"], row["high"]
+        half = -(-len(model.space.columns) // 2)  # down one column, then the other: the order of the tabulator key
+        for number, feature in enumerate(model.space.columns):
+            begin, levels = starts[start][feature], model.space.levels(feature)
+            if levels is not None:
+                at = levels.index(str(begin))
+                title = figures.words(feature, labels).capitalize()
+                values[feature] = places[number // half].selectbox(title, levels, at, key=f"{start}|{feature}")
+                continue
+            low, high = ranges.loc[feature, ["low", "high"]]
             if not low < high:
                 values[feature] = low
-                places[number // half].caption(f"{figures.words(str(feature))} was {low:g} for everybody.")
+                places[number // half].caption(f"{figures.words(feature, labels)} was {low:g} for everybody.")
                 continue
             values[feature] = places[number // half].slider(
-                figures.words(str(feature)).capitalize(),
+                figures.words(feature, labels).capitalize(),
                 low,
                 high,
-                min(max(float(starts[start][feature]), low), high),
-                row["step"],
+                min(max(float(begin), low), high),
+                ranges.loc[feature, "step"],
                 format="%.4g",
                 # a new start makes new sliders, which begin where it says
                 key=f"{start}|{feature}",
@@ -97,19 +104,25 @@ def _sliders(inuse: Champion) -> None:
         st.altair_chart(charts.nearness(figures.distances(model, customer), model.segments), width="stretch")
 
 
-def _starts(inuse: Champion) -> dict[str, dict[str, float]]:
+def _starts(inuse: Champion) -> dict[str, dict[str, float | str]]:
     """Where the sliders may begin: the middle of all, and the median customer of each segment where profiles are known."""
     model = inuse.model
-    middle = dict(zip(model.space.columns, ((model.limits.low + model.limits.high) / 2).tolist(), strict=True))
+    centre = zip(model.space.columns, ((model.limits.low + model.limits.high) / 2).tolist(), strict=True)
+    middle: dict[str, float | str] = {name: (model.space.levels(name) or [value])[0] for name, value in centre}
     if inuse.reference is not None:
         middle = medians(inuse.reference)
     starts = {"the median of all customers" if inuse.reference else "the middle of every range": middle}
     if catalog.exists(catalog.PROFILES) and found(reading.is_described, inuse):
         profiles = reading.table(catalog.PROFILES).set_index("cluster")
+        made_up = reading.table(catalog.MAKE_UP)
+        made_up = made_up[made_up["share"].notna()].sort_values("customers", kind="stable")
+        most = {
+            (row.cluster, row.descriptor): row.value for row in made_up.itertuples()
+        }  # the last, the largest, stays
         for cluster, segment in enumerate(model.segments):
             own = profiles.loc[cluster]
             starts[f"the median of {segment.segment_id} · {segment.name}"] = {
-                name: float(own.get(f"{name}_median", middle[name])) for name in model.space.columns
+                name: own.get(f"{name}_median", most.get((cluster, name), middle[name])) for name in model.space.columns
             }
     return starts
 

@@ -27,7 +27,9 @@ def features_as_of(config: Config, day: str | None, open_log: Open = catalog.sca
     customers = None
     if config.source.customers is not None:
         customers = catalog.read(catalog.CLEAN_CUSTOMERS)
-    return build_features(customers, purchase_log(config, open_log), as_of(config.source, day), config.features)
+    return build_features(
+        customers, purchase_log(config, open_log), as_of(config.source, day), config.features, config.used_columns
+    )
 
 
 def purchase_log(config: Config, open_log: Open = catalog.scan) -> Any:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -20,12 +20,15 @@ import pyarrow as pa
 
 from segments.config.root import Config
 from segments.config.source import Reader, Source, Transactions
-from segments.data import files
-from segments.data.clean import RawLog, clean_transactions, find_header, rejected_lines
+from segments.data.reading import files
+from segments.data.reading.cells import literal
+from segments.data.reading.text_file import ROWS_AT_ONCE
+from segments.data.rows import RawLog, find_header
+from segments.data.transactions import clean_transactions, rejected_lines
 from segments.errors import DataError, StoreError
 from segments.features.table import build_features
-from segments.io.store.cache import batch_record, version_file
-from segments.io.store.files import growing_table, read_json, read_table, remove, write_json
+from segments.io.store.cache import batch_record, kept_batch, version_file
+from segments.io.store.files import growing_table, read_table, remove, write_json
 from segments.io.store.fingerprints import Start, file_sha256, sha256
 from segments.model.answers import Rejected, find_columns, score_batches
 from segments.model.drift import Tally, figures, verdict
@@ -43,7 +46,7 @@ class Batch:
     scored : int
         Rows with an answer. How many customers they are is not counted: it would take memory for every id.
     rejected : dict of str to int
-        Rows without, by reason.
+        Rows without, by reason; of a log its lines, also those of customers who could not be scored.
     counts : {"rows", "customers"}
         What is scored: the rows of a file, or the customers of a log.
     notes : list of str
@@ -84,7 +87,8 @@ class _Input:
     bad_lines: Iterator[Rejected]
     left_out: dict[str, int]
     notes: list[str]
-    is_log: bool
+    lines_of: Callable[[Collection[str]], dict[str, int]] | None = None
+    lines: int | None = None
 
 
 def score_file(
@@ -152,11 +156,15 @@ def score_file(
             for chunk in score_batches(segmentation, rows.batches, rows.missing, rows.decimal):
                 if len(chunk.answers):
                     answer(chunk.table(rows.id_name))
-                if chunk.rejected:
-                    bad = [replace(one, row=None) for one in chunk.rejected] if rows.is_log else chunk.rejected
-                    reject(_side_rows(bad))
+                if chunk.rejected and rows.lines_of is not None:  # a customer who is rejected is all of their lines
+                    reject(_side_rows([replace(one, row=None) for one in chunk.rejected]))
+                    own = rows.lines_of([str(one.id) for one in chunk.rejected])
+                    for one in chunk.rejected:
+                        rejected[one.kind] += own[str(one.id)]
+                elif chunk.rejected:
+                    reject(_side_rows(chunk.rejected))
+                    rejected.update(one.kind for one in chunk.rejected)
                 scored += len(chunk.answers)
-                rejected.update(one.kind for one in chunk.rejected)
                 if tally is not None:
                     tally.add(chunk)
         if not rejected:
@@ -170,13 +178,14 @@ def score_file(
     ]
     record = None
     if tally is not None:
-        tally.rejected.update({kind: rejected[kind] - tally.rejected[kind] for kind in rejected})
-        key = [digest.result(), model["name"], model["version"], *([config.source.as_of] if rows.is_log else [])]
+        tally.rejected, tally.read = rejected, rows.lines
+        is_log = rows.lines is not None
+        key = [digest.result(), model["name"], model["version"], *([config.source.as_of] if is_log else [])]
         batch_id = sha256(json.dumps(key).encode())[:12]
         read_as = {"left_out": left_out, "encoding": rows.encoding}
         record = _record(config, batch_id, path.name, model, tally, started) | read_as
         write_json(batch_record(batch_id), record)
-    counts = "customers" if rows.is_log else "rows"
+    counts = "rows" if rows.lines is None else "customers"
     return Batch(scored, dict(rejected.most_common()), counts, [*notes, *rows.notes], side, record)
 
 
@@ -196,13 +205,13 @@ def _record(
     config: Config, batch_id: str, name: str, model: Mapping[str, str], tally: Tally, started: Start
 ) -> dict[str, Any]:
     """What is kept of a batch: no customers. Scored again, it keeps the time it was first scored at."""
-    found = figures(tally, config.monitoring)
+    found = figures(tally, config.monitoring, config.source.labels)
     decision, sentence = verdict(found)
     if not tally.scored:
         sentence = "Keep: no row could be scored, so nothing can be compared with the training data."
     started_ms, seconds = started.ms, round(started.seconds, 3)
     if (path := batch_record(batch_id)).is_file():
-        before = read_json(path)
+        before = kept_batch(path)
         started_ms, seconds = before["started_ms"], before["seconds"]
     return {
         "batch_id": batch_id,
@@ -212,7 +221,7 @@ def _record(
         "input": name,
         "source": config.source.name,
         "model": dict(model) | {"candidate_id": tally.segmentation.candidate_id},
-        "rows": tally.scored + tally.rejected.total(),
+        "rows": tally.rows,
         "scored": tally.scored,
         "rejected": tally.rejected.total(),
         "reasons": dict(tally.rejected.most_common()),
@@ -249,11 +258,11 @@ def _opened(config: Config, path: Path, columns: list[str], read: Mapping[str, A
     names = ["customer_id", *named, *([spec.customer] if spec is not None else [])]
     headers = find_columns(file.headers, columns, [name for name in names if name is not None])
     batches = file.batches(headers)
-    yield _Input(headers[0], reader.missing, file.decimal, file.encoding, batches, iter(()), {}, file.notes, False)
+    yield _Input(headers[0], reader.missing, file.decimal, file.encoding, batches, iter(()), {}, file.notes)
 
 
 def _is_log(headers: list[str], spec: Transactions) -> bool:
-    return all(find_header(headers, [name]) for name in (spec.customer, spec.time, spec.amount))
+    return all(find_header(headers, [name]) for name in (spec.customer, spec.time, *spec.money.values()))
 
 
 def _summed_up(config: Config, source: Source, log: RawLog, columns: list[str], file: files.Rows) -> _Input:
@@ -265,8 +274,15 @@ def _summed_up(config: Config, source: Source, log: RawLog, columns: list[str], 
     bad = (Rejected(row, id_, reason, reason) for row, id_, reason in rejected_lines(log))
     left_out = {one["reason"]: one["rows"] for one in report["reasons"] if one["action"] != "keep"}
     notes = [*report["notes"], *(note for note in file.notes if note not in report["notes"])]
-    batches = iter(table.to_batches(max_chunksize=files.ROWS_AT_ONCE))
-    return _Input("customer_id", [], ".", file.encoding, batches, bad, left_out, notes, True)
+    batches = iter(table.to_batches(max_chunksize=ROWS_AT_ONCE))
+
+    def lines_of(ids: Collection[str]) -> dict[str, int]:
+        own = lines.filter(f"customer_id IN ({', '.join(map(literal, ids))})")
+        return dict(own.aggregate("customer_id, count(*)", "customer_id").fetchall())
+
+    return _Input(
+        "customer_id", [], ".", file.encoding, batches, bad, left_out, notes, lines_of, int(report["rows_raw"])
+    )
 
 
 def _previous(segmentation: Segmentation) -> dict[str, str] | None:

@@ -16,7 +16,8 @@ from urllib.parse import unquote, urlsplit
 from segments.app.servers import child
 from segments.config.registry import IN_USE, RegistryConfig
 from segments.config.root import Config
-from segments.errors import TrackingError, first_line
+from segments.errors import TrackingError
+from segments.io.tracking.connection import look_local, unusable
 from segments.io.tracking.mlflow_internals import TAG
 from segments.io.tracking.ui_views import SHOWN_SWEEP, Record, links
 
@@ -55,13 +56,8 @@ def run_mlflow_ui(config: Config, tracking_uri: str, say: Callable[[str], object
         say(describe_record(url, records(config, tracking_uri)))
         return 0
     database = _database(tracking_uri)
-    # MLflow would make an empty one, unlocked: a sweep that starts meanwhile would crash.
-    if database is not None and not database.is_file():
-        raise TrackingError(
-            "there is no MLflow record yet",
-            where=str(database),
-            fix="run `dvc repro`; or `segments track`, which makes it from artifacts/",
-        )
+    if database is not None:
+        look_local(database)
     words = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", tracking_uri, "--workers", "1"]
     return child.run_child(
         lambda port: [*words, "--host", child.HOST, "--port", str(port)],
@@ -152,11 +148,7 @@ def records(config: Config, tracking_uri: str) -> list[Record]:
                 )
             )
     except (MlflowException, SQLAlchemyError) as error:
-        raise TrackingError(
-            f"the MLflow record cannot be read: {first_line(error)}",
-            where=tracking_uri,
-            fix="`segments track` rebuilds it from artifacts/",
-        ) from error
+        raise unusable(tracking_uri, error) from error
     return found
 
 

@@ -22,7 +22,7 @@ from segments.config.root import Config
 from segments.config.serving import ServingConfig
 from segments.errors import SegmentsError, TrackingError
 from segments.io.registry import files
-from segments.model.answers import faults, score_batch
+from segments.model.answers import faults, read_levels, score_batch
 from segments.model.drift import medians
 from segments.model.segmentation import Segmentation
 
@@ -118,7 +118,7 @@ def example_of(segmentation: Segmentation, reference: str) -> str:
     Returns
     -------
     str
-        JSON: the median of every column the model asks for, 1 where it is not known.
+        JSON: the median of every column the model asks for (of a category its most frequent level), 1 where it is not known.
 
     Examples
     --------
@@ -129,8 +129,10 @@ def example_of(segmentation: Segmentation, reference: str) -> str:
     >>> example_of(model, '{"columns": {"x": {"edges": [2.0, 6.0, 9.0, 30.0], "counts": [40, 20, 20, 10, 10]}}}')
     '{"dataframe_records": [{"x": 6.0}]}'
     """
-    known = medians(json.loads(reference)) if reference else {}
-    return json.dumps({"dataframe_records": [{name: known.get(name, 1.0) for name in segmentation.space.columns}]})
+    typical = medians(json.loads(reference)) if reference else {}
+    space = segmentation.space
+    unknown = {name: levels[0] if (levels := space.levels(name)) else 1.0 for name in space.columns}
+    return json.dumps({"dataframe_records": [{name: typical.get(name, unknown[name]) for name in space.columns}]})
 
 
 def problem_of(body: bytes, content_type: str, segmentation: Segmentation, max_rows: int) -> tuple[int, str] | None:
@@ -181,6 +183,11 @@ def problem_of(body: bytes, content_type: str, segmentation: Segmentation, max_r
     values = np.full((rows, len(columns)), np.nan)
     unreadable = np.zeros(values.shape, dtype=bool)
     for j, column in enumerate(cells):
+        if (levels := segmentation.space.levels(columns[j])) is not None:
+            texts = [cell if isinstance(cell, str) else None for cell in column]
+            values[:, j], unreadable[:, j] = read_levels(pa.array(texts, pa.string()), levels, frozenset({""}))
+            unreadable[:, j] |= [cell is not None and not isinstance(cell, str) for cell in column]
+            continue
         for i, cell in enumerate(column):
             if type(cell) is float or (type(cell) is int and abs(cell) < 1 << 1000):
                 values[i, j] = cell
@@ -191,8 +198,12 @@ def problem_of(body: bytes, content_type: str, segmentation: Segmentation, max_r
         cell = "" if quoted is None else f": {_shown(cells[quoted][row])}"
         more = f" (and {int(wrong.sum()) - 1} more rows)" if wrong.sum() > 1 else ""
         return 400, f"row {row + 1}: {kind}{cell}{more}"
-    if np.abs(values).max() > ORDINARY:
-        batch = pa.RecordBatch.from_arrays([pa.array(np.arange(rows)), *map(pa.array, values.T)], ["", *columns])
+    if np.nanmax(np.abs(values), initial=0.0) > ORDINARY:
+        spelt = [
+            pa.array(values[:, j]) if segmentation.space.levels(name) is None else pa.array(cells[j], pa.string())
+            for j, name in enumerate(columns)
+        ]
+        batch = pa.RecordBatch.from_arrays([pa.array(np.arange(rows)), *spelt], ["", *columns])
         if rejected := score_batch(segmentation, batch, 1, frozenset(), ".").rejected:
             return 400, f"row {rejected[0].row}: {rejected[0].reason}"
     return None

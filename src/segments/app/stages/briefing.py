@@ -8,9 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from segments.action.report import Briefing, compared_features, label, render
+from segments.action.report import Briefing, compared_features, render
 from segments.clustering.plane import plane
 from segments.config.root import Config
+from segments.features.meanings import called, label
 from segments.identity.profiles import OUTLOOK
 from segments.io.plots import profiles as draw
 from segments.io.plots.style import PALETTE, png
@@ -54,7 +55,7 @@ def run(config: Config) -> None:
             title=config.briefing.title,
             description=config.source.description or config.source.name,
             as_of=config.source.as_of,
-            units=config.source.units,
+            labels=config.source.labels,
             customers=int(table["profiles"]["size"].sum()),
             choice=choice.to_plain(),
             swept=swept(catalog.read(catalog.CANDIDATES)),
@@ -94,7 +95,7 @@ def _drawn(config: Config, table: dict[str, Any], names: list[str], colours: lis
     numbers = table["descriptors"][table["descriptors"]["kind"] == "number"]
     shown = compared_features(table["tests"], config.briefing.features)
     wide = partial(numbers.pivot, index="feature", columns="cluster")
-    words = partial(label, units=config.source.units)
+    words = partial(label, labels=config.source.labels)
     ranks = wide(values="rank").loc[shown].rename(index=words)
     figures = {
         "heat_map": draw.heat_map(wide(values="index").loc[shown].rename(index=words).dropna(), names, colours),
@@ -105,6 +106,9 @@ def _drawn(config: Config, table: dict[str, Any], names: list[str], colours: lis
         figures["radar"] = draw.radar(ranks.iloc[:8], names, colours)
     if "revenue" in table["profiles"]:
         figures["bubble"] = draw.bubble(table["profiles"], colours, config.source.currency)
-    if len(table["make_up"]):
-        figures["make_up"] = draw.draw_make_up(table["make_up"], names, colours)
+    make_up = table["make_up"].assign(
+        descriptor=table["make_up"]["descriptor"].map(partial(called, labels=config.source.labels))
+    )
+    if len(make_up):
+        figures["make_up"] = draw.draw_make_up(make_up, names, colours)
     return figures

@@ -29,7 +29,7 @@ def run(config: Config) -> None:
     labels = catalog.read(catalog.CHOSEN_LABELS)
     clusters = labels["cluster"].to_numpy()
     columns = list(config.grid_feature_sets[chosen.feature_set].columns)
-    names = segment_names(features, clusters, columns, config.profiles)
+    names = segment_names(features, clusters, columns, config.profiles, config.source.labels)
     found = recognised(config, chosen.candidate_id, features, clusters, names)
     means = centroids(features, clusters)
     said = SegmentIdentity(found, means.to_dict("list"), sentences(found))

@@ -15,6 +15,7 @@ from segments.app.jobs.metrics import churn_calibration, prediction_metrics
 from segments.app.jobs.specs import chosen
 from segments.clustering.candidate import Spec
 from segments.config.root import Config
+from segments.errors import ForecastError
 from segments.features.table import build_features
 from segments.forecast.forecast import Prediction, predict
 from segments.io.records.prediction import write_prediction_record
@@ -34,14 +35,12 @@ def run(config: Config) -> str:
     spec = None if config.source.transactions is None else chosen(config)
     if spec is None:
         lacking = "transactions" if config.source.transactions is None else "chosen segments"
-        catalog.keep_only("prediction", [catalog.PREDICTION, catalog.PREDICTION_METRICS])
-        reason = f"prediction does not apply: source '{config.source.name}' has no {lacking}"
-        nothing = NoPrediction(False, reason)
-        catalog.write(catalog.PREDICTION, nothing)
-        catalog.write(catalog.PREDICTION_METRICS, prediction_metrics(nothing, None))
-        return reason
+        return _nothing(f"prediction does not apply: source '{config.source.name}' has no {lacking}")
     members = catalog.read(catalog.NAMED_LABELS)
-    made = _predict(config, spec, members["cluster"].to_numpy().astype("int32"))
+    try:
+        made = _predict(config, spec, members["cluster"].to_numpy().astype("int32"))
+    except ForecastError as error:
+        return _nothing(f"nothing is foreseen: {error.what}")
     named = members.drop_duplicates("cluster").set_index("cluster")
     for table in (made.customers, made.segments):
         at = table.columns.get_loc("cluster")
@@ -60,6 +59,15 @@ def run(config: Config) -> str:
     return "\n".join(made.facts["recommendation"] + made.facts["segments_help"])
 
 
+def _nothing(reason: str) -> str:
+    """Say why nothing is foreseen, and leave nothing of before that says otherwise."""
+    catalog.keep_only("prediction", [catalog.PREDICTION, catalog.PREDICTION_METRICS])
+    nothing = NoPrediction(False, reason)
+    catalog.write(catalog.PREDICTION, nothing)
+    catalog.write(catalog.PREDICTION_METRICS, prediction_metrics(nothing, None))
+    return reason
+
+
 def _predict(config: Config, spec: Spec, labels: NDArray[np.int32]) -> Prediction:
     """The clean tables opened, and the one call."""
     source = config.source
@@ -71,4 +79,5 @@ def _predict(config: Config, spec: Spec, labels: NDArray[np.int32]) -> Predictio
     features = catalog.read(catalog.FEATURES)
     lines = purchase_log(config)
     today = date.fromisoformat(str(source.as_of))
-    return predict(features, labels, lines, build, spec, config.grid_prediction_models, today, config.prediction)
+    models, window = config.grid_prediction_models, config.features.window_days
+    return predict(features, labels, lines, build, spec, models, today, config.prediction, window)

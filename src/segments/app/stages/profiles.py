@@ -40,14 +40,14 @@ def _describe(config: Config, candidate_id: str, feature_set: str, cell: str) ->
     features = catalog.read(catalog.FEATURES)
     members = catalog.read(catalog.NAMED_LABELS)
     segments = catalog.read(catalog.IDENTITY).known.segments
-    columns = list(config.grid_feature_sets[feature_set].columns)
     clusters = members["cluster"].to_numpy()
     names = [segment.name for segment in segments]
     known = _with_basket_mix(features)
     fits = catalog.read(catalog.FITS)
     space, centres = fits.spaces[cell], np.array(fits.centres[candidate_id])
-    X = to_space(space, features)
+    columns, X = space.columns, to_space(space, features)
     limits = fit_limits(space, centres, features, config.confidence)
+    axes = [axis.column for axis in space.axes]
     model = Segmentation(candidate_id, space, centres, segments, limits)
     profiles = segment_profiles(features, clusters, names)
     tables = [
@@ -57,7 +57,7 @@ def _describe(config: Config, candidate_id: str, feature_set: str, cell: str) ->
         (catalog.SEGMENT_MEMBERS, _with_confidence(members, features, model)),
         (catalog.DESCRIPTORS, segment_descriptors(known, clusters, names, columns)),
         (catalog.TESTS, descriptor_tests(known, clusters, columns)),
-        (catalog.REASONS, members[["customer_id"]].join(reasons(X, clusters, centres, columns, names))),
+        (catalog.REASONS, members[["customer_id"]].join(reasons(X, clusters, centres, axes, names, space.sides))),
     ]
     if config.rfm_map.segments and set(RFM_SCORES) <= set(features.columns):
         rfm = rfm_segments(features, config.rfm_map)

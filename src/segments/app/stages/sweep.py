@@ -10,7 +10,7 @@ import pandas as pd
 from segments.app.jobs.candidates import curves, make_cells
 from segments.app.jobs.metrics import scores_by_k, sweep_metrics
 from segments.app.jobs.pool import progress
-from segments.app.jobs.specs import grid
+from segments.app.jobs.specs import capped, grid
 from segments.clustering.candidate import (
     candidate_ids,
     candidates_table,
@@ -36,8 +36,8 @@ def run(config: Config) -> str:
     started, tracked_seconds, before = Start(), 0.0, kept_ids()
     catalog.check_source(catalog.FEATURES_REPORT, config.source.name)
     features = catalog.read(catalog.FEATURES)
-    cells = grid(config)
-    check_plan(features, cells)
+    cells = grid(config, features)
+    dropped = check_plan(features, cells)
     data = hash_table(features)
     every = iter(candidate_ids((spec for cell in cells for spec in cell), data))
     ids = [[next(every) for _ in cell] for cell in cells]
@@ -61,7 +61,8 @@ def run(config: Config) -> str:
         track_curves(tracker, curves(ids, known), identity)
     new = [fact for candidate_id, fact in known.items() if candidate_id not in before]
     fits, pictures = (sum(fact[key] for fact in new) for key in ("seconds", "drawing_seconds"))
-    return f"{len(known)} candidates, {len(new)} new: {started.seconds:.1f} s (fits and scores {fits:.1f} s and pictures {pictures:.1f} s, side by side; tracking {tracked_seconds:.1f} s meanwhile)"
+    said = f"{len(known)} candidates, {len(new)} new: {started.seconds:.1f} s (fits and scores {fits:.1f} s and pictures {pictures:.1f} s, side by side; tracking {tracked_seconds:.1f} s meanwhile)"
+    return "".join(["; ".join([said, *capped(config, cells)]), *(f"\n  {note}" for note in dropped)])
 
 
 def _write(features: pd.DataFrame, known: dict[str, dict[str, Any]], sweep: Sweep) -> None:

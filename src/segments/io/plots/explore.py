@@ -284,7 +284,8 @@ def _correlation_text(axes: Axes, r: float) -> None:
 
 def _label(seen: Exploration, name: str) -> str:
     notes = [note for note in (seen.units.get(name, ""), "log" if name in seen.log_columns else "") if note]
-    return f"{name} ({', '.join(notes)})" if notes else name
+    said = seen.words.get(name, name)
+    return f"{said} ({', '.join(notes)})" if notes else said
 
 
 def _percent(share: float) -> str:

@@ -245,7 +245,7 @@ def draw_make_up(rows: pd.DataFrame, names: Sequence[str], colours: Sequence[str
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
         axes.grid(axis="y", color=PALE, linewidth=0.5)
         axes.set_axisbelow(True)
-        axes.set_title(str(name).replace("_", " "), fontsize=9, color=INK, parse_math=False)
+        axes.set_title(str(name), fontsize=9, color=INK, parse_math=False)
         _plain(axes)
     _legend(figure, names, colours)
     return figure

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import pandas as pd
 
+from segments.action.target_list import HABIT_DAYS
 from segments.action.templates import fill, gain, points, rate
 from segments.action.uplift import ALL, CAMPAIGN_OUTCOMES, Effect
 
@@ -24,10 +25,22 @@ def comparison_note(campaign: str, table: pd.DataFrame, verdict: Effect) -> str:
         Whether differences are effects.
     """
     outcomes = [
-        {"name": outcome, "heading": CAMPAIGN_OUTCOMES[str(outcome)].capitalize(), "rows": rows.to_dict("records")}
+        {
+            "name": outcome,
+            "heading": CAMPAIGN_OUTCOMES[str(outcome)].capitalize(),
+            "rows": rows.to_dict("records"),
+            "narrower": rows["narrower"].iloc[-1],
+        }
         for outcome, rows in table.groupby("outcome", sort=False)
     ]
-    return fill(__package__, "texts/comparison.md.j2", campaign=campaign, verdict=verdict, outcomes=outcomes)
+    return fill(
+        __package__,
+        "texts/comparison.md.j2",
+        campaign=campaign,
+        verdict=verdict,
+        outcomes=outcomes,
+        habit_days=HABIT_DAYS,
+    )
 
 
 def description_note(

@@ -23,7 +23,7 @@ from segments.config.registry import TrackingConfig
 from segments.errors import TrackingError, first_line
 from segments.io.store.files import checkout
 from segments.io.store.fingerprints import hashes, sha256
-from segments.io.tracking.connection import Tracker, reader, tracking_uri, unreadable
+from segments.io.tracking.connection import Tracker, reader, tracking_uri, unusable
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -101,7 +101,7 @@ def read_model(config: TrackingConfig, uri: str) -> RegisteredModel:
         if version.run_id:
             source = client.get_experiment(client.get_run(version.run_id).info.experiment_id).name
     except SQLAlchemyError as error:
-        raise unreadable(address, error) from error
+        raise unusable(address, error) from error
     except (MlflowException, OSError) as error:
         raise TrackingError(
             f"{uri} cannot be read: {first_line(error)}",
@@ -307,14 +307,24 @@ def load_model(config: TrackingConfig, uri: str) -> Any:
 
 def served(model: RegisteredModel) -> Any:
     """What :func:`read_model` read as MLflow's pyfunc, which checks what comes in by the model's signature."""
+    import pandas as pd
     import yaml
     from mlflow.models import Model
     from mlflow.pyfunc import PyFuncModel
 
     from segments.model.segmentation import Segmentation
 
+    class Answering(PyFuncModel):
+        def predict(self, data: Any, params: dict[str, Any] | None = None) -> Any:
+            """Whole numbers are numbers: MLflow refuses them where the signature says double."""
+            if isinstance(data, pd.DataFrame) and self.metadata.signature is not None:
+                doubles = {column.name for column in self.metadata.signature.inputs if column.type.name == "double"}
+                whole = [name for name in data.select_dtypes("integer") if name in doubles]
+                data = data.astype(dict.fromkeys(whole, "float64"))
+            return super().predict(data, params)
+
     meta = Model.from_dict(yaml.safe_load(model.files["MLmodel"]))
-    return PyFuncModel(meta, Segmentation.from_json(model.document))
+    return Answering(meta, Segmentation.from_json(model.document))
 
 
 def log_model(tracker: Tracker, run_id: str, files: Mapping[str, str], example: Any) -> tuple[str, str]:

@@ -285,6 +285,11 @@ def _code(claim: Claim, folder: Path, proof: Proof) -> Path | None:
     if fingerprints.code_hash() == claim.tags.get("code_hash"):
         proof.checked.append("the code, in place")
         return here.parent
+    if not (checkout() / "src").is_dir():  # a project that `segments new` made: its git has no code
+        proof.differences.append(
+            "the installed package is not the one the version was made with: install that one, and verify again"
+        )
+        return None
     commit = claim.tags.get("git_commit", "unknown")
     if commit == "unknown" or commit.endswith("-dirty"):
         proof.differences.append(f"the code has changed since, and was not committed then (git commit: {commit})")

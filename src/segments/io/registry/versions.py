@@ -16,7 +16,7 @@ from segments.config.registry import IN_USE, TrackingConfig
 from segments.errors import TrackingError
 from segments.io.registry import files
 from segments.io.store.fingerprints import sha256
-from segments.io.tracking.connection import Tracker, lock_of, reader, tracking_uri, unreadable
+from segments.io.tracking.connection import Tracker, lock_of, reader, tracking_uri, unusable
 from segments.io.tracking.runs import CANDIDATE, CHAMPION, KIND, NOTE, SWEEP, mark, repeated, runs_of, tag
 from segments.io.tracking.sweeps import describe_experiment
 from segments.io.tracking.ui_views import Record
@@ -94,7 +94,7 @@ def registered(config: TrackingConfig, name: str) -> list[Version]:
     try:
         return versions_of(Tracker(client, "", "", address), name)
     except (MlflowException, SQLAlchemyError) as error:
-        raise unreadable(address, error) from error
+        raise unusable(address, error) from error
 
 
 def find(tracker: Tracker, name: str, which: str) -> Version | None:

@@ -14,7 +14,9 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
+
+from typing_extensions import TypedDict  # pydantic takes typing's own from Python 3.12 on
 
 from segments.errors import ConfigError, StoreError, first_line
 from segments.io.store.files import (
@@ -32,6 +34,57 @@ from segments.io.store.seals import SEAL, differing, listed, seal, unchanged
 
 if TYPE_CHECKING:
     import numpy as np
+
+
+class VersionEvent(TypedDict):
+    """What happened to a registered version; other keys are kept as they are."""
+
+    at: str
+    what: str
+    candidate_id: str
+    model_hash: str
+    by: str
+    because: str
+
+
+class DriftFigure(TypedDict):
+    """A drift figure of a batch, as far as others than its maker read it."""
+
+    name: str
+    says: str
+    value: float | None
+    training: float | None
+    low: float | None
+    high: float | None
+    status: Literal["green", "amber", "red", "-"]
+
+
+class BatchSegment(TypedDict):
+    """How many customers of a batch a cluster took, and in training."""
+
+    cluster: int
+    customers: int
+    training: int
+
+
+class BatchRecord(TypedDict):
+    """A scored batch, as far as others than its maker read it."""
+
+    batch_id: str
+    scored_at: str
+    started_ms: int
+    seconds: float
+    input: str
+    source: str
+    model: dict[str, str]
+    rows: int
+    scored: int
+    rejected: int
+    reasons: dict[str, int]
+    segments: list[BatchSegment]
+    figures: list[DriftFigure]
+    decision: Literal["keep", "refit"]
+    sentence: str
 
 
 LONG_AGO = 24 * 3600  # seconds after which nobody is still making half of something
@@ -231,9 +284,15 @@ def version_folders(candidate_id: str = "*") -> list[Path]:
 
 
 def history() -> list[dict[str, Any]]:
-    """What happened to registered versions, oldest first: ``at, what, candidate_id, model_hash, by, because``."""
+    """What happened to registered versions, oldest first: ``at, what, candidate_id, model_hash, by, because``.
+
+    Raises
+    ------
+    StoreError
+        If it is not that.
+    """
     path = kept("versions") / "history.json"
-    events: list[dict[str, Any]] = read_json(path) if path.is_file() else []
+    events: list[dict[str, Any]] = _shaped(path, list[VersionEvent]) if path.is_file() else []
     return events
 
 
@@ -292,7 +351,36 @@ def batch_record(batch_id: str) -> Path:
     return kept("monitoring") / f"{batch_id}.json"
 
 
+def kept_batch(path: Path) -> dict[str, Any]:
+    """Record of a scored batch.
+
+    Raises
+    ------
+    StoreError
+        If it is none.
+    """
+    record: dict[str, Any] = _shaped(path, BatchRecord)
+    return record
+
+
 def batch_records() -> list[dict[str, Any]]:
-    """Records of every scored batch so far, oldest first."""
-    records = [read_json(path) for path in batch_record("").parent.glob("[!.]*.json")]
+    """Records of every scored batch so far, oldest first; same errors as :func:`kept_batch`."""
+    records = [kept_batch(path) for path in batch_record("").parent.glob("[!.]*.json")]
     return sorted(records, key=lambda record: (record["started_ms"], record["batch_id"]))
+
+
+def _shaped(path: Path, shape: Any) -> Any:
+    """Plain data of a JSON file of the record, once they are seen to have this shape."""
+    from pydantic import TypeAdapter, ValidationError
+
+    content = read_json(path)
+    try:
+        TypeAdapter(shape).validate_python(content, strict=True)
+    except ValidationError as error:
+        first = error.errors()[0]
+        at = ".".join(str(part) for part in first["loc"])
+        raise StoreError(
+            f"{path} is damaged: {f'{at}: ' if at else ''}{first['msg']}",
+            fix="bring it back from a copy; or delete it: what it told of is then left out",
+        ) from error
+    return content

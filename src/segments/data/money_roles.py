@@ -1,0 +1,179 @@
+"""Which columns of an unknown log say what was paid. Comes in: columns of numbers. Goes out: their parts, and what only a person can know."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import pandas as pd
+
+from segments.data.rows import normal_header
+
+# What headers tend to be called, letters only, the most telling word first.
+AMOUNT = (
+    *(
+        "amount",
+        "salesvalue",
+        "linetotal",
+        "totalprice",
+        "sales",
+        "revenue",
+        "spend",
+        "paid",
+        "total",
+        "value",
+        "dollar",
+    ),
+    *("betrag", "umsatz", "summe", "montant", "prixtotal", "importe", "importo"),
+)
+PRICE = "price|preis|prix|precio|prezzo"
+LIST = "list|regular|original|msrp|rrp|uvp|catalog|before|normal"
+QUANTITY = "quantity|quantit|qty|units|menge|anzahl|stueck|stück|cantidad|pieces|pcs"
+DISCOUNT = "disc|rebate|rabatt|remise|nachlass|skonto"
+RATE = "rate|percent|pct|prozent|ratio|share|margin|score|rating"
+COUNT = f"count|number|requests|visits|nights|items|points|{QUANTITY}"
+FEW_COUNTS = 12  # different whole numbers, of many lines: codes or counts, not money
+MANY_LINES = 30
+
+
+@dataclass(frozen=True)
+class MoneyRoles:
+    """What the columns of a log seem to say of money; the fields are headers.
+
+    Parameters
+    ----------
+    amount, quantity, price, list_price, discount_rate : str, optional
+        As in :class:`~segments.config.source.Transactions`; with an amount there is neither quantity nor price.
+    discount_unit : {"share", "percent"}, optional
+        How the rate is written.
+    discounts, coupons : list of str
+        Price reductions and coupon values, in money.
+    questions : list of str
+        What cannot be known from the file, for a person.
+    """
+
+    amount: str | None = None
+    quantity: str | None = None
+    price: str | None = None
+    list_price: str | None = None
+    discount_rate: str | None = None
+    discount_unit: Literal["share", "percent"] | None = None
+    discounts: list[str] = field(default_factory=list)
+    coupons: list[str] = field(default_factory=list)
+    questions: list[str] = field(default_factory=list)
+
+    @property
+    def knows_money(self) -> bool:
+        """Whether it is known what was paid for a line."""
+        return self.amount is not None or self.quantity is not None
+
+
+def money_roles(numbers: Mapping[str, pd.Series[float]]) -> MoneyRoles:
+    """Guess which columns say what was paid; never a unit price alone, a rate or a count.
+
+    Parameters
+    ----------
+    numbers : mapping of str to Series
+        Values of each column of numbers that plays no other part, by header; on one index where a line has several.
+
+    Examples
+    --------
+    >>> columns = {"Quantity": [6, 2], "UnitPrice": [2.55, 3.39]}
+    >>> roles = money_roles({name: pd.Series(values, dtype="float64") for name, values in columns.items()})
+    >>> roles.quantity, roles.price, roles.amount
+    ('Quantity', 'UnitPrice', None)
+    >>> alone = money_roles({"UnitPrice": pd.Series([2.55, 3.39])})
+    >>> alone.knows_money, alone.questions
+    (False, ['what was paid for a line? "UnitPrice" is what one unit costs, and no column of units was found: write amount: "UnitPrice" only if every line is one unit'])
+    """
+    questions: list[str] = []
+    called = {name: normal_header(name) for name in numbers}
+    coupons = [name for name in numbers if "coupon" in called[name]]
+    free = [name for name in numbers if name not in coupons]
+    discounts, rate, unit = _discounts(
+        {name: numbers[name] for name in free if re.search(DISCOUNT, called[name])}, questions
+    )
+    free = [name for name in free if not re.search(DISCOUNT, called[name])]
+    prices = [
+        name for name in free if re.search(PRICE, called[name]) and not any(word in called[name] for word in AMOUNT)
+    ]
+    listed = next((name for name in prices if re.search(LIST, called[name])), None)
+    price = next((name for name in prices if name != listed), None)
+    quantity = next((name for name in free if re.search(QUANTITY, called[name]) and name not in prices), None)
+    named = [name for word in AMOUNT for name in free if word in called[name] and name not in prices]
+    named = [name for name in dict.fromkeys(named) if name != quantity]
+    amount = next((name for name in named if not _no_money(called[name], numbers[name])), None)
+    for name in named:
+        if amount is None and (why := _no_money(called[name], numbers[name])):
+            questions.append(
+                f'is "{name}" money? It holds {why}; if it is what was paid for a line, write amount: "{name}"'
+            )
+    if amount is not None and quantity is not None and price is not None:
+        other = (numbers[amount] - numbers[quantity] * numbers[price]).abs() > 0.01
+        if other.mean() > 0.05:
+            questions.append(
+                f'is "{amount}" what was paid for a line? "{quantity}" x "{price}" is another figure on {other.mean():.0%} of the lines'
+            )
+    if amount is None and quantity is None and (alone := price or listed):
+        unit_price = re.search("unit|einzel|stück|stueck|each|per", called[alone])
+        what = "what one unit costs" if unit_price else "a price, perhaps of one unit"
+        questions.append(
+            f'what was paid for a line? "{alone}" is {what}, and no column of units was found: '
+            f'write amount: "{alone}" only if every line is one unit'
+        )
+    by_units = amount is None and quantity is not None and (price or listed) is not None
+    return MoneyRoles(
+        amount=amount,
+        quantity=quantity if by_units else None,
+        price=price if by_units else None,
+        # beside an amount it may be of the line or of one unit: only with units is that known
+        list_price=listed if by_units and not (price and rate) else None,
+        discount_rate=rate,
+        discount_unit=unit if rate else None,
+        discounts=discounts,
+        coupons=coupons,
+        questions=questions,
+    )
+
+
+def _discounts(
+    numbers: Mapping[str, pd.Series[float]], questions: list[str]
+) -> tuple[list[str], str | None, Literal["share", "percent"] | None]:
+    """Reductions in money, the one that is a rate, and how this is written."""
+    money: list[str] = []
+    rates: dict[str, Literal["share", "percent"]] = {}
+    for name, values in numbers.items():
+        off = values.abs()
+        off = off[off > 0]
+        if not len(off):
+            money.append(name)
+        elif off.max() <= 1:
+            rates[name] = "share"
+        elif off.max() <= 100 and re.search(f"{RATE}|%", name.lower()):
+            rates[name] = "percent"
+        elif off.max() <= 100 and (off % 5 == 0).all():
+            questions.append(
+                f'is "{name}" money or percent? It holds {off.min():g} to {off.max():g}: write discounts: ["{name}"], '
+                f'or discount_rate: "{name}" and discount_unit: percent'
+            )
+        else:
+            money.append(name)
+    chosen = next(iter(rates), None)
+    questions += [
+        f'"{name}" seems to be a second rate of discount: only "{chosen}" is used' for name in list(rates)[1:]
+    ]
+    return money, chosen, rates[chosen] if chosen else None
+
+
+def _no_money(called: str, values: pd.Series[float]) -> str:
+    """Why a column that is called like money seems to be none, or nothing."""
+    span = f"({values.min():g} to {values.max():g})"
+    if values.abs().max() <= 1 or (re.search(RATE, called) and values.abs().max() <= 100):
+        return f"rates {span}"
+    whole = bool((values % 1 == 0).all())
+    few = len(values) >= MANY_LINES and values.nunique() <= FEW_COUNTS
+    if whole and (few or re.search(COUNT, called)):
+        return f"counts or codes {span}"
+    return ""

@@ -1,0 +1,69 @@
+"""Which columns are taken for money, and what is asked rather than guessed."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from segments.data.money_roles import money_roles
+
+MANY = 40
+PAID = [round(row * 1.37 + 2, 2) for row in range(MANY)]
+UNITS = [row % 7 + 1 for row in range(MANY)]
+PRICES = [round(row % 5 + 0.99, 2) for row in range(MANY)]
+LINES = [round(n * each, 2) for n, each in zip(UNITS, PRICES, strict=True)]
+
+
+def roles(**columns: list[float]):
+    return money_roles({name: pd.Series(values, dtype="float64") for name, values in columns.items()})
+
+
+def said(found) -> dict:
+    return {key: value for key, value in vars(found).items() if value not in (None, [])}
+
+
+@pytest.mark.parametrize(
+    ("columns", "parts"),
+    [
+        ({"Quantity": UNITS, "UnitPrice": PRICES}, {"quantity": "Quantity", "price": "UnitPrice"}),
+        ({"Menge": UNITS, "Einzelpreis": PRICES}, {"quantity": "Menge", "price": "Einzelpreis"}),
+        ({"qty": UNITS, "unit_price": PRICES, "line_total": LINES}, {"amount": "line_total"}),
+        (
+            {"qty": UNITS, "price": PRICES, "list_price": PAID},
+            {"quantity": "qty", "price": "price", "list_price": "list_price"},
+        ),
+        (
+            {"Sales": PAID, "Quantity": UNITS, "Discount": [0, 0.2] * 20},
+            {"amount": "Sales", "discount_rate": "Discount", "discount_unit": "share"},
+        ),
+        (
+            {"Betrag": PAID, "Rabatt_Prozent": [0, 20] * 20},
+            {"amount": "Betrag", "discount_rate": "Rabatt_Prozent", "discount_unit": "percent"},
+        ),
+        ({"total": PAID, "discount": [0.35, 12.5] * 20}, {"amount": "total", "discounts": ["discount"]}),
+        ({"total": PAID, "coupon_value": UNITS}, {"amount": "total", "coupons": ["coupon_value"]}),
+        ({"sales_value": PAID, "profit_value": [0.1] * MANY}, {"amount": "sales_value"}),
+        ({"total_price": PAID, "quantity": UNITS}, {"amount": "total_price"}),
+    ],
+)
+def test_parts_are_known_by_name_and_values(columns, parts):
+    assert said(roles(**columns)) == parts
+
+
+@pytest.mark.parametrize(
+    ("columns", "asked"),
+    [
+        ({"UnitPrice": PRICES}, '"UnitPrice" is what one unit costs, and no column of units'),
+        ({"price": PRICES}, '"price" is a price, perhaps of one unit'),
+        ({"special_requests_total": [row % 4 for row in range(MANY)]}, "counts or codes (0 to 3)"),
+        ({"order_value": [row % 2 * 0.5 for row in range(MANY)]}, "rates (0 to 0.5)"),
+        ({"total_rate": [row % 90 for row in range(MANY)]}, "rates (0 to 39)"),
+        ({"total": PAID, "discount": [0, 5, 10, 20] * 10}, "money or percent? It holds 5 to 20"),
+        ({"total": PAID, "qty": UNITS, "price": PRICES}, '"qty" x "price" is another figure on'),
+        ({"total": PAID, "disc_a": [0.1] * MANY, "disc_b": [0.2] * MANY}, "a second rate"),
+    ],
+)
+def test_what_cannot_be_known_is_asked(columns, asked):
+    found = roles(**columns)
+    assert any(asked in question for question in found.questions)
+    assert found.knows_money == ("total" in columns)
