@@ -102,7 +102,7 @@ def unimodal_quantiles(values: Floats, shares: Floats) -> Floats:
     --------
     >>> two_peaks = np.array([0.0, 0.1, 0.2, 9.0, 9.1, 9.2])
     >>> unimodal_quantiles(two_peaks, np.array([0.25, 0.5, 0.75])).round(2).tolist()
-    [4.5, 9.0, 9.05]
+    [0.15, 0.2, 4.7]
     """
     inside = lumps_of(values)
     if not inside.any():
