@@ -369,7 +369,10 @@ def fetch() -> Run:
 @click.option(
     "--check", metavar="NAME", help="Say whether conf/source/NAME.yaml and its files, or FILE, agree; with counts."
 )
-def describe(file: str = "", check: str = "") -> int:
+@click.option(
+    "--save", is_flag=True, help="Write the draft into conf/source/, and a feature set into conf/feature_set/."
+)
+def describe(file: str = "", check: str = "", save: bool = False) -> int:
     """Draft conf/source/NAME.yaml from a raw file, or from several of the same columns ('sales/*.csv')."""
     from pathlib import Path
 
@@ -379,14 +382,23 @@ def describe(file: str = "", check: str = "") -> int:
         given = Path(file).absolute() if file else None
         os.chdir(find_project())
         from segments.app import load
-        from segments.app.commands.check import run
+        from segments.app.commands.describe import agreement
 
-        return _say(run(load.load([f"source={check}"]), given))
+        return _say(agreement(load.load([f"source={check}", "sweep.feature_sets=[rfm]"]), given))
     if not file:
-        raise ConfigError("no file is named", where="segments describe", fix="segments describe FILE")
+        raise ConfigError(
+            "no file is named",
+            where="segments describe",
+            fix="segments describe FILE, or segments describe --check NAME",
+        )
     from segments.data.draft import describe_file
 
-    click.echo(describe_file(Path(file)), nl=False)
+    draft = describe_file(Path(file))
+    if save:
+        from segments.app.commands.describe import saved
+
+        return _say(saved(draft, Path()))
+    click.echo(draft, nl=False)
     return 0
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import yaml
 
 import segments
+from segments.app.commands.describe import with_feature_set
 from segments.app.load import load
 from segments.data.draft import describe_file
 from segments.errors import DataError, StoreError
@@ -150,34 +151,21 @@ def _own_data(made: Path, origin: Path, draft: str) -> list[str]:
     said = [
         f"        conf/source/{name}.yaml was drafted from {origin.name}: read every line, what is a guess says so."
     ]
-    chosen = drafted["feature_sets"]
+    draft, numbers = with_feature_set(draft, made)
+    chosen = yaml.safe_load(draft)["feature_sets"]
     if not chosen:
-        columns = drafted["customers"]["columns"]
-        numbers = [column for column, meaning in columns.items() if meaning.get("kind", "number") == "number"]
-        if not numbers:
-            raise DataError(
-                f"{origin.name} has no column of numbers to segment on, and is no log of purchases",
-                where=str(origin),
-                fix=f"see `segments describe {origin.name}`, and name another file",
-            )
-        chosen = [_free_name(made / "conf/feature_set", name)]
-        text = f"name: {chosen[0]}\ncolumns:\n" + "".join(f"  {column}: {{}}\n" for column in numbers)
-        (made / f"conf/feature_set/{chosen[0]}.yaml").write_text(
-            f"# Drafted: every column of numbers, each counting the same. Leave out what shall not decide.\n{text}"
+        raise DataError(
+            f"{origin.name} has no column of numbers to segment on, and is no log of purchases",
+            where=str(origin),
+            fix=f"see `segments describe {origin.name}`, and name another file",
         )
-        draft = re.sub("^feature_sets: \\[\\].*", f"feature_sets: [{chosen[0]}]", draft, flags=re.MULTILINE)
+    if numbers:
         said.append(f"        conf/feature_set/{chosen[0]}.yaml was drafted beside it: {', '.join(numbers)}.")
     (made / f"conf/source/{name}.yaml").write_text(draft)
     config = made / "conf/config.yaml"
     text = re.sub(r"^  - source: \w+", f"  - source: {name}", config.read_text(), flags=re.MULTILINE)
     config.write_text(re.sub(r"^  - feature_set: \w+", f"  - feature_set: {chosen[0]}", text, flags=re.MULTILINE))
     return said + [f"        {line}" for line in fetch(load(project=made).source, origin, project=made)]
-
-
-def _free_name(folder: Path, name: str) -> str:
-    """That name, or the next like it that no file of the folder has."""
-    names = (f"{name}{end}" for end in ("", *(f"_{number}" for number in range(2, 100))))
-    return next(free for free in names if not (folder / f"{free}.yaml").exists())
 
 
 def _under_git(made: Path, above: Path) -> None:
