@@ -382,9 +382,9 @@ def describe(file: str = "", check: str = "", save: bool = False) -> int:
         given = Path(file).absolute() if file else None
         os.chdir(find_project())
         from segments.app import load
-        from segments.app.commands.describe import agreement
+        from segments.app.commands.describe import compared_with_files
 
-        return _say(agreement(load.load([f"source={check}", "sweep.feature_sets=[rfm]"]), given))
+        return _say(compared_with_files(load.load([f"source={check}", "sweep.feature_sets=[rfm]"]), given))
     if not file:
         raise ConfigError(
             "no file is named",

@@ -77,7 +77,7 @@ def with_feature_set(draft: str, project: Path) -> tuple[str, list[str]]:
     return named, numbers
 
 
-def agreement(config: Config, file: Path | None = None) -> Iterator[str]:
+def compared_with_files(config: Config, file: Path | None = None) -> Iterator[str]:
     """Clean the tables of a source and say what came of it, line by line; `file` stands in for the one raw file of the source.
 
     Raises
