@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,6 +23,7 @@ from segments.action.playbook import (
     with_outlook,
 )
 from segments.app.load import checked, load
+from segments.config.columns import Label
 from segments.config.playbook import Playbook, PlaybookConfig, When
 from segments.config.profiles import ProfilesConfig
 from segments.errors import ConfigError
@@ -196,10 +198,10 @@ def test_a_feature_known_by_its_words_is_just_not_there() -> None:
         customers(),
         LABELS,
         segment_profiles(customers(), LABELS, NAMES),
-        [book("lapsing", all={"recency_days": "high"}), book("rest")],
+        [book("lapsing", any={"recency_days": "high", "visits": "low"}), book("rest")],
         words,
     )
-    assert [one.playbook for one in made] == ["rest"] * 3
+    assert [one.playbook for one in made] == ["rest", "lapsing", "rest"]
 
 
 def test_a_level_is_high_or_low() -> None:
@@ -383,3 +385,20 @@ def test_the_stage_on_a_source_without_purchases(small_project: Callable[[], Sma
     assert "the playbook 'win_back' matches no segment" in said
     (project / "conf/playbook/nurture.yaml").unlink()
     assert "no playbook fits every segment" in project.run("segments", "playbook", fails=True)
+
+
+def test_a_source_no_playbook_speaks_of_gets_none_and_a_draft() -> None:
+    """No advice that is not meant for it: every segment says so, and the page has a YAML to begin with, of its strongest traits."""
+    books = [book("lapsing", all={"recency_days": "high"}), book("rest")]
+    profiles = segment_profiles(customers(), LABELS, NAMES)
+    labels_of = {"visits": Label(label="times here")}
+    made = assign_playbooks(customers(), LABELS, profiles, books, load(project=CHECKOUT).profiles, None, labels_of)
+    assert {one.playbook for one in made} == {"none"} and {one.runner_up for one in made} == {None}
+    table = playbook_table(made, books)
+    assert set(table["goal"]) == {"No playbook speaks of these columns"} and set(table["offer"]) == {""}
+    plan = plan_of(made, books, "toy")
+    assert list(plan.playbooks) == ["none"] and plan.unused == ["lapsing", "rest"]
+    page = playbook_page(made, books)
+    drafted = yaml.safe_load(page.split("```yaml")[1].split("```")[0])
+    assert set(drafted["when"]["all"]) <= set(customers().columns) and drafted["name"] == "my_playbook"
+    assert "- times here is high: " in page and "Channel:" not in page and "Not used" not in page

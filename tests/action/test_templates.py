@@ -100,7 +100,16 @@ def test_no_template_has_to_ask_for_it() -> None:
     assert template.render(name="<b>") == "&lt;b&gt; &lt;B&gt; 5 [a](#b)"
     texts = [(CHECKOUT / "src" / path).read_text() for path in TEMPLATES]
     safe = {name for text in texts for name in re.findall(r"{{ ([^{}]*)\|safe }}", text)}
-    assert safe == {"note", "menu", "card", "every", "shown.whole", "shown.preview", '("---|" * figures|length)'}
+    assert safe == {
+        "draft",
+        "note",
+        "menu",
+        "card",
+        "every",
+        "shown.whole",
+        "shown.preview",
+        '("---|" * figures|length)',
+    }
 
 
 def test_what_a_template_names_must_be_given() -> None:

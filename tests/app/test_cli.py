@@ -103,7 +103,7 @@ def test_what_may_not_be_left_out_may_not_be_empty(capsys: pytest.CaptureFixture
     ("shell", "words", "at", "found"),
     [
         ("bash", "segments swe", 1, ["sweep"]),
-        ("zsh", "segments fit source=", 2, ["source=completejourney", "source=mall"]),
+        ("zsh", "segments fit source=", 2, ["source=completejourney", "source=mall", "source=webshop"]),
         ("bash", "segments fit -m k=2 source = ma", 6, ["mall"]),
         ("bash", "segments export tracking", 2, ["tracking=server", "tracking"]),
         ("fish", "segments fit --mu", 2, ["--multirun"]),

@@ -38,7 +38,7 @@ class Outside(SmallProject):
 
     @property
     def venv(self) -> Path:
-        return self.root.parent / "venv"
+        return next(folder / "venv" for folder in self.root.parents if (folder / "venv").is_dir())
 
     def environment(self, warm: bool = False) -> dict[str, str]:
         variables = super().environment()
@@ -64,12 +64,10 @@ def install(venv: Path) -> None:
     [wheel] = venv.parent.glob("*.whl")
     subprocess.run([*pip, "--python", str(venv), "install", *options, str(wheel)], check=True)
     [packages] = venv.glob("lib/python*/site-packages")
-    (packages / "lent.pth").write_text(
-        f"{Path(np.__file__).parents[1]}\n"
-    )  # a folder named so has no .pth files: the checkout is not in it
-    for compiled in (CHECKOUT / "src/segments").rglob(
-        "*.nb?"
-    ):  # half a minute; numba knows its own by the source's time
+    # a folder that is lent has no .pth files of its own: the checkout is not in it
+    (packages / "lent.pth").write_text(f"{Path(np.__file__).parents[1]}\n")
+    # what numba has compiled, half a minute of work, it knows by the source's time
+    for compiled in (CHECKOUT / "src/segments").rglob("*.nb?"):
         shutil.copy2(compiled, packages / compiled.relative_to(CHECKOUT / "src"))
         module = compiled.parents[1] / f"{compiled.name.split('.')[0]}.py"
         shutil.copystat(module, packages / module.relative_to(CHECKOUT / "src"))
@@ -81,6 +79,15 @@ def desk(made_once: Callable[[str, Callable[[Path], object]], Path]) -> Outside:
     venv = made_once("venv", install)
     desk = Outside(venv.parent / "desk")
     desk.root.mkdir()
+    random = np.random.default_rng(0)
+    group = np.arange(150) % 3
+    people = {
+        "Customer": [f"{number:04d}" for number in range(150)],
+        "Age": (20 + 20 * group + random.normal(0, 2, 150)).round(),
+        "Spend": (100 + 100 * group + random.normal(0, 10, 150)).round(2),
+        "Town": np.where(group > 1, "A", "B"),
+    }
+    pd.DataFrame(people).to_csv(desk / "customers.csv", index=False)
     return desk
 
 
@@ -92,15 +99,6 @@ def commands(section: str) -> list[list[str]]:
 
 
 def test_the_readme_from_a_file_of_ones_own_to_its_segments(desk: Outside) -> None:
-    random = np.random.default_rng(0)
-    group = np.arange(150) % 3
-    people = {
-        "Customer": [f"{number:04d}" for number in range(150)],
-        "Age": (20 + 20 * group + random.normal(0, 2, 150)).round(),
-        "Spend": (100 + 100 * group + random.normal(0, 10, 150)).round(2),
-        "Town": np.where(group > 1, "A", "B"),
-    }
-    pd.DataFrame(people).to_csv(desk / "customers.csv", index=False)
     imported = "import segments; print(segments.__file__)"
     assert desk.run("python", "-c", imported).startswith(str(desk.venv)), "the wheel, not the checkout"
 
@@ -110,7 +108,6 @@ def test_the_readme_from_a_file_of_ones_own_to_its_segments(desk: Outside) -> No
     assert "Next    cd shop" in desk.run(*new.split())
     assert enter == "cd shop"
     shop = Outside(desk / "shop")
-    shop.venv.symlink_to(desk.venv)
     shop.edit("conf/config.yaml", {"- experiment: null": "- experiment: smoke"})  # seconds instead of minutes
     assert ran(shop.run(*repro.split())) == ["code", *STAGES]
     printed = shop.run(*summary.split())
@@ -122,3 +119,17 @@ def test_the_readme_from_a_file_of_ones_own_to_its_segments(desk: Outside) -> No
     assert list(sizes) == [50, 50, 50]
     assert "Model   models:/customer-segments@champion (version 1)" in printed
     assert ran(shop.run("dvc", "repro")) == ["code"], "nothing has changed"
+
+
+def test_the_readme_in_a_project_that_is_there(desk: Outside) -> None:
+    desk.run("segments", "new", "there")
+    there = Outside(desk / "there")
+    there.edit("conf/config.yaml", {"- experiment: null": "- experiment: smoke"})
+    there.run("git", "config", "user.name", "A Tester")
+    there.run("git", "config", "user.email", "tester@example.org")
+    there.commit()
+    shutil.copyfile(desk / "customers.csv", there / "customers.csv")
+    for command in commands("Your own data")[1]:
+        there.run("sh", "-c", command)
+    assert "Swept   customers: 6 candidates" in there.run("segments", "summary")
+    assert (there / "conf/feature_set/customers.yaml").is_file()

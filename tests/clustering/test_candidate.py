@@ -182,7 +182,7 @@ def test_a_sweep_is_its_candidates_in_any_order() -> None:
         (lambda t: t.assign(y=np.nan), "'y' has no value for any customer"),
         (lambda t: t.assign(y=t["y"].where(t.index > 4)), "'y' has no value for 5 of 150 customers"),
         (lambda t: t.assign(y=t["y"].where(t.index > 0, np.inf)), "'y' is infinite for 1 customers"),
-        (lambda t: t.assign(x=1.0, y=5.0), "'x': it is 1 for every customer.*no other column is left"),
+        (lambda t: t.assign(x=1.0, y=5.0), "'x' is 1 for every customer.*so it is with all its columns"),
         (lambda t: t.head(1), "there are 1"),
         (lambda t: t.assign(x=t.index % 2, y=t.index % 2), "there are 2"),
     ],

@@ -150,3 +150,16 @@ def test_a_file_that_calls_itself_otherwise_is_refused(project: Path, tmp_path: 
     (tmp_path / "conf" / "scaler" / "mine.yaml").write_text("name: quantile\n")
     with pytest.raises(ConfigError, match=r"calls itself 'quantile'"):
         load(["sweep.scalers=[mine]"], tmp_path)
+
+
+def test_an_experiment_that_lacks_a_file_just_written_says_so(project: Path, tmp_path: Path) -> None:
+    """DVC copies what git knows: a new YAML that nobody added is in the checkout, and not in the experiment's folder."""
+    copy = tmp_path / ".dvc/tmp/exps/tmpabc"
+    for folder in (tmp_path, copy):
+        shutil.copytree(project / "conf", folder / "conf")
+    (tmp_path / "conf/source/mine.yaml").write_text("name: mine\n")
+    with pytest.raises(ConfigError, match=r"the experiment has no conf/source/mine\.yaml, which is untracked") as error:
+        load(["source=mine"], copy)
+    assert "git add -N conf/source/mine.yaml" in error.value.fix
+    with pytest.raises(ConfigError, match="there is no source 'mime'"):
+        load(["source=mime"], copy)

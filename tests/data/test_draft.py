@@ -152,6 +152,7 @@ def test_a_draft_of_the_usual_log_reads_it_as_pandas_does(tmp_path):
     raw.to_csv(tmp_path / "retail.csv", index=False)
     text, source = drafted(tmp_path / "retail.csv")
     spec = source.transactions
+    assert source.feature_sets == ["rfm_net"]
     assert spec is not None and spec.money == {"quantity": "Quantity", "price": "UnitPrice"}
     assert (spec.customer, spec.order, spec.product) == ("CustomerID", "InvoiceNo", "StockCode")
     assert not [word for word in spec.read.missing if word.startswith("C")]

@@ -132,6 +132,36 @@ def test_four_customers_worked_by_hand(engine: Any) -> None:
     pd.testing.assert_frame_equal(got, BY_HAND, check_exact=False, rtol=1e-15, check_index_type=False)
 
 
+@pytest.mark.parametrize("engine", [on_pandas, on_duckdb])
+def test_a_window_makes_the_features_of_two_dates_comparable(engine: Any) -> None:
+    """Of five days, the 6th to the 10th: as if the log had begun then."""
+    window = FeaturesConfig(window_days=5)
+    got = engine(LINES, config=window)
+    begun = LINES[LINES["purchased_at"] >= pd.Timestamp("2024-01-06")]
+    assert_equal(got, engine(begun))
+    assert got.loc["2", ["recency_days", "frequency", "monetary", "tenure_days"]].tolist() == [3, 2, 25, 4]
+    assert list(got.index) == ["2", "10"], "who bought before has no row"
+
+
+@pytest.mark.parametrize("engine", [on_pandas, on_duckdb])
+def test_what_was_sent_back_is_no_purchase_from_then_on(engine: Any) -> None:
+    """Customer 9 bought for 20 on the 2nd and brought it back on the 4th; customer 2 returned 4 of 15 bought on the 6th."""
+    lines = LINES.assign(sent_back_at=pd.Series(pd.NaT, index=LINES.index, dtype="datetime64[us]"))
+    lines.loc[lines["order_id"] == "e", "sent_back_at"] = pd.Timestamp("2024-01-04 08:00")
+    lines.loc[len(lines)] = lines.loc[2].to_dict() | {
+        "order_id": "r",
+        "purchased_at": pd.Timestamp("2024-01-09"),
+        "amount": -4.0,
+    }
+    got = engine(lines)
+    assert list(got.index) == ["2", "5", "10"]
+    assert got.loc["2", ["recency_days", "frequency", "monetary"]].tolist() == [3, 3, 36]
+    same = [name for name in BY_HAND.columns if name not in ("monetary", "basket_value")]
+    pd.testing.assert_frame_equal(got[same], BY_HAND.loc[["2", "5", "10"], same], rtol=1e-15, check_index_type=False)
+    assert engine(lines, date(2024, 1, 3)).loc["9", "monetary"] == 20, "the day before it was still bought"
+    assert purchases.customers_without_purchase(lines, AS_OF, CONFIG) == 1
+
+
 def test_repeat_purchases_and_times_of_cdnow_are_the_published_ones(cdnow: pd.DataFrame, shared_data: Path) -> None:
     published = pd.read_csv(shared_data / "cdnow" / "cdnow_customers_summary.csv", index_col="ID")
     got = on_duckdb(cdnow, date(1997, 9, 30))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from copy import deepcopy
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,13 +24,22 @@ from segments.config.prediction import PredictionConfig, PredictionModel
 from segments.config.registry import TrackingConfig
 from segments.config.source import Source, Transactions
 from segments.config.sweep import Algorithm, Feature, FeatureSet, Scaler
-from segments.errors import ConfigError, DataError
+from segments.errors import ConfigError, DataError, ForecastError
 from segments.features.table import build_features
 from segments.forecast import comparison as room
 from segments.forecast.btyd import as_known, daily
 from segments.forecast.comparison import rows_of
-from segments.forecast.forecast import Prediction, align, blind, model_inputs, predict, timeline
-from segments.forecast.models import GLOBAL
+from segments.forecast.forecast import (
+    Prediction,
+    _beyond_seen,
+    align,
+    blind,
+    model_inputs,
+    predict,
+    timeline,
+    with_horizon,
+)
+from segments.forecast.models import GLOBAL, Snapshot, fit
 from segments.io.records.prediction import write_prediction_record
 from segments.io.store.cache import forecasts
 from segments.io.store.files import artifact, read_json, read_table, write_json, write_table
@@ -121,6 +130,53 @@ def test_impossible_days_are_one_clear_error(changes: dict[str, Any], what: str,
     assert what in refused.value.what and refused.value.where == where and fix in refused.value.fix
 
 
+@pytest.mark.parametrize(("days", "horizon"), [(400, 90), (270, 90), (269, 89), (100, 33), (21, 7)])
+def test_a_horizon_left_to_be_found_is_a_third_of_a_short_log(days: int, horizon: int) -> None:
+    auto = checked(PredictionConfig, {"models": ["recency"], "horizon_days": "auto"})
+    assert checked(PredictionConfig, asdict(auto)) == auto, "what is kept with a version is read again"
+    config, said = with_horizon(auto, FIRST, FIRST + timedelta(days=days - 1))
+    assert config.horizon_days == horizon and bool(said) == (horizon < 90)
+    assert timeline(FIRST, FIRST + timedelta(days=days - 1), config).horizon_days == horizon
+
+
+def test_of_less_than_three_weeks_nothing_is_foreseen() -> None:
+    auto = replace(CONFIG, horizon_days="auto")
+    with pytest.raises(ForecastError, match="the log covers 20 days, and 21 are needed"):
+        with_horizon(auto, FIRST, FIRST + timedelta(days=19))
+
+
+def test_segments_that_cannot_be_made_of_an_earlier_days_customers_end_in_a_sentence(log: pd.DataFrame) -> None:
+    few = log[
+        (log["purchased_at"] >= pd.Timestamp("2024-10-15")) | log["customer_id"].isin(log["customer_id"].unique()[:3])
+    ]
+    with pytest.raises(ForecastError, match="the segments cannot be made of the 3 customers who had bought by 2024-"):
+        predicted(few)
+
+
+def test_where_nobody_buys_again_nothing_is_foreseen(log: pd.DataFrame) -> None:
+    once = log.sort_values("purchased_at").drop_duplicates("customer_id", keep="first")
+    once = once[once["purchased_at"] <= pd.Timestamp("2024-06-01")]
+    with pytest.raises(
+        ForecastError, match=r"none of the \d+ customers of 2024-\d\d-\d\d bought anything in the 90 days after"
+    ):
+        predicted(once)
+
+
+def test_what_was_never_seen_is_not_learned_and_said() -> None:
+    """A line through figures from 0 to 39 is not drawn on to 10,000, and more than anybody spent is marked."""
+    ids = np.array([str(number) for number in range(40)], dtype=object)
+    inputs = pd.DataFrame({"recent_spend": np.arange(40.0)})
+    btyd = pd.DataFrame({"T": np.ones(40)})
+    spend = np.arange(40.0) * 2
+    train = Snapshot(FIRST, ids, inputs, np.zeros(40, dtype=np.int32), btyd, spend, (spend == 0).astype(float))
+    ahead, _ = fit(PredictionModel("linear", kind="linear"), "global", "value", train, replace(CONFIG, min_events=5))
+    far = replace(train, inputs=inputs.assign(recent_spend=10_000.0))
+    assert set(ahead(far)) == {ahead(train)[-1]}, "as for the largest that was learned"
+    own = pd.Series([500.0, 5.0, 5.0, np.nan])
+    found = _beyond_seen(np.array([79.0, 30.0, 50.0, 50.0]), [train], own)  # 78 is the most, 40 the mean of buyers
+    assert found.tolist() == [True, False, True, True]
+
+
 def test_the_longest_horizon_that_is_offered_works() -> None:
     when = timeline(FIRST, AS_OF, replace(CONFIG, horizon_days=121))
     assert (when.train - FIRST).days + 1 >= 121
@@ -197,21 +253,26 @@ def test_what_is_learned_does_not_depend_on_the_holdout(log: pd.DataFrame, made:
     assert other.calibration["observed"].tolist() != made.calibration["observed"].tolist()
 
 
-def test_numbers_mean_the_same_after_a_longer_history() -> None:
-    """Who buys for 10 once a week does so after 20 weeks as after 40."""
+@pytest.mark.parametrize("window", [None, 70])
+def test_numbers_mean_the_same_after_a_longer_history(window: int | None) -> None:
+    """Who buys for 10 once a week does so after 20 weeks as after 40, and in a window of ten."""
     days = [FIRST + timedelta(days=7 * week) for week in range(53)]
     log = pd.DataFrame({"customer_id": "a", "purchased_at": pd.to_datetime(days), "amount": 10.0, "order_id": "1"})
     log["order_id"] = [str(i) for i in range(len(log))]
-    when = timeline(FIRST, AS_OF, CONFIG)
+    when = replace(timeline(FIRST, AS_OF, CONFIG), window_days=window)
+
+    def known(day: date) -> pd.DataFrame:
+        return build_features(None, log, replace(SOURCE, as_of=str(day)), FeaturesConfig(window_days=window)).table
+
     rows = [
-        model_inputs(build(log, day), as_known(daily(log), day), when, day).iloc[0]
+        model_inputs(known(day), as_known(daily(log), day), when, day).iloc[0]
         for day in (days[26] - timedelta(days=1), days[40] - timedelta(days=1))
     ]
     for name in ("frequency_per_week", "purchase_days_per_week"):
         assert [row[name] for row in rows] == [1.0, 1.0]
     assert [row["monetary_per_week"] for row in rows] == [10.0, 10.0]
     assert [(row["recent_days"], row["recent_spend"]) for row in rows] == [(12.0, 120.0)] * 2
-    assert [row["tenure_share"] for row in rows] == pytest.approx([1.0, 1.0], abs=0.01)
+    assert [row["tenure_share"] for row in rows] == pytest.approx([1.0, 1.0], abs=0.02)
 
 
 # --- segments of different days ------------------------------------------------------------------------------------------
@@ -460,6 +521,7 @@ def test_what_is_predicted_bears_the_segments_names_and_flows_into_the_profiles(
         "segment",
         "churn_risk",
         "expected_value",
+        "beyond_seen",
     ]
     assert customers[["segment_id", "segment"]].equals(members[["segment_id", "segment"]].astype("str"))
     segments = read_table(artifact("prediction", "segments.parquet"))

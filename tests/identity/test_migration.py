@@ -149,7 +149,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, project: Path, fresh
     by_hand.clean_tables_of(config.source.name)
     features = features_as_of(config, config.source.as_of).table
     write_table(artifact("features", "customers.parquet"), features)
-    [spec] = [one for cell in grid(config) for one in cell]
+    [spec] = [one for cell in grid(config, features) for one in cell]
     [candidate] = sweep_cell(features, [spec])
     write_table(artifact("sweep", "candidates.parquet"), candidates_table([candidate.to_plain()]))
     by_hand.chosen(candidate.candidate_id)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+import json
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -11,11 +13,27 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from segments.action.templates import fill
+from segments.action.templates import fill, money_text
 from segments.config.playbook import Playbook, PlaybookConfig, When
 from segments.config.profiles import ProfilesConfig
 from segments.errors import ConfigError
+from segments.features.meanings import NONE, Labels, label
 from segments.identity.profiles import OUTLOOK, mean_ranks, numeric_columns, segment_traits
+
+WHEN_PARTS = ("all", "any", "unless", "at_least", "at_most")
+MONEY_SAID = re.compile(r"\{(\d+(?:\.\d+)?)\}")
+ONLY_WHERE = re.compile(r"\{(\w+): ([^{}|]*?)(?: \| ([^{}]*))?\}")
+# What a segment gets where no playbook speaks of any column of the source: nothing that sounds like advice.
+SILENT = Playbook(
+    name="none",
+    title="No playbook",
+    goal="No playbook speaks of these columns",
+    do=[],
+    avoid=[],
+    channel="",
+    offer="",
+    kpi="",
+)
 
 
 @dataclass(frozen=True)
@@ -36,6 +54,8 @@ class Evidence:
         100 x mean / mean of all customers; ``None`` where that is 0, and for features that can be negative: no ratio means anything there.
     rank : float
         Mean rank of the segment among all customers, 0 to 1.
+    label : str
+        What people call the feature; its name without underscores by default.
     """
 
     feature: str
@@ -45,6 +65,7 @@ class Evidence:
     mean: float
     index: float | None
     rank: float
+    label: str = ""
 
     @property
     def strength(self) -> float:
@@ -60,7 +81,7 @@ class Evidence:
         'frequency is high: median 103 against 43 of all customers (mean 128.5, index 204; mean rank 0.81)'
         """
         index = f", index {self.index:.0f}" if self.index is not None else ""
-        readable = self.feature.replace("_", " ")
+        readable = self.label or self.feature.replace("_", " ")
         return (
             f"{readable} is {self.level}: median {self.median:.4g} against {self.overall:.4g} of all customers "
             f"(mean {self.mean:.4g}{index}; mean rank {self.rank:.2f})"
@@ -88,8 +109,8 @@ class Outlook:
     expected_value: float
     at_risk_revenue: float
 
-    def words(self) -> str:
-        """The outlook as a sentence.
+    def words(self, currency: str = "") -> str:
+        """The outlook as a sentence, money in this currency.
 
         Examples
         --------
@@ -98,7 +119,7 @@ class Outlook:
         """
         return (
             f"In the next {self.horizon_days} days {self.churn_risk * 100:.1f} % are expected to buy nothing and the segment to spend "
-            f"{self.expected_value:,.0f}; {self.at_risk_revenue:,.0f} of what it spent in the {self.horizon_days} days before is at risk."
+            f"{money_text(self.expected_value, currency)}; {money_text(self.at_risk_revenue, currency)} of what it spent in the {self.horizon_days} days before is at risk."
         )
 
 
@@ -156,7 +177,7 @@ class Plan:
     assignments : list of Assignment
         One per segment, in the order of the clusters.
     playbooks : dict of str to Playbook
-        Those that are assigned, by name.
+        Those that are assigned, by name; ``none`` where no playbook speaks of the source's columns.
     unused : list of str
         Names of the others.
     """
@@ -174,8 +195,9 @@ def assign_playbooks(
     playbooks: Sequence[Playbook],
     traits: ProfilesConfig,
     config: PlaybookConfig | None = None,
+    labels_of: Labels = NONE,
 ) -> list[Assignment]:
-    """Give each segment the playbook whose traits it has most strongly.
+    """Give each segment the playbook whose traits it has most strongly; one that stands out by columns no playbook speaks of gets none.
 
     A playbook fits when the segment has all of ``when.all``, one of ``when.any`` and none of ``when.unless``, and its medians lie within
     ``when.at_least`` and ``when.at_most``. Of those that fit, the one wins whose matched traits add up to the most: each counts by how
@@ -196,6 +218,8 @@ def assign_playbooks(
         From which mean rank a trait is high or low.
     config : PlaybookConfig, optional
         Which playbooks must fit a segment.
+    labels_of : mapping of str to Label, optional
+        What the source calls its columns.
 
     Returns
     -------
@@ -224,15 +248,19 @@ def assign_playbooks(
     ranks, levels = mean_ranks(features, labels, columns), segment_traits(features, labels, traits)
     overall, lowest = features[columns].median(), features[columns].min()
     assignments, fitting, middles = [], set(), []
+    apart = {feature for own in levels for feature in own} or set(columns)
+    spoken_of = {feature for book in playbooks for feature in _asked(book)}
     for own, (cluster, row) in zip(levels, profiles.set_index("cluster").iterrows(), strict=True):
         revenue_share = float(row["revenue_share"]) if "revenue_share" in row else None
         medians = {column: float(row[f"{column}_median"]) for column in columns}
-        fits = [book for book in playbooks if _fits(book, own, medians, revenue_share)]
+        # What no playbook has a word about gets no advice that was meant for others.
+        silent = not spoken_of & apart or bool(own and not spoken_of & set(own))
+        fits = [SILENT] if silent else [book for book in playbooks if _fits(book, own, medians, revenue_share)]
         fitting |= {book.name for book in fits}
         middles.append(medians)
         scored = []
         for book in fits:
-            asked = {**book.when.any, **book.when.all}
+            asked = own if silent else {**book.when.any, **book.when.all}
             evidence = [
                 _evidence(
                     feature,
@@ -241,6 +269,7 @@ def assign_playbooks(
                     float(overall[feature]),
                     float(ranks.loc[cluster, feature]),
                     bool(lowest[feature] >= 0),
+                    label(feature, labels_of, unit=False) if feature in labels_of else "",
                 )
                 for feature, level in asked.items()
                 if own.get(feature) == level
@@ -314,7 +343,7 @@ def playbook_table(assignments: Sequence[Assignment], playbooks: Sequence[Playbo
         ``cluster, segment, size, share, playbook, title, goal, do, avoid, channel, offer, kpi, evidence, runner_up``; lists are joined by "; ".
         With an outlook also its ``horizon_days, churn_risk, expected_value, at_risk_revenue``.
     """
-    by_name = {book.name: book for book in playbooks}
+    by_name = _by_name(playbooks)
     rows = []
     for one in assignments:
         book = by_name[one.playbook]
@@ -335,8 +364,48 @@ def playbook_table(assignments: Sequence[Assignment], playbooks: Sequence[Playbo
 
 def plan_of(assignments: Sequence[Assignment], playbooks: Sequence[Playbook], source: str) -> Plan:
     """Everything in one: assignments with their evidence, the playbooks in use, and the names of the others."""
-    idle = unused(assignments, playbooks)
-    return Plan(source, list(assignments), {book.name: book for book in playbooks if book.name not in idle}, idle)
+    used = {one.playbook: _by_name(playbooks)[one.playbook] for one in assignments}
+    in_order = {book.name: book for book in [*playbooks, SILENT] if book.name in used}
+    return Plan(source, list(assignments), in_order, unused(assignments, playbooks))
+
+
+def worded(book: Playbook, columns: Collection[str], currency: str) -> Playbook:
+    """A playbook in the words of a source: what stands in braces is filled in.
+
+    Parameters
+    ----------
+    book : Playbook
+        Its texts may hold ``{5}``, an amount of money, and ``{departments: words | other words}``: the first words where the source has
+        that column, else the others, or nothing. A line of which nothing is left goes.
+    columns : collection of str
+        Columns of the feature table.
+    currency : str
+        Of the source.
+
+    Examples
+    --------
+    >>> text = dict(title="", goal="", avoid=[], channel="{stores: App and till receipt | App}", kpi="", do=["{departments: Two more departments}"])
+    >>> book = Playbook("next", offer="{5} off the second visit", **text)
+    >>> found = worded(book, ["stores"], "€")
+    >>> found.offer, found.channel, found.do
+    ('€5 off the second visit', 'App and till receipt', [])
+    """
+
+    def filled(text: str) -> str:
+        text = MONEY_SAID.sub(lambda found: money_text(float(found[1]), currency), text)
+        return ONLY_WHERE.sub(lambda found: found[2] if found[1] in columns else found[3] or "", text).strip()
+
+    told: dict[str, Any] = {key: filled(getattr(book, key)) for key in ("title", "goal", "channel", "offer", "kpi")}
+    told |= {key: [line for line in map(filled, getattr(book, key)) if line] for key in ("do", "avoid")}
+    return replace(book, **told)
+
+
+def drafted(assignment: Assignment) -> str:
+    """A playbook's YAML to begin with, for a segment of which none speaks: its strongest traits, and the lines a person fills in."""
+    asked = ", ".join(f"{json.dumps(one.feature).replace('`', '?')}: {one.level}" for one in assignment.evidence[:2])
+    lines = ["name: my_playbook # the name of its file", *(f'{key}: "…"' for key in ("title", "goal"))]
+    lines += ['do: ["…"]', 'avoid: ["…"]', *(f'{key}: "…"' for key in ("channel", "offer", "kpi"))]
+    return "\n".join([*lines, "when:", f"  all: {{{asked}}}"])
 
 
 def plans(plain: Mapping[str, Any]) -> pd.DataFrame:
@@ -362,7 +431,7 @@ def plans(plain: Mapping[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["cluster", "playbook", "title", "channel", "offer"])
 
 
-def playbook_page(assignments: Sequence[Assignment], playbooks: Sequence[Playbook]) -> str:
+def playbook_page(assignments: Sequence[Assignment], playbooks: Sequence[Playbook], currency: str = "") -> str:
     """Markdown for a person: a table of all segments, then a section on each.
 
     Parameters
@@ -371,12 +440,33 @@ def playbook_page(assignments: Sequence[Assignment], playbooks: Sequence[Playboo
         As :func:`assign_playbooks` returns them.
     playbooks : sequence of Playbook
         The playbooks they name.
+    currency : str
+        Of the source.
     """
-    by_name = {book.name: book for book in playbooks}
+    by_name = _by_name(playbooks)
     plans = [
         {"of": one, "book": by_name[one.playbook], "second": by_name.get(one.runner_up or "")} for one in assignments
     ]
-    return fill(__package__, "playbook.md.j2", plans=plans, unused=unused(assignments, playbooks))
+    silent = [one for one in assignments if by_name[one.playbook] is SILENT and one.evidence]
+    draft = drafted(silent[0]) if silent else ""
+    idle = unused(assignments, playbooks)
+    return fill(
+        __package__,
+        "playbook.md.j2",
+        plans=plans,
+        unused=idle,
+        currency=currency,
+        draft=draft,
+        silent=silent[0].segment if silent else "",
+    )
+
+
+def _by_name(playbooks: Sequence[Playbook]) -> dict[str, Playbook]:
+    return {book.name: book for book in [SILENT, *playbooks]}
+
+
+def _asked(book: Playbook) -> set[str]:
+    return {feature for part in WHEN_PARTS for feature in getattr(book.when, part)}
 
 
 def _fits(book: Playbook, own: Mapping[str, str], medians: Mapping[str, float], revenue_share: float | None) -> bool:
@@ -391,15 +481,17 @@ def _fits(book: Playbook, own: Mapping[str, str], medians: Mapping[str, float], 
     )
 
 
-def _evidence(feature: str, level: str, row: Mapping[Any, Any], overall: float, rank: float, ratio: bool) -> Evidence:
+def _evidence(
+    feature: str, level: str, row: Mapping[Any, Any], overall: float, rank: float, ratio: bool, said: str
+) -> Evidence:
     median, mean, index = (float(row[f"{feature}_{figure}"]) for figure in ("median", "mean", "index"))
-    return Evidence(feature, level, median, overall, mean, index if ratio and np.isfinite(index) else None, rank)
+    return Evidence(feature, level, median, overall, mean, index if ratio and np.isfinite(index) else None, rank, said)
 
 
 def _check(playbooks: Sequence[Playbook], known: set[str]) -> None:
     """Every feature a playbook asks for is known, here or by the words of traits; one playbook fits every segment."""
     for book in playbooks:
-        for part in ("all", "any", "unless", "at_least", "at_most"):
+        for part in WHEN_PARTS:
             for feature in getattr(book.when, part):
                 if feature not in known:
                     close = difflib.get_close_matches(feature, sorted(known), n=1)

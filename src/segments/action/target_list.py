@@ -31,7 +31,7 @@ PREDICTED = ("churn_risk", "expected_value")  # of a customer, where there is a 
 PLAN = ("playbook", "channel", "offer")  # what is done with a customer: nothing, with a control
 TELLING = ("group", "action")  # columns of a list that say who is left alone
 POWER = 0.8
-NEVER = 1e-12
+UNLIKELY = 1e-12
 HABIT_DAYS = (
     90  # whose spend foretells that of a week or month best in the bundled log, among 7, 28, 90, 180 days and all
 )
@@ -168,7 +168,7 @@ def minimum_detectable_effect(base_rate: float, treatment: int, control: int) ->
 
     counts = np.arange(control + 1)
     chances = np.diff(bdtr(counts, control, base_rate), prepend=0.0)
-    counts, chances = counts[chances > NEVER], chances[chances > NEVER]
+    counts, chances = counts[chances > UNLIKELY], chances[chances > UNLIKELY]
     needed = [0]
     for count in counts.tolist():
         needed.append(_needed(treatment, count, control, at_least=needed[-1]))

@@ -45,7 +45,7 @@ def fill(package: str, name: str, /, **context: object) -> str:
 
     Examples
     --------
-    >>> fill(__package__, "playbook.md.j2", plans=[], unused=["reactivate"]).splitlines()[0]
+    >>> fill(__package__, "playbook.md.j2", plans=[], unused=["reactivate"], currency="", draft="", silent="").splitlines()[0]
     '# Playbooks'
     """
     return _environment(markdown=name.endswith(".md.j2")).get_template(f"{package}:{name}").render(context)
@@ -71,6 +71,22 @@ def code(text: str) -> Markup:
     `k=''2'' ‹b›`
     """
     return Markup("`" + " ".join(str(text).splitlines()).translate(_LOOK_ALIKES) + "`")  # noqa: S704 - nothing in it ends it
+
+
+def money_text(value: float, currency: str) -> str:
+    """An amount for a person, in whole units; a dash where it is not known.
+
+    Examples
+    --------
+    >>> money_text(964708.3, "$"), money_text(-5.2, "EUR"), money_text(1234.5, ""), money_text(float("nan"), "$")
+    ('$964,708', '-5 EUR', '1,234', '–')
+    """
+    if not math.isfinite(value):
+        return "–"
+    amount = f"{abs(value):,.0f}"
+    sign = "-" if value < 0 and amount != "0" else ""
+    # a sign stands before the number, a word after it
+    return f"{sign}{amount} {currency}" if currency.isalpha() else f"{sign}{currency}{amount}"
 
 
 def percent(share: float) -> str:

@@ -369,36 +369,39 @@ def fetch() -> Run:
 @click.option(
     "--check", metavar="NAME", help="Say whether conf/source/NAME.yaml and its files, or FILE, agree; with counts."
 )
-@click.option(
-    "--save", is_flag=True, help="Write the draft into conf/source/, and a feature set into conf/feature_set/."
-)
-def describe(file: str = "", check: str = "", save: bool = False) -> int:
-    """Draft conf/source/NAME.yaml from a raw file, or from several of the same columns ('sales/*.csv')."""
+def describe(file: str = "", check: str = "") -> int:
+    """Draft conf/source/NAME.yaml from a raw file, or from several of the same columns ('sales/*.csv').
+
+    In a project the feature set that the draft names is written beside it: conf/feature_set/NAME.yaml.
+    """
     from pathlib import Path
 
+    from segments.app.commands.describe import drafted
+    from segments.data.draft import describe_file
+    from segments.io.store.files import find_project
+
     if check:
-        from segments.io.store.files import find_project
+        from segments.app import load
+        from segments.app.commands.check import run
 
         given = Path(file).absolute() if file else None
         os.chdir(find_project())
-        from segments.app import load
-        from segments.app.commands.describe import compared_with_files
-
-        return _say(compared_with_files(load.load([f"source={check}", "sweep.feature_sets=[rfm]"]), given))
+        return _say(run(load.load([f"source={check}", "sweep.feature_sets=[rfm]"]), given))
     if not file:
         raise ConfigError(
             "no file is named",
             where="segments describe",
             fix="segments describe FILE, or segments describe --check NAME",
         )
-    from segments.data.draft import describe_file
-
-    draft = describe_file(Path(file))
-    if save:
-        from segments.app.commands.describe import saved
-
-        return _say(saved(draft, Path()))
+    try:
+        conf = find_project() / "conf"
+    except SegmentsError:  # to look at a file needs no project
+        click.echo(describe_file(Path(file)), nl=False)
+        return 0
+    draft, beside = drafted(Path(file), conf)
     click.echo(draft, nl=False)
+    for line in beside:
+        click.echo(line, err=True)
     return 0
 
 

@@ -19,7 +19,7 @@ from segments.config.root import Config
 from segments.config.source import is_query
 from segments.errors import ConfigError, SegmentsError, first_line
 from segments.io.store.decisions import DECISIONS
-from segments.io.store.files import find_project
+from segments.io.store.files import checkout, find_project
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -302,6 +302,14 @@ def _check_name(path: Path, plain: Any) -> None:
 
 def _no_member(conf: Path, group: str, name: str, where: str) -> ConfigError:
     have = sorted(path.stem for path in (conf / group).glob("*.yaml"))
+    file = f"conf/{group}/{name}.yaml"
+    if (real := checkout(conf.parent)) != conf.parent and (real / file).is_file():
+        # DVC copies what git knows into the folder of an experiment.
+        return ConfigError(
+            f"the experiment has no {file}, which is untracked",
+            where=where,
+            fix=f"run `git add -N {file}`, then start it again",
+        )
     return ConfigError(
         f"there is no {group} '{name}'",
         where=where,

@@ -485,7 +485,7 @@ def check_columns(features: pd.DataFrame, feature_set: FeatureSet) -> dict[str, 
     >>> from segments.config.sweep import Feature
     >>> table = pd.DataFrame({"x": [0.0, 2.0], "year": [2024.0, 2024.0]})
     >>> check_columns(table, FeatureSet("xy", {"x": Feature(), "year": Feature()}))
-    {'year': "feature set xy leaves out 'year': it is 2024 for every customer, so it tells nobody apart"}
+    {'year': "'year' is 2024 for every customer, so it tells nobody apart: feature set xy leaves it out"}
     """
     return _usable(features, feature_set)[2]
 
@@ -509,18 +509,19 @@ def _usable(
             raise SweepError(f"'{column}' {error.what}", where=where, fix=error.fix) from None
         if len(values) > 1 and np.all(values == values[0]) and "indicator" not in said:
             value = said["levels"][int(values[0])] if "levels" in said else f"{values[0]:g}"
-            notes[column] = (
-                f"feature set {feature_set.name} leaves out '{column}': it is {value} for every customer, so it tells nobody apart"
-            )
+            notes[column] = f"'{column}' is {value} for every customer, so it tells nobody apart"
             continue
         kept[column] = feature
         if said:
             learnt[column] = said
     if not kept:
         raise SweepError(
-            f"{next(iter(notes.values()))}, and no other column is left", where=where, fix="name other columns"
+            f"{next(iter(notes.values()))}{'; so it is with all its columns' if len(notes) > 1 else ''}",
+            where=where,
+            fix="name other columns in the feature set",
         )
-    return replace(feature_set, columns=kept), learnt, notes
+    told = {column: f"{note}: feature set {feature_set.name} leaves it out" for column, note in notes.items()}
+    return replace(feature_set, columns=kept), learnt, told
 
 
 def _learn(column: pd.Series[Any], feature: Feature) -> tuple[dict[str, Any], NDArray[np.float64]]:

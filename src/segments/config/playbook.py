@@ -70,7 +70,8 @@ class Playbook:
     goal : str
         What is to be reached.
     do, avoid : list of str
-        What to do and what not to do.
+        What to do and what not to do. Any text may hold an amount of money, ``{5}``, and words for sources that have a column:
+        ``{departments: two more departments | more of the range}``.
     channel, offer, kpi : str
         Where to reach these customers, with what, and the figure that tells whether it worked.
     when : When

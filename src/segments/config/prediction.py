@@ -19,11 +19,11 @@ def _not_bg_nbd(purchases: object) -> object:
     return purchases
 
 
-AUTO_DAYS = 0  # `auto`, as a number
+AUTO_DAYS = -1  # `auto`, as a number: a config that is kept with a version says so, and is read again
 
 
 def _auto(days: object, check: ValidatorFunctionWrapHandler) -> object:
-    return AUTO_DAYS if days == "auto" else check(days)
+    return AUTO_DAYS if days in ("auto", AUTO_DAYS) else check(days)
 
 
 @dataclass(frozen=True, config=CLOSED)

@@ -400,7 +400,8 @@ class Policy:
     missing_id : {"drop", "stop"}
         Rows without a customer id, or without an order id where the source names one.
     bad_value : {"drop", "stop"}
-        Rows with a missing, unreadable, infinite or out-of-range number, or an unreadable time.
+        Rows with an unreadable, infinite or out-of-range number, an unreadable time, or a level that an order does not name; with "stop",
+        also a missing number that a feature set uses.
     returns : {"net", "drop", "keep"}
         Lines with a negative amount. ``net``: their money is taken off, orders, days and recency are of purchases only, and a purchase
         that was sent back as a whole is none (:func:`segments.data.returns.sent_back`). ``drop``: as if they had not been. ``keep``:

@@ -260,7 +260,14 @@ def describe(
     figures = [name for name in map(str, sample.columns) if name not in ids and not _id_like(name)]
     read = _reading(sample, figures, reading or {}, missing, decimal)
     lines += (
-        _log(raw, roles, as_of_line(days, date.today()), read, _of_lines(sample, roles, missing, decimal))
+        _log(
+            raw,
+            roles,
+            as_of_line(days, date.today()),
+            read,
+            _of_lines(sample, roles, missing, decimal),
+            returns=_below_zero(sample, roles, missing, decimal),
+        )
         if roles.is_log
         else _customers(sample, raw, roles, missing, decimal, read)
     )
@@ -295,9 +302,18 @@ def as_of_line(days: Sequence[tuple[date, int]], today: date) -> str:
     )
 
 
-def _log(path: str, roles: Roles, as_of: str, read: list[str], remarks: list[str]) -> list[str]:
+def _log(
+    path: str, roles: Roles, as_of: str, read: list[str], remarks: list[str], returns: dict[str, float]
+) -> list[str]:
     money = roles.money
-    lines = [as_of, "feature_sets: [rfm] # those of conf/feature_set you want swept"]
+    lines = [as_of]
+    if returns:
+        header, share = max(returns.items(), key=lambda item: item[1])
+        lines += [
+            f"# {_plain(header)} is below zero on {share:.2%} of the lines: returns, which are netted (policy.returns: net, drop or keep);",
+            "# rfm_net is rfm with a logarithm that takes money below zero",
+        ]
+    lines.append(f"feature_sets: [{'rfm_net' if returns else 'rfm'}] # those of conf/feature_set you want swept")
     lines += ["transactions:", f"  path: {_quote(path)}"]
     lines += [f"  # QUESTION: {_comment(question)}" for question in money.questions]
     if not money.knows_money:
@@ -330,6 +346,13 @@ def _log(path: str, roles: Roles, as_of: str, read: list[str], remarks: list[str
     return lines + read + remarks
 
 
+def _below_zero(sample: pd.DataFrame, roles: Roles, missing: Sequence[str], decimal: str | None) -> dict[str, float]:
+    """Which of the columns that money is made of go below zero, and on which share of the lines."""
+    paid = [header for header in (roles.money.amount, roles.money.quantity, roles.money.price) if header is not None]
+    shares = {name: float((_numbers(_present(sample[name], missing), decimal) < 0).mean()) for name in paid}
+    return {name: share for name, share in shares.items() if share > 0}
+
+
 def _of_lines(sample: pd.DataFrame, roles: Roles, missing: Sequence[str], decimal: str | None) -> list[str]:
     """What stands in the lines that a person should decide on: codes that are no goods, returns, lines of nobody."""
     found = []
@@ -341,15 +364,13 @@ def _of_lines(sample: pd.DataFrame, roles: Roles, missing: Sequence[str], decima
             found.append(
                 f"  # codes without a digit, unlike the others: if they are no goods, write exclude: {{{_quote(roles.product)}: [{words}]}}"
             )
-    paid = [header for header in (roles.money.amount, roles.money.quantity, roles.money.price) if header is not None]
-    below = {header: (_numbers(_present(sample[header], missing), decimal) < 0).mean() for header in paid}
-    if any(share > 0 for share in below.values()):
-        header, share = max(below.items(), key=lambda item: item[1])
-        found.append(
-            f"# {_plain(header)} is below zero on {share:.2%} of the lines: returns, which are netted (policy.returns: net, drop or keep)"
-        )
     if roles.customer is not None:
         nobody = 1 - len(_present(sample[roles.customer], missing)) / len(sample)
+        people = _present(sample[roles.customer], missing).nunique()
+        if people <= FEW_VALUES:
+            found.insert(
+                0, f"  # CHECK: {_plain(roles.customer)} has only {people} different values: does it say who bought?"
+            )
         if nobody > Policy().max_bad_share:
             found.append("policy:")
             found.append(

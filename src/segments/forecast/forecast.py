@@ -7,7 +7,7 @@ is known, and look ahead from the as-of date. Segments are refitted on each of t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -53,6 +53,8 @@ class Timeline:
         The day from which forecasts look ahead.
     horizon_days : int
         Length of the time ahead.
+    window_days : int, optional
+        Days the features look back; all by default.
     """
 
     first: date
@@ -61,6 +63,7 @@ class Timeline:
     latest: date
     as_of: date
     horizon_days: int
+    window_days: int | None = None
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,8 @@ class Prediction:
     Parameters
     ----------
     customers : DataFrame
-        ``customer_id, cluster, churn_risk, expected_value`` for the horizon after the as-of date.
+        ``customer_id, cluster, churn_risk, expected_value`` for the horizon after the as-of date, and ``beyond_seen``: whether that value is
+        more than anybody spent in a horizon so far, or more than the customer spent in all and than an average buyer does in a horizon.
     segments : DataFrame
         Per cluster: ``customers``, mean ``churn_risk``, total ``expected_value``, and ``at_risk_revenue``: what its customers spent in
         the horizon before the as-of date, each weighted by the risk of leaving.
@@ -102,6 +106,7 @@ def predict(
     models: Mapping[str, PredictionModel],
     as_of: date,
     config: PredictionConfig,
+    window_days: int | None = None,
 ) -> Prediction:
     """Compare all models on later time, recommend, and look ahead from the as-of date.
 
@@ -123,6 +128,8 @@ def predict(
         The "today" of `features`.
     config : PredictionConfig
         Horizon, cutoff and sizes.
+    window_days : int, optional
+        Days that `build` looks back; all by default.
 
     Returns
     -------
@@ -141,7 +148,7 @@ def predict(
     days = daily(lines)
     first = date.fromordinal(int(days["day"].min()))
     config, shorter = with_horizon(config, first, as_of)
-    when = timeline(first, as_of, config)
+    when = replace(timeline(first, as_of, config), window_days=window_days)
     snapshots = {as_of: _snapshot(features, labels, days, when, as_of)}
     later = snapshots[as_of]
     agreement: dict[str, float] = {}
@@ -160,6 +167,11 @@ def predict(
     shared = [name for name in snapshots[when.train].inputs if all(name in s.inputs for s in snapshots.values())]
     snapshots = {day: replace(snapshot, inputs=snapshot.inputs[shared]) for day, snapshot in snapshots.items()}
     train, test = snapshots[when.train], snapshots[when.test]
+    for one in (train, test):
+        if not one.outcome("value").any():
+            raise ForecastError(
+                f"none of the {len(one.customer_id)} customers of {one.cutoff} bought anything in the {config.horizon_days} days after it"
+            )
 
     with threadpool_limits(limits=1):  # how floats are summed depends on the number of threads
         fitted, notes = _fit_all(train, models, config)
@@ -171,7 +183,10 @@ def predict(
             notes += [f"{name}, {variant}, {outcome}, refitted for the forecast: {note}" for note in more]
             final[outcome] = ahead(snapshots[as_of])
     calibration = calibration_table(test, predicted)
-    customers, segments = _forecasts(snapshots[as_of], final)
+    spent = as_known(days, as_of).groupby("customer_id")["spend"].sum()
+    beyond = _beyond_seen(final["value"], list(snapshots.values()), pd.Series(snapshots[as_of].customer_id).map(spent))
+    customers, segments = _forecasts(snapshots[as_of], final, beyond)
+    notes += _said_of(beyond, snapshots[when.latest], snapshots[as_of])
     runs = [
         {
             "name": f"{name} · {variant}",
@@ -191,7 +206,9 @@ def predict(
     ]
     facts = {
         "applies": True,
-        "timeline": {name: str(value) for name, value in asdict(when).items() if name != "horizon_days"},
+        "timeline": {
+            name: str(value) for name, value in asdict(when).items() if name not in ("horizon_days", "window_days")
+        },
         "settings": asdict(config),
         "customers": {"train": len(train.customer_id), "test": len(test.customer_id), "forecast": len(customers)},
         "left": {"train": int(train.outcome("churn").sum()), "test": int(test.outcome("churn").sum())},
@@ -348,7 +365,7 @@ def model_inputs(features: pd.DataFrame, days: pd.DataFrame, when: Timeline, cut
         Recency, gaps, shares and trend as they are; orders, purchase days and money per week; ``tenure_share`` of the log's
         length; ``recent_days`` and ``recent_spend``: purchase days and money in the horizon before the cutoff.
     """
-    span = (cutoff - when.first).days + 1
+    span = min((cutoff - when.first).days + 1, when.window_days or date.max.toordinal())
     inputs = features[[*AS_THEY_ARE, *(name for name in SHARES if name in features)]].copy()
     for name in PER_WEEK:
         inputs[f"{name}_per_week"] = features[name] / span * DAYS_PER_WEEK
@@ -448,13 +465,40 @@ def _fit_all(
     return fitted, notes
 
 
-def _forecasts(now: Snapshot, final: Mapping[str, Floats]) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _beyond_seen(value: Floats, snapshots: Sequence[Snapshot], spent: pd.Series[float]) -> NDArray[np.bool_]:
+    """Which forecasts of money are more than was ever seen, of anybody or of this customer."""
+    ahead = np.concatenate([one.spend for one in snapshots if one.spend is not None])
+    most = max(float(ahead.max()), *(float(one.inputs["recent_spend"].max()) for one in snapshots))
+    usual = float(ahead[ahead > 0].mean()) if (ahead > 0).any() else 0.0
+    own = np.maximum(spent.fillna(0.0).to_numpy(dtype=np.float64), usual)
+    return np.asarray((value > most) | (value > own), dtype=np.bool_)
+
+
+def _said_of(beyond: NDArray[np.bool_], learned: Snapshot, now: Snapshot) -> list[str]:
+    low, high = learned.inputs.min(), learned.inputs.max()
+    outside = int(((now.inputs < low) | (now.inputs > high)).any(axis="columns").sum())
+    notes = []
+    if outside:
+        notes.append(
+            f"{outside:,} customers have figures beyond those the models learned from: regression and trees take the nearest that was learned"
+        )
+    if beyond.any():
+        notes.append(
+            f"{int(beyond.sum()):,} customers are forecast to spend more than was ever seen of them or of anybody (beyond_seen)"
+        )
+    return notes
+
+
+def _forecasts(
+    now: Snapshot, final: Mapping[str, Floats], beyond: NDArray[np.bool_]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     customers = pd.DataFrame(
         {
             "customer_id": now.customer_id,
             "cluster": now.segment,
             "churn_risk": final["churn"],
             "expected_value": final["value"],
+            "beyond_seen": beyond,
         }
     )
     at_risk = final["churn"] * now.inputs["recent_spend"].to_numpy()

@@ -194,7 +194,9 @@ def _learn(
     )  # money in units of its mean: penalties mean the same in any currency
     X = _matrix(train, k)
     learned = (_linear if model.kind == "linear" else _boosting)(model, outcome, X, y / unit, config.seed)
-    return lambda snapshot: learned(_matrix(snapshot, k)) * unit
+    # Nothing was learned beyond these figures: on the logarithmic scale of money a line goes on there to any height.
+    lowest, highest = X.min(axis=0), X.max(axis=0)
+    return lambda snapshot: learned(np.clip(_matrix(snapshot, k), lowest, highest)) * unit
 
 
 def _matrix(snapshot: Snapshot, k: int) -> Floats:

@@ -214,7 +214,9 @@ def reasons(
     features = list(dict.fromkeys(columns))
     own = [[at for at, column in enumerate(columns) if column == feature] for feature in features]
     terms = np.column_stack([each[:, at].sum(axis=1) if len(at) > 1 else each[:, at[0]] for at in own])
-    telling = np.column_stack([np.array(at)[each[:, at].argmax(axis=1)] for at in own])  # axis of each feature
+    # Which axis of a feature is named: the one that pulls most, and of two levels that pull alike the one the segment has more of.
+    clear = np.round(each, 9) + 1e-6 * (centres[labels] > centres[second])
+    telling = np.column_stack([np.array(at)[clear[:, at].argmax(axis=1)] for at in own])
     low, high = np.array(sides or [("low", "high")] * len(columns), dtype=object).T
     pulls = np.maximum(terms, 0.0)
     total = pulls.sum(axis=1)

@@ -24,6 +24,7 @@ from segments.clustering.space import place, read_columns
 from segments.config.serving import LightLimits, MonitoringConfig
 from segments.data.reading.ids import id_keys
 from segments.errors import DataError
+from segments.features.meanings import NONE, Labels, called
 from segments.model.answers import Scored
 from segments.model.segmentation import Segmentation
 
@@ -240,7 +241,7 @@ class Tally:
         self.sample.add(chunk.features, clusters)
 
 
-def figures(tally: Tally, config: MonitoringConfig) -> list[Figure]:
+def figures(tally: Tally, config: MonitoringConfig, labels: Labels = NONE) -> list[Figure]:
     """Every figure of a batch with its light.
 
     Parameters
@@ -249,6 +250,8 @@ def figures(tally: Tally, config: MonitoringConfig) -> list[Figure]:
         The batch.
     config : MonitoringConfig
         Limits, and how often a batch in which nothing has changed may raise an alarm.
+    labels : mapping of str to Label, optional
+        What the source calls its columns.
 
     Returns
     -------
@@ -279,7 +282,7 @@ def figures(tally: Tally, config: MonitoringConfig) -> list[Figure]:
         found.append(
             _stability(
                 f"psi.{name}",
-                f"{name.replace('_', ' ')} against training (PSI)",
+                f"{called(name, labels)} against training (PSI)",
                 bins["counts"],
                 counts,
                 config.psi,

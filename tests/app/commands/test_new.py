@@ -86,7 +86,7 @@ def test_a_file_called_like_a_bundled_feature_set_does_not_replace_it() -> None:
         (["full"], "full is not empty"),
         (["file"], "file is a file"),
         (["shop", "--from", "missing.csv"], "missing.csv does not exist"),
-        (["shop", "--from", "texts.csv"], "no column of numbers"),
+        (["shop", "--from", "texts.csv"], "no column to segment on"),
     ],
 )
 def test_what_cannot_be_is_refused_and_leaves_nothing(
@@ -95,11 +95,32 @@ def test_what_cannot_be_is_refused_and_leaves_nothing(
     Path("full").mkdir()
     Path("full/mine.txt").write_text("mine")
     Path("file").write_text("")
-    Path("texts.csv").write_text("id,town\n" + "".join(f"{i},{'AB'[i % 2]}\n" for i in range(9)))
+    Path("texts.csv").write_text("id,name\n" + "".join(f"{i},of {i}\n" for i in range(90)))
     before = sorted(Path().rglob("*"))
     assert main(["new", *words]) == 2
     assert what in capsys.readouterr().err
     assert sorted(Path().rglob("*")) == before
+
+
+def test_describe_writes_the_feature_set_beside_and_leaves_one_that_a_person_changed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("people.csv").write_text(PEOPLE)
+    assert main(["new", "shop"]) == 0
+    monkeypatch.chdir("shop")
+    capsys.readouterr()
+    assert main(["describe", "../people.csv"]) == 0
+    said = capsys.readouterr()
+    assert yaml.safe_load(said.out)["feature_sets"] == ["people"]
+    assert said.err == "conf/feature_set/people.yaml was drafted beside it: age, spend\n"
+    changed = Path("conf/feature_set/people.yaml")
+    changed.write_text("name: people\ncolumns: {age: {weight: 2}}\n")
+    assert main(["describe", "../people.csv"]) == 0
+    assert yaml.safe_load(capsys.readouterr().out)["feature_sets"] == ["people"]
+    assert "weight: 2" in changed.read_text()
+    monkeypatch.chdir("..")
+    assert main(["describe", "people.csv"]) == 0, "no project is needed to look at a file"
+    assert yaml.safe_load(capsys.readouterr().out)["feature_sets"] == []
 
 
 def test_without_git_dvc_is_told_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -160,13 +160,13 @@ def test_a_sweep_hashes_the_table_once(features: pd.DataFrame, monkeypatch: pyte
     for module in (candidate, jobs_candidates, stage):
         monkeypatch.setattr(module, "hash_table", counted)
     monkeypatch.setattr(jobs_candidates, "side_by_side", here)
-    monkeypatch.setattr(stage, "grid", lambda config: [specs(2), specs(2, 3), specs(4)])
+    monkeypatch.setattr(stage, "grid", lambda *_: [specs(2), specs(2, 3), specs(4)])
     for name in ("track_candidates", "track_curves"):
         monkeypatch.setattr(stage, name, lambda *_: None)
     monkeypatch.setattr(stage, "connect", lambda *_: nullcontext())
     write_table(artifact("features", "customers.parquet"), features)
     by_hand.features_of("toy")
-    section = SimpleNamespace(workers=1)
+    section = SimpleNamespace(workers=1, k_max=4)
     config: Any = SimpleNamespace(source=SimpleNamespace(name="toy"), sweep=section, tracking=None)
     assert stage.run(config).startswith("3 candidates, 2 new")
     assert calls == [60]

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from segments.app.jobs.specs import cell_command
+from segments.app.jobs.specs import capped, cell_command, grid
 from segments.app.load import load
 from segments.clustering.candidate import Spec, TableHash, candidate_ids
 from segments.config.root import Config
@@ -92,3 +93,14 @@ def test_a_setting_that_conf_no_longer_says_as_it_was_is_named(folder: Path) -> 
     path.write_text(path.read_text().replace("exact_up_to: 50000", "exact_up_to: 100"))
     words = shlex.split(f"{cell_command(wanted, MANY.n_customers)} k=3")
     assert candidate_ids([asked(load(words[2:]))], MANY) == candidate_ids([wanted], MANY)
+
+
+def test_the_grid_ends_where_there_are_no_more_different_customers() -> None:
+    config = load(["source=mall", "sweep.feature_sets=[age_income]", "sweep.scalers=[none,robust]", "sweep.k_max=9"])
+    people = pd.DataFrame({"age": [20.0, 30, 40, 50, 60, 60], "annual_income": [1.0, 1, 1, 1, 1, 1]})
+    cells = grid(config, people)
+    assert [[spec.k for spec in cell] for cell in cells] == [[2, 3, 4]] * 2
+    assert capped(config, cells) == ["age_income ends at k=4: it has only 5 different customers"]
+    many = pd.DataFrame({"age": range(40), "annual_income": range(40)}, dtype="float64")
+    assert capped(config, grid(config, many)) == []
+    assert [spec.k for spec in grid(config, people[:2])[0]] == list(range(2, 10)), "too few for any: refused as a whole"

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+from segments.config.columns import Label
 from segments.config.features import ExploreConfig
 from segments.features.explore import Exploration, explore
 from segments.io.plots.explore import (
@@ -33,7 +34,7 @@ def table(n: int, columns: int, categories: int = 0) -> pd.DataFrame:
 
 
 def look(customers: pd.DataFrame) -> Exploration:
-    return explore(customers, ExploreConfig(), {"column_0": "k$"})
+    return explore(customers, ExploreConfig(), {"column_0": Label(unit="k$")})
 
 
 def shown(figure: Figure) -> list[str]:

@@ -199,6 +199,13 @@ def test_code_in_the_folder_of_a_model_is_never_run(tracker: Tracker, monkeypatc
     assert model.predict(pd.DataFrame({"x": [0.0, 20.0]}))["segment"].tolist() == ["low", "high"]
 
 
+def test_whole_numbers_are_numbers(tracker: Tracker) -> None:
+    model = files.load_model(TrackingConfig(), f"models:/{CONFIG.model}/{add(tracker, 'c3').number}")
+    rows = pd.DataFrame({"x": pd.Series([0, 20], dtype="int64")})
+    assert model.predict(rows)["segment"].tolist() == ["low", "high"]
+    assert rows["x"].dtype == "int64", "what was given stays as it is"
+
+
 def test_the_hash_of_the_list_is_the_registrys_and_not_the_folders(tracker: Tracker) -> None:
     version = add(tracker, "c3")
     [listed] = (checkout() / "mlruns").rglob(files.manifest_path(version.source))

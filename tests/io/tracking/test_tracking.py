@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,6 +23,21 @@ from segments.io.tracking.sweeps import track_sweep
 from small_record import PNG, fact, runs, sweep_record, traced
 
 LOCAL = TrackingConfig()
+
+
+def test_a_project_may_lie_in_a_folder_of_any_name(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLAlchemy takes % and ? in an address for signs of its own: the record would be made elsewhere, or not at all."""
+    odd = root / "100%41 sure?" / "project"
+    odd.mkdir(parents=True)
+    for name in ("conf", "dvc.yaml", "mlflow.db"):
+        (root / name).rename(odd / name)
+    monkeypatch.chdir(odd)
+    with connect(LOCAL, "toy") as tracker:
+        track_candidates(tracker, [fact()], "s1")
+        assert len(runs(tracker)) == 1
+    assert [path.name for path in root.iterdir() if path.suffix == ".db"] == []
+    with sqlite3.connect(odd / "mlflow.db") as record:
+        assert record.execute("SELECT count(*) FROM runs").fetchone() == (1,)
 
 
 def test_a_candidate_as_a_person_sees_it(root: Path) -> None:

@@ -41,6 +41,12 @@ def run(
         raise ConfigError(f"{out} is there already", where="OUT", fix="choose another name, or add overwrite=true")
     features, chosen = catalog.read(catalog.FEATURES), catalog.read(catalog.CHOICE).candidate_id
     version = version_in_use(config)
+    if version is None and chosen is None:
+        raise ConfigError(
+            "nothing was chosen, and no version is in use: there are no segments to list",
+            where="artifacts/selection/choice.json",
+            fix='see `segments summary`; loosen a gate of section selection, or choose by hand: segments select CANDIDATE_ID --because "…"',
+        )
     model = segmentation_of(config, version)
     members = room.memberships(model, features)
     table = room.target_list(members, plans_of(config, version), campaign, config.export)

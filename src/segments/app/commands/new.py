@@ -17,9 +17,8 @@ from pathlib import Path
 import yaml
 
 import segments
-from segments.app.commands.describe import with_feature_set
+from segments.app.commands.describe import drafted
 from segments.app.load import load
-from segments.data.draft import describe_file
 from segments.errors import DataError, StoreError
 from segments.io.store.raw_files import PINS, fetch
 
@@ -68,13 +67,12 @@ def run(folder: str, origin: str = "") -> str:
         raise StoreError(f"{folder} is not empty", where=str(target), fix="name a new folder, or an empty one")
     if target.exists() and not target.is_dir():
         raise StoreError(f"{folder} is a file", where=str(target), fix="name a new folder, or an empty one")
-    draft = describe_file(Path(origin)) if origin else ""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".segments-new-", dir=target.parent) as name:
             made = Path(name, "project")
             _lay_out(made, target.name)
-            said = _own_data(made, Path(origin).absolute(), draft) if origin else []
+            said = _own_data(made, Path(origin).absolute()) if origin else []
             _under_git(made, target.parent)
             made.replace(target)
     except OSError as error:
@@ -144,28 +142,24 @@ def outside(pipeline: str) -> str:
     return f"{PREFACE}stages:\n{CODE_STAGE}" + "\n".join(lines) + "\n"
 
 
-def _own_data(made: Path, origin: Path, draft: str) -> list[str]:
-    """Write the drafted source, and a feature set where it names none; choose both in ``conf/config.yaml``; fetch the file."""
-    drafted = yaml.safe_load(draft)
-    name = drafted["name"]
-    said = [
-        f"        conf/source/{name}.yaml was drafted from {origin.name}: read every line, what is a guess says so."
-    ]
-    draft, numbers = with_feature_set(draft, made)
-    chosen = yaml.safe_load(draft)["feature_sets"]
-    if not chosen:
+def _own_data(made: Path, origin: Path) -> list[str]:
+    """Draft the source and its feature set, choose both in ``conf/config.yaml``, fetch the file."""
+    draft, beside = drafted(origin, made / "conf")
+    source = yaml.safe_load(draft)
+    name, sets = source["name"], source["feature_sets"]
+    if not sets:
         raise DataError(
-            f"{origin.name} has no column of numbers to segment on, and is no log of purchases",
+            f"{origin.name} has no column to segment on, and is no log of purchases",
             where=str(origin),
             fix=f"see `segments describe {origin.name}`, and name another file",
         )
-    if numbers:
-        said.append(f"        conf/feature_set/{chosen[0]}.yaml was drafted beside it: {', '.join(numbers)}.")
     (made / f"conf/source/{name}.yaml").write_text(draft)
     config = made / "conf/config.yaml"
     text = re.sub(r"^  - source: \w+", f"  - source: {name}", config.read_text(), flags=re.MULTILINE)
-    config.write_text(re.sub(r"^  - feature_set: \w+", f"  - feature_set: {chosen[0]}", text, flags=re.MULTILINE))
-    return said + [f"        {line}" for line in fetch(load(project=made).source, origin, project=made)]
+    config.write_text(re.sub(r"^  - feature_set: \w+", f"  - feature_set: {sets[0]}", text, flags=re.MULTILINE))
+    said = f"conf/source/{name}.yaml was drafted from {origin.name}: read every line, what is a guess says so"
+    lines = [said, *beside, *fetch(load(project=made).source, origin, project=made)]
+    return [f"        {line}" for line in lines]
 
 
 def _under_git(made: Path, above: Path) -> None:

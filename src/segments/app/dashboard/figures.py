@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from segments.action.templates import plain
+from segments.action.templates import money_text, plain
 from segments.clustering.space import to_space
 from segments.data.formulas import neutralise
+from segments.features.meanings import NONE, Labels, called
 from segments.model.drift import FIGURE_NAMES
 from segments.model.segmentation import Segment, Segmentation
 
@@ -388,15 +389,15 @@ def distances(model: Segmentation, row: pd.DataFrame) -> pd.DataFrame:
     return made.sort_values("distance", kind="stable").reset_index(drop=True)
 
 
-def words(name: str) -> str:
-    """A column's name for a person.
+def words(name: str, labels: Labels = NONE) -> str:
+    """A column's name for a person: as the source calls it, or a title of our own.
 
     Examples
     --------
     >>> words("recency_days"), words("z_silhouette")
     ('recency days', 'silhouette z-score')
     """
-    return TITLES.get(name, name.replace("_", " "))
+    return TITLES[name] if name in TITLES and name not in labels else called(name, labels)
 
 
 def readable(text: str) -> str:
@@ -408,22 +409,6 @@ def readable(text: str) -> str:
     'It has the highest silhouette z-score (13.2).'
     """
     return re.sub(r"\b[a-z]+(?:_[a-z]+)+\b", lambda found: TITLES.get(found[0], found[0]), plain(text))
-
-
-def money_text(value: float, currency: str) -> str:
-    """An amount for a person, in whole units; a dash where it is not known.
-
-    Examples
-    --------
-    >>> money_text(964708.3, "$"), money_text(-5.2, "EUR"), money_text(1234.5, ""), money_text(float("nan"), "$")
-    ('$964,708', '-5 EUR', '1,234', '–')
-    """
-    if not np.isfinite(value):
-        return "–"
-    amount = f"{abs(value):,.0f}"
-    sign = "-" if value < 0 and amount != "0" else ""
-    # a sign stands before the number, a word after it
-    return f"{sign}{amount} {currency}" if currency.isalpha() else f"{sign}{currency}{amount}"
 
 
 def with_money(table: pd.DataFrame, currency: str) -> pd.DataFrame | Styler:

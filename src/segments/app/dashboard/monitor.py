@@ -102,7 +102,11 @@ def _batch(config: Config, record: dict[str, Any], segments: Any) -> None:
     left.altair_chart(charts.over_time(trend, segments or []), width="stretch")
     psi = pd.DataFrame(
         [
-            {"feature": figures.words(one["name"].partition(".")[2]), "psi": one["value"], "status": one["status"]}
+            {
+                "feature": figures.words(one["name"].partition(".")[2], config.source.labels),
+                "psi": one["value"],
+                "status": one["status"],
+            }
             for one in record["figures"]
             if one["name"].startswith("psi.") and one["value"] is not None
         ]

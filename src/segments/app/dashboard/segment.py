@@ -8,10 +8,12 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from segments.action.templates import plain
+from segments.action.templates import money_text, plain
 from segments.app.dashboard import charts, figures, reading
 from segments.app.dashboard.reading import Champion, found
 from segments.config.root import Config
+from segments.config.source import Source
+from segments.features.meanings import Labels
 from segments.identity.profiles import numeric_columns
 from segments.io.store import catalog
 from segments.io.store.files import csv_text
@@ -43,7 +45,7 @@ def show(config: Config) -> None:
             "Put the new one in use (`segments promote VERSION --because WHY`) or run `dvc repro` with the old choice.",
             icon=":material/warning:",
         )
-    _look_up(inuse, people, bool(described), config.source.currency)
+    _look_up(inuse, people, bool(described), config.source)
     ids = [segment.segment_id for segment in inuse.model.segments]
     named = {segment.segment_id: segment for segment in inuse.model.segments}
     st.header("One segment")
@@ -53,12 +55,12 @@ def show(config: Config) -> None:
     parts: dict[str, Callable[[], None]] = {
         "Profile": lambda: _profile(segment, cluster),
         "Rules": lambda: _rules(cluster),
-        "Demographics": lambda: _demographics(segment, cluster),
+        "Demographics": lambda: _demographics(segment, cluster, config.source.labels),
         "Playbook": lambda: _playbook(cluster),
     }
     tabs = dict(parts) if described else {}
     if people is not None:
-        tabs["Members"] = lambda: _members(people, inuse, segment, config.source.currency)
+        tabs["Members"] = lambda: _members(people, inuse, segment, config.source)
     for tab, draw in zip(st.tabs(list(tabs)) if tabs else [], tabs.values(), strict=True):
         with tab:
             draw()
@@ -122,7 +124,7 @@ def _rules(cluster: int) -> None:
     )
 
 
-def _demographics(segment: Segment, cluster: int) -> None:
+def _demographics(segment: Segment, cluster: int, labels: Labels) -> None:
     table = found(reading.table, catalog.MAKE_UP)
     if table is None:
         return
@@ -133,7 +135,7 @@ def _demographics(segment: Segment, cluster: int) -> None:
     places = st.columns(2)
     for number, (descriptor, rows) in enumerate(own.groupby("descriptor", sort=False)):
         with places[number % 2]:
-            st.subheader(figures.words(str(descriptor)))
+            st.subheader(figures.words(str(descriptor), labels))
             st.caption(f"Known for {rows['known'].iloc[0]:,} customers of the segment.")
             st.altair_chart(charts.demographics(rows, charts.altair_colour(segment)), width="stretch")
 
@@ -155,7 +157,7 @@ def _advise(book: dict[Any, Any]) -> None:
     st.markdown("\n".join(f"- **{title}**: {plain(book[key])}" for key, title in ADVICE.items() if book[key]))
 
 
-def _members(people: pd.DataFrame, inuse: Champion, segment: Segment, currency: str) -> None:
+def _members(people: pd.DataFrame, inuse: Champion, segment: Segment, source: Source) -> None:
     left, middle, right = st.columns([3, 1, 1], vertical_alignment="bottom")
     text = left.text_input("Search by id", key="search", placeholder="part of a customer's id")
     kept = figures.search(people, segment.segment_id, text)
@@ -179,22 +181,24 @@ def _members(people: pd.DataFrame, inuse: Champion, segment: Segment, currency: 
     st.caption(f"{len(kept):,} customers; {figures.ROWS_PER_PAGE} a page.")
     shown = shown.drop(columns=["cluster", "segment_id"])
     st.dataframe(
-        figures.with_money(shown, currency),
+        figures.with_money(shown, source.currency),
         hide_index=True,
         width="stretch",
         height=420,
         placeholder="–",
         column_config={
-            name: st.column_config.NumberColumn(figures.words(name), format=NUMBER_FORMATS.get(name, "%.4g"))
+            name: st.column_config.NumberColumn(
+                figures.words(name, source.labels), format=NUMBER_FORMATS.get(name, "%.4g")
+            )
             if name in numeric_columns(shown)
-            else figures.words(name)
+            else figures.words(name, source.labels)
             for name in shown
         },
         alt="Members of the segment",
     )
 
 
-def _look_up(inuse: Champion, people: pd.DataFrame | None, described: bool, currency: str) -> None:
+def _look_up(inuse: Champion, people: pd.DataFrame | None, described: bool, source: Source) -> None:
     st.header("One customer")
     customer = st.text_input("Customer's id", key="customer", placeholder="for example 17").strip()
     if not customer:
@@ -223,7 +227,7 @@ def _look_up(inuse: Champion, people: pd.DataFrame | None, described: bool, curr
             if own is not None and len(own) and "churn_risk" in own:
                 one = own.iloc[0]
                 st.metric("Churn risk", f"{one['churn_risk']:.1%}" if pd.notna(one["churn_risk"]) else "–", border=True)
-                st.metric("Expected value", figures.money_text(one["expected_value"], currency), border=True)
+                st.metric("Expected value", money_text(one["expected_value"], source.currency), border=True)
         if own is not None and len(own) and own.iloc[0]["segment_id"] != segment.segment_id:
             st.warning(
                 f"When the model was made, this customer was in {own.iloc[0]['segment_id']} · {own.iloc[0]['segment']}."
@@ -232,14 +236,14 @@ def _look_up(inuse: Champion, people: pd.DataFrame | None, described: bool, curr
         if own is None or "churn_risk" not in own:
             found(reading.table, catalog.CUSTOMER_FORECAST)
         if described:
-            _reason(customer)
+            _reason(customer, source.labels)
             books = found(reading.table, catalog.PLAYBOOK_TABLE)
             fits = [] if books is None else books[books["cluster"] == int(answer["cluster"])].to_dict("records")
             if fits:
                 _advise(fits[0])
         values = row[inuse.model.space.columns].iloc[0]
         st.dataframe(
-            pd.DataFrame({figures.words(name): [value] for name, value in values.items()}),
+            pd.DataFrame({figures.words(name, source.labels): [value] for name, value in values.items()}),
             hide_index=True,
             placeholder="–",
             width="stretch",
@@ -257,7 +261,7 @@ def warn(answer: pd.Series) -> None:
         )
 
 
-def _reason(customer: str) -> None:
+def _reason(customer: str, labels: Labels) -> None:
     reasons = found(reading.table, catalog.REASONS)
     if reasons is None:
         return
@@ -266,7 +270,7 @@ def _reason(customer: str) -> None:
         return
     why = rows.iloc[0]
     parts = [
-        f"{why[f'{which}_side']} **{figures.words(why[f'{which}_feature'])}** ({why[f'{which}_share']:.0%} of what speaks for it)"
+        f"{why[f'{which}_side']} **{figures.words(why[f'{which}_feature'], labels)}** ({why[f'{which}_share']:.0%} of what speaks for it)"
         for which in ("first", "second")
         if pd.notna(why[f"{which}_feature"])
     ]

@@ -18,6 +18,7 @@ from segments.app.jobs.score_file import score_file
 from segments.config.root import Config
 from segments.data.formulas import neutralise
 from segments.errors import DataError, SegmentsError
+from segments.features.meanings import Labels
 from segments.io.store import catalog
 from segments.io.store.files import read_csv
 from segments.io.tracking.connection import connect
@@ -52,12 +53,12 @@ def show(config: Config) -> None:
         return
     one, file = st.tabs(["One customer", "A file"])
     with one:
-        _sliders(inuse)
+        _sliders(inuse, config.source.labels)
     with file:
         _file(config, inuse)
 
 
-def _sliders(inuse: Champion) -> None:
+def _sliders(inuse: Champion, labels: Labels) -> None:
     model = inuse.model
     ranges = figures.ranges(model).set_index("feature")
     starts = _starts(inuse)
@@ -71,16 +72,16 @@ def _sliders(inuse: Champion) -> None:
             begin, levels = starts[start][feature], model.space.levels(feature)
             if levels is not None:
                 at = levels.index(str(begin))
-                title = figures.words(feature).capitalize()
+                title = figures.words(feature, labels).capitalize()
                 values[feature] = places[number // half].selectbox(title, levels, at, key=f"{start}|{feature}")
                 continue
             low, high = ranges.loc[feature, ["low", "high"]]
             if not low < high:
                 values[feature] = low
-                places[number // half].caption(f"{figures.words(feature)} was {low:g} for everybody.")
+                places[number // half].caption(f"{figures.words(feature, labels)} was {low:g} for everybody.")
                 continue
             values[feature] = places[number // half].slider(
-                figures.words(feature).capitalize(),
+                figures.words(feature, labels).capitalize(),
                 low,
                 high,
                 min(max(float(begin), low), high),
@@ -113,10 +114,15 @@ def _starts(inuse: Champion) -> dict[str, dict[str, float | str]]:
     starts = {"the median of all customers" if inuse.reference else "the middle of every range": middle}
     if catalog.exists(catalog.PROFILES) and found(reading.is_described, inuse):
         profiles = reading.table(catalog.PROFILES).set_index("cluster")
+        made_up = reading.table(catalog.MAKE_UP)
+        made_up = made_up[made_up["share"].notna()].sort_values("customers", kind="stable")
+        most = {
+            (row.cluster, row.descriptor): row.value for row in made_up.itertuples()
+        }  # the last, the largest, stays
         for cluster, segment in enumerate(model.segments):
             own = profiles.loc[cluster]
             starts[f"the median of {segment.segment_id} · {segment.name}"] = {
-                name: own.get(f"{name}_median", middle[name]) for name in model.space.columns
+                name: own.get(f"{name}_median", most.get((cluster, name), middle[name])) for name in model.space.columns
             }
     return starts
 

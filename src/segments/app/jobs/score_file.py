@@ -205,7 +205,7 @@ def _record(
     config: Config, batch_id: str, name: str, model: Mapping[str, str], tally: Tally, started: Start
 ) -> dict[str, Any]:
     """What is kept of a batch: no customers. Scored again, it keeps the time it was first scored at."""
-    found = figures(tally, config.monitoring)
+    found = figures(tally, config.monitoring, config.source.labels)
     decision, sentence = verdict(found)
     if not tally.scored:
         sentence = "Keep: no row could be scored, so nothing can be compared with the training data."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pandas as pd
 import yaml
 
 from segments.clustering.candidate import Spec, plan
+from segments.config.columns import Entry
 from segments.config.root import Config
 from segments.config.sweep import Algorithm, Feature, Scaler, ScoringConfig
 from segments.errors import ConfigError
@@ -44,7 +45,7 @@ def grid(config: Config, features: pd.DataFrame) -> list[list[Spec]]:
     return [[spec for spec in cell if spec.k < distinct[cell[0].feature_set.name]] or cell for cell in cells]
 
 
-def left_out(config: Config, cells: list[list[Spec]]) -> list[str]:
+def capped(config: Config, cells: list[list[Spec]]) -> list[str]:
     """What is to be said where the grid is smaller than the config asks for."""
     largest = {cell[0].feature_set.name: cell[-1].k for cell in cells}
     return [
@@ -102,8 +103,11 @@ def cell_command(spec: Spec, n_customers: int) -> str:
     words = [f"source={spec.source}", *(f"{group}={getattr(spec, group).name}" for group in groups)]
     said = {group: _yaml(conf / group / f"{getattr(spec, group).name}.yaml") for group in groups}
     own, known = spec.feature_set.columns, said["feature_set"].get("columns", {})
+    of_source = (_yaml(conf / "source" / f"{spec.source}.yaml").get("customers") or {}).get("columns") or {}
+    entry = {one.name for one in fields(Entry)}
     words += [f"~feature_set.columns.{name}" for name in known if name not in own]
-    usual = _flat({"columns": {name: asdict(Feature()) for name in known}})
+    meant = {name: {key: value for key, value in (of_source.get(name) or {}).items() if key in entry} for name in own}
+    usual = _flat({"columns": {name: asdict(Feature()) | meant.get(name, {}) for name in known}})
     words += _different("feature_set", asdict(spec.feature_set), _flat(said["feature_set"]), usual, known_by_file=True)
     words += _different("scaler", asdict(spec.scaler), _flat(said["scaler"]), asdict(Scaler("none")))
     words += _different("algorithm", asdict(spec.algorithm), _flat(said["algorithm"]), asdict(Algorithm()))

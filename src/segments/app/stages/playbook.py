@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from segments.action.playbook import assign_playbooks, plan_of, playbook_page, playbook_table, with_outlook
+from segments.action.playbook import assign_playbooks, plan_of, playbook_page, playbook_table, with_outlook, worded
 from segments.config.root import Config
 from segments.io.store import catalog
 from segments.io.store.documents import PredictionFacts
@@ -11,18 +11,19 @@ from segments.io.store.documents import PredictionFacts
 def run(config: Config) -> None:
     """Match playbooks to the segments; when nothing was chosen, say that nothing is assigned."""
     catalog.check_source(catalog.FEATURES_REPORT, config.source.name)
-    books = list(config.playbooks.values())
+    features = catalog.read(catalog.FEATURES)
+    source = config.source
+    books = [worded(book, features.columns, source.currency) for book in config.playbooks.values()]
     if not catalog.read(catalog.SEGMENTS).names:
         catalog.keep_only("playbook", [catalog.PLAYBOOKS])
-        catalog.write(catalog.PLAYBOOKS, plan_of([], books, config.source.name))
+        catalog.write(catalog.PLAYBOOKS, plan_of([], books, source.name))
         return
-    features = catalog.read(catalog.FEATURES)
     labels = catalog.read(catalog.SEGMENT_MEMBERS)["cluster"].to_numpy()
     profiles = catalog.read(catalog.PROFILES)
-    assignments = assign_playbooks(features, labels, profiles, books, config.profiles, config.playbook)
+    assignments = assign_playbooks(features, labels, profiles, books, config.profiles, config.playbook, source.labels)
     prediction = catalog.read(catalog.PREDICTION)
     if isinstance(prediction, PredictionFacts):
         assignments = with_outlook(assignments, profiles, prediction.settings.horizon_days)
     catalog.write(catalog.PLAYBOOK_TABLE, playbook_table(assignments, books))
-    catalog.write(catalog.PLAYBOOK_PAGE, playbook_page(assignments, books))
-    catalog.write(catalog.PLAYBOOKS, plan_of(assignments, books, config.source.name))
+    catalog.write(catalog.PLAYBOOK_PAGE, playbook_page(assignments, books, source.currency))
+    catalog.write(catalog.PLAYBOOKS, plan_of(assignments, books, source.name))

@@ -10,7 +10,7 @@ import pandas as pd
 from segments.app.jobs.candidates import curves, make_cells
 from segments.app.jobs.metrics import scores_by_k, sweep_metrics
 from segments.app.jobs.pool import progress
-from segments.app.jobs.specs import grid, left_out
+from segments.app.jobs.specs import capped, grid
 from segments.clustering.candidate import (
     candidate_ids,
     candidates_table,
@@ -62,7 +62,7 @@ def run(config: Config) -> str:
     new = [fact for candidate_id, fact in known.items() if candidate_id not in before]
     fits, pictures = (sum(fact[key] for fact in new) for key in ("seconds", "drawing_seconds"))
     said = f"{len(known)} candidates, {len(new)} new: {started.seconds:.1f} s (fits and scores {fits:.1f} s and pictures {pictures:.1f} s, side by side; tracking {tracked_seconds:.1f} s meanwhile)"
-    return "".join(["; ".join([said, *left_out(config, cells)]), *(f"\n  {note}" for note in dropped)])
+    return "".join(["; ".join([said, *capped(config, cells)]), *(f"\n  {note}" for note in dropped)])
 
 
 def _write(features: pd.DataFrame, known: dict[str, dict[str, Any]], sweep: Sweep) -> None:

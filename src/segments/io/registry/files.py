@@ -307,14 +307,24 @@ def load_model(config: TrackingConfig, uri: str) -> Any:
 
 def served(model: RegisteredModel) -> Any:
     """What :func:`read_model` read as MLflow's pyfunc, which checks what comes in by the model's signature."""
+    import pandas as pd
     import yaml
     from mlflow.models import Model
     from mlflow.pyfunc import PyFuncModel
 
     from segments.model.segmentation import Segmentation
 
+    class Answering(PyFuncModel):
+        def predict(self, data: Any, params: dict[str, Any] | None = None) -> Any:
+            """Whole numbers are numbers: MLflow refuses them where the signature says double."""
+            if isinstance(data, pd.DataFrame) and self.metadata.signature is not None:
+                doubles = {column.name for column in self.metadata.signature.inputs if column.type.name == "double"}
+                whole = [name for name in data.select_dtypes("integer") if name in doubles]
+                data = data.astype(dict.fromkeys(whole, "float64"))
+            return super().predict(data, params)
+
     meta = Model.from_dict(yaml.safe_load(model.files["MLmodel"]))
-    return PyFuncModel(meta, Segmentation.from_json(model.document))
+    return Answering(meta, Segmentation.from_json(model.document))
 
 
 def log_model(tracker: Tracker, run_id: str, files: Mapping[str, str], example: Any) -> tuple[str, str]:

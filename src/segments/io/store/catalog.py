@@ -658,7 +658,19 @@ CUSTOMER_FORECAST = Table(
     "customers.parquet",
     "one row per customer",
     NO_PREDICTION,
-    columns=(CUSTOMER_ID, CLUSTER, SEGMENT_ID, SEGMENT, CHURN_RISK, EXPECTED_VALUE),
+    columns=(
+        CUSTOMER_ID,
+        CLUSTER,
+        SEGMENT_ID,
+        SEGMENT,
+        CHURN_RISK,
+        EXPECTED_VALUE,
+        TableColumn(
+            "beyond_seen",
+            FLAG,
+            "whether that is more than anybody spent in a horizon so far, or than the customer in all and an average buyer in a horizon",
+        ),
+    ),
 )
 SEGMENT_FORECAST = Table(
     "prediction",

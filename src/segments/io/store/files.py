@@ -63,12 +63,12 @@ def find_project(start: Path | None = None) -> Path:
     )
 
 
-def checkout() -> Path:
-    """The real checkout, also when DVC runs a stage in a temporary copy under ``.dvc/tmp/exps``.
+def checkout(project: Path | None = None) -> Path:
+    """The real checkout of a project (of this one by default), also when DVC runs a stage in a temporary copy under ``.dvc/tmp/exps``.
 
     What must outlive such a copy (the MLflow record, finished candidates) is kept here.
     """
-    project = find_project()
+    project = project or find_project()
     parts = project.parts
     for i in range(len(parts) - 2):
         if parts[i : i + 3] == (".dvc", "tmp", "exps"):

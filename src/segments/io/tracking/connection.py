@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from filelock import FileLock
 
@@ -169,12 +170,23 @@ def _ask(database: Path, statements: Iterable[str]) -> None:
             for statement in statements:
                 connection.execute(statement).fetchall()
     except sqlite3.Error as error:
-        raise unusable(f"sqlite:///{database}", error) from error
+        raise unusable(str(database), error) from error
 
 
 def tracking_uri(config: TrackingConfig) -> str:
     """Address of the record: the configured server, or the database in the real checkout."""
-    return config.uri or f"sqlite:///{checkout() / 'mlflow.db'}"
+    return config.uri or sqlite_uri(checkout() / "mlflow.db")
+
+
+def sqlite_uri(database: Path) -> str:
+    """Address of a database in a file, whatever its folder is called: SQLAlchemy reads ``%`` and ``?`` as signs of its own.
+
+    Examples
+    --------
+    >>> sqlite_uri(Path("/100%/sure?/mlflow.db"))
+    'sqlite:////100%25/sure%3F/mlflow.db'
+    """
+    return f"sqlite:///{quote(str(database))}"
 
 
 def settings(config: TrackingConfig) -> None:
@@ -228,7 +240,7 @@ def _prepare_local(database: Path) -> None:
         for left in making.parent.glob(f"{making.name}*"):
             left.unlink()
         _ask(making, WRITES)
-        MlflowClient(f"sqlite:///{making}").search_experiments(max_results=1)
+        MlflowClient(sqlite_uri(making)).search_experiments(max_results=1)
         making.replace(database)
     _ask(database, [*WRITES, "PRAGMA journal_mode=WAL"])
     mend_moved(database.parent)

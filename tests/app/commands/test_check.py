@@ -21,14 +21,11 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_saved_draft_has_its_feature_set_and_agrees_with_its_file(
-    made: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_draft_agrees_with_its_file_and_not_with_another(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     people = made / "people.csv"
     people.write_text("CLIENTNUM,age,spend\n" + "".join(f"{700 + n},{20 + n},{n}\n" for n in range(40)) + ",,\n" * 9)
-    assert main(["describe", str(people), "--save"]) == 0
-    assert "age" in Path("conf/feature_set/people.yaml").read_text()
-    assert main(["describe", str(people), "--save"]) == 2, "what a person may have mended is not written over"
+    assert main(["describe", str(people)]) == 0
+    Path("conf/source/people.yaml").write_text(capsys.readouterr().out)
     assert main(["fetch", "source=people", f"from={people}"]) == 0
     capsys.readouterr()
     assert main(["describe", "--check", "people"]) == 0
@@ -49,7 +46,8 @@ def test_one_file_a_day_is_one_log_and_each_is_pinned(made: Path, capsys: pytest
     for day in (1, 2):
         rows = "".join(f"c{n % 8},2024-01-{day:02},{n}.50\n" for n in range(16))
         (days / f"d{day}.csv").write_text("customer,date,amount\n" + rows)
-    assert main(["describe", str(days / "*.csv"), "--save"]) == 0
+    assert main(["describe", str(days / "*.csv")]) == 0
+    Path("conf/source/days.yaml").write_text(capsys.readouterr().out)
     assert main(["fetch", "source=days", f"from={days}"]) == 0
     assert Path("data.dvc").read_text().count("path: data/days/d") == 2
     capsys.readouterr()

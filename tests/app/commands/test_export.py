@@ -1,0 +1,25 @@
+"""Command `export`: what it says where there is nothing to list."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import by_hand
+from segments.app.commands import export
+from segments.app.load import load
+from segments.errors import ConfigError
+from segments.io.store import catalog
+
+
+def test_without_a_choice_and_a_version_it_says_that_nothing_was_chosen(root: Path, project: Path) -> None:
+    config = load([], project)
+    by_hand.features_of("completejourney")
+    features = {"customer_id": ["1"], "recency_days": [1.0]}
+    catalog.write(catalog.FEATURES, pd.DataFrame(features).astype({"customer_id": "str"}))
+    by_hand.chosen(None)
+    with pytest.raises(ConfigError, match="nothing was chosen, and no version is in use") as error:
+        export.run(config, str(root / "list.csv"))
+    assert "segments select" in error.value.fix and not (root / "list.csv").exists()
