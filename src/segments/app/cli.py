@@ -376,7 +376,7 @@ def describe(file: str = "", check: str = "") -> int:
     """
     from pathlib import Path
 
-    from segments.app.commands.describe import drafted
+    from segments.app.commands.describe import draft_with_features
     from segments.data.draft import describe_file
     from segments.io.store.files import find_project
 
@@ -398,7 +398,7 @@ def describe(file: str = "", check: str = "") -> int:
     except SegmentsError:  # to look at a file needs no project
         click.echo(describe_file(Path(file)), nl=False)
         return 0
-    draft, beside = drafted(Path(file), conf)
+    draft, beside = draft_with_features(Path(file), conf)
     click.echo(draft, nl=False)
     for line in beside:
         click.echo(line, err=True)
