@@ -373,7 +373,7 @@ def describe(file: str) -> None:
     """
     from pathlib import Path
 
-    from segments.app.commands.describe import drafted
+    from segments.app.commands.describe import with_feature_set
     from segments.data.draft import describe_file
     from segments.io.store.files import find_project
 
@@ -382,7 +382,7 @@ def describe(file: str) -> None:
     except SegmentsError:  # to look at a file needs no project
         click.echo(describe_file(Path(file)), nl=False)
         return
-    draft, beside = drafted(Path(file), conf)
+    draft, beside = with_feature_set(Path(file), conf)
     click.echo(draft, nl=False)
     for line in beside:
         click.echo(line, err=True)
