@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 COLUMNS = ["InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID", "Country"]
+LAST_MINUTE = 373 * 24 * 60
 NOT_GOODS = {"POST": "POSTAGE", "M": "Manual", "D": "Discount", "BANK CHARGES": "Bank Charges"}
 
 
@@ -24,7 +25,7 @@ def online_retail(lines: int, seed: int = 0) -> pd.DataFrame:
     bought = round(lines * 0.972)
     orders, customers, products = max(bought // 21, 8), max(lines // 124, 12), max(lines // 135, 20)
     order = np.sort(draw.integers(0, orders, bought))
-    starts = np.sort(draw.integers(0, 373 * 24 * 60, orders))
+    starts = np.sort(draw.integers(0, LAST_MINUTE, orders))
     loyal = draw.pareto(1.5, customers) + 0.6
     who = draw.choice(customers, orders, p=loyal / loyal.sum())
     unknown = draw.random(orders) < 0.25
@@ -59,7 +60,7 @@ def online_retail(lines: int, seed: int = 0) -> pd.DataFrame:
     second = first[(kind == 2) & (back["Quantity"] > half)]
     second = second.assign(Quantity=-(back["Quantity"] - half).loc[second.index])
     returned = pd.concat([first, second], ignore_index=True)
-    returned["minute"] += draw.integers(1, 60 * 24 * 40, len(returned))
+    returned["minute"] = (returned["minute"] + draw.integers(1, 60 * 24 * 40, len(returned))).clip(upper=LAST_MINUTE)
     returned["InvoiceNo"] = [f"C{600000 + number}" for number in range(len(returned))]
     odd = pd.DataFrame(
         [

@@ -33,7 +33,7 @@ from segments.clustering.space import Space
 from segments.config.playbook import ExportConfig
 from segments.config.registry import TrackingConfig
 from segments.config.source import Campaigns
-from segments.data.rows import RawTable
+from segments.data.rows import RawCells
 from segments.errors import ConfigError, DataError
 from segments.io.plots.style import INK, PALETTE, png
 from segments.io.plots.uplift import forest
@@ -60,8 +60,8 @@ def campaign(seed: int, lift: dict[str, float], n: int = 6000, share: float = 0.
     return pd.DataFrame({**columns, "responded": responded, "spend": spend})
 
 
-def text(**columns: list[object]) -> RawTable:
-    return RawTable(pd.DataFrame({name: pd.Series(cells, dtype="string") for name, cells in columns.items()}))
+def text(**columns: list[object]) -> RawCells:
+    return RawCells(pd.DataFrame({name: pd.Series(cells, dtype="string") for name, cells in columns.items()}))
 
 
 # --- what is found -------------------------------------------------------------------------------------------------
@@ -303,7 +303,7 @@ def past(name: str) -> tuple[set[str], set[str], datetime, datetime]:
 
 
 def test_a_past_campaign_by_its_name() -> None:
-    assert past("7") == ({"1", "2"}, {"1"}, datetime(2017, 3, 3), datetime(2017, 3, 10))
+    assert past("7") == ({"01", "2"}, {"1"}, datetime(2017, 3, 3), datetime(2017, 3, 10))
     with pytest.raises(ConfigError, match="there is no campaign '77'"):
         past("77")
 

@@ -74,7 +74,8 @@ def features(config: Config, shared_data: Path) -> pd.DataFrame:
     assert config.source.customers is not None
     here = replace(config.source.customers, path=str(shared_data / "mall" / "Mall_Customers.csv"))
     source = replace(config.source, customers=here)
-    customers, _ = clean_customers(files.read_customers(source), source)
+    with files.open_customers(source) as raw:
+        customers, _ = clean_customers(raw, source)
     return build_features(customers, None, source, config.features).table
 
 

@@ -18,7 +18,7 @@ from segments.app.stages import data as data_stage
 from segments.config.root import Config
 from segments.config.source import Column, Customers, Policy, Products, Reader, Source, Transactions
 from segments.config.sweep import Algorithm, Feature, FeatureSet, Scaler, SweepConfig
-from segments.data.clean import compare_ids
+from segments.data.clean import joined_ids
 from segments.data.customers import clean_customers, customers_schema
 from segments.data.reading import files
 from segments.data.rows import RawLog, RawTable, find_header, normal_header
@@ -42,7 +42,9 @@ def load_source(path: Path) -> Source:
 
 
 def customers(rows: dict[str, list], policy: Policy = ANY, source: Source = SHOP, decimal: str = "."):
-    return clean_customers(RawTable(pd.DataFrame(rows, dtype="string"), decimal), replace(source, policy=policy))
+    connection = duckdb.connect(":memory:")
+    connection.register("raw", pd.DataFrame(rows, dtype="string"))
+    return clean_customers(RawTable(connection, connection.table("raw"), decimal), replace(source, policy=policy))
 
 
 def counts(report: dict) -> dict[str, int]:
@@ -64,7 +66,8 @@ def mall_table(project: Path, folder: Path, name: str, policy: Policy | None = N
     source = load_source(project / "conf/source/mall.yaml")
     assert source.customers is not None
     source = replace(source, customers=replace(source.customers, path=name), policy=policy or source.policy)
-    return clean_customers(files.read_customers(source, folder), source)
+    with files.open_customers(source, folder) as raw:
+        return clean_customers(raw, source)
 
 
 # --- customers ----------------------------------------------------------------------------------------------------
@@ -83,7 +86,8 @@ def test_mall_has_the_published_figures(project, shared_data):
 def test_variants_load_as_the_same_table(project, shared_data, variant):
     original, _ = mall_table(project, shared_data / "mall", "Mall_Customers.csv")
     table, _ = mall_table(project, shared_data / "mall/variants", f"{variant}.csv")
-    pd.testing.assert_frame_equal(table, original)
+    pd.testing.assert_frame_equal(table.drop(columns="customer_id"), original.drop(columns="customer_id"))
+    assert table["customer_id"].map(int).tolist() == list(range(1, 201))
 
 
 def test_file_without_ids_gets_row_numbers_and_says_so(project, shared_data):
@@ -187,14 +191,14 @@ def test_kept_reason_is_counted_but_hides_no_other():
 @pytest.mark.parametrize(
     ("raw", "clean"),
     [
-        (["0001", "2", "+10"], ["1", "2", "10"]),
-        (["3.0", "20,00", "100"], ["3", "20", "100"]),
+        (["0002", "1", "+10"], ["1", "0002", "+10"]),
+        (["3.0", "20,00", "100"], ["3.0", "20,00", "100"]),
         (["1.000", "02", "3"], ["02", "1.000", "3"]),
-        (["a1", "01", "1"], ["01", "1", "a1"]),
+        (["a1", "01", "2"], ["01", "2", "a1"]),
         (["99999999999999999999", "5", "0"], ["0", "5", "99999999999999999999"]),
     ],
 )
-def test_ids_are_canonical_and_sorted(raw, clean):
+def test_ids_stay_as_written_and_are_sorted(raw, clean):
     table, _ = customers({"id": raw, "age": ["1", "2", "3"], "city": ["a", "b", "c"]})
     assert table["customer_id"].tolist() == clean
 
@@ -323,7 +327,7 @@ def lines(rows: list[dict], source: Source = LOGGED, products: dict | None = Non
     if products is not None:
         connection.register("raw_products", pd.DataFrame(products, dtype="string"))
         listed = connection.table("raw_products")
-    relation, report = clean_transactions(RawLog(connection, connection.table("raw"), listed, decimal), source)
+    relation, report = clean_transactions(RawLog(connection, connection.table("raw"), decimal, products=listed), source)
     return relation.df(), report
 
 
@@ -331,7 +335,7 @@ def test_a_line_by_hand():
     table, report = lines([LINE, {**LINE, "who": "2.0", "off": "?", "coupon": "1"}])
     assert table.to_dict("records") == [
         {
-            "customer_id": "1",
+            "customer_id": "01",
             "order_id": "b1",
             "purchased_at": pd.Timestamp("2024-01-02 10:30"),
             "amount": 5.5,
@@ -341,7 +345,7 @@ def test_a_line_by_hand():
             "store_id": "s",
         },
         {
-            "customer_id": "2",
+            "customer_id": "2.0",
             "order_id": "b1",
             "purchased_at": pd.Timestamp("2024-01-02 10:30"),
             "amount": 5.5,
@@ -443,7 +447,7 @@ def test_products_tell_department_and_private_label():
             LOG, products=Products("p.csv", id="sku", department="dep", brand="brand", private_label="Own")
         ),
     )
-    products = {"sku": ["009", "9.0", "8"], "dep": ["FOOD", "OTHER", "?"], "brand": ["Own", "Else", "Own"]}
+    products = {"sku": ["009", "009", "8"], "dep": ["FOOD", "OTHER", "?"], "brand": ["Own", "Else", "Own"]}
     table, report = lines([LINE, {**LINE, "item": "8"}, {**LINE, "item": "7"}], source, products)
     assert table["department"].tolist()[0] == "FOOD" and table["department"].isna().tolist() == [False, True, True]
     assert table["private_label"].tolist() == [True, True, False]
@@ -484,17 +488,33 @@ def test_lines_stay_in_file_order():
     assert lines(rows)[0]["customer_id"].tolist() == [str(100 - number) for number in range(50)]
 
 
+@pytest.mark.parametrize(
+    ("table", "log", "id_type", "joined"),
+    [
+        (["a", "c"], ["a", "b"], "auto", ["a", "b"]),
+        (["0001", "GUEST"], ["1", "GUEST", "2"], "auto", ["0001", "GUEST", "2"]),  # one word must not part the others
+        (["7"], ["7.0", "007"], "integer", ["7", "7"]),
+        (["0001", "1"], ["1", "0001"], "text", ["1", "0001"]),
+    ],
+)
+def test_a_log_gets_the_ids_of_the_customers_table(table, log, id_type, joined):
+    connection = duckdb.connect(":memory:")
+    lines = connection.sql(f"SELECT unnest({log}) AS customer_id, 1 AS amount")
+    found, _ = joined_ids(pd.DataFrame({"customer_id": table}), lines, connection, id_type)
+    assert [row[0] for row in found.fetchall()] == joined
+
+
 def test_tables_that_share_no_customer_are_an_error():
     connection = duckdb.connect(":memory:")
     log = connection.sql("SELECT 'a' AS customer_id UNION ALL SELECT 'b'")
-    assert compare_ids(pd.DataFrame({"customer_id": ["a", "c", "d"]}), log) == [
+    assert joined_ids(pd.DataFrame({"customer_id": ["a", "c", "d"]}), log, connection, "auto")[1] == [
         "1 of 2 customers of the log are not in the customers table",
         "2 of 3 customers of the customers table have no purchase left in the log",
     ]
     with pytest.raises(
         DataError, match="no customer of the log is in the customers table: the log has 'a', 'b', the table 'c'"
     ):
-        compare_ids(pd.DataFrame({"customer_id": ["c"]}), log)
+        joined_ids(pd.DataFrame({"customer_id": ["c"]}), log, connection, "auto")
 
 
 @pytest.mark.slow

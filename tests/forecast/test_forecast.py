@@ -153,6 +153,15 @@ def test_segments_that_cannot_be_made_of_an_earlier_days_customers_end_in_a_sent
         predicted(few)
 
 
+def test_where_nobody_buys_again_nothing_is_foreseen(log: pd.DataFrame) -> None:
+    once = log.sort_values("purchased_at").drop_duplicates("customer_id", keep="first")
+    once = once[once["purchased_at"] <= pd.Timestamp("2024-06-01")]
+    with pytest.raises(
+        ForecastError, match=r"none of the \d+ customers of 2024-\d\d-\d\d bought anything in the 90 days after"
+    ):
+        predicted(once)
+
+
 def test_what_was_never_seen_is_not_learned_and_said() -> None:
     """A line through figures from 0 to 39 is not drawn on to 10,000, and more than anybody spent is marked."""
     ids = np.array([str(number) for number in range(40)], dtype=object)
@@ -244,21 +253,26 @@ def test_what_is_learned_does_not_depend_on_the_holdout(log: pd.DataFrame, made:
     assert other.calibration["observed"].tolist() != made.calibration["observed"].tolist()
 
 
-def test_numbers_mean_the_same_after_a_longer_history() -> None:
-    """Who buys for 10 once a week does so after 20 weeks as after 40."""
+@pytest.mark.parametrize("window", [None, 70])
+def test_numbers_mean_the_same_after_a_longer_history(window: int | None) -> None:
+    """Who buys for 10 once a week does so after 20 weeks as after 40, and in a window of ten."""
     days = [FIRST + timedelta(days=7 * week) for week in range(53)]
     log = pd.DataFrame({"customer_id": "a", "purchased_at": pd.to_datetime(days), "amount": 10.0, "order_id": "1"})
     log["order_id"] = [str(i) for i in range(len(log))]
-    when = timeline(FIRST, AS_OF, CONFIG)
+    when = replace(timeline(FIRST, AS_OF, CONFIG), window_days=window)
+
+    def known(day: date) -> pd.DataFrame:
+        return build_features(None, log, replace(SOURCE, as_of=str(day)), FeaturesConfig(window_days=window)).table
+
     rows = [
-        model_inputs(build(log, day), as_known(daily(log), day), when, day).iloc[0]
+        model_inputs(known(day), as_known(daily(log), day), when, day).iloc[0]
         for day in (days[26] - timedelta(days=1), days[40] - timedelta(days=1))
     ]
     for name in ("frequency_per_week", "purchase_days_per_week"):
         assert [row[name] for row in rows] == [1.0, 1.0]
     assert [row["monetary_per_week"] for row in rows] == [10.0, 10.0]
     assert [(row["recent_days"], row["recent_spend"]) for row in rows] == [(12.0, 120.0)] * 2
-    assert [row["tenure_share"] for row in rows] == pytest.approx([1.0, 1.0], abs=0.01)
+    assert [row["tenure_share"] for row in rows] == pytest.approx([1.0, 1.0], abs=0.02)
 
 
 # --- segments of different days ------------------------------------------------------------------------------------------

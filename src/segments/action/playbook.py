@@ -197,7 +197,7 @@ def assign_playbooks(
     config: PlaybookConfig | None = None,
     labels_of: Labels = NONE,
 ) -> list[Assignment]:
-    """Give each segment the playbook whose traits it has most strongly; where no playbook speaks of any of the columns, none.
+    """Give each segment the playbook whose traits it has most strongly; one that stands out by columns no playbook speaks of gets none.
 
     A playbook fits when the segment has all of ``when.all``, one of ``when.any`` and none of ``when.unless``, and its medians lie within
     ``when.at_least`` and ``when.at_most``. Of those that fit, the one wins whose matched traits add up to the most: each counts by how
@@ -248,11 +248,13 @@ def assign_playbooks(
     ranks, levels = mean_ranks(features, labels, columns), segment_traits(features, labels, traits)
     overall, lowest = features[columns].median(), features[columns].min()
     assignments, fitting, middles = [], set(), []
+    apart = {feature for own in levels for feature in own} or set(columns)
     spoken_of = {feature for book in playbooks for feature in _asked(book)}
-    silent = not spoken_of & set(columns)
     for own, (cluster, row) in zip(levels, profiles.set_index("cluster").iterrows(), strict=True):
         revenue_share = float(row["revenue_share"]) if "revenue_share" in row else None
         medians = {column: float(row[f"{column}_median"]) for column in columns}
+        # What no playbook has a word about gets no advice that was meant for others.
+        silent = not spoken_of & apart or bool(own and not spoken_of & set(own))
         fits = [SILENT] if silent else [book for book in playbooks if _fits(book, own, medians, revenue_share)]
         fitting |= {book.name for book in fits}
         middles.append(medians)
@@ -448,7 +450,15 @@ def playbook_page(assignments: Sequence[Assignment], playbooks: Sequence[Playboo
     silent = [one for one in assignments if by_name[one.playbook] is SILENT and one.evidence]
     draft = drafted(silent[0]) if silent else ""
     idle = unused(assignments, playbooks)
-    return fill(__package__, "playbook.md.j2", plans=plans, unused=idle, currency=currency, draft=draft)
+    return fill(
+        __package__,
+        "playbook.md.j2",
+        plans=plans,
+        unused=idle,
+        currency=currency,
+        draft=draft,
+        silent=silent[0].segment if silent else "",
+    )
 
 
 def _by_name(playbooks: Sequence[Playbook]) -> dict[str, Playbook]:

@@ -113,6 +113,7 @@ def render(briefing: Briefing) -> str:
         HTML; equal input gives equal text.
     """
     tests = briefing.tests
+    categories = tests[tests["kind"] == "category"]
     context = {
         "b": briefing,
         "headline": headline(briefing.profiles),
@@ -120,8 +121,11 @@ def render(briefing: Briefing) -> str:
         "names": briefing.profiles["segment"].tolist(),
         "images": {key: base64.b64encode(png).decode() for key, png in briefing.pictures.items()},
         "known": known_sentence(briefing.make_up, briefing.customers),
-        "categories": [_test_row(briefing, row) for row in _rows(tests[(tests["kind"] == "category")])],
-        "differing": int((tests[tests["kind"] == "category"]["p_holm"] < LEVEL).sum()),
+        "categories": [_test_row(briefing, row) for row in _rows(categories[categories["role"] != CLUSTERED])],
+        "clustered_categories": [
+            label(name, briefing.labels) for name in categories[categories["role"] == CLUSTERED]["feature"]
+        ],
+        "differing": int((categories["p_holm"] < LEVEL).sum()),
         "numbers": _number_rows(briefing),
         "features": _feature_rows(briefing),
         "clustered": [label(name, briefing.labels) for name in tests[tests["role"] == CLUSTERED]["feature"]],
@@ -264,7 +268,8 @@ def _card(briefing: Briefing, cluster: int) -> dict[str, Any]:
 def _apart(briefing: Briefing, cluster: int) -> list[dict[str, Any]]:
     """What sets a segment apart from the others, strongest first, each thing said once.
 
-    In medians: effects compare ranks, and a few large customers can move a mean the other way.
+    In medians: effects compare ranks, and a few large customers can move a mean the other way. Of a category that was clustered on, the level
+    the segment has most more of than others; the effects of both are measured by what counts as large.
     """
     tests = briefing.tests.set_index("feature")
     own = briefing.descriptors[
@@ -272,17 +277,32 @@ def _apart(briefing: Briefing, cluster: int) -> list[dict[str, Any]]:
     ]
     own = own[(own["role"] != DERIVED) & ~own["feature"].isin(RFM_SCORES)]
     own = own[tests.loc[own["feature"], "correlation"].abs().fillna(0.0).to_numpy() < SAME]
-    strongest = own.reindex(own["effect"].abs().sort_values(ascending=False, kind="stable").index)
-    return [
-        {
-            "label": label(row["feature"], briefing.labels),
-            "typical": number(row["feature"], row["median"], briefing.labels),
-            "overall": number(row["feature"], row["overall_median"], briefing.labels),
-            "side": "high" if row["effect"] > 0 else "low",
-        }
-        for row in _rows(strongest.head(6))
+    told = [
+        (
+            abs(row["effect"]) / LIMITS["delta"][-1],
+            {
+                "label": label(row["feature"], briefing.labels),
+                "side": "high" if row["effect"] > 0 else "low",
+                "figures": f"typically {number(row['feature'], row['median'], briefing.labels)}; "
+                f"all customers {number(row['feature'], row['overall_median'], briefing.labels)}",
+            },
+        )
+        for row in _rows(own)
         if _size("delta", row["effect"]) != SIZES[0]
     ]
+    levels = briefing.descriptors[
+        (briefing.descriptors["cluster"] == cluster) & (briefing.descriptors["kind"] == "category")
+    ]
+    levels = levels[(levels["role"] == CLUSTERED) & (levels["effect"] >= LIMITS["h"][0])]
+    for _, found in levels.groupby("feature", sort=False):
+        row = found.loc[found["effect"].idxmax()]
+        said = {
+            "label": label(row["feature"], briefing.labels),
+            "side": row["level"],
+            "figures": f"{percent(row['mean'])} of them; {percent(row['overall'])} of all customers",
+        }
+        told.append((row["effect"] / LIMITS["h"][-1], said))
+    return [said for _, said in sorted(told, key=lambda one: -one[0])[:6]]
 
 
 def _test_row(briefing: Briefing, row: dict[str, Any]) -> dict[str, Any]:

@@ -27,9 +27,10 @@ from segments.action.intervals import (
 )
 from segments.action.target_list import CONTROL, TREATMENT
 from segments.config.source import Campaigns
-from segments.data.customers import canonical_ids, readable_numbers
 from segments.data.formulas import restore
-from segments.data.rows import RawTable
+from segments.data.reading.cells import read_number
+from segments.data.reading.ids import id_key
+from segments.data.rows import RawCells
 from segments.errors import ConfigError, DataError
 from segments.features.purchases import MONEY_UNIT
 
@@ -64,12 +65,12 @@ class Effect:
 # --- results of a campaign that was drawn -------------------------------------------------------------------------
 
 
-def read_results(raw: RawTable, known: Collection[str], where: str) -> pd.DataFrame:
+def read_results(raw: RawCells, known: Collection[str], where: str) -> pd.DataFrame:
     """Results as a person brings them, checked.
 
     Parameters
     ----------
-    raw : RawTable
+    raw : RawCells
         Columns ``customer_id``, ``responded`` (1/0, yes/no, true/false) or ``spend`` or both, and ``group`` if known; case does
         not matter, others are left alone. Ids may bear the apostrophes that :func:`segments.action.target_list.neutralise` puts.
     known : collection of str
@@ -111,7 +112,11 @@ def read_results(raw: RawTable, known: Collection[str], where: str) -> pd.DataFr
     )
     for name in outcomes:
         text = cells[name].astype("string").str.strip()
-        values = text.str.casefold().map(YES_NO) if name == "responded" else readable_numbers(text, raw.decimal)
+        values = (
+            text.str.casefold().map(YES_NO)
+            if name == "responded"
+            else text.map(lambda cell: read_number(cell, raw.decimal), na_action="ignore")
+        )
         table[name] = values.astype("float64")
         meant = "1 or 0, yes or no" if name == "responded" else "a number; 0 for no purchase"
         _refuse(
@@ -300,13 +305,13 @@ def _beyond_habit(own: pd.DataFrame, outcome: str) -> Difference | None:
 
 
 def past_campaign(
-    mailings: RawTable, redemptions: RawTable, descriptions: RawTable, spec: Campaigns, campaign: str
+    mailings: RawCells, redemptions: RawCells, descriptions: RawCells, spec: Campaigns, campaign: str
 ) -> tuple[set[str], set[str], datetime, datetime]:
     """Who was mailed, who redeemed, and when a past campaign ran.
 
     Parameters
     ----------
-    mailings, redemptions, descriptions : RawTable
+    mailings, redemptions, descriptions : RawCells
         The source's raw tables.
     spec : Campaigns
         Their headers.
@@ -323,7 +328,7 @@ def past_campaign(
     ConfigError
         If there is no such campaign.
     """
-    listed = canonical_ids(descriptions.cells[spec.campaign])
+    listed = _keys(descriptions.cells[spec.campaign])
     if campaign not in set(listed):
         close = difflib.get_close_matches(campaign, [str(name) for name in listed], n=1)
         raise ConfigError(
@@ -335,8 +340,8 @@ def past_campaign(
     start, end = (pd.Timestamp(row[header]).normalize().to_pydatetime() for header in (spec.start, spec.end))
     found = []
     for raw in (mailings, redemptions):
-        own = canonical_ids(raw.cells[spec.campaign]) == campaign
-        found.append(set(canonical_ids(raw.cells[spec.customer])[own]))
+        own = (_keys(raw.cells[spec.campaign]) == campaign).fillna(False)
+        found.append(set(raw.cells[spec.customer][own].dropna()))
     return found[0], found[1], start, end + timedelta(days=1)
 
 
@@ -388,7 +393,9 @@ def describe_campaign(
     DataError
         If somebody was mailed who is not among the members.
     """
-    if strangers := {*mailed, *redeemed} - set(members["customer_id"]):
+    known = set(members["customer_id"])
+    mailed, redeemed = (set(_known_ids(pd.Series(sorted(ids), dtype="str"), known)) for ids in (mailed, redeemed))
+    if strangers := {*mailed, *redeemed} - known:
         raise DataError(
             f"customers of the campaign that are in no segment: {len(strangers):,}",
             where="segments uplift",
@@ -434,12 +441,21 @@ def _by_segment(table: pd.DataFrame) -> list[tuple[str, str, pd.DataFrame]]:
 
 def _known_ids(text: pd.Series, known: Collection[str]) -> pd.Series:
     """Ids as the project knows them: as written, without the apostrophes of an export, or without padding."""
-    restored = restore(text)
-    everybody = set(known)
-    found = text
-    for other in (restored, canonical_ids(text), canonical_ids(restored)):
-        found = found.where(found.isin(everybody), other.where(other.isin(everybody), found))
-    return found
+    by_key: dict[str, str] = {}
+    for one in known:
+        by_key[id_key(one)] = (
+            "" if id_key(one) in by_key else one
+        )  # two that share a key are told by their spelling only
+    everybody, restored = set(known), restore(text)
+    found = text.where(text.isin(everybody), restored)
+    for other in (_keys(text), _keys(restored)):
+        spelled = other.map(by_key)
+        found = found.where(found.isin(everybody) | ~spelled.isin(everybody), spelled)
+    return found.where(found.isin(everybody), text)
+
+
+def _keys(ids: pd.Series) -> pd.Series:
+    return ids.map(id_key, na_action="ignore")
 
 
 def _refuse(bad: Any, what: str, where: str, fix: str) -> None:

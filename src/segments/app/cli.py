@@ -365,9 +365,12 @@ def fetch() -> Run:
 
 
 @app.command(cls=Command)
-@argument("file", type=click.Path())
-def describe(file: str) -> None:
-    """Draft conf/source/NAME.yaml from a raw file.
+@argument("file", required=False, type=click.Path())
+@click.option(
+    "--check", metavar="NAME", help="Say whether conf/source/NAME.yaml and its files, or FILE, agree; with counts."
+)
+def describe(file: str = "", check: str = "") -> int:
+    """Draft conf/source/NAME.yaml from a raw file, or from several of the same columns ('sales/*.csv').
 
     In a project the feature set that the draft names is written beside it: conf/feature_set/NAME.yaml.
     """
@@ -377,15 +380,25 @@ def describe(file: str) -> None:
     from segments.data.draft import describe_file
     from segments.io.store.files import find_project
 
+    if check:
+        from segments.app import load
+        from segments.app.commands.check import run
+
+        given = Path(file).absolute() if file else None
+        os.chdir(find_project())
+        return _say(run(load.load([f"source={check}"]), given))
+    if not file:
+        raise ConfigError("no file is named", where="segments describe", fix="segments describe FILE")
     try:
         conf = find_project() / "conf"
     except SegmentsError:  # to look at a file needs no project
         click.echo(describe_file(Path(file)), nl=False)
-        return
+        return 0
     draft, beside = with_feature_set(Path(file), conf)
     click.echo(draft, nl=False)
     for line in beside:
         click.echo(line, err=True)
+    return 0
 
 
 @of_project(together=True)

@@ -6,6 +6,7 @@ from collections.abc import Sized
 from datetime import date
 from typing import Annotated, TypeVar
 from urllib.parse import SplitResult, urlsplit
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
@@ -39,6 +40,14 @@ def _day(text: str) -> str:
         date.fromisoformat(text)
     except ValueError:
         raise rule(f"'{text}' is not a date", "write it as YYYY-MM-DD") from None
+    return text
+
+
+def _time_zone(text: str) -> str:
+    try:
+        ZoneInfo(text)
+    except (ValueError, OSError, KeyError):
+        raise rule(f"'{text}' is not a time zone", "write one such as Europe/Berlin, America/New_York or UTC") from None
     return text
 
 
@@ -86,4 +95,5 @@ ClusterCount = Annotated[int, Field(ge=2, le=1000)]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 Port = Annotated[int, Field(ge=1024, le=65535)]
 Day = Annotated[str, AfterValidator(_day)]
+TimeZone = Annotated[str, AfterValidator(_time_zone)]
 EachOnce = Annotated[list[str], AfterValidator(_each_once)]

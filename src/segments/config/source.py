@@ -9,8 +9,24 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass
 
-from segments.config.checks import CLOSED, Day, Share, filled, rule, without_password
+from segments.config.checks import CLOSED, Day, Share, TimeZone, filled, rule, without_password
 from segments.config.columns import MISSING_WORDS, Entry, Label
+
+EPOCHS = {"epoch_s": 1, "epoch_ms": 1000}  # times that are counted from 1970 in UTC, and how many make a second
+BLANKS = "blanks"
+CUSTOMER_ID = "customer_id"
+Paths = str | Annotated[list[str], filled("name the files, or one with a * in its name")]
+
+
+def paths_of(path: str | list[str]) -> list[str]:
+    """One path or several as a list."""
+    return [path] if isinstance(path, str) else path
+
+
+def shown_path(path: str | list[str]) -> str:
+    """One path or several, for a message."""
+    first, *others = paths_of(path)
+    return f"{first} and {len(others)} more" if others else first
 
 
 def _as_written(value: object) -> object:
@@ -56,28 +72,37 @@ class Reader:
     Parameters
     ----------
     separator : str, optional
-        Field separator of a CSV.
+        Field separator of a CSV; the word ``blanks`` for any number of blanks or tabs.
+    widths : list of int
+        Signs of each field, where fields are told by their place in the line and nothing separates them.
     encoding : str, optional
         Text encoding of a CSV.
     decimal : {".", ","}, optional
-        Decimal mark of a CSV.
-    sheet : str, optional
-        Sheet of an xlsx; the first one by default.
+        Decimal mark of numbers that are text; the other mark, blanks and apostrophes may stand between thousands.
+    skip : int, optional
+        Lines above the header (rows of a sheet).
+    names : list of str
+        The columns of a file without a header; with `skip`, of what begins below those lines.
+    sheet : str or list of str, optional
+        Sheet of a workbook, several to be read one after another, or ``all``; the first one by default.
     missing : list of str
         Texts that mean "no value"; case and surrounding blanks do not matter.
     """
 
     separator: str | None = None
+    widths: list[Annotated[int, Field(ge=1)]] = field(default_factory=list)
     encoding: str | None = None
     decimal: Literal[".", ","] | None = None
-    sheet: str | None = None
+    skip: Annotated[int, Field(ge=0)] | None = None
+    names: list[str] = field(default_factory=list)
+    sheet: str | list[str] | None = None
     missing: list[str] = field(default_factory=lambda: ["", "?", "NA", "N/A", "nan", "null", "None", "-"])
 
     def __post_init__(self) -> None:
-        if self.separator is not None and len(self.separator) != 1:
+        if self.separator is not None and self.separator != BLANKS and len(self.separator) != 1:
             raise rule(
                 f"the separator {self.separator!r} is not one character",
-                "write one of ',' ';' '\\t' '|', or leave it out: it is then detected",
+                f"write one of ',' ';' '\\t' '|', the word {BLANKS}, or leave it out: it is then detected",
                 "separator",
             )
 
@@ -182,13 +207,13 @@ class RawFile:
 
     Parameters
     ----------
-    path : str
-        Raw file, relative to the project.
+    path : str or list of str
+        Raw file, relative to the project; several are read as one table.
     read : Reader
         How to read the file.
     """
 
-    path: str
+    path: Paths
     read: Reader = field(default_factory=Reader)
 
 
@@ -198,8 +223,8 @@ class Customers:
 
     Parameters
     ----------
-    path : str
-        Raw file, relative to the project.
+    path : str or list of str
+        Raw file, relative to the project; a list, or a name with ``*``, is read as one table: every file has the same columns.
     id : str, optional
         Header of the customer id; ``None`` numbers the rows from 1.
     id_aliases : list of str
@@ -214,7 +239,7 @@ class Customers:
         How to read the file.
     """
 
-    path: str
+    path: Paths
     id: str | None = None
     id_aliases: list[str] = field(default_factory=list)
     id_required: bool = True
@@ -223,6 +248,8 @@ class Customers:
     read: Reader = field(default_factory=Reader)
 
     def __post_init__(self) -> None:
+        if CUSTOMER_ID in self.columns:
+            raise rule(f"a column cannot be called {CUSTOMER_ID}: that is the id", "name it otherwise", "columns")
         known = {name for name, column in self.columns.items() if not column.is_text}
         dates = {name for name, column in self.columns.items() if column.kind == "date"}
         for name, made in self.derived.items():
@@ -236,6 +263,11 @@ class Customers:
                 )
             known.add(name)
 
+    @property
+    def where(self) -> str:
+        """Its file, for messages."""
+        return shown_path(self.path)
+
 
 @dataclass(frozen=True, config=CLOSED)
 class Products:
@@ -243,8 +275,8 @@ class Products:
 
     Parameters
     ----------
-    path : str
-        Raw file, relative to the project.
+    path : str or list of str
+        Raw file, relative to the project; a list, or a name with ``*``, is read as one table: every file has the same columns.
     id : str
         Header of the product id.
     department : str, optional
@@ -257,12 +289,17 @@ class Products:
         How to read the file.
     """
 
-    path: str
+    path: Paths
     id: str
     department: str | None = None
     brand: str | None = None
     private_label: str | None = None
     read: Reader = field(default_factory=Reader)
+
+    @property
+    def where(self) -> str:
+        """Its file, for messages."""
+        return shown_path(self.path)
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -271,15 +308,16 @@ class Transactions:
 
     Parameters
     ----------
-    path : str
-        Raw file, relative to the project.
+    path : str or list of str
+        Raw file, relative to the project; a list, or a name with ``*``, is read as one table: every file has the same columns.
     customer, time : str
         Headers of the customer id and the time of purchase.
     amount : str, optional
         Header of the money paid for the line. Without it the money is `quantity` x what one unit costs: `price`, or `list_price` less
         the discounts.
     time_format : str, optional
-        How times are written (strptime: ``"%d/%m/%Y %H:%M"``); without it they are the file's own dates, or ISO text.
+        How times are written (strptime: ``"%d/%m/%Y %H:%M"``), ``epoch_s`` or ``epoch_ms`` for seconds or milliseconds since 1970;
+        without it they are the file's own dates, or ISO text.
     order : str, optional
         Header of the basket or order id; without it a purchase day counts as one order.
     product, store : str, optional
@@ -304,7 +342,7 @@ class Transactions:
         How to read the file.
     """
 
-    path: str
+    path: Paths
     customer: str
     time: str
     amount: str | None = None
@@ -323,6 +361,11 @@ class Transactions:
     exclude: dict[str, Annotated[list[Written], filled("name at least one value")]] = field(default_factory=dict)
     products: Products | None = None
     read: Reader = field(default_factory=Reader)
+
+    @property
+    def where(self) -> str:
+        """Its file, for messages."""
+        return shown_path(self.path)
 
     def __post_init__(self) -> None:
         if self.amount is None and (self.quantity is None or (self.price or self.list_price) is None):
@@ -454,6 +497,11 @@ class Source:
         Also the name of the MLflow experiment.
     description : str
         One line for a person.
+    id_type : {"auto", "text", "integer"}
+        Whether ``007`` and ``7`` are one customer: as integers they are, as texts not. By default integers join whatever their padding, and a
+        table that writes one in two ways stops.
+    time_zone : str, optional
+        Where the business is (``Europe/Berlin``): times that are instants, with an offset or in UTC, become those of its clocks.
     as_of : str, optional
         The "today" of the features (ISO date): the whole of that day is known, nothing after it. Needed with
         transactions.
@@ -477,6 +525,8 @@ class Source:
 
     name: str
     description: str = ""
+    id_type: Literal["auto", "text", "integer"] = "auto"
+    time_zone: TimeZone | None = None
     as_of: Day | None = None
     feature_sets: list[str] = field(default_factory=list)
     tables: dict[Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")], RawFile] = field(default_factory=dict)
@@ -534,12 +584,12 @@ class Source:
 
     @property
     def raw_paths(self) -> list[str]:
-        """Raw files this source reads, relative to the project, each once."""
-        paths = [table.path for table in self.tables.values()]
+        """Raw files this source reads, relative to the project, each once; a name with ``*`` stands for all that it fits."""
+        paths = [path for table in self.tables.values() for path in paths_of(table.path)]
         if self.customers is not None:
-            paths.append(self.customers.path)
+            paths += paths_of(self.customers.path)
         if self.transactions is not None:
-            paths.append(self.transactions.path)
+            paths += paths_of(self.transactions.path)
             if self.transactions.products is not None:
-                paths.append(self.transactions.products.path)
+                paths += paths_of(self.transactions.products.path)
         return [path for path in dict.fromkeys(paths) if not is_query(path)]

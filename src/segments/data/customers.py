@@ -1,24 +1,28 @@
-"""A raw customers table to a clean one, in pandas. Comes in: cells as text. Goes out: one row per customer, and a report."""
+"""A raw customers table to a clean one, by the SQL that cleans a log. Comes in: cells as the file has them. Goes out: one row per customer, and a report."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
+import duckdb
 import pandas as pd
 
-from segments.config.source import Customers, Source
-from segments.data.reading.cells import INTEGER, LARGEST, NUMBER, ROUNDED_ID
+from segments.config.source import CUSTOMER_ID, Column, Customers, Source
+from segments.data.reading.cells import LARGEST, literal, number_in, refuse_pattern, text_sql, time_sql
+from segments.data.reading.ids import customer_ids, id_key, key_sql
 from segments.data.rows import (
+    ROW_NUMBER,
     RawTable,
     Reason,
     Report,
     counted,
     find_header,
     in_order,
+    judged_rows,
     quoted_list,
+    repeated_rows,
     require,
-    rounded_ids,
 )
 from segments.errors import DataError
 
@@ -29,15 +33,15 @@ def clean_customers(raw: RawTable, source: Source) -> tuple[pd.DataFrame, Report
     Parameters
     ----------
     raw : RawTable
-        Cells as text, one row per customer.
+        One row per customer.
     source : Source
         What the columns mean (``source.customers``) and what to do with bad rows (``source.policy``).
 
     Returns
     -------
     table : DataFrame
-        ``customer_id`` (text), then the columns of the config in their order: numbers as float64, categories and dates (ISO) as text,
-        each with missing values. Sorted by id, numerically where all ids are integers.
+        ``customer_id`` (text, as written), then the columns of the config in their order: numbers as float64, categories and dates
+        (ISO) as text, each with missing values. Sorted by id, numerically where all ids are integers.
     report : dict
         ``rows_raw``, ``rows_clean``, ``reasons`` and ``notes``.
 
@@ -49,129 +53,146 @@ def clean_customers(raw: RawTable, source: Source) -> tuple[pd.DataFrame, Report
 
     Examples
     --------
-    >>> from segments.config.source import Column
     >>> source = Source("shop", customers=Customers("shop.csv", id="Id", columns={"age": Column(minimum=0)}))
-    >>> cells = pd.DataFrame({"ID": ["02", "1"], "Age": ["31", "40"]})
-    >>> table, report = clean_customers(RawTable(cells), source)
+    >>> connection = duckdb.connect()
+    >>> rows = connection.sql("SELECT '02' AS ID, '31' AS Age UNION ALL SELECT '1', '40'")
+    >>> table, report = clean_customers(RawTable(connection, rows), source)
     >>> table.to_dict("list")
-    {'customer_id': ['1', '2'], 'age': [40.0, 31.0]}
+    {'customer_id': ['1', '02'], 'age': [40.0, 31.0]}
     """
-    spec = source.customers
+    spec, policy = source.customers, source.policy
     assert spec is not None
-    headers = [str(header) for header in raw.cells.columns]
-    rows = len(raw.cells)
-    if not rows:
-        raise DataError("the customers table has a header but no rows", where=spec.path, fix="check the file")
-    missing = {text.strip().casefold() for text in spec.read.missing}
-    cells = raw.cells.reset_index(drop=True)
     notes = list(raw.notes)
-
-    used, id_header = _customer_headers(headers, spec, notes)
-    extra = [header for header in headers if header not in (*used.values(), id_header)]
+    types = dict(zip(raw.lines.columns, map(str, raw.lines.types), strict=True))
+    used, id_header = _customer_headers(list(types), spec, notes)
+    extra = [header for header in types if header not in (*used.values(), id_header)]
     if extra:
         notes.append(f"columns not used: {quoted_list(extra)}")
 
-    policy = source.policy
-    judged: list[tuple[Reason, pd.Series]] = []
+    numbered = raw.lines.project(f"row_number() OVER () AS {ROW_NUMBER}, *")
+    parsed = {ROW_NUMBER: ROW_NUMBER}
+    judged: list[tuple[Reason, str]] = []
     if id_header is None:
-        ids = pd.Series([str(number) for number in range(1, rows + 1)], dtype="string")
+        parsed["id"] = f"CAST({ROW_NUMBER} AS VARCHAR)"
         notes.append(
             "no id column: customers are numbered from 1 in file order, and equal rows count as different customers"
         )
     else:
-        written = _text(cells[id_header], missing)
-        if (rounded := written.str.fullmatch(ROUNDED_ID).fillna(False)).any():
-            raise rounded_ids(id_header, written[rounded].iloc[0], spec.path)
-        ids = canonical_ids(written)
-        judged.append((Reason("duplicate row", policy.duplicate_rows or "drop", "duplicate_rows"), cells.duplicated()))
-        judged.append((Reason("missing customer id", policy.missing_id, "missing_id"), ids.isna()))
+        cell = text_sql(id_header, types[id_header], spec.read)
+        parsed["id"] = customer_ids(raw.lines, id_header, cell, source.id_type, spec.where, notes)
+        parsed["is_repeat"] = repeated_rows(raw, numbered)
+        judged.append((Reason("duplicate row", policy.duplicate_rows or "drop", "duplicate_rows"), "is_repeat"))
+        judged.append((Reason("missing customer id", policy.missing_id, "missing_id"), "id IS NULL"))
 
-    columns: dict[str, pd.Series] = {}
-    for name, column in spec.columns.items():
+    for place, (name, column) in enumerate(spec.columns.items()):
+        text, value = f"text_{place}", f"value_{place}"
         if name not in used:
-            dtype = "string" if column.is_text or column.kind == "date" else "float64"
-            columns[name] = pd.Series([None] * rows, dtype=dtype)
+            parsed[value] = f"CAST(NULL AS {'VARCHAR' if _is_text(column) else 'DOUBLE'})"
             notes.append(f"column '{name}' is not in the file: it is missing for every customer")
             continue
-        text = _text(cells[used[name]], missing)
-        if text.isna().all() and column.is_text:
-            notes.append(f"column '{name}' has no values")
-        elif text.isna().any():
-            # Whether a customer without it can be kept, only the feature sets tell.
-            notes.append(f"column '{name}' is missing for {int(text.isna().sum())} of {rows} rows, which are kept")
+        kind = types[used[name]]
+        parsed[text] = text_sql(used[name], kind, spec.read)
+        faults = {}
         if column.is_text:
-            columns[name] = text
-            unknown = text.notna() & ~text.isin(column.levels or text)
-            judged.append((Reason(f"{name} is none of its levels", policy.bad_value, "bad_value"), unknown))
-            if unknown.any():
-                notes.append(
-                    f"column '{name}' has levels that its order does not name: {quoted_list(text[unknown].unique(), 3)}"
-                )
-            continue
-        if column.kind == "date":
-            columns[name] = days = readable_days(text, column.time_format)
-            bad_day = Reason(f"unreadable {name}", policy.bad_value, "bad_value")
-            judged.append((bad_day, text.notna() & days.isna()))
-            if days.isna().all():
-                raise DataError(
-                    f"column '{used[name]}' holds no date; it has {quoted_list(text.dropna().unique()[:3]) or 'no values at all'}",
-                    where=spec.path,
-                    fix=f"write how its dates are written: source.customers.columns.{name}.time_format, such as '%d/%m/%Y'",
-                )
-            continue
-        values = readable_numbers(text, raw.decimal)
-        unreadable = values.isna() & text.notna()
-        if values.isna().all():
-            seen = quoted_list(text.dropna().unique()[:3]) or "no values at all"
-            raise DataError(
-                f"column '{used[name]}' holds no number; it has {seen}",
-                where=spec.path,
-                fix=f"check source.customers.columns.{name} (kind, raw) and read.decimal",
-            )
-        infinite = values.abs() == float("inf")
-        outside = pd.Series(False, index=values.index)
-        if column.minimum is not None:
-            outside |= values < column.minimum
-        if column.maximum is not None:
-            outside |= values > column.maximum
-        for words, rows_hit in (
-            (f"unreadable {name}", unreadable),
-            (f"infinite {name}", infinite),
-            (f"{name} beyond {LARGEST:g}", values.abs() >= LARGEST),
-            (f"{name} out of range", outside & ~infinite),
-        ):
-            judged.append((Reason(words, policy.bad_value, "bad_value"), rows_hit))
-        columns[name] = values
+            parsed[value] = parsed[text]
+            levels = ", ".join(map(literal, column.levels))
+            faults[f"{name} is none of its levels"] = f"{value} NOT IN ({levels})" if levels else "false"
+        elif column.kind == "date":
+            time = time_sql(used[name], kind, parsed[text], column.time_format, source.time_zone)
+            parsed[value] = f"strftime({time}, '%Y-%m-%d')"
+            faults[f"unreadable {name}"] = f"{text} IS NOT NULL AND {value} IS NULL"
+        else:
+            parsed[value] = number_in(raw, used[name], spec.read, spec.where)
+            bounds = [(column.minimum, "<"), (column.maximum, ">")]
+            outside = " OR ".join(f"{value} {sign} {bound!r}" for bound, sign in bounds if bound is not None) or "false"
+            faults[f"unreadable {name}"] = f"{text} IS NOT NULL AND {value} IS NULL"
+            faults[f"infinite {name}"] = f"isinf({value})"
+            faults[f"{name} beyond {LARGEST:g}"] = f"abs({value}) >= {LARGEST}"
+            faults[f"{name} out of range"] = outside
+        judged += [(Reason(words, policy.bad_value, "bad_value"), condition) for words, condition in faults.items()]
 
-    verdict = pd.Series(0, index=cells.index)
     judged = in_order(judged)
-    for number, (_, hit) in enumerate(judged, start=1):
-        verdict = verdict.mask((verdict == 0) & hit.to_numpy(dtype=bool), number)
-    # An id stands for one customer only among the rows that are otherwise good.
-    alive = verdict.map(lambda number: number == 0 or judged[number - 1][0].action == "keep").to_numpy(dtype=bool)
-    twice = ids.where(alive).dropna()
-    twice = twice[twice.duplicated(keep="first" if policy.duplicate_ids == "first" else False)]
-    judged.append(
-        (
-            Reason(
-                "duplicate customer id",
-                "drop" if policy.duplicate_ids == "first" else policy.duplicate_ids,
-                "duplicate_ids",
-            ),
-            twice,
-        )
-    )
-    verdict.loc[twice.index] = len(judged)
+    lines = judged_rows(raw.connection, numbered, parsed, judged, "judged_customers")
+    rows = int(lines.aggregate("count(*)").fetchall()[0][0])
+    if not rows:
+        raise DataError("the customers table has a header but no rows", where=spec.where, fix="check the file")
+    for place, (name, column) in enumerate(spec.columns.items()):
+        if name in used:
+            notes += _look_at(lines, place, name, column, used[name], spec)
 
     reasons = [reason for reason, _ in judged]
-    counts = [int((verdict == number).sum()) for number in range(1, len(judged) + 1)]
-    report = counted(reasons, counts, rows, policy, notes, spec.path)
-    dropping = [number for number, reason in enumerate(reasons, start=1) if reason.action != "keep"]
-    table = pd.DataFrame({"customer_id": ids, **columns})[~verdict.isin(dropping)]
-    order = _id_order(table["customer_id"])
-    table = table.loc[order].reset_index(drop=True)
-    _validate(table, spec)
-    return table, report
+    found = dict(lines.aggregate("verdict, count(*)", "verdict").fetchall())
+    counts = [found.get(number, 0) for number in range(1, len(judged) + 1)]
+    keeping = [0, *(number for number, reason in enumerate(reasons, start=1) if reason.action == "keep")]
+    alive = lines.filter(f"verdict IN ({', '.join(map(str, keeping))})")
+    # An id stands for one customer only among the rows that are otherwise good.
+    same = f"OVER (PARTITION BY {key_sql('id', source.id_type)}"
+    kept = "nth = 1" if policy.duplicate_ids == "first" else "alike = 1"
+    ranked = alive.project(f"*, row_number() {same} ORDER BY {ROW_NUMBER}) AS nth, count(*) {same}) AS alike")
+    table = ranked.filter(kept)
+    values = ", ".join(f"value_{place}" for place in range(len(spec.columns)))
+    frame = table.order(ROW_NUMBER).project(f"id, {values}" if values else "id").df()
+    once = "drop" if policy.duplicate_ids == "first" else policy.duplicate_ids
+    twice = Reason("duplicate customer id", once, "duplicate_ids")
+    again = ranked.filter(f"NOT ({kept})").project("verdict").fetchall()
+    for (verdict,) in again:
+        if verdict:
+            counts[verdict - 1] -= 1
+    report = counted([*reasons, twice], [*counts, len(again)], rows, policy, notes, spec.where)
+
+    kinds = ["string", *("string" if _is_text(column) else "float64" for column in spec.columns.values())]
+    frame = frame.astype(dict(zip(frame.columns, kinds, strict=True)))
+    frame.columns = pd.Index([CUSTOMER_ID, *spec.columns])
+    frame = frame.loc[_id_order(frame[CUSTOMER_ID])].reset_index(drop=True)
+    _validate(frame, spec)
+    return frame, report
+
+
+def _look_at(
+    lines: duckdb.DuckDBPyRelation, place: int, name: str, column: Column, header: str, spec: Customers
+) -> list[str]:
+    """What a person should know of a column's cells; errors where the column is not what it is said to be."""
+    text, value = f"text_{place}", f"value_{place}"
+    missing, present, read = lines.aggregate(
+        f"count(*) FILTER (WHERE {text} IS NULL), count({text}), count({value})"
+    ).fetchall()[0]
+    notes = []
+    if not present and column.is_text:
+        return [f"column '{name}' has no values"]
+    if missing:
+        # Whether a customer without it can be kept, only the feature sets tell.
+        notes.append(f"column '{name}' is missing for {missing} of {missing + present} rows, which are kept")
+    if column.is_text:
+        levels = ", ".join(map(literal, column.levels))
+        unknown = lines.filter(f"{text} NOT IN ({levels})") if levels else None
+        if unknown is not None and (seen := _first_of(unknown, text)):
+            notes.append(f"column '{name}' has levels that its order does not name: {quoted_list(seen, 3)}")
+        return notes
+    said, key = ("date", "time_format") if column.kind == "date" else ("number", "read.decimal")
+    if not read:
+        raise DataError(
+            f"column '{header}' holds no {said}; it has {quoted_list(_first_of(lines, text)) or 'no values at all'}",
+            where=spec.where,
+            fix=f"write how its dates are written: source.customers.columns.{name}.time_format, such as '%d/%m/%Y'"
+            if said == "date"
+            else f"check source.customers.columns.{name} (kind, raw) and read.decimal",
+        )
+    bad = lines.filter(f"{text} IS NOT NULL AND {value} IS NULL")
+    fix = f"see whether {key} says how all of them are written, and whether {name} is a {said}"
+    if read < present and (shown := refuse_pattern(bad, text, header, spec.where, fix)):
+        notes.append(f"unreadable {name}, for example: {shown}")
+    return notes
+
+
+def _first_of(lines: duckdb.DuckDBPyRelation, text: str) -> list[str]:
+    """Three of the different cells, as they come."""
+    seen = lines.filter(f"{text} IS NOT NULL").aggregate(f"{text}, min({ROW_NUMBER}) AS nth", text)
+    return [row[0] for row in seen.order("nth").limit(3).fetchall()]
+
+
+def _is_text(column: Column) -> bool:
+    """Whether the clean column is one of texts: levels, or days as ISO writes them."""
+    return column.is_text or column.kind == "date"
 
 
 def customers_schema(spec: Customers) -> Any:
@@ -180,7 +201,7 @@ def customers_schema(spec: Customers) -> Any:
 
     columns: dict[str, Any] = {"customer_id": pa.Column("string", unique=True, nullable=False)}
     for name, column in spec.columns.items():
-        if column.is_text or column.kind == "date":
+        if _is_text(column):
             columns[name] = pa.Column("string", nullable=True)
             continue
         checks = []
@@ -190,40 +211,6 @@ def customers_schema(spec: Customers) -> Any:
             checks.append(pa.Check.le(column.maximum))
         columns[name] = pa.Column("float64", checks, nullable=True)
     return pa.DataFrameSchema(columns, strict=True, ordered=True)
-
-
-def readable_numbers(text: pd.Series, decimal: str) -> pd.Series:
-    """Readable numbers as float64, NaN elsewhere."""
-    text = text.str.replace(",", ".", regex=False) if decimal == "," else text
-    readable = text.str.fullmatch(NUMBER).fillna(False)
-    return pd.to_numeric(text.where(readable).str.replace("∞", "inf", regex=False), errors="coerce").astype("float64")
-
-
-def readable_days(text: pd.Series, time_format: str | None) -> pd.Series:
-    """Readable dates as ISO text, missing elsewhere; a time of day is left out.
-
-    Examples
-    --------
-    >>> readable_days(pd.Series(["31/12/2023", "2023"], dtype="string"), "%d/%m/%Y").tolist()
-    ['2023-12-31', <NA>]
-    """
-    written = text if time_format else text.str.slice(0, 10)  # the day as it is written, whatever its time zone
-    days = pd.to_datetime(written, format=time_format or "ISO8601", errors="coerce")
-    return days.dt.strftime("%Y-%m-%d").astype("string")
-
-
-def canonical_ids(ids: pd.Series) -> pd.Series:
-    """Ids as text; when all are integers, without padding, sign or ``.0``: "0001", "1" and "1.0" are one customer.
-
-    Examples
-    --------
-    >>> canonical_ids(pd.Series(["0001", "+20", "3.0"])).tolist()
-    ['1', '20', '3']
-    """
-    known = ids.dropna()
-    if len(known) and known.str.fullmatch(INTEGER).all():
-        return ids.str.replace(r"[.,]0{1,2}$", "", regex=True).str.replace(r"^\+?(-?)0*(\d)", r"\1\2", regex=True)
-    return ids
 
 
 def _customer_headers(headers: list[str], spec: Customers, notes: list[str]) -> tuple[dict[str, str], str | None]:
@@ -237,7 +224,7 @@ def _customer_headers(headers: list[str], spec: Customers, notes: list[str]) -> 
     id_header = find_header(headers, id_names) if id_names else None
     if id_names and id_header is None and spec.id_required:
         wanted["customer_id"] = id_names
-    return require(headers, wanted, spec.path), id_header
+    return require(headers, wanted, spec.where), id_header
 
 
 def _validate(table: pd.DataFrame, spec: Customers) -> None:
@@ -247,17 +234,12 @@ def _validate(table: pd.DataFrame, spec: Customers) -> None:
         customers_schema(spec).validate(table)
     except (pandera.errors.SchemaError, pandera.errors.SchemaErrors) as error:
         raise DataError(
-            f"the cleaned customers break their schema: {str(error).splitlines()[0]}", where=spec.path
+            f"the cleaned customers break their schema: {str(error).splitlines()[0]}", where=spec.where
         ) from error
 
 
-def _text(cells: pd.Series, missing: set[str]) -> pd.Series:
-    """Cells without surrounding blanks; what means "no value" becomes missing."""
-    text = cells.astype("string").str.strip()
-    return text.mask(text.str.casefold().isin(missing).fillna(False) | (text == "").fillna(False))
-
-
 def _id_order(ids: pd.Series) -> pd.Index:
-    if ids.str.fullmatch(r"-?\d+").all():
-        return ids.map(int).sort_values(kind="stable").index
+    keys = ids.map(id_key)
+    if keys.str.fullmatch(r"-?\d+").all():
+        return keys.map(int).sort_values(kind="stable").index
     return ids.sort_values(kind="stable").index

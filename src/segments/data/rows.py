@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,46 +19,53 @@ Report = dict[str, Any]
 
 @dataclass(frozen=True)
 class RawTable:
-    """A raw table with every cell as text, as :mod:`segments.data.reading.files` hands it over.
-
-    Parameters
-    ----------
-    cells : DataFrame
-        One text column per header of the file; missing cells may be missing values or any text in ``Reader.missing``.
-    decimal : {".", ","}
-        Decimal mark of the cells.
-    notes : list of str
-        How the file was read, where that was a guess.
-    """
-
-    cells: pd.DataFrame
-    decimal: str = "."
-    notes: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class RawLog:
-    """A raw transaction log that DuckDB streams, as :mod:`segments.data.reading.files` hands it over.
+    """A raw table that DuckDB holds or streams, as :mod:`segments.data.reading.files` hands it over.
 
     Parameters
     ----------
     connection : DuckDBPyConnection
         Where the relations live; results live as long as it does.
     lines : DuckDBPyRelation
-        One row per line, in the order of the file; columns are text or have the type of the file.
-    products : DuckDBPyRelation, optional
-        One row per product.
-    decimal : {".", ","}
-        Decimal mark of text cells.
+        One row per row of the file, in its order; columns are text or have the type of the file.
+    decimal : {".", ","} or None
+        Decimal mark of text cells, where the file as a whole leaves no doubt.
     notes : list of str
-        How the files were read, where that was a guess.
+        How the files were read, where that was a guess, and what of them is no data.
     """
 
     connection: duckdb.DuckDBPyConnection
     lines: duckdb.DuckDBPyRelation
-    products: duckdb.DuckDBPyRelation | None = None
-    decimal: str = "."
+    decimal: str | None = "."
     notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class RawLog(RawTable):
+    """A raw transaction log.
+
+    Parameters
+    ----------
+    products : DuckDBPyRelation, optional
+        One row per product.
+    """
+
+    products: duckdb.DuckDBPyRelation | None = None
+
+
+@dataclass(frozen=True)
+class RawCells:
+    """A small raw table in memory.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        One text column per header of the file.
+    decimal : {".", ","}
+        Decimal mark of the cells.
+    """
+
+    cells: pd.DataFrame
+    decimal: str = "."
 
 
 @dataclass(frozen=True)
@@ -202,6 +209,57 @@ def quoted_list(names: Iterable[str], most: int = 12) -> str:
 
 # --- judging: the same words and numbers for both tables ----------------------------------------------------------
 
+ROW_NUMBER = '"segments row"'  # the blank keeps it apart from any column of ours
+
+
+def judged_rows(
+    connection: duckdb.DuckDBPyConnection,
+    rows: duckdb.DuckDBPyRelation,
+    parsed: Mapping[str, str],
+    judged: Sequence[tuple[Reason, str]],
+    name: str,
+) -> duckdb.DuckDBPyRelation:
+    """Parse the rows of a raw table, and number the first reason that applies to each.
+
+    Parameters
+    ----------
+    connection : DuckDBPyConnection
+        Where the result is made.
+    rows : DuckDBPyRelation
+        The raw table, with :data:`ROW_NUMBER`.
+    parsed : mapping of str to str
+        SQL by the name of each column of the result.
+    judged : sequence of (Reason, str)
+        Reasons, as :func:`in_order` puts them, and SQL over the parsed columns of what they apply to.
+    name : str
+        Of the table that is made.
+
+    Returns
+    -------
+    DuckDBPyRelation
+        The parsed columns, and ``verdict``: the number of a reason from 1, or 0.
+    """
+    verdict = " ".join(f"WHEN {condition} THEN {number}" for number, (_, condition) in enumerate(judged, start=1))
+    lines = rows.project(", ".join(f"{expression} AS {column}" for column, expression in parsed.items()))
+    lines.project(f"*, CASE {verdict} ELSE 0 END AS verdict").create(name)
+    return connection.table(name)
+
+
+def repeated_rows(raw: RawTable, numbered: duckdb.DuckDBPyRelation) -> str:
+    """Write SQL for whether a row equals an earlier one in every column.
+
+    A 64-bit hash per row finds the few that may be equal; only those are compared in full.
+    """
+    columns = ", ".join(quoted(header) for header in raw.lines.columns)
+    hashed = numbered.project(f"{ROW_NUMBER}, hash({columns}) AS hashed")
+    hashed.aggregate("hashed, count(*) AS n", "hashed").filter("n > 1").project("hashed").create("repeated_hashes")
+    if not raw.connection.table("repeated_hashes").aggregate("count(*)").fetchall()[0][0]:
+        return "false"
+    maybe = numbered.filter(f"hash({columns}) IN (FROM repeated_hashes)")
+    ranked = maybe.project(f"{ROW_NUMBER}, row_number() OVER (PARTITION BY {columns} ORDER BY {ROW_NUMBER}) AS nth")
+    ranked.filter("nth > 1").project(ROW_NUMBER).create("repeated_rows")
+    return f"{ROW_NUMBER} IN (FROM repeated_rows)"
+
 
 def counted(
     reasons: Sequence[Reason], counts: Sequence[int], rows_raw: int, policy: Policy, notes: list[str], where: str
@@ -255,7 +313,7 @@ def counted(
             f"{bad} of {rows_raw} rows ({bad / rows_raw:.1%}) are bad, "
             f"more than the {policy.max_bad_share:.1%} allowed: {message}",
             where=where,
-            fix="mend the file, or allow more with source.policy.max_bad_share",
+            fix="mend the file or how it is read (read, kind, minimum, maximum); what means no value goes into read.missing",
         )
     if dropped == rows_raw:
         raise DataError(f"no row is left of {rows_raw}: {message}", where=where, fix="check the file and source.policy")

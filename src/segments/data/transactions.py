@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, timedelta
+from functools import cache
 from itertools import groupby, pairwise
 from typing import Any
 
@@ -15,24 +16,26 @@ import duckdb
 import pandas as pd
 
 from segments.config.source import Policy, Products, Reader, Source, Transactions
-from segments.data.reading.cells import INTEGER, ROUNDED_ID, id_sql, literal, number_sql, text_sql, time_sql
+from segments.data.reading.cells import instants, literal, number_in, refuse_pattern, text_sql, time_sql
+from segments.data.reading.ids import customer_ids, one_spelling, refuse_rounded
 from segments.data.returns import Line, sent_back
 from segments.data.rows import (
+    ROW_NUMBER,
     RawLog,
     Reason,
     Report,
     counted,
     find_header,
     in_order,
-    quoted,
+    judged_rows,
     quoted_list,
+    repeated_rows,
     require,
-    rounded_ids,
 )
+from segments.data.times import time_formats
 from segments.errors import DataError
 
 SAMPLE_LINES = 1_000
-ROW_NUMBER = '"segments row"'  # the blank keeps it apart from any column of ours
 TRANSACTION_COLUMNS = {
     "customer_id": "VARCHAR",
     "order_id": "VARCHAR",
@@ -120,23 +123,24 @@ def clean_transactions(raw: RawLog, source: Source) -> tuple[duckdb.DuckDBPyRela
     def cell(key: str) -> str:
         return text_sql(headers[key], types[headers[key]], spec.read)
 
+    @cache
     def number(key: str) -> str:
-        return number_sql(headers[key], types[headers[key]], cell(key), raw.decimal)
+        return number_in(raw, headers[key], spec.read, spec.where)
 
     numbered = raw.lines.project(f"row_number() OVER () AS {ROW_NUMBER}, *")
-    repeated = _repeated_rows(raw, numbered, list(types))
-    for key in ("customer", "order", "product", "store"):
+    for key in ("order", "product", "store"):
         if key in headers:
-            _refuse_rounded(raw.lines, headers[key], cell(key), spec.path)
-    keys = [key for key in ("customer", "product") if key in headers]
-    integers = _all_integers(raw.lines, {key: cell(key) for key in keys})
-    time = time_sql(headers["time"], types[headers["time"]], cell("time"), spec.time_format)
+            refuse_rounded(raw.lines, headers[key], cell(key), spec.where)
+    customer = customer_ids(raw.lines, headers["customer"], cell("customer"), source.id_type, spec.where, notes)
+    kind = types[headers["time"]]
+    notes += instants(raw.lines, headers["time"], kind, cell("time"), spec.time_format, source.time_zone, spec.where)
+    time = time_sql(headers["time"], kind, cell("time"), spec.time_format, source.time_zone)
     money = {key: number(key) for key in spec.money}
     rate = _rate(raw.lines, number("discount_rate"), spec) if spec.discount_rate is not None else ""
     parsed = {
         ROW_NUMBER: ROW_NUMBER,
-        "is_repeat": f"{ROW_NUMBER} IN (FROM repeated_rows)" if repeated else "false",
-        "customer_id": id_sql(cell("customer"), integers["customer"]),
+        "is_repeat": repeated_rows(raw, numbered),
+        "customer_id": customer,
         "order_id": cell("order") if "order" in headers else f"strftime({time}, '%Y-%m-%d')",
         "time_text": cell("time"),
         "purchased_at": time,
@@ -161,7 +165,7 @@ def clean_transactions(raw: RawLog, source: Source) -> tuple[duckdb.DuckDBPyRela
             blank[name] = " OR ".join(f"({cell(part)} IS NULL)" for part in reductions[name]) or "false"
             parsed[f"{name}_blank"] = blank[name]
     if "product" in headers:
-        parsed["product_id"] = id_sql(cell("product"), integers["product"])
+        parsed["product_id"] = cell("product")
     if "store" in headers:
         parsed["store_id"] = cell("store")
     excluded = _excluded(raw.lines, types, spec, notes)
@@ -201,10 +205,7 @@ def clean_transactions(raw: RawLog, source: Source) -> tuple[duckdb.DuckDBPyRela
         (Reason("zero amount", policy.zero_amounts, "zero_amounts", fault=False), "amount = 0"),
     ]
     judged = in_order(judged)
-    verdict = " ".join(f"WHEN {condition} THEN {number}" for number, (_, condition) in enumerate(judged, start=1))
-    lines = numbered.project(", ".join(f"{expression} AS {name}" for name, expression in parsed.items()))
-    lines.project(f"*, CASE {verdict} ELSE 0 END AS verdict").create("judged_lines")
-    lines = raw.connection.table("judged_lines")
+    lines = judged_rows(raw.connection, numbered, parsed, judged, "judged_lines")
     faults = " ".join(
         f"WHEN {number} THEN '{reason.text}'"
         for number, (reason, _) in enumerate(judged, start=1)
@@ -217,7 +218,7 @@ def clean_transactions(raw: RawLog, source: Source) -> tuple[duckdb.DuckDBPyRela
     found = dict(lines.aggregate("verdict, count(*)", "verdict").fetchall())
     rows_raw = sum(found.values())
     if not rows_raw:
-        raise DataError("the transaction log has a header but no lines", where=spec.path, fix="check the file")
+        raise DataError("the transaction log has a header but no lines", where=spec.where, fix="check the file")
     _some_time(lines, spec)
     counts = [found.get(number, 0) for number in range(1, len(judged) + 1)]
     keeping = [0, *(number for number, (reason, _) in enumerate(judged, start=1) if reason.action == "keep")]
@@ -225,7 +226,8 @@ def clean_transactions(raw: RawLog, source: Source) -> tuple[duckdb.DuckDBPyRela
     for name in blank:
         if blanks := _one(kept.filter(f"{name}_blank").aggregate("count(*)")):
             notes.append(f"{blanks} lines lack a {name} value: it counts as 0")
-    report = counted([reason for reason, _ in judged], counts, rows_raw, policy, notes, spec.path)
+    notes += _unreadable(lines, headers, spec)
+    report = counted([reason for reason, _ in judged], counts, rows_raw, policy, notes, spec.where)
 
     if spec.order is not None:
         notes += _cancellations_that_pay(kept)
@@ -234,12 +236,12 @@ def clean_transactions(raw: RawLog, source: Source) -> tuple[duckdb.DuckDBPyRela
     if policy.returns == "net" and _one(kept.filter("amount < 0").aggregate("count(*)")):
         kept = _net(raw.connection, kept, spec, notes)
         columns.append("sent_back_at")
-    _check_lines(kept, columns, spec.path)
+    _check_lines(kept, columns, spec.where)
     if spec.products is not None and raw.products is not None:
         kept, added = _with_products(raw, kept, spec.products, notes)
         columns = [name for name in TRANSACTION_COLUMNS if name in (*columns, *added)]
     table = kept.order(ROW_NUMBER).project(", ".join(columns))
-    _check_types(table, spec.path)
+    _check_types(table, spec.where)
     return table, report
 
 
@@ -367,7 +369,7 @@ def _log_headers(headers: list[str], spec: Transactions) -> dict[str, str]:
             where="source.transactions.product",
             fix="name it",
         )
-    return require(headers, wanted, spec.path)
+    return require(headers, wanted, spec.where)
 
 
 def _amount(money: dict[str, str], rate: str, discounts: list[str]) -> str:
@@ -420,7 +422,7 @@ def _rate(lines: duckdb.DuckDBPyRelation, written: str, spec: Transactions) -> s
                     if not above
                     else f"it has {below} rates below 1, and {above} above, up to {largest:g}"
                 ),
-                where=spec.path,
+                where=spec.where,
                 fix="write source.transactions.discount_unit: share (a fifth is 0.2) or percent (a fifth is 20)",
             )
         unit = "percent" if above else "share"
@@ -533,47 +535,36 @@ def _fetched(cursor: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
         yield from rows
 
 
-def _repeated_rows(raw: RawLog, numbered: duckdb.DuckDBPyRelation, headers: list[str]) -> bool:
-    """Put the numbers of lines equal to an earlier one into ``repeated_rows``; whether there are any.
-
-    A 64-bit hash per line finds the few that may be equal; only those are compared in full.
-    """
-    columns = ", ".join(quoted(header) for header in headers)
-    hashed = numbered.project(f"{ROW_NUMBER}, hash({columns}) AS hashed")
-    hashed.aggregate("hashed, count(*) AS n", "hashed").filter("n > 1").project("hashed").create("repeated_hashes")
-    if not _one(raw.connection.table("repeated_hashes").aggregate("count(*)")):
-        return False
-    maybe = numbered.filter(f"hash({columns}) IN (FROM repeated_hashes)")
-    ranked = maybe.project(f"{ROW_NUMBER}, row_number() OVER (PARTITION BY {columns} ORDER BY {ROW_NUMBER}) AS nth")
-    ranked.filter("nth > 1").project(ROW_NUMBER).create("repeated_rows")
-    return True
-
-
-def _refuse_rounded(table: duckdb.DuckDBPyRelation, header: str, cell: str, where: str) -> None:
-    """Stop at ids that lost their digits on the way here."""
-    found = table.filter(f"regexp_full_match({cell}, '{ROUNDED_ID}')").limit(1).project(cell).fetchall()
-    if found:
-        raise rounded_ids(header, found[0][0], where)
-
-
-def _all_integers(table: duckdb.DuckDBPyRelation, cells: dict[str, str]) -> dict[str, bool]:
-    """For each id column, whether every id is an integer."""
-    found = table.aggregate(
-        ", ".join(f"bool_and(regexp_full_match({cell}, '{INTEGER}'))" for cell in cells.values())
-    ).fetchall()[0]
-    return {key: bool(all_integer) for key, all_integer in zip(cells, found, strict=True)}
+def _unreadable(lines: duckdb.DuckDBPyRelation, headers: dict[str, str], spec: Transactions) -> list[str]:
+    """Show two of the cells that cannot be read; several of one shape are an error."""
+    notes = []
+    looked_at = [("time", "time_text", "purchased_at", "time_format")]
+    looked_at += [(key, f"{key}_text", f"{key}_read", "read.decimal") for key in spec.money]
+    for key, text, value, said in looked_at:
+        bad = lines.filter(f"NOT is_repeat AND {text} IS NOT NULL AND {value} IS NULL")
+        fix = f"see whether source.transactions.{said} says how all of them are written"
+        if shown := refuse_pattern(bad, text, headers[key], spec.where, fix):
+            notes.append(f"unreadable {key.replace('_', ' ')}, for example: {shown}")
+    return notes
 
 
 def _some_time(lines: duckdb.DuckDBPyRelation, spec: Transactions) -> None:
     """Refuse a log without one readable time: the format is wrong, not the lines."""
     if _one(lines.aggregate("count(purchased_at)")):
         return
-    seen = lines.filter("time_text IS NOT NULL").limit(3).project("time_text").fetchall()
-    shown = quoted_list(row[0] for row in seen) or "no values at all"
+    texts = (
+        lines.filter("time_text IS NOT NULL")
+        .project("time_text")
+        .limit(SAMPLE_LINES)
+        .df()["time_text"]
+        .astype("string")
+    )
+    shown = quoted_list(texts.head(3)) or "no values at all"
+    fits = " or ".join(f"'{one}'" for one in time_formats(texts)[:2] if one) or "'%d/%m/%Y %H:%M', for example"
     raise DataError(
         f"no time in column '{spec.time}' can be read; it has {shown}",
-        where=spec.path,
-        fix="write in source.transactions.time_format how times look, for example '%d/%m/%Y %H:%M'",
+        where=spec.where,
+        fix=f"write in source.transactions.time_format how times look: {fits}",
     )
 
 
@@ -588,11 +579,11 @@ def _with_products(
         wanted["department"] = [spec.department]
     if spec.brand is not None and spec.private_label is not None:
         wanted["brand"] = [spec.brand]
-    headers = require(list(types), wanted, spec.path)
+    headers = require(list(types), wanted, spec.where)
     cells = {key: text_sql(header, types[header], spec.read) for key, header in headers.items()}
-    _refuse_rounded(raw.products, headers["id"], cells["id"], spec.path)
-    integers = _all_integers(raw.products, {"id": cells["id"]})
-    expressions = {"known_id": id_sql(cells["id"], integers["id"]), ROW_NUMBER: "row_number() OVER ()"}
+    refuse_rounded(raw.products, headers["id"], cells["id"], spec.where)
+    known_id = one_spelling(raw.products, cells["id"])
+    expressions = {"known_id": known_id(cells["id"]), ROW_NUMBER: "row_number() OVER ()"}
     added = []
     if "department" in cells:
         expressions["department"] = cells["department"]
@@ -607,10 +598,10 @@ def _with_products(
     ).create("known_products")
     known = raw.connection.table("known_products")
     if repeated := _one(known.filter("n > 1").aggregate("count(*)")):
-        notes.append(f"{repeated} products are listed more than once in {spec.path}: the first row of each is used")
-    joined = lines.join(known, condition="product_id = known_id", how="left")
+        notes.append(f"{repeated} products are listed more than once in {spec.where}: the first row of each is used")
+    joined = lines.join(known, condition=f"{known_id('product_id')} = known_id", how="left")
     if unknown := _one(joined.filter("known_id IS NULL").aggregate("count(*)")):
-        notes.append(f"{unknown} lines name a product that is not in {spec.path}: no department, not a private label")
+        notes.append(f"{unknown} lines name a product that is not in {spec.where}: no department, not a private label")
     names = [name for name in (ROW_NUMBER, *lines.columns) if name != ROW_NUMBER.strip('"') and name not in added]
     extra = [f"coalesce({name}, false) AS {name}" if name == "private_label" else name for name in added]
     return joined.project(", ".join([*names, *extra])), added

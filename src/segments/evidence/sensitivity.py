@@ -41,7 +41,7 @@ def sensitivity(
     spec: Spec,
     scalers: Iterable[Scaler],
     config: SensitivityConfig,
-    earlier: tuple[str, pd.DataFrame] | None = None,
+    earlier: tuple[str, pd.DataFrame] | str = "the source has no transactions",
 ) -> tuple[pd.DataFrame, list[str]]:
     """Segment the customers anew, one thing changed at a time, and compare with the chosen segments.
 
@@ -57,8 +57,8 @@ def sensitivity(
         All scalers to try; its own is passed over.
     config : SensitivityConfig
         How many seeds, how many extreme customers.
-    earlier : (str, DataFrame), optional
-        Another as-of date and the feature table of that day; without a transaction log there is none.
+    earlier : (str, DataFrame) or str
+        Another as-of date and the feature table of that day; or why there is none.
 
     Returns
     -------
@@ -84,8 +84,8 @@ def sensitivity(
     notes: list[str] = []
     if len(spec.feature_set.columns) == 1:
         notes.append(f"no feature left out: {next(iter(spec.feature_set.columns))} is the only one")
-    if earlier is None:
-        notes.append("no earlier as-of date: the source has no transactions")
+    if isinstance(earlier, str):
+        notes.append(f"no earlier as-of date: {earlier}")
     chosen = pd.Series(labels, index=features["customer_id"])
     rows = []
     for change in _changes(features, spec, scalers, config, earlier):
@@ -218,7 +218,7 @@ def _changes(
     spec: Spec,
     scalers: Iterable[Scaler],
     config: SensitivityConfig,
-    earlier: tuple[str, pd.DataFrame] | None,
+    earlier: tuple[str, pd.DataFrame] | str,
 ) -> Iterator[Change]:
     for seed in range(spec.seed + 1, spec.seed + 1 + config.seeds):
         yield Change("seed", str(seed), features, replace(spec, seed=seed))
@@ -229,7 +229,7 @@ def _changes(
     for left_out in columns if len(columns) > 1 else ():
         fewer = FeatureSet(spec.feature_set.name, {name: columns[name] for name in columns if name != left_out})
         yield Change("feature left out", left_out, features, replace(spec, feature_set=fewer))
-    if earlier is not None:
+    if not isinstance(earlier, str):
         yield Change("as-of date", earlier[0], earlier[1], spec)
     if len(extreme := extreme_rows(features, spec.feature_set, config.extreme_share)):
         usual = features.drop(index=features.index[extreme]).reset_index(drop=True)

@@ -25,7 +25,7 @@ from segments.features.purchases import MONEY_UNIT, day_number, whole_units
 
 Floats = NDArray[np.float64]
 
-NEVER = date.max.toordinal() + 1  # the day on which a purchase was sent back that was kept
+NEVER_BACK = date.max.toordinal() + 1  # the day on which a purchase was sent back that was kept
 DAYS_PER_WEEK = 7
 BTYD_NAMES = {
     "bg_nbd": ("r", "alpha", "a", "b"),
@@ -84,7 +84,7 @@ def daily(lines: Any) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row per customer, day with a purchase, and day from which this is none any more because it was sent back (``back``, ``NEVER``
+        One row per customer, day with a purchase, and day from which this is none any more because it was sent back (``back``, ``NEVER_BACK``
         where it was kept), sorted: ``customer_id``, ``day`` (as ``date.toordinal``), ``back``, ``spend``. :func:`as_known` takes one day's view.
 
     Examples
@@ -95,14 +95,16 @@ def daily(lines: Any) -> pd.DataFrame:
     [9.0, 30.0]
     """
     frame = nw.from_native(lines).lazy().filter(nw.col("amount") >= 0)
-    frame = frame.with_columns(day=day_number("purchased_at"), spend=whole_units("amount"), back=nw.lit(NEVER))
+    frame = frame.with_columns(day=day_number("purchased_at"), spend=whole_units("amount"), back=nw.lit(NEVER_BACK))
     if "sent_back_at" in frame.collect_schema().names():
         was_kept = nw.col("sent_back_at").is_null()
         # pandas makes no whole number of a day that is missing, even where it is not taken
         frame = frame.with_columns(
             sent_back_at=nw.when(was_kept).then("purchased_at").otherwise("sent_back_at"), was_kept=was_kept
         )
-        frame = frame.with_columns(back=nw.when("was_kept").then(nw.lit(NEVER)).otherwise(day_number("sent_back_at")))
+        frame = frame.with_columns(
+            back=nw.when("was_kept").then(nw.lit(NEVER_BACK)).otherwise(day_number("sent_back_at"))
+        )
     keys = ["customer_id", "day", "back"]
     days: pd.DataFrame = frame.group_by(keys).agg(nw.col("spend").sum()).collect("pandas").to_native()
     days = days.sort_values(keys, kind="stable", ignore_index=True).astype({"day": "int64", "back": "int64"})
@@ -121,7 +123,7 @@ def as_known(days: pd.DataFrame, known: date) -> pd.DataFrame:
 
     Examples
     --------
-    >>> days = pd.DataFrame({"customer_id": ["7", "7"], "day": [1, 1], "back": [5, NEVER], "spend": [9.0, 1.0]})
+    >>> days = pd.DataFrame({"customer_id": ["7", "7"], "day": [1, 1], "back": [5, NEVER_BACK], "spend": [9.0, 1.0]})
     >>> [as_known(days, date.fromordinal(day))["spend"].tolist() for day in (4, 5)]
     [[10.0], [1.0]]
     """

@@ -53,6 +53,8 @@ class Timeline:
         The day from which forecasts look ahead.
     horizon_days : int
         Length of the time ahead.
+    window_days : int, optional
+        Days the features look back; all by default.
     """
 
     first: date
@@ -61,6 +63,7 @@ class Timeline:
     latest: date
     as_of: date
     horizon_days: int
+    window_days: int | None = None
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,7 @@ def predict(
     models: Mapping[str, PredictionModel],
     as_of: date,
     config: PredictionConfig,
+    window_days: int | None = None,
 ) -> Prediction:
     """Compare all models on later time, recommend, and look ahead from the as-of date.
 
@@ -124,6 +128,8 @@ def predict(
         The "today" of `features`.
     config : PredictionConfig
         Horizon, cutoff and sizes.
+    window_days : int, optional
+        Days that `build` looks back; all by default.
 
     Returns
     -------
@@ -142,7 +148,7 @@ def predict(
     days = daily(lines)
     first = date.fromordinal(int(days["day"].min()))
     config, shorter = with_horizon(config, first, as_of)
-    when = timeline(first, as_of, config)
+    when = replace(timeline(first, as_of, config), window_days=window_days)
     snapshots = {as_of: _snapshot(features, labels, days, when, as_of)}
     later = snapshots[as_of]
     agreement: dict[str, float] = {}
@@ -161,6 +167,11 @@ def predict(
     shared = [name for name in snapshots[when.train].inputs if all(name in s.inputs for s in snapshots.values())]
     snapshots = {day: replace(snapshot, inputs=snapshot.inputs[shared]) for day, snapshot in snapshots.items()}
     train, test = snapshots[when.train], snapshots[when.test]
+    for one in (train, test):
+        if not one.outcome("value").any():
+            raise ForecastError(
+                f"none of the {len(one.customer_id)} customers of {one.cutoff} bought anything in the {config.horizon_days} days after it"
+            )
 
     with threadpool_limits(limits=1):  # how floats are summed depends on the number of threads
         fitted, notes = _fit_all(train, models, config)
@@ -195,7 +206,9 @@ def predict(
     ]
     facts = {
         "applies": True,
-        "timeline": {name: str(value) for name, value in asdict(when).items() if name != "horizon_days"},
+        "timeline": {
+            name: str(value) for name, value in asdict(when).items() if name not in ("horizon_days", "window_days")
+        },
         "settings": asdict(config),
         "customers": {"train": len(train.customer_id), "test": len(test.customer_id), "forecast": len(customers)},
         "left": {"train": int(train.outcome("churn").sum()), "test": int(test.outcome("churn").sum())},
@@ -352,7 +365,7 @@ def model_inputs(features: pd.DataFrame, days: pd.DataFrame, when: Timeline, cut
         Recency, gaps, shares and trend as they are; orders, purchase days and money per week; ``tenure_share`` of the log's
         length; ``recent_days`` and ``recent_spend``: purchase days and money in the horizon before the cutoff.
     """
-    span = (cutoff - when.first).days + 1
+    span = min((cutoff - when.first).days + 1, when.window_days or date.max.toordinal())
     inputs = features[[*AS_THEY_ARE, *(name for name in SHARES if name in features)]].copy()
     for name in PER_WEEK:
         inputs[f"{name}_per_week"] = features[name] / span * DAYS_PER_WEEK

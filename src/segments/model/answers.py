@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from segments.clustering.silhouette import threads_of
 from segments.clustering.space import Space, as_levels, place
-from segments.data.reading.cells import NUMBER
+from segments.data.reading.cells import read_number, tells_decimal
 from segments.data.rows import find_header
 from segments.errors import DataError, SegmentsError
 from segments.model.segmentation import Segmentation
@@ -142,8 +142,8 @@ def score_batches(
         cells, because it was not as long as the header, what it looks like; of every other row nothing.
     missing : iterable of str
         Texts that mean "no value"; case does not matter.
-    decimal : {".", ","}
-        Decimal mark of text.
+    decimal : {".", ",", ""}
+        Decimal mark of text; "" where nobody knows.
     threads : int
         0 for one per core.
 
@@ -304,8 +304,8 @@ def read_numbers(
         Of the column, for the error.
     missing : frozenset of str
         Case-folded texts that mean "no value".
-    decimal : {".", ","}
-        Decimal mark of text.
+    decimal : {".", ",", ""}
+        Decimal mark of text; without one a number that may be a thousand or a decimal is unreadable.
 
     Returns
     -------
@@ -339,7 +339,9 @@ def read_numbers(
             )
         # An integer beyond 2**53 is rounded, as it is when the same digits stand in a CSV.
         return pc.cast(cells, pa.float64(), safe=False).to_numpy(zero_copy_only=False), none_bad
-    text = pc.replace_substring(cells, ",", ".") if decimal == "," else cells
+    text = cells
+    if decimal == ",":  # where a point stands between thousands
+        text = pc.replace_substring(pc.replace_substring(cells, ".", "\0"), ",", ".")
     try:
         return pc.cast(text, pa.float64()).to_numpy(zero_copy_only=False), none_bad
     except pa.ArrowInvalid:
@@ -349,7 +351,7 @@ def read_numbers(
     values = pc.cast(pc.if_else(plain, text, None), pa.float64()).to_numpy(zero_copy_only=False).copy()
     odd = np.flatnonzero(~plain.fill_null(True).to_numpy(zero_copy_only=False))
     for i in odd:
-        values[i], none_bad[i] = _odd_number(text[i].as_py(), missing)
+        values[i], none_bad[i] = _odd_number(cells[i].as_py().strip(), missing, decimal)
     return values, none_bad
 
 
@@ -372,14 +374,12 @@ def read_levels(
     return numbers, unseen
 
 
-def _odd_number(text: str, missing: frozenset[str]) -> tuple[float, bool]:
-    import re
-
+def _odd_number(text: str, missing: frozenset[str], decimal: str) -> tuple[float, bool]:
     if text.casefold() in missing:
         return np.nan, False
-    if re.fullmatch(NUMBER, text):
-        return float(text.replace("∞", "inf")), False
-    return np.nan, True
+    value = read_number(text, decimal or tells_decimal(text) or ".")
+    unsure = not decimal and tells_decimal(text) == ""  # a thousand or a decimal
+    return (np.nan, True) if value is None or unsure else (value, False)
 
 
 def _no_id(ids: pa.Array, missing: frozenset[str]) -> NDArray[np.bool_] | None:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from segments.clustering.silhouette import silhouette_estimate
 from segments.clustering.space import place, read_columns
 from segments.config.serving import LightLimits, MonitoringConfig
+from segments.data.reading.ids import id_keys
 from segments.errors import DataError
 from segments.features.meanings import NONE, Labels, called
 from segments.model.answers import Scored
@@ -200,6 +201,8 @@ class Tally:
             )
         self.previous = np.array(list(previous.values()), dtype=object) if previous else None
         self.previous_ids = pa.array(previous or [], type=pa.string())
+        keys = id_keys(self.previous_ids)  # however a file pads its numbers
+        self.previous_keys = keys if len(keys.unique()) == len(keys) else self.previous_ids
         self.bins = [np.zeros(len(bins["counts"]), dtype=np.int64) for bins in reference["columns"].values()]
         self.edges = [np.array(bins["edges"]) for bins in reference["columns"].values()]
         self.limits = np.array(reference["segments"]["limits"])
@@ -228,7 +231,9 @@ class Tally:
             counts += _binned(chunk.features[:, j], self.edges[j])
         self.out_of_range += int(answers["out_of_range"].sum())
         if self.previous is not None:
-            at = pc.index_in(chunk.ids.cast(pa.string()), value_set=self.previous_ids)
+            ids = chunk.ids.cast(pa.string())
+            at = pc.index_in(ids, value_set=self.previous_ids)
+            at = pc.coalesce(at, pc.index_in(id_keys(ids), value_set=self.previous_keys))
             known = np.flatnonzero(at.is_valid().to_numpy(zero_copy_only=False))
             before = self.previous[at.drop_null().to_numpy()]
             self.known += len(known)

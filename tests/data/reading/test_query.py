@@ -175,6 +175,9 @@ def test_what_a_query_may_not_do_is_one_error_that_names_its_file(sql: str, what
 
 def test_decimal_marks_that_differ_are_asked_about() -> None:
     Path("items.csv").write_text("id;price;n\n01;19,99;3\n")
+    orders = Path("orders.csv").read_text().splitlines()
+    points = ["tip,", *["0.5,"] * (len(orders) - 1)]
+    Path("orders.csv").write_text("\n".join(map("".join, zip(points, orders, strict=True))) + "\n")
     sql = "SELECT who, day, price AS paid FROM orders JOIN items USING (id)"
     with pytest.raises(DataError, match=r"items.csv has decimal commas, orders.csv has none") as caught:
         answered(sql)

@@ -24,6 +24,12 @@ from segments.data.transactions import clean_transactions
 from segments.errors import DataError
 from segments.features.purchases import transaction_features
 
+
+def read_customers(source: Source, project: Path):
+    with files.open_customers(source, project) as raw:
+        return clean_customers(raw, source)
+
+
 LAST = date(2024, 3, 31)
 MIDNIGHT = datetime(2024, 3, 10, tzinfo=UTC)  # in New York clocks go forward some hours later
 Line = tuple[int, int, int]  # id, cents, seconds from midnight in UTC
@@ -122,7 +128,7 @@ def test_long_ids_of_a_column_with_gaps_stay_apart(tmp_path: Path) -> None:
         customers=Customers("people.parquet", id="id", columns={"age": Column()}),
         policy=Policy(max_bad_share=1),
     )
-    table, _ = clean_customers(files.read_customers(source, tmp_path), source)
+    table, _ = read_customers(source, tmp_path)
     assert table["customer_id"].tolist() == ["1000000000000000001", "1000000000000000002"]
 
 
@@ -138,7 +144,7 @@ def test_ids_that_were_rounded_are_refused(tmp_path: Path, name: str, part: str)
     people = Source("people", customers=Customers(name, id="id", columns={"age": Column()}))
     with pytest.raises(DataError, match="column 'id' holds ids that were rounded to a few digits"):
         if part == "customers":
-            clean_customers(files.read_customers(people, tmp_path), people)
+            read_customers(people, tmp_path)
         else:
             with files.open_log(shop(name), tmp_path) as raw:
                 clean_transactions(raw, shop(name))

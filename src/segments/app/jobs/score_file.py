@@ -22,6 +22,7 @@ from segments.config.root import Config
 from segments.config.source import Reader, Source, Transactions
 from segments.data.reading import files
 from segments.data.reading.cells import literal
+from segments.data.reading.text_file import ROWS_AT_ONCE
 from segments.data.rows import RawLog, find_header
 from segments.data.transactions import clean_transactions, rejected_lines
 from segments.errors import DataError, StoreError
@@ -273,7 +274,7 @@ def _summed_up(config: Config, source: Source, log: RawLog, columns: list[str], 
     bad = (Rejected(row, id_, reason, reason) for row, id_, reason in rejected_lines(log))
     left_out = {one["reason"]: one["rows"] for one in report["reasons"] if one["action"] != "keep"}
     notes = [*report["notes"], *(note for note in file.notes if note not in report["notes"])]
-    batches = iter(table.to_batches(max_chunksize=files.ROWS_AT_ONCE))
+    batches = iter(table.to_batches(max_chunksize=ROWS_AT_ONCE))
 
     def lines_of(ids: Collection[str]) -> dict[str, int]:
         own = lines.filter(f"customer_id IN ({', '.join(map(literal, ids))})")

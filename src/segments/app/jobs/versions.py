@@ -66,7 +66,7 @@ def keep_version(
         "git_commit": git_commit(),
         "rebuilt_by": REBUILT_BY[0],
         "next_number": str(catalog.read(catalog.IDENTITY).known.next_number),
-        "raw": json.dumps({path: pins[path].md5 for path in config.source.raw_paths if path in pins}),
+        "raw": json.dumps({path: pins[path].md5 for path in raw_files.every_path(config.source, pins) if path in pins}),
     }
     kept = version_folder(tags["model_hash"], candidate_id)
     folder = kept.with_name(f".{kept.name}")  # takes the place of the cache when it is whole

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
+from segments.app.jobs.cleaning import cleaned
 from segments.config.root import Config
-from segments.data.clean import compare_ids
-from segments.data.customers import clean_customers
-from segments.data.reading import files
-from segments.data.reading.query import asked
-from segments.data.rows import Report
-from segments.data.transactions import clean_transactions
 from segments.io.store import catalog, raw_files
 
 
@@ -16,24 +11,14 @@ def run(config: Config) -> None:
     """Check the raw files against their pins, clean them, write the clean tables and the report."""
     source = config.source
     raw_files.check_pins(source)
-    tables: dict[str, Report] = {}
-    customers = None
-    with asked(source, config.queries) as raw:
-        if source.customers is not None:
-            customers, tables["customers"] = clean_customers(files.read_customers(raw.files), source)
-        if source.transactions is not None:
-            with files.open_log(raw.files) as log:
-                lines, tables["transactions"] = clean_transactions(log, source)
-                if customers is not None:
-                    tables["transactions"]["notes"] += compare_ids(customers, lines)
-                catalog.stream(catalog.CLEAN_TRANSACTIONS, lines)
-        for name, notes in raw.notes.items():
-            tables[name]["notes"] += notes
-    if customers is not None:
-        catalog.write(catalog.CLEAN_CUSTOMERS, customers)
+    with cleaned(config) as found:
+        if found.lines is not None:
+            catalog.stream(catalog.CLEAN_TRANSACTIONS, found.lines)
+    if found.customers is not None:
+        catalog.write(catalog.CLEAN_CUSTOMERS, found.customers)
     else:  # left over from another source
         catalog.drop(catalog.CLEAN_CUSTOMERS)
     if source.transactions is None:
         catalog.drop(catalog.CLEAN_TRANSACTIONS)
-    report = catalog.CLEANING_REPORT.of({"source": source.name, "tables": tables})
+    report = catalog.CLEANING_REPORT.of({"source": source.name, "tables": found.reports})
     catalog.write(catalog.CLEANING_REPORT, report)

@@ -79,4 +79,5 @@ def _predict(config: Config, spec: Spec, labels: NDArray[np.int32]) -> Predictio
     features = catalog.read(catalog.FEATURES)
     lines = purchase_log(config)
     today = date.fromisoformat(str(source.as_of))
-    return predict(features, labels, lines, build, spec, config.grid_prediction_models, today, config.prediction)
+    models, window = config.grid_prediction_models, config.features.window_days
+    return predict(features, labels, lines, build, spec, models, today, config.prediction, window)

@@ -1,67 +1,57 @@
-"""The edge that opens raw files. Comes in: paths and hints of a source. Goes out: cells for :mod:`segments.data.clean`.
+"""The edge that opens raw files. Comes in: paths and hints of a source. Goes out: tables for the cleaners, as relations of DuckDB.
 
 Three kinds of files, told apart by their names and checked by their first bytes (:mod:`segments.data.reading.kinds`): CSV (``.csv``,
 ``.tsv``, ``.txt``), parquet, xlsx. What the source does not say about a CSV is found out from the file
-(:mod:`segments.data.reading.dialect`). A customers table becomes text cells in pandas; a transaction log becomes a DuckDB relation,
-which streams and spills to a temporary folder (``TMPDIR``), so that it may be larger than memory. Every
-failure is one :class:`~segments.errors.DataError`.
+(:mod:`segments.data.reading.dialect`). DuckDB streams, and spills to a temporary folder (``TMPDIR``), so that a file may be larger than
+memory. Every failure is one :class:`~segments.errors.DataError`.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-import re
 import tempfile
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import duckdb
-import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.csv as csv_format
 import pyarrow.parquet as pq
 
-from segments.config.source import Reader, Source
-from segments.data.reading.cells import EXACT
-from segments.data.reading.dialect import Dialect, decimal_mark, decoding, dialect_of
+from segments.config.source import Reader, Source, paths_of
+from segments.data.reading.cells import text_sql
+from segments.data.reading.dialect import dialect_of
 from segments.data.reading.kinds import SCORED, first_bytes, guarded, kind_of, refuse_foreign, refuse_repeated
-from segments.data.rows import RawLog, RawTable
-from segments.errors import DataError, first_line
-
-ROWS_AT_ONCE = 1 << 17  # of a parquet to score, and about as many of a CSV
-BYTES_AT_ONCE = 1 << 22
-ODD_AT_FIRST = (
-    100_000  # rows not as long as the header before the first that is: more, and the file is not what it seems
-)
-
+from segments.data.reading.text_file import ROWS_AT_ONCE, text_batches, text_table
+from segments.data.rows import RawCells, RawLog, RawTable, normal_header, quoted, quoted_list
+from segments.errors import DataError
 
 # --- what the stages call -----------------------------------------------------------------------------------------
 
 
-def read_customers(source: Source, project: Path = Path()) -> RawTable:
-    """Read a source's customers table, every cell as text.
+@contextmanager
+def open_customers(source: Source, project: Path = Path()) -> Iterator[RawTable]:
+    """Open a source's customers table in DuckDB; results live as long as the ``with`` block.
 
     Parameters
     ----------
     source : Source
-        Names the file (``source.customers.path``) and how to read it.
+        Names the files (``source.customers.path``) and how to read them.
     project : Path
-        Folder the path is relative to.
+        Folder the paths are relative to.
 
     Raises
     ------
     DataError
-        If the file is missing, empty, not what its name says, or cannot be read; says which line where it can.
+        If a file is missing, empty, not what its name says, or cannot be read; says which line where it can.
     """
-    assert source.customers is not None
-    return read_cells(_existing(project, source.customers.path, source.name), source.customers.read)
+    spec = source.customers
+    assert spec is not None
+    with workspace(project / paths_of(spec.path)[0]) as (connection, folder):
+        paths = raw_files(project, spec.path, source.name)
+        yield RawTable(connection, *relation(connection, paths, spec.read, folder, "raw_customers"))
 
 
 @contextmanager
@@ -71,38 +61,37 @@ def open_log(source: Source, project: Path = Path()) -> Iterator[RawLog]:
     Raises
     ------
     DataError
-        As :func:`read_customers`.
+        As :func:`open_customers`.
     """
     spec = source.transactions
     assert spec is not None
-    with workspace(project / spec.path) as (connection, folder):
-        lines, decimal, notes = relation(
-            connection, _existing(project, spec.path, source.name), spec.read, folder, "raw_lines"
-        )
+    with workspace(project / paths_of(spec.path)[0]) as (connection, folder):
+        paths = raw_files(project, spec.path, source.name)
+        lines, decimal, notes = relation(connection, paths, spec.read, folder, "raw_lines")
         products = None
         if spec.products is not None:
-            path = _existing(project, spec.products.path, source.name)
-            products, _, more = relation(connection, path, spec.products.read, folder, "raw_products")
+            paths = raw_files(project, spec.products.path, source.name)
+            products, _, more = relation(connection, paths, spec.products.read, folder, "raw_products")
             notes += more
-        yield RawLog(connection, lines, products, decimal, notes)
+        yield RawLog(connection, lines, decimal, notes, products)
 
 
-def read_cells(path: Path, reader: Reader) -> RawTable:
-    """Read a whole file as text cells; same errors as :func:`read_customers`."""
-    head = first_bytes(path)
-    kind = kind_of(path)
-    refuse_foreign(path, head, kind)
-    if kind == "csv":
-        return _read_csv(path, head, reader)
-    decimal = reader.decimal or "."
-    if kind == "parquet":
-        frame = guarded(path, "parquet file", lambda: pd.read_parquet(path, dtype_backend="numpy_nullable"))
-    else:
-        frame = _read_xlsx(path, reader)
-    refuse_repeated(path, [str(name) for name in frame.columns])
-    if frame.empty:
-        raise DataError(f"{path} has a header but no rows", where=str(path), fix="check the file")
-    return RawTable(as_text(frame, decimal), decimal)
+def read_cells(path: Path, reader: Reader) -> RawCells:
+    """Read a whole file as text cells; same errors as :func:`open_customers`."""
+    with workspace(path) as (connection, folder):
+        rows, decimal, _ = relation(connection, path, reader, folder, "raw_cells")
+        return RawCells(as_text(rows), decimal or ".")
+
+
+def as_text(rows: duckdb.DuckDBPyRelation) -> pd.DataFrame:
+    """Cells as the text a CSV would hold; missing stays missing."""
+    kinds = dict(zip(rows.columns, map(str, rows.types), strict=True))
+    plain = Reader(missing=[])
+    cells = [
+        quoted(name) if kind == "VARCHAR" else f"{text_sql(name, kind, plain)} AS {quoted(name)}"
+        for name, kind in kinds.items()
+    ]
+    return rows.project(", ".join(cells)).df().astype("string")
 
 
 @dataclass(frozen=True)
@@ -113,8 +102,8 @@ class Rows:
     ----------
     headers : list of str
         Its columns.
-    decimal : {".", ","}
-        Decimal mark of text cells.
+    decimal : {".", ",", ""}
+        Decimal mark of text cells; "" where the first rows do not tell.
     encoding : str or None
         How the text of a CSV is read.
     notes : list of str
@@ -137,7 +126,7 @@ def open_rows(path: Path, reader: Reader) -> Rows:
     Raises
     ------
     DataError
-        As :func:`read_customers`; while it is read, if a quote is not closed, or no row is as long as the header.
+        As :func:`open_customers`; while it is read, if a quote is not closed, or no row is as long as the header.
     """
     head = first_bytes(path)
     kind = kind_of(path, SCORED)
@@ -155,203 +144,36 @@ def open_rows(path: Path, reader: Reader) -> Rows:
     dialect = dialect_of(path, head, reader)
     encoding = "utf-8" if dialect.encoding == "utf-8-sig" else dialect.encoding
     notes = dialect.notes or ([f"{path.name} was read as {encoding}"] if encoding != "utf-8" else [])
-    return Rows(dialect.header, dialect.decimal, encoding, notes, lambda headers: _csv_batches(path, dialect, headers))
 
+    def csv_batches(headers: list[str]) -> Iterator[pa.RecordBatch]:
+        with workspace(path) as (connection, folder):
+            yield from text_batches(connection, path, dialect, folder, headers)
 
-def _csv_batches(path: Path, dialect: Dialect, headers: list[str]) -> Iterator[pa.RecordBatch]:
-    """Cells of a CSV under these headers, as text, chunk by chunk."""
-    odd: deque[tuple[int, str]] = (
-        deque()
-    )  # rows not as long as the header: their place in the file, what they look like
-    leading, cause = 0, ""
-
-    def put_aside(row: csv_format.InvalidRow) -> str:
-        # pyarrow calls this in the order of the file, and may be chunks ahead
-        nonlocal leading, cause
-        place = row.number - 2  # rows are numbered from 1, the header among them
-        leading += place == leading
-        if not _ends_well(row.text, dialect.separator):  # what looks like one row is several
-            cause = f"a quote that begins in row {place + 1} is not closed in its line"
-        elif leading > ODD_AT_FIRST:
-            cause = f"its header has {row.expected_columns} fields, and none of the first {leading:,} rows has as many"
-        fields = f"{row.actual_columns} field{'s' * (row.actual_columns != 1)}"
-        odd.append((place, f"{fields}, the header has {row.expected_columns}: {row.text[:60]!r}"))
-        return "error" if cause else "skip"
-
-    types = dict.fromkeys(headers, pa.string())
-    options = {
-        "read_options": csv_format.ReadOptions(
-            encoding=dialect.encoding,
-            block_size=BYTES_AT_ONCE,
-            column_names=dialect.header,
-            skip_rows_after_names=1,
-            use_threads=False,  # with several, pyarrow does not number the rows; text cells gain nothing from them
-        ),
-        "parse_options": csv_format.ParseOptions(
-            delimiter=dialect.separator, newlines_in_values=True, invalid_row_handler=put_aside
-        ),
-        "convert_options": csv_format.ConvertOptions(
-            include_columns=headers, column_types=types, strings_can_be_null=False
-        ),
-    }
-    done = 0
-    try:
-        for batch in csv_format.open_csv(path, **options):
-            whole = _put_back(batch, odd, done)
-            done += len(whole)
-            yield whole
-    except (pa.ArrowInvalid, UnicodeError, OSError) as error:
-        if not cause:
-            cause = first_line(error)
-        if "straddling" in cause:
-            cause = f"a quote is not closed, or a row is longer than {BYTES_AT_ONCE >> 20} MiB"
-        raise DataError(
-            f"{path} cannot be read: {cause}",
-            where=str(path),
-            fix="mend it (look for an unclosed quote), or set read.separator or read.encoding",
-        ) from error
-    if odd:
-        yield _put_back(pa.RecordBatch.from_pylist([], schema=pa.schema(types)), odd, done)
-
-
-def _ends_well(text: str, separator: str) -> bool:
-    """Whether a row that is not as long as the header is one all the same: on one line, or broken inside closed quotes only."""
-    if not {"\n", "\r"} & set(text.strip()):
-        return True
-    try:
-        return len(list(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True))) == 1
-    except csv.Error:
-        return False
-
-
-def _put_back(batch: pa.RecordBatch, odd: deque[tuple[int, str]], done: int) -> pa.RecordBatch:
-    """Put the odd rows that stood among or right behind these, or before them, back in their places; `done` rows of the file stand before them all."""
-    before: list[int] = []  # rows of the batch before each
-    looks: list[str] = []
-    while odd and (here := odd[0][0] - done - len(before)) <= len(batch):
-        before.append(here)
-        looks.append(odd.popleft()[1])
-    if not before:
-        return batch
-    rows = np.insert(np.arange(len(batch)), before, -1)
-    reasons = np.full(len(rows), None, dtype=object)
-    reasons[rows < 0] = looks
-    return batch.take(pa.array(rows, mask=rows < 0)).append_column("", pa.array(reasons, pa.string()))
+    return Rows(dialect.header, dialect.decimal or "", encoding, notes, csv_batches)
 
 
 # --- files of any kind --------------------------------------------------------------------------------------------
 
 
-def _existing(project: Path, path: str, source: str) -> Path:
-    full = project / path
-    if not full.exists():
-        raise DataError(
-            f"the raw file {path} is missing",
-            where=str(full.absolute()),
-            fix=f"run `segments fetch source={source}`, or mend the path in conf/source/{source}.yaml",
-        )
-    return full
+def raw_files(project: Path, path: str | list[str], source: str) -> list[Path]:
+    """The files of a table: a path with ``*`` is all that it fits, by name.
 
-
-def _read_xlsx(path: Path, reader: Reader) -> pd.DataFrame:
-    def read() -> tuple[list[str], pd.DataFrame | None]:
-        with pd.ExcelFile(path, engine="openpyxl") as book:
-            names = [str(name) for name in book.sheet_names]
-            if reader.sheet is not None and reader.sheet not in names:
-                return names, None
-            return names, book.parse(
-                reader.sheet or names[0], header=None, dtype=object, keep_default_na=False, na_filter=False
-            )
-
-    names, grid = guarded(path, "Excel file", read)
-    if grid is None:
-        raise DataError(
-            f"{path} has no sheet '{reader.sheet}'",
-            where=str(path),
-            fix=f"its sheets are: {', '.join(names)}; set read.sheet",
-        )
-    blank = grid.map(lambda cell: cell is None or (isinstance(cell, float) and cell != cell) or str(cell).strip() == "")
-    grid = grid.loc[~blank.all(axis=1), ~blank.all(axis=0)]
-    if grid.empty:
-        raise DataError(f"{path} is empty", where=str(path), fix="check the sheet (read.sheet)")
-    header = [str(cell).strip() or f"column {position}" for position, cell in enumerate(grid.iloc[0], start=1)]
-    frame: pd.DataFrame = grid.iloc[1:].reset_index(drop=True)
-    frame.columns = pd.Index(header)
-    return frame
-
-
-def as_text(frame: pd.DataFrame, decimal: str) -> pd.DataFrame:
-    """Typed cells as the text a CSV would hold; missing stays missing."""
-    columns = {}
-    for name, column in frame.items():
-        if pd.api.types.is_integer_dtype(column) or isinstance(column.dtype, pd.StringDtype):
-            columns[str(name)] = column.astype("string")
-        else:
-            columns[str(name)] = pd.Series(
-                [_cell_text(cell, decimal) for cell in column], index=column.index, dtype="string"
-            )
-    return pd.DataFrame(columns, index=frame.index)
-
-
-def _cell_text(cell: Any, decimal: str) -> str | None:
-    if cell is None or cell is pd.NaT or cell is pd.NA or (isinstance(cell, float) and cell != cell):
-        return None
-    if isinstance(cell, int | float) and EXACT <= abs(cell) < float("inf"):
-        # Larger than a float can count (whole numbers of a workbook are floats, too): as an id it is none any more.
-        return f"{cell:.16e}".replace(".", decimal)
-    if isinstance(cell, float):
-        # An id column with one missing value arrives as float: 7.0 is the id 7.
-        text = str(int(cell)) if cell.is_integer() else repr(float(cell))
-        return text.replace(".", decimal)
-    if isinstance(cell, datetime):
-        return cell.isoformat(sep=" ")
-    if isinstance(cell, date):
-        return cell.isoformat()
-    return cell.decode(errors="replace") if isinstance(cell, bytes) else str(cell)
-
-
-# --- CSV ----------------------------------------------------------------------------------------------------------
-
-
-def _read_csv(path: Path, head: bytes, reader: Reader) -> RawTable:
-    dialect = dialect_of(path, head, reader)
-    rows: list[list[str]] = []
-    with decoding(path, dialect.encoding), path.open(encoding=dialect.encoding, newline="") as file:
-        lines = csv.reader(file, delimiter=dialect.separator, strict=True)
-        try:
-            next(line for line in lines if any(line))
-            for line in lines:
-                if not line:
-                    continue
-                if len(line) != len(dialect.header):
-                    raise _ragged(path, lines.line_num, len(dialect.header), len(line))
-                rows.append(line)
-        except csv.Error as error:
+    Raises
+    ------
+    DataError
+        If there is none.
+    """
+    found: list[Path] = []
+    for one in paths_of(path):
+        fitting = sorted(project.glob(one)) if "*" in one and not Path(one).is_absolute() else [project / one]
+        if not fitting or not fitting[0].exists():
             raise DataError(
-                f"line {lines.line_num} of {path} cannot be read: {error}",
-                where=str(path),
-                fix="look for an unclosed quote in or before that line",
-            ) from error
-    if not rows:
-        raise DataError(f"{path} has a header but no rows", where=str(path), fix="check the file")
-    cells = pd.DataFrame(rows, columns=dialect.header, dtype="string")
-    decimal = reader.decimal or decimal_mark(rows)
-    return RawTable(
-        cells,
-        decimal,
-        dialect.notes + ([] if reader.decimal or decimal == "." else ["decimal commas were found and read as such"]),
-    )
-
-
-def _ragged(path: Path, line: int, expected: int, found: int) -> DataError:
-    return DataError(
-        f"line {line} of {path} has {found} field{'s' * (found != 1)}, its header has {expected}",
-        where=f"{path}, line {line}",
-        fix="mend that line (an unquoted separator or a missing field?), or set read.separator",
-    )
-
-
-# --- DuckDB -------------------------------------------------------------------------------------------------------
+                f"the raw file {one} is missing" if "*" not in one else f"no raw file is called like {one}",
+                where=str((project / one).absolute()),
+                fix=f"run `segments fetch source={source}`, or mend the path in conf/source/{source}.yaml",
+            )
+        found += fitting
+    return list(dict.fromkeys(found))
 
 
 @contextmanager
@@ -371,7 +193,8 @@ def workspace(path: Path) -> Iterator[tuple[duckdb.DuckDBPyConnection, Path]]:
             yield connection, Path(folder)
         except duckdb.Error:
             if path.suffix.lower() == ".parquet":
-                guarded(path, "parquet file", lambda: read_through(path))
+                for one in sorted(path.parent.glob(path.name)):
+                    guarded(one, "parquet file", partial(read_through, one))
             raise
         finally:
             connection.close()
@@ -383,58 +206,92 @@ def read_through(path: Path) -> None:
 
 
 def relation(
+    connection: duckdb.DuckDBPyConnection, path: Path | Sequence[Path], reader: Reader, folder: Path, name: str
+) -> tuple[duckdb.DuckDBPyRelation, str | None, list[str]]:
+    """Open a file, or several of the same columns, as one relation of DuckDB.
+
+    Returns
+    -------
+    DuckDBPyRelation
+        The rows, in the order of the files.
+    str or None
+        Their decimal mark, as configured or where the files leave no doubt.
+    list of str
+        What was guessed, and what was left out.
+
+    Raises
+    ------
+    DataError
+        If a file cannot be read, or lacks a column of the first.
+    """
+    parts: list[tuple[str, duckdb.DuckDBPyRelation]] = []
+    decimals: set[str | None] = set()
+    notes: list[str] = []
+    for number, one in enumerate([path] if isinstance(path, Path) else path):
+        for label, table, decimal, more in _tables(connection, one, reader, folder, f"{name}_{number}"):
+            parts.append((label, table))
+            decimals.add(decimal)
+            notes += [note for note in more if note not in notes]
+    known = decimals - {None}
+    decimal = known.pop() if len(known) == 1 else None
+    if len(parts) == 1:
+        return parts[0][1], decimal, notes
+    notes.append(f"{len(parts)} tables are read as one: {quoted_list((Path(label).name for label, _ in parts), 4)}")
+    return _together(connection, parts, name, notes), decimal, notes
+
+
+def _tables(
     connection: duckdb.DuckDBPyConnection, path: Path, reader: Reader, folder: Path, name: str
-) -> tuple[duckdb.DuckDBPyRelation, str, list[str]]:
-    """Open a file as a DuckDB relation, its decimal mark, and notes on guesses."""
+) -> Iterator[tuple[str, duckdb.DuckDBPyRelation, str | None, list[str]]]:
+    """The tables of one file: more than one only in a workbook."""
     head = first_bytes(path)
     kind = kind_of(path)
     refuse_foreign(path, head, kind)
     if kind == "parquet":
-        relation = guarded(path, "parquet file", lambda: connection.read_parquet(str(path)))
-        guarded(path, "parquet file", lambda: relation.aggregate("count(*)").fetchall())
-        return relation, reader.decimal or ".", []
-    if kind == "xlsx":
-        raw = read_cells(path, reader)
-        connection.from_arrow(pa.Table.from_pandas(raw.cells, preserve_index=False)).create(name)
-        return connection.table(name), raw.decimal, raw.notes
-    dialect = dialect_of(path, head, reader)
-    text = path if dialect.encoding == "utf-8" else folder / f"{name}.csv"
-    if text != path:
-        with (
-            decoding(path, dialect.encoding),
-            path.open(encoding=dialect.encoding, newline="") as raw_text,
-            text.open("w", encoding="utf-8", newline="") as copy,
-        ):
-            while block := raw_text.read(1 << 20):
-                copy.write(block)
-    try:
-        lines = connection.read_csv(
-            str(text),
-            header=True,
-            sep=dialect.separator,
-            quotechar='"',
-            escapechar='"',
-            columns=dict.fromkeys(dialect.header, "VARCHAR"),
-            auto_detect=False,
-            strict_mode=True,
+        lines = guarded(path, "parquet file", lambda: connection.read_parquet(str(path)))
+        if not guarded(path, "parquet file", lambda: lines.aggregate("count(*)").fetchall())[0][0]:
+            raise DataError(f"{path} has a header but no rows", where=str(path), fix="check the file")
+        yield str(path), lines, reader.decimal, []
+    elif kind == "xlsx":
+        from segments.data.reading.workbook import sheets
+
+        for number, (sheet, table, notes) in enumerate(sheets(path, reader)):
+            connection.from_arrow(table).create(f"{name}_{number}")
+            yield f"{path}, sheet {sheet}", connection.table(f"{name}_{number}"), reader.decimal, notes
+    else:
+        dialect = dialect_of(path, head, reader)
+        lines, notes = text_table(connection, path, dialect, folder, name)
+        if not lines.limit(1).fetchall():
+            raise DataError(f"{path} has a header but no rows", where=str(path), fix="check the file")
+        yield str(path), lines, dialect.decimal, [*dialect.notes, *notes]
+
+
+def _together(
+    connection: duckdb.DuckDBPyConnection,
+    parts: Sequence[tuple[str, duckdb.DuckDBPyRelation]],
+    name: str,
+    notes: list[str],
+) -> duckdb.DuckDBPyRelation:
+    """Several tables one after another, under the headers of the first."""
+    first, rows = parts[0]
+    wanted = {normal_header(header): header for header in rows.columns}
+    selects = []
+    for number, (label, table) in enumerate(parts):
+        own = {normal_header(header): header for header in table.columns}
+        if lacking := [header for key, header in wanted.items() if key not in own]:
+            raise DataError(
+                f"{label} lacks {quoted_list(lacking)}, which {first} has",
+                where=label,
+                fix=f"all files and sheets that are read as one need the same columns; this one has {quoted_list(table.columns)}",
+            )
+        if extra := [header for key, header in own.items() if key not in wanted]:
+            notes.append(f"{label} has {quoted_list(extra)}, which {first} has not: left out")
+        columns = ", ".join(f"{quoted(own[key])} AS {quoted(header)}" for key, header in wanted.items())
+        table.project(f'{number} AS "segments part", row_number() OVER () AS "segments row", {columns}').create_view(
+            f"{name}_part{number}"
         )
-        lines.create(name)  # parsed once, in full: a bad line is named here, and later passes read the parsed columns
-    except duckdb.Error as error:
-        raise _csv_error(path, error) from error
-    table = connection.table(name)
-    return table, dialect.decimal, dialect.notes
-
-
-def _csv_error(path: Path, error: duckdb.Error) -> DataError:
-    message = str(error)
-    line = re.search(r"Line: (\d+)", message)
-    fields = re.search(r"Number of Columns: (\d+) Found: (\d+)", message)
-    if line and fields:
-        return _ragged(path, int(line[1]), int(fields[1]), int(fields[2]))
-    place = f"line {line[1]} of {path}" if line else str(path)
-    cause = "a quote is not closed" if "unterminated quote" in message else message.splitlines()[0]
-    return DataError(
-        f"{place} cannot be read: {cause}",
-        where=str(path),
-        fix="mend the file; look for an unclosed quote in or before that line",
-    )
+        selects.append(f"SELECT * FROM {name}_part{number}")  # noqa: S608 - names of our own
+    union = " UNION ALL ".join(selects)
+    together = connection.sql(f"SELECT * FROM ({union})").order('"segments part", "segments row"')  # noqa: S608 - names of our own
+    together.project(", ".join(map(quoted, rows.columns))).create(name)
+    return connection.table(name)

@@ -21,7 +21,7 @@ from typing import Any
 
 import duckdb
 
-from segments.config.source import Source
+from segments.config.source import Source, shown_path
 from segments.data.reading import files
 from segments.data.rows import quoted
 from segments.errors import DataError
@@ -105,13 +105,15 @@ def _hand_in(source: Source, project: Path, folder: Path) -> tuple[list[str], di
     with files.workspace(folder) as (connection, room):
         connection.execute(f"ATTACH '{folder / 'tables.duckdb'}' AS handed")
         for name, table in source.tables.items():
-            raw, decimal, said = files.relation(connection, project / table.path, table.read, room, f"raw_{name}")
+            raw, decimal, said = files.relation(
+                connection, files.raw_files(project, table.path, source.name), table.read, room, f"raw_{name}"
+            )
             notes += said
             texts = [
                 column for column, kind in zip(raw.columns, raw.types, strict=True) if kind == duckdb.sqltypes.VARCHAR
             ]
-            if texts:
-                decimals[table.path] = decimal
+            if texts and decimal is not None:
+                decimals[shown_path(table.path)] = decimal
             words = [word.casefold() for word in table.read.missing]
             cells = ", ".join(
                 _or_null(quoted(column), words) if column in texts else quoted(column) for column in raw.columns
@@ -127,7 +129,7 @@ def _or_null(column: str, words: list[str]) -> str:
     return f"CASE WHEN lower(trim({column})) IN ({listed}) THEN NULL ELSE {column} END AS {column}" if words else column
 
 
-def _one_of(decimals: Mapping[str, str], query: str, key: str) -> str:
+def _one_of(decimals: Mapping[str, str], query: str, key: str) -> str | None:
     if len(set(decimals.values())) > 1:
         commas = [path for path, mark in decimals.items() if mark == ","]
         others = [path for path, mark in decimals.items() if mark == "."]
@@ -136,7 +138,7 @@ def _one_of(decimals: Mapping[str, str], query: str, key: str) -> str:
             where=key,
             fix="write there which mark the texts of the answer have: '.' or ','",
         )
-    return next(iter(decimals.values()), ".")
+    return next(iter(decimals.values()), None)
 
 
 def _answer(sql: str, folder: Path, answer: Path, shown: str, tables: list[str], limits: QueryLimits) -> None:

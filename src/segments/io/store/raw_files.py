@@ -19,9 +19,10 @@ import sys
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -111,6 +112,36 @@ def raw_place(path: str, source: str, project: Path = Path()) -> Path:
     return full
 
 
+def every_path(source: Source, pins: Iterable[str], project: Path = Path(), origin: Path | None = None) -> list[str]:
+    """The raw files of a source: a path with ``*`` is all that it fits among those there, pinned, or in a folder to copy from.
+
+    Raises
+    ------
+    ConfigError
+        If a path leads out of ``data/``.
+    DataError
+        If a pattern fits nothing.
+    """
+    found: list[str] = []
+    for path in source.raw_paths:
+        if "*" not in path:
+            found.append(path)
+            continue
+        home = raw_place(path, source.name, project).parent
+        known = {str(PurePosixPath(path).with_name(one.name)) for one in home.glob(PurePosixPath(path).name)}
+        known |= {pin for pin in pins if PurePosixPath(pin).parent == PurePosixPath(path).parent and fnmatch(pin, path)}
+        if origin is not None and origin.is_dir():
+            known |= {str(PurePosixPath(path).with_name(one.name)) for one in origin.glob(PurePosixPath(path).name)}
+        if not known:
+            raise DataError(
+                f"no raw file is called like {path}",
+                where=f"conf/source/{source.name}.yaml",
+                fix=f"run `segments fetch source={source.name} from=FOLDER`, or mend the path",
+            )
+        found += sorted(known)
+    return list(dict.fromkeys(found))
+
+
 def check_pins(source: Source, project: Path = Path()) -> None:
     """Refuse raw files that are missing, not pinned, or not the ones that were pinned.
 
@@ -127,7 +158,7 @@ def check_pins(source: Source, project: Path = Path()) -> None:
         Names the file, what was expected and found, and how to restore or accept it.
     """
     pins = read_pins(project)
-    for path in source.raw_paths:
+    for path in every_path(source, pins, project):
         if not (place := raw_place(path, source.name, project)).is_file():
             raise DataError(
                 f"the raw file {path} is missing",
@@ -183,7 +214,7 @@ def fetch(
     project = project.absolute()
     document = _read_outs(project)
     pins = read_pins(project)
-    paths = list(dict.fromkeys([*source.fetch.files, *source.raw_paths]))
+    paths = list(dict.fromkeys([*source.fetch.files, *every_path(source, pins, project, origin)]))
     places = {path: raw_place(path, source.name, project) for path in paths}
     lines: list[str] = []
     changed: dict[str, Pin] = {}

@@ -1,0 +1,137 @@
+"""Ids of customers and products: as they are written, and what they are joined by.
+
+An id leaves as it came in. Beside it stands a key by which tables are joined: the number, where the id is one, so that a spreadsheet
+that ate the zeros of one table parts nobody. Whether ``007`` and ``7`` in *one* table are the same, only a person knows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from segments.data.rows import ROW_NUMBER, quoted, rounded_ids
+from segments.errors import DataError
+
+INTEGER = r"[+-]?[0-9]+([.,]0{1,2})?"  # not three zeros: 1.000 may be a thousand
+# A number written with an exponent: as an id it has lost its last digits, and several customers may now be one.
+ROUNDED_ID = r"[+-]?\d(\.\d+)?[eE]\+\d+"
+INVISIBLE = "[\u200b-\u200d\u2060\ufeff\u00ad]"
+
+
+def id_sql(cell: str) -> str:
+    """Write SQL for an id as it is written: only what nobody sees is taken out, and letters are composed (NFC)."""
+    return f"nullif(trim(nfc_normalize(regexp_replace({cell}, '{INVISIBLE}', '', 'g'))), '')"
+
+
+def key_sql(id_: str, id_type: str = "auto") -> str:
+    """Write SQL for what an id is joined by: the number where it is one (``007`` and ``7.0`` are 7), unless ids are texts."""
+    if id_type == "text":
+        return id_
+    bare = rf"regexp_replace(regexp_replace({id_}, '[.,]0{{1,2}}$', ''), '^\+?(-?)0*([0-9])', '\1\2')"
+    return f"CASE WHEN regexp_full_match({id_}, '{INTEGER}') THEN {bare} ELSE {id_} END"
+
+
+def id_key(text: str) -> str:
+    """One id as :func:`key_sql` joins it.
+
+    Examples
+    --------
+    >>> [id_key(text) for text in ("0001", "+20", "3.0", "GUEST", "1.000")]
+    ['1', '20', '3', 'GUEST', '1.000']
+    """
+    if not re.fullmatch(INTEGER, text):
+        return text
+    return re.sub(r"^\+?(-?)0*([0-9])", r"\1\2", re.sub("[.,]0{1,2}$", "", text))
+
+
+def id_keys(ids: pa.Array) -> pa.Array:
+    """The same for many ids at once.
+
+    Examples
+    --------
+    >>> id_keys(pa.array(["0001", "GUEST", None])).to_pylist()
+    ['1', 'GUEST', None]
+    """
+    bare = pc.replace_substring_regex(pc.replace_substring_regex(ids, "[.,]0{1,2}$", ""), r"^\+?(-?)0*([0-9])", r"\1\2")
+    return pc.if_else(pc.match_substring_regex(ids, f"^{INTEGER}$"), bare, ids)
+
+
+def refuse_rounded(table: duckdb.DuckDBPyRelation, header: str, cell: str, where: str) -> None:
+    """Stop at ids that lost their digits on the way here.
+
+    Raises
+    ------
+    DataError
+        Shows one of them.
+    """
+    found = table.filter(f"regexp_full_match({cell}, '{ROUNDED_ID}')").limit(1).project(cell).fetchall()
+    if found:
+        raise rounded_ids(header, found[0][0], where)
+
+
+def customer_ids(
+    table: duckdb.DuckDBPyRelation, header: str, cell: str, id_type: str, where: str, notes: list[str]
+) -> str:
+    """Write SQL for the customers' ids of a raw table, one spelling for each.
+
+    Parameters
+    ----------
+    table : DuckDBPyRelation
+        The raw table.
+    header : str
+        The column of the id.
+    cell : str
+        SQL of its cells (:func:`~segments.data.reading.cells.text_sql`).
+    id_type : {"auto", "text", "integer"}
+        As the source says.
+    where : str
+        The file, for the message.
+    notes : list of str
+        Gets a sentence where ids were mended.
+
+    Raises
+    ------
+    DataError
+        If ids were rounded, or one number is written in two ways and the source does not say what that means.
+    """
+    refuse_rounded(table, header, cell, where)
+    own = id_sql(cell)
+    hidden = table.aggregate(
+        f"count(*) FILTER (WHERE regexp_matches({quoted(header)}::VARCHAR, '{INVISIBLE}'))"
+    ).fetchall()[0][0]
+    if hidden:
+        notes.append(f"{hidden:,} ids of '{header}' held signs that nobody sees: they are taken out")
+    if id_type == "text":
+        return own
+    spelled = table.project(f"row_number() OVER () AS {ROW_NUMBER}, {own} AS id").project(f"*, {key_sql('id')} AS key")
+    twice = (
+        spelled.filter("key IS NOT NULL")
+        .aggregate(f"key, first(id ORDER BY {ROW_NUMBER}) AS id, min(id) AS low, max(id) AS high", "key")
+        .filter("low <> high")
+    )
+    found = twice.aggregate("count(*), min(low), arg_min(high, low)").fetchall()[0]
+    if not found[0]:
+        return own
+    if id_type == "auto":
+        raise DataError(
+            f"column '{header}' has the ids '{found[1]}' and '{found[2]}': one customer or two? "
+            f"{found[0]:,} numbers are written in several ways",
+            where=where,
+            fix="write id_type: integer into the source if they are one, id_type: text if they are two",
+        )
+    notes.append(
+        f"{found[0]:,} ids are written in several ways, such as '{found[1]}' and '{found[2]}': they are one, by the first"
+    )
+    twice.create("spelled_ids")
+    return f"coalesce((SELECT id FROM spelled_ids WHERE spelled_ids.key = {key_sql(own, id_type)}), {own})"  # noqa: S608 - columns are quoted
+
+
+def one_spelling(table: duckdb.DuckDBPyRelation, cell: str) -> Callable[[str], str]:
+    """How a table's ids are joined: by their keys, unless two of its ids would share one."""
+    spelled = table.project(f"{cell} AS id").project(f"id, {key_sql('id')} AS key").filter("key IS NOT NULL")
+    twice = spelled.aggregate("key, min(id) AS low, max(id) AS high", "key").filter("low <> high")
+    return (lambda id_: id_) if twice.limit(1).fetchall() else key_sql
