@@ -1,6 +1,6 @@
 """`make bench`: every measurement, one after another, printed and written to benchmarks/results.md.
 
-``python benchmarks/run.py SECTION ...`` runs only some of: stages, silhouette, grid, large_grid, growth, floor, scoring, serving, calibration, gains;
+``python benchmarks/run.py SECTION ...`` runs only some of: stages, silhouette, grid, large_grid, growth, floor, scoring, serving, calibration, gains, true_k;
 the other sections of results.md stay.
 """
 
@@ -22,6 +22,7 @@ import scoring
 import serving
 import silhouette
 import stages
+import true_k
 
 RESULTS = Path(__file__).resolve().parent / "results.md"
 PLAIN = RESULTS.with_name("plain_sweep.py")
@@ -34,6 +35,7 @@ HEADINGS = {
     "growth": "A cell (k = 2…15) as customers grow",
     "scoring": "Ten million feature rows through `segments score`, record included",
     "calibration": "How often clusters are found where there are none",
+    "true_k": "Is the true number of clusters named, and nothing where there is none",
     "gains": "Gains of campaigns that did nothing",
     "serving": "`segments serve` under load (wrk, on the same two cores)",
 }
@@ -114,6 +116,7 @@ MEASURES = {
     "serving": serving.table,
     "floor": floor.table,
     "calibration": calibration.table,
+    "true_k": true_k.table,
     "gains": gains.table,
     "large_grid": measure_large_grid,
 }

@@ -59,7 +59,8 @@ EDITS = {
         "min_jaccard: 0.6": "min_jaccard: 0.0",
         "min_prediction_strength: 0.5": "min_prediction_strength: 0.0",
         "grades: [natural, reproducible, constructive]": "grades: [natural, reproducible, constructive, not supported]",
-        "metric: z_silhouette": "metric: silhouette_reference",
+        "max_revenue_share: 0.7": "max_revenue_share: 1",
+        "metric: excess": "metric: silhouette_reference",
         "tolerance: 0.01": "tolerance: 2.0",  # whatever is chosen shall be champion
     },
     "conf/settings/evidence.yaml": {

@@ -191,7 +191,8 @@ def test_the_metrics_of_dvc_are_those_of_the_tables(reproduced: SmallProject) ->
         "natural": grades.get("natural", 0),
     }
     scores = {
-        name: digits(chosen[name]) for name in ("silhouette", "z_silhouette", "jaccard_min", "prediction_strength")
+        name: digits(chosen[name])
+        for name in ("silhouette", "excess", "z_silhouette", "jaccard_min", "prediction_strength")
     }
     name = f"{chosen['feature_set']} · {chosen['scaler']}"
     told = {"passed": choice["passed"], "chosen": name, "k": chosen["k"], "grade": chosen["grade"]}

@@ -57,7 +57,7 @@ def test_an_override_reaches_the_dataclass(project: Path) -> None:
         ("sweep.k_max=abc", "'abc'", "correct"),
         ("k=1", "1 is out of range", "at least 2"),
         ("selection.metric=silhuette", "'silhuette' is not a known value", "did you mean 'silhouette'?"),
-        ("selection.metric=nope", "'nope' is not a known value", "allowed: z_silhouette"),
+        ("selection.metric=nope", "'nope' is not a known value", "allowed: excess"),
         ("algorithm.hits=[1", "no viable alternative", "conf/config.yaml"),
         ("evidence.seed=4294967296", "4294967296 is out of range", "of at most 4294967295"),
         ("selection.max_largest_share=1.5", "1.5 is out of range", "of at most 1"),

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from segments.config.evidence import EvidenceConfig, GradesConfig
-from segments.evidence.existence import Existence, calibrated, existence, first_se, gap_statistic, global_se_max
+from segments.evidence.existence import (
+    Existence,
+    calibrated,
+    existence,
+    first_se,
+    gap_statistic,
+    global_se_max,
+    peaks_of,
+)
 from segments.evidence.resample_fits import refit
 
 TWO = np.array([[0.0], [0.5], [1.0], [8.0], [8.5], [9.0]])
@@ -16,16 +24,32 @@ CONFIG = EvidenceConfig(nulls=3, references=4, starts=2, grades=GradesConfig(alp
 def test_both_scores_must_be_convinced() -> None:
     """Of four data sets, ours has the least WCSS; but two of three null ones have as much silhouette. At the second k it is the other way round."""
     null = np.array([[0.0, 0.0], [-1.0, -1.0], [-2.0, -2.0]])
-    found = Existence(np.array([-3.0, -1.0]), np.array([-1.0, 1.0]), null, null).verdict()
+    data = Existence(np.array([-3.0, -1.0]), np.array([-1.0, 1.0]), null, null, np.array([0.75, 0.0]))
+    found = data.verdict()
     assert found["p_wcss"].tolist() == [0.25, 0.75], "less WCSS is better"
     assert found["p_silhouette"].tolist() == [0.75, 0.25]
     assert found["z_wcss"].tolist() == [2.0, 0.0]
     assert found["z_silhouette"].tolist() == [0.0, 2.0]
     assert found["p_adjusted"].tolist() == [0.75, 0.75]
+    assert found["excess"].tolist() == [0.0, 2.0]
+    # the null's mean errs by 1 / sqrt(3)
+    assert found["excess_error"] == pytest.approx([np.sqrt(0.5625 + 1 / 3), np.sqrt(1 / 3)])
+
+
+def test_the_p_pay_for_every_cell_that_was_searched() -> None:
+    """The draws' best z are 1, 0, -1 in the one cell and 0, 1, -1 in the other: two of three reach 1 somewhere."""
+    one, other = np.array([[1.0], [0.0], [-1.0]]), np.array([[0.0], [1.0], [-1.0]])
+    cells = [Existence(np.array([-1.0]), np.array([1.0]), -null, null, np.zeros(1)) for null in (one, other)]
+    assert peaks_of(cells).tolist() == [[1.0, 1.0, -1.0]] * 2
+    assert cells[0].verdict()["p_adjusted"].tolist() == [0.5]
+    assert cells[0].verdict(peaks_of(cells))["p_adjusted"].tolist() == [0.75]
+    assert cells[0].verdict(peaks_of(cells))["p_silhouette"].tolist() == [0.5], "that of the candidate alone stays"
 
 
 def test_a_null_that_does_as_well_counts_and_one_that_never_varies_tells_nothing() -> None:
-    z, p, adjusted = calibrated(np.array([1.0, 7.0]), np.array([[1.0, 5.0], [0.0, 5.0], [-1.0, 5.0]]))
+    z, p, adjusted = calibrated(
+        np.array([1.0, 7.0]), np.array([[1.0, 5.0], [0.0, 5.0], [-1.0, 5.0]]), np.array([1.0, 0.0, 0.0])
+    )
     assert z.tolist() == [1.0, 0.0]
     assert p.tolist() == [0.5, 1.0]
     assert adjusted.tolist() == [0.5, 1.0]

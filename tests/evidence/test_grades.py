@@ -39,8 +39,8 @@ from structureless import KINDS, SCALERS, false_findings, structureless
 QUICK = EvidenceConfig(bootstraps=10, splits=4, nulls=39, references=10, starts=4, grades=GradesConfig(alpha=0.05))
 FACTS = {
     "jaccard_min": 0.95,
-    "prediction_strength": 0.9,
     "p_adjusted": 0.01,
+    "nulls": 99,
     "null": "unimodal",
     "valley_p": 0.001,
     "valley_pair": "0 and 1",
@@ -62,7 +62,7 @@ def evaluated(X: np.ndarray, ks: list[int], config: EvidenceConfig = QUICK) -> C
 def test_calibration_by_hand() -> None:
     """Null maxima of the standardised columns are 1, 1, 0: the second column pays for the first one's luck."""
     null = np.array([[1.0, 0.0], [-1.0, 2.0], [0.0, 1.0]])
-    z, p, adjusted = calibrated(np.array([0.5, 1.5]), null)
+    z, p, adjusted = calibrated(np.array([0.5, 1.5]), null, np.array([1.0, 1.0, 0.0]))
     assert z.tolist() == [0.5, 0.5]
     assert p.tolist() == [0.5, 0.5]
     assert adjusted.tolist() == [0.75, 0.75]
@@ -83,10 +83,9 @@ def test_gap_rules_on_a_curve_where_they_differ() -> None:
         ({"valley_p": 0.3, "valley_pair": "1 and 3"}, "reproducible", "but no gap between clusters 1 and 3 (p = 0.3)"),
         ({"valley_p": 0.3, "jaccard_min": 0.65}, "constructive", "but no gap between clusters 0 and 1"),
         ({"valley_p": 0.3, "p_adjusted": 0.2, "jaccard_min": 0.65}, "constructive", "no evidence of clusters (p = 0.2"),
-        ({"prediction_strength": 0.7}, "reproducible", "prediction strength 0.70 is under 0.8"),
         ({"jaccard_min": 0.8}, "reproducible", "Jaccard of 0.85 in every cluster"),
         ({"jaccard_min": 0.65}, "constructive", "a pattern only"),
-        ({"jaccard_min": 0.4, "prediction_strength": np.nan, "stopped": True, "bootstraps": 10}, "not supported", "10 bootstraps"),
+        ({"jaccard_min": 0.4, "stopped": True, "bootstraps": 10}, "not supported", "10 bootstraps"),
     ],
 )  # fmt: skip
 def test_grades_say_why(change: dict[str, object], expected: str, words: str) -> None:
@@ -132,7 +131,7 @@ def test_candidates_out_of_scope_have_an_empty_row() -> None:
     table, clusters = cell_table(["a", "b"], back, QUICK)
     assert table["evaluated"].tolist() == [False, True]
     assert table.loc[0, ["grade", "reason", "null", "valley_pair"]].tolist() == [""] * 4
-    assert table.loc[0, list(EVIDENCE_COLUMNS[4:16])].isna().all()
+    assert table.loc[0, list(EVIDENCE_COLUMNS[4:19])].isna().all()
     assert set(clusters["candidate_id"]) == set(scores_table(["a", "b"], back)["candidate_id"]) == {"b"}
     # the search over k was made all the same
     assert found.existence.null_wcss.shape == (39, 2)
@@ -215,7 +214,6 @@ def test_a_funnel_is_far_from_every_null_but_not_natural() -> None:
     at_three = table.set_index("candidate_id").loc["3"]
     assert at_three["p_adjusted"] <= QUICK.grades.alpha, "the null alone is fooled"
     assert at_three["jaccard_min"] >= QUICK.grades.natural_jaccard
-    assert at_three["prediction_strength"] >= QUICK.grades.natural_prediction_strength
     assert at_three["grade"] == "reproducible"
     assert "no gap between clusters" in at_three["reason"]
     assert "natural" not in set(table["grade"])
@@ -295,11 +293,10 @@ def test_gap_on_mall(shared_data: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        ({"jaccard_min": 0.85, "prediction_strength": 0.8, "p_adjusted": 0.01, "valley_p": 0.01}, "natural"),
+        ({"jaccard_min": 0.85, "p_adjusted": 0.01, "valley_p": 0.05}, "natural"),
         ({"jaccard_min": 0.8499}, "reproducible"),
-        ({"prediction_strength": 0.7999}, "reproducible"),
         ({"p_adjusted": 0.0101}, "reproducible"),
-        ({"valley_p": 0.0101}, "reproducible"),
+        ({"valley_p": 0.0501}, "reproducible"),
         ({"jaccard_min": 0.75}, "reproducible"),
         ({"jaccard_min": 0.7499}, "constructive"),
         ({"jaccard_min": 0.6}, "constructive"),
@@ -313,10 +310,10 @@ def test_a_limit_that_is_met_exactly_is_met(change: dict[str, float], expected: 
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({}, "Natural: clusters exist (p = 0.01 against the unimodal null, adjusted for the search over k) with a gap between every two (p = 0.001), its weakest cluster returns with Jaccard 0.950, prediction strength 0.90."),
-        ({"jaccard_min": 0.8, "p_adjusted": 0.2, "prediction_strength": 0.7}, "Reproducible: its weakest cluster returns with Jaccard 0.800; no evidence of clusters: stable cuts of a continuum (p = 0.2 against the unimodal null, adjusted for the search over k); natural asks for a Jaccard of 0.85 in every cluster; prediction strength 0.70 is under 0.8."),
-        ({"jaccard_min": 0.7}, "Constructive: its weakest cluster returns with Jaccard 0.700, a pattern only (under 0.75); clusters exist (p = 0.01 against the unimodal null, adjusted for the search over k) with a gap between every two (p = 0.001)."),
-        ({"jaccard_min": 0.4, "valley_p": 0.3}, "Not supported: its weakest cluster returns with Jaccard 0.400, under 0.6; more structure than the null has (p = 0.01 against the unimodal null, adjusted for the search over k), but no gap between clusters 0 and 1 (p = 0.3)."),
+        ({}, "Natural: clusters exist (p ≤ 0.01 against the unimodal null, adjusted for all k and cells) with a gap between every two (p = 0.001), its weakest cluster returns with Jaccard 0.950."),
+        ({"jaccard_min": 0.8, "p_adjusted": 0.2}, "Reproducible: its weakest cluster returns with Jaccard 0.800; no evidence of clusters: stable cuts of a continuum (p = 0.2 against the unimodal null, adjusted for all k and cells); natural asks for a Jaccard of 0.85 in every cluster."),
+        ({"jaccard_min": 0.7}, "Constructive: its weakest cluster returns with Jaccard 0.700, a pattern only (under 0.75); clusters exist (p ≤ 0.01 against the unimodal null, adjusted for all k and cells) with a gap between every two (p = 0.001)."),
+        ({"jaccard_min": 0.4, "valley_p": 0.3}, "Not supported: its weakest cluster returns with Jaccard 0.400, under 0.6; more structure than the null has (p ≤ 0.01 against the unimodal null, adjusted for all k and cells), but no gap between clusters 0 and 1 (p = 0.3)."),
     ],
 )  # fmt: skip
 def test_the_reason_word_for_word(change: dict[str, float], reason: str) -> None:
@@ -330,10 +327,10 @@ def found_by_hand() -> CellEvidence:
     return CellEvidence(
         [2, 3, 4],
         Existence(
-            np.array([-1.0, -3.0, -1.0]), np.array([0.1, 0.9, 0.1]), np.tile([[0.0], [-1.0], [-2.0]], 3) * 0.5, np.tile([[0.1], [0.2], [0.3]], 3)
+            np.array([-1.0, -3.0, -1.0]), np.array([0.1, 0.9, 0.1]), np.tile([[0.0], [-1.0], [-2.0]], 3) * 0.5, np.tile([[0.1], [0.2], [0.3]], 3), np.full(3, 0.125)
         ),
         Gap([1, 2, 3, 4], [0.0, 0.25, 0.75, 0.5], [0.0, 0.1, 0.2, 0.3], 3, 3),
-        [None, Stability(third, half, third, 0.7, 0.6, np.ones(5), 40, stopped=False), Stability(none, none, none, 0.0, np.nan, np.ones(5), 10, stopped=True)],
+        [None, Stability(third, np.array([0.1, 0.2, 0.05]), half, third, 0.7, 0.6, np.ones(5), 40, stopped=False), Stability(none, none, none, none, 0.0, np.nan, np.ones(5), 10, stopped=True)],
         [Valley(0.5, (0, 1)), Valley(0.001, (1, 2)), Valley(1 / 3, (0, 3))],
     )  # fmt: skip
 
@@ -345,6 +342,8 @@ def test_a_cells_tables_by_hand() -> None:
     assert rows["stopped"].tolist() == [False, False, True]
     assert rows["bootstraps"].tolist() == [0, 40, 10]
     assert rows.loc["b", ["jaccard_min", "jaccard_mean"]].tolist() == [0.3333333333, 0.6777777778], "ten digits"
+    assert rows.loc["b", ["jaccard_error", "nulls"]].tolist() == [0.05, 3], "of the weakest"
+    assert rows.loc["b", ["excess", "excess_error"]].tolist() == pytest.approx([0.7, np.hypot(0.125, 0.1 / np.sqrt(3))])
     assert rows.loc["b", ["ari", "prediction_strength", "gap", "gap_error"]].tolist() == [0.7, 0.6, 0.75, 0.2]
     assert rows.loc["b", ["z_wcss", "p_wcss", "p_adjusted"]].tolist() == [5.0, 0.25, 0.25]
     assert rows.loc["b", ["valley_p", "valley_pair", "null"]].tolist() == [0.001, "1 and 2", "unimodal"]
@@ -364,7 +363,7 @@ def test_a_cells_tables_by_hand() -> None:
 def test_what_was_not_evaluated_has_every_column() -> None:
     [row] = cell_table(["a"], dataclasses.replace(found_by_hand(), stability=[None]), QUICK)[0].to_dict("records")
     assert not_evaluated("a").keys() == set(EVIDENCE_COLUMNS) == row.keys()
-    assert [name for name, value in row.items() if isinstance(value, float)] == list(EVIDENCE_COLUMNS[4:16])
+    assert [name for name, value in row.items() if isinstance(value, float)] == list(EVIDENCE_COLUMNS[4:19])
 
 
 def test_a_pictures_scores_are_the_datas_and_then_the_nulls() -> None:

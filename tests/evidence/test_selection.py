@@ -12,7 +12,7 @@ import pytest
 from segments.config.decisions import Decision
 from segments.config.evidence import SelectionConfig
 from segments.errors import ConfigError, SegmentsError
-from segments.evidence.selection import choose, elbow, pareto_front
+from segments.evidence.selection import Choice, choose, elbow, largest_revenue_shares, pareto_front
 
 RULE = SelectionConfig(min_k=2, metric="silhouette")
 
@@ -28,12 +28,19 @@ def candidates(*rows: tuple[str, int, float, float, float]) -> pd.DataFrame:
         silhouette_reference=frame["silhouette"] / 2,
         z_silhouette=frame["silhouette"] * 10,
         z_wcss=frame["silhouette"] * 10,
+        excess=frame["silhouette"] / 4,
+        excess_error=0.01,
         jaccard_min=0.9,
+        jaccard_error=0.01,
         prediction_strength=0.8,
-        grade="natural",
+        grade="reproducible",
         null="unimodal",
-        reason="Natural: it comes back.",
+        reason="Reproducible: it comes back.",
     )
+
+
+def all_said(choice: Choice) -> str:
+    return " ".join([choice.reason, *choice.details])
 
 
 def test_the_best_of_those_that_pass_wins_and_the_next_is_runner_up() -> None:
@@ -42,7 +49,7 @@ def test_the_best_of_those_that_pass_wins_and_the_next_is_runner_up() -> None:
     assert (choice.passed, choice.total, choice.failed["smallest segment"]) == (2, 3, 1)
     assert "k=4" in choice.reason
     assert "0.6000" in choice.reason
-    assert "Runner-up: rfm · robust · k=3 (natural, 0.5000)" in choice.reason
+    assert "Runner-up: rfm · robust · k=3 (reproducible, 0.5000)." in choice.details
 
 
 @pytest.mark.parametrize(
@@ -54,12 +61,12 @@ def test_the_best_of_those_that_pass_wins_and_the_next_is_runner_up() -> None:
         ("min_silhouette", 0.55, "b"),
         ("min_jaccard", 0.85, "a"),
         ("min_prediction_strength", 0.75, "b"),
-        ("grades", ["reproducible"], "b"),
+        ("grades", ["constructive"], "b"),
     ],
 )
 def test_each_gate_shuts_on_its_own(gate: str, value: Any, left: str) -> None:
     table = candidates(("a", 3, 0.5, 0.2, 0.5), ("b", 4, 0.6, 0.1, 0.6)).assign(
-        jaccard_min=[0.9, 0.8], prediction_strength=[0.7, 0.8], grade=["natural", "reproducible"]
+        jaccard_min=[0.9, 0.8], prediction_strength=[0.7, 0.8], grade=["reproducible", "constructive"]
     )
     assert choose(table, replace(RULE, **{gate: value})).passed == 1
     assert choose(table, replace(RULE, **{gate: value})).candidate_id == left
@@ -73,15 +80,14 @@ def test_a_smaller_davies_bouldin_is_better() -> None:
 def test_the_better_grade_goes_before_the_better_score() -> None:
     """Pieces of true clusters are farther from the null than the clusters themselves can be."""
     table = candidates(("a", 4, 0.9, 0.2, 0.5), ("b", 2, 0.4, 0.2, 0.5), ("c", 3, 0.5, 0.2, 0.5))
-    choice = choose(table.assign(grade=["reproducible", "natural", "natural"]), RULE)
+    choice = choose(table.assign(grade=["constructive", "reproducible", "reproducible"]), RULE)
     assert choice.finalists == ["c", "b", "a"]
-    assert "2 have the best grade, natural" in choice.reason
     # a better grade does not help what fails a gate, but the reason tells of it
     gone = choose(table.assign(grade=["reproducible", "natural", "natural"], smallest_share=[0.2, 0.01, 0.01]), RULE)
     assert gone.candidate_id == "a"
     assert (
         "Without the gate on smallest segment (0.01 against at least 0.03) it would have been rfm · robust · k=3 (natural, 0.5000)."
-        in gone.reason
+        in gone.details
     )
 
 
@@ -94,10 +100,9 @@ def test_nothing_passes_nothing_is_chosen_and_the_closest_is_named() -> None:
     assert choice.candidate_id is None
     assert choice.runner_up is None
     assert (
-        "Closest: rfm · robust · k=3, which fails on silhouette (0.1 against at least 0.2). Natural: it"
+        "Closest: rfm · robust · k=3, which fails on silhouette (0.1 against at least 0.2). Nothing is registered."
         in choice.reason
     )
-    assert "Nothing is registered" in choice.reason
 
 
 def test_the_knee_of_the_kneedle_paper() -> None:
@@ -135,7 +140,7 @@ def test_what_was_not_evaluated_is_not_what_came_closest() -> None:
     table = candidates(("a", 3, 0.5, 0.2, 0.5), ("b", 4, 0.6, 0.1, 0.5)).assign(jaccard_min=[0.2, np.nan])
     table["prediction_strength"] = np.nan
     table.loc[1, "grade"] = ""
-    reason = choose(table, RULE).reason
+    reason = all_said(choose(table, RULE))
     assert "1 fail on evidence (not evaluated)" in reason
     assert (
         "Closest: rfm · robust · k=3, which fails on stability (0.2 against at least 0.6) and prediction strength (not measured against at least 0.5)"
@@ -152,11 +157,14 @@ def test_a_near_miss_is_told_with_its_number() -> None:
 def test_the_reason_says_whether_there_are_clusters_and_against_which_null() -> None:
     none = "Reproducible: no evidence of clusters: stable cuts of a continuum."
     table = candidates(("a", 3, 0.5, 0.2, 0.5)).assign(grade="reproducible", reason=none, null="copula")
-    said = choose(table, replace(RULE, metric="z_silhouette")).reason
-    assert none in said
-    assert "z_silhouette (5.0000 against a Gaussian copula with the data's own columns; least stable" in said
+    said = choose(table, replace(RULE, metric="z_silhouette"))
+    assert said.reason.endswith("they are cuts of a continuum: no clusters lie apart at this k.")
+    assert (
+        f"{none} Its least stable segment: 0.90; the null: a Gaussian copula with the data's own columns."
+        in said.details
+    )
     chosen = Decision("a", "rfm · robust · k=3", "they are liked", "Ann", "2026-01-02T03:04:05+00:00")
-    assert f"because they are liked. {none} By the rule" in choose(table, RULE, chosen).reason
+    assert "because they are liked. By the rule" in choose(table, RULE, chosen).reason
 
 
 @pytest.mark.parametrize("metric", ["silhouette", "davies_bouldin", "calinski_harabasz"])
@@ -175,16 +183,12 @@ def test_scores_of_one_space_do_not_rank_several(metric: str) -> None:
 def test_the_reason_says_what_would_have_changed_the_choice() -> None:
     table = candidates(("a", 3, 0.5, 0.2, 0.5), ("b", 4, 0.6, 0.01, 0.5), ("c", 5, 0.4, 0.2, 0.5))
     table["z_silhouette"] = [1.0, 2.0, 3.0]
-    reason = choose(table, RULE).reason
+    details = choose(table, RULE).details
     assert (
-        "Without the gate on smallest segment (0.01 against at least 0.03) it would have been rfm · robust · k=4 (natural, 0.6000)."
-        in reason
+        "Without the gate on smallest segment (0.01 against at least 0.03) it would have been rfm · robust · k=4 (reproducible, 0.6000)."
+        in details
     )
-    assert "By z_silhouette it would have been rfm · robust · k=5." in reason
-    assert (
-        "the best grade, natural; of those, rfm · robust · k=3 has the highest silhouette (0.5000; least stable segment 0.90)"
-        in reason
-    )
+    assert "By z_silhouette it would have been rfm · robust · k=5." in details
 
 
 WISH = Decision("c", "rfm · robust · k=5", "five leaflets are printed", "Ann", "2026-01-02T03:04:05+00:00")
@@ -198,8 +202,9 @@ def test_a_person_goes_before_the_rule_and_the_rule_stays_on_record() -> None:
     assert (choice.overruled["by"], choice.overruled["candidate_id"]) == ("Ann", "b")
     assert choice.reason.startswith(
         "Chosen by Ann on 2026-01-02: rfm · robust · k=5, because five leaflets are printed. It fails on smallest segment (0.01 against at least 0.03). "
-        "Natural: it comes back. By the rule:"
+        "By the rule:"
     )
+    assert choice.details[0] == "Reproducible: it comes back."
 
 
 def test_a_person_may_choose_when_nothing_passes() -> None:
@@ -262,23 +267,11 @@ def test_word_for_word() -> None:
         grade=["natural"] * 5 + ["reproducible"],
     )
     choice = choose(table[::-1], replace(RULE, finalists=3))
-    assert choice.finalists == ["c6", "c5", "c4"]
+    assert choice.finalists == ["c6", "c7"]
     assert choice.reason == (
-        "Of the 6 candidates (of 6) that pass the gates, 5 have the best grade, natural; of those, rfm · robust · k=6 has the highest "
-        "silhouette (0.3600; least stable segment 0.90). Natural: it comes back. Runner-up: rfm · robust · k=5 (natural, 0.3500). "
-        "By z_silhouette and by z_wcss it would have been rfm · robust · k=2. The elbow of its WCSS curve is at k=4."
+        "rfm · robust · k=6 is chosen, 6 segments, graded natural. Of 6 candidates 6 pass the gates, and of those with the best grade it has the highest silhouette (0.3600). "
+        "There are clusters in the data: a gap between every two of these, and they come back with other customers."
     )
-    assert choice.rule == (
-        "At least 2 segments, the smallest holding at least 3% and the largest at most 80% of customers, silhouette at least 0.2, "
-        "every segment's Jaccard at least 0.6, prediction strength at least 0.5, graded natural or reproducible or constructive; "
-        "of those, the best grade, and within it the highest silhouette."
-    )
-    alone = choose(table[:2], replace(RULE, min_k=3, metric="davies_bouldin"))
-    assert alone.reason == (
-        "Of the 1 candidates (of 2) that pass the gates, 1 has the best grade, natural; of those, rfm · robust · k=3 has the lowest "
-        "davies_bouldin (0.6700; least stable segment 0.90). Natural: it comes back. By z_silhouette and by z_wcss it would have been nothing."
-    ).replace(" By z_silhouette and by z_wcss it would have been nothing.", " Its WCSS curve has no knee.")
-    assert "within it the lowest davies_bouldin" in alone.rule
 
 
 def test_a_gate_is_only_blamed_where_it_alone_decided() -> None:
@@ -286,13 +279,13 @@ def test_a_gate_is_only_blamed_where_it_alone_decided() -> None:
     table = candidates(
         ("a", 3, 0.9, 0.01, 0.9), ("b", 4, 0.8, 0.01, 0.5), ("c", 5, 0.5, 0.2, 0.5), ("d", 6, 0.4, 0.01, 0.5)
     )
-    reason = choose(table, RULE).reason
+    reason = all_said(choose(table, RULE))
     assert (
         "Without the gate on smallest segment (0.01 against at least 0.03) it would have been rfm · robust · k=4"
         in reason
     )
     assert reason.count("Without the gate") == 1
-    assert "Without" not in choose(table[2:], RULE).reason
+    assert "Without" not in all_said(choose(table[2:], RULE))
 
 
 def test_a_person_may_choose_what_the_rule_has_second_or_first() -> None:
@@ -320,8 +313,9 @@ def test_those_that_came_closest_in_order() -> None:
     table.loc[3, "jaccard_min"] = np.nan
     choice = choose(table, RULE)
     assert choice.finalists == ["c", "b", "a", "d"]
-    assert choice.reason.startswith(
-        "None of 4 candidates passes: 1 fail on smallest segment, 3 fail on silhouette, 1 fail on evidence (not evaluated). Closest: rfm · robust · k=5"
+    assert choice.reason.startswith("None of 4 candidates passes. Closest: rfm · robust · k=5")
+    assert choice.details[0] == (
+        "Of the candidates, 1 fail on smallest segment, 3 fail on silhouette, 1 fail on evidence (not evaluated)."
     )
     assert (choice.passed, choice.total, choice.chosen) == (0, 4, None)
 
@@ -339,3 +333,90 @@ def test_the_front_by_hand() -> None:
     assert pareto_front(
         table.assign(davies_bouldin=[0.5, 0.6, 0.4, 0.3, 0.1, 0.1], jaccard_min=[0.9, 0.9, 0.95, 0.8, 0.9, 0.7]), lower
     ) == ["f", "a", "c", "d"]
+
+
+# --- the finest, and ties ------------------------------------------------------------------------------------------------
+
+EXCESS = SelectionConfig(min_k=2)
+
+
+def rivals(**columns: Any) -> pd.DataFrame:
+    """Three candidates of three cells, whose excess falls from 0.125 in steps of 0.0156 and errs by 0.01."""
+    rows = [("a", 5, 0.5, 0.2, 0.5), ("b", 4, 0.4375, 0.2, 0.5), ("c", 3, 0.375, 0.2, 0.5)]
+    return candidates(*rows).assign(feature_set=["x", "y", "z"], **columns)
+
+
+def test_of_natural_ones_in_a_cell_the_finest_wins_and_other_cells_keep_theirs() -> None:
+    """Two clusters of four hide a gap, however far apart they lie."""
+    table = candidates(
+        ("a", 2, 0.9, 0.2, 0.5), ("b", 4, 0.5, 0.2, 0.5), ("c", 5, 0.6, 0.2, 0.5), ("d", 3, 0.3, 0.2, 0.5)
+    )
+    table = table.assign(
+        grade=["natural", "natural", "reproducible", "natural"], scaler=["none", "none", "none", "robust"]
+    )
+    choice = choose(table, EXCESS)
+    assert choice.finalists == ["b", "d", "c"]
+    assert choice.passed == 4
+    # what a gate keeps out hides nothing
+    assert choose(table.assign(smallest_share=[0.2, 0.01, 0.2, 0.2]), EXCESS).candidate_id == "a"
+
+
+def test_natural_ones_need_no_prediction_strength() -> None:
+    table = candidates(("a", 3, 0.5, 0.2, 0.5)).assign(prediction_strength=0.1)
+    assert choose(table, EXCESS).candidate_id is None
+    assert choose(table.assign(grade="natural"), EXCESS).candidate_id == "a"
+
+
+@pytest.mark.parametrize(
+    ("columns", "chosen"),
+    [
+        ({}, "a"),
+        ({"excess": [0.125, 0.125 - 0.01, 0.1]}, "b"),
+        ({"excess": [0.5, 0.0, 0.0], "excess_error": [0.3, 0.4, 0.39]}, "b"),
+        ({"excess": [0.5, 0.0, 0.0], "excess_error": [0.3, 0.399, 0.39]}, "a"),
+        ({"excess_error": 1.0}, "c"),
+        ({"excess_error": 1.0, "jaccard_min": [0.95, 0.9, 0.9]}, "a"),
+        ({"excess_error": 1.0, "jaccard_min": [0.75, 0.5, 1.0], "jaccard_error": [0.2, 0.2, 0.15]}, "c"),
+        ({"excess_error": 1.0, "jaccard_min": [0.85, 1.0, 0.75], "jaccard_error": [0.2, 0.2, 0.15]}, "c"),
+        ({"excess_error": 1.0, "jaccard_min": [0.85, 1.0, 0.74], "jaccard_error": [0.2, 0.2, 0.15]}, "b"),
+    ],
+)
+def test_what_lies_within_the_error_is_a_tie(columns: dict[str, Any], chosen: str) -> None:
+    """sqrt(0.3² + 0.4²) is 0.5: met exactly, it is a tie. Stability decides, within its own error the number of segments."""
+    assert choose(rivals(**columns), EXCESS).candidate_id == chosen
+
+
+def test_a_tie_is_told_with_whom() -> None:
+    said = choose(rivals(excess_error=1.0), EXCESS)
+    assert "3 of them tie for the highest excess (0.094 ± 1.000)" in said.reason
+    assert (
+        "Tied with it, with excess and least stable segment: x · robust · k=5 (0.125 ± 1.000, 0.90), y · robust · k=4 (0.109 ± 1.000, 0.90)."
+        in said.details
+    )
+
+
+def test_within_a_cell_nothing_ties() -> None:
+    assert choose(rivals(excess_error=1.0).assign(feature_set="x"), EXCESS).candidate_id == "a"
+
+
+def test_the_rule_says_what_a_tie_is() -> None:
+    assert "within it the highest excess; within its error a tie" in choose(rivals(), EXCESS).rule
+    assert "tie" not in choose(rivals(), replace(EXCESS, metric="silhouette_reference")).rule
+
+
+def test_revenue_in_one_segment_is_a_gate_where_there_is_revenue() -> None:
+    rule = replace(EXCESS, max_revenue_share=0.7)
+    choice = choose(rivals(revenue_share=[0.7001, 0.7, 0.5]), rule)
+    assert (choice.candidate_id, choice.passed) == ("b", 2), "met exactly, it is met"
+    assert (
+        "Without the gate on revenue in one segment (0.7001 against at most 0.7) it would have been x · robust · k=5 (reproducible, 0.125 ± 0.010)."
+        in choice.details
+    )
+    assert "at most 80% of customers and 70% of revenue" in choice.rule
+    assert choose(rivals(), rule).candidate_id == "a"
+
+
+def test_the_largest_share_of_revenue_by_hand() -> None:
+    labels = pd.DataFrame({"a": [0, 0, 1, 1], "b": [0, 1, 2, 3]})
+    assert largest_revenue_shares(labels, pd.Series([1.0, 2.0, 3.0, 2.0])) == [0.625, 0.375]
+    assert np.isnan(largest_revenue_shares(labels, pd.Series(np.zeros(4)))).all()

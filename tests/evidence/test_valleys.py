@@ -20,20 +20,22 @@ def cut(X: np.ndarray, k: int) -> Valley:
 
 
 def test_the_counts_and_their_binomial_by_hand() -> None:
-    """Of the two sides the poorer one is the less convincing: 2 half way against 5, not against 9."""
+    """Of the two sides the poorer one is the less convincing: 2 half way against 5, not against 9. Half of as few counts: P(≤ 1) and P(≤ 2) in the mean."""
     line = np.repeat([0.0, 1 / 6 - 1e-9, 0.25, 0.5, 0.75, 1.0], [4, 5, 7, 2, 7, 5])
     X = np.column_stack([3 + 10 * line, np.full(len(line), 8.0)])
     found = valley(X, (line > 0.5).astype(np.int32), np.array([[3.0, 8.0], [13.0, 8.0]]))
-    assert found.p == pytest.approx(binomtest(2, 7, alternative="less").pvalue)
+    assert found.p == pytest.approx(
+        (binomtest(1, 7, alternative="less").pvalue + binomtest(2, 7, alternative="less").pvalue) / 2
+    )
     assert found.p > binomtest(2, 11, alternative="less").pvalue
 
 
 def test_the_worst_pair_is_named_and_others_customers_do_not_count() -> None:
     """On the line from 0 to 2 sits all of cluster 1: it fills no valley of theirs, but has none towards either."""
-    X = np.repeat([0.0, 1.0, 2.0], 30)[:, None]
+    X = (np.repeat([0.0, 1.0, 2.0], 30) + np.tile(np.linspace(-0.01, 0.01, 30), 3))[:, None]
     labels, centres = np.repeat([0, 1, 2], 30).astype(np.int32), np.array([[0.0], [1.0], [2.0]])
-    assert valley(X, labels, centres) == Valley(pytest.approx(0.5**30), (0, 1))
-    filled = np.concatenate([X, np.full((40, 1), 1.5)])
+    assert valley(X, labels, centres) == Valley(pytest.approx(0.5**31), (0, 1))
+    filled = np.concatenate([X, np.linspace(1.45, 1.55, 40)[:, None]])
     assert valley(filled, np.concatenate([labels, np.full(40, 2)]).astype(np.int32), centres).pair == (1, 2)
 
 

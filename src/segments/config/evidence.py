@@ -20,6 +20,7 @@ NULLS: dict[str, str] = {
     "uniform": "an even spread in the box of the principal axes",
 }
 RankedBy = Literal[
+    "excess",
     "z_silhouette",
     "z_wcss",
     "silhouette_reference",
@@ -32,6 +33,8 @@ METRICS: tuple[str, ...] = get_args(RankedBy)
 
 # Scores of the evidence, beside those of the fit.
 EVIDENCE = (
+    "excess",
+    "excess_error",
     "z_silhouette",
     "z_wcss",
     "p_silhouette",
@@ -58,10 +61,12 @@ class GradesConfig:
     Parameters
     ----------
     alpha : float
-        Clusters exist when the adjusted p is at most this, and so is that of a gap between every two clusters. A sweep asks many cells, so
-        it is stricter than the usual 0.05.
-    natural_jaccard, natural_prediction_strength : float
-        Natural: clusters exist, and every one has at least this mean Jaccard, and the fit this prediction strength.
+        There is structure when the p, adjusted for every k and cell of the sweep, is at most this.
+    gap_alpha : float
+        Clusters exist when, besides, the p of a gap between every two of them is at most this. It is the largest of all pairs' p, so that nine pairs cannot
+        hide the tenth: the usual 0.05 is strict enough.
+    natural_jaccard : float
+        Natural: clusters exist, and every one has at least this mean Jaccard.
     reproducible_jaccard : float
         Reproducible: every cluster has at least this mean Jaccard.
     constructive_jaccard : float
@@ -69,8 +74,8 @@ class GradesConfig:
     """
 
     alpha: Annotated[float, Field(ge=1e-5, le=0.5)] = 0.01
+    gap_alpha: Annotated[float, Field(ge=1e-5, le=0.5)] = 0.05
     natural_jaccard: Share = 0.85
-    natural_prediction_strength: Share = 0.8
     reproducible_jaccard: Share = 0.75
     constructive_jaccard: Share = 0.6
 
@@ -154,16 +159,21 @@ class SelectionConfig:
         A candidate with fewer segments does not pass.
     min_smallest_share, max_largest_share : float
         A candidate whose smallest segment is smaller, or whose largest is larger, does not pass.
+    max_revenue_share : float
+        A candidate of which one segment makes more than this share of all revenue does not pass: it says nothing of those who spend. 1, or a source without
+        revenue: no gate.
     min_silhouette : float
         A candidate with a lower silhouette does not pass.
     min_jaccard : float
         A candidate with a segment of lower bootstrap Jaccard does not pass (Hennig 2008: below 0.6 do not trust it).
     min_prediction_strength : float
-        A candidate of lower prediction strength does not pass (Tibshirani & Walther 2005: 0.8 and above for well-separated clusters).
+        A candidate of lower prediction strength does not pass (Tibshirani & Walther 2005: 0.8 and above for well-separated clusters), unless it is natural:
+        it is the worst of k clusters, and falls as k rises.
     grades : list of {"natural", "reproducible", "constructive", "not supported"}
         A candidate of another grade does not pass.
-    metric : {"z_silhouette", "z_wcss", "silhouette_reference", ...}
-        The candidates that pass are ranked by this score; those of a fit in its own space (the raw silhouette, ...) rank k within one
+    metric : {"excess", "z_silhouette", "z_wcss", "silhouette_reference", ...}
+        The candidates that pass are ranked by this score. The excess has an error, and what lies within it is a tie, see
+        :mod:`segments.evidence.selection`; those of a fit in its own space (the raw silhouette, ...) rank k within one
         feature set and scaler, and are refused where there are more.
     finalists : int
         How many of the best are shown side by side.
@@ -172,13 +182,14 @@ class SelectionConfig:
     min_k: ClusterCount = 2
     min_smallest_share: Annotated[float, Field(ge=0, le=0.5)] = 0.03
     max_largest_share: Share = 0.8
+    max_revenue_share: Share = 1.0
     min_silhouette: Annotated[float, Field(ge=-1, le=1)] = 0.2
     min_jaccard: Share = 0.6
     min_prediction_strength: Share = 0.5
     grades: Annotated[list[Grade], filled(f"allowed: {', '.join(GRADES)}")] = field(
         default_factory=lambda: list(GRADES[:3])
     )
-    metric: RankedBy = "z_silhouette"
+    metric: RankedBy = "excess"
     finalists: Annotated[int, Field(ge=1, le=50)] = 6
 
 

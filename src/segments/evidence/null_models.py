@@ -27,11 +27,14 @@ from collections.abc import Callable
 import numpy as np
 
 from segments.clustering.exact import Floats, eigen, principal_axes, product
+from segments.evidence.lumps import lumps_of
 
 Draw = Callable[[np.random.Generator], Floats]
 
 # Modes tried for a column: this many of its quantiles. The nearest unimodal distribution changes little between neighbours.
 _MODES = 25
+# Modes whose largest differences to the sample agree to this are equally near: the middle one is taken, not the one that the sixteenth digit favours.
+_TIE = 1e-9
 # Quantiles kept of a column's nearest unimodal distribution, to draw from.
 _FINE = 20_000
 
@@ -76,7 +79,8 @@ def unimodal_quantiles(values: Floats, shares: Floats) -> Floats:
     """Quantiles of the distribution with one peak that is nearest to a sample.
 
     Left of its mode the distribution function is the greatest convex one below the sample's, right of it the least concave one above;
-    the mode is the one for which the largest difference to the sample is smallest. A value that many share may be the peak itself.
+    the mode is the one for which the largest difference to the sample is smallest, and of several as near the middle one. A value that many share
+    (:mod:`segments.evidence.lumps`) keeps its share: a lump is no peak to be levelled.
 
     Parameters
     ----------
@@ -100,28 +104,40 @@ def unimodal_quantiles(values: Floats, shares: Floats) -> Floats:
     >>> unimodal_quantiles(two_peaks, np.array([0.25, 0.5, 0.75])).round(2).tolist()
     [4.5, 9.0, 9.05]
     """
+    inside = lumps_of(values)
+    if not inside.any():
+        return _one_peak(values, shares)
+    # lumps stay as they are, and what lies beside them gets its one peak
+    fine = np.round(_FINE * (~inside).mean()).astype(int)
+    beside = _one_peak(values[~inside], (np.arange(fine) + 0.5) / fine) if fine else values[:0]
+    lumps = np.quantile(values[inside], (np.arange(_FINE - fine) + 0.5) / (_FINE - fine), method="inverted_cdf")
+    every = np.sort(np.concatenate([beside, lumps]))
+    return np.asarray(every[(shares * len(every)).astype(int).clip(max=len(every) - 1)])
+
+
+def _one_peak(values: Floats, shares: Floats) -> Floats:
     points, counts = np.unique(values, return_counts=True)
     if len(points) == 1:
         return np.full(len(shares), points[0])
     above = np.cumsum(counts) / len(values)
     below = np.append(0.0, above[:-1])
-    best, least, peak = None, np.inf, points[0]
+    tried = []
     for mode in np.unique(np.searchsorted(above, np.linspace(0, 1, _MODES)).clip(max=len(points) - 1)):
         left = _hull(points[: mode + 1], below[: mode + 1], rising=True)
         right = _hull(points[mode:], above[mode:], rising=False)
         off = max(np.abs(below[: mode + 1] - left).max(), np.abs(above[mode:] - right).max())
-        if off < least:
-            best = np.concatenate([left, right]), np.concatenate([points[: mode + 1], points[mode:]])
-            least, peak = off, points[mode]
-    assert best is not None
-    drawn = np.interp(shares, *best)
+        tried.append((off, mode, left, right))
+    least = min(off for off, *_ in tried)
+    near = [one for one in tried if one[0] <= least + _TIE]
+    _, mode, left, right = near[(len(near) - 1) // 2]
+    drawn = np.interp(shares, np.concatenate([left, right]), np.concatenate([points[: mode + 1], points[mode:]]))
     if len(points) > len(values) / 2:
         return np.asarray(drawn)
     # Values that recur (counts, shares of few baskets) recur in the null too, or their very grid would pass for clusters. Each side of the mode
     # takes the value whose share the hull has spread out.
     down = np.searchsorted(points, drawn, side="right") - 1
     up = np.searchsorted(points, drawn, side="left")
-    return np.asarray(points[np.where(drawn < peak, down, up)])
+    return np.asarray(points[np.where(drawn < points[mode], down, up)])
 
 
 def _hull(points: Floats, heights: Floats, rising: bool) -> Floats:

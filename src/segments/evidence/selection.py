@@ -1,9 +1,10 @@
 """Candidates and their evidence -> the chosen one. Comes in: one table, the rule, a person's decision if there is one. Goes out: choice, runner-up, reason.
 
 Gates first, then a ranking: the better grade goes first, and within a grade a score that can be compared between feature sets and
-scalers. The score says how far the data are from data without clusters, and pieces of true clusters lie far from it too; the
-grade says whether these very clusters are the ones that exist. A person may overrule: it is recorded
-with the reason, and what the rule would have chosen stays beside it.
+scalers. Of the natural candidates of a cell only the finest counts: where there is a gap between every two of k + 1 clusters, k of them hide a gap.
+The score is the excess, how far the silhouette lies above that of data without clusters; it has an error, and what lies within it of the best is a tie, which the
+next criterion decides: whose least stable segment comes back more often (within the error of that, a tie again), then who has fewer segments. A person may
+overrule: it is recorded with the reason, and what the rule would have chosen stays beside it.
 """
 
 from __future__ import annotations
@@ -24,11 +25,16 @@ from segments.errors import ConfigError, SegmentsError
 LARGER_IS_BETTER = {metric: metric != "davies_bouldin" for metric in METRICS}
 # Scores of a fit in its own space: they rank k within a cell, not cells among each other.
 OWN_SPACE = ("silhouette", "silhouette_simplified", "davies_bouldin", "calinski_harabasz")
+# Standard errors of scores that have one.
+_ERRORS = {"excess": "excess_error"}
 NOT_EVALUATED_REASON = "evidence (not evaluated)"
 
 
 class Gate(NamedTuple):
-    """What a candidate must reach: the gate's name in words, the score, its limit, and whether more is better."""
+    """What a candidate must reach: the gate's name in words, the score, its limit, and whether more is better.
+
+    Where the table has no such score (revenue, of a source without money) there is no gate.
+    """
 
     name: str
     column: str
@@ -69,7 +75,9 @@ class Choice:
     rule : str
         The rule in words.
     reason : str
-        Why this one, in words; names the runner-up and what would have changed the choice.
+        Three short sentences: which, why, how sure.
+    details : list of str
+        The figures behind it, a sentence each: the evidence, the runner-up, what would have changed the choice.
     passed, total : int
         Candidates that passed every gate, and candidates in all.
     failed : dict of str to int
@@ -91,6 +99,7 @@ class Choice:
     finalists: list[str]
     rule: str
     reason: str
+    details: list[str]
     passed: int
     total: int
     failed: dict[str, int]
@@ -126,7 +135,8 @@ def choose(candidates: pd.DataFrame, config: SelectionConfig, decision: Decision
     Returns
     -------
     Choice
-        Ranked by grade, then by the metric; ties are broken by the smaller k, then by the order of the table.
+        Ranked by grade, then by the metric; what lies within the error of the best is a tie, see the head of this module. Equal ones are ranked by the smaller k,
+        then by the order of the table.
 
     Raises
     ------
@@ -139,7 +149,8 @@ def choose(candidates: pd.DataFrame, config: SelectionConfig, decision: Decision
     --------
     >>> table = pd.DataFrame({"candidate_id": ["a", "b"], "feature_set": "x", "scaler": "none", "k": [3, 4], "wcss": [2.0, 1.0],
     ...     "silhouette": [0.5, 0.6], "smallest_share": [0.2, 0.001], "largest_share": [0.5, 0.5], "grade": "natural",
-    ...     "jaccard_min": 0.9, "prediction_strength": 0.9, "z_silhouette": [7.0, 9.0], "null": "unimodal", "reason": "Natural: why."})
+    ...     "jaccard_min": 0.9, "jaccard_error": 0.01, "prediction_strength": 0.9, "excess": [0.2, 0.3], "excess_error": 0.01,
+    ...     "null": "unimodal", "reason": "Natural: why."})
     >>> choice = choose(table, SelectionConfig())
     >>> choice.candidate_id, choice.failed["smallest segment"]
     ('a', 1)
@@ -162,7 +173,8 @@ def choose(candidates: pd.DataFrame, config: SelectionConfig, decision: Decision
     ranked = _ranked(
         candidates.assign(_misses=[len(misses.get(i, ())) for i in candidates["candidate_id"]]), config.metric
     )
-    passing = ranked[ranked["_misses"] == 0]
+    passed = int((ranked["_misses"] == 0).sum())
+    passing = _settled(_finest(ranked[ranked["_misses"] == 0]), config.metric)
     overruled = None
     if passing.empty:
         # What was not evaluated fails on that alone, and is not close for it.
@@ -172,15 +184,16 @@ def choose(candidates: pd.DataFrame, config: SelectionConfig, decision: Decision
         )
         nearest = closest.iloc[0]
         lacks = _lacks(nearest, misses[nearest["candidate_id"]], config)
-        reason = (
-            f"None of {len(candidates)} candidates passes: {_counts(failed)}. Closest: {name_of(nearest)}, which fails on {lacks}. "
-            f"{nearest['reason']} Nothing is registered."
-        )
+        reason = f"None of {len(candidates)} candidates passes. Closest: {name_of(nearest)}, which fails on {lacks}. Nothing is registered."
+        details = [f"Of the candidates, {_counts(failed)}.", str(nearest["reason"])]
         order, best, runner_up = closest["candidate_id"].tolist(), None, None
     else:
         best = passing.iloc[0]
         runner_up = str(passing.iloc[1]["candidate_id"]) if len(passing) > 1 else None
-        reason = _reason(candidates, ranked, passing, misses, config)
+        reason, details = (
+            _reason(candidates, passing, passed, config),
+            _details(candidates, ranked, passing, misses, config),
+        )
         order = passing["candidate_id"].tolist()
     if decision is not None:
         known = candidates.set_index("candidate_id")
@@ -204,7 +217,7 @@ def choose(candidates: pd.DataFrame, config: SelectionConfig, decision: Decision
         )
         if fails := misses.get(decision.candidate_id):
             said += f" It fails on {_lacks(best, fails, config)}."
-        reason = f"{said} {best['reason']} By the rule: {reason}"
+        reason, details = f"{said} By the rule: {reason}", [str(best["reason"]), *details]
         runner_up = None if rule is None else str(rule["candidate_id"])
         if runner_up == decision.candidate_id:
             runner_up = order[1] if len(order) > 1 else None
@@ -217,7 +230,8 @@ def choose(candidates: pd.DataFrame, config: SelectionConfig, decision: Decision
         finalists=[str(i) for i in order[: config.finalists]],
         rule=_rule(config),
         reason=reason,
-        passed=len(passing),
+        details=details,
+        passed=passed,
         total=len(candidates),
         failed=failed,
         elbows=elbows(candidates),
@@ -244,6 +258,7 @@ def gates_of(candidates: pd.DataFrame, config: SelectionConfig) -> dict[str, NDA
     """
     evaluated = candidates["jaccard_min"].notna().to_numpy()
     found = {gate.name: gate.passes(candidates) for gate in _dear(config)}
+    found["prediction strength"] = found["prediction strength"] | (candidates["grade"] == GRADES[0]).to_numpy()
     found["grade"] = candidates["grade"].isin(config.grades).to_numpy()
     passes = {name: passing | ~evaluated for name, passing in found.items()}
     return cheap_gates_of(candidates, config) | passes | {NOT_EVALUATED_REASON: evaluated}
@@ -251,7 +266,21 @@ def gates_of(candidates: pd.DataFrame, config: SelectionConfig) -> dict[str, NDA
 
 def cheap_gates_of(candidates: pd.DataFrame, config: SelectionConfig) -> dict[str, NDArray[np.bool_]]:
     """Whether each candidate passes each gate that needs no evidence; as :func:`gates_of`."""
-    return {gate.name: gate.passes(candidates) for gate in _cheap(config)}
+    return {gate.name: gate.passes(candidates) for gate in _cheap(config) if gate.column in candidates}
+
+
+def largest_revenue_shares(labels: pd.DataFrame, revenue: pd.Series[float]) -> list[float]:
+    """The share of all revenue in the segment with the most, of each column of cluster numbers; NaN where nobody spent anything.
+
+    Examples
+    --------
+    >>> largest_revenue_shares(pd.DataFrame({"a": [0, 0, 1], "b": [0, 1, 1]}), pd.Series([1.0, 2.0, 5.0]))
+    [0.625, 0.875]
+    """
+    total = float(revenue.sum())
+    return [
+        float(revenue.groupby(own.to_numpy()).sum().max()) / total if total > 0 else np.nan for _, own in labels.items()
+    ]
 
 
 def pareto_front(candidates: pd.DataFrame, config: SelectionConfig) -> list[str]:
@@ -272,7 +301,7 @@ def pareto_front(candidates: pd.DataFrame, config: SelectionConfig) -> list[str]
     Examples
     --------
     >>> table = pd.DataFrame({"candidate_id": ["a", "b", "c"], "k": [3, 4, 4], "smallest_share": 0.2, "largest_share": 0.5,
-    ...     "silhouette": 0.5, "z_silhouette": [5.0, 9.0, 4.0], "jaccard_min": [0.9, 0.8, 0.7]})
+    ...     "silhouette": 0.5, "excess": [0.05, 0.09, 0.04], "jaccard_min": [0.9, 0.8, 0.7]})
     >>> pareto_front(table, SelectionConfig())
     ['a', 'b']
     """
@@ -328,6 +357,7 @@ def _cheap(config: SelectionConfig) -> list[Gate]:
         Gate("number of segments", "k", config.min_k),
         Gate("smallest segment", "smallest_share", config.min_smallest_share),
         Gate("largest segment", "largest_share", config.max_largest_share, at_least=False),
+        Gate("revenue in one segment", "revenue_share", config.max_revenue_share, at_least=False),
         Gate("silhouette", "silhouette", config.min_silhouette),
     ]
 
@@ -355,52 +385,134 @@ def _ranked(table: pd.DataFrame, metric: str) -> pd.DataFrame:
     )
 
 
-def _reason(
+def _finest(ranked: pd.DataFrame) -> pd.DataFrame:
+    """Without the natural candidates of which there is a finer one, natural too, in the same cell."""
+    natural = ranked["grade"] == GRADES[0]
+    largest = ranked["k"].where(natural).groupby([ranked["feature_set"], ranked["scaler"]]).transform("max")
+    return ranked[~natural | (ranked["k"] == largest)]
+
+
+def _settled(ranked: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """The best first, where those within its error are a tie: the most stable of them, and of those as stable the one with the fewest segments."""
+    if ranked.empty:
+        return ranked
+    tied = _tied(ranked, metric)
+    if len(tied) > 1:
+        firm = _as_good(tied.sort_values("jaccard_min", ascending=False, kind="stable"), "jaccard_min", "jaccard_error")
+        winner = firm.sort_values(["k", metric], ascending=[True, not LARGER_IS_BETTER[metric]], kind="stable").index[0]
+        ranked = pd.concat([ranked.loc[[winner]], ranked.drop(index=winner)])
+    return ranked
+
+
+def _tied(ranked: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """The best of every cell in the best grade, as far as they lie within the error of the best; that alone where the score has no error.
+
+    Within a cell there is no tie: its candidates share customers and space, so that their difference is known far better than either.
+    """
+    peers = ranked[ranked["grade"] == ranked["grade"].iloc[0]].sort_values(
+        metric, ascending=not LARGER_IS_BETTER[metric], kind="stable"
+    )
+    peers = peers.drop_duplicates(["feature_set", "scaler"])
+    return _as_good(peers, metric, _ERRORS[metric]) if metric in _ERRORS else peers.iloc[:1]
+
+
+def _as_good(ordered: pd.DataFrame, score: str, error: str) -> pd.DataFrame:
+    """Those whose score lies no further from the first one's than the standard error of the difference."""
+    best = ordered.iloc[0]
+    within = np.hypot(ordered[error], best[error])
+    return ordered[(ordered[score] - best[score]).abs() <= within]
+
+
+def _reason(candidates: pd.DataFrame, passing: pd.DataFrame, passed: int, config: SelectionConfig) -> str:
+    """Which, why and how sure, a short sentence each."""
+    best, metric = passing.iloc[0], config.metric
+    tied = _tied(passing, metric)
+    which = f"{name_of(best)} is chosen, {_counted(int(best['k']), 'segment')}, graded {best['grade']}."
+    of = f"Of {len(candidates)} candidates {passed} {'passes' if passed == 1 else 'pass'} the gates"
+    if len(tied) > 1:
+        why = f"{of}, and {len(tied)} of them tie for the {_highest(metric)} {metric} ({_figure(best, metric)}); of these it has the most stable segments, or as stable and fewer."
+    else:
+        why = (
+            f"{of}, and of those with the best grade it has the {_highest(metric)} {metric} ({_figure(best, metric)})."
+        )
+    sure = {
+        "natural": "There are clusters in the data: a gap between every two of these, and they come back with other customers.",
+        "reproducible": "The segments come back with other customers, but they are cuts of a continuum: no clusters lie apart at this k.",
+        "constructive": "The segments come back as a pattern only: useful cuts, no clusters.",
+        "not supported": "The segments do not come back with other customers.",
+    }[best["grade"]]
+    return f"{which} {why} {sure}"
+
+
+def _details(
     candidates: pd.DataFrame,
     ranked: pd.DataFrame,
     passing: pd.DataFrame,
     misses: Mapping[str, Sequence[str]],
     config: SelectionConfig,
-) -> str:
-    """Why the first of `passing`, and what would have made it another."""
+) -> list[str]:
+    """The figures behind the first of `passing`, and what would have made it another."""
     best, metric = passing.iloc[0], config.metric
-    against = f" against {NULLS[best['null']]}" if metric.startswith("z_") else ""
-    highest = "highest" if LARGER_IS_BETTER[metric] else "lowest"
-    peers = int((passing["grade"] == best["grade"]).sum())
     said = [
-        f"Of the {len(passing)} candidates (of {len(candidates)}) that pass the gates, {peers} {'has' if peers == 1 else 'have'} the best grade, "
-        f"{best['grade']}; of those, {name_of(best)} has the {highest} {metric} ({best[metric]:.4f}{against}; least stable segment {best['jaccard_min']:.2f}).",
-        best["reason"],
+        f"{best['reason']} Its least stable segment: {best['jaccard_min']:.2f}; the null: {NULLS[best['null']]}.",
     ]
+    if len(tied := _tied(passing, metric)) > 1:
+        others = [
+            f"{name_of(row)} ({_figure(row, metric)}, {row['jaccard_min']:.2f})"
+            for row in tied.to_dict("records")
+            if row["candidate_id"] != best["candidate_id"]
+        ]
+        said.append(f"Tied with it, with {metric} and least stable segment: {', '.join(others)}.")
     if len(passing) > 1:
         second = passing.iloc[1]
-        said.append(f"Runner-up: {name_of(second)} ({second['grade']}, {second[metric]:.4f}).")
+        said.append(f"Runner-up: {name_of(second)} ({second['grade']}, {_figure(second, metric)}).")
     # The best that one gate alone keeps out, if it would have won.
     above = ranked.iloc[: int(np.argmax(ranked["candidate_id"] == best["candidate_id"]))]
     for row in above[above["_misses"] == 1].head(1).to_dict("records"):
         gate = _lacks(row, misses[row["candidate_id"]], config)
         said.append(
-            f"Without the gate on {gate} it would have been {name_of(row)} ({row['grade']}, {row[metric]:.4f})."
+            f"Without the gate on {gate} it would have been {name_of(row)} ({row['grade']}, {_figure(row, metric)})."
         )
-    others: dict[str, list[str]] = {}
-    for other in ("z_silhouette", "z_wcss", "silhouette_reference"):
+    others_by: dict[str, list[str]] = {}
+    for other in ("excess", "z_silhouette", "z_wcss", "silhouette_reference"):
         if other != metric and other in passing and passing[other].notna().any():
             order = _ranked(passing, other)
             if (first := order.iloc[0])["candidate_id"] != best["candidate_id"]:
-                others.setdefault(name_of(first), []).append(other)
-    said += [f"By {' and by '.join(scores)} it would have been {name}." for name, scores in others.items()]
+                others_by.setdefault(name_of(first), []).append(other)
+    said += [f"By {' and by '.join(scores)} it would have been {name}." for name, scores in others_by.items()]
     cell = candidates[(candidates["feature_set"] == best["feature_set"]) & (candidates["scaler"] == best["scaler"])]
     knee = elbow(*(cell.sort_values("k")[column].tolist() for column in ("k", "wcss")))
     said.append(f"The elbow of its WCSS curve is at k={knee}." if knee else "Its WCSS curve has no knee.")
-    return " ".join(said)
+    return said
+
+
+def _highest(metric: str) -> str:
+    return "highest" if LARGER_IS_BETTER[metric] else "lowest"
+
+
+def _figure(row: Mapping[str, Any] | pd.Series[Any], metric: str) -> str:
+    """A score, with its error where it has one."""
+    return f"{row[metric]:.3f} ± {row[_ERRORS[metric]]:.3f}" if metric in _ERRORS else f"{row[metric]:.4f}"
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}{'s' * (number != 1)}"
+
+
+def _of_revenue(config: SelectionConfig) -> str:
+    return f" and {config.max_revenue_share:.0%} of revenue" if config.max_revenue_share < 1 else ""
 
 
 def _rule(config: SelectionConfig) -> str:
-    better = "highest" if LARGER_IS_BETTER[config.metric] else "lowest"
+    ties = (
+        "; within its error a tie, which the most stable segments decide, then fewer of them"
+        if config.metric in _ERRORS
+        else ""
+    )
     return (
-        f"At least {config.min_k} segments, the smallest holding at least {config.min_smallest_share:.0%} and the largest at most {config.max_largest_share:.0%} of customers, "
-        f"silhouette at least {config.min_silhouette:g}, every segment's Jaccard at least {config.min_jaccard:g}, prediction strength at least {config.min_prediction_strength:g}, "
-        f"graded {' or '.join(config.grades)}; of those, the best grade, and within it the {better} {config.metric}."
+        f"At least {config.min_k} segments, the smallest holding at least {config.min_smallest_share:.0%} and the largest at most {config.max_largest_share:.0%} of customers{_of_revenue(config)}, "
+        f"silhouette at least {config.min_silhouette:g}, every segment's Jaccard at least {config.min_jaccard:g}, prediction strength at least {config.min_prediction_strength:g} unless natural, "
+        f"graded {' or '.join(config.grades)}; of those, the best grade (of natural ones the finest of each feature set and scaler), and within it the {_highest(config.metric)} {config.metric}{ties}."
     )
 
 

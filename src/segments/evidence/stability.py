@@ -40,6 +40,8 @@ class Stability:
     ----------
     jaccard : ndarray of shape (k,)
         Mean over the bootstraps of each cluster's best match, 0 to 1.
+    jaccard_error : ndarray of shape (k,)
+        Its standard error.
     recovered, dissolved : ndarray of shape (k,)
         Share of the bootstraps in which it came back (Jaccard at least 0.75), or dissolved (at most 0.5).
     ari : float
@@ -55,6 +57,7 @@ class Stability:
     """
 
     jaccard: Floats
+    jaccard_error: Floats
     recovered: Floats
     dissolved: Floats
     ari: float
@@ -121,6 +124,7 @@ def stability(
     values = np.array(jaccards)
     return Stability(
         values.mean(axis=0),
+        values.std(axis=0, ddof=1) / np.sqrt(len(values)),
         (values >= RECOVERED).mean(axis=0),
         (values <= DISSOLVED).mean(axis=0),
         float(np.mean(rands)),

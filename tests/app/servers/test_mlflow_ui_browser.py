@@ -108,7 +108,7 @@ def tracked(tmp_path_factory: pytest.TempPathFactory, new_project: Callable[[Pat
     an_experiment_aside(project)
     return Record(
         folder=project.root,
-        best_first=table.sort_values("z_silhouette", ascending=False)["name"].tolist(),
+        best_first=table.sort_values("excess", ascending=False)["name"].tolist(),
         finalists=[by_id.loc[identity, "name"] for identity in choice["finalists"]],
         cells=list(dict.fromkeys(zip(table["feature_set"], table["scaler"], strict=True))),
         sweep_id=json.loads((project / "artifacts/sweep/sweep.json").read_text())["sweep_id"],
@@ -304,7 +304,7 @@ def test_candidates_are_listed_best_first_and_the_best_ten_are_drawn(
         "smallest_share",
         "jaccard_min",
         "silhou...erence",  # MLflow shortens it
-        "z_silhouette",
+        "excess",
     ]
 
 

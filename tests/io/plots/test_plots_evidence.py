@@ -16,7 +16,7 @@ LIMITS = {"natural_jaccard": 0.85, "reproducible_jaccard": 0.75, "constructive_j
 @pytest.mark.parametrize("grade", GRADE_COLOURS)
 def test_a_card_says_grade_reason_and_numbers(grade: str) -> None:
     facts = {"grade": grade, "reason": "Because it is so.", "ari": 0.9, "prediction_strength": np.nan, "bootstraps": 20, "stopped": True,
-        "null": "unimodal", "valley_p": 0.25, "valley_pair": "0 and 1", "z_silhouette": 4.2, "z_wcss": 3.1, "p_adjusted": 0.01}  # fmt: skip
+        "null": "unimodal", "valley_p": 0.25, "valley_pair": "0 and 1", "z_silhouette": 4.2, "z_wcss": 3.1, "p_adjusted": 0.01, "nulls": 99}  # fmt: skip
     clusters = pd.DataFrame({"cluster": [0, 1], "jaccard": [0.9, 0.5]})
     scores = pd.DataFrame({"draw": range(20), "silhouette": np.linspace(0.5, 0.3, 20)})
     gap = {"k": [1, 2], "gap": [0.1, 0.2], "error": [0.01, 0.01], "first_se": 2, "global_se_max": 2}
@@ -36,12 +36,12 @@ def test_a_card_says_grade_reason_and_numbers(grade: str) -> None:
 
 def test_the_overview_has_every_cell_and_leaves_out_what_was_not_evaluated() -> None:
     table = pd.DataFrame({"feature_set": "x", "scaler": ["none", "none", "power", "power"], "k": [2, 3, 2, 3],
-        "silhouette_reference": [0.1, 0.2, 0.3, 0.4], "z_silhouette": [1.0, 2.0, np.nan, 4.0], "grade": ["natural", "not supported", "", "constructive"], "null": ["copula", "copula", "", "copula"]})  # fmt: skip
+        "silhouette_reference": [0.1, 0.2, 0.3, 0.4], "excess": [1.0, 2.0, np.nan, 4.0], "grade": ["natural", "not supported", "", "constructive"], "null": ["copula", "copula", "", "copula"]})  # fmt: skip
     left, right = evidence_overview(table).axes
     assert [label.get_text() for label in right.get_yticklabels()] == ["x · none", "x · power"]
     assert sum(len(points.get_offsets()) for points in left.collections) == 3
     assert [text.get_text() for text in right.texts] == ["N", "–", "", "C"]
-    assert left.get_ylabel().endswith("against\na Gaussian copula with the data's own columns")
+    assert left.get_ylabel().endswith("above that of\na Gaussian copula with the data's own columns")
 
 
 @pytest.mark.parametrize(

@@ -14,13 +14,19 @@ def test_the_sweeps_note_leads_with_the_reason_and_lists_finalists_and_segments(
     choice = choose(candidates(), SelectionConfig()).to_plain()
     note = notes.sweep_note(choice, candidates(), profiles())
     assert note.startswith(
-        "**Of the 2 candidates (of 3) that pass the gates, 2 have the best grade, natural; of those, "
+        "**rfm · robust · k=3 is chosen, 3 segments, graded reproducible. Of 3 candidates 2 pass the gates, "
     )
-    assert "rfm · robust · k=3 has the highest z_silhouette (5.0000" in note.splitlines()[0]
-    assert "| rfm · robust · k=4 | natural | 4.5 | 0.90 | 0.80 | 0.2500 | 10.0% |" in note
-    assert "| candidate | grade | z | least stable segment |" in note
-    assert "z is against the unimodal null" in note
-    assert "data without clusters (a Gaussian copula with the data's columns, each made one-peaked)" in note
+    assert "it has the highest excess (0.125 ± 0.010)" in note.splitlines()[0]
+    assert (
+        "- Runner-up: rfm · robust · k=4 (reproducible, 0.113 ± 0.010)." in note.split("### The figures behind it")[1]
+    )
+    assert "| rfm · robust · k=4 | reproducible | 0.113 ± 0.010 | 4.5 | 0.90 | 0.80 | 0.2500 | 10.0% |" in note
+    assert "| candidate | grade | excess | z | least stable segment |" in note
+    assert "The excess is the silhouette less that of data without clusters" in note
+    assert (
+        "data without clusters (a Gaussian copula with the data's columns, each made one-peaked, the unimodal null)"
+        in note
+    )
     assert "| frequent customers | 1,500 | 60.0% |" in note
     assert "revenue" not in note.split("### Elbows")[0]
 
@@ -83,7 +89,10 @@ def test_the_model_card_says_what_a_user_must_know() -> None:
     assert "`recency_days`, `monetary`, in original units" in card
     assert "feature set rfm, scaler robust, k = 3, kmeans" in card
     assert "| 0 | frequent customers | 1,500 | 60.0% |" in card
-    assert "Natural: silhouette 0.5000 (over all features 0.2500), z 5.0 against the unimodal model" in card
+    assert (
+        "Reproducible: silhouette 0.5000 (over all features 0.2500), 0.125 above data without clusters (z 5.0) against the unimodal model"
+        in card
+    )
     assert "Firm: nothing moves them." in card
     assert "By `segments fit k=3`" in card
 

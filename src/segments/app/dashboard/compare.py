@@ -23,6 +23,7 @@ SHOWN_SCORES = {
     "calinski_harabasz": "Calinski-Harabasz",
     "jaccard_min": "Jaccard of the least stable segment",
     "prediction_strength": "prediction strength",
+    "excess": "silhouette above that without clusters",
     "z_silhouette": "silhouette against no clusters (z)",
     "gap": "gap statistic",
     "smallest_share": "share of the smallest segment",
@@ -33,6 +34,7 @@ AXES = (
     "silhouette_reference",
     "jaccard_min",
     "prediction_strength",
+    "excess",
     "z_silhouette",
     "smallest_share",
 )
@@ -42,6 +44,7 @@ FACTS = (
     "silhouette_reference",
     "jaccard_min",
     "prediction_strength",
+    "excess",
     "z_silhouette",
     "p_adjusted",
 )
@@ -100,6 +103,9 @@ def _why(choice: Choice, inuse: Champion | None) -> None:
     with st.container(border=True):
         st.subheader("Why this one" if choice.candidate_id else "Why none")
         st.markdown(figures.readable(choice.reason))
+        if choice.details:
+            with st.expander("The figures behind it"):
+                st.markdown("\n".join(f"- {figures.readable(one)}" for one in choice.details))
         st.caption(f"Rule: {figures.readable(choice.rule)} {choice.passed} of {choice.total} candidates pass.")
         if choice.overruled:
             one = choice.overruled

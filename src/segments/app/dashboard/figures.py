@@ -37,6 +37,7 @@ TITLES = {
     "davies_bouldin": "Davies-Bouldin",
     "calinski_harabasz": "Calinski-Harabasz",
     "jaccard_min": "weakest Jaccard",
+    "excess": "excess silhouette",
     "z_silhouette": "silhouette z-score",
     "z_wcss": "WCSS z-score",
     "p_adjusted": "adjusted p",

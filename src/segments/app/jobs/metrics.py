@@ -87,7 +87,7 @@ def selection_metrics(choice: Choice, candidates: pd.DataFrame) -> SelectionMetr
     if choice.candidate_id is None:
         return SelectionMetrics(choice.passed)
     row = candidates.set_index("candidate_id").loc[choice.candidate_id]
-    names = ("silhouette", "z_silhouette", "jaccard_min", "prediction_strength")
+    names = ("silhouette", "excess", "z_silhouette", "jaccard_min", "prediction_strength")
     scores = {name: _known(row[name]) for name in names}
     return SelectionMetrics(choice.passed, choice.cell, int(row["k"]), str(row["grade"]), **scores)
 

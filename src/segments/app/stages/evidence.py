@@ -11,6 +11,7 @@ from segments.app.jobs.pool import progress
 from segments.clustering.candidate import workers_of
 from segments.clustering.space import to_space
 from segments.config.root import Config
+from segments.evidence.existence import peaks_of
 from segments.evidence.grades import CellEvidence, cell_table, chosen_for, not_evaluated, scores_table
 from segments.evidence.selection import cheap_gates_of
 from segments.io.plots.evidence import evidence_overview
@@ -32,7 +33,8 @@ def run(config: Config) -> str:
     ):
         found[cell.name] = (cell, evidence)
     in_order = [found[cell.name] for cell in cells]  # they finish in any order
-    tables = [cell_table(cell.candidate_ids, evidence, wanted) for cell, evidence in in_order]
+    peaks = peaks_of([evidence.existence for _, evidence in in_order])
+    tables = [cell_table(cell.candidate_ids, evidence, wanted, peaks) for cell, evidence in in_order]
     rows = pd.concat([*(table for table, _ in tables), pd.DataFrame([not_evaluated(i) for i in left_out])])
     agreement = {"customer_id": catalog.read(catalog.FEATURES)["customer_id"]} | {
         i: stable.agreement.astype(np.float32)

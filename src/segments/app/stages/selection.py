@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from segments.app.jobs.metrics import front_points, selection_metrics
 from segments.config.root import Config
-from segments.evidence.selection import choose
+from segments.evidence.selection import choose, largest_revenue_shares
 from segments.io.plots.selection import front
 from segments.io.plots.style import png
 from segments.io.store import catalog
@@ -14,6 +14,9 @@ def run(config: Config) -> None:
     """Choose by the rule, or as a person decided; when nothing passes, write that and no labels."""
     evidence = catalog.read(catalog.CANDIDATE_EVIDENCE)
     table = catalog.read(catalog.CANDIDATES).merge(evidence, on="candidate_id", how="left", validate="one_to_one")
+    features, labels = catalog.read(catalog.FEATURES), catalog.read(catalog.LABELS)
+    if "monetary" in features:
+        table["revenue_share"] = largest_revenue_shares(labels[table["candidate_id"].tolist()], features["monetary"])
     choice = choose(table, config.selection, config.decisions.selected.get(config.source.name))
     catalog.write(catalog.JUDGED_CANDIDATES, table)
     catalog.write(catalog.CHOICE, choice)
@@ -25,5 +28,5 @@ def run(config: Config) -> None:
     if choice.candidate_id is None:
         catalog.drop(catalog.CHOSEN_LABELS)
         return
-    every = catalog.read_columns(catalog.LABELS, "customer_id", choice.candidate_id)
+    every = labels[["customer_id", choice.candidate_id]]
     catalog.write(catalog.CHOSEN_LABELS, every.rename(columns={choice.candidate_id: "cluster"}))

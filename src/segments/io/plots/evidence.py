@@ -12,6 +12,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from segments.config.evidence import NULLS
+from segments.evidence.grades import p_in_words
 from segments.io.plots.style import INK, MUTED, PALE, PALETTE
 
 # Best first; the colours are also told apart by the letters in the map.
@@ -80,12 +81,12 @@ def card(
 
 
 def evidence_overview(table: pd.DataFrame) -> Figure:
-    """The whole sweep: z against the reference silhouette, and the grades over k and cells.
+    """The whole sweep: excess against the reference silhouette, and the grades over k and cells.
 
     Parameters
     ----------
     table : DataFrame
-        ``evidence.parquet`` joined with the candidates: ``feature_set, scaler, k, silhouette_reference, z_silhouette, grade,
+        ``evidence.parquet`` joined with the candidates: ``feature_set, scaler, k, silhouette_reference, excess, grade,
         null``.
     """
     cells = (table["feature_set"] + " · " + table["scaler"]).to_numpy()
@@ -108,7 +109,7 @@ def evidence_overview(table: pd.DataFrame) -> Figure:
         own = table[table["grade"] == grade]
         left.scatter(
             own["silhouette_reference"],
-            own["z_silhouette"],
+            own["excess"],
             s=36,
             color=colour,
             edgecolors=MUTED,
@@ -119,7 +120,7 @@ def evidence_overview(table: pd.DataFrame) -> Figure:
     left.set_xlabel("silhouette in the reference space (all features)", fontsize=10)
     # Every candidate was evaluated against the same null; those left out have none.
     null = next((NULLS[name] for name in table["null"] if name), "nothing")
-    left.set_ylabel(f"z of the silhouette against\n{null}", fontsize=10)
+    left.set_ylabel(f"silhouette above that of\n{null}", fontsize=10)
     left.set_title("Comparable across feature sets and scalers", fontsize=12, color=INK)
     left.legend(fontsize=9, frameon=False)
     left.grid(color=PALE, linewidth=0.5)
@@ -178,7 +179,7 @@ def _against_null(axis: Any, facts: Mapping[str, Any], scores: pd.DataFrame) -> 
     axis.axvline(data, color=PALETTE[5], linewidth=2, label="the data")
     axis.set_xlabel(f"mean silhouette; null:\n{NULLS[facts['null']]}", fontsize=9)
     axis.set_title(
-        f"Do clusters exist? z = {facts['z_silhouette']:.1f} (WCSS {facts['z_wcss']:.1f}), p = {facts['p_adjusted']:.2g}",
+        f"Do clusters exist? z = {facts['z_silhouette']:.1f} (WCSS {facts['z_wcss']:.1f}), {p_in_words(facts['p_adjusted'], facts['nulls'])}",
         fontsize=11,
         color=INK,
     )

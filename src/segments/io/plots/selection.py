@@ -77,7 +77,7 @@ def front(
             fontweight="bold",
         )
     axes.set_xlabel("stability: bootstrap Jaccard of the least stable segment")
-    null = next((NULLS[name] for name in known["null"] if metric.startswith("z_")), None)
+    null = next((NULLS[name] for name in known["null"] if metric == "excess" or metric.startswith("z_")), None)
     axes.set_ylabel(f"fit: {metric}" + (f" against\n{null}" if null else ""))
     axes.set_title("Fit, stability and simplicity of every candidate with evidence", loc="left", color=INK)
     axes.grid(color=PALE, linewidth=0.5)

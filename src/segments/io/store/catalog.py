@@ -326,7 +326,8 @@ EVIDENCE_COLUMNS = (
     TableColumn("stopped", FLAG, "whether the resamples ended early, because the verdict was clear"),
     TableColumn("bootstraps", WHOLE, "bootstraps that were drawn", "bootstraps"),
     TableColumn("jaccard_min", NUMBER, "mean Jaccard over bootstraps of the least stable cluster", gaps=True),
-    TableColumn("jaccard_mean", NUMBER, "the same, mean over the clusters", gaps=True),
+    TableColumn("jaccard_error", NUMBER, "its standard error, of the bootstraps", gaps=True),
+    TableColumn("jaccard_mean", NUMBER, "the same as jaccard_min, mean over the clusters", gaps=True),
     TableColumn("ari", NUMBER, "mean adjusted Rand index between the clusters and those of a bootstrap", gaps=True),
     TableColumn(
         "prediction_strength",
@@ -334,6 +335,8 @@ EVIDENCE_COLUMNS = (
         "how well the clusters of one half foretell those of the other (worst cluster, mean over splits); none when the resamples ended early",
         gaps=True,
     ),
+    TableColumn("excess", NUMBER, "the silhouette less its mean under the null: how much structure", gaps=True),
+    TableColumn("excess_error", NUMBER, "its standard error: of customers, searches and draws", gaps=True),
     TableColumn("z_wcss", NUMBER, "how far WCSS lies below its mean under the null", "standard deviations", gaps=True),
     TableColumn("p_wcss", NUMBER, "p-value of that", gaps=True),
     TableColumn(
@@ -344,10 +347,11 @@ EVIDENCE_COLUMNS = (
         gaps=True,
     ),
     TableColumn("p_silhouette", NUMBER, "p-value of that", gaps=True),
-    TableColumn("p_adjusted", NUMBER, "the larger of both, adjusted for the search over k", gaps=True),
+    TableColumn("p_adjusted", NUMBER, "the larger of both, adjusted for every k and cell", gaps=True),
     TableColumn("valley_p", NUMBER, "p-value that there is no valley between the two nearest clusters", gaps=True),
     TableColumn("gap", NUMBER, "gap statistic: mean log WCSS of uniform data less that of the data", gaps=True),
     TableColumn("gap_error", NUMBER, "its standard error, with the simulation's", gaps=True),
+    TableColumn("nulls", WHOLE, "null data sets that were drawn", "data sets"),
     TableColumn("grade", TEXT, "natural, reproducible, constructive or not supported"),
     TableColumn("reason", TEXT, "why that grade, with the numbers"),
     TableColumn("null", TEXT, "the null model it was compared with"),
@@ -564,7 +568,17 @@ JUDGED_CANDIDATES = Table(
     "selection",
     "candidates.parquet",
     "one row per candidate: the sweep's table with the evidence beside it",
-    columns=(*PARAM_COLUMNS, *SCORE_COLUMNS, *EVIDENCE_COLUMNS),
+    columns=(
+        *PARAM_COLUMNS,
+        *SCORE_COLUMNS,
+        *EVIDENCE_COLUMNS,
+        TableColumn(
+            "revenue_share",
+            NUMBER,
+            "share of all revenue in the segment with the most, where money is known",
+            always=False,
+        ),
+    ),
 )
 CHOSEN_LABELS = Table(
     "selection",

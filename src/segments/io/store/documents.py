@@ -372,7 +372,7 @@ class SelectionMetrics:
         Its number of clusters.
     grade : str or None
         What the evidence says of it.
-    silhouette, z_silhouette, jaccard_min, prediction_strength : float or None
+    silhouette, excess, z_silhouette, jaccard_min, prediction_strength : float or None
         Its scores, as in the table of candidates.
     """
 
@@ -381,6 +381,7 @@ class SelectionMetrics:
     k: int | None = None
     grade: str | None = None
     silhouette: float | None = None
+    excess: float | None = None
     z_silhouette: float | None = None
     jaccard_min: float | None = None
     prediction_strength: float | None = None

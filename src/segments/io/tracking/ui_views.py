@@ -21,6 +21,7 @@ from segments.io.tracking.mlflow_internals import MODE, PICTURE, SHARED, TAG, TR
 
 SHOWN_SWEEP = "segments.shown_sweep"  # of an experiment: the sweep that its views show
 SCORE_METRICS = (
+    "excess",
     "z_silhouette",
     "jaccard_min",
     "prediction_strength",
@@ -40,12 +41,12 @@ SCORE_METRICS = (
     "hits",
     "hit_rate",
     "seconds",
-    *(score for score in EVIDENCE if score not in ("z_silhouette", "jaccard_min", "prediction_strength")),
+    *(score for score in EVIDENCE if score not in ("excess", "z_silhouette", "jaccard_min", "prediction_strength")),
 )
-BEST_FIRST = "metrics.`z_silhouette`"
+BEST_FIRST = "metrics.`excess`"
 PICTURES = ("clusters", "silhouette", "elbow", "evidence")
 # Scores that are shown as bars; wcss and calinski_harabasz mean little between different feature sets and scalers.
-BARS = ("z_silhouette", "jaccard_min", "silhouette_reference", "silhouette", "davies_bouldin", "smallest_share")
+BARS = ("excess", "jaccard_min", "silhouette_reference", "silhouette", "davies_bouldin", "smallest_share")
 OVER_K = ("wcss", "silhouette", "davies_bouldin", "calinski_harabasz", "smallest_share", "largest_share")
 
 
@@ -281,7 +282,7 @@ def _candidates() -> dict[str, Any]:
                 [
                     _parallel(
                         ("feature_set", "scaler", "k"),
-                        ("smallest_share", "jaccard_min", "silhouette_reference", "z_silhouette"),
+                        ("smallest_share", "jaccard_min", "silhouette_reference", "excess"),
                     )
                 ],
             ),
