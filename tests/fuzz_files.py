@@ -168,9 +168,9 @@ def described(path: Path) -> Finding:
     """What is wrong with a draft, or with how its making ended; "" when nothing is."""
     draft, said = io.StringIO(), io.StringIO()
     try:
-        with contextlib.redirect_stdout(draft), contextlib.redirect_stderr(said):
-            code = segments(["describe", str(path)])
-        if code == 0:
+        with contextlib.chdir(path.parent), contextlib.redirect_stdout(draft), contextlib.redirect_stderr(said):
+            code = segments(["describe", str(path)])  # not in a project, where a feature set would be written beside the draft
+        if code == 0 and "QUESTION" not in draft.getvalue():  # what a person has to answer first is refused by name
             TypeAdapter(Source).validate_python(yaml.safe_load(draft.getvalue()))
     except BaseException:
         return f"{draft.getvalue()[-1500:]}\n{traceback.format_exc()[-1500:]}"

@@ -52,6 +52,7 @@ LIBRARIES = [
     "python_calamine",
     "pandas.io.formats.style",
     "pandera.pandas",
+    "pyarrow.csv",
     "pyarrow.parquet",
     "scipy.optimize",
     "scipy.special",

@@ -187,7 +187,7 @@ OVERRIDES = {
     ("sweep", "mall"): "write KEY=VALUE",
     ("data", "--source", "mall"): "no such option '--source'",
     ("fetch", "accept=yes"): "write accept=true",
-    ("describe",): "segments describe [OPTIONS] FILE",
+    ("describe",): "segments describe FILE",
     ("describe", "nowhere.csv"): "nowhere.csv does not exist",
 }
 

@@ -376,7 +376,7 @@ def describe(file: str = "", check: str = "") -> int:
     """
     from pathlib import Path
 
-    from segments.app.commands.describe import drafted
+    from segments.app.commands.describe import draft_with_features
     from segments.data.draft import describe_file
     from segments.io.store.files import find_project
 
@@ -386,15 +386,19 @@ def describe(file: str = "", check: str = "") -> int:
 
         given = Path(file).absolute() if file else None
         os.chdir(find_project())
-        return _say(run(load.load([f"source={check}"]), given))
+        return _say(run(load.load([f"source={check}", "sweep.feature_sets=[rfm]"]), given))
     if not file:
-        raise ConfigError("no file is named", where="segments describe", fix="segments describe FILE")
+        raise ConfigError(
+            "no file is named",
+            where="segments describe",
+            fix="segments describe FILE, or segments describe --check NAME",
+        )
     try:
         conf = find_project() / "conf"
     except SegmentsError:  # to look at a file needs no project
         click.echo(describe_file(Path(file)), nl=False)
         return 0
-    draft, beside = drafted(Path(file), conf)
+    draft, beside = draft_with_features(Path(file), conf)
     click.echo(draft, nl=False)
     for line in beside:
         click.echo(line, err=True)

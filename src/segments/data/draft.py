@@ -15,6 +15,7 @@ from pathlib import Path, PurePath, PurePosixPath
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
 import yaml
 
 from segments.config.source import CUSTOMER_ID, Policy, Reader
@@ -22,7 +23,7 @@ from segments.data.money_roles import MoneyRoles, money_roles
 from segments.data.reading.cells import NUMBER, instants, read_number, tells_decimal, text_sql, time_sql
 from segments.data.reading.dialect import dialect_of
 from segments.data.reading.files import as_text, relation, workspace
-from segments.data.reading.ids import customer_ids
+from segments.data.reading.ids import ROUNDED_ID, customer_ids
 from segments.data.reading.kinds import first_bytes, kind_of
 from segments.data.rows import normal_header, quoted
 from segments.data.times import swapped, time_formats
@@ -41,7 +42,7 @@ NAMELESS = re.compile(r"column \d+|unnamed: \d+|index|")
 # What headers tend to be called, letters only, the most telling word first.
 CUSTOMER = (
     *("household", "customer", "client", "member", "shopper", "user", "account", "kunde", "kdnr", "mitglied", "nutzer"),
-    *("käufer", "acheteur", "abonn", "adhérent", "cliente"),
+    *("käufer", "acheteur", "abonn", "adhérent", "cliente", "cust"),
 )
 ABOUT_CUSTOMERS = r"(type|typ|segment|group|gruppe|class|klasse|category|kategorie|status|gender|sex|age|alter|since|count|city|country|region|state)$"  # not who they are
 ORDER = (
@@ -60,7 +61,20 @@ ORDER = (
         "factura",
     ),
 )
-TIME = ("timestamp", "datetime", "date", "time", "day", "datum", "fecha", "zeit", "jour", "heure")
+TIME = (
+    "timestamp",
+    "datetime",
+    "date",
+    "time",
+    "day",
+    "datum",
+    "fecha",
+    "zeit",
+    "jour",
+    "heure",
+    "created",
+    "purchased",
+)
 PRODUCT = ("product", "sku", "stockcode", "article", "item", "artikel", "produkt", "produit")
 STORE = ("store", "shop", "branch", "outlet", "filiale", "magasin", "boutique")
 LINE_NUMBER = r"(line|row|position|pos)_?(no|nr|num|number|id)?$"
@@ -391,6 +405,10 @@ def _customers(
         numbers = _numbers(values, decimal)
         if not len(values):
             columns.append(f"    # {key}: left out, {_plain(header)} has no values")
+        elif _id_like(header) and values.str.fullmatch(ROUNDED_ID).mean() > 0.5:
+            columns.append(
+                f"    # {key}: left out, {_plain(header)} holds ids that a spreadsheet rounded: export them as text"
+            )
         elif len(values) > 1 and values.nunique() == 1:
             columns.append(f"    # {key}: left out, {_plain(header)} is always {_plain(values.iloc[0])}{lacking}")
         elif _looks_numeric(values, numbers) and values.nunique() == len(sample) and _counts_rows(header, numbers):
@@ -635,22 +653,22 @@ def _sheets(path: Path) -> tuple[dict[str, object], list[str]]:
     names = sheets_of(path)
     if len(names) == 1:
         return {}, []
-    headers = []
+    headers, rows = [], []
     for name in names:
         try:
-            headers += [
-                {normal_header(one) for one in table.column_names} for _, table, _ in sheets(path, Reader(sheet=name))
-            ]
+            ((_, table, _),) = sheets(path, Reader(sheet=name))
         except DataError:  # an empty sheet
-            headers.append(set())
+            table = pa.table({})
+        headers.append({normal_header(one) for one in table.column_names})
+        rows.append(table.num_rows)
     listed = ", ".join(map(_plain, names))
     if all(header == headers[0] for header in headers):
         return {"sheet": EVERY_SHEET}, [
             f"the workbook has {len(names)} sheets ({listed}) of the same columns: they are read as one table (read.sheet)"
         ]
-    first = next((name for name, header in zip(names, headers, strict=True) if header), names[0])
-    return {"sheet": first}, [
-        f"the workbook has {len(names)} sheets ({listed}) of different columns: only {_plain(first)} is read (read.sheet)"
+    longest = names[rows.index(max(rows))]
+    return {"sheet": longest}, [
+        f"the workbook has {len(names)} sheets ({listed}) of different columns: only {_plain(longest)}, the longest, is read (read.sheet)"
     ]
 
 

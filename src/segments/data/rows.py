@@ -313,7 +313,10 @@ def counted(
             f"{bad} of {rows_raw} rows ({bad / rows_raw:.1%}) are bad, "
             f"more than the {policy.max_bad_share:.1%} allowed: {message}",
             where=where,
-            fix="mend the file or how it is read (read, kind, minimum, maximum); what means no value goes into read.missing",
+            fix="mend the file or how it is read (read, kind, minimum, maximum); what means no value goes into read.missing"
+            + (
+                "; if these rows may be left out, source.policy.max_bad_share allows more" if bad < rows_raw / 2 else ""
+            ),
         )
     if dropped == rows_raw:
         raise DataError(f"no row is left of {rows_raw}: {message}", where=where, fix="check the file and source.policy")

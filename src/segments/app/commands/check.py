@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from segments.app.jobs.cleaning import cleaned
+from segments.app.stages.data import cleaned
 from segments.config.root import Config
 from segments.data.rows import Report
 from segments.errors import ConfigError

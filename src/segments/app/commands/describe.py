@@ -11,7 +11,7 @@ from segments.data.draft import describe_file
 from segments.io.store.files import write_text
 
 
-def drafted(path: Path, conf: Path) -> tuple[str, list[str]]:
+def draft_with_features(path: Path, conf: Path) -> tuple[str, list[str]]:
     """Draft a source; where no feature set of ``conf/`` can be named, draft one of its columns too.
 
     Parameters

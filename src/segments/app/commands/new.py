@@ -17,7 +17,7 @@ from pathlib import Path
 import yaml
 
 import segments
-from segments.app.commands.describe import drafted
+from segments.app.commands.describe import draft_with_features
 from segments.app.load import load
 from segments.errors import DataError, StoreError
 from segments.io.store.raw_files import PINS, fetch
@@ -144,7 +144,7 @@ def outside(pipeline: str) -> str:
 
 def _own_data(made: Path, origin: Path) -> list[str]:
     """Draft the source and its feature set, choose both in ``conf/config.yaml``, fetch the file."""
-    draft, beside = drafted(origin, made / "conf")
+    draft, beside = draft_with_features(origin, made / "conf")
     source = yaml.safe_load(draft)
     name, sets = source["name"], source["feature_sets"]
     if not sets:

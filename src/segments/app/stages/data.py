@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
-from segments.app.jobs.cleaning import cleaned
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import duckdb
+import pandas as pd
+
 from segments.config.root import Config
+from segments.data.clean import joined_ids
+from segments.data.customers import clean_customers
+from segments.data.reading import files
+from segments.data.reading.query import asked
+from segments.data.rows import Report
+from segments.data.transactions import clean_transactions
 from segments.io.store import catalog, raw_files
 
 
@@ -22,3 +34,43 @@ def run(config: Config) -> None:
         catalog.drop(catalog.CLEAN_TRANSACTIONS)
     report = catalog.CLEANING_REPORT.of({"source": source.name, "tables": found.reports})
     catalog.write(catalog.CLEANING_REPORT, report)
+
+
+@dataclass
+class Cleaned:
+    """Clean tables, and by ``customers`` and ``transactions`` the report of each; what the source lacks is ``None``."""
+
+    customers: pd.DataFrame | None = None
+    lines: duckdb.DuckDBPyRelation | None = None
+    reports: dict[str, Report] = field(default_factory=dict)
+
+
+@contextmanager
+def cleaned(config: Config) -> Iterator[Cleaned]:
+    """Clean the tables of a source; the log lives as long as the ``with`` block.
+
+    Raises
+    ------
+    DataError
+        If a file, or what the source says of it, is not as it should be.
+    """
+    source, found = config.source, Cleaned()
+    with asked(source, config.queries) as raw:
+        if source.customers is not None:
+            with files.open_customers(raw.files) as table:
+                found.customers, found.reports["customers"] = clean_customers(table, source)
+        if source.transactions is None:
+            yield _noted(found, raw.notes)
+            return
+        with files.open_log(raw.files) as log:
+            found.lines, found.reports["transactions"] = clean_transactions(log, source)
+            if found.customers is not None:
+                found.lines, notes = joined_ids(found.customers, found.lines, log.connection, source.id_type)
+                found.reports["transactions"]["notes"] += notes
+            yield _noted(found, raw.notes)
+
+
+def _noted(found: Cleaned, notes: dict[str, list[str]]) -> Cleaned:
+    for name, told in notes.items():
+        found.reports[name]["notes"] += told
+    return found

@@ -364,7 +364,7 @@ def instants(
         )
     mixed = " are mixed" if len(zones) > 1 else ""
     return [
-        f"the times of '{header}' have zones ({quoted_list(zones, 4)}){mixed}; each day is the one written there: {key}"
+        f"the times of '{header}' have {mixed}zones ({quoted_list(zones, 4)}); each day is the one written there: {key}"
     ]
 
 

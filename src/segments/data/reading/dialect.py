@@ -297,7 +297,8 @@ def split_line(line: str, widths: Sequence[int]) -> list[str]:
     if not widths:
         return line.split()
     ends = [sum(widths[: place + 1]) for place in range(len(widths))]
-    return [line[end - width : end].strip() for width, end in zip(widths, ends, strict=True)]
+    fields = [line[end - width : end].strip() for width, end in zip(widths, ends, strict=True)]
+    return [*fields, line[ends[-1] :].strip()] if line[ends[-1] :].strip() else fields  # too long a line is told of
 
 
 def split_rows(
@@ -354,6 +355,12 @@ def _by_place(text: str, skip: int) -> tuple[str, list[int]]:
     aligned = len({len(line.rstrip()) for line in lines}) < len(lines) or len(lines) < 4
     if len(starts) < 2 or not aligned or any(len(line) < starts[-1] for line in lines):
         return ",", []
+    if _is_header(
+        lines[0].split(), [line.split() for line in lines[1:]]
+    ):  # what has no name belongs to what stands before it
+        starts = [
+            start for start, end in zip(starts, [*starts[1:], longest], strict=True) if lines[0][start:end].strip()
+        ]
     # the blanks before a field are its own: numbers stand to the right
     ends = [max(place for place in range(start) if not blank[place]) + 1 for start in starts[1:]] + [longest]
     return BLANKS, [end - start for start, end in zip([0, *ends[:-1]], ends, strict=True)]
