@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import duckdb
+import pandas as pd
+
+from segments.data.rows import RawTable
 from segments.evidence.selection import Choice
 from segments.features.table import FeaturesReport
 from segments.io.store import catalog
@@ -23,5 +27,12 @@ def chosen(candidate_id: str | None, feature_set: str = "rfm", cell: str = "rfm 
     place = (None, None) if candidate_id is None else (feature_set, cell)
     finalists = [] if candidate_id is None else [candidate_id]
     catalog.write(
-        catalog.CHOICE, Choice(candidate_id, None, *place, finalists, "the rule", "it won", 1, 1, {}, [], [], {})
+        catalog.CHOICE, Choice(candidate_id, None, *place, finalists, "the rule", "it won", [], 1, 1, {}, [], [], {})
     )
+
+
+def raw_table(cells: pd.DataFrame) -> RawTable:
+    """A raw table of these cells, all of them text."""
+    connection = duckdb.connect(":memory:")
+    connection.register("raw", cells.astype("string"))
+    return RawTable(connection, connection.table("raw"))

@@ -169,7 +169,9 @@ def described(path: Path) -> Finding:
     draft, said = io.StringIO(), io.StringIO()
     try:
         with contextlib.chdir(path.parent), contextlib.redirect_stdout(draft), contextlib.redirect_stderr(said):
-            code = segments(["describe", str(path)])  # not in a project, where a feature set would be written beside the draft
+            code = segments(
+                ["describe", str(path)]
+            )  # not in a project, where a feature set would be written beside the draft
         if code == 0 and "QUESTION" not in draft.getvalue():  # what a person has to answer first is refused by name
             TypeAdapter(Source).validate_python(yaml.safe_load(draft.getvalue()))
     except BaseException:

@@ -34,7 +34,14 @@ TEMPLATES = sorted(path.relative_to(CHECKOUT / "src") for path in (CHECKOUT / "s
 def sweep_note() -> str:
     table = candidates().assign(feature_set=NASTY, scaler=NASTY)
     elbow = {"feature_set": NASTY, "scaler": NASTY, "k": None}
-    choice = {"reason": NASTY, "rule": NASTY, "candidate_id": "a", "finalists": ["a"], "elbows": [elbow]}
+    choice = {
+        "reason": NASTY,
+        "details": [NASTY],
+        "rule": NASTY,
+        "candidate_id": "a",
+        "finalists": ["a"],
+        "elbows": [elbow],
+    }
     return notes.sweep_note(choice, table, profiles().assign(segment=NASTY), NASTY)
 
 

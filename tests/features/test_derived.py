@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import by_hand
 from segments.app.load import checked
 from segments.config.features import FeaturesConfig
 from segments.config.source import Column, Customers, Derived, Policy, Source
 from segments.data.customers import clean_customers
-from segments.data.rows import RawTable
 from segments.errors import ConfigError, DataError
 from segments.features.table import build_features, check_complete
 
@@ -47,7 +47,7 @@ CELLS = pd.DataFrame(
 
 def features(cells: pd.DataFrame = CELLS, used: dict[str, list[str]] | None = None, **changes: object):  # type: ignore[no-untyped-def]
     source = Source("shop", as_of="2024-01-31", customers=SHOP, **changes)  # type: ignore[arg-type]
-    table, _ = clean_customers(RawTable(cells), source)
+    table, _ = clean_customers(by_hand.raw_table(cells), source)
     return build_features(table, None, source, FeaturesConfig(), used or {}), source
 
 
@@ -114,5 +114,5 @@ def test_a_column_that_makes_no_sense_is_one_error(customers: dict[str, object],
 def test_a_date_in_another_format_is_asked_for() -> None:
     source = Source("shop", as_of="2024-01-31", customers=Customers("s.csv", columns={"joined": Column(kind="date")}))
     with pytest.raises(DataError, match="holds no date; it has '31/12/2023'") as asked:
-        clean_customers(RawTable(CELLS[["joined"]]), source)
+        clean_customers(by_hand.raw_table(CELLS[["joined"]]), source)
     assert "columns.joined.time_format" in asked.value.fix

@@ -386,15 +386,18 @@ def test_forecasts_add_up(log: pd.DataFrame, made: Prediction) -> None:
 
 
 def test_a_model_that_cannot_be_fitted_is_left_out_and_said() -> None:
-    """Everybody buys once: there is no rate of return to learn."""
-    log = shop().drop_duplicates("customer_id")
+    """Nobody buys again before the cutoff of training: there is no rate of return to learn."""
+    log = shop()
+    first = ~log.duplicated("customer_id")
+    log = log[first | (log["purchased_at"] >= pd.Timestamp(AS_OF) - pd.Timedelta(days=2 * CONFIG.horizon_days - 1))]
     spec = replace(SPEC, feature_set=FeatureSet("r", {"recency_days": Feature(), "monetary": Feature()}))
     features = build(log, AS_OF)
     [candidate] = sweep_cell(features, [spec])
     made = predict(features, candidate.labels, log, build, spec, MODELS, AS_OF, CONFIG)
     assert "mbg_nbd is left out: no customer bought again: there is no rate to learn" in made.facts["notes"]
     assert set(made.comparison["model"]) == {"recency", "last_period", "linear"}
-    assert rows_of(made.comparison, metric="roc_auc")["value"].isna().all(), "all left: nothing to rank"
+    with pytest.raises(ForecastError, match="bought anything in the"):
+        predict(features, candidate.labels, shop().drop_duplicates("customer_id"), build, spec, MODELS, AS_OF, CONFIG)
 
 
 # --- the record ----------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+import by_hand
 from segments.app.servers.model_api import example_of, problem_of
 from segments.clustering.candidate import Candidate, Spec, sweep_cell
 from segments.clustering.space import to_space
@@ -21,7 +22,6 @@ from segments.config.root import entered
 from segments.config.source import Column, Customers, Source
 from segments.config.sweep import Algorithm, Feature, FeatureSet, Scaler
 from segments.data.customers import clean_customers
-from segments.data.rows import RawTable
 from segments.errors import SweepError
 from segments.features.table import build_features
 from segments.identity.profiles import segment_names
@@ -64,7 +64,7 @@ def raw() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def made() -> tuple[pd.DataFrame, Candidate, Segmentation]:
-    cleaned, report = clean_customers(RawTable(raw()), SOURCE)
+    cleaned, report = clean_customers(by_hand.raw_table(raw()), SOURCE)
     assert "column 'TotalCharges' is missing for 6 of 120 rows, which are kept" in report["notes"]
     features = build_features(cleaned, None, SOURCE, FeaturesConfig()).table
     every = entered(FeatureSet("all", dict.fromkeys(COLUMNS, Feature())), SOURCE.entries)
@@ -138,7 +138,7 @@ def test_the_service_takes_texts_and_refuses_what_it_does_not_know(
 def test_a_level_outside_the_order_is_a_bad_row_shown_by_example() -> None:
     cells = raw()
     cells.loc[0, "Contract"] = "Five year"
-    table, report = clean_customers(RawTable(cells), SOURCE)
+    table, report = clean_customers(by_hand.raw_table(cells), SOURCE)
     assert len(table) == 119
     assert report["reasons"] == [{"reason": "Contract is none of its levels", "rows": 1, "action": "drop"}]
     assert "column 'Contract' has levels that its order does not name: 'Five year'" in report["notes"]

@@ -100,7 +100,7 @@ def write(k: int, n: int, monkeypatch: pytest.MonkeyPatch) -> Segmentation:
     members = features[["customer_id"]].assign(
         cluster=clusters, segment_id=[f"S{c + 1}" for c in clusters], segment=[words[c] for c in clusters]
     )
-    choice = Choice("c0", None, "rfm", "rfm · standard", ["c0"], "The best.", "c0 won.", 1, 1, {}, [], [], {})
+    choice = Choice("c0", None, "rfm", "rfm · standard", ["c0"], "The best.", "c0 won.", [], 1, 1, {}, [], [], {})
     scores = {"silhouette": [0.5, 0.4], "silhouette_reference": [0.3, 0.2], "wcss": [9.0, 5.0], "smallest_share": 0.1}
     candidates = pd.DataFrame(
         {"candidate_id": ["c0", "c1"], "feature_set": "rfm", "scaler": "standard", "k": [k, k + 1], **scores}

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import codecs
 import csv
+import errno
 import io
 import re
+import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -22,6 +24,7 @@ from segments.data.reading.kinds import HEAD_BYTES, refuse_foreign, refuse_repea
 from segments.errors import DataError
 
 SEPARATORS = (",", ";", "\t", "|")
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 FIRST_LINES = 1_000
 WESTERN = ("Unknown", "English", "French", "German", "Spanish", "Portuguese", "Italian", "Dutch")
 MOST_ABOVE = 30  # rows above a header, at most
@@ -281,6 +284,12 @@ def decoding(path: Path, encoding: str) -> Iterator[None]:
             fix="set read.encoding to the file's own encoding (utf-8, latin-1, utf-16, ...)",
         ) from error
     except OSError as error:
+        if error.errno in FULL:
+            raise DataError(
+                f"the UTF-8 copy of {path} cannot be written: {error.strerror}",
+                where=tempfile.gettempdir(),
+                fix="check free space; TMPDIR names another folder",
+            ) from error
         raise DataError(
             f"{path} cannot be read: {error.strerror}", where=str(path), fix="check its permissions"
         ) from error
