@@ -583,10 +583,10 @@ def serve() -> Run:
     example once the model is loaded and has answered. Stop it with Ctrl-C.
 
     POST /invocations with Content-Type: application/json, and the columns of your model (here those of the bundled data's)
-      {"dataframe_records": [{"monetary": 2500.0, "basket_value": 31.0, "departments": 12.0, "trend": 0.1}]}
+      {"dataframe_records": [{"gap_days_mean": 6.5, "stores": 3.0, "weekend_share": 0.3, "morning_share": 0.2, "evening_share": 0.4}]}
     or
-      {"dataframe_split": {"columns": ["monetary", "basket_value", "departments", "trend"],
-                           "data": [[2500.0, 31.0, 12.0, 0.1]]}}
+      {"dataframe_split": {"columns": ["gap_days_mean", "stores", "weekend_share", "morning_share", "evening_share"],
+                           "data": [[6.5, 3.0, 0.3, 0.2, 0.4]]}}
     answer: {"predictions": [{"cluster": 0, "segment": "...", "distance": 0.1, "margin": 0.2, ...}]}, one per row, in order.
     A request that cannot be answered gets {"error": "one sentence"}: 400 wrong columns or values, 408 a body that does
     not come in time, 413 too large, 415 another type, 503 too many at once. GET /health answers 200, however many wait.

@@ -117,10 +117,10 @@ def evidence_overview(table: pd.DataFrame) -> Figure:
             label=f"{LETTERS[grade]}  {grade} ({len(own)})",
         )
     left.axhline(0, color=MUTED, linewidth=0.8)
-    left.set_xlabel("silhouette in the reference space (all features)", fontsize=10)
     # Every candidate was evaluated against the same null; those left out have none.
     null = next((NULLS[name] for name in table["null"] if name), "nothing")
-    left.set_ylabel(f"silhouette above that of\n{null}", fontsize=10)
+    left.set_ylabel("excess: silhouette above that of data without clusters", fontsize=10)
+    left.set_xlabel(f"silhouette in the reference space (all features)\nwithout clusters: {null}", fontsize=9)
     left.set_title("Comparable across feature sets and scalers", fontsize=12, color=INK)
     left.legend(fontsize=9, frameon=False)
     left.grid(color=PALE, linewidth=0.5)
