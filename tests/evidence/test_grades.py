@@ -269,7 +269,9 @@ def test_what_k_means_reaches_on_lsun_is_little_and_is_not_taken_for_the_truth(s
     assert reached["3"] == pytest.approx(0.405, abs=0.005)
     assert max(reached.values()) == pytest.approx(0.583, abs=0.005)
     assert "natural" not in set(table["grade"])
-    assert "but no gap between clusters" in choose(table, SelectionConfig(min_k=2)).reason
+    found = choose(table, SelectionConfig(min_k=2))
+    assert "cuts of a continuum: no clusters lie apart" in found.reason
+    assert "but no gap between clusters" in found.details[0]
 
 
 @pytest.mark.slow

@@ -75,7 +75,7 @@ WITH open_lines AS (
 SELECT line.customer_id, line.product, row, purchased_at, bare_order, size FROM open_lines AS line
 JOIN (SELECT DISTINCT customer_id, product FROM open_lines WHERE paid < 0) AS of_return
 ON line.customer_id = of_return.customer_id AND line.product IS NOT DISTINCT FROM of_return.product
-ORDER BY line.customer_id, line.product, purchased_at, paid < 0, row
+ORDER BY line.customer_id, line.product, purchased_at, paid < 0, otherwise, row
 """
 
 
@@ -472,10 +472,13 @@ def _net(
     by_units = spec.product is not None and "quantity" in spec.money  # units of different things are no measure
     size = whole("abs(quantity_read)" if by_units else "abs(amount)")
     bare = f"CASE WHEN regexp_full_match(order_id, '{CANCELS}') THEN substr(order_id, 2) ELSE order_id END"
+    # Of lines that are equal to a return, what else they say decides which came back, not their place in the file.
+    others = "".join(f", {name}" for name in ("discount", "coupon", "store_id") if name in lines.columns)
     lines.project(
         f"{ROW_NUMBER} AS row, customer_id, {'product_id' if spec.product else 'NULL::VARCHAR'} AS product, order_id, "
         f"{bare if spec.order else 'NULL::VARCHAR'} AS bare_order, purchased_at, {whole('amount')} AS paid, "
-        f"CASE WHEN amount < 0 THEN -{size} ELSE {size} END AS size"
+        f"CASE WHEN amount < 0 THEN -{size} ELSE {size} END AS size, "
+        f"concat_ws(' ', ''{others}) AS otherwise"
     ).create_view("sized_lines")
     connection.execute("CREATE TABLE sent_back (row BIGINT, sent_back_at TIMESTAMP)")
     connection.execute(CANCELLED_ORDERS)

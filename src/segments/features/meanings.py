@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-import pandas as pd
-
-from segments.config.columns import Label
+if TYPE_CHECKING:  # the catalog names meanings, and `segments summary` needs no pydantic
+    from segments.config.columns import Label
 
 CURRENCY = "currency of the source"
 SCORE = "1 to 5, 5 is best"
@@ -57,7 +57,7 @@ FEATURE_WORDS = {
     "m_score": FeatureMeaning("money score", "fifth of monetary", SCORE),
 }
 
-Labels = Mapping[str, Label]
+Labels: TypeAlias = "Mapping[str, Label]"
 NONE: Labels = MappingProxyType({})
 
 
@@ -66,6 +66,7 @@ def called(feature: str, labels: Labels = NONE) -> str:
 
     Examples
     --------
+    >>> from segments.config.columns import Label
     >>> called("mnt_wines", {"mnt_wines": Label(label="wine")}), called("kids_home")
     ('wine', 'kids home')
     """
@@ -77,13 +78,15 @@ def label(feature: str, labels: Labels = NONE, *, unit: bool = True) -> str:
 
     Examples
     --------
+    >>> from segments.config.columns import Label
     >>> label("recency_days"), label("annual_income", {"annual_income": Label(unit="k$")}), label("spend_on_fuel")
     ('days since last purchase', 'annual income (k$)', 'spent on fuel')
     """
-    said = labels.get(feature, Label())
-    known = FEATURE_WORDS.get(feature)
-    words = said.label or (known.label if known else called(feature.replace("spend_on_", "spent on ")))
-    return f"{words} ({said.unit})" if said.unit and unit else words
+    said, known = labels.get(feature), FEATURE_WORDS.get(feature)
+    words = (said.label if said else "") or (
+        known.label if known else called(feature.replace("spend_on_", "spent on "))
+    )
+    return f"{words} ({said.unit})" if said and said.unit and unit else words
 
 
 def number(feature: str, value: float, labels: Labels = NONE) -> str:
@@ -93,10 +96,11 @@ def number(feature: str, value: float, labels: Labels = NONE) -> str:
     --------
     >>> number("coupon_share", 0.125), number("monetary", 1861.5), number("stores", 4.22)
     ('12 %', '1,862', '4.2')
+    >>> from segments.config.columns import Label
     >>> number("rate", 0.125, {"rate": Label(format=".1%")})
     '12.5%'
     """
-    if pd.isna(value):
+    if value is None or math.isnan(value):
         return "–"
     if feature in labels and labels[feature].format:
         return format(value, labels[feature].format).replace("-", "−")
