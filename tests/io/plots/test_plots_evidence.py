@@ -41,7 +41,7 @@ def test_the_overview_has_every_cell_and_leaves_out_what_was_not_evaluated() -> 
     assert [label.get_text() for label in right.get_yticklabels()] == ["x · none", "x · power"]
     assert sum(len(points.get_offsets()) for points in left.collections) == 3
     assert [text.get_text() for text in right.texts] == ["N", "–", "", "C"]
-    assert left.get_ylabel().endswith("above that of\na Gaussian copula with the data's own columns")
+    assert left.get_xlabel().endswith("\nwithout clusters: a Gaussian copula with the data's own columns")
 
 
 @pytest.mark.parametrize(
