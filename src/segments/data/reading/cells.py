@@ -121,8 +121,8 @@ def read_number(text: str, decimal: str = ".") -> float | None:
 
     Examples
     --------
-    >>> [read_number(text) for text in ("1e3", "$84,835.00", "(12.50)", "12.50-", "20%", "1_000", "12,5")]
-    [1000.0, 84835.0, -12.5, -12.5, 0.2, None, None]
+    >>> [read_number(text) for text in ("1e3", "$84,835.00", "(12.50)", "12.50-", "20%", "1_000", "12,5", "20.16.")]
+    [1000.0, 84835.0, -12.5, -12.5, 0.2, None, None, None]
     >>> [read_number(text, ",") for text in ("1.234,56 €", "1 234,56", "12,-", "12.5")]
     [1234.56, 1234.56, 12.0, None]
     """
@@ -132,6 +132,8 @@ def read_number(text: str, decimal: str = ".") -> float | None:
     if not re.fullmatch(WRITTEN[decimal], text):
         return None
     digits = re.sub(f"[^0-9{decimal}]", "", text).replace(",", ".")
+    if not re.fullmatch(NUMBER["."], digits):  # a second mark, as in "20.16."
+        return None
     sign = -1 if re.fullmatch(NEGATIVE, text) else 1
     return sign * float(digits) / (100 if "%" in text else 1)
 
