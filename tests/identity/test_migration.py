@@ -287,7 +287,10 @@ def test_a_split_and_its_way_back_between_versions(
         (["from=1", "to=2017-12-31"], "of from=1 and to=2017-12-31 one is a day, the other a version"),
         (["from=20170630", "to=champion"], "of from=20170630 and to=champion one is a day, the other a version"),
         (["from=2016-01-01"], "no purchase lies on or before the as-of date 2016-01-01"),
-        (["from=2017-06-30", "sweep.scalers=[robust]"], "the chosen scaler 'standard' is not in sweep.scalers"),
+        (
+            ["from=2017-06-30", "sweep.scalers=[robust]"],
+            "the scaler 'standard' of what was swept is not in sweep.scalers",
+        ),
     ],
 )
 def test_dates_that_cannot_be_are_refused(

@@ -9,6 +9,7 @@ import pandas as pd
 
 from segments.action.templates import fill
 from segments.config.evidence import NULLS
+from segments.evidence.selection import useful_in_words
 
 # Of a segment, where they are known: what they are called, and how they are written.
 SEGMENT_FIGURES = {
@@ -42,6 +43,7 @@ def sweep_note(
         "texts/sweep.md.j2",
         choice=choice,
         firmness=firmness,
+        useful=_useful(choice, candidates),
         swept=swept(candidates),
         finalists=finalists.to_dict("records"),
         null=null,
@@ -106,7 +108,14 @@ def summary(
     segments = [] if profiles is None else profiles.to_dict("records")
     width = max((len(row["segment"]) for row in segments), default=0)
     given = {"source": source, "choice": choice, "receipt": receipt, "firmness": firmness, "swept": swept(candidates)}
+    given |= {"useful": _useful(choice, candidates)}
     return fill(__package__, "texts/summary.txt.j2", segments=segments, width=width, **given).removesuffix("\n")
+
+
+def _useful(choice: Mapping[str, Any], candidates: pd.DataFrame) -> str:
+    """What the chosen segments explain of the time after, where it is known."""
+    chosen = candidates[candidates["candidate_id"] == choice["candidate_id"]]
+    return useful_in_words(chosen.iloc[0]) if len(chosen) else ""
 
 
 def swept(candidates: pd.DataFrame) -> str:
