@@ -13,7 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -163,10 +163,11 @@ class SmallProject:
                 changed.add(name)
         return [name for name in STAGES if name in changed]
 
-    def go_on(self, first: str, *words: str) -> None:
+    def go_on(self, first: str, only: Collection[str] = STAGES) -> None:
         """Run a stage and those after it, as `dvc repro` would but without its bookkeeping, which takes longer than the stages."""
         for name in STAGES[STAGES.index(first) :]:
-            self.run("segments", name, *words)
+            if name in only:
+                self.run("segments", name)
 
     def edit(self, path: str, changes: dict[str, str]) -> None:
         """Replace pieces of a file, each of which must be there once."""

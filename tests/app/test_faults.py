@@ -88,14 +88,17 @@ def check_complete(project: SmallProject, undisturbed: SmallProject) -> None:
 
 
 def test_killed_again_and_again_a_rerun_completes_the_plan(project: SmallProject, swept: SmallProject) -> None:
-    moments: list[Callable[[], Any]] = [
-        lambda: any(path.stat().st_size for path in project.root.glob("mlflow.db.new")),  # MLflow makes its tables
-        lambda: (project / "record/candidates").exists() and any((project / "record/candidates").glob(".*")),
-        lambda: len(project.kept()) >= 7,
-        (project / "artifacts/sweep").exists,  # everything is computed; the tables are written, the curves tracked
+    moments: list[tuple[tuple[str, ...], Callable[[], Any]]] = [
+        (
+            ALONE,
+            lambda: any(path.stat().st_size for path in project.root.glob("mlflow.db.new")),
+        ),  # MLflow makes its tables
+        (SWEEP, lambda: (project / "record/candidates").exists() and any((project / "record/candidates").glob(".*"))),
+        (SWEEP, lambda: len(project.kept()) >= 7),
+        (ALONE, (project / "artifacts/sweep").exists),  # all is computed; the tables are written, the curves tracked
     ]
-    for moment in moments:
-        process = project.start(*SWEEP)
+    for words, moment in moments:
+        process = project.start(*words)
         wait_for(moment, process)
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
@@ -107,7 +110,7 @@ def test_killed_again_and_again_a_rerun_completes_the_plan(project: SmallProject
     (project / "artifacts/sweep").mkdir(exist_ok=True)
     (project / "artifacts/sweep/candidates.parquet").write_bytes(b"PAR1")
     made = {i: (project / f"record/candidates/{i}/candidate.json").stat().st_mtime_ns for i in finished}
-    project.run("segments", *SWEEP)
+    project.run("segments", *ALONE)
     check_complete(project, swept)
     assert made == {i: (project / f"record/candidates/{i}/candidate.json").stat().st_mtime_ns for i in finished}, (
         "a finished candidate was computed again"

@@ -6,7 +6,8 @@ from contextlib import suppress
 
 import pandas as pd
 
-from segments.clustering.space import category_share, check_columns, fit_space
+from segments.clustering.fitted.columns import check_columns
+from segments.clustering.space import category_share, fit_space
 from segments.config.root import Config
 from segments.config.sweep import Scaler
 from segments.errors import SweepError

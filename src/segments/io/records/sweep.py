@@ -161,11 +161,6 @@ def config_hash(config: Config) -> str:
     return sha256(config_text(config).encode())
 
 
-def data_hash() -> str:
-    """SHA-256 of the feature table."""
-    return sha256(catalog.path_of(catalog.FEATURES).read_bytes())
-
-
 def _board(choice: Choice, candidates: pd.DataFrame) -> bytes | None:
     by_id = candidates.set_index("candidate_id")
     tiles = []
