@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import yaml
 
@@ -70,6 +71,7 @@ EDITS = {
         "starts: 20": "starts: 3",
     },
     "conf/settings/explore.yaml": {"sample: 2000": "sample: 200"},
+    "conf/settings/selection.yaml": {"finalists: 6": "finalists: 3"},  # each has a picture of its own
     "conf/source/mall.yaml": {
         "feature_sets: [income_spending, age_spending, age_income, age_income_spending]": "feature_sets: [income_spending, age_income]",
     },
@@ -284,6 +286,22 @@ def make(root: Path, mall: Path, record: Path | None = None) -> SmallProject:
     project.run("segments", "fetch", "source=mall", f"from={mall}")
     project.commit()
     return project
+
+
+def write_shop(root: Path, customers: int = 60) -> None:
+    """A source `shop`: half a year of purchases, ten of each customer on average."""
+    (root / "conf/source/shop.yaml").write_text(
+        'name: shop\nas_of: "2024-06-30"\nfeature_sets: [rfm]\n'
+        "transactions: {path: data/shop/log.csv, customer: customer, order: order, time: time, amount: amount}\n"
+    )
+    random, n = np.random.default_rng(0), 10 * customers
+    customer = random.integers(1, customers + 1, n)
+    hours = pd.to_timedelta(random.integers(0, 180 * 24, n), unit="h")
+    times = (pd.Timestamp("2024-01-01") + hours).strftime("%Y-%m-%d %H:%M:%S")
+    amounts = (random.gamma(2, 10, n) * (1 + customer % 3)).round(2) + 0.01
+    (root / "data/shop").mkdir(parents=True)
+    log = pd.DataFrame({"customer": customer, "order": np.arange(n), "time": times, "amount": amounts})
+    log.to_csv(root / "data/shop/log.csv", index=False)
 
 
 def ran(printed: str) -> list[str]:

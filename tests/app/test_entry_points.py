@@ -9,22 +9,13 @@ import json
 import re
 import shlex
 from collections.abc import Callable
-from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
 
-from small_project import STAGES, SmallProject, expected_grid, ran
+from small_project import STAGES, SmallProject, expected_grid, ran, write_shop
 
 pytestmark = pytest.mark.slow
 GRID = expected_grid(["income_spending", "age_income"], ["quantile", "none"], range(2, 5))
-SHOP = """\
-name: shop
-as_of: "2024-06-30"
-feature_sets: [rfm]
-transactions: {path: data/shop/log.csv, customer: customer, order: order, time: time, amount: amount}
-"""
 
 
 def said(printed: str) -> list[str]:
@@ -125,8 +116,7 @@ def test_a_queue_of_experiments_reaches_the_record_of_the_checkout(small_project
 def test_a_temporary_experiment_on_another_source(small_project: Callable[[], SmallProject]) -> None:
     project = small_project()
     champion, shown = project.champion(), project.experiment_tags()
-    (project / "conf/source/shop.yaml").write_text(SHOP)
-    a_log(project / "data/shop/log.csv")
+    write_shop(project.root)
     project.run("segments", "fetch", "source=shop")
     project.commit()
     prediction = ["horizon_days=30", "models=[recency,last_period]"]
@@ -159,16 +149,3 @@ def marked(project: SmallProject) -> dict[str, str]:
 def commits(project: SmallProject) -> set[str]:
     """All that a person finds in the folder's own git."""
     return set(project.run("git", "rev-list", "--all").split())
-
-
-def a_log(path: Path) -> None:
-    """Six hundred purchases of sixty customers."""
-    random, n = np.random.default_rng(0), 600
-    customer = random.integers(1, 61, n)
-    hours = pd.to_timedelta(random.integers(0, 180 * 24, n), unit="h")
-    times = (pd.Timestamp("2024-01-01") + hours).strftime("%Y-%m-%d %H:%M:%S")
-    amounts = (random.gamma(2, 10, n) * (1 + customer % 3)).round(2) + 0.01
-    path.parent.mkdir()
-    pd.DataFrame({"customer": customer, "order": np.arange(n), "time": times, "amount": amounts}).to_csv(
-        path, index=False
-    )

@@ -143,18 +143,18 @@ def test_half_written_runs_and_damaged_candidates_are_replaced(swept: SmallProje
 
 
 @pytest.mark.parametrize(
-    ("number", "to_group", "code", "word"),
+    ("number", "to_group", "code", "word", "words"),
     [
-        (signal.SIGINT, True, 130, "interrupted"),
-        (signal.SIGTERM, False, 143, "terminated"),
-        (signal.SIGHUP, True, 129, "terminated"),
+        (signal.SIGINT, True, 130, "interrupted", SWEEP),
+        (signal.SIGTERM, False, 143, "terminated", SWEEP),
+        (signal.SIGHUP, True, 129, "terminated", ALONE),
     ],
     ids=["ctrl-c", "terminate", "closed terminal"],
 )
 def test_interrupted_it_stops_cleanly_and_keeps_what_is_finished(
-    project: SmallProject, number: signal.Signals, to_group: bool, code: int, word: str
+    project: SmallProject, number: signal.Signals, to_group: bool, code: int, word: str, words: tuple[str, ...]
 ) -> None:
-    process = project.start(*SWEEP, "sweep.scalers=[none,standard,minmax,robust,power,quantile]", "sweep.k_max=8")
+    process = project.start(*words, "sweep.scalers=[none,standard,minmax,robust,power,quantile]", "sweep.k_max=8")
     wait_for(lambda: len(project.kept()) >= 2, process)
     (os.killpg if to_group else os.kill)(process.pid, number)
     _, err = process.communicate(timeout=LIMIT)

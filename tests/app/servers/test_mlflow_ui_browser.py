@@ -85,6 +85,7 @@ SMALL = [
     "source=mall",
     "sweep.scalers=[none,standard,robust]",
     "sweep.k_max=4",
+    "selection.finalists=6",
     "algorithm.starts=2",
     "algorithm.max_fits=6",
 ]

@@ -287,24 +287,6 @@ def read_recorded(config: TrackingConfig, run_id: str, path: str) -> str:
             ) from error
 
 
-def load_model(config: TrackingConfig, uri: str) -> Any:
-    """A registered model as MLflow's pyfunc, answered by this package and not by the code in the model's folder.
-
-    Parameters
-    ----------
-    config : TrackingConfig
-        Where the record lives.
-    uri : str
-        ``models:/NAME@ALIAS`` or ``models:/NAME/VERSION``.
-
-    Raises
-    ------
-    TrackingError
-        As :func:`read_model`.
-    """
-    return served(read_model(config, uri))
-
-
 def served(model: RegisteredModel) -> Any:
     """What :func:`read_model` read as MLflow's pyfunc, which checks what comes in by the model's signature."""
     import pandas as pd
