@@ -7,6 +7,7 @@ A command is declared here (:mod:`segments.app.declare` says how): its own words
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import signal
@@ -88,7 +89,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write(f"\nsegments {words[0]}: interrupted; what is finished is kept, the same command continues\n")
         return 130
-    except BrokenPipeError:
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:  # wherever it came from: typed, or from a config
+            name = quoted_part(str(error.filename), 100)
+            said = ConfigError(
+                f"no file can be called {name}", where="a name that is too long", fix="give a shorter one"
+            )
+            sys.stderr.write(f"segments {quoted_part(words[0], 40)}: {said}\n")
+            return 2
+        if not isinstance(error, BrokenPipeError):
+            raise
         # the reader of our output (`| head`) has gone; nothing is left to say
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
