@@ -377,7 +377,7 @@ def describe(file: str = "", check: str = "") -> int:
     from pathlib import Path
 
     from segments.app.commands.describe import draft_with_features
-    from segments.data.draft import describe_file
+    from segments.data.drafting.draft import describe_file
     from segments.io.store.files import find_project
 
     if check:
@@ -396,7 +396,7 @@ def describe(file: str = "", check: str = "") -> int:
     try:
         conf = find_project() / "conf"
     except SegmentsError:  # to look at a file needs no project
-        click.echo(describe_file(Path(file)), nl=False)
+        click.echo(describe_file(Path(file)).text, nl=False)
         return 0
     draft, beside = draft_with_features(Path(file), conf)
     click.echo(draft, nl=False)

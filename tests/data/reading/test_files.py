@@ -11,7 +11,7 @@ import pytest
 
 from segments.config.source import Column, Customers, Products, Reader, Source, Transactions
 from segments.data.customers import clean_customers
-from segments.data.draft import describe_file
+from segments.data.drafting.draft import describe_file
 from segments.data.reading import files
 from segments.data.transactions import clean_transactions
 from segments.errors import DataError
