@@ -552,8 +552,9 @@ def score() -> Run:
     """Give every row of a file its segment, by the registered model.
 
     INPUT   CSV or parquet, read in chunks. Either feature rows: an id (customer_id, or as the source calls it) and the
-            columns of the model; other columns and their order do not matter. Or a transaction log as the source describes
-            it, summed up as of source.as_of=YYYY-MM-DD.
+            columns of the model; other columns and their order do not matter. Or a customers table with the headers and
+            values of the source's own, cleaned as that was (days and ages as of source.as_of=YYYY-MM-DD). Or a transaction
+            log as the source describes it, summed up as of that day.
     OUTPUT  Written whole or not at all. Same ids in the same order; cluster, segment, distance, margin, and whatever else
             the model says. Rows that cannot be scored, or are not as long as the header, go to OUTPUT's stem +
             .rejected.csv with row number, id and reason. Lines of a log that the source's policy leaves out

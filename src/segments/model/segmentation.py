@@ -180,7 +180,7 @@ def _two_nearest(
 def _as_numbers(column: pd.Series) -> NDArray[np.float64]:
     """A column as numbers, whatever pandas keeps them in: whole, nullable, objects."""
     try:
-        return pd.to_numeric(column).to_numpy(dtype=np.float64, na_value=np.nan)
+        return np.asarray(pd.to_numeric(column).to_numpy(dtype=np.float64, na_value=np.nan))
     except (TypeError, ValueError):
         words = column[pd.to_numeric(column, errors="coerce").isna() & column.notna()]
         raise DataError(

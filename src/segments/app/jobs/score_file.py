@@ -16,16 +16,19 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 
 from segments.config.root import Config
-from segments.config.source import Reader, Source, Transactions
+from segments.config.source import Customers, Reader, Source, Transactions
+from segments.data.customers import clean_customers, told_customers
 from segments.data.reading import files
 from segments.data.reading.cells import literal
 from segments.data.reading.text_file import ROWS_AT_ONCE
-from segments.data.rows import RawLog, find_header
+from segments.data.rows import RawLog, RawTable, find_header
 from segments.data.transactions import clean_transactions, rejected_lines
 from segments.errors import DataError, StoreError
+from segments.features.derived import OLDEST, derive
 from segments.features.table import build_features
 from segments.io.store.cache import batch_record, kept_batch, version_file
 from segments.io.store.files import growing_table, read_table, remove, write_json
@@ -89,6 +92,8 @@ class _Input:
     notes: list[str]
     lines_of: Callable[[Collection[str]], dict[str, int]] | None = None
     lines: int | None = None
+    rows_of: Mapping[str, int] | None = None
+    dated: bool = False
 
 
 def score_file(
@@ -103,7 +108,7 @@ def score_file(
     *,
     raw: bool = False,
 ) -> Batch:
-    """Score a CSV or parquet of feature rows, or a transaction log of the config's source.
+    """Score a CSV or parquet of feature rows, of the raw columns of the source's customers table, or of its transaction log.
 
     Parameters
     ----------
@@ -162,7 +167,14 @@ def score_file(
                     for one in chunk.rejected:
                         rejected[one.kind] += own[str(one.id)]
                 elif chunk.rejected:
-                    reject(_side_rows(chunk.rejected))
+                    reject(
+                        _side_rows(
+                            [
+                                one if rows.rows_of is None else replace(one, row=rows.rows_of[str(one.id)])
+                                for one in chunk.rejected
+                            ]
+                        )
+                    )
                     rejected.update(one.kind for one in chunk.rejected)
                 scored += len(chunk.answers)
                 if tally is not None:
@@ -179,8 +191,7 @@ def score_file(
     record = None
     if tally is not None:
         tally.rejected, tally.read = rejected, rows.lines
-        is_log = rows.lines is not None
-        key = [digest.result(), model["name"], model["version"], *([config.source.as_of] if is_log else [])]
+        key = [digest.result(), model["name"], model["version"], *([config.source.as_of] if rows.dated else [])]
         batch_id = sha256(json.dumps(key).encode())[:12]
         read_as = {"left_out": left_out, "encoding": rows.encoding}
         record = _record(config, batch_id, path.name, model, tally, started) | read_as
@@ -239,7 +250,7 @@ def _record(
 
 @contextmanager
 def _opened(config: Config, path: Path, columns: list[str], read: Mapping[str, Any]) -> Iterator[_Input]:
-    """The input as chunks of id and model columns, whether it holds feature rows or a log."""
+    """The input as chunks of id and model columns, whether it holds these, the raw columns of the customers table, or a log."""
     source, spec, people = config.source, config.source.transactions, config.source.customers
     # the features of a source with a log are made here, not by whoever writes its raw files
     reader = replace(people.read if people is not None and spec is None else Reader(), **read)
@@ -254,11 +265,64 @@ def _opened(config: Config, path: Path, columns: list[str], read: Mapping[str, A
             with files.open_log(replace(source, transactions=spec)) as lines:
                 yield _summed_up(config, replace(source, transactions=spec), lines, columns, log)
             return
+    if people is not None and spec is None and _is_raw(file, asked := people.only(columns), columns):
+        with files.workspace(path) as (connection, folder):
+            table = RawTable(connection, *files.relation(connection, path, reader, folder, "raw_customers"))
+            here = replace(source, customers=replace(asked, path=str(path), read=reader))
+            yield _cleaned(here, table, columns, file)
+        return
     named = [people.id, *people.id_aliases] if people is not None else []
     names = ["customer_id", *named, *([spec.customer] if spec is not None else [])]
     headers = find_columns(file.headers, columns, [name for name in names if name is not None])
     batches = file.batches(headers)
     yield _Input(headers[0], reader.missing, file.decimal, file.encoding, batches, iter(()), {}, file.notes)
+
+
+def _is_raw(file: files.Rows, people: Customers, columns: list[str]) -> bool:
+    """Whether a file has the columns of the raw table, and not those of the model: of one name may be both, a date and the days since."""
+    headers = {name: find_header(file.headers, [one.raw or name, *one.aliases]) for name, one in people.columns.items()}
+    known = {*people.columns, *people.derived}
+    if not known.issuperset(columns) or any(
+        found is None and people.columns[name].required for name, found in headers.items()
+    ):
+        return False
+    if not set(columns) <= set(file.headers):
+        return True
+    told = [name for name in columns if name in people.columns and people.columns[name].kind in ("date", "birth_year")]
+    for name in (name for name in told if headers[name] == name):
+        head = next(file.batches([name]), pa.record_batch({name: pa.array([], pa.string())})).column(0).to_pandas()
+        numbers = pd.to_numeric(head.dropna(), errors="coerce")
+        if len(numbers) and (
+            numbers.isna().mean() > 0.5 or (people.columns[name].kind == "birth_year" and numbers.median() > OLDEST)
+        ):
+            return True
+    return False
+
+
+def _cleaned(source: Source, raw: RawTable, columns: list[str], file: files.Rows) -> _Input:
+    """The rows of a raw customers table, cleaned as those that the model was fitted on; what is bad is rejected, however much it is."""
+    people = source.customers
+    assert people is not None
+    table, report = clean_customers(raw, replace(source, policy=replace(source.policy, max_bad_share=1.0)))
+    notes = [note for note in report["notes"] if not note.startswith("columns not used")]
+    features = derive(table, people, source.as_of, notes)
+    dated = any(column.kind in ("date", "birth_year") for column in people.columns.values())
+    if dated:
+        notes.append(
+            f"days and ages are told from the as-of date {source.as_of}; source.as_of=YYYY-MM-DD takes another"
+        )
+    told = told_customers(raw)
+    bad = [
+        Rejected(int(row), None if pd.isna(id_) else id_, why, why)
+        for row, id_, why in told.dropna(subset="reason").itertuples(index=False)
+    ]
+    rows_of = dict(told[told["reason"].isna()][["id", "row"]].itertuples(index=False))
+    features = features.sort_values("customer_id", key=lambda ids: ids.map(rows_of), kind="stable")
+    name = find_header(file.headers, [people.id, *people.id_aliases]) if people.id is not None else None
+    batches = pa.Table.from_pandas(features[["customer_id", *columns]], preserve_index=False).to_batches(ROWS_AT_ONCE)
+    return _Input(
+        name or "customer_id", [], ".", file.encoding, iter(batches), iter(bad), {}, notes, rows_of=rows_of, dated=dated
+    )
 
 
 def _is_log(headers: list[str], spec: Transactions) -> bool:
@@ -281,7 +345,17 @@ def _summed_up(config: Config, source: Source, log: RawLog, columns: list[str], 
         return dict(own.aggregate("customer_id, count(*)", "customer_id").fetchall())
 
     return _Input(
-        "customer_id", [], ".", file.encoding, batches, bad, left_out, notes, lines_of, int(report["rows_raw"])
+        "customer_id",
+        [],
+        ".",
+        file.encoding,
+        batches,
+        bad,
+        left_out,
+        notes,
+        lines_of,
+        int(report["rows_raw"]),
+        dated=True,
     )
 
 

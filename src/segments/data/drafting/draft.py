@@ -132,6 +132,10 @@ def describe(
         )
         lines.append(f"# QUESTION: {comment(question)}")
     columns = columns_of(sample, identity)
+    if not any(re.match("kind: (number|date|birth_year)", one.meaning) for one in columns):
+        lines.append(
+            "# QUESTION: no column holds numbers or dates, and segments need one: is there another table, or a log?"
+        )
     text = "\n".join([*lines, *customers_lines(raw, identity, columns, read)]) + "\n"
     features = [one.key for one in columns if one.decides]
     return Draft(text, features, {one.key: one.kept_out for one in columns if one.meaning and not one.decides})

@@ -348,7 +348,8 @@ def log_model(tracker: Tracker, run_id: str, files: Mapping[str, str], example: 
         # A cluster number is never missing.
         warnings.filterwarnings("ignore", "Hint: Inferred schema contains integer column")
         signature = infer_signature(example, Segmentation.from_json(files["segmentation"]).predict(example))
-    columns = [(column.name, AnyType() if column.type.name == "double" else column.type) for column in signature.inputs]
+    number: Any = AnyType  # its annotations say too little
+    columns = [(column.name, number() if column.type.name == "double" else column.type) for column in signature.inputs]
     signature.inputs = Schema([ColSpec(kind, name) for name, kind in columns])
     before = tracker.client.get_run(run_id).info
     with tempfile.TemporaryDirectory() as folder:
