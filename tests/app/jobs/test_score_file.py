@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from segments.app.commands import score as stage
 from segments.app.jobs.score_file import Batch, score_file
 from segments.app.load import load
 from segments.clustering.space import Space
+from segments.config.features import FeaturesConfig
 from segments.config.root import Config
 from segments.config.source import Column, Customers, Derived, Policy, Reader, Source, Transactions
 from segments.config.sweep import Algorithm as Kmeans
@@ -445,6 +447,36 @@ def test_a_log_is_summed_up_and_scored(root: Path) -> None:
     assert batch.rejected == {"unreadable time": 1}  # a return is a choice of the policy, told but not rejected
     assert pd.read_csv(batch.side).to_dict("records") == [{"row": 4, "id": 9, "reason": "unreadable time"}]
     assert any("1 returns: their money is taken off" in note for note in batch.notes)
+
+
+@pytest.mark.parametrize(
+    ("begins", "window", "decision", "compared"),
+    [
+        ("2022-01-01", 31, "keep", "2022-12-31"),
+        ("2023-01-01", 31, "refit", None),  # nothing is known of the December before
+        ("2022-01-01", None, "refit", None),  # features of all that was ever bought do not compare
+    ],
+)
+def test_december_is_compared_with_december(
+    root: Path, begins: str, window: int | None, decision: str, compared: str | None
+) -> None:
+    """Every December each of sixty customers buys on four days, and on one of every other month; the model is of June."""
+    months = pd.date_range(begins, "2023-12-01", freq="MS")
+    days = [month.replace(day=3 + 5 * nth) for month in months for nth in range(4 if month.month == 12 else 1)]
+    log = pd.DataFrame(
+        [(f"c{who}", day.date(), 10 + who) for day in days for who in range(60)], columns=["Who", "When", "Paid"]
+    )
+    source = Source(
+        "shop", as_of="2023-12-31", transactions=Transactions("-", customer="Who", time="When", amount="Paid")
+    )
+    space = Space(["frequency"], ["identity"], [1.0], "none", {})
+    model = segmentation("c0", space, np.array([[1.0], [4.0]]), ["rare", "often"])
+    reference = json.dumps(reference_of(pd.DataFrame({"frequency": [1.0] * 60}), model))
+    chosen = replace(config(source), features=FeaturesConfig(window_days=window))
+    batch = score_file(chosen, write(log, root / "log.csv"), root / "out.csv", model, NAMED, reference)
+    assert batch.record is not None and batch.record["decision"] == decision
+    assert batch.record["compared_with"] == compared
+    assert ("compared with the customers of 2022-12-31" in batch.record["sentence"]) == (compared is not None)
 
 
 def test_of_a_log_what_is_rejected_is_lines_of_lines(root: Path) -> None:

@@ -11,11 +11,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import duckdb
 import pandas as pd
 import pyarrow as pa
 
@@ -34,7 +35,7 @@ from segments.io.store.cache import batch_record, kept_batch, version_file
 from segments.io.store.files import growing_table, read_table, remove, write_json
 from segments.io.store.fingerprints import Start, file_sha256, sha256
 from segments.model.answers import Rejected, find_columns, score_batches
-from segments.model.drift import Tally, figures, verdict
+from segments.model.drift import Tally, figures, reference_of, verdict
 from segments.model.segmentation import Segmentation
 
 REJECTED_SIDE = pa.schema({"row": pa.int64(), "id": pa.string(), "reason": pa.string()})
@@ -94,6 +95,7 @@ class _Input:
     lines: int | None = None
     rows_of: Mapping[str, int] | None = None
     dated: bool = False
+    year_before: tuple[str, pd.DataFrame] | None = None
 
 
 def score_file(
@@ -146,7 +148,7 @@ def score_file(
     if path.resolve() in (output.resolve(), side.resolve()):
         raise StoreError("the output would take the input's place", where=str(output), fix="name another file")
     started = Start()
-    tally = Tally(json.loads(reference), segmentation, _previous(segmentation)) if reference else None
+    tally = None
     scored, rejected = 0, Counter[str]()
     with (
         ThreadPoolExecutor(1) as pool,
@@ -154,6 +156,10 @@ def score_file(
         _opened(config, path, segmentation.space.columns, read) as rows,
     ):
         digest = pool.submit(file_sha256, path)
+        if reference:
+            day, before = rows.year_before or (None, None)
+            compared = json.loads(reference) if before is None else reference_of(before, segmentation)
+            tally = Tally(compared, segmentation, _previous(segmentation), day)
         with growing_table(side, raw=raw) as reject, growing_table(output, raw=raw) as answer:
             for line in rows.bad_lines:
                 reject(_side_rows([line]))
@@ -218,6 +224,8 @@ def _record(
     """What is kept of a batch: no customers. Scored again, it keeps the time it was first scored at."""
     found = figures(tally, config.monitoring, config.source.labels)
     decision, sentence = verdict(found)
+    if tally.day is not None:
+        sentence += f" It was compared with the customers of {tally.day}, a year before."
     if not tally.scored:
         sentence = "Keep: no row could be scored, so nothing can be compared with the training data."
     started_ms, seconds = started.ms, round(started.seconds, 3)
@@ -243,6 +251,7 @@ def _record(
             )
         ],
         "figures": [figure.to_plain() for figure in found],
+        "compared_with": tally.day,
         "decision": decision,
         "sentence": sentence,
     }
@@ -332,8 +341,10 @@ def _is_log(headers: list[str], spec: Transactions) -> bool:
 def _summed_up(config: Config, source: Source, log: RawLog, columns: list[str], file: files.Rows) -> _Input:
     """The customers of a log."""
     lines, report = clean_transactions(log, source)
-    features = build_features(None, lines, replace(source, customers=None), config.features).table
+    alone = replace(source, customers=None)
+    features = build_features(None, lines, alone, config.features).table
     find_columns(list(features.columns), columns, ["customer_id"])
+    before = _year_before(config, alone, lines)
     table = pa.Table.from_pandas(features[["customer_id", *columns]], preserve_index=False)
     bad = (Rejected(row, id_, reason, reason) for row, id_, reason in rejected_lines(log))
     left_out = {one["reason"]: one["rows"] for one in report["reasons"] if one["action"] != "keep"}
@@ -356,7 +367,22 @@ def _summed_up(config: Config, source: Source, log: RawLog, columns: list[str], 
         lines_of,
         int(report["rows_raw"]),
         dated=True,
+        year_before=before,
     )
+
+
+def _year_before(config: Config, source: Source, lines: duckdb.DuckDBPyRelation) -> tuple[str, pd.DataFrame] | None:
+    """The customers of the same day a year before, where the log has all of that day's window."""
+    window, today = config.features.window_days, date.fromisoformat(source.as_of or "")
+    if window is None:  # then the features of a year before knew less of everybody
+        return None
+    day = today.replace(year=today.year - 1, day=min(today.day, 28) if today.month == 2 else today.day)
+    ((first, bought),) = lines.aggregate(
+        f"CAST(min(purchased_at) AS DATE), bool_or(CAST(purchased_at AS DATE) BETWEEN DATE '{day}' - {window - 1} AND DATE '{day}')"
+    ).fetchall()
+    if not bought or (day - first).days < window - 1:
+        return None
+    return str(day), build_features(None, lines, replace(source, as_of=str(day)), config.features).table
 
 
 def _previous(segmentation: Segmentation) -> dict[str, str] | None:
