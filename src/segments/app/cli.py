@@ -208,7 +208,7 @@ def describe(file: str = "", check: str = "") -> int:
     from pathlib import Path
 
     from segments.app.commands.describe import draft_with_features
-    from segments.data.draft import describe_file
+    from segments.data.drafting.draft import describe_file
     from segments.io.store.files import find_project
 
     if check:
@@ -227,7 +227,7 @@ def describe(file: str = "", check: str = "") -> int:
     try:
         conf = find_project() / "conf"
     except SegmentsError:  # to look at a file needs no project
-        click.echo(describe_file(Path(file)), nl=False)
+        click.echo(describe_file(Path(file)).text, nl=False)
         return 0
     draft, beside = draft_with_features(Path(file), conf)
     click.echo(draft, nl=False)
@@ -383,8 +383,9 @@ def score() -> Run:
     """Give every row of a file its segment, by the registered model.
 
     INPUT   CSV or parquet, read in chunks. Either feature rows: an id (customer_id, or as the source calls it) and the
-            columns of the model; other columns and their order do not matter. Or a transaction log as the source describes
-            it, summed up as of source.as_of=YYYY-MM-DD.
+            columns of the model; other columns and their order do not matter. Or a customers table with the headers and
+            values of the source's own, cleaned as that was (days and ages as of source.as_of=YYYY-MM-DD). Or a transaction
+            log as the source describes it, summed up as of that day.
     OUTPUT  Written whole or not at all. Same ids in the same order; cluster, segment, distance, margin, and whatever else
             the model says. Rows that cannot be scored, or are not as long as the header, go to OUTPUT's stem +
             .rejected.csv with row number, id and reason. Lines of a log that the source's policy leaves out
