@@ -61,12 +61,12 @@ def run(
     described = rows.drop(columns=[name for name in SPEND if name in rows]).merge(
         features.drop(columns=[c for c in features if c in rows and c != "customer_id"])
     )
-    if catalog.exists(catalog.CUSTOMER_FORECAST):
-        own = [name for name in room.PREDICTED if name not in described]
-        described = described.merge(
-            catalog.read_columns(catalog.CUSTOMER_FORECAST, "customer_id", *own), on="customer_id", how="left"
-        )
     wanted = wanted or list(room.LIST_COLUMNS)
+    if catalog.exists(catalog.CUSTOMER_FORECAST):
+        foreseen = catalog.read(catalog.CUSTOMER_FORECAST)
+        own = [name for name in room.PREDICTED if name in foreseen and name not in described]
+        described = described.merge(foreseen[["customer_id", *own]], on="customer_id", how="left")
+        room.check_foreseen(wanted, described, catalog.read(catalog.PREDICTION).not_shown)
     asked = room.pick_columns(room.hold_out(described, wanted), wanted)
     write_table(folder / "customers.parquet", listed)
     write_json(known, receipt)

@@ -25,5 +25,5 @@ def run(config: Config) -> None:
     if isinstance(prediction, PredictionFacts):
         assignments = with_outlook(assignments, profiles, prediction.settings.horizon_days)
     catalog.write(catalog.PLAYBOOK_TABLE, playbook_table(assignments, books))
-    catalog.write(catalog.PLAYBOOK_PAGE, playbook_page(assignments, books, source.currency))
+    catalog.write(catalog.PLAYBOOK_PAGE, playbook_page(assignments, books, source.currency, prediction.not_shown))
     catalog.write(catalog.PLAYBOOKS, plan_of(assignments, books, source.name))

@@ -271,8 +271,13 @@ OUTCOME = TableColumn("outcome", TEXT, "what is foreseen: churn or value")
 MODEL = TableColumn("model", TEXT, "name of the prediction model")
 VARIANT = TableColumn("variant", TEXT, "how it uses segments: global, segment as feature, per segment")
 RFM_SEGMENT = TableColumn("rfm_segment", TEXT, "segment by the map of RFM scores (section `rfm_map`)")
-CHURN_RISK = TableColumn("churn_risk", NUMBER, "probability of no purchase in the horizon after the as-of date")
-EXPECTED_VALUE = TableColumn("expected_value", NUMBER, "spend expected in the horizon after the as-of date", CURRENCY)
+# Left out where no forecast is better than saying the same of everybody: see `skill` of the prediction.
+CHURN_RISK = TableColumn(
+    "churn_risk", NUMBER, "probability of no purchase in the horizon after the as-of date", always=False
+)
+EXPECTED_VALUE = TableColumn(
+    "expected_value", NUMBER, "spend expected in the horizon after the as-of date", CURRENCY, always=False
+)
 SEGMENT_OUTLOOK = (
     TableColumn("churn_risk", NUMBER, "mean probability of no purchase in the horizon", always=False),
     TableColumn("expected_value", NUMBER, "spend expected of the whole segment in the horizon", CURRENCY, always=False),
@@ -682,7 +687,11 @@ CUSTOMER_FORECAST = Table(
         TableColumn(
             "beyond_seen",
             FLAG,
-            "whether that is more than anybody spent in a horizon so far, or than the customer in all and an average buyer in a horizon",
+            "whether that is more than the customer spent in all and an average buyer in a horizon, or was cut to the most anybody spent in one",
+            always=False,
+        ),
+        TableColumn(
+            "outside_learned", FLAG, "whether the customer has figures beyond those that the models learned from"
         ),
     ),
 )
@@ -762,6 +771,21 @@ CHURN_CALIBRATION = Table(
         TableColumn("customers", WHOLE, "customers of the group", "customers"),
         TableColumn("predicted", NUMBER, "mean predicted probability of churn"),
         TableColumn("observed", NUMBER, "share of them who left"),
+    ),
+)
+VALUE_CALIBRATION = Table(
+    "prediction",
+    "value_calibration.csv",
+    "one row per tenth of the customers by predicted value, recommended model, for `dvc plots`",
+    NO_PREDICTION,
+    columns=(
+        TableColumn("customers", WHOLE, "customers of the group", "customers"),
+        TableColumn("predicted", NUMBER, "mean spend that was predicted", CURRENCY),
+        TableColumn("observed", NUMBER, "mean spend that came", CURRENCY),
+        TableColumn("low", NUMBER, "lower end of the 95 % interval of observed", CURRENCY, gaps=True),
+        TableColumn("high", NUMBER, "upper end of it", CURRENCY, gaps=True),
+        TableColumn("forecast", NUMBER, "predicted of all its customers together", CURRENCY),
+        TableColumn("came", NUMBER, "what they spent together", CURRENCY),
     ),
 )
 
@@ -876,8 +900,15 @@ TESTS = Table(
             "how much of the feature the segments account for, 0 to 1: epsilon squared or Cramér's V",
             gaps=True,
         ),
-        TableColumn("follows", TEXT, "the clustered feature it goes along with most", gaps=True),
-        TableColumn("correlation", NUMBER, "Spearman correlation with that", gaps=True),
+        TableColumn(
+            "follows", TEXT, "the clustered feature it goes along with most; from 0.5 on it is not tested", gaps=True
+        ),
+        TableColumn(
+            "correlation",
+            NUMBER,
+            "Spearman correlation with that; of a category the share of its ranks' spread, as a root",
+            gaps=True,
+        ),
         TableColumn("note", TEXT, "what limits the test", gaps=True),
     ),
 )
@@ -1038,7 +1069,8 @@ BRIEFING_PICTURES = Pictures(
         "bubble": "segments by size, revenue and outlook",
         "make_up": "categories by segment",
         "certainty": "customers on a plane, by how certain their segment is",
-        "calibration": "predicted against observed churn",
+        "calibration_churn": "predicted against observed churn",
+        "calibration_value": "predicted against observed spend",
     },
 )
 
