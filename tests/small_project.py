@@ -41,6 +41,7 @@ STAGES = [
     "prediction",
     "profiles",
     "playbook",
+    "performance",
     "briefing",
     "registry",
 ]

@@ -43,6 +43,7 @@ PUBLIC = [
     "prediction",
     "profiles",
     "playbook",
+    "performance",
     "briefing",
     "registry",
     "new",

@@ -47,6 +47,7 @@ STAGES = {
     "prediction": "features up to a day, purchases after it -> churn risk and expected value per customer",
     "profiles": "chosen clusters -> what each segment is like, rules for who is in it",
     "playbook": "segments -> what to do with each: goal, offer, channel, with the evidence",
+    "performance": "purchase log and segments -> each segment month by month, who moved, targets met or missed",
     "briefing": "profiles -> one HTML report for a manager, with its pictures",
     "registry": "all of it -> a registered model and the sweep's record in MLflow",
 }
