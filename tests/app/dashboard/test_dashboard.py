@@ -228,6 +228,22 @@ def test_the_overview_says_once_why_and_how_firm(house: Callable[..., Segmentati
     assert "Not firm: a seed matters." in said
 
 
+def test_the_overview_begins_with_trust_size_worth_and_what_to_do(house: Callable[..., Segmentation]) -> None:
+    model = house(2)
+    said = {"candidate": "c0", "in_words": [], "notes": [], "firmness": "Not firm: a seed matters (agreement 0.20)."}
+    write_json(artifact("sensitivity", "sensitivity.json"), said)
+    books = pd.DataFrame(
+        {"cluster": [0, 1], "title": ["Loyalty", "Win-back"], "offer": ["points", "$5 or $10"], "goal": "x"}
+    )
+    write_table(artifact("playbook", "playbook.parquet"), books)
+    app = opened("overview")
+    assert [one.value for one in app.warning] == ["Not firm: a seed matters."]
+    shown = app.table[0].value
+    assert shown.index.tolist() == [f"S{i + 1} · {one.name}" for i, one in enumerate(model.segments)]
+    assert shown["customers"].tolist() == ["150 (50 %)"] * 2
+    assert shown["what to do"].tolist() == ["Loyalty: points", "Win-back: \\$5 or \\$10"]
+
+
 # --- every size ----------------------------------------------------------------------------------------------------------
 
 

@@ -111,6 +111,58 @@ def segments_overview(
     return made
 
 
+def manager_table(overview: pd.DataFrame, advice: Mapping[str, str], currency: str) -> pd.DataFrame:
+    """What a manager asks of each segment, in words: how large, what it brings, what it risks and what to do.
+
+    Parameters
+    ----------
+    overview : DataFrame
+        From :func:`segments_overview`.
+    advice : mapping of str to str
+        What to do, by segment id.
+    currency : str
+        Of the source.
+
+    Examples
+    --------
+    >>> row = {"segment_id": "S1", "segment": "often", "customers": 1200, "share": 0.6, "churn_risk": 0.05, "expected_value": 900.0}
+    >>> manager_table(pd.DataFrame([row]), {"S1": "Loyalty: points"}, "EUR").iloc[0].to_dict()
+    {'customers': '1,200 (60 %)', 'leaving': '5 %', 'expected to spend': '900 EUR', 'what to do': 'Loyalty: points'}
+    """
+    made = pd.DataFrame(
+        {
+            "customers": [
+                f"{n:,} ({percent(share)})" for n, share in zip(overview["customers"], overview["share"], strict=True)
+            ]
+        }
+    )
+    if "revenue_share" in overview:
+        made["of revenue"] = overview["revenue_share"].map(percent)
+    if "churn_risk" in overview:
+        made["leaving"] = overview["churn_risk"].map(percent)
+        made["expected to spend"] = [_cell_text(money_text(value, currency)) for value in overview["expected_value"]]
+    if advice:
+        made["what to do"] = [_cell_text(advice.get(one, "–")) for one in overview["segment_id"]]
+    heads = [f"{row.segment_id} · {_cell_text(row.segment)}" for row in overview.itertuples()]
+    return made.set_axis(pd.Index(heads, name="segment"))
+
+
+def _cell_text(text: str) -> str:
+    """A text as a table's cell has it: Markdown, in which two signs of the dollar would make a formula of what is between."""
+    return plain(text).replace("$", "\\$")
+
+
+def without_figures(text: str) -> str:
+    """A sentence without what stands in brackets.
+
+    Examples
+    --------
+    >>> without_figures("Not firm: it moves (agreement 0.2), and so on (0.5).")
+    'Not firm: it moves, and so on.'
+    """
+    return re.sub(r" \([^)]*\)", "", text)
+
+
 def trend(sizes: Sequence[tuple[str, Mapping[str, int]]]) -> pd.DataFrame:
     """Share of each segment in each version or batch, long.
 
