@@ -479,6 +479,7 @@ def migration() -> Run:
         help="Names the draw, by which `segments uplift` finds it again; always-on by default.",
     ),
     click.option("--segment", metavar="S1|NAME", help="One segment, by its id or else its name; all by default."),
+    click.option("--overlay", metavar="NAME", help="Only customers with this trait of conf/settings/overlay.yaml."),
     click.option("--columns", metavar="[a,b]", help="Columns of the file."),
     click.option("--overwrite", metavar="true", help="Replace a file that is there."),
     raw,

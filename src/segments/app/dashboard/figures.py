@@ -140,14 +140,14 @@ def manager_table(overview: pd.DataFrame, advice: Mapping[str, str], currency: s
         made["of revenue"] = overview["revenue_share"].map(percent)
     if "churn_risk" in overview:
         made["leaving"] = overview["churn_risk"].map(percent)
-        made["expected to spend"] = [_cell_text(money_text(value, currency)) for value in overview["expected_value"]]
+        made["expected to spend"] = [cell_text(money_text(value, currency)) for value in overview["expected_value"]]
     if advice:
-        made["what to do"] = [_cell_text(advice.get(one, "–")) for one in overview["segment_id"]]
-    heads = [f"{row.segment_id} · {_cell_text(row.segment)}" for row in overview.itertuples()]
+        made["what to do"] = [cell_text(advice.get(one, "–")) for one in overview["segment_id"]]
+    heads = [f"{row.segment_id} · {cell_text(row.segment)}" for row in overview.itertuples()]
     return made.set_axis(pd.Index(heads, name="segment"))
 
 
-def _cell_text(text: str) -> str:
+def cell_text(text: str) -> str:
     """A text as a table's cell has it: Markdown, in which two signs of the dollar would make a formula of what is between."""
     return plain(text).replace("$", "\\$")
 

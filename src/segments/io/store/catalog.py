@@ -1027,6 +1027,25 @@ PLAYBOOK_TABLE = Table(
 PLAYBOOK_PAGE = Text("playbook", "playbook.md", "the same as a page, in Markdown", NO_CHOICE)
 
 
+OVERLAYS = Table(
+    "playbook",
+    "overlays.parquet",
+    "one row per trait of section `overlay` and segment: customers who have it",
+    NO_CHOICE,
+    columns=(
+        TableColumn("overlay", TEXT, "name of the trait, as `segments export overlay=` takes it"),
+        TableColumn("label", TEXT, "what people call these customers"),
+        TableColumn("means", TEXT, "what the trait is"),
+        TableColumn("offer", TEXT, "what is offered to them"),
+        SEGMENT_ID,
+        SEGMENT,
+        TableColumn("customers", WHOLE, "customers of the segment who have it", "customers"),
+        TableColumn("share", NUMBER, "their share of the segment"),
+        TableColumn("revenue", NUMBER, "what they spent; where money is known", CURRENCY, always=False),
+    ),
+)
+
+
 # --- performance -------------------------------------------------------------------------------------------------------------
 
 PERIOD = TableColumn("period", TEXT, "the month, such as 2017-04, or the first day of the week")
