@@ -38,6 +38,7 @@ STAGES = {
     "prediction": "features up to a day, purchases after it -> churn risk and expected value per customer",
     "profiles": "chosen clusters -> what each segment is like, rules for who is in it",
     "playbook": "segments -> what to do with each: goal, offer, channel, with the evidence",
+    "performance": "purchase log and segments -> each segment month by month, who moved, targets met or missed",
     "briefing": "profiles -> one HTML report for a manager, with its pictures",
     "registry": "all of it -> a registered model and the sweep's record in MLflow",
 }
@@ -309,6 +310,7 @@ def migration() -> Run:
         help="Names the draw, by which `segments uplift` finds it again; always-on by default.",
     ),
     click.option("--segment", metavar="S1|NAME", help="One segment, by its id or else its name; all by default."),
+    click.option("--overlay", metavar="NAME", help="Only customers with this trait of conf/settings/overlay.yaml."),
     click.option("--columns", metavar="[a,b]", help="Columns of the file."),
     click.option("--overwrite", metavar="true", help="Replace a file that is there."),
     raw,

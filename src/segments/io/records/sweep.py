@@ -52,6 +52,8 @@ COPIED = (
     catalog.FIRMNESS,
     catalog.PLAYBOOKS,
     catalog.PLAYBOOK_PAGE,
+    catalog.PERFORMANCE_FACTS,
+    catalog.PERFORMANCE_METRICS,
 )
 COPIED_WHEN_CHOSEN = (catalog.PLAIN_RULES, catalog.REPORT, catalog.BRIEFING, catalog.BRIEFING_PICTURES)
 TABLES_WHEN_CHOSEN = (
@@ -61,6 +63,9 @@ TABLES_WHEN_CHOSEN = (
     catalog.MAKE_UP,
     catalog.RFM_SEGMENTS,
     catalog.RFM_CROSS_TABLE,
+    catalog.PERFORMANCE,
+    catalog.MOVERS,
+    catalog.TARGET_LIGHTS,
 )
 
 
