@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
     from pydantic import ValidationError
 
+TARGETS = "targets.yaml"
 BASIC_LAUNCHER = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
 # What Hydra's own sections say, whatever conf/ holds: stages run where they stand and write only artifacts; `-m` leaves a note of its overrides.
 FIXED = (
@@ -116,7 +117,8 @@ def to_config(composed: DictConfig, conf: Path, choices: Mapping[str, str]) -> C
         grid["feature_sets"] = _mapping(plain.get("source")).get("feature_sets")
     plain["grid_feature_sets"] = {name: _member(conf, "feature_set", name) for name in _names(grid, "feature_sets")}
     plain["grid_scalers"] = {name: _member(conf, "scaler", name) for name in _names(grid, "scalers")}
-    plain["decisions"] = _decisions(conf)
+    plain["decisions"] = _file_of(conf, DECISIONS)
+    plain["targets"] = _file_of(conf, TARGETS)
     models = _names(_mapping(plain.get("prediction")), "models", section="prediction")
     plain["grid_prediction_models"] = {
         name: _member(conf, "prediction_model", name, where="prediction.models") for name in models
@@ -269,13 +271,13 @@ def _query(conf: Path, path: str) -> str:
         raise ConfigError(f"{path} cannot be read: {first_line(error)}", where=path, fix="save it as UTF-8") from error
 
 
-def _decisions(conf: Path) -> dict[str, Any]:
-    """People's decisions, as plain data; none when there is no such file."""
+def _file_of(conf: Path, name: str) -> Any:
+    """A file of ``conf/`` that Hydra does not compose, as plain data; nothing when there is no such file."""
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
     from yaml import YAMLError
 
-    path = conf / DECISIONS
+    path = conf / name
     if not path.is_file():
         return {}
     try:

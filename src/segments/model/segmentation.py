@@ -177,6 +177,18 @@ def _two_nearest(
     return first, second, 1 - np.divide(first, second, out=np.ones(n), where=second > 0)
 
 
+def _as_numbers(column: pd.Series) -> NDArray[np.float64]:
+    """A column as numbers, whatever pandas keeps them in: whole, nullable, objects."""
+    try:
+        return np.asarray(pd.to_numeric(column).to_numpy(dtype=np.float64, na_value=np.nan))
+    except (TypeError, ValueError):
+        words = column[pd.to_numeric(column, errors="coerce").isna() & column.notna()]
+        raise DataError(
+            f"{column.name} is not a number in {len(words)} rows, such as {str(words.iloc[0])[:60]!r}",
+            fix="give it as numbers",
+        ) from None
+
+
 @dataclass(frozen=True)
 class Segmentation:
     """A fitted, named segmentation.
@@ -231,7 +243,7 @@ class Segmentation:
         Raises
         ------
         DataError
-            If a value is missing with nothing to stand in for it, or infinite; names the column and the first row.
+            If a value is missing with nothing to stand in for it, infinite or no number; names the column and the first row.
         SweepError
             If a column is missing or outside a transform's domain, or a level is one the model has never seen.
 
@@ -241,7 +253,9 @@ class Segmentation:
         training customers is the candidate's score of that name. It has no unit, needs no model of how clusters spread,
         and does not call a row certain merely because it is far from everything.
         """
-        return self.answers(read_columns(self.space, features)).set_axis(features.index)
+        numbers = [name for name in self.space.columns if name in features and self.space.levels(name) is None]
+        read = features.assign(**{name: _as_numbers(features[name]) for name in numbers})
+        return self.answers(read_columns(self.space, read)).set_axis(features.index)
 
     def answers(self, values: NDArray[np.float64]) -> pd.DataFrame:
         """What :meth:`predict` says of rows that are numbers already, as :func:`segments.clustering.space.read_columns` reads them."""

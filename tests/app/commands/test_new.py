@@ -68,7 +68,7 @@ def test_with_a_file_its_source_is_drafted_chosen_fetched_and_pinned(
         *feature_sets,
     )
     if config.source.customers is not None:
-        assert list(config.feature_set.columns) == ["age", "spend"]
+        assert list(config.feature_set.columns) == ["age", "spend", "town"]
     check_pins(config.source, Path("shop"))
     assert Path("shop/data/people/people.csv").read_text() == text
 
@@ -121,7 +121,7 @@ def test_describe_writes_the_feature_set_beside_and_leaves_one_that_a_person_cha
     assert main(["describe", "../people.csv"]) == 0
     said = capsys.readouterr()
     assert yaml.safe_load(said.out)["feature_sets"] == ["people"]
-    assert said.err == "conf/feature_set/people.yaml was drafted beside it: age, spend\n"
+    assert said.err == "conf/feature_set/people.yaml was drafted beside it: age, spend, town\n"
     changed = Path("conf/feature_set/people.yaml")
     changed.write_text("name: people\ncolumns: {age: {weight: 2}}\n")
     assert main(["describe", "../people.csv"]) == 0

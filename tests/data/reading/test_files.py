@@ -14,7 +14,7 @@ import pytest
 import odd_files
 from segments.config.source import Column, Customers, Products, Reader, Source, Transactions
 from segments.data.customers import clean_customers
-from segments.data.draft import describe_file
+from segments.data.drafting.draft import describe_file
 from segments.data.reading import files
 from segments.data.reading.kinds import first_bytes, guarded
 from segments.data.transactions import clean_transactions

@@ -287,44 +287,15 @@ def read_recorded(config: TrackingConfig, run_id: str, path: str) -> str:
             ) from error
 
 
-def load_model(config: TrackingConfig, uri: str) -> Any:
-    """A registered model as MLflow's pyfunc, answered by this package and not by the code in the model's folder.
-
-    Parameters
-    ----------
-    config : TrackingConfig
-        Where the record lives.
-    uri : str
-        ``models:/NAME@ALIAS`` or ``models:/NAME/VERSION``.
-
-    Raises
-    ------
-    TrackingError
-        As :func:`read_model`.
-    """
-    return served(read_model(config, uri))
-
-
 def served(model: RegisteredModel) -> Any:
     """What :func:`read_model` read as MLflow's pyfunc, which checks what comes in by the model's signature."""
-    import pandas as pd
     import yaml
     from mlflow.models import Model
     from mlflow.pyfunc import PyFuncModel
 
     from segments.model.segmentation import Segmentation
 
-    class Answering(PyFuncModel):
-        def predict(self, data: Any, params: dict[str, Any] | None = None) -> Any:
-            """Whole numbers are numbers: MLflow refuses them where the signature says double."""
-            if isinstance(data, pd.DataFrame) and self.metadata.signature is not None:
-                doubles = {column.name for column in self.metadata.signature.inputs if column.type.name == "double"}
-                whole = [name for name in data.select_dtypes("integer") if name in doubles]
-                data = data.astype(dict.fromkeys(whole, "float64"))
-            return super().predict(data, params)
-
-    meta = Model.from_dict(yaml.safe_load(model.files["MLmodel"]))
-    return Answering(meta, Segmentation.from_json(model.document))
+    return PyFuncModel(Model.from_dict(yaml.safe_load(model.files["MLmodel"])), Segmentation.from_json(model.document))
 
 
 def log_model(tracker: Tracker, run_id: str, files: Mapping[str, str], example: Any) -> tuple[str, str]:
@@ -339,12 +310,15 @@ def log_model(tracker: Tracker, run_id: str, files: Mapping[str, str], example: 
     files : mapping of str to str
         Text files that make the model, by name without suffix.
     example : DataFrame
-        A few feature rows, float64: signature and input example come from them.
+        A few feature rows: signature and input example come from them. The signature leaves open what kind of number a column holds:
+        of doubles, MLflow refuses whole numbers.
     """
     from importlib.metadata import version
 
     import mlflow
     from mlflow.models import infer_signature
+    from mlflow.types import ColSpec, Schema
+    from mlflow.types.schema import AnyType
 
     import segments
     from segments.model.segmentation import Segmentation
@@ -356,6 +330,9 @@ def log_model(tracker: Tracker, run_id: str, files: Mapping[str, str], example: 
         # A cluster number is never missing.
         warnings.filterwarnings("ignore", "Hint: Inferred schema contains integer column")
         signature = infer_signature(example, Segmentation.from_json(files["segmentation"]).predict(example))
+    number: Any = AnyType  # its annotations say too little
+    columns = [(column.name, number() if column.type.name == "double" else column.type) for column in signature.inputs]
+    signature.inputs = Schema([ColSpec(kind, name) for name, kind in columns])
     before = tracker.client.get_run(run_id).info
     with tempfile.TemporaryDirectory() as folder:
         paths = {name: Path(folder) / f"{name}.json" for name in files}
