@@ -439,6 +439,7 @@ def test_what_can_name_a_campaign(root: Path, name: str, fits: bool) -> None:
     [
         *((".git/hooks/x.csv", True), (".dvc/x.csv", True), ("conf/x.csv", True), ("link/x.csv", True)),
         *(("../.git/x.csv", True), ("out.csv", False), ("data/conf/x.csv", False), ("../beside/conf/x.csv", False)),
+        ("data/.git/x.csv", True),
         (".dvc/tmp/exps/a/out.csv", False),  # an experiment of DVC's is a project of its own
     ],
 )

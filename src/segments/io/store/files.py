@@ -303,7 +303,7 @@ def refuse_kept(path: Path) -> None:
     real = Path(os.path.realpath(path))
     project = next((above for above in real.parents if (above / "dvc.yaml").is_file()), None)
     inside = (
-        real.relative_to(project).parts[:1] if project else real.parts
+        real.relative_to(project).parts if project else real.parts
     )  # a temporary experiment is a project below .dvc
     if {".git", ".dvc"} & set(inside) or (project and inside[0] == "conf"):
         raise StoreError(f"{path} lies within what git, DVC or conf/ keep", where=str(real), fix="name another place")
