@@ -413,17 +413,18 @@ def score() -> Run:
 def serve() -> Run:
     """Answer requests on 127.0.0.1 with the registered model.
 
-    MLflow's model server, with limits on what it takes (section `serving` of conf/config.yaml). It says its address and an
-    example once the model is loaded and has answered. Stop it with Ctrl-C.
+    The protocol of MLflow's model server, with limits on what it takes (section `serving` of conf/config.yaml). It says its address
+    and an example once the model is loaded and has answered. The version that is put in use later answers within seconds. Stop it with Ctrl-C.
 
     POST /invocations with Content-Type: application/json, and the columns of your model (here those of the bundled data's)
       {"dataframe_records": [{"gap_days_mean": 6.5, "stores": 3.0, "weekend_share": 0.3, "morning_share": 0.2, "evening_share": 0.4}]}
     or
       {"dataframe_split": {"columns": ["gap_days_mean", "stores", "weekend_share", "morning_share", "evening_share"],
                            "data": [[6.5, 3.0, 0.3, 0.2, 0.4]]}}
+    or {"inputs": {"COLUMN": [VALUE, ...], ...}};
     answer: {"predictions": [{"cluster": 0, "segment": "...", "distance": 0.1, "margin": 0.2, ...}]}, one per row, in order.
     A request that cannot be answered gets {"error": "one sentence"}: 400 wrong columns or values, 408 a body that does
-    not come in time, 413 too large, 415 another type, 503 too many at once. GET /health answers 200, however many wait.
+    not come in time, 413 too large, 415 another type, 503 too much at once. GET /health answers 200 however many wait, /version the model, /metrics Prometheus's text.
     """
     from segments.app.commands.serve import run
 
