@@ -42,6 +42,7 @@ STAGES = [
     "prediction",
     "profiles",
     "playbook",
+    "performance",
     "briefing",
     "registry",
 ]

@@ -7,6 +7,7 @@ A command is declared here (:mod:`segments.app.declare` says how): its own words
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import signal
@@ -37,6 +38,7 @@ STAGES = {
     "prediction": "features up to a day, purchases after it -> churn risk and expected value per customer",
     "profiles": "chosen clusters -> what each segment is like, rules for who is in it",
     "playbook": "segments -> what to do with each: goal, offer, channel, with the evidence",
+    "performance": "purchase log and segments -> each segment month by month, who moved, targets met or missed",
     "briefing": "profiles -> one HTML report for a manager, with its pictures",
     "registry": "all of it -> a registered model and the sweep's record in MLflow",
 }
@@ -88,7 +90,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write(f"\nsegments {words[0]}: interrupted; what is finished is kept, the same command continues\n")
         return 130
-    except BrokenPipeError:
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:  # wherever it came from: typed, or from a config
+            name = quoted_part(str(error.filename), 100)
+            said = ConfigError(
+                f"no file can be called {name}", where="a name that is too long", fix="give a shorter one"
+            )
+            sys.stderr.write(f"segments {quoted_part(words[0], 40)}: {said}\n")
+            return 2
+        if not isinstance(error, BrokenPipeError):
+            raise
         # the reader of our output (`| head`) has gone; nothing is left to say
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -198,7 +209,7 @@ def describe(file: str = "", check: str = "") -> int:
     from pathlib import Path
 
     from segments.app.commands.describe import draft_with_features
-    from segments.data.draft import describe_file
+    from segments.data.drafting.draft import describe_file
     from segments.io.store.files import find_project
 
     if check:
@@ -217,7 +228,7 @@ def describe(file: str = "", check: str = "") -> int:
     try:
         conf = find_project() / "conf"
     except SegmentsError:  # to look at a file needs no project
-        click.echo(describe_file(Path(file)), nl=False)
+        click.echo(describe_file(Path(file)).text, nl=False)
         return 0
     draft, beside = draft_with_features(Path(file), conf)
     click.echo(draft, nl=False)
@@ -299,6 +310,7 @@ def migration() -> Run:
         help="Names the draw, by which `segments uplift` finds it again; always-on by default.",
     ),
     click.option("--segment", metavar="S1|NAME", help="One segment, by its id or else its name; all by default."),
+    click.option("--overlay", metavar="NAME", help="Only customers with this trait of conf/settings/overlay.yaml."),
     click.option("--columns", metavar="[a,b]", help="Columns of the file."),
     click.option("--overwrite", metavar="true", help="Replace a file that is there."),
     raw,
@@ -373,8 +385,9 @@ def score() -> Run:
     """Give every row of a file its segment, by the registered model.
 
     INPUT   CSV or parquet, read in chunks. Either feature rows: an id (customer_id, or as the source calls it) and the
-            columns of the model; other columns and their order do not matter. Or a transaction log as the source describes
-            it, summed up as of source.as_of=YYYY-MM-DD.
+            columns of the model; other columns and their order do not matter. Or a customers table with the headers and
+            values of the source's own, cleaned as that was (days and ages as of source.as_of=YYYY-MM-DD). Or a transaction
+            log as the source describes it, summed up as of that day.
     OUTPUT  Written whole or not at all. Same ids in the same order; cluster, segment, distance, margin, and whatever else
             the model says. Rows that cannot be scored, or are not as long as the header, go to OUTPUT's stem +
             .rejected.csv with row number, id and reason. Lines of a log that the source's policy leaves out
@@ -400,17 +413,18 @@ def score() -> Run:
 def serve() -> Run:
     """Answer requests on 127.0.0.1 with the registered model.
 
-    MLflow's model server, with limits on what it takes (section `serving` of conf/config.yaml). It says its address and an
-    example once the model is loaded and has answered. Stop it with Ctrl-C.
+    The protocol of MLflow's model server, with limits on what it takes (section `serving` of conf/config.yaml). It says its address
+    and an example once the model is loaded and has answered. The version that is put in use later answers within seconds. Stop it with Ctrl-C.
 
     POST /invocations with Content-Type: application/json, and the columns of your model (here those of the bundled data's)
       {"dataframe_records": [{"gap_days_mean": 6.5, "stores": 3.0, "weekend_share": 0.3, "morning_share": 0.2, "evening_share": 0.4}]}
     or
       {"dataframe_split": {"columns": ["gap_days_mean", "stores", "weekend_share", "morning_share", "evening_share"],
                            "data": [[6.5, 3.0, 0.3, 0.2, 0.4]]}}
+    or {"inputs": {"COLUMN": [VALUE, ...], ...}};
     answer: {"predictions": [{"cluster": 0, "segment": "...", "distance": 0.1, "margin": 0.2, ...}]}, one per row, in order.
     A request that cannot be answered gets {"error": "one sentence"}: 400 wrong columns or values, 408 a body that does
-    not come in time, 413 too large, 415 another type, 503 too many at once. GET /health answers 200, however many wait.
+    not come in time, 413 too large, 415 another type, 503 too much at once. GET /health answers 200 however many wait, /version the model, /metrics Prometheus's text.
     """
     from segments.app.commands.serve import run
 
