@@ -20,12 +20,13 @@ from segments.action.playbook import (
     playbook_page,
     playbook_table,
     unused,
+    why_unused,
     with_outlook,
 )
 from segments.app.load import checked, load
 from segments.config.columns import Label
 from segments.config.playbook import Playbook, PlaybookConfig, When
-from segments.config.profiles import ProfilesConfig
+from segments.config.profiles import ProfilesConfig, Trait
 from segments.errors import ConfigError
 from segments.identity.profiles import segment_profiles
 from small_project import CHECKOUT, SmallProject
@@ -262,6 +263,33 @@ def test_a_bar_in_a_name_does_not_break_the_table() -> None:
     made = [replace(one, segment="a|b") for one in assign(book("rest"))]
     rows = [line for line in playbook_page(made, [book("rest")]).splitlines() if line.startswith("| ")]
     assert {row.count("|") for row in rows} == {5}
+
+
+def test_a_playbook_that_nobody_has_says_why() -> None:
+    """big is high in everything, small low."""
+    books = [
+        book("loyal", all={"visits": "high"}),
+        book("second", any={"basket": "high"}, all={"visits": "high"}, at_least={"visits": 99.0}),
+        book("torn", all={"visits": "high"}, unless={"monetary": "high"}),
+        book("online", all={"clicks": "high"}),
+        book("calm", all={"steady": "low"}),
+        book("rest"),
+        book("spare"),
+    ]
+    table = customers().assign(steady=1.0)
+    traits = replace(TRAITS, traits=TRAITS.traits | {"clicks": Trait("clicking", "quiet")})
+    profiles = segment_profiles(table, LABELS, NAMES)
+    made = assign_playbooks(table, LABELS, profiles, books, traits)
+    assert [one.playbook for one in made] == ["loyal", "rest", "rest"]
+    why = why_unused(table, LABELS, profiles, books, traits, made)
+    assert why == {
+        "calm": "no segment has low steady",
+        "online": "the source has no clicks",
+        "second": "nearest is “big”, which lacks visits at least 99",
+        "spare": f"fits “big”, which {books[0].title} fits better",
+        "torn": "nearest is “big”, which lacks without monetary high",
+    }
+    assert plan_of(made, books, "toy", why).why_unused[books[3].title] == "the source has no clicks"
 
 
 def test_one_playbook_must_fit_everybody() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 import segments.action.target_list as room
+from segments.action.overlay import pick_overlay
 from segments.action.uplift import spend_between
 from segments.config.root import Config
 from segments.errors import ConfigError
@@ -24,6 +25,7 @@ def run(
     file: str = "",
     campaign: str = "always-on",
     segment: str = "",
+    overlay: str = "",
     columns: str = "",
     overwrite: str = "false",
     raw: bool = False,
@@ -51,6 +53,7 @@ def run(
     members = room.memberships(model, features)
     table = room.target_list(members, plans_of(config, version), campaign, config.export)
     rows = room.pick_segment(table, segment) if segment else table
+    rows = pick_overlay(rows, features, config.overlay.traits, overlay) if overlay else rows
     if config.source.transactions is not None:
         rows = _with_spend(config, rows)
     known = folder / "receipt.json"

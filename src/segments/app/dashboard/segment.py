@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from segments.action.templates import money_text, plain
+from segments.action.templates import money_text, percent, plain
 from segments.app.dashboard import charts, figures, reading
 from segments.app.dashboard.reading import Champion, found
 from segments.config.root import Config
@@ -150,6 +150,29 @@ def _playbook(cluster: int) -> None:
         return
     _advise(own[0])
     st.caption(f"Because {plain(own[0]['evidence'])}")
+    _overlays(own[0]["segment"])
+
+
+def _overlays(segment: str) -> None:
+    """Who in it has a trait that cuts across segments."""
+    table = found(reading.table, catalog.OVERLAYS)
+    if table is None or table.empty:
+        return
+    st.subheader("People in it, whatever the segment")
+    own = table[table["segment"] == segment]
+    shown = pd.DataFrame(
+        {
+            "who": own["label"],
+            "means": own["means"],
+            "customers": [f"{row.customers:,} ({percent(row.share)})" for row in own.itertuples()],
+            "offer": own["offer"],
+            "list": [
+                f"segments export overlay={row.overlay} segment={row.segment_id} campaign=NAME"
+                for row in own.itertuples()
+            ],
+        }
+    )
+    st.table(shown.map(figures.cell_text).set_index("who"))
 
 
 def _advise(book: dict[Any, Any]) -> None:

@@ -62,8 +62,13 @@ def run(config: Config) -> None:
             colours=colours,
             rules=catalog.read(catalog.PLAIN_RULES).to_plain(),
             pictures=pictures,
+            segment_ids=named.ids,
+            firmness=catalog.read(catalog.FIRMNESS).firmness or "",
+            lifetime_years=config.briefing.lifetime_years,
+            overlays=catalog.read(catalog.OVERLAYS),
             **table,
             **rfm,
+            **_followed(),
             **_later_findings(choice.chosen.candidate_id, table["profiles"]),
         )
     )
@@ -76,7 +81,8 @@ def _later_findings(candidate_id: str, profiles: pd.DataFrame) -> dict[str, Any]
     """What to do, what to expect and how far to believe it, where those stages have something to say."""
     plan = catalog.read(catalog.PLAYBOOKS)
     books = [plan.playbooks[one.playbook] for one in plan.assignments]
-    found: dict[str, Any] = {"playbooks": [asdict(book) | {"name": book.title} for book in books]}
+    found: dict[str, Any] = {"playbooks": [asdict(book) | {"name": book.title, "key": book.name} for book in books]}
+    found["unfit"] = plan.why_unused
     ahead = catalog.read(catalog.PREDICTION)
     if isinstance(ahead, NoPrediction):
         found["why_no_forecast"] = ahead.reason
@@ -91,6 +97,13 @@ def _later_findings(candidate_id: str, profiles: pd.DataFrame) -> dict[str, Any]
     if row["evaluated"]:
         found["evidence"] = {"grade": row["grade"], "reason": row["reason"]}
     return found
+
+
+def _followed() -> dict[str, Any]:
+    """How the segments did, where there is a log."""
+    tables = {"performance": catalog.PERFORMANCE, "movers": catalog.MOVERS, "targets": catalog.TARGET_LIGHTS}
+    found: dict[str, Any] = {key: catalog.read(table) for key, table in tables.items()}
+    return found | {"last_period": catalog.read(catalog.PERFORMANCE_FACTS).last or ""}
 
 
 def _drawn(config: Config, table: dict[str, Any], names: list[str], colours: list[str]) -> dict[str, Any]:

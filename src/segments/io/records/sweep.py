@@ -52,6 +52,8 @@ COPIED = (
     catalog.FIRMNESS,
     catalog.PLAYBOOKS,
     catalog.PLAYBOOK_PAGE,
+    catalog.PERFORMANCE_FACTS,
+    catalog.PERFORMANCE_METRICS,
 )
 COPIED_WHEN_CHOSEN = (catalog.PLAIN_RULES, catalog.REPORT, catalog.BRIEFING, catalog.BRIEFING_PICTURES)
 TABLES_WHEN_CHOSEN = (
@@ -61,6 +63,9 @@ TABLES_WHEN_CHOSEN = (
     catalog.MAKE_UP,
     catalog.RFM_SEGMENTS,
     catalog.RFM_CROSS_TABLE,
+    catalog.PERFORMANCE,
+    catalog.MOVERS,
+    catalog.TARGET_LIGHTS,
 )
 
 
@@ -163,11 +168,6 @@ def config_text(config: Config) -> str:
 def config_hash(config: Config) -> str:
     """SHA-256 of everything that was asked for."""
     return sha256(config_text(config).encode())
-
-
-def data_hash() -> str:
-    """SHA-256 of the feature table."""
-    return sha256(catalog.path_of(catalog.FEATURES).read_bytes())
 
 
 def _board(choice: Choice, candidates: pd.DataFrame) -> bytes | None:

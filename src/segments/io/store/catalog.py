@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     import duckdb
     import pandas as pd
 
+    from segments.action.performance import PerformanceFacts
     from segments.action.playbook import Plan
     from segments.evidence.existence import Gap
     from segments.evidence.selection import Choice
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
         Firmness,
         Fits,
         NoPrediction,
+        PerformanceMetrics,
         PredictionFacts,
         PredictionMetrics,
         ProfilesMetrics,
@@ -184,6 +186,12 @@ def _plan() -> type[Plan]:
     from segments.action.playbook import Plan
 
     return Plan
+
+
+def _performance() -> type[PerformanceFacts]:
+    from segments.action.performance import PerformanceFacts
+
+    return PerformanceFacts
 
 
 def _gaps() -> type[dict[str, Gap]]:
@@ -1048,6 +1056,118 @@ PLAYBOOK_TABLE = Table(
     ),
 )
 PLAYBOOK_PAGE = Text("playbook", "playbook.md", "the same as a page, in Markdown", NO_CHOICE)
+
+
+OVERLAYS = Table(
+    "playbook",
+    "overlays.parquet",
+    "one row per trait of section `overlay` and segment: customers who have it",
+    NO_CHOICE,
+    columns=(
+        TableColumn("overlay", TEXT, "name of the trait, as `segments export overlay=` takes it"),
+        TableColumn("label", TEXT, "what people call these customers"),
+        TableColumn("means", TEXT, "what the trait is"),
+        TableColumn("offer", TEXT, "what is offered to them"),
+        SEGMENT_ID,
+        SEGMENT,
+        TableColumn("customers", WHOLE, "customers of the segment who have it", "customers"),
+        TableColumn("share", NUMBER, "their share of the segment"),
+        TableColumn("revenue", NUMBER, "what they spent; where money is known", CURRENCY, always=False),
+    ),
+)
+
+
+# --- performance -------------------------------------------------------------------------------------------------------------
+
+PERIOD = TableColumn("period", TEXT, "the month, such as 2017-04, or the first day of the week")
+_IN_SEGMENT = (
+    TableColumn("members", WHOLE, "customers in it at the end of the period", "customers"),
+    TableColumn("active_customers", WHOLE, "of them: who bought in the period", "customers"),
+    TableColumn("revenue", NUMBER, "money paid in the period, returns taken off", CURRENCY),
+    TableColumn("visits", WHOLE, "orders in the period", "orders"),
+    TableColumn("basket", NUMBER, "revenue / visits", CURRENCY, gaps=True),
+    TableColumn(
+        "discount_share", NUMBER, "discount / (spend + discount); where discounts are known", gaps=True, always=False
+    ),
+    TableColumn(
+        "coupon_share", NUMBER, "coupons / (spend + coupons); where coupons are known", gaps=True, always=False
+    ),
+    TableColumn(
+        "churned",
+        WHOLE,
+        "customers whose silence reached `performance.inactive_days` in the period, in the segment in which they bought last",
+        "customers",
+    ),
+    TableColumn("won_back", WHOLE, "customers who bought in the period after a longer silence than that", "customers"),
+)
+PERFORMANCE = Table(
+    "performance",
+    "performance.parquet",
+    "one row per membership, period and segment; `all` holds all of them, `none` those in no segment: not yet a customer to score. No row without a log",
+    columns=(
+        TableColumn(
+            "membership", TEXT, "then: segments as of the end of the period; today: the customers of today's segments"
+        ),
+        PERIOD,
+        TableColumn("first_day", TEXT, "its first day, ISO"),
+        TableColumn("days", WHOLE, "of its days the log covers", "days"),
+        TableColumn("whole", FLAG, "whether that is all of them"),
+        SEGMENT_ID,
+        SEGMENT,
+        *_IN_SEGMENT,
+        TableColumn(
+            "<measure>_change", NUMBER, "against the period before: relative; of shares the difference", gaps=True
+        ),
+        TableColumn("<measure>_change_year", NUMBER, "the same against the period a year before", gaps=True),
+    ),
+)
+MOVERS = Table(
+    "performance",
+    "movers.parquet",
+    "one row per pair of segments between which customers moved in the last whole period",
+    columns=(
+        PERIOD,
+        TableColumn(
+            "from_id", TEXT, "segment at the end of the period before; `none`: in no segment, as not yet a customer"
+        ),
+        TableColumn("from_segment", TEXT, "its name"),
+        TableColumn("to_id", TEXT, "segment at the end of the period"),
+        TableColumn("to_segment", TEXT, "its name"),
+        TableColumn("customers", WHOLE, "who moved", "customers"),
+        TableColumn("revenue", NUMBER, "what they paid in the last `performance.worth_periods` periods", CURRENCY),
+        TableColumn(
+            "worth",
+            NUMBER,
+            "customers x (what a customer of the new segment paid in these periods - one of the old): above 0 they rose",
+            CURRENCY,
+        ),
+    ),
+)
+TARGET_LIGHTS = Table(
+    "performance",
+    "targets.parquet",
+    "one row per target of conf/targets.yaml, by the members of then",
+    columns=(
+        TableColumn("metric", TEXT, "the measure"),
+        SEGMENT_ID,
+        SEGMENT,
+        PERIOD,
+        TableColumn("bound", TEXT, "at least or at most"),
+        TableColumn("target", NUMBER, "what is wanted", "as the measure"),
+        TableColumn("value", NUMBER, "what it was", "as the measure", gaps=True),
+        TableColumn("light", TEXT, "met, missed or no data"),
+        TableColumn("why", TEXT, 'why there are no data; ""'),
+    ),
+)
+PERFORMANCE_FACTS: Document[PerformanceFacts] = Document(
+    "performance", "performance.json", "which periods, what churn is, and what to know of them", type_of=_performance
+)
+PERFORMANCE_METRICS: Document[PerformanceMetrics] = Document(
+    "performance",
+    "metrics.json",
+    "figures for `dvc metrics`: the last whole period",
+    type_of=_note("PerformanceMetrics"),
+)
 
 
 # --- briefing ----------------------------------------------------------------------------------------------------------------

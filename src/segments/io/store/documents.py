@@ -487,6 +487,28 @@ class ProfilesMetrics:
 
 
 @dataclass(frozen=True)
+class PerformanceMetrics:
+    """The last whole period; only ``periods`` where there is none.
+
+    Parameters
+    ----------
+    periods : int
+        How many there are.
+    revenue, active_customers, churned, won_back : float or None
+        Of all customers in it.
+    targets_missed : int
+        Targets that were missed, of whatever period.
+    """
+
+    periods: int
+    revenue: float | None = None
+    active_customers: int | None = None
+    churned: int | None = None
+    won_back: int | None = None
+    targets_missed: int = 0
+
+
+@dataclass(frozen=True)
 class RegistryMetrics:
     """What became of the run in the registry; nothing when nothing was chosen.
 
