@@ -222,7 +222,7 @@ def test_the_overview_says_once_why_and_how_firm(house: Callable[..., Segmentati
     choice = json.loads(artifact("selection", "choice.json").read_text())
     write_json(artifact("selection", "choice.json"), choice | {"reason": "c0 won. Natural: it is."})
     write_json(
-        artifact("sensitivity", "sensitivity.json"),
+        artifact("selection", "firmness.json"),
         {"candidate": "c0", "firmness": "Not firm: a seed matters.", "in_words": [], "notes": []},
     )
     said = message(opened("overview"))
@@ -233,7 +233,7 @@ def test_the_overview_says_once_why_and_how_firm(house: Callable[..., Segmentati
 def test_the_overview_begins_with_trust_size_worth_and_what_to_do(house: Callable[..., Segmentation]) -> None:
     model = house(2)
     said = {"candidate": "c0", "in_words": [], "notes": [], "firmness": "Not firm: a seed matters (agreement 0.20)."}
-    write_json(artifact("sensitivity", "sensitivity.json"), said)
+    write_json(artifact("selection", "firmness.json"), said)
     books = pd.DataFrame(
         {"cluster": [0, 1], "title": ["Loyalty", "Win-back"], "offer": ["points", "$5 or $10"], "goal": "x"}
     )
