@@ -425,7 +425,8 @@ def serve() -> Run:
     or {"inputs": {"COLUMN": [VALUE, ...], ...}};
     answer: {"predictions": [{"cluster": 0, "segment": "...", "distance": 0.1, "margin": 0.2, ...}]}, one per row, in order.
     A request that cannot be answered gets {"error": "one sentence"}: 400 wrong columns or values, 408 a body that does
-    not come in time, 413 too large, 415 another type, 503 too much at once. GET /health answers 200 however many wait, /version the model, /metrics Prometheus's text.
+    not come in time, 413 too large, 415 another type, 503 too much at once. GET /health answers 200 however many wait, /version the model, /metrics Prometheus's text,
+    /customers/ID what the last run knew of a customer: segment, confidence, churn risk and expected value, what to do.
     """
     from segments.app.commands.serve import run
 
