@@ -151,7 +151,7 @@ def usefulness(labelings: Mapping[str, Partition], outcomes: Sequence[Outcome], 
     >>> halves, other = np.repeat([0, 1], 4), np.tile([0, 1], 4)
     >>> found = usefulness({"halves": halves, "other": other}, [spend], UsefulnessConfig(folds=4))
     >>> found.table["usefulness"].round(1).tolist()
-    [0.9, -0.3]
+    [0.9, -0.4]
     """
     n = max((len(labels) for labels in labelings.values()), default=0)
     groups = np.random.default_rng(config.seed).permutation(n) % GROUPS

@@ -14,14 +14,14 @@ def test_the_sweeps_note_leads_with_the_reason_and_lists_finalists_and_segments(
     choice = choose(candidates(), SelectionConfig()).to_plain()
     note = notes.sweep_note(choice, candidates(), profiles())
     assert note.startswith(
-        "**rfm · robust · k=3 is chosen, 3 segments, graded reproducible. Of 3 candidates 2 pass the gates, "
+        "**rfm · robust · k=3 is chosen: 3 segments, graded reproducible. Of 3 candidates 2 pass the gates; "
     )
-    assert "it has the highest excess (0.125 ± 0.010)" in note.splitlines()[0]
+    assert "of these one has the highest excess (0.125 ± 0.010)" in note.splitlines()[0]
     assert (
         "- Runner-up: rfm · robust · k=4 (reproducible, 0.113 ± 0.010)." in note.split("### The figures behind it")[1]
     )
-    assert "| rfm · robust · k=4 | reproducible | 0.113 ± 0.010 | 0.90 | 0.80 | 0.2500 |" in note
-    assert "| candidate | grade | excess | least stable segment |" in note
+    assert "| rfm · robust · k=4 | reproducible | – | – | 0.113 ± 0.010 | 0.90 | 0.80 | 0.2500 |" in note
+    assert "| candidate | grade | usefulness | lowest agreement | excess | least stable segment |" in note
     assert "The excess is the silhouette less that of data without clusters" in note
     assert (
         "data without clusters (a Gaussian copula with the data's columns, each made one-peaked, the unimodal null)"
@@ -80,7 +80,19 @@ def test_the_note_and_the_summary_say_how_firm_it_is() -> None:
     said = "Not firm: without trend the segments become largely others."
     assert notes.sweep_note(choice, candidates(), profiles(), said).splitlines()[2] == said
     assert f"Firm?   {said}" in notes.summary("mall", choice, candidates(), profiles(), {}, said)
-    assert "irm" not in notes.summary("mall", choice, candidates(), profiles(), {})
+    assert "Firm?" not in notes.summary("mall", choice, candidates(), profiles(), {})
+
+
+def test_the_note_and_the_summary_say_how_useful_it_is() -> None:
+    known = {"usefulness": 0.25, "usefulness_error": 0.01, "useful_visits": 0.3, "useful_visits_error": 0.02}
+    table = candidates().assign(**known, agreement_min=0.55, hangs_on="scaler robust", firm=True)
+    choice = choose(table, SelectionConfig()).to_plain()
+    said = "Of the time after its segments explain 30 % of visits (26 to 34)."
+    note = notes.sweep_note(choice, table, profiles())
+    assert note.splitlines()[2] == said
+    assert "| rfm · robust · k=4 | reproducible | 0.250 ± 0.010 | 0.55 | 0.113 ± 0.010 |" in note
+    assert f"Useful? {said}" in notes.summary("mall", choice, table, profiles(), {})
+    assert "Useful?" not in notes.summary("mall", choice, candidates(), profiles(), {})
 
 
 def test_the_model_card_says_what_a_user_must_know() -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from segments.config.evidence import EVIDENCE
+from segments.config.evidence import EVIDENCE, MEASURED
 from segments.io.tracking.mlflow_internals import MODE, PICTURE, SHARED, TAG, TRAINING
 
 SHOWN_SWEEP = "segments.shown_sweep"  # of an experiment: the sweep that its views show
@@ -25,6 +25,8 @@ SCORE_METRICS = (
     "z_silhouette",
     "jaccard_min",
     "prediction_strength",
+    "usefulness",
+    "agreement_min",
     "silhouette_reference",
     "silhouette",
     "davies_bouldin",
@@ -41,7 +43,11 @@ SCORE_METRICS = (
     "hits",
     "hit_rate",
     "seconds",
-    *(score for score in EVIDENCE if score not in ("excess", "z_silhouette", "jaccard_min", "prediction_strength")),
+    *(
+        score
+        for score in (*EVIDENCE, *MEASURED)
+        if score not in ("excess", "z_silhouette", "jaccard_min", "prediction_strength", "usefulness", "agreement_min")
+    ),
 )
 BEST_FIRST = "metrics.`excess`"
 PICTURES = ("clusters", "silhouette", "elbow", "evidence")
