@@ -20,12 +20,13 @@ from segments.action.playbook import (
     playbook_page,
     playbook_table,
     unused,
+    why_unused,
     with_outlook,
 )
 from segments.app.load import checked, load
 from segments.config.columns import Label
 from segments.config.playbook import Playbook, PlaybookConfig, When
-from segments.config.profiles import ProfilesConfig
+from segments.config.profiles import ProfilesConfig, Trait
 from segments.errors import ConfigError
 from segments.identity.profiles import segment_profiles
 from small_project import CHECKOUT, SmallProject
@@ -154,6 +155,29 @@ def test_what_is_predicted_of_a_segment_stands_in_its_playbook() -> None:
     assert plan_of(message, books, "toy").assignments == message
 
 
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        (
+            ["churn_risk", "at_risk_revenue"],
+            "10.0 % are expected to buy nothing; 5 of what it spent in the 60 days before is at risk.",
+        ),
+        (["expected_value"], "the segment is expected to spend 30."),
+        ([], ""),
+    ],
+)
+def test_what_cannot_be_foreseen_is_no_figure_and_one_sentence(known: list[str], said: str) -> None:
+    books = [book("rest")]
+    made = assign(*books)
+    all_of_it = {"churn_risk": 0.1, "expected_value": 30.0, "at_risk_revenue": 5.0}
+    predicted = pd.DataFrame({"cluster": [0, 1, 2], **{name: all_of_it[name] for name in known}})
+    message = with_outlook(made, predicted, 60)
+    page = playbook_page(message, books, not_foreseen=["No risk is shown."])
+    assert ("In the next 60 days" in page) == bool(known) and said in page
+    assert page.count("No risk is shown.") == 1
+    assert {"churn_risk", "expected_value", "at_risk_revenue"} & set(playbook_table(message, books)) == set(known)
+
+
 @pytest.mark.parametrize("shift", [11.0, 20.0])
 def test_a_feature_that_can_be_negative_has_no_index(shift: float) -> None:
     table = customers()
@@ -239,6 +263,33 @@ def test_a_bar_in_a_name_does_not_break_the_table() -> None:
     made = [replace(one, segment="a|b") for one in assign(book("rest"))]
     rows = [line for line in playbook_page(made, [book("rest")]).splitlines() if line.startswith("| ")]
     assert {row.count("|") for row in rows} == {5}
+
+
+def test_a_playbook_that_nobody_has_says_why() -> None:
+    """big is high in everything, small low."""
+    books = [
+        book("loyal", all={"visits": "high"}),
+        book("second", any={"basket": "high"}, all={"visits": "high"}, at_least={"visits": 99.0}),
+        book("torn", all={"visits": "high"}, unless={"monetary": "high"}),
+        book("online", all={"clicks": "high"}),
+        book("calm", all={"steady": "low"}),
+        book("rest"),
+        book("spare"),
+    ]
+    table = customers().assign(steady=1.0)
+    traits = replace(TRAITS, traits=TRAITS.traits | {"clicks": Trait("clicking", "quiet")})
+    profiles = segment_profiles(table, LABELS, NAMES)
+    made = assign_playbooks(table, LABELS, profiles, books, traits)
+    assert [one.playbook for one in made] == ["loyal", "rest", "rest"]
+    why = why_unused(table, LABELS, profiles, books, traits, made)
+    assert why == {
+        "calm": "no segment has low steady",
+        "online": "the source has no clicks",
+        "second": "nearest is “big”, which lacks visits at least 99",
+        "spare": f"fits “big”, which {books[0].title} fits better",
+        "torn": "nearest is “big”, which lacks without monetary high",
+    }
+    assert plan_of(made, books, "toy", why).why_unused[books[3].title] == "the source has no clicks"
 
 
 def test_one_playbook_must_fit_everybody() -> None:

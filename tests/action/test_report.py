@@ -16,7 +16,16 @@ import pytest
 from matplotlib.figure import Figure
 
 import machine
-from segments.action.report import Briefing, compared_features, headline, known_sentence, number, percent, render
+from segments.action.report import (
+    Briefing,
+    compared_features,
+    headline,
+    known_sentence,
+    monday,
+    number,
+    percent,
+    render,
+)
 from segments.config.columns import Label
 from segments.identity.descriptors import descriptor_tests, segment_descriptors
 from segments.identity.profiles import make_up, segment_profiles
@@ -184,6 +193,14 @@ def test_what_is_not_made_yet_is_named_with_its_command() -> None:
     for said in ("Judged by how long ago.", "Use it.", "No: use one model.", "found again when other customers"):
         assert said in seen, said
     assert "segments playbook" not in seen
+    tenths = [{"customers": 20, "forecast": 12_300.0, "came": 11_900.0}]
+    partly = replace(full, value=[{"expected_value": 1234.0}] * 2, forecast=full.forecast | {"tenths": tenths})
+    text = render(partly)
+    seen = Page(text).seen
+    assert "€1,234" in seen and "€12,300" in seen and "€11,900" in seen
+    assert "isk of leaving" not in text and "at risk" not in text, "what cannot be foreseen is nowhere"
+    neither = render(replace(full, value=[{}] * 2))
+    assert "Judged by how long ago." in Page(neither).seen and "Expected in the next" not in neither
     seen = Page(render(briefing(why_no_forecast="there are no purchases"))).seen
     assert "not shown: there are no purchases" in seen
     assert "segments prediction" not in seen
@@ -241,7 +258,113 @@ def test_what_differs_little_is_folded_away_and_scores_are_no_features() -> None
 
 def test_what_it_is_worth_stands_before_the_figures_behind_it() -> None:
     sections = [attrs["id"] for _, attrs in Page(render(briefing())).tags if "id" in attrs]
-    assert sections == ["segments", "next", "compared", "people", "differences", "chosen", "glossary"]
+    assert sections == ["monday", "segments", "next", "compared", "people", "differences", "chosen", "glossary"]
+
+
+PLAY = {
+    "key": "welcome",
+    "name": "Welcome back",
+    "goal": "Return",
+    "do": ["Write"],
+    "avoid": [],
+    "channel": "post",
+    "offer": "€5 off",
+    "kpi": "visits",
+}
+AHEAD = {"horizon_days": 365, "plain": [], "recommendation": [], "segments_help": []}
+
+
+def test_mondays_table_begins_with_what_is_most_at_stake() -> None:
+    value = [
+        {"churn_risk": 0.5, "expected_value": 100.0, "at_risk_revenue": 9.0},
+        {"churn_risk": 0.25, "expected_value": 64.0, "at_risk_revenue": 30.0},
+    ]
+    full = briefing(
+        playbooks=[PLAY, PLAY | {"name": "Upsell", "key": "upsell"}],
+        value=value,
+        forecast=AHEAD,
+        segment_ids=["S4", "S7"],
+    )
+    rows = monday(full)
+    assert [(row["id"], row["size"], row["stake"]) for row in rows] == [("S7", 20, 30.0), ("S4", 40, 9.0)]
+    assert [row["lifetime"] for row in rows] == [64 + 48 + 36, 100 + 50 + 25]
+    assert rows[0]["command"] == "segments export campaign=upsell-S7 segment=S7"
+    table = Page(render(full)).seen.split("What to do on Monday")[2].partition("The segments")[0]
+    assert table.index("S7 rare guests") < table.index("S4 frequent guests")
+    for said in (
+        "€30",
+        "25 % leave",
+        "€148",
+        "Upsell. Write",
+        "€5 off",
+        "segments export campaign=welcome-S4 segment=S4",
+    ):
+        assert said in table, said
+    assert [row["id"] for row in monday(briefing())] == ["S1", "S2"]  # nothing foreseen: the largest first
+
+
+def test_what_a_manager_is_told_of_doubt_playbooks_traits_and_the_last_month() -> None:
+    overlays = pd.DataFrame(
+        {
+            "overlay": "dear",
+            "label": "price-sensitive",
+            "means": "discounts: the highest 20 %",
+            "offer": "a promotion",
+            "segment_id": ["S1", "S2"],
+            "segment": ["a", "b"],
+            "customers": [7, 5],
+            "share": [0.175, 0.25],
+        }
+    )
+    month = {
+        "membership": "then",
+        "period": "2024-01",
+        "segment_id": "S1",
+        "segment": "frequent guests",
+        "churned": 3,
+        "won_back": 2,
+    }
+    month |= {
+        "members": 40,
+        "active_customers": 30,
+        "revenue": 500.0,
+        "visits": 60,
+        "members_change": 0.25,
+        "active_customers_change": np.nan,
+        "revenue_change": -0.1,
+        "visits_change": 0.0,
+    }
+    light = {
+        "metric": "revenue",
+        "segment": "frequent guests",
+        "bound": "at least",
+        "target": 600.0,
+        "light": "missed",
+        "value": 500.0,
+    }
+    full = briefing(
+        playbooks=[PLAY] * 2,
+        firmness="Not firm: with scaler X the segments become largely others (agreement 0.2).",
+        unfit={"Promotions": "no segment has high discount share"},
+        overlays=overlays,
+        performance=pd.DataFrame([month]),
+        targets=pd.DataFrame([light]),
+        movers=pd.DataFrame([{"customers": 4, "from_segment": "rare guests", "to_segment": "frequent guests"}]),
+        last_period="2024-01",
+    )
+    seen = " ".join(Page(render(full)).seen.split())
+    for said in (
+        "Not firm. With scaler X the segments become largely others.",
+        "No segment has: Promotions (no segment has high discount share).",
+        "price-sensitive, 12",
+        "segments export campaign=dear overlay=dear",
+        "How it went in 2024-01",
+        "€500 (-10 %)",
+        "■ revenue of frequent guests at least 600: missed (500)",
+        "4 from “rare guests” to “frequent guests”",
+    ):
+        assert said in seen, said
+    assert "Not firm" not in Page(render(briefing(firmness="Firm: it stays."))).seen
 
 
 def test_three_cards_stand_in_a_row() -> None:
@@ -383,6 +506,45 @@ def test_a_browser_opens_it_from_disk(browser: Any, tmp_path: Path, scheme: str,
     contrast = page.evaluate(CONTRAST)
     assert contrast >= 4.5, f"contrast {contrast:.1f}"
     context.close()
+
+
+@pytest.mark.browser
+def test_it_prints_on_six_pages_and_splits_no_card(browser: Any, tmp_path: Path) -> None:
+    k = 8
+    rng, labels = np.random.default_rng(0), np.arange(160, dtype=np.int32) % k
+    table = pd.DataFrame({f"feature_{i}": rng.normal(size=160) + labels * (i % 3) for i in range(9)}).assign(
+        monetary=1.0
+    )
+    names = [f"soon-returning, many-store customers {i}" for i in range(k)]
+    picture = png(Figure(figsize=(9, 6)))
+    value = {"churn_risk": 0.25, "expected_value": 64.0, "at_risk_revenue": 30.0}
+    full = briefing(
+        colours=PALETTE[:k],
+        profiles=segment_profiles(table, labels, names),
+        descriptors=segment_descriptors(table, labels, names, ["feature_1"]),
+        tests=descriptor_tests(table, labels, ["feature_1"]),
+        rules=plain_rules(table, labels, ["feature_1"], 2).to_plain(),
+        playbooks=[
+            PLAY | {"do": ["Write to them, and ask what they miss, once and no more"] * 3, "avoid": ["Shout"] * 2}
+        ]
+        * k,
+        value=[value] * k,
+        forecast=AHEAD,
+        unfit={f"Playbook {i}": "no segment has what it asks for, in so many words" for i in range(10)},
+        pictures=dict.fromkeys(("heat_map", "snake", "bubble", "certainty", "make_up"), picture),
+    )
+    file = tmp_path / "report.html"
+    file.write_text(render(full), encoding="utf-8")
+    page = browser.new_page(viewport={"width": 703, "height": 1032})  # A4 without its margins
+    page.goto(file.as_uri())
+    printed = page.pdf(prefer_css_page_size=True)
+    assert 2 <= len(re.findall(rb"/Type\s*/Page(?![s\w])", printed)) <= 6
+    page.emulate_media(media="print")
+    whole = "[...document.querySelectorAll('.card, figure, tr')].filter(one => one.checkVisibility())"
+    heights = page.evaluate(f"{whole}.map(one => one.getBoundingClientRect().height)")
+    assert len(heights) > k and max(heights) < 1032
+    assert page.evaluate(f"{whole}.every(one => getComputedStyle(one).breakInside === 'avoid')")
+    page.close()
 
 
 CONTRAST = """() => {

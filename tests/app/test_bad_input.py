@@ -300,6 +300,7 @@ def test_a_stage_before_its_input_says_what_to_run(project: SmallProject) -> Non
         "profiles": "selection",
         "prediction": "selection",
         "playbook": "profiles",
+        "performance": "selection",
         "briefing": "sweep",
         "registry": "sweep",
         "fit": "features",

@@ -161,7 +161,14 @@ def test_an_error_is_short_and_shows_what_a_terminal_would_obey() -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [["a" * 9000], ["data", "a" * 9000 + "=1"], ["data", "--" + "a" * 9000], ["data", "x=\n\x1b[0m"]]
+    "words",
+    [
+        ["a" * 9000],
+        ["data", "a" * 9000 + "=1"],
+        ["data", "--" + "a" * 9000],
+        ["data", "x=\n\x1b[0m"],
+        ["describe", "n" * 300 + ".csv"],
+    ],
 )
 def test_what_is_wrong_is_told_in_a_few_lines(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, project: Path, words: list[str]

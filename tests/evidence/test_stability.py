@@ -173,6 +173,12 @@ WAVERING = np.column_stack([np.ones(10), np.tile([0.5, 0.68], 5)])
         (np.full((10, 2), 0.5), {"grades": HALF}, 1000, False),  # exactly what constructive asks
         (np.full((10, 2), 0.5), {"grades": HALF, "bootstraps": 10}, 1000, False),
         (np.full((10, 2), 0.4999), {"grades": HALF}, 1000, True),
+        (
+            np.full((10, 2), 0.5 - 1e-13),
+            {"grades": HALF},
+            1000,
+            False,
+        ),  # what the last digits of a processor make of it
     ],
 )
 def test_what_is_given_up(jaccards: np.ndarray, changes: dict[str, Any], points: int, given_up: bool) -> None:

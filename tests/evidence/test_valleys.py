@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 from sklearn.cluster import KMeans
 
+from segments.evidence import valleys
 from segments.evidence.valleys import Valley, valley
 
 
@@ -68,3 +69,34 @@ def test_two_clouds_six_deviations_apart_have_one(seed: int, dimensions: int) ->
     shuffled = random.permutation(200)
     turned = np.linalg.qr(random.normal(size=(dimensions, dimensions)))[0]
     assert cut((5 * X @ turned + 3)[shuffled], 2).p < 1e-6
+
+
+def bent(random: np.random.Generator, along: np.ndarray) -> np.ndarray:
+    """Points along a circle, strewn a little."""
+    X = np.column_stack([np.cos(along), np.sin(along)]) + random.normal(0, 0.15, (len(along), 2))
+    return (X - X.mean(axis=0)) / X.std(axis=0)
+
+
+@pytest.mark.parametrize("turn", [1.5 * np.pi, 2 * np.pi], ids=["arc", "ring"])
+def test_a_bend_is_no_gap_though_fewer_points_fall_half_way(turn: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    clouds = [
+        bent(random, random.uniform(0, turn, 1500)) for random in (np.random.default_rng([s, 7]) for s in range(5))
+    ]
+    assert [cut(X, 2) for X in clouds] == [Valley(1.0, (0, 1))] * 5
+    monkeypatch.setattr(valleys, "_BRIDGE", np.inf)  # by the counts alone each of them has a gap
+    assert max(cut(X, 2).p for X in clouds) < 0.01
+
+
+def test_an_arc_with_a_piece_cut_out_has_a_gap() -> None:
+    random = np.random.default_rng(3)
+    along = random.uniform(0, 1.5 * np.pi, 1500)
+    arc = bent(random, along[np.abs(along - 0.75 * np.pi) > 0.4])
+    assert cut(arc, 2).p < 1e-6
+
+
+def test_a_tight_cluster_beside_a_wide_one_is_compared_with_its_own_side() -> None:
+    """Points half way lie nearer to one another than those of the wide cluster do, and farther than those of the tight one."""
+    for seed in range(5):
+        random = np.random.default_rng([seed, 9])
+        X = np.concatenate([random.normal(0, 0.5, (400, 3)), random.normal([4.5, 0, 0], 1.5, (400, 3))])
+        assert cut(X, 2).p < 0.01, seed

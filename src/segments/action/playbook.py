@@ -6,7 +6,7 @@ import difflib
 import json
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -96,18 +96,18 @@ class Outlook:
     ----------
     horizon_days : int
         Days that the prediction looks ahead.
-    churn_risk : float
-        Mean probability that a customer buys nothing in them.
-    expected_value : float
-        What the segment is expected to spend in them, in money.
-    at_risk_revenue : float
+    churn_risk : float or None
+        Mean probability that a customer buys nothing in them; ``None`` where it cannot be foreseen.
+    expected_value : float or None
+        What the segment is expected to spend in them, in money; ``None`` likewise.
+    at_risk_revenue : float or None
         What its customers spent in the days before, each weighted by the churn risk.
     """
 
     horizon_days: int
-    churn_risk: float
-    expected_value: float
-    at_risk_revenue: float
+    churn_risk: float | None = None
+    expected_value: float | None = None
+    at_risk_revenue: float | None = None
 
     def words(self, currency: str = "") -> str:
         """The outlook as a sentence, money in this currency.
@@ -117,10 +117,19 @@ class Outlook:
         >>> Outlook(90, 0.073, 134455.7, 5739.6).words()
         'In the next 90 days 7.3 % are expected to buy nothing and the segment to spend 134,456; 5,740 of what it spent in the 90 days before is at risk.'
         """
-        return (
-            f"In the next {self.horizon_days} days {self.churn_risk * 100:.1f} % are expected to buy nothing and the segment to spend "
-            f"{money_text(self.expected_value, currency)}; {money_text(self.at_risk_revenue, currency)} of what it spent in the {self.horizon_days} days before is at risk."
-        )
+        said, days = [], self.horizon_days
+        if self.churn_risk is not None:
+            said.append(f"{self.churn_risk * 100:.1f} % are expected to buy nothing")
+        if self.expected_value is not None:
+            said.append(
+                f"the segment {'' if said else 'is expected '}to spend {money_text(self.expected_value, currency)}"
+            )
+        sentence = f"In the next {days} days {' and '.join(said)}"
+        if self.at_risk_revenue is not None:
+            sentence += (
+                f"; {money_text(self.at_risk_revenue, currency)} of what it spent in the {days} days before is at risk"
+            )
+        return f"{sentence}."
 
 
 @dataclass(frozen=True)
@@ -180,12 +189,15 @@ class Plan:
         Those that are assigned, by name; ``none`` where no playbook speaks of the source's columns.
     unused : list of str
         Names of the others.
+    why_unused : dict of str to str
+        By their titles: why no segment has them.
     """
 
     source: str
     assignments: list[Assignment]
     playbooks: dict[str, Playbook]
     unused: list[str]
+    why_unused: dict[str, str] = field(default_factory=dict)
 
 
 def assign_playbooks(
@@ -307,18 +319,21 @@ def with_outlook(assignments: Sequence[Assignment], profiles: pd.DataFrame, hori
     assignments : sequence of Assignment
         As :func:`assign_playbooks` returns them.
     profiles : DataFrame of shape (k, ...)
-        With ``cluster, churn_risk, expected_value, at_risk_revenue``, as the profiles stage writes them.
+        With ``cluster`` and what can be foreseen of ``churn_risk, expected_value, at_risk_revenue``, as the profiles stage writes them.
     horizon_days : int
         Days that the prediction looks ahead.
 
     Returns
     -------
     list of Assignment
-        In the same order, each with its outlook.
+        In the same order, each with its outlook; without one where nothing can be foreseen.
     """
-    by_cluster = profiles.set_index("cluster")[list(OUTLOOK)]
+    by_cluster = profiles.set_index("cluster")[[name for name in OUTLOOK if name in profiles]]
+    if by_cluster.columns.empty:
+        return list(assignments)
     return [
-        replace(one, outlook=Outlook(horizon_days, *map(float, by_cluster.loc[one.cluster]))) for one in assignments
+        replace(one, outlook=Outlook(horizon_days, **by_cluster.loc[one.cluster].astype("float64").to_dict()))
+        for one in assignments
     ]
 
 
@@ -356,17 +371,25 @@ def playbook_table(assignments: Sequence[Assignment], playbooks: Sequence[Playbo
                 **{key: getattr(book, key) for key in ("channel", "offer", "kpi")},
                 "evidence": "; ".join(evidence.words() for evidence in one.evidence),
                 "runner_up": one.runner_up,
-                **(asdict(one.outlook) if one.outlook else {}),
+                **{
+                    name: value
+                    for name, value in (asdict(one.outlook) if one.outlook else {}).items()
+                    if value is not None
+                },
             }
         )
     return pd.DataFrame(rows).astype({"runner_up": "string"})
 
 
-def plan_of(assignments: Sequence[Assignment], playbooks: Sequence[Playbook], source: str) -> Plan:
-    """Everything in one: assignments with their evidence, the playbooks in use, and the names of the others."""
+def plan_of(
+    assignments: Sequence[Assignment], playbooks: Sequence[Playbook], source: str, why: Mapping[str, str] | None = None
+) -> Plan:
+    """Everything in one: assignments with their evidence, the playbooks in use, and the names of the others, with the reason."""
     used = {one.playbook: _by_name(playbooks)[one.playbook] for one in assignments}
     in_order = {book.name: book for book in [*playbooks, SILENT] if book.name in used}
-    return Plan(source, list(assignments), in_order, unused(assignments, playbooks))
+    titles = {book.name: book.title for book in playbooks}
+    reasons = {titles[name]: reason for name, reason in (why or {}).items()}
+    return Plan(source, list(assignments), in_order, unused(assignments, playbooks), reasons)
 
 
 def worded(book: Playbook, columns: Collection[str], currency: str) -> Playbook:
@@ -431,7 +454,12 @@ def plans(plain: Mapping[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["cluster", "playbook", "title", "channel", "offer"])
 
 
-def playbook_page(assignments: Sequence[Assignment], playbooks: Sequence[Playbook], currency: str = "") -> str:
+def playbook_page(
+    assignments: Sequence[Assignment],
+    playbooks: Sequence[Playbook],
+    currency: str = "",
+    not_foreseen: Sequence[str] = (),
+) -> str:
     """Markdown for a person: a table of all segments, then a section on each.
 
     Parameters
@@ -442,6 +470,8 @@ def playbook_page(assignments: Sequence[Assignment], playbooks: Sequence[Playboo
         The playbooks they name.
     currency : str
         Of the source.
+    not_foreseen : sequence of str
+        Sentences on what cannot be foreseen.
     """
     by_name = _by_name(playbooks)
     plans = [
@@ -456,6 +486,7 @@ def playbook_page(assignments: Sequence[Assignment], playbooks: Sequence[Playboo
         plans=plans,
         unused=idle,
         currency=currency,
+        not_foreseen=not_foreseen,
         draft=draft,
         silent=silent[0].segment if silent else "",
     )
@@ -479,6 +510,72 @@ def _fits(book: Playbook, own: Mapping[str, str], medians: Mapping[str, float], 
         and all(medians.get(feature, bound) <= bound for feature, bound in when.at_most.items())
         and (when.min_revenue_share is None or (revenue_share is not None and revenue_share >= when.min_revenue_share))
     )
+
+
+def _lacks(when: When, own: Mapping[str, str], medians: Mapping[str, float]) -> list[str]:
+    """What of its conditions a segment does not meet, but for its share of revenue; of traits of which one is enough, all that it lacks."""
+    asked = {**when.any, **when.all}
+    lacks = [f"{feature} {level}" for feature, level in asked.items() if own.get(feature) != level]
+    lacks += [f"without {feature} {level}" for feature, level in when.unless.items() if own.get(feature) == level]
+    lacks += [f"{name} at least {low:g}" for name, low in when.at_least.items() if medians.get(name, low) < low]
+    lacks += [f"{name} at most {high:g}" for name, high in when.at_most.items() if medians.get(name, high) > high]
+    return lacks
+
+
+def why_unused(
+    features: pd.DataFrame,
+    labels: NDArray[np.int32],
+    profiles: pd.DataFrame,
+    playbooks: Sequence[Playbook],
+    traits: ProfilesConfig,
+    assignments: Sequence[Assignment],
+    labels_of: Labels = NONE,
+) -> dict[str, str]:
+    """Why no segment has a playbook, a phrase for each that is unused.
+
+    Parameters
+    ----------
+    features, labels, profiles, playbooks, traits, labels_of
+        As :func:`assign_playbooks` takes them.
+    assignments : sequence of Assignment
+        As it returns them.
+
+    Returns
+    -------
+    dict of str to str
+        By name of the playbook: the segment that it fits, though another fits better; or the condition that no segment meets, or the
+        segment that is nearest and what it lacks.
+    """
+    columns, by_name = numeric_columns(features), _by_name(playbooks)
+    levels = segment_traits(features, labels, traits)
+    rows = [row for _, row in profiles.set_index("cluster").iterrows()]
+    middles = [{column: float(row[f"{column}_median"]) for column in columns} for row in rows]
+    revenue = [float(row["revenue_share"]) if "revenue_share" in row else None for row in rows]
+    found = {}
+    for name in unused(assignments, playbooks):
+        book = by_name[name]
+        fits = [i for i, own in enumerate(levels) if _fits(book, own, middles[i], revenue[i])]
+        if fits:
+            better = by_name[assignments[fits[0]].playbook].title
+            found[name] = f"fits “{assignments[fits[0]].segment}”, which {better} fits better"
+            continue
+        if absent := [name for name in {**book.when.any, **book.when.all} if name not in columns]:
+            found[name] = f"the source has no {' and no '.join(one.replace('_', ' ') for one in absent)}"
+            continue
+        asked = {**book.when.all, **({} if len(book.when.any) > 1 else book.when.any)}
+        nobody = [
+            f"{level} {label(feature, labels_of, unit=False)}"
+            for feature, level in asked.items()
+            if not any(own.get(feature) == level for own in levels)
+        ]
+        if nobody:
+            found[name] = f"no segment has {' and '.join(nobody)}"
+            continue
+        lacking = [_lacks(book.when, own, middle) for own, middle in zip(levels, middles, strict=True)]
+        nearest = min(range(len(lacking)), key=lambda i: (len(lacking[i]), i))
+        lacks = ", ".join(one.replace("_", " ") for one in lacking[nearest]) or "the share of revenue it asks for"
+        found[name] = f"nearest is “{assignments[nearest].segment}”, which lacks {lacks}"
+    return found
 
 
 def _evidence(
@@ -533,20 +630,7 @@ def _check_required(
             held = [sum(own.get(feature) == level for feature, level in asked.items()) for own in levels]
             nearest = int(np.argmax(held))
             own, middle = levels[nearest], medians[nearest]
-            lacks = [f"{feature} {level}" for feature, level in asked.items() if own.get(feature) != level]
-            lacks += [
-                f"without {feature} {level}" for feature, level in when.unless.items() if own.get(feature) == level
-            ]
-            lacks += [
-                f"{feature} at least {low:g}"
-                for feature, low in when.at_least.items()
-                if middle.get(feature, low) < low
-            ]
-            lacks += [
-                f"{feature} at most {high:g}"
-                for feature, high in when.at_most.items()
-                if middle.get(feature, high) > high
-            ]
+            lacks = _lacks(when, own, middle)
             raise ConfigError(
                 f"the playbook '{name}' matches no segment; nearest is '{segments[nearest]}', with {held[nearest]} of its {len(asked)} traits"
                 + (f" (not {', '.join(lacks)})" if lacks else ""),

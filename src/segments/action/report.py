@@ -7,6 +7,7 @@ anything. Every text from the data is escaped. What has not been made yet is nam
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,10 +15,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from segments.action.templates import fill, percent
+from segments.action.templates import fill, money_text, percent
 from segments.config.features import RFM_SCORES
 from segments.features.meanings import NONE, Labels, called, label, number
-from segments.identity.descriptors import CLUSTERED, DERIVED, DESCRIPTOR
+from segments.identity.descriptors import CLUSTERED, DERIVED, DESCRIPTOR, FOLLOWS
 from segments.identity.profiles import IS_LEVEL
 
 SAME = 0.9  # from this correlation on a descriptor is a clustered feature under another name
@@ -60,19 +61,34 @@ class Briefing:
     rules : mapping
         As the profiles stage writes them.
     pictures : dict of str to bytes
-        PNGs by key: ``heat_map, snake, bubble, certainty, make_up, calibration`` and ``radar_<cluster>``; one that is not there is left out.
+        PNGs by key: ``heat_map, snake, bubble, certainty, make_up, calibration_churn, calibration_value`` and ``radar_<cluster>``; one that is not there is left out.
     rfm, cross_table : DataFrame, optional
         RFM segments and how they lie across the clustered ones; ``None`` where the source has no purchases.
     forecast : mapping, optional
-        What the figures of `value` rest on: ``horizon_days``, and lists of sentences: ``plain``, ``recommendation``, ``segments_help``.
+        What the figures of `value` rest on: ``horizon_days``, and lists of sentences: ``plain``, ``recommendation``, ``segments_help``; where
+        money can be foreseen also ``tenths`` of the customers with their ``forecast`` and what ``came``.
     why_no_forecast : str
         Why there is none, where that is known.
     playbooks : sequence of mapping, optional
         Per cluster ``name, goal, do, avoid, channel, offer, kpi``.
     value : sequence of mapping, optional
-        Per cluster ``churn_risk`` (0 to 1), ``expected_value`` and ``at_risk_revenue`` (money).
+        Per cluster what can be foreseen of ``churn_risk`` (0 to 1), ``expected_value`` and ``at_risk_revenue`` (money).
     evidence : mapping, optional
         ``grade`` and ``reason`` of the chosen candidate.
+    segment_ids : sequence of str
+        Id of each segment, in the order of the clusters.
+    firmness : str
+        A sentence on whether the segments hold; "" where nobody tried.
+    unfit : mapping of str to str
+        Playbooks that no segment has, and why.
+    overlays : DataFrame, optional
+        Traits that cut across segments, as :func:`segments.action.overlay.overlay_table` makes it.
+    lifetime_years : int
+        How far ahead the value of a segment is told beside that of the horizon.
+    performance, movers, targets : DataFrame, optional
+        As :mod:`segments.action.performance` makes them; without rows where there is no log.
+    last_period : str
+        The last whole one; "" where there is none.
     """
 
     title: str
@@ -97,6 +113,15 @@ class Briefing:
     playbooks: Sequence[Mapping[str, Any]] | None = None
     value: Sequence[Mapping[str, Any]] | None = None
     evidence: Mapping[str, Any] | None = None
+    segment_ids: Sequence[str] = ()
+    firmness: str = ""
+    unfit: Mapping[str, str] = field(default_factory=dict)
+    overlays: pd.DataFrame | None = None
+    lifetime_years: int = 3
+    performance: pd.DataFrame | None = None
+    movers: pd.DataFrame | None = None
+    targets: pd.DataFrame | None = None
+    last_period: str = ""
 
 
 def render(briefing: Briefing) -> str:
@@ -119,6 +144,15 @@ def render(briefing: Briefing) -> str:
         "headline": headline(briefing.profiles),
         "cards": [_card(briefing, cluster) for cluster in range(len(briefing.profiles))],
         "names": briefing.profiles["segment"].tolist(),
+        "monday": monday(briefing),
+        "doubt": _doubt(briefing.firmness),
+        "moved": [] if briefing.movers is None else briefing.movers.to_dict("records"),
+        "lights": [] if briefing.targets is None else briefing.targets.to_dict("records"),
+        "cash": lambda value: money_text(
+            value, briefing.labels["monetary"].unit if "monetary" in briefing.labels else ""
+        ),
+        "overlays": _overlay_rows(briefing),
+        "months": _months(briefing),
         "images": {key: base64.b64encode(png).decode() for key, png in briefing.pictures.items()},
         "known": known_sentence(briefing.make_up, briefing.customers),
         "categories": [_test_row(briefing, row) for row in _rows(categories[categories["role"] != CLUSTERED])],
@@ -136,6 +170,99 @@ def render(briefing: Briefing) -> str:
         "money": briefing.labels["monetary"].unit if "monetary" in briefing.labels else "",
     }
     return fill(__package__, "report.html.j2", **context).removesuffix("\n")
+
+
+def monday(briefing: Briefing) -> list[dict[str, Any]]:
+    """What to do on Monday: a row per segment, what is most at stake first.
+
+    Parameters
+    ----------
+    briefing : Briefing
+        What earlier stages found.
+
+    Returns
+    -------
+    list of dict
+        ``id, name, colour, size, share, playbook, stake, value, lifetime`` (money; ``None`` where nothing is foreseen) and ``command``, which
+        writes the list of whom to treat, with a control group.
+    """
+    rows = []
+    for cluster, profile in briefing.profiles.iterrows():
+        place = int(str(cluster))
+        own = briefing.value[place] if briefing.value else None
+        book = briefing.playbooks[place] if briefing.playbooks else None
+        identity = briefing.segment_ids[place] if briefing.segment_ids else f"S{place + 1}"
+        horizon = briefing.forecast["horizon_days"] if briefing.forecast else 0
+        rows.append(
+            {
+                "id": identity,
+                "name": profile["segment"],
+                "colour": briefing.colours[place],
+                "size": int(profile["size"]),
+                "share": profile["share"],
+                "playbook": book,
+                "stake": own and own["at_risk_revenue"],
+                "risk": own and own["churn_risk"],
+                "value": own and own["expected_value"],
+                "lifetime": own
+                and lifetime_value(own["expected_value"], own["churn_risk"], horizon, briefing.lifetime_years),
+                "command": f"segments export campaign={(book or {}).get('key', 'monday')}-{identity} segment={identity}",
+            }
+        )
+    return sorted(rows, key=lambda row: (-(row["stake"] or 0.0), -row["size"]))
+
+
+def _doubt(firmness: str) -> str:
+    """Why the segments are not firm, as a sentence without figures; "" where they are."""
+    start, _, why = firmness.partition(": ")
+    said = re.sub(r" \([^)]*\)", "", why)
+    return said[:1].upper() + said[1:] if start == "Not firm" else ""
+
+
+def lifetime_value(value: float, risk: float, horizon_days: int, years: int) -> float:
+    """Money that customers bring in some years, if in every horizon as many of those left leave, and the others spend as in the first.
+
+    Parameters
+    ----------
+    value : float
+        Expected in the first horizon.
+    risk : float
+        Share that leaves in each.
+    horizon_days, years : int
+        Length of a horizon, and of the whole.
+
+    Examples
+    --------
+    >>> lifetime_value(100.0, 0.5, 365, 3)
+    175.0
+    """
+    horizons = years * 365 / horizon_days
+    whole = int(horizons)
+    kept = (1 - risk) ** np.arange(whole + 1)
+    return float(value * (kept[:whole].sum() + (horizons - whole) * kept[whole]))
+
+
+def _overlay_rows(briefing: Briefing) -> list[dict[str, Any]]:
+    """A row per trait: who has it in each segment, and the command of their list."""
+    if briefing.overlays is None or briefing.overlays.empty:
+        return []
+    rows = []
+    for name, own in briefing.overlays.groupby("overlay", sort=False):
+        first = own.iloc[0]
+        cells = [(row.segment_id, row.customers, row.share) for row in own.itertuples()]
+        command = f"segments export campaign={name} overlay={name}"
+        told = {key: first[key] for key in ("label", "means", "offer")}
+        rows.append(told | {"customers": int(own["customers"].sum()), "cells": cells, "command": command})
+    return rows
+
+
+def _months(briefing: Briefing) -> list[dict[str, Any]]:
+    """The last whole period of each segment, by the members of then."""
+    if briefing.performance is None or not briefing.last_period:
+        return []
+    table = briefing.performance
+    own = table[(table["membership"] == "then") & (table["period"] == briefing.last_period)]
+    return [{str(key): value for key, value in row.items()} for row in own.to_dict("records")]
 
 
 def headline(profiles: pd.DataFrame) -> str:
@@ -307,20 +434,25 @@ def _apart(briefing: Briefing, cluster: int) -> list[dict[str, Any]]:
 
 def _test_row(briefing: Briefing, row: dict[str, Any]) -> dict[str, Any]:
     found = briefing.descriptors[briefing.descriptors["feature"] == row["feature"]]
-    where = _span(row["feature"], found, briefing.labels) if row["kind"] == "number" and row["p_holm"] < LEVEL else ""
-    follows = ""
-    if row["follows"] and abs(row["correlation"]) >= SAME:
-        follows = f"says the same as {label(row['follows'], briefing.labels, unit=False)} (correlation {row['correlation']:.2f})"
+    follows = bool(row["follows"]) and abs(row["correlation"]) >= FOLLOWS
+    differs = bool(row["p_holm"] < LEVEL)
+    where = _span(row["feature"], found, briefing.labels) if row["kind"] == "number" and (differs or follows) else ""
+    note = row["note"]
+    if follows:
+        note = (
+            f"{'says the same as' if abs(row['correlation']) >= SAME else 'follows'} {label(row['follows'], briefing.labels, unit=False)} "
+            f"(correlation {row['correlation']:.2f}), of which the segments were made: a small p would say no more than that"
+        )
     return {
         "label": label(row["feature"], briefing.labels),
         "known": row["known"],
         "test": row["test"],
-        "differs": bool(row["p_holm"] < LEVEL),
+        "differs": "by construction" if follows else "yes" if differs else "not shown",
         "p": _p(row["p_holm"]),
         "effect": f"{row['effect']:.2f}",
         "size": _size("epsilon" if row["kind"] == "number" else "V", row["effect"]),
         "where": where,
-        "note": ", ".join(filter(None, [follows, row["note"]])),
+        "note": note,
     }
 
 
@@ -329,7 +461,7 @@ def _number_rows(briefing: Briefing) -> dict[str, list[dict[str, Any]]]:
     found: dict[str, list[dict[str, Any]]] = {"told": [], "folded": []}
     for row in _rows(_by_effect(briefing.tests)):
         made = _test_row(briefing, row)
-        worth_saying = made["size"] in SIZES[2:] and row["p_holm"] < LEVEL
+        worth_saying = made["size"] in SIZES[2:] and made["differs"] != "not shown"
         worth_saying &= abs(row["correlation"]) < SAME and row["feature"] not in RFM_SCORES
         found["told" if worth_saying else "folded"].append(made)
     return found

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
     from pydantic import ValidationError
 
+TARGETS = "targets.yaml"
 BASIC_LAUNCHER = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
 # What Hydra's own sections say, whatever conf/ holds: stages run where they stand and write only artifacts; `-m` leaves a note of its overrides.
 FIXED = (
@@ -102,7 +103,8 @@ def to_config(composed: DictConfig, conf: Path, choices: Mapping[str, str]) -> C
     from omegaconf.errors import OmegaConfBaseException
 
     try:
-        own = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
+        keys: Any = [key for key in composed if key != "hydra"]
+        own = OmegaConf.masked_copy(composed, keys)
         plain: Any = OmegaConf.to_container(own, resolve=True)
     except (OmegaConfBaseException, RecursionError) as error:
         raise _readable(error, conf) from error
@@ -115,7 +117,8 @@ def to_config(composed: DictConfig, conf: Path, choices: Mapping[str, str]) -> C
         grid["feature_sets"] = _mapping(plain.get("source")).get("feature_sets")
     plain["grid_feature_sets"] = {name: _member(conf, "feature_set", name) for name in _names(grid, "feature_sets")}
     plain["grid_scalers"] = {name: _member(conf, "scaler", name) for name in _names(grid, "scalers")}
-    plain["decisions"] = _decisions(conf)
+    plain["decisions"] = _file_of(conf, DECISIONS)
+    plain["targets"] = _file_of(conf, TARGETS)
     models = _names(_mapping(plain.get("prediction")), "models", section="prediction")
     plain["grid_prediction_models"] = {
         name: _member(conf, "prediction_model", name, where="prediction.models") for name in models
@@ -242,7 +245,7 @@ def _member(conf: Path, group: str, name: str, where: str = "") -> Any:
         raise _no_member(conf, group, name, where=where)
     try:
         plain = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
-    except (OmegaConfBaseException, YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except (OmegaConfBaseException, YAMLError, ValueError, RecursionError) as error:
         raise _readable(error, conf) from error
     _check_name(path, plain)
     return plain
@@ -268,18 +271,18 @@ def _query(conf: Path, path: str) -> str:
         raise ConfigError(f"{path} cannot be read: {first_line(error)}", where=path, fix="save it as UTF-8") from error
 
 
-def _decisions(conf: Path) -> dict[str, Any]:
-    """People's decisions, as plain data; none when there is no such file."""
+def _file_of(conf: Path, name: str) -> Any:
+    """A file of ``conf/`` that Hydra does not compose, as plain data; nothing when there is no such file."""
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
     from yaml import YAMLError
 
-    path = conf / DECISIONS
+    path = conf / name
     if not path.is_file():
         return {}
     try:
         return _mapping(OmegaConf.to_container(OmegaConf.load(path)))
-    except (OmegaConfBaseException, YAMLError, UnicodeDecodeError) as error:
+    except (OmegaConfBaseException, YAMLError, ValueError, RecursionError) as error:
         raise _readable(error, conf) from error
 
 
@@ -392,13 +395,14 @@ def _readable(error: Exception, conf: Path) -> ConfigError:
 
 def _broken_yaml(conf: Path) -> ConfigError | None:
     """The first file of ``conf/`` that cannot be read at all: what a parser says does not always name the file."""
-    from omegaconf import OmegaConf
+    from omegaconf import DictConfig, OmegaConf
     from yaml import YAMLError
 
     for path in filter(Path.is_file, sorted(conf.rglob("*.yaml"))):
         try:
-            OmegaConf.load(path)
-        except (OSError, YAMLError, UnicodeDecodeError, RecursionError) as error:
+            if not isinstance(OmegaConf.load(path), DictConfig):
+                raise ValueError("it is a list, not keys with values")
+        except (OSError, YAMLError, ValueError, RecursionError) as error:  # a number of 5,000 digits is a ValueError
             mark = getattr(error, "problem_mark", None)
             line = f", line {mark.line + 1}" if mark else ""
             why = getattr(error, "problem", None) or first_line(error)

@@ -110,11 +110,14 @@ class BriefingConfig:
     ----------
     title : str
         Its heading.
+    lifetime_years : int
+        How far ahead a segment's value is told beside that of the forecast's horizon.
     features : int
         Features in a comparing picture at most: the clustered ones, then those the segments differ in most.
     """
 
     title: str = "Who our customers are"
+    lifetime_years: Annotated[int, Field(ge=1, le=20)] = 3
     features: Annotated[int, Field(ge=3, le=40)] = 16
 
 

@@ -16,6 +16,8 @@ from segments.config.decisions import Decisions
 from segments.config.evidence import EvidenceConfig, SelectionConfig, SensitivityConfig
 from segments.config.features import ExploreConfig, FeaturesConfig
 from segments.config.identity import ConfidenceConfig, IdentityConfig
+from segments.config.overlay import OverlayConfig
+from segments.config.performance import PerformanceConfig, Target
 from segments.config.playbook import BriefingConfig, ExportConfig, Playbook, PlaybookConfig
 from segments.config.prediction import PredictionConfig, PredictionModel
 from segments.config.profiles import ProfilesConfig, RfmMapConfig
@@ -37,7 +39,7 @@ class Config:
         Number of clusters for ``segments fit``.
     grid_feature_sets, grid_scalers, grid_prediction_models
         What the names in ``sweep.feature_sets``, ``sweep.scalers`` and ``prediction.models`` stand for.
-    explore, features, sweep, evidence, selection, sensitivity, profiles, rfm_map, prediction, playbook, briefing, export, registry, monitoring, serving, dashboard, tracking
+    explore, features, sweep, evidence, selection, sensitivity, profiles, rfm_map, prediction, playbook, overlay, performance, briefing, export, registry, monitoring, serving, dashboard, tracking
         The sections of the stages and commands.
     decisions : Decisions
         What people decided against the rules.
@@ -47,6 +49,8 @@ class Config:
         All of ``conf/playbook/``.
     queries
         The SQL that the source names, by the path of its file.
+    targets
+        What is wanted of the segments, per source: ``conf/targets.yaml``.
     """
 
     source: Source
@@ -67,6 +71,8 @@ class Config:
     briefing: BriefingConfig = field(default_factory=BriefingConfig)
     prediction: PredictionConfig = field(default_factory=lambda: PredictionConfig(models=["recency"]))
     playbook: PlaybookConfig = field(default_factory=PlaybookConfig)
+    overlay: OverlayConfig = field(default_factory=OverlayConfig)
+    performance: PerformanceConfig = field(default_factory=PerformanceConfig)
     export: ExportConfig = field(default_factory=ExportConfig)
     registry: RegistryConfig = field(default_factory=RegistryConfig)
     monitoring: MonitoringConfig = field(default_factory=MonitoringConfig)
@@ -79,6 +85,7 @@ class Config:
     grid_prediction_models: dict[str, PredictionModel] = field(default_factory=dict)
     playbooks: dict[str, Playbook] = field(default_factory=dict)
     queries: dict[str, str] = field(default_factory=dict)
+    targets: dict[str, list[Target]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         # What a source says of its columns holds in every feature set that says nothing else.

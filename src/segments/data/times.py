@@ -99,11 +99,7 @@ def time_formats(values: pd.Series) -> list[str]:
         fitting = list(EPOCHS)
     else:
         few = list(head.head(20))
-        fitting = [
-            layout
-            for layout, shape in _SHAPES.items()
-            if sum(shape.fullmatch(cell) is not None for cell in few) > ENOUGH * len(few)
-        ]
+        fitting = [layout for layout, shape in _SHAPES.items() if all(shape.fullmatch(cell) for cell in few)]
     if not fitting:
         return []
     with duckdb.connect(":memory:") as connection:

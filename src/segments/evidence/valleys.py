@@ -3,19 +3,27 @@
 Asked beside the lumps (:mod:`segments.evidence.lumps`): a value that many share lies apart from the others in any data.
 
 A null model knows only the dependence it was told of: points in the shape of a funnel or a banana lie far from any of them and are
-still one cloud. What true clusters have and one cloud lacks is a gap: fewer points half way between two centres than at either.
+still one cloud. What true clusters have and one cloud lacks is a gap: fewer points half way between two centres than at either, and farther from one another.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from segments.clustering.exact import product
+from segments.clustering.exact import product, significant
 from segments.evidence.lumps import without_lumps
 from segments.evidence.resample_fits import Floats, Integers
+
+# Where a pair's p is above this, it has no gap, whatever lies half way: the costly look at it is spared.
+_UNDECIDED = 0.1
+# A bend: half way more than a handful of points, at least this share of those of the poorer end, whose nearest neighbours are farther than those of points of their end
+# in less than this share of comparisons (one half: as near). Clusters that k-means recovers reach it in one set of fifty (docs/decisions.md).
+_HANDFUL, _BRIDGE, _AS_NEAR = 5, 0.2, 2 / 3
+_NEIGHBOURS = 10
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,11 @@ def valley(X: Floats, labels: Integers, centres: Floats) -> Valley:
     convinced: the larger p is a valid one for the pair, and the largest of the pairs' for the clustering, and the more cautious the more pairs there are.
     So each test takes the mid-p, which is as strict on average as it says: the exact p would ask a cluster of 1.5 % for more customers than it has.
 
+    A bent cloud (an arc, a ring, a wave) has its ends across the line and its middle along it, so that fewer points fall half way
+    though they lie no farther apart. So where every pair is convincing, the points half way are looked at: where they are more than
+    a handful and their tenth neighbour is not farther, as a rule, than that of points at the end of their own side, the two are a
+    bend and no clusters.
+
     Where it ends: the line and the intervals come from the same points; k-means that cuts one cloud puts its centres where they
     make no gap (measured, not proved: see the tests). The two cells of a pair are a part of the cloud, and a part of an even spread
     in two dimensions can have a waist though the whole has not. And clusters of few or widely strewn points show no gap. So a gap
@@ -62,7 +75,7 @@ def valley(X: Floats, labels: Integers, centres: Floats) -> Valley:
     Returns
     -------
     Valley
-        The worst pair's p; of equal ones the first. Two centres in one place have no gap: p is 1.
+        The worst pair's p; of equal ones the first. Two centres in one place, and the two halves of a bend, have no gap: p is 1.
 
     References
     ----------
@@ -81,17 +94,45 @@ def valley(X: Floats, labels: Integers, centres: Floats) -> Valley:
         centres = np.array(
             [smooth[labels == c].mean(axis=0) if (labels == c).any() else own for c, own in enumerate(centres)]
         )
-    tried = [Valley(_pair(smooth, labels, centres, a, b), (a, b)) for a, b in combinations(range(len(centres)), 2)]
-    return max(tried, key=lambda one: one.p)
+    tried = [_pair(smooth, labels, centres, a, b) for a, b in combinations(range(len(centres)), 2)]
+    worst = max(tried, key=lambda one: one.p)
+    if worst.p > _UNDECIDED:
+        return worst
+    return next((replace(one, p=1.0) for one in tried if _bent(smooth, labels, centres, *one.pair)), worst)
 
 
-def _pair(X: Floats, labels: Integers, centres: Floats, a: int, b: int) -> float:
-    line = centres[b] - centres[a]
-    if not (length := float((line * line).sum())):
-        return 1.0
-    places = product(X[(labels == a) | (labels == b)] - centres[a], line) / length
-    one, middle, other = (int((np.abs(places - at) <= 1 / 6).sum()) for at in (0.0, 0.5, 1.0))
-    return max(_mid_p(middle, middle + end) for end in (one, other))
+def _places(
+    X: Floats, labels: Integers, centres: Floats, a: int, b: int
+) -> tuple[Floats, Floats, list[NDArray[np.bool_]]]:
+    """The points of two clusters, their places on the line of the centres, and which lie at the one end, half way, at the other."""
+    points, line = X[(labels == a) | (labels == b)], centres[b] - centres[a]
+    places = product(points - centres[a], line) / float((line * line).sum())
+    return points, places, [np.abs(places - at) <= 1 / 6 for at in (0.0, 0.5, 1.0)]
+
+
+def _pair(X: Floats, labels: Integers, centres: Floats, a: int, b: int) -> Valley:
+    if (centres[a] == centres[b]).all():
+        return Valley(1.0, (a, b))
+    one, middle, other = (int(within.sum()) for within in _places(X, labels, centres, a, b)[2])
+    return Valley(max(_mid_p(middle, middle + end) for end in (one, other)), (a, b))
+
+
+def _bent(X: Floats, labels: Integers, centres: Floats, a: int, b: int) -> bool:
+    from scipy.spatial import KDTree
+    from scipy.stats import rankdata
+
+    points, places, (one, middle, other) = _places(X, labels, centres, a, b)
+    if middle.sum() < max(_HANDFUL, _BRIDGE * min(one.sum(), other.sum())):
+        return False
+    neighbours = min(_NEIGHBOURS, len(points) - 1)
+    reach = significant(KDTree(points).query(points, [neighbours + 1])[0][:, 0])
+    farther = compared = 0.0
+    for side, end in ((places <= 0.5, one), (places > 0.5, other)):
+        here, there = reach[middle & side], reach[end]
+        # Mann and Whitney's U: pairs of which the point half way has the farther neighbour, a tie as half
+        farther += float(rankdata(np.concatenate([here, there]))[: len(here)].sum()) - len(here) * (len(here) + 1) / 2
+        compared += len(here) * len(there)
+    return farther < _AS_NEAR * compared
 
 
 def _mid_p(few: int, of: int) -> float:

@@ -259,6 +259,16 @@ class Segmentation:
 
     def answers(self, values: NDArray[np.float64]) -> pd.DataFrame:
         """What :meth:`predict` says of rows that are numbers already, as :func:`segments.clustering.space.read_columns` reads them."""
+        columns = self.columns(values)
+        # taken from a short array of strings: a long one of Python objects costs a second per million rows
+        names = {
+            "segment_id": pd.array([segment.segment_id for segment in self.segments], dtype="str"),
+            "segment": pd.array([segment.name for segment in self.segments], dtype="str"),
+        }
+        return pd.DataFrame({name: names[name].take(own) if name in names else own for name, own in columns.items()})
+
+    def columns(self, values: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
+        """As :meth:`answers`, as plain arrays; ``segment_id`` and ``segment`` are cluster numbers still."""
         X = place(self.space, values)
         bad = ~np.isfinite(X)
         if bad.any():
@@ -270,26 +280,23 @@ class Segmentation:
         labels, distances = nearest(X, self.centres)
         first, second, confidence = _two_nearest(distances)
         outside = ((values < self.limits.low) | (values > self.limits.high)).any(axis=1)
-        answers = pd.DataFrame(
-            {
-                "cluster": labels,
-                # taken from a short array of strings: a long one of Python objects costs a second per million rows
-                "segment_id": pd.array([segment.segment_id for segment in self.segments], dtype="str").take(labels),
-                "segment": pd.array([segment.name for segment in self.segments], dtype="str").take(labels),
-                "distance": first,
-                "margin": second - first,
-                "confidence": confidence,
-                "boundary": confidence < self.limits.boundary,
-                "out_of_range": outside | (first > self.limits.reach[labels]),
-            }
-        )
+        found: dict[str, NDArray[Any]] = {
+            "cluster": labels,
+            "segment_id": labels,
+            "segment": labels,
+            "distance": first,
+            "margin": second - first,
+            "confidence": confidence,
+            "boundary": confidence < self.limits.boundary,
+            "out_of_range": outside | (first > self.limits.reach[labels]),
+        }
         if self.limits.agreement is not None:
             agreement = np.zeros(len(labels))
             for cluster, (at, share) in enumerate(self.limits.agreement):
                 own = labels == cluster
                 agreement[own] = np.interp(confidence[own], at, share)
-            answers["agreement"] = agreement
-        return answers
+            found["agreement"] = agreement
+        return found
 
     def to_json(self) -> str:
         """The whole model as text; floats survive the round trip exactly."""

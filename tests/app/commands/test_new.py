@@ -85,6 +85,11 @@ def test_a_file_called_like_a_bundled_feature_set_does_not_replace_it() -> None:
     [
         (["full"], "full is not empty"),
         (["file"], "file is a file"),
+        (["link"], "link is a link"),
+        (["mine/.git/hooks"], "within what others keep"),
+        (["mine/conf/x"], "within what others keep"),
+        (["elsewhere/x"], "within what others keep"),
+        (["n" * 300], "File name too long"),
         (["shop", "--from", "missing.csv"], "missing.csv does not exist"),
         (["shop", "--from", "texts.csv"], "no column to segment on"),
     ],
@@ -95,6 +100,10 @@ def test_what_cannot_be_is_refused_and_leaves_nothing(
     Path("full").mkdir()
     Path("full/mine.txt").write_text("mine")
     Path("file").write_text("")
+    Path("link").symlink_to("nowhere")
+    Path("mine/conf").mkdir(parents=True)
+    Path("mine/dvc.yaml").touch()
+    Path("elsewhere").symlink_to("mine/conf")
     Path("texts.csv").write_text("id,name\n" + "".join(f"{i},of {i}\n" for i in range(90)))
     before = sorted(Path().rglob("*"))
     assert main(["new", *words]) == 2

@@ -9,23 +9,29 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pytest
 
+from segments.action.performance import performance, targets_met
 from segments.app.dashboard import charts, figures, reading
 from segments.app.load import load
 from segments.app.servers import dashboard
 from segments.clustering.space import fit_space, nearest
 from segments.config.identity import ConfidenceConfig
+from segments.config.performance import PerformanceConfig, Target
 from segments.config.profiles import ProfilesConfig
 from segments.config.sweep import FeatureSet, Scaler
 from segments.errors import ConfigError, DataError, StoreError, TrackingError
 from segments.evidence.selection import Choice
+from segments.identity import matching
+from segments.identity.matching import SegmentIdentity
 from segments.identity.profiles import make_up, overall_profile, segment_names, segment_profiles
 from segments.identity.rules import plain_rules, reasons
 from segments.io.registry import files, versions
@@ -38,7 +44,7 @@ from segments.model.segmentation import Segmentation, fit_limits, number_segment
 from small_project import CHECKOUT
 
 streamlit = pytest.importorskip("streamlit")
-PAGES = ("overview", "compare", "segment", "what_if", "monitor")
+PAGES = ("overview", "performance", "compare", "segment", "what_if", "monitor")
 COLUMNS = ("recency_days", "frequency", "monetary")
 
 
@@ -220,6 +226,22 @@ def test_the_overview_says_once_why_and_how_firm(house: Callable[..., Segmentati
     said = message(opened("overview"))
     assert said.count("Natural: it is.") == 1
     assert "Not firm: a seed matters." in said
+
+
+def test_the_overview_begins_with_trust_size_worth_and_what_to_do(house: Callable[..., Segmentation]) -> None:
+    model = house(2)
+    said = {"candidate": "c0", "in_words": [], "notes": [], "firmness": "Not firm: a seed matters (agreement 0.20)."}
+    write_json(artifact("sensitivity", "sensitivity.json"), said)
+    books = pd.DataFrame(
+        {"cluster": [0, 1], "title": ["Loyalty", "Win-back"], "offer": ["points", "$5 or $10"], "goal": "x"}
+    )
+    write_table(artifact("playbook", "playbook.parquet"), books)
+    app = opened("overview")
+    assert [one.value for one in app.warning] == ["Not firm: a seed matters."]
+    shown = app.table[0].value
+    assert shown.index.tolist() == [f"S{i + 1} · {one.name}" for i, one in enumerate(model.segments)]
+    assert shown["customers"].tolist() == ["150 (50 %)"] * 2
+    assert shown["what to do"].tolist() == ["Loyalty: points", "Win-back: \\$5 or \\$10"]
 
 
 # --- every size ----------------------------------------------------------------------------------------------------------
@@ -542,6 +564,48 @@ def test_a_missing_file_names_what_it_tells_and_what_makes_it(empty: Path) -> No
 
 
 # --- the entry point --------------------------------------------------------------------------------------------------------------
+
+
+def test_each_month_its_movers_targets_and_campaigns_are_shown(
+    house: Callable[..., Segmentation], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    segments = house(2).segments
+    lines = pd.DataFrame(
+        {
+            "customer_id": ["a", "b", "a", "b"],
+            "order_id": ["1", "2", "3", "4"],
+            "purchased_at": pd.to_datetime(["2024-01-01", "2024-01-05", "2024-02-02", "2024-02-05"]),
+            "amount": [10.0, 30.0, 20.0, 30.0],
+        }
+    )
+
+    def members(day: date) -> pd.DataFrame:
+        return pd.DataFrame({"customer_id": ["a", "b"], "cluster": [int(day.month == 2), 1]})
+
+    relation = duckdb.from_df(lines, connection=duckdb.connect())
+    last, settings = date(2024, 2, 29), PerformanceConfig(worth_periods=1)
+    made = performance(relation, members, members(last), segments, last, settings, "mall")
+    catalog.write(catalog.PERFORMANCE, made.table)
+    catalog.write(catalog.MOVERS, made.movers)
+    catalog.write(catalog.PERFORMANCE_FACTS, made.facts)
+    wanted = [Target("revenue", at_least=60), Target("visits", at_most=2), Target("visits", at_most=2, segment="S9")]
+    catalog.write(catalog.TARGET_LIGHTS, targets_met(wanted, made.table, segments, made.facts.last))
+    names = [segment.name for segment in segments]
+    catalog.write(catalog.IDENTITY, SegmentIdentity(matching.first(names), {}, []))
+    gained = {"segment": "all", "outcome": "responded", "difference": 0.05, "low": 0.01, "high": 0.09, "treatment": 0.1}
+    record = {"source": "mall", "params": {"campaign": "may"}, "causal": True}
+    monkeypatch.setattr(reading, "campaigns", lambda: [(record, pd.DataFrame([gained]))])
+    app = opened("performance")
+    assert "Targets: 1 of 3 missed" in message(app)
+    lights, money, people, every, moves, campaigns = (one.value for one in app.dataframe)
+    assert lights["light"].tolist() == ["■ missed", "● met", "○ no data"]
+    assert lights["was"].tolist() == ["50", "2", "–"]
+    revenue = money.set_index("segment")["revenue"].to_dict()
+    assert revenue == {names[0]: "0 ▼100 %", names[1]: "50 ▲67 %", "all customers": "50 ▲25 %"}
+    assert people.set_index("segment").loc[names[1], "members"] == "2 ▲100 %"
+    assert every["period"].tolist() == ["2024-02", "2024-01"]
+    assert moves.iloc[0, :4].tolist() == ["▲ rose", names[0], names[1], 1]
+    assert campaigns["gain"].tolist() == ["▲ +5.0 points (+1.0 to +9.0)"]
 
 
 def test_the_server_stays_on_this_machine_and_asks_nobody() -> None:

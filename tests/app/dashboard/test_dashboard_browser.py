@@ -29,7 +29,14 @@ from small_project import CHECKOUT, LIMIT, SmallProject
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 PICTURES = os.environ.get("SEGMENTS_SCREENSHOTS", "")
-PAGES = {"overview": "", "compare": "compare", "segments": "segments", "what-if": "what-if", "monitor": "monitor"}
+PAGES = {
+    "overview": "",
+    "performance": "performance",
+    "compare": "compare",
+    "segments": "segments",
+    "what-if": "what-if",
+    "monitor": "monitor",
+}
 BENIGN = (
     "ResizeObserver loop",  # a wide table lays itself out twice in one frame
     "Failed to load resource",  # the requests are checked one by one, see `Visit.failed`

@@ -195,7 +195,7 @@ def test_no_byte_of_a_model_that_is_not_the_registered_one_is_used(tracker: Trac
 def test_code_in_the_folder_of_a_model_is_never_run(tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even where it is what was registered: this package answers."""
     monkeypatch.setattr("mlflow.pyfunc.load_model", None)
-    model = files.load_model(TrackingConfig(), f"models:/{CONFIG.model}/{add(tracker, 'c3').number}")
+    model = files.served(files.read_model(TrackingConfig(), f"models:/{CONFIG.model}/{add(tracker, 'c3').number}"))
     assert type(model._model_impl) is Segmentation
     assert model.predict(pd.DataFrame({"x": [0.0, 20.0]}))["segment"].tolist() == ["low", "high"]
 

@@ -50,9 +50,9 @@ def _place(folder: Path, name: str, columns: list[str]) -> tuple[str, bool]:
         if not path.exists():
             break
         try:
-            listed = yaml.safe_load(path.read_text(encoding="utf-8"))["columns"]
-        except (yaml.YAMLError, KeyError, TypeError, UnicodeDecodeError):
+            listed = set(yaml.safe_load(path.read_text(encoding="utf-8"))["columns"])
+        except (yaml.YAMLError, KeyError, TypeError, ValueError, RecursionError):
             continue
-        if set(listed) <= set(columns):
+        if listed <= set(columns):
             return free, True
     return free, False

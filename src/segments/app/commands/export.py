@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 import segments.action.target_list as room
+from segments.action.overlay import pick_overlay
 from segments.action.uplift import spend_between
 from segments.config.root import Config
 from segments.errors import ConfigError
@@ -24,6 +25,7 @@ def run(
     file: str = "",
     campaign: str = "always-on",
     segment: str = "",
+    overlay: str = "",
     columns: str = "",
     overwrite: str = "false",
     raw: bool = False,
@@ -51,6 +53,7 @@ def run(
     members = room.memberships(model, features)
     table = room.target_list(members, plans_of(config, version), campaign, config.export)
     rows = room.pick_segment(table, segment) if segment else table
+    rows = pick_overlay(rows, features, config.overlay.traits, overlay) if overlay else rows
     if config.source.transactions is not None:
         rows = _with_spend(config, rows)
     known = folder / "receipt.json"
@@ -61,12 +64,12 @@ def run(
     described = rows.drop(columns=[name for name in SPEND if name in rows]).merge(
         features.drop(columns=[c for c in features if c in rows and c != "customer_id"])
     )
-    if catalog.exists(catalog.CUSTOMER_FORECAST):
-        own = [name for name in room.PREDICTED if name not in described]
-        described = described.merge(
-            catalog.read_columns(catalog.CUSTOMER_FORECAST, "customer_id", *own), on="customer_id", how="left"
-        )
     wanted = wanted or list(room.LIST_COLUMNS)
+    if catalog.exists(catalog.CUSTOMER_FORECAST):
+        foreseen = catalog.read(catalog.CUSTOMER_FORECAST)
+        own = [name for name in room.PREDICTED if name in foreseen and name not in described]
+        described = described.merge(foreseen[["customer_id", *own]], on="customer_id", how="left")
+        room.check_foreseen(wanted, described, catalog.read(catalog.PREDICTION).not_shown)
     asked = room.pick_columns(room.hold_out(described, wanted), wanted)
     write_table(folder / "customers.parquet", listed)
     write_json(known, receipt)

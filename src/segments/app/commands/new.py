@@ -6,6 +6,7 @@ stage there depends on folders of ``src/``, which a project has not, and here on
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -63,11 +64,16 @@ def run(folder: str, origin: str = "") -> str:
         If the raw file cannot be read, or holds nothing to segment on.
     """
     target = Path(folder).absolute()
-    if target.is_dir() and any(target.iterdir()):
-        raise StoreError(f"{folder} is not empty", where=str(target), fix="name a new folder, or an empty one")
-    if target.exists() and not target.is_dir():
-        raise StoreError(f"{folder} is a file", where=str(target), fix="name a new folder, or an empty one")
+    real = Path(os.path.realpath(target))
+    inside = {".git", ".dvc"} & set(real.parts)
+    if inside or any(real.is_relative_to(above / "conf") and (above / "dvc.yaml").is_file() for above in real.parents):
+        raise StoreError(f"{folder} lies within what others keep", where=str(real), fix="name a folder of its own")
     try:
+        taken = "a link" if target.is_symlink() else "a file" if target.is_file() else ""
+        if taken or (target.is_dir() and any(target.iterdir())):
+            raise StoreError(
+                f"{folder} is {taken or 'not empty'}", where=str(target), fix="name a new folder, or an empty one"
+            )
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".segments-new-", dir=target.parent) as name:
             made = Path(name, "project")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from segments.app.dashboard import compare, monitor, overview, segment, what_if
+from segments.app.dashboard import compare, monitor, overview, performance, segment, what_if
 from segments.app.load import load
 from segments.config.root import Config
 from segments.errors import SegmentsError
@@ -17,6 +17,7 @@ from segments.errors import SegmentsError
 # Without icons: Streamlit makes a page's icon the tab's, too, and fetches that from a server of Google's.
 PAGES: dict[str, tuple[str, Callable[[Config], None]]] = {
     "overview": ("Overview", overview.show),
+    "performance": ("Performance", performance.show),
     "compare": ("Compare", compare.show),
     "segments": ("Segments", segment.show),
     "what-if": ("What if", what_if.show),

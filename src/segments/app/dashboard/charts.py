@@ -116,6 +116,32 @@ def over_time(table: pd.DataFrame, segments: Sequence[Segment], what: str | None
     )
 
 
+def by_period(table: pd.DataFrame, measure: str, title: str, segments: Sequence[Segment]) -> alt.LayerChart:
+    """A measure of each segment over the periods: colour and dash are the segment's."""
+    scale = of_segments(segments)
+    names = list(scale.domain)
+    shown = table[table["segment"].isin(names)]
+    axis = alt.Axis(format="%") if measure.endswith("_share") else alt.Axis()
+    base = alt.Chart(shown[["period", "segment", measure]]).encode(
+        x=alt.X("period:N", title=None, axis=_named(shown["period"].drop_duplicates().tolist())),
+        y=alt.Y(f"{measure}:Q", title=title, axis=axis),
+        color=alt.Color(
+            "segment:N", scale=scale, title=None, legend=alt.Legend(orient="bottom", columns=1, labelLimit=0)
+        ),
+        tooltip=["period", "segment", alt.Tooltip(f"{measure}:Q", format=",.4g")],
+    )
+    dash = alt.StrokeDash(
+        "segment:N",
+        scale=alt.Scale(domain=names, range=[DASHES[i % len(DASHES)] for i in range(len(names))]),
+        legend=None,
+    )
+    drawn = [base.mark_line(strokeWidth=2).encode(strokeDash=dash), base.mark_circle(size=45)]
+    return alt.layer(*drawn).properties(
+        height=HEIGHT + LINE * len(names),
+        description=f"{title} of each segment over the periods, one line a segment",
+    )
+
+
 def lines(table: pd.DataFrame, title: str) -> alt.LayerChart:
     """A score over k: colour is the feature set, the dash the scaler; a diamond marks the elbow of a WCSS curve."""
     sets, scalers = (table[name].drop_duplicates().tolist() for name in ("feature_set", "scaler"))

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from segments.action.templates import money_text, plain
+from segments.action.performance import IN_POINTS
+from segments.action.templates import gain, money, money_text, percent, plain, points, rate
 from segments.clustering.space import to_space
 from segments.data.formulas import neutralise
 from segments.features.meanings import NONE, Labels, called
@@ -49,6 +50,9 @@ TITLES = {
 }
 
 
+FORESEEN = {"churn_risk": "mean", "expected_value": "sum"}  # of a customer, and how a segment's figure comes of it
+
+
 def people_table(members: pd.DataFrame, forecast: pd.DataFrame | None) -> pd.DataFrame:
     """Members of a version, with risk and value where a forecast knows them.
 
@@ -57,7 +61,7 @@ def people_table(members: pd.DataFrame, forecast: pd.DataFrame | None) -> pd.Dat
     members : DataFrame of shape (n_customers, 4)
         ``customer_id, cluster, segment_id, segment``.
     forecast : DataFrame, optional
-        ``customer_id, churn_risk, expected_value``.
+        ``customer_id`` and what can be foreseen of ``churn_risk, expected_value``.
 
     Examples
     --------
@@ -68,7 +72,8 @@ def people_table(members: pd.DataFrame, forecast: pd.DataFrame | None) -> pd.Dat
     """
     if forecast is None:
         return members
-    return members.merge(forecast[["customer_id", "churn_risk", "expected_value"]], on="customer_id", how="left")
+    known = [name for name in FORESEEN if name in forecast]
+    return members.merge(forecast[["customer_id", *known]], on="customer_id", how="left") if known else members
 
 
 def segments_overview(
@@ -85,7 +90,7 @@ def segments_overview(
     revenue : mapping of str to float
         Share of revenue by segment id; empty where money is not known.
     forecast : DataFrame, optional
-        People with ``segment_id, churn_risk, expected_value``.
+        People with ``segment_id`` and what can be foreseen of ``churn_risk, expected_value``.
 
     Returns
     -------
@@ -105,9 +110,61 @@ def segments_overview(
         made["revenue_share"] = [revenue.get(one, np.nan) for one in ids]
     if forecast is not None:
         grouped = forecast.groupby("segment_id")
-        made["churn_risk"] = made["segment_id"].map(grouped["churn_risk"].mean())
-        made["expected_value"] = made["segment_id"].map(grouped["expected_value"].sum())
+        for name in [name for name in FORESEEN if name in forecast]:
+            made[name] = made["segment_id"].map(grouped[name].agg(FORESEEN[name]))
     return made
+
+
+def manager_table(overview: pd.DataFrame, advice: Mapping[str, str], currency: str) -> pd.DataFrame:
+    """What a manager asks of each segment, in words: how large, what it brings, what it risks and what to do.
+
+    Parameters
+    ----------
+    overview : DataFrame
+        From :func:`segments_overview`.
+    advice : mapping of str to str
+        What to do, by segment id.
+    currency : str
+        Of the source.
+
+    Examples
+    --------
+    >>> row = {"segment_id": "S1", "segment": "often", "customers": 1200, "share": 0.6, "churn_risk": 0.05, "expected_value": 900.0}
+    >>> manager_table(pd.DataFrame([row]), {"S1": "Loyalty: points"}, "EUR").iloc[0].to_dict()
+    {'customers': '1,200 (60 %)', 'leaving': '5 %', 'expected to spend': '900 EUR', 'what to do': 'Loyalty: points'}
+    """
+    made = pd.DataFrame(
+        {
+            "customers": [
+                f"{n:,} ({percent(share)})" for n, share in zip(overview["customers"], overview["share"], strict=True)
+            ]
+        }
+    )
+    if "revenue_share" in overview:
+        made["of revenue"] = overview["revenue_share"].map(percent)
+    if "churn_risk" in overview:
+        made["leaving"] = overview["churn_risk"].map(percent)
+        made["expected to spend"] = [cell_text(money_text(value, currency)) for value in overview["expected_value"]]
+    if advice:
+        made["what to do"] = [cell_text(advice.get(one, "–")) for one in overview["segment_id"]]
+    heads = [f"{row.segment_id} · {cell_text(row.segment)}" for row in overview.itertuples()]
+    return made.set_axis(pd.Index(heads, name="segment"))
+
+
+def cell_text(text: str) -> str:
+    """A text as a table's cell has it: Markdown, in which two signs of the dollar would make a formula of what is between."""
+    return plain(text).replace("$", "\\$")
+
+
+def without_figures(text: str) -> str:
+    """A sentence without what stands in brackets.
+
+    Examples
+    --------
+    >>> without_figures("Not firm: it moves (agreement 0.2), and so on (0.5).")
+    'Not firm: it moves, and so on.'
+    """
+    return re.sub(r" \([^)]*\)", "", text)
 
 
 def trend(sizes: Sequence[tuple[str, Mapping[str, int]]]) -> pd.DataFrame:
@@ -331,6 +388,144 @@ def lights(figures: Sequence[Mapping[str, Any]], limits: Mapping[str, tuple[floa
             }
         )
     return pd.DataFrame(rows).astype(dict.fromkeys(("value", "training", "low", "high", "amber", "red"), "float64"))
+
+
+def target_table(
+    lights: pd.DataFrame, written: Callable[[str, float], str], names: Mapping[str, str]
+) -> pd.DataFrame | Styler:
+    """Targets in words, each with its light: a shape, a word and a colour.
+
+    Parameters
+    ----------
+    lights : DataFrame
+        As :func:`segments.action.performance.targets_met` makes it.
+    written : callable
+        Writes a measure's value.
+    names : mapping of str to str
+        Measures in words.
+
+    Examples
+    --------
+    >>> row = {"metric": "visits", "segment_id": "S1", "segment": "often", "period": "2024-01", "bound": "at least", "target": 9.0,
+    ...     "value": 8.0, "light": "missed", "why": ""}
+    >>> target_table(pd.DataFrame([row]), lambda name, value: f"{value:g}", {"visits": "visits"}).data.iloc[0, :6].tolist()
+    ['■ missed', 'often', 'visits', '2024-01', 'at least 9', '8']
+    """
+    shapes = {"met": "green", "missed": "red", "no data": "-"}
+    shown = pd.DataFrame(
+        {
+            "light": [f"{SHAPES[shapes[one]]} {one}" for one in lights["light"]],
+            "segment": lights["segment"],
+            "what": lights["metric"].map(names),
+            "period": lights["period"],
+            "target": [f"{row.bound} {written(row.metric, row.target)}" for row in lights.itertuples()],
+            "was": [written(row.metric, row.value) for row in lights.itertuples()],
+        }
+    )
+    if (lights["why"] != "").any():
+        shown["why"] = lights["why"]
+    return neutralise(shown).style.map(_coloured, subset=["light"])
+
+
+def _coloured(light: str) -> str:
+    """Colours that are read on a light and on a dark ground: the text's own ground comes along."""
+    ground = {"●": "#00664B", "▲": "#7A5300", "■": "#A33A00"}.get(light[:1])
+    return f"background-color: {ground}; color: #FFFFFF" if ground else ""
+
+
+def period_table(
+    now: pd.DataFrame, known: Sequence[str], written: Callable[[str, float], str], names: Mapping[str, str]
+) -> pd.DataFrame:
+    """Each segment in one period, every measure with its changes.
+
+    Parameters
+    ----------
+    now : DataFrame
+        Rows of the performance table.
+    known : sequence of str
+        Its measures.
+    written : callable
+        Writes a measure's value.
+    names : mapping of str to str
+        Measures in words.
+
+    Examples
+    --------
+    >>> row = {"segment": "often", "visits": 9, "visits_change": -0.25, "visits_change_year": 0.5}
+    >>> period_table(pd.DataFrame([row]), ["visits"], lambda name, value: f"{value:g}", {"visits": "visits"}).iloc[0].tolist()
+    ['often', '9 ▼25 % (▲50 %)']
+    """
+
+    def told(name: str, row: pd.Series[Any]) -> str:
+        change, year = (row.get(f"{name}_{one}", np.nan) for one in ("change", "change_year"))
+        both = [one for one in (_change(name, change), f"({_change(name, year)})" if np.isfinite(year) else "") if one]
+        return " ".join([written(name, row[name]), *both])
+
+    made = {"segment": now["segment"]} | {names[name]: [told(name, row) for _, row in now.iterrows()] for name in known}
+    return neutralise(pd.DataFrame(made))
+
+
+def _change(name: str, value: float) -> str:
+    """A change with its direction; of shares in points."""
+    if not np.isfinite(value):
+        return ""
+    in_points = name in IN_POINTS
+    size = f"{abs(value) * 100:.1f} pt" if in_points else percent(abs(value))
+    flat = size in ("0.0 pt", "0 %")
+    return f"={size}" if flat else f"{'▲' if value > 0 else '▼'}{size}"
+
+
+def campaign_rows(record: Mapping[str, Any], table: pd.DataFrame) -> list[dict[str, Any]]:
+    """What a campaign brought, a row per outcome and segment.
+
+    Parameters
+    ----------
+    record : mapping
+        Of the campaign's results: ``params`` and ``causal``.
+    table : DataFrame
+        Its figures.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame([{"segment": "all", "outcome": "responded", "difference": 0.05, "low": 0.01, "high": 0.09, "treatment": 0.1}])
+    >>> campaign_rows({"params": {"campaign": "may"}, "causal": True}, table)[0]["gain"]
+    '▲ +5.0 points (+1.0 to +9.0)'
+    """
+    rows = []
+    for row in table.to_dict("records"):
+        name, past = record["params"]["campaign"], "rate" in row
+        if past:
+            if row["group"] != "mailed":
+                continue
+            figure = f"{rate(row['rate'])} of {row['customers']:,} mailed redeemed"
+            rows.append(
+                {
+                    "campaign": name,
+                    "segment": row["segment"],
+                    "what": "redeemed",
+                    "gain": "no control group",
+                    "figure": figure,
+                }
+            )
+            continue
+        shares = row["outcome"] == "responded"
+        figure = rate(row["treatment"]) if shares else money(row["treatment"])
+        told = "no effect can be told"
+        if record["causal"] and np.isfinite(row["difference"]):
+            write = points if shares else gain
+            unit = " points" if shares else ""
+            sure = "▲" if row["low"] > 0 else "▼" if row["high"] < 0 else "● not sure:"
+            told = f"{sure} {write(row['difference'])}{unit} ({write(row['low'])} to {write(row['high'])})"
+        rows.append(
+            {
+                "campaign": name,
+                "segment": row["segment"],
+                "what": row["outcome"],
+                "gain": told,
+                "figure": f"{figure} of the treated",
+            }
+        )
+    return rows
 
 
 def ranges(model: Segmentation) -> pd.DataFrame:

@@ -41,25 +41,35 @@ def show(config: Config) -> None:
     inuse = found(reading.champion, config)
     if inuse is None:
         return
-    _champion(inuse)
-    st.header("Segments")
-    _segments(config, inuse)
-    st.header("Over time")
-    _versions(config, inuse)
-    _batches(inuse)
-
-
-def _champion(inuse: Champion) -> None:
-    version, tags = inuse.version, inuse.version.tags
-    if (described := found(reading.is_described, inuse)) is False:
+    described = found(reading.is_described, inuse)
+    if described is False:
         st.warning(
             "The last run chose another candidate, which waits as challenger. What is said below of revenue, evidence and risk is "
             "only shown where it belongs to the version in use: compare by `segments verify`, then `segments promote`.",
             icon=":material/warning:",
         )
+    if described:
+        _trust()
+    _segments(config, inuse, described=bool(described))
+    with st.expander("Which model this is, on which evidence, and how firm"):
+        _champion(inuse, described=bool(described))
+    st.header("Over time")
+    _versions(config, inuse)
+    _batches(inuse)
+
+
+def _trust() -> None:
+    """One sentence: whether the segments hold."""
+    firmness = found(reading.stored_document, catalog.FIRMNESS)
+    if firmness is not None and firmness.firmness:
+        box = st.warning if firmness.firmness.startswith("Not firm") else st.success
+        box(figures.readable(figures.without_figures(firmness.firmness)))
+
+
+def _champion(inuse: Champion, *, described: bool) -> None:
+    version, tags = inuse.version, inuse.version.tags
     row = _evidence(str(tags.get("candidate_id", "")))
     evaluated = row if _is_evaluated(row) else {}
-    st.header("In use")
     with st.container(horizontal=True):
         st.metric("Model", f"{version.name} v{version.number}", border=True)
         st.metric("Segments", len(inuse.model.segments), border=True)
@@ -98,7 +108,7 @@ def _is_evaluated(row: Mapping[str, Any]) -> bool:
     return isinstance(row.get("grade"), str) and bool(row["grade"])
 
 
-def _segments(config: Config, inuse: Champion) -> None:
+def _segments(config: Config, inuse: Champion, *, described: bool) -> None:
     model = inuse.model
     people = found(reading.people, inuse.version)
     if people is not None:
@@ -109,15 +119,32 @@ def _segments(config: Config, inuse: Champion) -> None:
     else:
         return
     revenue: dict[str, float] = {}
-    described = found(reading.is_described, inuse)
     profiles = found(reading.table, catalog.PROFILES) if described else None
     if profiles is not None and "revenue_share" in profiles:
         revenue = {
             model.segments[cluster].segment_id: share
             for cluster, share in zip(profiles["cluster"], profiles["revenue_share"], strict=True)
         }
-    forecast = people if people is not None and "churn_risk" in people else None
+    forecast = people if people is not None and not figures.FORESEEN.keys().isdisjoint(people) else None
     table = figures.segments_overview(model.segments, sizes, revenue, forecast)
+    plan = found(reading.table, catalog.PLAYBOOK_TABLE) if described else None
+    advice = (
+        {}
+        if plan is None
+        else {
+            model.segments[row.cluster].segment_id: f"{row.title}: {row.offer or row.goal}" for row in plan.itertuples()
+        }
+    )
+    st.table(figures.manager_table(table, advice, config.source.currency))
+    facts = found(reading.stored_document, catalog.PREDICTION)
+    if isinstance(facts, PredictionFacts) and facts.not_shown:
+        st.info(" ".join(facts.plain))
+    elif facts is not None and forecast is None:
+        why = facts.reason if isinstance(facts, NoPrediction) else "made for other customers: run `segments prediction`"
+        st.info(f"Churn risk and expected value: {why}.")
+    elif isinstance(facts, PredictionFacts):
+        st.caption(" ".join(facts.plain))
+    st.altair_chart(charts.shares(table, model.segments), width="stretch")
     shown = figures.with_money(table, config.source.currency)
     st.dataframe(
         shown,
@@ -127,13 +154,6 @@ def _segments(config: Config, inuse: Champion) -> None:
         placeholder="–",
         alt="Segments: size, share of revenue, churn risk, expected value",
     )
-    facts = found(reading.stored_document, catalog.PREDICTION)
-    if facts is not None and forecast is None:
-        why = facts.reason if isinstance(facts, NoPrediction) else "made for other customers: run `segments prediction`"
-        st.info(f"Churn risk and expected value: {why}.")
-    elif isinstance(facts, PredictionFacts):
-        st.caption(" ".join(facts.plain))
-    st.altair_chart(charts.shares(table, model.segments), width="stretch")
 
 
 def _versions(config: Config, inuse: Champion) -> None:

@@ -25,8 +25,8 @@ from segments.evidence.selection import Choice
 from segments.io.registry import files, versions
 from segments.io.registry.versions import Version
 from segments.io.store import catalog
-from segments.io.store.cache import batch_records, sweep_records, version_file
-from segments.io.store.files import checkout, read_csv, read_table
+from segments.io.store.cache import batch_records, sweep_records, uplift_folders, version_file
+from segments.io.store.files import checkout, read_csv, read_json, read_table
 from segments.io.store.kinds import Artifact, Document, Table
 from segments.io.tracking.candidates import pages_of
 from segments.model.segmentation import Segmentation
@@ -45,6 +45,7 @@ TOLD = {
     "profiles": "what the segments are like",
     "playbook": "what to do with each segment",
     "prediction": "churn risk and expected value",
+    "performance": "how the segments did month by month",
     "features": "the customers' features",
 }
 
@@ -135,6 +136,16 @@ def batches() -> list[dict[str, Any]]:
             fix="run `segments score FILE -o OUTPUT`, or score a file on the page What if and keep its record",
         )
     return records
+
+
+def campaigns() -> list[tuple[dict[str, Any], pd.DataFrame]]:
+    """Record and figures of the results of every campaign, newest first."""
+    found = [
+        (read_json(folder / "record.json"), read_csv(folder / "files" / "uplift.csv"))
+        for folder in uplift_folders()
+        if (folder / "files" / "uplift.csv").is_file()
+    ]
+    return sorted(found, key=lambda one: -one[0]["started_ms"])
 
 
 def registered_versions(config: Config) -> list[Version]:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from segments.action.templates import money_text, plain
+from segments.action.templates import money_text, percent, plain
 from segments.app.dashboard import charts, figures, reading
 from segments.app.dashboard.reading import Champion, found
 from segments.config.root import Config
@@ -150,6 +150,29 @@ def _playbook(cluster: int) -> None:
         return
     _advise(own[0])
     st.caption(f"Because {plain(own[0]['evidence'])}")
+    _overlays(own[0]["segment"])
+
+
+def _overlays(segment: str) -> None:
+    """Who in it has a trait that cuts across segments."""
+    table = found(reading.table, catalog.OVERLAYS)
+    if table is None or table.empty:
+        return
+    st.subheader("People in it, whatever the segment")
+    own = table[table["segment"] == segment]
+    shown = pd.DataFrame(
+        {
+            "who": own["label"],
+            "means": own["means"],
+            "customers": [f"{row.customers:,} ({percent(row.share)})" for row in own.itertuples()],
+            "offer": own["offer"],
+            "list": [
+                f"segments export overlay={row.overlay} segment={row.segment_id} campaign=NAME"
+                for row in own.itertuples()
+            ],
+        }
+    )
+    st.table(shown.map(figures.cell_text).set_index("who"))
 
 
 def _advise(book: dict[Any, Any]) -> None:
@@ -224,17 +247,23 @@ def _look_up(inuse: Champion, people: pd.DataFrame | None, described: bool, sour
                 help="0 on the border of two segments, 1 at the centre of its own",
             )
             own = None if people is None else people[people["customer_id"].astype("str") == customer]
-            if own is not None and len(own) and "churn_risk" in own:
+            if own is not None and len(own):
                 one = own.iloc[0]
-                st.metric("Churn risk", f"{one['churn_risk']:.1%}" if pd.notna(one["churn_risk"]) else "–", border=True)
-                st.metric("Expected value", money_text(one["expected_value"], source.currency), border=True)
+                if "churn_risk" in one:
+                    risk = f"{one['churn_risk']:.1%}" if pd.notna(one["churn_risk"]) else "–"
+                    st.metric("Churn risk", risk, border=True)
+                if "expected_value" in one:
+                    st.metric("Expected value", money_text(one["expected_value"], source.currency), border=True)
         if own is not None and len(own) and own.iloc[0]["segment_id"] != segment.segment_id:
             st.warning(
                 f"When the model was made, this customer was in {own.iloc[0]['segment_id']} · {own.iloc[0]['segment']}."
             )
         warn(answer)
-        if own is None or "churn_risk" not in own:
+        if own is None or figures.FORESEEN.keys().isdisjoint(own):
             found(reading.table, catalog.CUSTOMER_FORECAST)
+        facts = found(reading.stored_document, catalog.PREDICTION)
+        if facts is not None and facts.not_shown:
+            st.caption(" ".join(facts.not_shown))
         if described:
             _reason(customer, source.labels)
             books = found(reading.table, catalog.PLAYBOOK_TABLE)

@@ -128,7 +128,14 @@ def prediction_metrics(facts: PredictionFacts | NoPrediction, comparison: pd.Dat
         [value] = comparison.loc[of_model & everybody & (comparison["metric"] == metric), "value"]
         return _known(value)
 
-    return PredictionMetrics(score("churn", "roc_auc"), score("churn", "calibration_error"), score("value", "mae"))
+    return PredictionMetrics(
+        churn_auc=score("churn", "roc_auc"),
+        churn_calibration_error=score("churn", "calibration_error"),
+        value_mae=score("value", "mae"),
+        value_total_ratio=score("value", "total_ratio"),
+        churn_skill=_known(facts.skill["churn"].share),
+        value_skill=_known(facts.skill["value"].share),
+    )
 
 
 def profiles_metrics(profiles: pd.DataFrame | None) -> ProfilesMetrics:
@@ -200,13 +207,26 @@ def segment_sizes(profiles: pd.DataFrame) -> pd.DataFrame:
     return profiles[names].assign(segment=profiles["segment"].str.replace("<", "‹"))
 
 
-def churn_calibration(facts: PredictionFacts | NoPrediction, calibration: pd.DataFrame) -> pd.DataFrame:
-    """Predicted against observed churn of the recommended model, a row per tenth of the customers."""
+def calibrations(facts: PredictionFacts | NoPrediction, calibration: pd.DataFrame, outcome: str) -> pd.DataFrame:
+    """Predicted against observed of the recommended model, a row per tenth of the customers by what was predicted.
+
+    Parameters
+    ----------
+    facts : PredictionFacts
+        Names the recommended models.
+    calibration : DataFrame
+        Of every model.
+    outcome : {"churn", "value"}
+        Shares that left; or money, of all customers of the tenth together too.
+    """
     assert isinstance(facts, PredictionFacts)
-    best = facts.recommended["churn"]
+    best = facts.recommended[outcome]
     of_model = (calibration["model"] == best.model) & (calibration["variant"] == best.variant)
-    rows = calibration[of_model & (calibration["outcome"] == "churn")]
-    return rows[["customers", "predicted", "observed"]].reset_index(drop=True)
+    rows = calibration[of_model & (calibration["outcome"] == outcome)].reset_index(drop=True)
+    if outcome == "churn":
+        return rows[["customers", "predicted", "observed"]]
+    totals = rows.assign(forecast=rows["customers"] * rows["predicted"], came=rows["customers"] * rows["observed"])
+    return totals[["customers", "predicted", "observed", "low", "high", "forecast", "came"]]
 
 
 def _known(value: float) -> float | None:

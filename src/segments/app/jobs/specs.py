@@ -143,6 +143,6 @@ def _yaml(path: Path) -> dict[str, Any]:
     """What a file of ``conf/`` says; nothing when somebody is just editing it, and then every setting is named."""
     try:
         plain = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError):
+    except (OSError, yaml.YAMLError, ValueError, RecursionError):
         return {}
     return plain if isinstance(plain, dict) else {}

@@ -48,8 +48,8 @@ def run(config: Config) -> None:
     figures = _drawn(config, table, named.names, colours)
     figures["certainty"] = draw.certainty(in_plane, members, named.names, colours)
     pictures = {key: png(figure) for key, figure in figures.items()}
-    if calibration := catalog.read(catalog.PREDICTION_PICTURES).get("calibration_churn"):
-        pictures["calibration"] = calibration
+    drawn = catalog.read(catalog.PREDICTION_PICTURES)
+    pictures |= {key: drawn[key] for key in ("calibration_churn", "calibration_value") if key in drawn}
     page = render(
         Briefing(
             title=config.briefing.title,
@@ -62,8 +62,13 @@ def run(config: Config) -> None:
             colours=colours,
             rules=catalog.read(catalog.PLAIN_RULES).to_plain(),
             pictures=pictures,
+            segment_ids=named.ids,
+            firmness=catalog.read(catalog.FIRMNESS).firmness or "",
+            lifetime_years=config.briefing.lifetime_years,
+            overlays=catalog.read(catalog.OVERLAYS),
             **table,
             **rfm,
+            **_followed(),
             **_later_findings(choice.chosen.candidate_id, table["profiles"]),
         )
     )
@@ -76,19 +81,29 @@ def _later_findings(candidate_id: str, profiles: pd.DataFrame) -> dict[str, Any]
     """What to do, what to expect and how far to believe it, where those stages have something to say."""
     plan = catalog.read(catalog.PLAYBOOKS)
     books = [plan.playbooks[one.playbook] for one in plan.assignments]
-    found: dict[str, Any] = {"playbooks": [asdict(book) | {"name": book.title} for book in books]}
+    found: dict[str, Any] = {"playbooks": [asdict(book) | {"name": book.title, "key": book.name} for book in books]}
+    found["unfit"] = plan.why_unused
     ahead = catalog.read(catalog.PREDICTION)
     if isinstance(ahead, NoPrediction):
         found["why_no_forecast"] = ahead.reason
     else:
-        found["value"] = profiles[list(OUTLOOK)].to_dict("records")
+        found["value"] = profiles[[name for name in OUTLOOK if name in profiles]].to_dict("records")
         said = ("plain", "recommendation", "segments_help")
         found["forecast"] = {"horizon_days": ahead.settings.horizon_days} | {key: getattr(ahead, key) for key in said}
+        if ahead.skill["value"].shown:
+            found["forecast"]["tenths"] = catalog.read(catalog.VALUE_CALIBRATION).to_dict("records")
     evaluated = catalog.read(catalog.CANDIDATE_EVIDENCE).set_index("candidate_id")
     row = evaluated.loc[candidate_id]
     if row["evaluated"]:
         found["evidence"] = {"grade": row["grade"], "reason": row["reason"]}
     return found
+
+
+def _followed() -> dict[str, Any]:
+    """How the segments did, where there is a log."""
+    tables = {"performance": catalog.PERFORMANCE, "movers": catalog.MOVERS, "targets": catalog.TARGET_LIGHTS}
+    found: dict[str, Any] = {key: catalog.read(table) for key, table in tables.items()}
+    return found | {"last_period": catalog.read(catalog.PERFORMANCE_FACTS).last or ""}
 
 
 def _drawn(config: Config, table: dict[str, Any], names: list[str], colours: list[str]) -> dict[str, Any]:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     import duckdb
     import pandas as pd
 
+    from segments.action.performance import PerformanceFacts
     from segments.action.playbook import Plan
     from segments.evidence.existence import Gap
     from segments.evidence.selection import Choice
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
         Firmness,
         Fits,
         NoPrediction,
+        PerformanceMetrics,
         PredictionFacts,
         PredictionMetrics,
         ProfilesMetrics,
@@ -186,6 +188,12 @@ def _plan() -> type[Plan]:
     return Plan
 
 
+def _performance() -> type[PerformanceFacts]:
+    from segments.action.performance import PerformanceFacts
+
+    return PerformanceFacts
+
+
 def _gaps() -> type[dict[str, Gap]]:
     from segments.evidence.existence import Gap
 
@@ -271,8 +279,13 @@ OUTCOME = TableColumn("outcome", TEXT, "what is foreseen: churn or value")
 MODEL = TableColumn("model", TEXT, "name of the prediction model")
 VARIANT = TableColumn("variant", TEXT, "how it uses segments: global, segment as feature, per segment")
 RFM_SEGMENT = TableColumn("rfm_segment", TEXT, "segment by the map of RFM scores (section `rfm_map`)")
-CHURN_RISK = TableColumn("churn_risk", NUMBER, "probability of no purchase in the horizon after the as-of date")
-EXPECTED_VALUE = TableColumn("expected_value", NUMBER, "spend expected in the horizon after the as-of date", CURRENCY)
+# Left out where no forecast is better than saying the same of everybody: see `skill` of the prediction.
+CHURN_RISK = TableColumn(
+    "churn_risk", NUMBER, "probability of no purchase in the horizon after the as-of date", always=False
+)
+EXPECTED_VALUE = TableColumn(
+    "expected_value", NUMBER, "spend expected in the horizon after the as-of date", CURRENCY, always=False
+)
 SEGMENT_OUTLOOK = (
     TableColumn("churn_risk", NUMBER, "mean probability of no purchase in the horizon", always=False),
     TableColumn("expected_value", NUMBER, "spend expected of the whole segment in the horizon", CURRENCY, always=False),
@@ -682,7 +695,11 @@ CUSTOMER_FORECAST = Table(
         TableColumn(
             "beyond_seen",
             FLAG,
-            "whether that is more than anybody spent in a horizon so far, or than the customer in all and an average buyer in a horizon",
+            "whether that is more than the customer spent in all and an average buyer in a horizon, or was cut to the most anybody spent in one",
+            always=False,
+        ),
+        TableColumn(
+            "outside_learned", FLAG, "whether the customer has figures beyond those that the models learned from"
         ),
     ),
 )
@@ -762,6 +779,21 @@ CHURN_CALIBRATION = Table(
         TableColumn("customers", WHOLE, "customers of the group", "customers"),
         TableColumn("predicted", NUMBER, "mean predicted probability of churn"),
         TableColumn("observed", NUMBER, "share of them who left"),
+    ),
+)
+VALUE_CALIBRATION = Table(
+    "prediction",
+    "value_calibration.csv",
+    "one row per tenth of the customers by predicted value, recommended model, for `dvc plots`",
+    NO_PREDICTION,
+    columns=(
+        TableColumn("customers", WHOLE, "customers of the group", "customers"),
+        TableColumn("predicted", NUMBER, "mean spend that was predicted", CURRENCY),
+        TableColumn("observed", NUMBER, "mean spend that came", CURRENCY),
+        TableColumn("low", NUMBER, "lower end of the 95 % interval of observed", CURRENCY, gaps=True),
+        TableColumn("high", NUMBER, "upper end of it", CURRENCY, gaps=True),
+        TableColumn("forecast", NUMBER, "predicted of all its customers together", CURRENCY),
+        TableColumn("came", NUMBER, "what they spent together", CURRENCY),
     ),
 )
 
@@ -876,8 +908,15 @@ TESTS = Table(
             "how much of the feature the segments account for, 0 to 1: epsilon squared or Cramér's V",
             gaps=True,
         ),
-        TableColumn("follows", TEXT, "the clustered feature it goes along with most", gaps=True),
-        TableColumn("correlation", NUMBER, "Spearman correlation with that", gaps=True),
+        TableColumn(
+            "follows", TEXT, "the clustered feature it goes along with most; from 0.5 on it is not tested", gaps=True
+        ),
+        TableColumn(
+            "correlation",
+            NUMBER,
+            "Spearman correlation with that; of a category the share of its ranks' spread, as a root",
+            gaps=True,
+        ),
         TableColumn("note", TEXT, "what limits the test", gaps=True),
     ),
 )
@@ -1019,6 +1058,118 @@ PLAYBOOK_TABLE = Table(
 PLAYBOOK_PAGE = Text("playbook", "playbook.md", "the same as a page, in Markdown", NO_CHOICE)
 
 
+OVERLAYS = Table(
+    "playbook",
+    "overlays.parquet",
+    "one row per trait of section `overlay` and segment: customers who have it",
+    NO_CHOICE,
+    columns=(
+        TableColumn("overlay", TEXT, "name of the trait, as `segments export overlay=` takes it"),
+        TableColumn("label", TEXT, "what people call these customers"),
+        TableColumn("means", TEXT, "what the trait is"),
+        TableColumn("offer", TEXT, "what is offered to them"),
+        SEGMENT_ID,
+        SEGMENT,
+        TableColumn("customers", WHOLE, "customers of the segment who have it", "customers"),
+        TableColumn("share", NUMBER, "their share of the segment"),
+        TableColumn("revenue", NUMBER, "what they spent; where money is known", CURRENCY, always=False),
+    ),
+)
+
+
+# --- performance -------------------------------------------------------------------------------------------------------------
+
+PERIOD = TableColumn("period", TEXT, "the month, such as 2017-04, or the first day of the week")
+_IN_SEGMENT = (
+    TableColumn("members", WHOLE, "customers in it at the end of the period", "customers"),
+    TableColumn("active_customers", WHOLE, "of them: who bought in the period", "customers"),
+    TableColumn("revenue", NUMBER, "money paid in the period, returns taken off", CURRENCY),
+    TableColumn("visits", WHOLE, "orders in the period", "orders"),
+    TableColumn("basket", NUMBER, "revenue / visits", CURRENCY, gaps=True),
+    TableColumn(
+        "discount_share", NUMBER, "discount / (spend + discount); where discounts are known", gaps=True, always=False
+    ),
+    TableColumn(
+        "coupon_share", NUMBER, "coupons / (spend + coupons); where coupons are known", gaps=True, always=False
+    ),
+    TableColumn(
+        "churned",
+        WHOLE,
+        "customers whose silence reached `performance.inactive_days` in the period, in the segment in which they bought last",
+        "customers",
+    ),
+    TableColumn("won_back", WHOLE, "customers who bought in the period after a longer silence than that", "customers"),
+)
+PERFORMANCE = Table(
+    "performance",
+    "performance.parquet",
+    "one row per membership, period and segment; `all` holds all of them, `none` those in no segment: not yet a customer to score. No row without a log",
+    columns=(
+        TableColumn(
+            "membership", TEXT, "then: segments as of the end of the period; today: the customers of today's segments"
+        ),
+        PERIOD,
+        TableColumn("first_day", TEXT, "its first day, ISO"),
+        TableColumn("days", WHOLE, "of its days the log covers", "days"),
+        TableColumn("whole", FLAG, "whether that is all of them"),
+        SEGMENT_ID,
+        SEGMENT,
+        *_IN_SEGMENT,
+        TableColumn(
+            "<measure>_change", NUMBER, "against the period before: relative; of shares the difference", gaps=True
+        ),
+        TableColumn("<measure>_change_year", NUMBER, "the same against the period a year before", gaps=True),
+    ),
+)
+MOVERS = Table(
+    "performance",
+    "movers.parquet",
+    "one row per pair of segments between which customers moved in the last whole period",
+    columns=(
+        PERIOD,
+        TableColumn(
+            "from_id", TEXT, "segment at the end of the period before; `none`: in no segment, as not yet a customer"
+        ),
+        TableColumn("from_segment", TEXT, "its name"),
+        TableColumn("to_id", TEXT, "segment at the end of the period"),
+        TableColumn("to_segment", TEXT, "its name"),
+        TableColumn("customers", WHOLE, "who moved", "customers"),
+        TableColumn("revenue", NUMBER, "what they paid in the last `performance.worth_periods` periods", CURRENCY),
+        TableColumn(
+            "worth",
+            NUMBER,
+            "customers x (what a customer of the new segment paid in these periods - one of the old): above 0 they rose",
+            CURRENCY,
+        ),
+    ),
+)
+TARGET_LIGHTS = Table(
+    "performance",
+    "targets.parquet",
+    "one row per target of conf/targets.yaml, by the members of then",
+    columns=(
+        TableColumn("metric", TEXT, "the measure"),
+        SEGMENT_ID,
+        SEGMENT,
+        PERIOD,
+        TableColumn("bound", TEXT, "at least or at most"),
+        TableColumn("target", NUMBER, "what is wanted", "as the measure"),
+        TableColumn("value", NUMBER, "what it was", "as the measure", gaps=True),
+        TableColumn("light", TEXT, "met, missed or no data"),
+        TableColumn("why", TEXT, 'why there are no data; ""'),
+    ),
+)
+PERFORMANCE_FACTS: Document[PerformanceFacts] = Document(
+    "performance", "performance.json", "which periods, what churn is, and what to know of them", type_of=_performance
+)
+PERFORMANCE_METRICS: Document[PerformanceMetrics] = Document(
+    "performance",
+    "metrics.json",
+    "figures for `dvc metrics`: the last whole period",
+    type_of=_note("PerformanceMetrics"),
+)
+
+
 # --- briefing ----------------------------------------------------------------------------------------------------------------
 
 REPORT = Text("briefing", "report.html", "the report for a manager: one page that stands alone", NO_CHOICE)
@@ -1038,7 +1189,8 @@ BRIEFING_PICTURES = Pictures(
         "bubble": "segments by size, revenue and outlook",
         "make_up": "categories by segment",
         "certainty": "customers on a plane, by how certain their segment is",
-        "calibration": "predicted against observed churn",
+        "calibration_churn": "predicted against observed churn",
+        "calibration_value": "predicted against observed spend",
     },
 )
 

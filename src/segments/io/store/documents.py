@@ -162,6 +162,11 @@ class NoPrediction:
     applies: Literal[False]
     reason: str
 
+    @property
+    def not_shown(self) -> list[str]:
+        """Nothing that was tried in vain."""
+        return []
+
 
 @dataclass(frozen=True)
 class Recommended:
@@ -175,6 +180,36 @@ class Recommended:
 
     model: str
     variant: str
+
+
+@dataclass(frozen=True)
+class Skill:
+    """Whether forecasts of an outcome are better than saying the same of everybody; what is not is shown of nobody.
+
+    Parameters
+    ----------
+    shown : bool
+        Whether they are: without it no table holds a risk, or a value.
+    constant : float
+        What is said of everybody: the share that left, or the mean spend, in the horizon that the models learned from.
+    model : str
+        The recommended model; without skill the one that came nearest.
+    share : float
+        How much less its error is than the constant's, as a share of that: 1 is perfect, 0 no better.
+    improvement, low, high : float
+        The constant's score less the model's, with a paired interval that allows for the number of models tried.
+    words : str
+        The same in words.
+    """
+
+    shown: bool
+    constant: float
+    model: str
+    share: float
+    improvement: float
+    low: float
+    high: float
+    words: str
 
 
 @dataclass(frozen=True)
@@ -224,7 +259,9 @@ class PredictionFacts:
     notes : list of str
         What was left out, and why.
     recommended : dict of str to Recommended
-        Per outcome: ``churn``, ``value``.
+        Per outcome: ``churn``, ``value``; the model ``constant`` where none is better than saying the same of everybody.
+    skill : dict of str to Skill
+        Per outcome, whether it can be foreseen at all.
     recommendation, segments_help, plain : list of str
         In words: which model, whether segments help, and the same for a manager.
     calibration : dict of str to float or None
@@ -244,12 +281,18 @@ class PredictionFacts:
     steps: list[Step]
     notes: list[str]
     recommended: dict[str, Recommended]
+    skill: dict[str, Skill]
     recommendation: list[str]
     segments_help: list[str]
     plain: list[str]
     calibration: dict[str, float | None]
     candidate_id: str
     prediction_id: str
+
+    @property
+    def not_shown(self) -> list[str]:
+        """What is foreseen no better than by saying the same of everybody, a sentence each."""
+        return [one.words for one in self.skill.values() if not one.shown]
 
 
 @dataclass(frozen=True)
@@ -410,11 +453,18 @@ class PredictionMetrics:
         ROC-AUC of the churn model, and the mean distance of predicted and observed share.
     value_mae : float or None
         Mean absolute error of the value model, in money.
+    value_total_ratio : float or None
+        What it foresaw of all customers over what they spent.
+    churn_skill, value_skill : float or None
+        How much less the error is than that of saying the same of everybody, as a share of that.
     """
 
     churn_auc: float | None = None
     churn_calibration_error: float | None = None
     value_mae: float | None = None
+    value_total_ratio: float | None = None
+    churn_skill: float | None = None
+    value_skill: float | None = None
 
 
 @dataclass(frozen=True)
@@ -434,6 +484,28 @@ class ProfilesMetrics:
     segments: int
     largest_share: float | None = None
     largest_revenue_share: float | None = None
+
+
+@dataclass(frozen=True)
+class PerformanceMetrics:
+    """The last whole period; only ``periods`` where there is none.
+
+    Parameters
+    ----------
+    periods : int
+        How many there are.
+    revenue, active_customers, churned, won_back : float or None
+        Of all customers in it.
+    targets_missed : int
+        Targets that were missed, of whatever period.
+    """
+
+    periods: int
+    revenue: float | None = None
+    active_customers: int | None = None
+    churned: int | None = None
+    won_back: int | None = None
+    targets_missed: int = 0
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from segments.action.templates import fill
+from segments.io.store.files import read_json
 from segments.io.tracking.connection import Tracker, lock_of
 from segments.io.tracking.runs import (
     ASIDE,
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 
 
 # Folders of a sweep that stand under the run of the chosen candidate too: what people read and act on.
-OF_THE_CHOSEN = ("briefing", "playbook", "profiles")
+OF_THE_CHOSEN = ("briefing", "performance", "playbook", "profiles")
 # Pictures of a sweep's folder that its note shows, with a small copy of each under ``previews/``.
 PICTURES_OF_NOTE = {
     "finalists.png": "the finalists",
@@ -84,6 +85,7 @@ def track_sweep(tracker: Tracker, record: Mapping[str, Any], folder: Path, note:
         tracker.client.log_artifacts(run.info.run_id, str(folder))
         here = Record(tracker.source, tracker.experiment_id, run.info.run_id)
         aside = bool(record.get("aside"))
+        _log_performance(tracker, run, folder / "performance" / "metrics.json")
         tag(tracker, run, {NOTE: _note(here, identity, folder, note, aside=aside)})
         mark(tracker, run, ASIDE, "true" if aside else None)
         places = {finalist: f"{place:02}" for place, finalist in enumerate(record["finalists"], start=1)}
@@ -133,6 +135,15 @@ def _note(record: Record, sweep_id: str, folder: Path, note: str, *, aside: bool
     ]
     where = {"menu": menu(record), "every": candidates_page(record.experiment_id, sweep_id)}
     return fill(__package__, "texts/sweep.md.j2", note=note, aside=aside, pictures=shown, **where)
+
+
+def _log_performance(tracker: Tracker, run: Run, path: Path) -> None:
+    """The last whole period's figures, where they are others than those the run shows."""
+    figures = read_json(path) if path.is_file() else {}
+    wanted = {f"performance_{name}": value for name, value in figures.items() if value is not None}
+    for name, value in wanted.items():
+        if run.data.metrics.get(name) != value:
+            tracker.client.log_metric(run.info.run_id, name, value)
 
 
 def _sweeps(run: Run) -> set[str]:
