@@ -28,7 +28,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 # The modules, and what is to fail.
 TESTED_BY = {
-    **{f"evidence/{name}": f"evidence/test_{name}.py" for name in ("grades", "selection", "stability", "sensitivity")},
+    **{f"evidence/{name}": f"evidence/test_{name}.py" for name in ("grades", "selection", "stability", "sensitivity", "usefulness")},
     **{f"evidence/{name}": f"evidence/test_{name}.py" for name in ("lumps", "null_models", "valleys")},
     "evidence/existence": "evidence/test_existence.py evidence/test_grades.py",
     **{f"identity/{name}": f"identity/test_{name}.py" for name in ("descriptors", "migration", "profiles", "rfm", "rules")},

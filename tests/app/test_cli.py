@@ -161,6 +161,26 @@ def test_an_error_is_short_and_shows_what_a_terminal_would_obey() -> None:
 
 
 @pytest.mark.parametrize(
+    "said",
+    [
+        "'postgresql://bob:hunter2@h/d' is not a known value",
+        "'host=h password=hunter2' is not a known value",
+        "{'password': 'hunter2', 'x': 1}",
+        "PGPASSWORD=hunter2 psql",
+        "Password: hunter2",
+    ],
+)
+def test_an_error_repeats_no_password(said: str) -> None:
+    shown = str(SegmentsError("a", where=said, fix=said, listed=[said]))
+    assert "hunter2" not in shown
+    assert shown.count("***") == 3
+    assert (
+        str(SegmentsError("see ~/.pgpass: it holds no password; write one"))
+        == "see ~/.pgpass: it holds no password; write one"
+    )
+
+
+@pytest.mark.parametrize(
     "words",
     [
         ["a" * 9000],

@@ -72,8 +72,8 @@ def test_the_evidence_stands_on_the_finalists_runs_and_the_sweeps(reproduced: Sm
         images = [Path(image.path).name for image in client.list_artifacts(run.info.run_id, "images")]
         cards |= {identity for image in images if image.startswith("evidence+")}
     assert cards == set(choice["finalists"])
-    files = {file.path for part in ("evidence", "selection", "sensitivity") for file in client.list_artifacts(sweep.info.run_id, part)}  # fmt: skip
-    assert files >= {"evidence/evidence.png", "evidence/clusters.csv", "selection/front.png", "sensitivity/sensitivity.png"}  # fmt: skip
+    files = {file.path for part in ("evidence", "selection") for file in client.list_artifacts(sweep.info.run_id, part)}  # fmt: skip
+    assert files >= {"evidence/evidence.png", "evidence/clusters.csv", "selection/front.png", "selection/sensitivity.png"}  # fmt: skip
     assert choice["reason"] in sweep.data.tags["mlflow.note.content"]
     by_cluster = pd.read_csv(client.download_artifacts(sweep.info.run_id, "evidence/clusters.csv"))
     assert list(by_cluster.columns) == ["candidate_id", "cluster", "jaccard", "recovered", "dissolved"]
@@ -192,14 +192,14 @@ def test_the_metrics_of_dvc_are_those_of_the_tables(reproduced: SmallProject) ->
     }
     scores = {
         name: digits(chosen[name])
-        for name in ("silhouette", "excess", "z_silhouette", "jaccard_min", "prediction_strength")
+        for name in ("silhouette", "excess", "z_silhouette", "jaccard_min", "prediction_strength", "agreement_min")
     }
     name = f"{chosen['feature_set']} · {chosen['scaler']}"
     told = {"passed": choice["passed"], "chosen": name, "k": chosen["k"], "grade": chosen["grade"]}
     assert figures["selection"] == told | scores
-    assert figures["sensitivity"] == {
-        "firmness": digits(reproduced.table("sensitivity/sensitivity.parquet")["ari"].min())
-    }
+    held = reproduced.table("sensitivity/candidates.parquet")
+    assert figures["sensitivity"] == {"tried": choice["passed"], "firm": held["firm"].sum()}
+    assert figures["usefulness"] == {"outcomes": 0}, "mall has no purchases"
     assert figures["prediction"] == {}, "mall has no purchases"
     assert figures["profiles"] == {"segments": chosen["k"], "largest_share": digits(profiles["share"].max())}
     assert figures["registry"] == {"version": 1, "alias": "champion"}

@@ -32,8 +32,9 @@ STAGES = {
     "explore": "features -> pictures, their numbers, and warnings",
     "sweep": "features -> every candidate of the grid, tracked in MLflow",
     "evidence": "candidates -> how stable each is, and whether there are clusters at all",
-    "selection": "candidates and evidence -> the chosen one, the runner-up, the reason",
-    "sensitivity": "the chosen one -> how much of it stays under other seeds, scalers, features, dates",
+    "usefulness": "candidates of one horizon ago, purchases after it -> how much of these each explains",
+    "sensitivity": "candidates that pass -> how much of each stays under other seeds, scalers, features, dates",
+    "selection": "candidates and all that was measured -> the chosen one, the runner-up, the reason",
     "identity": "chosen clusters and the champion -> ids, names and colours that stay",
     "prediction": "features up to a day, purchases after it -> churn risk and expected value per customer",
     "profiles": "chosen clusters -> what each segment is like, rules for who is in it",
@@ -424,7 +425,8 @@ def serve() -> Run:
     or {"inputs": {"COLUMN": [VALUE, ...], ...}};
     answer: {"predictions": [{"cluster": 0, "segment": "...", "distance": 0.1, "margin": 0.2, ...}]}, one per row, in order.
     A request that cannot be answered gets {"error": "one sentence"}: 400 wrong columns or values, 408 a body that does
-    not come in time, 413 too large, 415 another type, 503 too much at once. GET /health answers 200 however many wait, /version the model, /metrics Prometheus's text.
+    not come in time, 413 too large, 415 another type, 503 too much at once. GET /health answers 200 however many wait, /version the model, /metrics Prometheus's text,
+    /customers/ID what the last run knew of a customer: segment, confidence, churn risk and expected value, what to do.
     """
     from segments.app.commands.serve import run
 

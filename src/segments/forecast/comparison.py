@@ -323,7 +323,9 @@ def _segments_help(comparison: pd.DataFrame, outcome: str, winner: tuple[str, st
         gap = f"{row.difference:+.3g}, {row.difference_low:+.3g} to {row.difference_high:+.3g}"
         verdicts[verdict].append(f"that of {row.model}, {row.variant} ({gap})")
     said = "; ".join(f"{verdict} {', '.join(which)}" for verdict, which in verdicts.items() if which)
-    if winner[1] != GLOBAL:
+    if winner == BASELINE:
+        answer = "No: no model is better than saying the same of everybody"
+    elif winner[1] != GLOBAL:
         answer = f"Yes: the recommended model, {winner[0]}, uses segments ({winner[1]})"
     elif verdicts["it lowers"]:
         answer = f"Not enough: segments help some models, but none of those beats the recommended one, {winner[0]}, which uses none"

@@ -63,7 +63,8 @@ def test_without_a_choice_there_is_only_how_many_passed() -> None:
     table = small_results.candidates()
     nothing = choose(table, SelectionConfig(min_silhouette=0.9, metric="silhouette"))
     assert selection_metrics(nothing, table) == SelectionMetrics(0)
-    assert sensitivity_metrics(None) == SensitivityMetrics(None)
+    nothing = pd.DataFrame({"candidate_id": [], "firm": []}, dtype=object)
+    assert sensitivity_metrics(nothing) == SensitivityMetrics(0, 0)
     assert profiles_metrics(None) == ProfilesMetrics(0)
     assert registry_metrics(Receipt(None, None, None, None, "s", None)) == RegistryMetrics(None, None)
 

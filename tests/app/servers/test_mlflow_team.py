@@ -492,7 +492,7 @@ def test_two_people_go_through_the_whole_pipeline_at_once(ready: SmallProject, t
     together(process(ann, "dvc", "repro"), start(bob, "registry"))
     team.check_registry()
     check_shown(ann, team, tmp_path)
-    assert (len(team.runs("sweep")), len(team.runs("curve"))) == (2, 4)
+    assert (len(team.runs("sweep")), len(team.runs("curve"))) == (2, 6)
     before = Counter(run.info.run_id for kind in ("candidate", "curve", "sweep") for run in team.runs(kind))
     lists = []
     for project in (ann, bob):  # one of them never had the version in use

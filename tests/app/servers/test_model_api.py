@@ -26,12 +26,12 @@ from segmentations import segmentation
 from segments.app.cli import main
 from segments.app.commands.serve import run
 from segments.app.load import load
-from segments.app.servers import child, invocations, model_api
+from segments.app.servers import child, invocations, known_customers, model_api
 from segments.app.servers.invocations import RefusedError
-from segments.app.servers.model_api import MOST_ARRIVING, SMALL_BODY, Serving, application, follow
+from segments.app.servers.model_api import MOST_ARRIVING, SMALL_BODY, Known, Serving, application, follow
 from segments.clustering.space import Space
 from segments.config.serving import ServingConfig
-from segments.errors import ConfigError, TrackingError
+from segments.errors import ConfigError, SegmentsError, TrackingError
 from segments.io.registry import files
 from small_project import CHECKOUT, LIMIT, SmallProject
 
@@ -185,8 +185,8 @@ async def request(
     return sent[0]["status"], sent[1]["body"]
 
 
-def server(patience_seconds: float = 1e6, **limits: Any) -> Any:
-    return application(Serving("toy", "3", MODEL), ServingConfig(**limits), patience_seconds)
+def server(known: Any = None, patience_seconds: float = 1e6, **limits: Any) -> Any:
+    return application(Serving("toy", "3", MODEL), ServingConfig(**limits), known, patience_seconds)
 
 
 LARGE = json.dumps(records(*[GOOD["dataframe_records"][0]] * (SMALL_BODY // 16))).encode()
@@ -356,6 +356,50 @@ def test_what_it_tells_of_itself() -> None:
     assert "passwd" not in said
 
 
+def test_a_known_customer_is_told_by_id_and_read_anew_when_a_run_has_made_other_tables(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stamps, reads = iter([(1,), (1,), (2,), (2,)]), []
+
+    def table(config: Any, name: str, number: str, model: Any) -> pd.DataFrame:
+        reads.append(number)
+        rows = {"segment": ["low", "high"], "churn_risk": [0.25 * len(reads), float("nan")]}
+        return pd.DataFrame(rows, index=["007", "a/b ü"])
+
+    monkeypatch.setattr(known_customers, "stamp", lambda: next(stamps))
+    monkeypatch.setattr(known_customers, "known_customers", table)
+
+    async def ask() -> list[tuple[int, bytes]]:
+        serving = Serving("toy", "3", MODEL)
+        app = application(serving, ServingConfig(), Known(SimpleNamespace(), serving))  # type: ignore[arg-type]
+        return [await request(app, f"/customers/{one}", "GET") for one in ("007", "a/b ü", "007", "7")]
+
+    found = [(status, json.loads(body)) for status, body in asyncio.run(ask())]
+    assert found == [
+        (200, {"customer_id": "007", "segment": "low", "churn_risk": 0.25}),
+        (200, {"customer_id": "a/b ü", "segment": "high", "churn_risk": None}),
+        (200, {"customer_id": "007", "segment": "low", "churn_risk": 0.5}),
+        (404, {"error": "no customer of the last run has this id"}),
+    ]
+    assert reads == ["3", "3"]
+
+
+def test_without_tables_or_an_id_nobody_is_known() -> None:
+    def none() -> Any:
+        raise SegmentsError("there are no tables of customers here", fix="run `dvc repro`")
+
+    async def ask() -> list[tuple[int, bytes]]:
+        app = server(SimpleNamespace(facts=lambda one: none()))
+        return [await request(app, path, "GET") for path in ("/customers/7", "/customers/")] + [
+            await request(server(), "/customers/7", "GET"),
+            await request(app, "/customers/7", "POST"),
+        ]
+
+    found = [(status, json.loads(body)["error"]) for status, body in asyncio.run(ask())]
+    assert [status for status, _ in found] == [404, 404, 404, 405]
+    assert "run `dvc repro`" in found[0][1]
+
+
 def test_it_follows_the_alias_and_says_once_what_cannot_be_followed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Version 4 is broken, 5 is fine: until then 3 answers, and a request begun with 3 ends with 3."""
     other = segmentation("c1", MODEL.space, np.eye(2), ["few", "many"])
@@ -443,7 +487,11 @@ def test_any_signal_ends_it_in_good_order(monkeypatch: pytest.MonkeyPatch, numbe
 # --- over HTTP ----------------------------------------------------------------------------------------------------------------
 
 
-def post(url: str, body: bytes, kind: str = "application/json") -> tuple[int, Any]:
+def get(url: str) -> tuple[int, Any]:
+    return post(url, None)
+
+
+def post(url: str, body: bytes | None, kind: str = "application/json") -> tuple[int, Any]:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(urllib.request.Request(url, body, {"Content-Type": kind}), timeout=LIMIT) as answer:
@@ -486,6 +534,11 @@ def test_serving_answers_what_scoring_writes(small_project: Callable[[], SmallPr
                 "predictions"
             ]
             assert one == scored.iloc[row].to_dict()
+        for row in (0, len(features) - 1):
+            one = features["customer_id"].iloc[row]
+            status, told = get(url.replace("/invocations", f"/customers/{one}"))
+            assert status == 200 and told["segment_id"] == scored["segment_id"].iloc[row] and told["playbook"]
+            assert "churn_risk" not in told  # of a source without purchases nothing is foreseen
         assert post(url, b"{")[0] == 400
         assert post(url, json.dumps({"dataframe_records": features[columns].to_dict("records")}).encode())[0] == 413
         assert post(url, b"a", "text/csv")[0] == 415

@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from segmentations import TABLE, on_a_line
+from segments.errors import StoreError
 from segments.io.registry import proof as proof_module
 from segments.io.registry.files import DOCUMENT
 from segments.io.registry.proof import (
@@ -261,6 +262,13 @@ def test_a_folder_that_another_run_made_since_proves_nothing(tmp_path: Path) -> 
     (tmp_path / "shelf/model.json").unlink()
     said = "what stages left under artifacts/: the version's folder does not list it"
     assert tables(tmp_path) == Proof(unchecked=[said])
+
+
+@pytest.mark.parametrize("text", ["", '"text"', "[]", "stages: {data: {}}", "stages: [", "stages: 2020-13-45"])
+def test_a_pipeline_that_lists_nothing_is_one_error(tmp_path: Path, text: str) -> None:
+    (tmp_path / "dvc.yaml").write_text(text)
+    with pytest.raises(StoreError, match=r"dvc.yaml is damaged"):
+        made_of(tmp_path)
 
 
 def test_a_changed_raw_file_that_the_version_was_not_made_of_is_named_too(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from segments.config.root import Config
 from segments.errors import ConfigError
 from segments.io.registry.champion import plans_of, segmentation_of, version_in_use
 from segments.io.store import cache, catalog
-from segments.io.store.files import artifact, read_json, read_table, write_csv, write_json, write_table
+from segments.io.store.files import artifact, read_json, read_table, refuse_kept, write_csv, write_json, write_table
 from segments.io.store.seals import seal, unchanged
 
 SPEND = ("spend_before", "spend_lately", "spend_earlier")
@@ -33,6 +33,7 @@ def run(
     """Write the list, and the campaign's receipt before it; returns what the list can show."""
     if overwrite not in ("true", "false"):
         raise ConfigError(f"overwrite={overwrite}", where="segments export", fix="write overwrite=true or leave it out")
+    refuse_kept(Path(file))
     catalog.check_source(catalog.FEATURES_REPORT, config.source.name)
     folder = cache.campaign(campaign)
     out = Path(file) if file else artifact("export", f"{campaign}.csv")

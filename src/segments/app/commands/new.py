@@ -6,7 +6,6 @@ stage there depends on folders of ``src/``, which a project has not, and here on
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -21,6 +20,7 @@ import segments
 from segments.app.commands.describe import draft_with_features
 from segments.app.load import load
 from segments.errors import DataError, StoreError
+from segments.io.store.files import refuse_kept
 from segments.io.store.raw_files import PINS, fetch
 
 PACKAGE = Path(segments.__file__).parent
@@ -64,10 +64,7 @@ def run(folder: str, origin: str = "") -> str:
         If the raw file cannot be read, or holds nothing to segment on.
     """
     target = Path(folder).absolute()
-    real = Path(os.path.realpath(target))
-    inside = {".git", ".dvc"} & set(real.parts)
-    if inside or any(real.is_relative_to(above / "conf") and (above / "dvc.yaml").is_file() for above in real.parents):
-        raise StoreError(f"{folder} lies within what others keep", where=str(real), fix="name a folder of its own")
+    refuse_kept(target)
     try:
         taken = "a link" if target.is_symlink() else "a file" if target.is_file() else ""
         if taken or (target.is_dir() and any(target.iterdir())):

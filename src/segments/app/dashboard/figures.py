@@ -144,6 +144,7 @@ def manager_table(overview: pd.DataFrame, advice: Mapping[str, str], currency: s
         made["of revenue"] = overview["revenue_share"].map(percent)
     if "churn_risk" in overview:
         made["leaving"] = overview["churn_risk"].map(percent)
+    if "expected_value" in overview:
         made["expected to spend"] = [cell_text(money_text(value, currency)) for value in overview["expected_value"]]
     if advice:
         made["what to do"] = [cell_text(advice.get(one, "–")) for one in overview["segment_id"]]

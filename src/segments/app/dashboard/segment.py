@@ -259,11 +259,11 @@ def _look_up(inuse: Champion, people: pd.DataFrame | None, described: bool, sour
                 f"When the model was made, this customer was in {own.iloc[0]['segment_id']} · {own.iloc[0]['segment']}."
             )
         warn(answer)
-        if own is None or figures.FORESEEN.keys().isdisjoint(own):
-            found(reading.table, catalog.CUSTOMER_FORECAST)
-        facts = found(reading.stored_document, catalog.PREDICTION)
-        if facts is not None and facts.not_shown:
-            st.caption(" ".join(facts.not_shown))
+        if own is None or figures.FORESEEN.keys() - set(own):
+            forecast = found(reading.table, catalog.CUSTOMER_FORECAST)
+            facts = None if forecast is None else found(reading.stored_document, catalog.PREDICTION)
+            if facts is not None and facts.not_shown:
+                st.caption(" ".join(facts.not_shown))
         if described:
             _reason(customer, source.labels)
             books = found(reading.table, catalog.PLAYBOOK_TABLE)

@@ -22,6 +22,8 @@ from segments.io.store.documents import (
     SelectionMetrics,
     SensitivityMetrics,
     SweepMetrics,
+    UsefulnessMetrics,
+    UsefulnessRun,
 )
 
 if TYPE_CHECKING:
@@ -87,20 +89,33 @@ def selection_metrics(choice: Choice, candidates: pd.DataFrame) -> SelectionMetr
     if choice.candidate_id is None:
         return SelectionMetrics(choice.passed)
     row = candidates.set_index("candidate_id").loc[choice.candidate_id]
-    names = ("silhouette", "excess", "z_silhouette", "jaccard_min", "prediction_strength")
-    scores = {name: _known(row[name]) for name in names}
+    names = (
+        "silhouette",
+        "excess",
+        "z_silhouette",
+        "jaccard_min",
+        "prediction_strength",
+        "usefulness",
+        "agreement_min",
+    )
+    scores = {name: _known(row[name]) for name in names if name in row}
     return SelectionMetrics(choice.passed, choice.cell, int(row["k"]), str(row["grade"]), **scores)
 
 
-def sensitivity_metrics(changes: pd.DataFrame | None) -> SensitivityMetrics:
-    """How firm the chosen segments are: their agreement with those after the worst single change.
+def usefulness_metrics(rows: pd.DataFrame, made: UsefulnessRun) -> UsefulnessMetrics:
+    """What was measured of the time after, and how useful the most useful candidate is."""
+    return UsefulnessMetrics(len(made.outcomes), _known(rows["usefulness"].max()) if "usefulness" in rows else None)
+
+
+def sensitivity_metrics(held: pd.DataFrame) -> SensitivityMetrics:
+    """How many of the candidates that could be chosen are firm.
 
     Examples
     --------
-    >>> sensitivity_metrics(pd.DataFrame({"ari": [0.9, 0.4, 1.0]}))
-    SensitivityMetrics(firmness=0.4)
+    >>> sensitivity_metrics(pd.DataFrame({"firm": [True, False]}))
+    SensitivityMetrics(tried=2, firm=1)
     """
-    return SensitivityMetrics(None if changes is None else _known(changes["ari"].min()))
+    return SensitivityMetrics(len(held), int(held["firm"].sum()))
 
 
 def prediction_metrics(facts: PredictionFacts | NoPrediction, comparison: pd.DataFrame | None) -> PredictionMetrics:

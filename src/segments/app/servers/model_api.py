@@ -17,9 +17,10 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from segments.app.servers import child, invocations
+from segments.app.servers import child, invocations, known_customers
 from segments.app.servers.metrics import Metrics
 from segments.config.registry import IN_USE, TrackingConfig
 from segments.config.root import Config
@@ -36,6 +37,7 @@ Application = Callable[[Message, Receive, Send], Awaitable[None]]
 Values = NDArray[np.float64]
 Answers = list[dict[str, Any]]
 
+CUSTOMER_PATH = "/customers/"  # then an id
 PATHS = {"/invocations": "POST", "/health": "GET", "/ping": "GET", "/version": "GET", "/metrics": "GET"}
 SMALL_BODY = 2**16  # a body of so many bytes is answered between two others; a larger one in a thread
 THREADS = 2  # large bodies at once: more would only share the same cores
@@ -92,7 +94,7 @@ def run_model_api(config: Config, uri: str | None = None, say: Callable[[str], o
 
     server = Announced(
         uvicorn.Config(
-            application(serving, limits),
+            application(serving, limits, Known(config, serving)),
             host=child.HOST,
             port=port,
             lifespan="off",
@@ -127,6 +129,26 @@ class Serving:
     name: str
     version: str
     segmentation: Segmentation
+
+
+class Known:
+    """What the last run knew of a customer, by the version that answers: read when it is first asked for, and anew when either has changed."""
+
+    def __init__(self, config: Config, serving: Serving) -> None:
+        self._config, self._serving = config, serving
+        self._of: tuple[str, tuple[int, ...]] | None = None
+        self._table = pd.DataFrame()
+        self._reading = asyncio.Lock()
+
+    async def facts(self, customer_id: str) -> dict[str, Any] | None:
+        """As :func:`segments.app.servers.known_customers.facts_of`."""
+        async with self._reading:
+            now = (self._serving.version, known_customers.stamp())
+            if now != self._of:
+                asked = (self._config, self._serving.name, now[0], self._serving.segmentation)
+                self._table = await asyncio.to_thread(known_customers.known_customers, *asked)
+                self._of = now
+        return known_customers.facts_of(self._table, customer_id)
 
 
 def _load(tracking: TrackingConfig, uri: str) -> tuple[Serving, str]:
@@ -264,7 +286,9 @@ class Reply(NamedTuple):
     kind: str = JSON
 
 
-def application(serving: Serving, limits: ServingConfig, patience_seconds: float = PATIENCE_SECONDS) -> Application:
+def application(
+    serving: Serving, limits: ServingConfig, known: Known | None = None, patience_seconds: float = PATIENCE_SECONDS
+) -> Application:
     """The server as an ASGI application: it lets in what it can answer, and nobody who is slow keeps others waiting.
 
     Parameters
@@ -273,6 +297,8 @@ def application(serving: Serving, limits: ServingConfig, patience_seconds: float
         The model; whoever holds it may put another in its place.
     limits : ServingConfig
         Rows and size of a request.
+    known : Known, optional
+        For ``/customers/ID``; nobody is known by default.
     patience_seconds : float
         How long a body may take to come, and an answer to be taken.
 
@@ -290,7 +316,8 @@ def application(serving: Serving, limits: ServingConfig, patience_seconds: float
         begun = time.monotonic()
         reply = await answered(scope, receive)
         if reply.status:
-            path = scope["path"] if scope["path"] in PATHS else "other"
+            path = scope["path"]  # without the id: what is counted names nobody
+            path = path if path in PATHS else CUSTOMER_PATH if path.startswith(CUSTOMER_PATH) else "other"
             metrics.note(path, reply.status, reply.rows, time.monotonic() - begun)
             await _send(send, reply, patience_seconds)
 
@@ -299,10 +326,13 @@ def application(serving: Serving, limits: ServingConfig, patience_seconds: float
         try:
             if headers.get("host", child.HOST).partition(":")[0] not in (child.HOST, "localhost"):
                 raise invocations.RefusedError(403, "this server answers only under the name 127.0.0.1 or localhost")
-            if (method := PATHS.get(scope["path"])) is None:
-                raise invocations.RefusedError(404, f"there is only {', '.join(PATHS)}")
+            customer = scope["path"].removeprefix(CUSTOMER_PATH) if scope["path"].startswith(CUSTOMER_PATH) else ""
+            if (method := "GET" if customer else PATHS.get(scope["path"])) is None:
+                raise invocations.RefusedError(404, f"there is only {', '.join(PATHS)} and {CUSTOMER_PATH}ID")
             if scope["method"] != method:
                 raise invocations.RefusedError(405, f"{scope['path']} takes {method}")
+            if customer:
+                return await told_of(customer)
             if method == "GET":  # whether it is well is told however many wait
                 return told(scope["path"])
             body = await whole(headers, receive)
@@ -318,6 +348,15 @@ def application(serving: Serving, limits: ServingConfig, patience_seconds: float
         if path == "/version":
             return Reply(200, json.dumps({"name": serving.name, "version": serving.version}).encode())
         return Reply(200, b"\n")
+
+    async def told_of(customer: str) -> Reply:
+        try:
+            facts = None if known is None else await known.facts(customer)
+        except SegmentsError as error:
+            raise invocations.RefusedError(404, f"{first_line(error)}: {error.fix}") from error
+        if facts is None:
+            raise invocations.RefusedError(404, "no customer of the last run has this id")
+        return Reply(200, json.dumps(facts, ensure_ascii=False).encode())
 
     async def scored(body: bytes, content_type: str) -> Reply:
         nonlocal held

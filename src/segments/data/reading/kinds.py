@@ -182,9 +182,7 @@ def guarded(path: Path, what: str, read: Callable[[], Any]) -> Any:
             return read()
     except (MemoryError, KeyboardInterrupt, SystemExit):
         raise
-    except (
-        BaseException
-    ) as error:  # damaged archives raise whatever their parser stumbled over, a panic of Rust among it
+    except BaseException as error:  # damaged archives raise whatever a parser stumbled over; Rust panics
         cause = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(
             f"{path} is not a complete {what}: {cause}", where=str(path), fix="get the file again; it may be cut off"

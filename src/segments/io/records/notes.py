@@ -9,6 +9,7 @@ import pandas as pd
 
 from segments.action.templates import fill
 from segments.config.evidence import NULLS
+from segments.evidence.selection import useful_in_words
 
 # Of a segment, where they are known: what they are called, and how they are written.
 SEGMENT_FIGURES = {
@@ -48,6 +49,7 @@ def sweep_note(
         "texts/sweep.md.j2",
         choice=choice,
         firmness=firmness,
+        useful=_useful(choice, candidates),
         not_foreseen=not_foreseen,
         swept=swept(candidates),
         finalists=finalists.to_dict("records"),
@@ -120,8 +122,14 @@ def summary(
         "firmness": firmness,
         "swept": swept(candidates),
     }
-    given |= {"segments": segments, "width": width, "not_foreseen": not_foreseen}
+    given |= {"segments": segments, "width": width, "not_foreseen": not_foreseen, "useful": _useful(choice, candidates)}
     return fill(__package__, "texts/summary.txt.j2", **given).removesuffix("\n")
+
+
+def _useful(choice: Mapping[str, Any], candidates: pd.DataFrame) -> str:
+    """What the chosen segments explain of the time after, where it is known."""
+    chosen = candidates[candidates["candidate_id"] == choice["candidate_id"]]
+    return useful_in_words(chosen.iloc[0]) if len(chosen) else ""
 
 
 def swept(candidates: pd.DataFrame) -> str:

@@ -61,8 +61,11 @@ if TYPE_CHECKING:
         SegmentList,
         SelectionMetrics,
         SensitivityMetrics,
+        SensitivityRun,
         Sweep,
         SweepMetrics,
+        UsefulnessMetrics,
+        UsefulnessRun,
     )
 
 OfSource = TypeVar("OfSource", bound="Sourced")
@@ -372,6 +375,36 @@ EVIDENCE_COLUMNS = (
 )
 
 
+USEFUL_COLUMNS = (
+    *(
+        TableColumn(f"useful_{name}{part}", NUMBER, words, always=False, gaps=True)
+        for name, meaning in {
+            "spend": "spend of the time after, capped",
+            "visits": "orders of the time after, capped (Poisson deviance)",
+            "churn": "whether nothing was bought in the time after (deviance)",
+            "discount_share": "discount share of those who bought in the time after",
+            "category_mix": "shares of spend by department of those who bought in the time after",
+        }.items()
+        for part, words in (
+            ("", f"share of the differences between customers that the segments explain: {meaning}"),
+            ("_error", "its standard error, over the customers"),
+        )
+    ),
+    TableColumn("usefulness", NUMBER, "mean of these shares over the outcomes that count", always=False, gaps=True),
+    TableColumn("usefulness_error", NUMBER, "its standard error, over the customers", always=False, gaps=True),
+)
+FIRM_COLUMNS = (
+    TableColumn(
+        "agreement_min",
+        NUMBER,
+        "adjusted Rand index with the segments after the worst single change; 1: the same, 0: as by chance",
+        gaps=True,
+    ),
+    TableColumn("hangs_on", TEXT, "that change"),
+    TableColumn("firm", FLAG, "whether the agreement reaches the limit; not where it was not tried"),
+)
+
+
 # --- data --------------------------------------------------------------------------------------------------------------------
 
 CLEAN_CUSTOMERS = Table(
@@ -574,13 +607,79 @@ EVIDENCE_METRICS: Document[EvidenceMetrics] = Document(
 )
 
 
+# --- usefulness --------------------------------------------------------------------------------------------------------------
+
+USEFULNESS = Table(
+    "usefulness",
+    "usefulness.parquet",
+    "one row per candidate, in the order of the sweep's",
+    columns=(CANDIDATE, *USEFUL_COLUMNS),
+)
+USEFULNESS_WITHOUT = Table(
+    "usefulness",
+    "without.parquet",
+    "one row per group of customers",
+    NO_LOG,
+    columns=(
+        TableColumn(
+            "<candidate_id>",
+            NUMBER,
+            "one column per candidate: its usefulness without the customers of the group; the differences of two columns tell the error of a difference",
+            gaps=True,
+        ),
+    ),
+)
+USEFULNESS_RUN: Document[UsefulnessRun] = Document(
+    "usefulness", "usefulness.json", "how usefulness was measured", type_of=_note("UsefulnessRun")
+)
+USEFULNESS_METRICS: Document[UsefulnessMetrics] = Document(
+    "usefulness",
+    "metrics.json",
+    "figures for `dvc metrics`: how useful segments can be",
+    type_of=_note("UsefulnessMetrics"),
+)
+
+
+# --- sensitivity -------------------------------------------------------------------------------------------------------------
+
+SENSITIVITY = Table(
+    "sensitivity",
+    "sensitivity.parquet",
+    "one row per candidate that passes the gates, and change that was tried",
+    columns=(
+        CANDIDATE,
+        TableColumn(
+            "change", TEXT, "what was changed: seed, scaler, feature left out, as-of date, extreme customers left out"
+        ),
+        TableColumn("detail", TEXT, "to what, or which"),
+        TableColumn("ari", NUMBER, "adjusted Rand index with the candidate's segments; 1: the same, 0: as by chance"),
+        TableColumn("customers", WHOLE, "customers in both", "customers"),
+    ),
+)
+HOLDS = Table(
+    "sensitivity",
+    "candidates.parquet",
+    "one row per candidate that passes the gates",
+    columns=(CANDIDATE, *FIRM_COLUMNS),
+)
+SENSITIVITY_RUN: Document[SensitivityRun] = Document(
+    "sensitivity", "sensitivity.json", "how firmness was found out", type_of=_note("SensitivityRun")
+)
+SENSITIVITY_METRICS: Document[SensitivityMetrics] = Document(
+    "sensitivity",
+    "metrics.json",
+    "figures for `dvc metrics`: how many candidates are firm",
+    type_of=_note("SensitivityMetrics"),
+)
+
+
 # --- selection ---------------------------------------------------------------------------------------------------------------
 
 CHOICE: Document[Choice] = Document("selection", "choice.json", "what was chosen and why", type_of=_choice)
 JUDGED_CANDIDATES = Table(
     "selection",
     "candidates.parquet",
-    "one row per candidate: the sweep's table with the evidence beside it",
+    "one row per candidate: the sweep's table with all that was measured beside it",
     columns=(
         *PARAM_COLUMNS,
         *SCORE_COLUMNS,
@@ -591,6 +690,8 @@ JUDGED_CANDIDATES = Table(
             "share of all revenue in the segment with the most, where money is known",
             always=False,
         ),
+        *USEFUL_COLUMNS,
+        *FIRM_COLUMNS,
     ),
 )
 CHOSEN_LABELS = Table(
@@ -601,7 +702,19 @@ CHOSEN_LABELS = Table(
     columns=(CUSTOMER_ID, CLUSTER),
 )
 SELECTION_PICTURES = Pictures(
-    "selection", "*.png", "picture of the choice", shows={"front": "candidates by fit, stability and simplicity"}
+    "selection",
+    "*.png",
+    "pictures of the choice",
+    shows={
+        "front": "candidates by fit, stability and simplicity",
+        "sensitivity": "agreement of the chosen segments with those after each change",
+    },
+)
+FIRMNESS: Document[Firmness] = Document(
+    "selection",
+    "firmness.json",
+    "how much of the chosen segments stays under a change, in words",
+    type_of=_note("Firmness"),
 )
 SELECTION_METRICS: Document[SelectionMetrics] = Document(
     "selection",
@@ -622,39 +735,6 @@ FRONT_POINTS = Table(
         TableColumn("jaccard_min", NUMBER, "mean Jaccard over bootstraps of the least stable cluster"),
         TableColumn("fit", NUMBER, "the score that `selection.metric` names"),
     ),
-)
-
-
-# --- sensitivity -------------------------------------------------------------------------------------------------------------
-
-SENSITIVITY = Table(
-    "sensitivity",
-    "sensitivity.parquet",
-    "one row per change that was tried",
-    NO_CHOICE,
-    columns=(
-        TableColumn(
-            "change", TEXT, "what was changed: seed, scaler, feature left out, as-of date, extreme customers left out"
-        ),
-        TableColumn("detail", TEXT, "to what, or which"),
-        TableColumn("ari", NUMBER, "adjusted Rand index with the chosen segments; 1: the same, 0: as by chance"),
-        TableColumn("customers", WHOLE, "customers in both", "customers"),
-    ),
-)
-FIRMNESS: Document[Firmness] = Document(
-    "sensitivity",
-    "sensitivity.json",
-    "how much of the chosen segments stays under a change, in words",
-    type_of=_note("Firmness"),
-)
-SENSITIVITY_PICTURES = Pictures(
-    "sensitivity", "*.png", "picture of the changes", NO_CHOICE, shows={"sensitivity": "agreement under each change"}
-)
-SENSITIVITY_METRICS: Document[SensitivityMetrics] = Document(
-    "sensitivity",
-    "metrics.json",
-    "figures for `dvc metrics`: how firm the segments are",
-    type_of=_note("SensitivityMetrics"),
 )
 
 

@@ -126,6 +126,48 @@ class EvidenceRun:
 
 
 @dataclass(frozen=True)
+class UsefulnessRun:
+    """How usefulness was measured.
+
+    Parameters
+    ----------
+    source : str
+        Whose candidates.
+    as_of, until : str or None
+        The day whose knowledge the segments are made of, and the last of the time after; ``None`` when nothing could be measured.
+    customers : int
+        Customers known on that day.
+    outcomes : list of str
+        What was measured of the time after.
+    notes : list of str
+        What was not measured and why; cautions.
+    """
+
+    source: str
+    as_of: str | None
+    until: str | None
+    customers: int
+    outcomes: list[str]
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class SensitivityRun:
+    """How firmness was found out.
+
+    Parameters
+    ----------
+    limit : float
+        The agreement from which on segments are firm.
+    notes : dict of str to list of str
+        Per candidate that was tried what could not be changed, and why.
+    """
+
+    limit: float
+    notes: dict[str, list[str]]
+
+
+@dataclass(frozen=True)
 class Firmness:
     """How much of the chosen segments stays under a change, in words.
 
@@ -415,7 +457,7 @@ class SelectionMetrics:
         Its number of clusters.
     grade : str or None
         What the evidence says of it.
-    silhouette, excess, z_silhouette, jaccard_min, prediction_strength : float or None
+    silhouette, excess, z_silhouette, jaccard_min, prediction_strength, usefulness, agreement_min : float or None
         Its scores, as in the table of candidates.
     """
 
@@ -428,19 +470,38 @@ class SelectionMetrics:
     z_silhouette: float | None = None
     jaccard_min: float | None = None
     prediction_strength: float | None = None
+    usefulness: float | None = None
+    agreement_min: float | None = None
+
+
+@dataclass(frozen=True)
+class UsefulnessMetrics:
+    """How useful segments can be.
+
+    Parameters
+    ----------
+    outcomes : int
+        How many outcomes of the time after were measured.
+    best : float or None
+        The highest usefulness of all candidates.
+    """
+
+    outcomes: int
+    best: float | None
 
 
 @dataclass(frozen=True)
 class SensitivityMetrics:
-    """How firm the chosen segments are.
+    """How many candidates are firm.
 
     Parameters
     ----------
-    firmness : float or None
-        Adjusted Rand index with the segments after the worst single change; 1: the same, 0: as by chance.
+    tried, firm : int
+        Candidates on which the changes were tried, and those whose segments stay under every single one.
     """
 
-    firmness: float | None
+    tried: int
+    firm: int
 
 
 @dataclass(frozen=True)
