@@ -1,7 +1,8 @@
 """Damaged files and strange ones, by the thousand: ``make fuzz``. No command may end but with exit code 0, 2 or 3, and none with a traceback.
 
-Two kinds of files: raw ones as strangers bring them, made of true ones by what happens to files on their way (:func:`raw_files`), and files that this project
-made itself and that a disk, an editor or a copy changed since (:func:`damaged`). All comes from one seed.
+Three kinds of files: those that want a reader to fail, each as it is (:mod:`odd_files`), raw ones as strangers bring them, made of true ones and
+of those by what happens to files on their way (:func:`raw_files`), and files that this project made itself and that a disk, an editor or a copy changed since
+(:func:`damaged`). All comes from one seed.
 """
 
 from __future__ import annotations
@@ -18,16 +19,17 @@ import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import pandas as pd
 import yaml
 from pydantic import TypeAdapter
 
 import fuzz_overrides
+import odd_files
 from segments.app.cli import main as segments
 from segments.config.source import Source
 from small_project import CHECKOUT, RAW, STAGES, SmallProject, make
 
 COUNT, MADE, OVERRIDES, SEED = 2000, 200, 200, 14
+SMALL = 40_000  # bytes
 LONGEST = 2000  # characters of a message that a person still reads
 # Who reads what a stage made, besides the stages after it.
 READERS = [
@@ -47,13 +49,11 @@ Finding = str
 
 
 def seeds(shared: Path) -> list[tuple[str, bytes]]:
-    """True files to start from: those for tests that are small, by suffix."""
+    """Files to start from, by suffix: those for tests that are small, and as many odd ones."""
     files = sorted(path for path in shared.rglob("*") if path.suffix in (".csv", ".xlsx", ".txt"))
-    found = [(path.suffix, path.read_bytes()) for path in files if path.stat().st_size < 40_000]
-    table = pd.DataFrame({"id": ["a", "b", "c"], "age": [20, 30, 40], "spent": [1.5, 2.5, None]})
-    with io.BytesIO() as memory:
-        table.to_parquet(memory)
-        return [*found, (".parquet", memory.getvalue()), (".csv", table.to_csv(index=False).encode())]
+    known = [(path.suffix, path.read_bytes()) for path in files if path.stat().st_size < SMALL]
+    odd = [(Path(name).suffix, content) for name, content in odd_files.odd_files() if len(content) < SMALL]
+    return [*known * (len(odd) // max(1, len(known)) + 1), *odd]
 
 
 ODD_CELLS = [
@@ -104,7 +104,8 @@ def _lines(generator: random.Random, text: str) -> str:
         lines[at : at + 1] = generator.choice(
             [[], lines[at : at + 1] * 3, [""], [line[: len(line) // 2] for line in lines[at : at + 1]]]
         )
-    return generator.choice(["\n", "\r\n", "\r"]).join(lines)
+    ends = generator.choice([["\n"], ["\r\n"], ["\r"], ["\n", "\r\n", "\r"]])
+    return "".join(line + generator.choice(ends) for line in lines)
 
 
 def _column(generator: random.Random, text: str) -> str:
@@ -145,11 +146,23 @@ def raw_files(shared: Path, count: int, seed: int) -> Iterator[tuple[str, bytes]
             for change in generator.sample(texts, generator.randint(1, 3)):
                 text = change(generator, text)
             content = text.encode(
-                generator.choice(["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "latin-1", "cp1252"]), "replace"
+                generator.choice(["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32", "latin-1", "cp1252"]),
+                "replace",
             )
         else:
             content = _bytes(generator, content)
         yield generator.choice([suffix] * 9 + [".csv", ".xlsx", ".parquet", ".json", ""]), content
+
+
+def fuzz_odd(folder: Path) -> list[Finding]:
+    """`segments describe` of every odd file, and of what is no plain file."""
+    found = []
+    for name, content in odd_files.odd_files():
+        (folder / name).write_bytes(content)
+        if said := described(folder / name):
+            found.append(f"odd file {name}: {said}")
+        (folder / name).unlink()
+    return [*found, *(f"{path}: {said}" for path in odd_files.odd_paths(folder) if (said := described(path)))]
 
 
 def fuzz_raw(folder: Path, shared: Path, count: int, seed: int) -> list[Finding]:
@@ -274,8 +287,8 @@ def main() -> int:
     """All of them, and overrides; prints what was found."""
     shared = CHECKOUT.parent / "shared" / "data"
     with tempfile.TemporaryDirectory() as folder:
-        found = fuzz_raw(Path(folder), shared, COUNT, SEED)
-        print(f"{COUNT} raw files: {len(found)} findings", flush=True)
+        found = fuzz_raw(Path(folder), shared, COUNT, SEED) + fuzz_odd(Path(folder))
+        print(f"{COUNT} raw files and the odd ones: {len(found)} findings", flush=True)
         project = make(Path(folder) / "project", shared / "mall" / "Mall_Customers.csv")
         project.go_on("data")
         made = fuzz_made(project, MADE, SEED)

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -63,13 +63,19 @@ def settings(pythons: Sequence[str]) -> list[Setting]:
 
 
 def run(
-    root: Path, python: Path, setting: Setting, recipe: Sequence[str] = RECIPE, stages: Sequence[str] = STAGES
+    root: Path,
+    python: Path,
+    setting: Setting,
+    recipe: Sequence[str] = RECIPE,
+    stages: Sequence[str] = STAGES,
+    bring: Callable[[Path], None] = lambda root: None,
 ) -> dict[str, str]:
-    """Run the stages in a fresh project at `root`; returns the hash of every file that stages hand on."""
+    """Run the stages in a fresh project at `root`, with a source that `bring` brings; returns the hash of every file that stages hand on."""
     for name in ("conf", "src"):
         shutil.copytree(CHECKOUT / name, root / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
     for name in ("data.dvc", "dvc.yaml", ".gitignore"):
         shutil.copyfile(CHECKOUT / name, root / name)
+    bring(root)
     recipe = [*recipe, f"sweep.workers={setting[-1]}"]
     script = (
         "import sys; from segments.app.cli import main\n"
@@ -93,13 +99,17 @@ def handed_on(root: Path) -> list[Path]:
 
 
 def compared(
-    folder: Path, chosen: Sequence[Setting], recipe: Sequence[str] = RECIPE, stages: Sequence[str] = STAGES
+    folder: Path,
+    chosen: Sequence[Setting],
+    recipe: Sequence[str] = RECIPE,
+    stages: Sequence[str] = STAGES,
+    bring: Callable[[Path], None] = lambda root: None,
 ) -> list[str]:
     """Run under these settings; a line for every file that is not the same in all, with what differs first from the first setting."""
     make_record(folder / "mlflow.db")  # MLflow takes seconds to make one
     roots = {setting: folder / str(number) for number, setting in enumerate(chosen)}
     with ThreadPoolExecutor(2) as pool:
-        jobs = {s: pool.submit(_quick, root, s, recipe, stages) for s, root in roots.items()}
+        jobs = {s: pool.submit(_quick, root, s, recipe, stages, bring) for s, root in roots.items()}
         found = {}
         for setting, job in jobs.items():
             found[setting] = job.result()
@@ -116,10 +126,12 @@ def compared(
     return lines
 
 
-def _quick(root: Path, setting: Setting, recipe: Sequence[str], stages: Sequence[str]) -> dict[str, str]:
+def _quick(
+    root: Path, setting: Setting, recipe: Sequence[str], stages: Sequence[str], bring: Callable[[Path], None]
+) -> dict[str, str]:
     root.mkdir(parents=True)
     shutil.copyfile(root.parent / "mlflow.db", root / "mlflow.db")
-    return run(root, python_of(setting[0]), setting, recipe, stages)
+    return run(root, python_of(setting[0]), setting, recipe, stages, bring)
 
 
 def _digest(hashes: Mapping[str, str]) -> str:

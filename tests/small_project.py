@@ -13,11 +13,12 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import yaml
 
@@ -35,8 +36,9 @@ STAGES = [
     "explore",
     "sweep",
     "evidence",
-    "selection",
+    "usefulness",
     "sensitivity",
+    "selection",
     "identity",
     "prediction",
     "profiles",
@@ -71,6 +73,7 @@ EDITS = {
         "starts: 20": "starts: 3",
     },
     "conf/settings/explore.yaml": {"sample: 2000": "sample: 200"},
+    "conf/settings/selection.yaml": {"finalists: 6": "finalists: 3"},  # each has a picture of its own
     "conf/source/mall.yaml": {
         "feature_sets: [income_spending, age_spending, age_income, age_income_spending]": "feature_sets: [income_spending, age_income]",
     },
@@ -164,10 +167,11 @@ class SmallProject:
                 changed.add(name)
         return [name for name in STAGES if name in changed]
 
-    def go_on(self, first: str, *words: str) -> None:
+    def go_on(self, first: str, only: Collection[str] = STAGES) -> None:
         """Run a stage and those after it, as `dvc repro` would but without its bookkeeping, which takes longer than the stages."""
         for name in STAGES[STAGES.index(first) :]:
-            self.run("segments", name, *words)
+            if name in only:
+                self.run("segments", name)
 
     def edit(self, path: str, changes: dict[str, str]) -> None:
         """Replace pieces of a file, each of which must be there once."""
@@ -284,6 +288,22 @@ def make(root: Path, mall: Path, record: Path | None = None) -> SmallProject:
     project.run("segments", "fetch", "source=mall", f"from={mall}")
     project.commit()
     return project
+
+
+def write_shop(root: Path, customers: int = 60) -> None:
+    """A source `shop`: half a year of purchases, ten of each customer on average."""
+    (root / "conf/source/shop.yaml").write_text(
+        'name: shop\nas_of: "2024-06-30"\nfeature_sets: [rfm]\n'
+        "transactions: {path: data/shop/log.csv, customer: customer, order: order, time: time, amount: amount}\n"
+    )
+    random, n = np.random.default_rng(0), 10 * customers
+    customer = random.integers(1, customers + 1, n)
+    hours = pd.to_timedelta(random.integers(0, 180 * 24, n), unit="h")
+    times = (pd.Timestamp("2024-01-01") + hours).strftime("%Y-%m-%d %H:%M:%S")
+    amounts = (random.gamma(2, 10, n) * (1 + customer % 3)).round(2) + 0.01
+    (root / "data/shop").mkdir(parents=True)
+    log = pd.DataFrame({"customer": customer, "order": np.arange(n), "time": times, "amount": amounts})
+    log.to_csv(root / "data/shop/log.csv", index=False)
 
 
 def ran(printed: str) -> list[str]:

@@ -10,15 +10,18 @@ import pandas as pd
 import pytest
 
 import portable
+from small_project import write_shop
 
-# The scaler with most to compute, and few of everything: `make portable` has all.
+# The scaler with most to compute, and few of everything, on a log of a few thousand lines: `make portable` has all, on the bundled data.
 SMALLER = [
     "experiment=smoke",
+    "source=shop",
     "sweep.scalers=[power]",
     "sweep.feature_sets=[rfm]",
     "sweep.k_max=3",
     "selection.min_k=2",
     "prediction.bootstrap=20",
+    "prediction.horizon_days=30",
     "prediction.models=[recency,linear,mbg_nbd]",
 ]
 HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -30,7 +33,7 @@ def test_the_pipeline_makes_the_same_bytes_on_an_older_processor(tmp_path: Path)
     stages = [
         name for name in portable.STAGES if name not in ("explore", "briefing", "registry")
     ]  # pictures and copies
-    assert portable.compared(tmp_path, chosen, SMALLER, stages) == []
+    assert portable.compared(tmp_path, chosen, SMALLER, stages, lambda root: write_shop(root, 400)) == []
 
 
 def test_a_difference_is_named_with_column_row_and_size(tmp_path: Path) -> None:

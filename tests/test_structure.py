@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
+import small_project
 from segments.app.cli import COMMANDS, STAGES
 from segments.app.load import load
 from segments.clustering.meaning import import_tree
@@ -32,20 +33,7 @@ LISTED = ("prediction_model",)  # groups whose members are named in a list only
 # What the stage `data` can be told stands with the source.
 SECTION_OF = {"data": None}
 PUBLIC = [
-    "data",
-    "features",
-    "explore",
-    "sweep",
-    "evidence",
-    "selection",
-    "sensitivity",
-    "identity",
-    "prediction",
-    "profiles",
-    "playbook",
-    "performance",
-    "briefing",
-    "registry",
+    *small_project.STAGES,
     "new",
     "fetch",
     "describe",

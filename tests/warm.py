@@ -11,6 +11,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import functools
+import gc
 import importlib
 import json
 import os
@@ -31,6 +32,8 @@ from typing import Any, NoReturn
 # What commands import on their way, inside functions.
 LIBRARIES = [
     "alembic.command",
+    "alembic.config",
+    "cffi",
     "dvc.cli",
     "dvc.commands.repro",
     "dvc.commands.status",
@@ -44,15 +47,20 @@ LIBRARIES = [
     "hydra",
     "hydra._internal.hydra",
     "matplotlib.backends.backend_agg",
+    "matplotlib.pyplot",
     "mlflow",
     "mlflow.pyfunc",
     "mlflow.store.db.utils",
     "mlflow.store.tracking.sqlalchemy_store",
+    "mlflow.store.tracking.sqlalchemy_workspace_store",
     "mlflow.store.model_registry.sqlalchemy_store",
+    "mlflow.store.model_registry.sqlalchemy_workspace_store",
+    "narwhals._pandas_like.dataframe",
     "python_calamine",
     "pandas.io.formats.style",
     "pandera.pandas",
     "pyarrow.csv",
+    "pyarrow.dataset",
     "pyarrow.parquet",
     "scipy.optimize",
     "scipy.special",
@@ -60,6 +68,7 @@ LIBRARIES = [
     "sklearn.cluster",
     "sklearn.isotonic",
     "sklearn.preprocessing",
+    "sqlalchemy.dialects.sqlite",
     "duckdb",
 ]
 # -I -S: this program imports in 15 ms what it needs and nothing else.
@@ -123,6 +132,17 @@ def preload() -> None:
             importlib.import_module(module.name)
     for name in LIBRARIES:
         importlib.import_module(name)
+    # and what these three bring in when they are used
+    import pandas
+    import pandera.pandas
+    from hydra.core.plugins import Plugins
+    from numba.core.registry import cpu_target
+
+    Plugins.instance()
+    pandera.pandas.DataFrameSchema({"x": pandera.pandas.Column(int)}).validate(pandas.DataFrame({"x": [1]}))
+    cpu_target.typing_context.refresh()
+    cpu_target.target_context.refresh()
+    gc.freeze()  # a copy need not look through a million objects, nor copy the pages they lie on, whenever it collects
 
 
 def serve(address: str) -> Callable[[], Any]:

@@ -6,8 +6,13 @@ with code 2. Anything else that escapes is a defect of this project and keeps it
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
+# What stands after a password's name, or between a user and a machine: an error is read by others than the one who wrote it.
+PASSWORD = re.compile(
+    r"""(://[^\s:/@]*:|(?:password|passwd|pwd)["']?\s*[=:]\s*["']?)[^\s"',;@{}]+(?=@|[\s"',;{}]|$)""", re.IGNORECASE
+)
 LONGEST = 600  # signs of each part of an error: what stands in a file or an override may be of any length
 
 
@@ -89,7 +94,10 @@ def quoted_part(text: str, longest: int = LONGEST) -> str:
     --------
     >>> quoted_part("a\n\x1b[31mb"), quoted_part("a" * 20, 5)
     ('a\\n\\x1b[31mb', 'aaaaa… (15 more)')
+    >>> quoted_part("postgresql://me:hunter2@db, password=hunter2")
+    'postgresql://me:***@db, password=***'
     """
+    text = PASSWORD.sub(r"\1***", text)
     shown = "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
     return shown if len(shown) <= longest else f"{shown[:longest]}… ({len(shown) - longest:,} more)"
 

@@ -155,6 +155,29 @@ def test_what_is_predicted_of_a_segment_stands_in_its_playbook() -> None:
     assert plan_of(message, books, "toy").assignments == message
 
 
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        (
+            ["churn_risk", "at_risk_revenue"],
+            "10.0 % are expected to buy nothing; 5 of what it spent in the 60 days before is at risk.",
+        ),
+        (["expected_value"], "the segment is expected to spend 30."),
+        ([], ""),
+    ],
+)
+def test_what_cannot_be_foreseen_is_no_figure_and_one_sentence(known: list[str], said: str) -> None:
+    books = [book("rest")]
+    made = assign(*books)
+    all_of_it = {"churn_risk": 0.1, "expected_value": 30.0, "at_risk_revenue": 5.0}
+    predicted = pd.DataFrame({"cluster": [0, 1, 2], **{name: all_of_it[name] for name in known}})
+    message = with_outlook(made, predicted, 60)
+    page = playbook_page(message, books, not_foreseen=["No risk is shown."])
+    assert ("In the next 60 days" in page) == bool(known) and said in page
+    assert page.count("No risk is shown.") == 1
+    assert {"churn_risk", "expected_value", "at_risk_revenue"} & set(playbook_table(message, books)) == set(known)
+
+
 @pytest.mark.parametrize("shift", [11.0, 20.0])
 def test_a_feature_that_can_be_negative_has_no_index(shift: float) -> None:
     table = customers()

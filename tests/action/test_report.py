@@ -193,6 +193,14 @@ def test_what_is_not_made_yet_is_named_with_its_command() -> None:
     for said in ("Judged by how long ago.", "Use it.", "No: use one model.", "found again when other customers"):
         assert said in seen, said
     assert "segments playbook" not in seen
+    tenths = [{"customers": 20, "forecast": 12_300.0, "came": 11_900.0}]
+    partly = replace(full, value=[{"expected_value": 1234.0}] * 2, forecast=full.forecast | {"tenths": tenths})
+    text = render(partly)
+    seen = Page(text).seen
+    assert "€1,234" in seen and "€12,300" in seen and "€11,900" in seen
+    assert "isk of leaving" not in text and "at risk" not in text, "what cannot be foreseen is nowhere"
+    neither = render(replace(full, value=[{}] * 2))
+    assert "Judged by how long ago." in Page(neither).seen and "Expected in the next" not in neither
     seen = Page(render(briefing(why_no_forecast="there are no purchases"))).seen
     assert "not shown: there are no purchases" in seen
     assert "segments prediction" not in seen

@@ -25,6 +25,7 @@ from segments.action.target_list import (
     Arm,
     _needed,
     arms,
+    check_foreseen,
     commit,
     control_groups,
     detectable_rise,
@@ -496,3 +497,12 @@ def test_a_customer_is_in_a_list_as_the_model_says() -> None:
     found = memberships(model, features)
     assert list(found.columns) == ["customer_id", "cluster", "segment_id", "segment", "confidence"]
     assert found[["customer_id", "cluster", "segment"]].to_numpy().tolist() == [["a", 1, "high"], ["b", 0, "low"]]
+
+
+def test_what_cannot_be_foreseen_is_not_listed() -> None:
+    table = pd.DataFrame({"customer_id": ["1"], "expected_value": [9.0]})
+    why = ["The risk of leaving is not shown: no model is better."]
+    check_foreseen(["customer_id", "expected_value"], table, why)
+    with pytest.raises(ConfigError, match=r"churn_risk cannot be listed\. The risk of leaving is not shown") as refused:
+        check_foreseen(["customer_id", "churn_risk"], table, why)
+    assert refused.value.fix == "leave churn_risk out"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import shutil
 import sys
@@ -131,6 +132,9 @@ def test_links_do_not_leave_the_project(tmp_path: Path) -> None:
             with pytest.raises(ConfigError, match="is a link to"):
                 check_conf(tmp_path / "project/conf")
         (tmp_path / "project/conf/source/x.yaml").unlink()
+    os.mkfifo(tmp_path / "project/conf/source/x.sql")
+    with pytest.raises(ConfigError, match="is no plain file"):
+        check_conf(tmp_path / "project/conf")
 
 
 OVERRIDES = {
@@ -221,6 +225,23 @@ def test_members_of_a_grid_are_names_and_interpolations_end(here: Path) -> None:
     (here / "conf/experiment/x.yaml").write_text("# @package _global_\ndefaults: [{override /source: [mall, mall]}]\n")
     with pytest.raises(ConfigError):
         load(["experiment=x"], here)
+
+
+@pytest.mark.parametrize(
+    ("text", "what", "where"),
+    [
+        (f"k: {'9' * 5000}", "mine.yaml is not valid YAML: Exceeds the limit", "conf/experiment/mine.yaml"),
+        ("null: 1", "mine.yaml is not valid YAML: Incompatible key", "conf/experiment/mine.yaml"),
+        ("- k", "mine.yaml is not valid YAML: it is a list", "conf/experiment/mine.yaml"),
+        ("yes: 1", "True: keys should be strings", "1"),
+        ("sweep: {4: 1}", "keys should be strings", "sweep.4"),
+    ],
+)
+def test_what_yaml_reads_in_its_own_way_is_one_error(here: Path, text: str, what: str, where: str) -> None:
+    (here / "conf/experiment/mine.yaml").write_text(f"# @package _global_\n{text}\n")
+    with pytest.raises(ConfigError, match=what) as error:
+        load(["experiment=mine"], here)
+    assert error.value.where == where
 
 
 # --- odd overrides, drawn by lot --------------------------------------------------------------------------------------

@@ -161,7 +161,34 @@ def test_an_error_is_short_and_shows_what_a_terminal_would_obey() -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [["a" * 9000], ["data", "a" * 9000 + "=1"], ["data", "--" + "a" * 9000], ["data", "x=\n\x1b[0m"]]
+    "said",
+    [
+        "'postgresql://bob:hunter2@h/d' is not a known value",
+        "'host=h password=hunter2' is not a known value",
+        "{'password': 'hunter2', 'x': 1}",
+        "PGPASSWORD=hunter2 psql",
+        "Password: hunter2",
+    ],
+)
+def test_an_error_repeats_no_password(said: str) -> None:
+    shown = str(SegmentsError("a", where=said, fix=said, listed=[said]))
+    assert "hunter2" not in shown
+    assert shown.count("***") == 3
+    assert (
+        str(SegmentsError("see ~/.pgpass: it holds no password; write one"))
+        == "see ~/.pgpass: it holds no password; write one"
+    )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["a" * 9000],
+        ["data", "a" * 9000 + "=1"],
+        ["data", "--" + "a" * 9000],
+        ["data", "x=\n\x1b[0m"],
+        ["describe", "n" * 300 + ".csv"],
+    ],
 )
 def test_what_is_wrong_is_told_in_a_few_lines(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, project: Path, words: list[str]

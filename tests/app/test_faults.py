@@ -88,14 +88,17 @@ def check_complete(project: SmallProject, undisturbed: SmallProject) -> None:
 
 
 def test_killed_again_and_again_a_rerun_completes_the_plan(project: SmallProject, swept: SmallProject) -> None:
-    moments: list[Callable[[], Any]] = [
-        lambda: any(path.stat().st_size for path in project.root.glob("mlflow.db.new")),  # MLflow makes its tables
-        lambda: (project / "record/candidates").exists() and any((project / "record/candidates").glob(".*")),
-        lambda: len(project.kept()) >= 7,
-        (project / "artifacts/sweep").exists,  # everything is computed; the tables are written, the curves tracked
+    moments: list[tuple[tuple[str, ...], Callable[[], Any]]] = [
+        (
+            ALONE,
+            lambda: any(path.stat().st_size for path in project.root.glob("mlflow.db.new")),
+        ),  # MLflow makes its tables
+        (SWEEP, lambda: (project / "record/candidates").exists() and any((project / "record/candidates").glob(".*"))),
+        (SWEEP, lambda: len(project.kept()) >= 7),
+        (ALONE, (project / "artifacts/sweep").exists),  # all is computed; the tables are written, the curves tracked
     ]
-    for moment in moments:
-        process = project.start(*SWEEP)
+    for words, moment in moments:
+        process = project.start(*words)
         wait_for(moment, process)
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
@@ -107,7 +110,7 @@ def test_killed_again_and_again_a_rerun_completes_the_plan(project: SmallProject
     (project / "artifacts/sweep").mkdir(exist_ok=True)
     (project / "artifacts/sweep/candidates.parquet").write_bytes(b"PAR1")
     made = {i: (project / f"record/candidates/{i}/candidate.json").stat().st_mtime_ns for i in finished}
-    project.run("segments", *SWEEP)
+    project.run("segments", *ALONE)
     check_complete(project, swept)
     assert made == {i: (project / f"record/candidates/{i}/candidate.json").stat().st_mtime_ns for i in finished}, (
         "a finished candidate was computed again"
@@ -140,18 +143,18 @@ def test_half_written_runs_and_damaged_candidates_are_replaced(swept: SmallProje
 
 
 @pytest.mark.parametrize(
-    ("number", "to_group", "code", "word"),
+    ("number", "to_group", "code", "word", "words"),
     [
-        (signal.SIGINT, True, 130, "interrupted"),
-        (signal.SIGTERM, False, 143, "terminated"),
-        (signal.SIGHUP, True, 129, "terminated"),
+        (signal.SIGINT, True, 130, "interrupted", SWEEP),
+        (signal.SIGTERM, False, 143, "terminated", SWEEP),
+        (signal.SIGHUP, True, 129, "terminated", ALONE),
     ],
     ids=["ctrl-c", "terminate", "closed terminal"],
 )
 def test_interrupted_it_stops_cleanly_and_keeps_what_is_finished(
-    project: SmallProject, number: signal.Signals, to_group: bool, code: int, word: str
+    project: SmallProject, number: signal.Signals, to_group: bool, code: int, word: str, words: tuple[str, ...]
 ) -> None:
-    process = project.start(*SWEEP, "sweep.scalers=[none,standard,minmax,robust,power,quantile]", "sweep.k_max=8")
+    process = project.start(*words, "sweep.scalers=[none,standard,minmax,robust,power,quantile]", "sweep.k_max=8")
     wait_for(lambda: len(project.kept()) >= 2, process)
     (os.killpg if to_group else os.kill)(process.pid, number)
     _, err = process.communicate(timeout=LIMIT)

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from segments.clustering.candidate import Spec, candidate_ids, hash_table
-from segments.clustering.space import Space, category_share, check_columns, fit_space, to_space
+from segments.clustering.fitted.columns import check_columns
+from segments.clustering.space import Space, category_share, fit_space, to_space
 from segments.config.columns import Entry
 from segments.config.root import entered
 from segments.config.sweep import Algorithm, Feature, FeatureSet, Scaler

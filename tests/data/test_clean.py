@@ -610,7 +610,7 @@ def test_bundled_log_is_clean_and_byte_identical_on_any_number_of_threads(projec
     source = load_source(project / "conf/source/completejourney.yaml")
     raw_files.fetch(source, project=tmp_path)
     hashes = set()
-    for threads in (1, 2, 3):
+    for threads in (1, 3):
         with files.open_log(source, tmp_path) as log:
             log.connection.execute(f"SET threads = {threads}")
             table, report = clean_transactions(log, source)
@@ -620,8 +620,12 @@ def test_bundled_log_is_clean_and_byte_identical_on_any_number_of_threads(projec
     assert counts(report) == {"zero amount": 11_226}
     raw = pd.read_parquet(tmp_path / "data/completejourney/transactions.parquet").query("sales_value > 0")
     clean = pd.read_parquet(tmp_path / "clean.parquet")
-    assert clean["customer_id"].tolist() == raw["household_id"].astype(str).tolist()
-    assert clean["purchased_at"].tolist() == raw["transaction_timestamp"].dt.floor("us").tolist()
-    assert clean["amount"].tolist() == raw["sales_value"].tolist()
+    assert len(clean) == len(raw)
+    for name, expected in {
+        "customer_id": raw["household_id"].astype(str),
+        "purchased_at": raw["transaction_timestamp"].dt.floor("us"),
+        "amount": raw["sales_value"],
+    }.items():
+        assert (clean[name].to_numpy() == expected.to_numpy()).all()
     assert (clean["coupon"] - (raw["coupon_disc"].abs() + raw["coupon_match_disc"].abs()).to_numpy()).abs().max() == 0
     assert clean["customer_id"].nunique() == 2_469

@@ -29,6 +29,7 @@ from segments.evidence.grades import (
     evidence_id,
     grade,
     not_evaluated,
+    p_in_words,
     scores_table,
 )
 from segments.evidence.selection import choose
@@ -366,6 +367,7 @@ def test_what_was_not_evaluated_has_every_column() -> None:
     [row] = cell_table(["a"], dataclasses.replace(found_by_hand(), stability=[None]), QUICK)[0].to_dict("records")
     assert not_evaluated("a").keys() == set(EVIDENCE_COLUMNS) == row.keys()
     assert [name for name, value in row.items() if isinstance(value, float)] == list(EVIDENCE_COLUMNS[4:19])
+    assert (row["nulls"], row["bootstraps"], row["evaluated"]) == (0, 0, False)
 
 
 def test_a_pictures_scores_are_the_datas_and_then_the_nulls() -> None:
@@ -403,3 +405,21 @@ def test_many_customers_are_judged_by_a_sample_in_which_each_is_once(
     assert asked[0] == asked[1] == asked[2] == sorted(set(asked[0]))
     assert len(asked[0]) == seen
     assert found.valleys == [[int(x >= rows / 2) for x in asked[0]]], "each with its own label"
+
+
+@pytest.mark.parametrize(("p", "times"), [(0.05, 100), (0.051, 1)])
+def test_where_clusters_lie_apart_resamples_are_searched_harder(
+    monkeypatch: pytest.MonkeyPatch, p: float, times: int
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(grades, "stability", lambda X, labels, own, config, rows: asked.append(config.max_distances))
+    monkeypatch.setattr(grades, "valley", lambda *_: Valley(p, (0, 1)))
+    for name in ("existence", "gap_statistic"):
+        monkeypatch.setattr(grades, name, lambda *_: None)
+    config = EvidenceConfig(max_distances=1000, grades=GradesConfig(gap_alpha=0.05))
+    evaluate_cell(np.zeros((4, 1)), [np.zeros(4, dtype=np.int32)], [np.zeros((2, 1))], config)
+    assert asked == [1000 * times]
+
+
+def test_the_smallest_p_is_at_most_and_the_next_is_itself() -> None:
+    assert (p_in_words(0.25, 3), p_in_words(0.5, 3)) == ("p ≤ 0.25", "p = 0.5")

@@ -12,7 +12,7 @@ import pytest
 from segments.config.decisions import Decision
 from segments.config.evidence import SelectionConfig
 from segments.errors import ConfigError, SegmentsError
-from segments.evidence.selection import Choice, choose, elbow, largest_revenue_shares, pareto_front
+from segments.evidence.selection import Choice, choose, elbow, largest_revenue_shares, pareto_front, to_try
 
 RULE = SelectionConfig(min_k=2, metric="silhouette")
 
@@ -269,7 +269,7 @@ def test_word_for_word() -> None:
     choice = choose(table[::-1], replace(RULE, finalists=3))
     assert choice.finalists == ["c6", "c7"]
     assert choice.reason == (
-        "rfm · robust · k=6 is chosen, 6 segments, graded natural. Of 6 candidates 6 pass the gates, and of those with the best grade it has the highest silhouette (0.3600). "
+        "rfm · robust · k=6 is chosen: 6 segments, graded natural. Of 6 candidates 6 pass the gates; of these one is natural, the finest of its cell. "
         "There are clusters in the data: a gap between every two of these, and they come back with other customers."
     )
 
@@ -388,7 +388,10 @@ def test_what_lies_within_the_error_is_a_tie(columns: dict[str, Any], chosen: st
 
 def test_a_tie_is_told_with_whom() -> None:
     said = choose(rivals(excess_error=1.0), EXCESS)
-    assert "3 of them tie for the highest excess (0.094 ± 1.000)" in said.reason
+    assert (
+        "of these 3 tie for the highest excess (0.125 ± 1.000), then of these one has the fewest segments."
+        in said.reason
+    )
     assert (
         "Tied with it, with excess and least stable segment: x · robust · k=5 (0.125 ± 1.000, 0.90), y · robust · k=4 (0.109 ± 1.000, 0.90)."
         in said.details
@@ -400,7 +403,7 @@ def test_within_a_cell_nothing_ties() -> None:
 
 
 def test_the_rule_says_what_a_tie_is() -> None:
-    assert "within it the highest excess; within its error a tie" in choose(rivals(), EXCESS).rule
+    assert "of these the highest excess; within its error a tie" in choose(rivals(), EXCESS).rule
     assert "tie" not in choose(rivals(), replace(EXCESS, metric="silhouette_reference")).rule
 
 
@@ -420,3 +423,70 @@ def test_the_largest_share_of_revenue_by_hand() -> None:
     labels = pd.DataFrame({"a": [0, 0, 1, 1], "b": [0, 1, 2, 3]})
     assert largest_revenue_shares(labels, pd.Series([1.0, 2.0, 3.0, 2.0])) == [0.625, 0.375]
     assert np.isnan(largest_revenue_shares(labels, pd.Series(np.zeros(4)))).all()
+
+
+# --- firm, and useful -----------------------------------------------------------------------------------------------------
+
+
+def measured(**columns: Any) -> pd.DataFrame:
+    """The rivals with firmness and usefulness: a is best by excess, c by usefulness; none is firm."""
+    known = {"usefulness": [0.2, 0.3, 0.4], "usefulness_error": 0.01, "agreement_min": 0.4, "firm": False}
+    known |= {"hangs_on": "scaler robust", "useful_spend": 0.5, "useful_spend_error": 0.02}
+    return rivals(**(known | columns))
+
+
+@pytest.mark.parametrize(
+    ("columns", "chosen", "why"),
+    [
+        ({}, "c", "one is the most useful"),
+        ({"firm": [True, False, False]}, "a", "one is firm"),
+        ({"firm": [True, True, False]}, "b", "2 are firm, then of these one is the most useful"),
+        # clusters that exist are found, whatever they hang on
+        ({"firm": [True, False, False], "grade": ["reproducible", "natural", "reproducible"]}, "b", "one is natural, the finest of its cell"),
+        # a firm pattern goes before cuts that come back but hang on one thing
+        ({"firm": [True, False, False], "grade": ["constructive", "reproducible", "reproducible"]}, "a", "one is firm"),
+        ({"grade": ["reproducible", "reproducible", "constructive"]}, "b", "2 are reproducible, then of these one is the most useful"),
+        # nine tenths of the best are as useful, and the excess decides
+        ({"usefulness": [0.36, 0.35, 0.4]}, "a", "2 are about as useful as the best, then of these one has the highest excess (0.125 ± 0.010)"),
+        ({"usefulness": np.nan}, "a", "one has the highest excess"),
+    ],
+)  # fmt: skip
+def test_one_question_after_another(columns: dict[str, Any], chosen: str, why: str) -> None:
+    choice = choose(measured(**columns), EXCESS)
+    assert choice.candidate_id == chosen
+    assert f"Of 3 candidates 3 pass the gates; of these {why}" in choice.reason
+
+
+def test_a_difference_within_its_error_is_no_difference() -> None:
+    """The columns differ by 0.1 and -0.1 from their mean difference: an error of 0.1, while each column alone errs far more or less."""
+    table = measured(usefulness=[0.31, 0.2, 0.4], excess=[0.5, 0.2, 0.1])
+    apart = pd.DataFrame({"a": [0.31, 0.31], "b": [0.2, 0.2], "c": [0.3, 0.5]})
+    alike = pd.DataFrame({"a": [0.21, 0.41], "b": [0.2, 0.2], "c": [0.3, 0.5]})
+    assert choose(table, EXCESS, without=apart).candidate_id == "a"
+    assert choose(table, EXCESS, without=alike).candidate_id == "c"
+
+
+def test_what_explains_too_little_does_not_pass_however_firm() -> None:
+    """A third of the best that passes all else: of 0.3, since the one of 0.9 has too small a segment."""
+    table = measured(usefulness=[0.0989, 0.3, 0.9], firm=[True, False, False], smallest_share=[0.2, 0.2, 0.01])
+    choice = choose(table, EXCESS)
+    assert (choice.candidate_id, choice.misses["a"], choice.failed["usefulness"]) == ("b", ["usefulness"], 1)
+    assert "Without the gate on usefulness (0.0989 against at least 0.099) it would have been x · robust · k=5 (reproducible, 0.125 ± 0.010)." in choice.details  # fmt: skip
+    assert choose(table.assign(usefulness=[0.099, 0.3, 0.9]), EXCESS).candidate_id == "a", "met exactly, it is met"
+    # where nothing explains anything there is no gate
+    assert choose(table.assign(usefulness=[-0.1, -0.2, 0.9]), EXCESS).candidate_id == "a"
+
+
+def test_firmness_and_usefulness_are_told() -> None:
+    choice = choose(measured(firm=[True, False, False]), EXCESS)
+    assert choice.reason.startswith("x · robust · k=5 is chosen: 5 segments, graded reproducible and firm.")
+    assert "Of the time after its segments explain 50 % of spend (46 to 54)." in choice.details
+    assert "Its lowest agreement under a single change is 0.40 (scaler robust)." in choice.details
+    assert "Runner-up: z · robust · k=3 (reproducible, not firm, 0.094 ± 0.010, usefulness 0.400 ± 0.010)." in choice.details  # fmt: skip
+    assert "firm" not in choose(rivals(), EXCESS).reason, "nobody asked"
+
+
+def test_whose_firmness_is_tried() -> None:
+    table = measured(smallest_share=[0.2, 0.01, 0.2])
+    assert to_try(table, EXCESS, 9) == ["a", "c"]
+    assert to_try(table, EXCESS, 1) == ["a"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -16,9 +17,10 @@ from segments.config.sweep import Algorithm, Feature, FeatureSet, Scaler
 from segments.errors import ConfigError
 from segments.evidence.sensitivity import (
     CHANGES,
-    POOR,
     extreme_rows,
     firmness,
+    hold,
+    labels_of,
     months_before,
     sensitivity,
     sensitivity_in_words,
@@ -74,7 +76,7 @@ def test_the_agreement_is_that_of_the_reference_library(features: pd.DataFrame) 
     table, _ = sensitivity(features, labels, SPEC, [Scaler("none")], SensitivityConfig(seeds=1, extreme_share=0))
     [other] = sweep_cell(features, [Spec("toy", SET, Scaler("none"), SPEC.algorithm, 2, 7)])
     row = table[table["change"] == "scaler"].iloc[0]
-    assert row["ari"] == adjusted_rand_score(labels, other.labels)
+    assert row["ari"] == pytest.approx(adjusted_rand_score(labels, other.labels), rel=1e-9)
 
 
 def test_customers_are_compared_by_id_not_by_place(features: pd.DataFrame) -> None:
@@ -125,21 +127,23 @@ def test_the_worst_case_is_named(found: tuple[pd.DataFrame, list[str]]) -> None:
 
 
 def test_what_the_segments_hang_on_is_said_in_a_sentence(found: tuple[pd.DataFrame, list[str]]) -> None:
-    said = firmness(found[0])
+    said = firmness(found[0], CONFIG)
     assert said.startswith("Not firm: with the feature x left out the segments become largely others (agreement ")
     assert "and so" not in said, "all else leaves them as they are"
-    firm = firmness(found[0][found[0]["detail"] != "x"])
-    assert firm.startswith("Firm: of all that was changed, most depends on ")
+    firm = firmness(found[0][found[0]["detail"] != "x"], CONFIG)
+    assert firm.startswith(
+        "Firm: whatever one thing is changed, the segments stay more alike than not; most depends on "
+    )
     assert "(agreement 1.00; 1 is the same, 0 is chance)" in firm
 
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_every_kind_of_change_has_its_words(change: str) -> None:
     table = pd.DataFrame([(change, "12", 0.1, 90)], columns=["change", "detail", "ari", "customers"])
-    assert "12" in firmness(table)
+    assert "12" in firmness(table, CONFIG)
 
 
-@pytest.mark.parametrize(("key", "value"), [("seeds", 0), ("months_earlier", 0), ("extreme_share", 0.6)])
+@pytest.mark.parametrize(("key", "value"), [("seeds", 0), ("months_earlier", 0), ("extreme_share", 0.6), ("firm", 1.1)])
 def test_the_section_refuses_what_is_out_of_range(key: str, value: float) -> None:
     with pytest.raises(ConfigError, match="out of range") as refused:
         checked(SensitivityConfig, {key: value}, "sensitivity")
@@ -150,25 +154,52 @@ def rows(*found: tuple[str, str, float]) -> pd.DataFrame:
     return pd.DataFrame([(*row, 90) for row in found], columns=["change", "detail", "ari", "customers"])
 
 
-def test_exactly_what_is_called_poor_recovery_is_firm() -> None:
-    assert POOR == 0.65, "Steinley (2004)"
-    firm = firmness(rows(("scaler", "robust", 0.65), ("seed", "2", 0.9)))
-    assert firm == (
-        "Firm: of all that was changed, most depends on scaler robust, and the segments stay much the same (agreement 0.65; 1 is the same, 0 is chance)."
+def test_one_limit_for_what_is_said_and_for_what_is_chosen() -> None:
+    """Met exactly, it is met; what is said not to stay is what is under it."""
+    table = rows(("scaler", "robust", 0.5), ("seed", "2", 0.9))
+    assert hold(table, CONFIG) == (0.5, "scaler robust", True)
+    assert firmness(table, CONFIG) == (
+        "Firm: whatever one thing is changed, the segments stay more alike than not; most depends on scaler robust (agreement 0.50; 1 is the same, 0 is chance)."
     )
-    said = firmness(
-        rows(
-            ("as-of date", "2017-12-01", 0.5),
-            ("scaler", "robust", 0.65),
-            ("seed", "2", 0.6),
-            ("seed", "3", 0.1),
-            ("extreme customers left out", "5", 0.649),
-        )
+    table = rows(
+        ("as-of date", "2017-12-01", 0.45),
+        ("scaler", "robust", 0.5),
+        ("seed", "2", 0.4),
+        ("seed", "3", 0.1),
+        ("extreme customers left out", "5", 0.499),
     )
-    assert said == (
+    assert hold(table, CONFIG) == (0.1, "seed 3", False)
+    assert firmness(table, CONFIG) == (
         "Not firm: with seed 3 the segments become largely others (agreement 0.10; 1 is the same, 0 is chance), "
-        "and so they do with the as-of date 2017-12-01 (0.50) and with the 5 most extreme customers left out (0.65)."
+        "and so they do with the as-of date 2017-12-01 (0.45) and with the 5 most extreme customers left out (0.50)."
     )
+    stricter = SensitivityConfig(firm=0.6)
+    assert not hold(rows(("seed", "1", 0.59)), stricter).firm
+    assert firmness(rows(("seed", "1", 0.59)), stricter).startswith("Not firm")
+    assert not hold(rows(), CONFIG).firm
+    assert "nothing is known" in firmness(rows(), CONFIG)
+
+
+def test_labels_alone_are_those_of_the_candidate(features: pd.DataFrame) -> None:
+    specs = [replace(SPEC, k=k) for k in (2, 3)]
+    whole = sweep_cell(features, specs)
+    assert all(np.array_equal(own, one.labels) for own, one in zip(labels_of(features, specs), whole, strict=True))
+
+
+def test_what_a_sweep_has_made_is_not_made_again(features: pd.DataFrame) -> None:
+    labels = np.repeat([0, 1], 50)
+    table, _ = sensitivity(features, labels, SPEC, [Scaler("none")], CONFIG, known={"none": labels})
+    assert table.loc[table["change"] == "scaler", "ari"].tolist() == [1.0]
+
+
+def test_of_many_customers_a_sample_is_segmented_anew(features: pd.DataFrame) -> None:
+    many = pd.concat([features.assign(customer_id=[f"{n}{i}" for i in range(100)]) for n in "ab"], ignore_index=True)
+    [labels] = labels_of(many, [SPEC])
+    few = SensitivityConfig(seeds=1, extreme_share=0, sample=100)
+    table, notes = sensitivity(many, labels, SPEC, [Scaler("none")], few, ("d", many), {"none": labels})
+    assert set(table["customers"]) == {100}
+    assert "segmented anew were 100 of 200 customers, drawn at random" in notes
+    assert table.loc[table["detail"] != "x", "ari"].min() == 1, "two groups lie far apart"
 
 
 def test_each_kind_is_said_with_its_worst_and_best() -> None:

@@ -12,6 +12,7 @@ from scipy.stats import binomtest
 from sklearn.cluster import KMeans
 
 from segments.evidence import valleys
+from segments.evidence.lumps import without_lumps
 from segments.evidence.valleys import Valley, valley
 
 
@@ -43,6 +44,30 @@ def test_the_worst_pair_is_named_and_others_customers_do_not_count() -> None:
 def test_two_centres_in_one_place_have_no_gap() -> None:
     found = valley(np.zeros((4, 2)), np.array([0, 0, 1, 1], dtype=np.int32), np.zeros((2, 2)))
     assert found == Valley(1.0, (0, 1))
+
+
+def test_who_stands_a_little_farther_than_a_sixth_does_not_count() -> None:
+    """1 half way against 9 at either end: P(0) + P(1) / 2 of ten throws; the fives at 0.31 and 0.69 are neither here nor there."""
+    line = np.repeat([0.0, 0.31, 0.5, 0.69, 1.0], [9, 5, 1, 5, 9])
+    found = valley(line[:, None], (line > 0.5).astype(np.int32), np.array([[0.0], [1.0]]))
+    assert found.p == pytest.approx((1 + 10 / 2) / 2**10)
+
+
+def test_beside_a_lump_the_centres_are_those_of_what_is_left() -> None:
+    random = np.random.default_rng(0)
+    labels = np.repeat([0, 1], [60, 40]).astype(np.int32)
+    X = np.column_stack(
+        [9.0 * labels + random.normal(size=100), np.where(random.random(100) < 0.4, 0, random.normal(6, 1, 100))]
+    )
+    smooth = without_lumps(X)
+    own = np.array([smooth[labels == c].mean(axis=0) for c in (0, 1)])
+    given = np.array([X[labels == c].mean(axis=0) for c in (0, 1)])
+    assert valley(X, labels, given) == valley(smooth, labels, own)
+    assert valley(X, labels, given).p < 1e-6
+    nobody = np.vstack([given, [[4.5, 6.0]]])
+    assert valley(X, labels, nobody) == valley(smooth, labels, np.vstack([own, nobody[2:]])), (
+        "one without customers stays"
+    )
 
 
 ONE_CLOUD: dict[str, Callable[[np.random.Generator], np.ndarray]] = {

@@ -171,10 +171,15 @@ def test_what_was_never_seen_is_not_learned_and_said() -> None:
     train = Snapshot(FIRST, ids, inputs, np.zeros(40, dtype=np.int32), btyd, spend, (spend == 0).astype(float))
     ahead, _ = fit(PredictionModel("linear", kind="linear"), "global", "value", train, replace(CONFIG, min_events=5))
     far = replace(train, inputs=inputs.assign(recent_spend=10_000.0))
-    assert set(ahead(far)) == {ahead(train)[-1]}, "as for the largest that was learned"
-    own = pd.Series([500.0, 5.0, 5.0, np.nan])
-    found = _beyond_seen(np.array([79.0, 30.0, 50.0, 50.0]), [train], own)  # 78 is the most, 40 the mean of buyers
-    assert found.tolist() == [True, False, True, True]
+    [most] = set(ahead(far))
+    assert 78 < most < 80, "as for the largest that was learned"
+    assert ahead(train).max() == 78, "nobody spent more"
+    now = replace(train.only(np.arange(40) < 5), inputs=pd.DataFrame({"recent_spend": [0.0, 0.0, 0.0, 0.0, 78.0]}))
+    own = pd.Series([500.0, 5.0, 5.0, np.nan, 500.0])
+    found = _beyond_seen(
+        np.array([78.0, 30.0, 50.0, 50.0, 78.0]), train, now, own
+    )  # 78 is the most, 40 the mean of buyers
+    assert found.tolist() == [True, False, True, True, False]
 
 
 def test_the_longest_horizon_that_is_offered_works() -> None:
@@ -318,6 +323,11 @@ def test_what_is_said_to_people_is_what_was_measured(made: Prediction) -> None:
         made.comparison, outcome="value", segment="all", metric="mae", **made.facts["recommended"]["value"]
     )
     assert value.endswith(f"off by {errors['value'].item():,.0f} on average.")
+    ratio = rows_of(
+        made.comparison, outcome="value", segment="all", metric="total_ratio", **made.facts["recommended"]["value"]
+    ).iloc[0]
+    said = ", ".join(f"{(ratio[end] - 1) * 100:+.1f} %" for end in ("value", "low"))
+    assert f"(off by {said} to {(ratio['high'] - 1) * 100:+.1f} %)" in value
 
 
 def comparison(*differences: tuple[str, str, float, float, float]) -> pd.DataFrame:
@@ -333,6 +343,7 @@ def test_the_question_whether_segments_help_is_answered_first() -> None:
     for rows, winner, answer in (
         ([worse], ("recency", GLOBAL), "No: use one model for all customers (recency)."),
         ([same], ("recency", GLOBAL), "No: use one model"),
+        ([better], room.BASELINE, "No: no model is better than saying the same of everybody."),
         ([better], ("recency", GLOBAL), "Not enough: segments help some models"),
         ([better], ("linear", "per segment"), "Yes: the recommended model, linear, uses segments (per segment)."),
     ):
@@ -341,7 +352,7 @@ def test_the_question_whether_segments_help_is_answered_first() -> None:
 
 def test_the_table_has_every_model_variant_segment_and_metric(made: Prediction) -> None:
     table = made.comparison
-    assert len(table) == 2 * (3 + 3) * 4 * 4
+    assert len(table) == (4 + 5) * (1 + 3 + 3) * 4
     assert set(table["segment"]) == {"all", "0", "1", "2"}
     assert table.loc[table["variant"] == GLOBAL, "difference"].isna().all()
     sizes = rows_of(table, outcome="churn", model="recency", metric="brier").set_index("segment")["customers"]
@@ -353,15 +364,20 @@ def test_the_simple_model_stays_unless_beaten_beyond_doubt() -> None:
     base = random.normal(1.0, 0.1, 500)
     lucky, better = base + random.normal(0, 0.01, 500), base - 0.05 + random.normal(0, 0.01, 500)
     lucky[0], better[0] = base[0] - 0.001, base[0] - 0.05
-    winner, steps = room._recommend({("a", GLOBAL): base, ("b", GLOBAL): lucky})
+    all_rank = {("a", GLOBAL), ("b", GLOBAL), ("c", GLOBAL)}
+    winner, steps = room._recommend({("a", GLOBAL): base, ("b", GLOBAL): lucky}, all_rank)
     assert winner == ("a", GLOBAL) and [step["taken"] for step in steps] == [False]
-    winner, steps = room._recommend({("a", GLOBAL): base, ("b", GLOBAL): better, ("c", GLOBAL): better})
+    three = {("a", GLOBAL): base, ("b", GLOBAL): better, ("c", GLOBAL): better}
+    winner, steps = room._recommend(three, all_rank)
     assert winner == ("b", GLOBAL) and [step["taken"] for step in steps] == [True, False]
+    assert room._recommend(three, {("c", GLOBAL)})[0] == ("c", GLOBAL), (
+        "one that ranks no better than chance is passed over"
+    )
 
 
 def test_simple_models_come_first_however_they_are_listed(made: Prediction) -> None:
     order = list(dict.fromkeys(made.comparison["model"]))
-    assert order == ["recency", "last_period", "mbg_nbd", "linear"]
+    assert order == ["constant", "recency", "last_period", "mbg_nbd", "linear"]
     assert [step["to"] for step in made.facts["steps"] if step["outcome"] == "churn"][-1] == "linear · per segment"
 
 
@@ -395,9 +411,55 @@ def test_a_model_that_cannot_be_fitted_is_left_out_and_said() -> None:
     [candidate] = sweep_cell(features, [spec])
     made = predict(features, candidate.labels, log, build, spec, MODELS, AS_OF, CONFIG)
     assert "mbg_nbd is left out: no customer bought again: there is no rate to learn" in made.facts["notes"]
-    assert set(made.comparison["model"]) == {"recency", "last_period", "linear"}
+    assert set(made.comparison["model"]) == {"constant", "recency", "last_period", "linear"}
     with pytest.raises(ForecastError, match="bought anything in the"):
         predict(features, candidate.labels, shop().drop_duplicates("customer_id"), build, spec, MODELS, AS_OF, CONFIG)
+
+
+# --- no skill ------------------------------------------------------------------------------------------------------------
+
+
+def coins(seed: int = 0, n: int = 300) -> pd.DataFrame:
+    """A log in which who bought, when and for how much says nothing of who buys next: every day each tosses a coin."""
+    random = np.random.default_rng(seed)
+    buys = random.random((n, 364)) < 0.012
+    buys[np.arange(n), random.integers(0, 30, n)] = True  # all are known from the first month on
+    customer, day = np.nonzero(buys)
+    log = pd.DataFrame({"customer_id": customer.astype(str), "amount": random.gamma(4, 5, len(day)).round(2)})
+    log["purchased_at"] = pd.Timestamp(FIRST) + pd.to_timedelta(day, unit="D")
+    return log.assign(order_id=[str(i) for i in range(len(log))])
+
+
+@pytest.fixture(scope="module")
+def unknowable() -> Prediction:
+    models = {name: MODELS[name] for name in ("recency", "last_period", "linear")}
+    return predicted(coins(), models, replace(CONFIG, horizon_days=60))
+
+
+def test_a_log_of_coin_flips_shows_no_risk_and_no_value(unknowable: Prediction) -> None:
+    facts = unknowable.facts
+    assert facts["recommended"] == {outcome: {"model": "constant", "variant": GLOBAL} for outcome in ("churn", "value")}
+    for table in (unknowable.customers, unknowable.segments):
+        assert {"churn_risk", "expected_value", "beyond_seen", "at_risk_revenue"}.isdisjoint(table)
+    skill = facts["skill"]["churn"]
+    assert not skill["shown"] and skill["low"] < 0
+    rate = rows_of(unknowable.calibration, outcome="churn", model="constant")["predicted"].item()
+    assert skill["constant"] == rate == pytest.approx(0.988**60, abs=0.08), "sixty tails"
+    said = (
+        f"The risk of leaving is not shown: no model is better beyond doubt than saying {rate * 100:.1f} % of everybody"
+    )
+    for told in (facts["recommendation"][0], facts["plain"][0], skill["words"]):
+        assert told.startswith(said)
+    assert facts["plain"][1].startswith("The expected value is not shown: ")
+
+
+def test_what_can_be_foreseen_is_better_than_the_same_of_everybody(made: Prediction) -> None:
+    scores = rows_of(made.comparison, outcome="value", metric="poisson_deviance", segment="all").set_index("model")
+    skill = made.facts["skill"]["value"]
+    best = rows_of(scores.reset_index(), **made.facts["recommended"]["value"])["value"].item()
+    worst = scores.loc["constant", "value"]
+    assert skill["shown"] and skill["low"] > 0
+    assert (skill["improvement"], skill["share"]) == pytest.approx((worst - best, 1 - best / worst))
 
 
 # --- the record ----------------------------------------------------------------------------------------------------------
@@ -436,7 +498,8 @@ def test_every_model_and_variant_is_a_run_once(root: Path, made: Prediction) -> 
             track_predictions(tracker, read_json(folder / "record.json"), folder)
     assert forecasts() == [folder]
     found = {run.info.run_name: run for run in runs(tracker)}
-    assert len(runs(tracker)) == len(found) == 6
+    assert len(runs(tracker)) == len(found) == 7
+    assert found["recency · global"].data.tags["mlflow.note.content"].startswith("For churn use ")
     run = found["linear · per segment"]
     assert run.data.params["cutoff"] == "2024-10-01" and run.data.params["variant"] == "per segment"
     brier = rows_of(
@@ -525,6 +588,7 @@ def test_what_is_predicted_bears_the_segments_names_and_flows_into_the_profiles(
         "churn_risk",
         "expected_value",
         "beyond_seen",
+        "outside_learned",
     ]
     assert customers[["segment_id", "segment"]].equals(members[["segment_id", "segment"]].astype("str"))
     segments = read_table(artifact("prediction", "segments.parquet"))

@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
-from sklearn.metrics import average_precision_score, brier_score_loss, mean_absolute_error, roc_auc_score
+from sklearn.metrics import (
+    average_precision_score,
+    brier_score_loss,
+    mean_absolute_error,
+    mean_poisson_deviance,
+    roc_auc_score,
+)
 
 from segments.action.intervals import wilson
 from segments.forecast.holdout import (
@@ -22,6 +28,7 @@ from segments.forecast.holdout import (
     calibration_line,
     decile_lift,
     interval,
+    poisson_deviance,
     roc_auc,
     spearman,
     total_ratio,
@@ -42,7 +49,7 @@ def sample(seed: int, n: int = 200, ties: bool = True) -> tuple[np.ndarray, np.n
 def test_equal_to_the_libraries_on_every_resample(seed: int, ties: bool) -> None:
     y, p, weights = sample(seed, ties=ties)
     money = y * 10 + p.round(2)
-    mae = VALUE_SCORES["mae"](money, p, weights)
+    mae, deviance = VALUE_SCORES["mae"](money, p, weights), poisson_deviance(money, p + 0.5, weights)
     auc, precision, squares, ranks = (
         f(a, p, weights) for f, a in ((roc_auc, y), (average_precision, y), (brier, y), (spearman, money))
     )
@@ -50,6 +57,7 @@ def test_equal_to_the_libraries_on_every_resample(seed: int, ties: bool) -> None
         assert auc[i] == pytest.approx(roc_auc_score(y, p, sample_weight=w), abs=1e-12)
         assert precision[i] == pytest.approx(average_precision_score(y, p, sample_weight=w), abs=1e-12)
         assert squares[i] == pytest.approx(brier_score_loss(y, p, sample_weight=w), abs=1e-12)
+        assert deviance[i] == pytest.approx(mean_poisson_deviance(money, p + 0.5, sample_weight=w), abs=1e-12)
         assert mae[i] == pytest.approx(mean_absolute_error(money, p, sample_weight=w), abs=1e-12)
         drawn = np.repeat(np.arange(len(y)), w.astype(int))
         assert ranks[i] == pytest.approx(spearmanr(money[drawn], p[drawn]).statistic, abs=1e-12)
@@ -60,6 +68,16 @@ def test_lift_by_hand() -> None:
     assert decile_lift(y, p, np.ones((1, 20)))[0] == pytest.approx(18.5 / 9.5)
     assert decile_lift(y, np.zeros(20), np.ones((1, 20)))[0] == pytest.approx(1.0), "who ties, counts in part"
     assert total_ratio(y, 2 * y, np.ones((1, 20)))[0] == 2.0
+
+
+def test_of_means_the_true_one_scores_best_and_a_median_does_not() -> None:
+    y = np.array([0.0, 0.0, 0.0, 40.0])
+    scores = {ahead: poisson_deviance(y, np.full(4, ahead), ONES)[0] for ahead in (10.0, 0.0, 20.0)}
+    assert min(scores, key=lambda ahead: scores[ahead]) == 10.0
+    assert VALUE_SCORES["mae"](y, np.zeros(4), ONES)[0] == VALUE_SCORES["mae"](y, np.full(4, 10.0), ONES)[0] - 5
+    # nothing is scored as a hundredth of the mean, 0.1: 2 (40 log(40 / 0.1) - 40 + 0.1) of the buyer, 2 x 0.1 of the others
+    assert scores[0.0] == pytest.approx((2 * (40 * np.log(400) - 39.9) + 3 * 0.2) / 4)
+    assert poisson_deviance(np.zeros(4), np.zeros(4), ONES)[0] == 0.0, "nobody buys, as foreseen"
 
 
 def test_calibration_error_by_hand() -> None:

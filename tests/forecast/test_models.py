@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -22,6 +23,7 @@ from segments.forecast.models import (
     PER_SEGMENT,
     Snapshot,
     fit,
+    most_seen,
     platt_line,
     signed_log,
     too_few,
@@ -70,8 +72,7 @@ def test_every_model_answers_one_sound_number_per_customer(name: str, outcome: s
         predictor, _ = fit(MODELS[name], variant, outcome, train, CONFIG)
         made = predictor(later)
         assert made.shape == (600,) and np.isfinite(made).all() and (made >= 0).all()
-        if outcome == "churn":
-            assert (made <= 1).all()
+        assert (made <= (1 if outcome == "churn" else most_seen(train, later))).all()
         assert made.tolist() == predictor(later).tolist()
 
 
@@ -115,6 +116,19 @@ def test_a_segment_unknown_when_learning_uses_the_global_model() -> None:
     made = fit(MODELS["linear"], PER_SEGMENT, "churn", train, CONFIG)[0](later)
     assert made.tolist() == fit(MODELS["linear"], GLOBAL, "churn", train, CONFIG)[0](later).tolist()
     assert len(fit(MODELS["linear"], FEATURE, "churn", train, CONFIG)[0](later)) == 600
+
+
+@pytest.mark.parametrize("name", ["linear", "mbg_nbd"])
+def test_no_forecast_of_money_is_above_what_anybody_spent(name: str) -> None:
+    """Each figure is one that was learned, both together never were: on a logarithmic scale they multiply; so do orders and money of each."""
+    train = snapshot()
+    one = np.arange(600) % 2 == 0
+    size = np.linspace(0, 20, 600)
+    inputs = train.inputs.assign(recent_days=np.where(one, size, 0.0), recent_spend=np.where(one, 0.0, size))
+    train = replace(train, inputs=inputs, spend=(1 + size) ** 2)
+    far = replace(train, inputs=inputs.assign(recent_days=20.0, recent_spend=20.0))
+    far.btyd["frequency"], far.btyd["recency"], far.btyd["monetary_value"] = 40.0, 20.0, 500.0
+    assert fit(MODELS[name], GLOBAL, "value", train, CONFIG)[0](far).max() == most_seen(train, far) == 441.0
 
 
 def test_nobody_left_gives_a_small_risk_for_all() -> None:

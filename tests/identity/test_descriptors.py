@@ -96,6 +96,7 @@ def test_what_was_clustered_on_is_not_tested() -> None:
             for i, name in enumerate(["frequency", "monetary", "basket_value", "f_score", "r_score", "age"])
         }
     )
+    table["age"], table["r_score"] = np.repeat([30.0, 40.0, 30.0], 10), np.tile([1.0, 2.0, 3.0], 10)
     labels = np.repeat([2, 1, 0], 10).astype(np.int32)
     found = descriptor_tests(table, labels, ["frequency", "monetary"]).set_index("feature")
     assert found["role"].to_dict() == {
@@ -110,10 +111,24 @@ def test_what_was_clustered_on_is_not_tested() -> None:
     assert by_construction[["p", "p_holm", "statistic"]].isna().all(axis=None)
     assert set(by_construction["note"]) == {"differs by construction"}
     assert found.loc[["age", "r_score"], "p_holm"].notna().all()
-    assert found.loc["age", "follows"] == "frequency"
-    assert found.loc["age", "correlation"] == pytest.approx(1.0)
     # and the adjustment counts only what was tested: two, not six
     assert found.loc["age", "p_holm"] == pytest.approx(2 * found.loc["age", "p"])
+
+
+def test_what_follows_a_clustered_feature_is_not_tested_either() -> None:
+    """Money that grows with visits, and a level that only frequent guests have: a small p would say that clustering took place."""
+    visits = np.arange(40.0)
+    table = pd.DataFrame({"visits": visits, "money": visits // 8, "card": np.where(visits < 20, "none", "gold")})
+    table["shoe"], table["town"] = np.tile([40.0, 44.0], 20), np.tile(["n", "s"], 20)
+    found = descriptor_tests(table, np.repeat([1, 0], 20).astype(np.int32), ["visits"]).set_index("feature")
+    assert found.loc[["money", "card"], "note"].tolist() == ["differs by construction as far as it follows visits"] * 2
+    assert found.loc[["money", "card"], ["p", "p_holm", "statistic"]].isna().all(axis=None)
+    assert (found.loc[["money", "card"], "effect"] > 0.7).all(), "the effect stands"
+    assert found.loc["money", "correlation"] == pytest.approx(stats.spearmanr(visits, visits // 8).statistic)
+    # ranks 1 to 20 and 21 to 40: of their variance of 133.25 a hundred lie between the two levels; less one level's chance
+    assert found.loc["card", "correlation"] == pytest.approx(np.sqrt(1 - (1 - 100 / 133.25) * 39 / 38))
+    assert found.loc[["shoe", "town"], "p_holm"].notna().all() and found.loc["town", "follows"] == "visits"
+    assert found.loc["shoe", "p_holm"] == pytest.approx(min(1.0, 2 * found.loc["shoe", "p"])), "two are tested"
 
 
 def test_a_feature_is_derived_only_when_all_it_is_made_of_was_clustered_on() -> None:

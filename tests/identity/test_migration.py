@@ -22,7 +22,10 @@ from segments.app.jobs.inputs import features_as_of
 from segments.app.jobs.specs import chosen, grid
 from segments.app.load import load
 from segments.clustering.candidate import candidate_id, candidates_table, sweep_cell
+from segments.evidence.grades import not_evaluated
 from segments.identity.migration import CELLS, MOVED, Migration, migrate, migration_in_words
+from segments.io.store import catalog
+from segments.io.store.documents import Sweep
 from segments.io.store.files import artifact, read_table, write_table
 from segments.model.segmentation import Segment, Segmentation
 
@@ -201,17 +204,50 @@ def test_the_current_date_bears_the_numbers_of_the_stage_identity(folder: Path) 
         assert np.array(story["identity"]["table"]).sum() == flows["customers"].sum()
 
 
-def test_the_stage_sensitivity_looks_a_month_back(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["sensitivity", *OVERRIDES]) == 0
-    table = pd.read_parquet(folder / "artifacts/sensitivity/sensitivity.parquet")
+def test_how_useful_and_how_firm_is_found_out_before_the_choice(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Segments as of a horizon ago on what came after it; firmness with the day a month back; and both stand in the reason."""
+    row = pd.read_parquet(folder / "artifacts/sweep/candidates.parquet")
+    identity = row["candidate_id"].iloc[0]
+    labels = pd.read_parquet(folder / "artifacts/selection/labels.parquet").rename(columns={"cluster": identity})
+    catalog.write(catalog.SWEEP, Sweep("s", "completejourney", [[identity]]))
+    catalog.write(catalog.LABELS, labels)
+    known = {"evaluated": True, "grade": "reproducible", "null": "unimodal", "reason": "Reproducible."}
+    scores = {
+        "jaccard_min": 0.9,
+        "jaccard_error": 0.01,
+        "prediction_strength": 0.9,
+        "excess": 0.1,
+        "excess_error": 0.01,
+    }
+    catalog.write(catalog.CANDIDATE_EVIDENCE, pd.DataFrame([not_evaluated(identity) | known | scores]))
+    gates = ["selection.max_revenue_share=1", "selection.max_largest_share=1", "selection.min_smallest_share=0"]
+    for stage_name in ("usefulness", "sensitivity", "selection"):
+        assert cli.main([stage_name, *OVERRIDES, *gates]) == 0
+    said = capsys.readouterr().out
+    assert "spend, visits, churn from 2017-10-03 to 2018-01-01, by segments of" in said
+    assert "discount_share: the log tells none" in said
+    table = catalog.read(catalog.SENSITIVITY)
     assert table["detail"][table["change"] == "as-of date"].tolist() == ["2017-12-01"]
-    assert "as-of date: agreement" in capsys.readouterr().out
-    by_hand.chosen(None)
-    assert cli.main(["sensitivity", *OVERRIDES]) == 0
-    assert sorted(path.name for path in (folder / "artifacts/sensitivity").iterdir()) == [
-        "metrics.json",
-        "sensitivity.json",
-    ]
+    judged = catalog.read(catalog.JUDGED_CANDIDATES).iloc[0]
+    assert judged["agreement_min"] == table["ari"].min()
+    assert judged["firm"] == (judged["agreement_min"] >= 0.5)
+    # by pandas: a third of them buys weekly to the end, a third stops in April
+    ahead = shop().query("purchased_at >= '2017-10-04'").groupby("customer_id")["amount"].sum()
+    assert (ahead.index.nunique() < 60) and judged["useful_churn"] > 0.5
+    choice = catalog.read(catalog.CHOICE)
+    assert "reproducible and firm." in choice.reason if judged["firm"] else "reproducible, not firm." in choice.reason
+    assert any(one.startswith("Of the time after its segments explain") for one in choice.details)
+    assert catalog.read(catalog.FIRMNESS).firmness.startswith("Firm" if judged["firm"] else "Not firm")
+    # a log too young for a horizon, and nothing that passes
+    assert cli.main(["usefulness", *OVERRIDES, "prediction.horizon_days=400"]) == 0
+    assert "how useful segments are is not known: " in capsys.readouterr().out
+    assert cli.main(["sensitivity", *OVERRIDES, "selection.min_jaccard=0.95"]) == 0
+    assert "no candidate passes the gates" in capsys.readouterr().out
+    assert cli.main(["selection", *OVERRIDES, "selection.min_jaccard=0.95"]) == 0
+    assert catalog.read(catalog.FIRMNESS).notes == ["nothing was chosen"]
+    assert not (folder / "artifacts/selection/sensitivity.png").exists()
     assert cli.main(["migration", "from=2017-06-30", *OVERRIDES]) == 2
     assert "nothing was chosen" in capsys.readouterr().err
 
@@ -287,7 +323,10 @@ def test_a_split_and_its_way_back_between_versions(
         (["from=1", "to=2017-12-31"], "of from=1 and to=2017-12-31 one is a day, the other a version"),
         (["from=20170630", "to=champion"], "of from=20170630 and to=champion one is a day, the other a version"),
         (["from=2016-01-01"], "no purchase lies on or before the as-of date 2016-01-01"),
-        (["from=2017-06-30", "sweep.scalers=[robust]"], "the chosen scaler 'standard' is not in sweep.scalers"),
+        (
+            ["from=2017-06-30", "sweep.scalers=[robust]"],
+            "the scaler 'standard' of what was swept is not in sweep.scalers",
+        ),
     ],
 )
 def test_dates_that_cannot_be_are_refused(

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pytest
 
 import by_hand
-from segments.app.servers.model_api import example_of, problem_of
+from segments.app.servers.invocations import RefusedError, read
+from segments.app.servers.model_api import example_of
 from segments.clustering.candidate import Candidate, Spec, sweep_cell
 from segments.clustering.space import to_space
 from segments.config.columns import Label
@@ -127,12 +128,12 @@ def test_the_service_takes_texts_and_refuses_what_it_does_not_know(
     assert sum(reference["columns"]["TotalCharges"]["counts"]) == 114
     assert medians(reference)["Partner"] == "No"
     body = json.loads(example_of(model, json.dumps(reference)))
-    assert problem_of(json.dumps(body).encode(), "application/json", model, 9) is None
+    assert len(read(json.dumps(body).encode(), "application/json", model, 9)) == 1
     body["dataframe_records"][0] |= {"TotalCharges": None}
-    assert problem_of(json.dumps(body).encode(), "application/json", model, 9) is None
+    assert len(read(json.dumps(body).encode(), "application/json", model, 9)) == 1
     body["dataframe_records"][0] |= {"Contract": "Five year"}
-    says = "row 1: Contract is a level the model has never seen: 'Five year'"
-    assert problem_of(json.dumps(body).encode(), "application/json", model, 9) == (400, says)
+    with pytest.raises(RefusedError, match="row 1: Contract is a level the model has never seen: 'Five year'"):
+        read(json.dumps(body).encode(), "application/json", model, 9)
 
 
 def test_a_level_outside_the_order_is_a_bad_row_shown_by_example() -> None:

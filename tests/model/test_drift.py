@@ -232,6 +232,7 @@ def test_another_period_shows_drift_where_there_is_some(
     monkeypatch.chdir(tmp_path)
     assert source.transactions is not None
     log = pd.read_parquet(source.transactions.path)
+    log = log[log["household_id"].astype(int) % 3 == 0]  # 800 customers tell as much as 2,400
     late = log["transaction_timestamp"] >= "2017-07-01"
     for name, lines in (("first", log[~late]), ("second", log[late]), ("year", log)):
         lines.to_parquet(f"{name}.parquet")

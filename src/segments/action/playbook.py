@@ -96,18 +96,18 @@ class Outlook:
     ----------
     horizon_days : int
         Days that the prediction looks ahead.
-    churn_risk : float
-        Mean probability that a customer buys nothing in them.
-    expected_value : float
-        What the segment is expected to spend in them, in money.
-    at_risk_revenue : float
+    churn_risk : float or None
+        Mean probability that a customer buys nothing in them; ``None`` where it cannot be foreseen.
+    expected_value : float or None
+        What the segment is expected to spend in them, in money; ``None`` likewise.
+    at_risk_revenue : float or None
         What its customers spent in the days before, each weighted by the churn risk.
     """
 
     horizon_days: int
-    churn_risk: float
-    expected_value: float
-    at_risk_revenue: float
+    churn_risk: float | None = None
+    expected_value: float | None = None
+    at_risk_revenue: float | None = None
 
     def words(self, currency: str = "") -> str:
         """The outlook as a sentence, money in this currency.
@@ -117,10 +117,19 @@ class Outlook:
         >>> Outlook(90, 0.073, 134455.7, 5739.6).words()
         'In the next 90 days 7.3 % are expected to buy nothing and the segment to spend 134,456; 5,740 of what it spent in the 90 days before is at risk.'
         """
-        return (
-            f"In the next {self.horizon_days} days {self.churn_risk * 100:.1f} % are expected to buy nothing and the segment to spend "
-            f"{money_text(self.expected_value, currency)}; {money_text(self.at_risk_revenue, currency)} of what it spent in the {self.horizon_days} days before is at risk."
-        )
+        said, days = [], self.horizon_days
+        if self.churn_risk is not None:
+            said.append(f"{self.churn_risk * 100:.1f} % are expected to buy nothing")
+        if self.expected_value is not None:
+            said.append(
+                f"the segment {'' if said else 'is expected '}to spend {money_text(self.expected_value, currency)}"
+            )
+        sentence = f"In the next {days} days {' and '.join(said)}"
+        if self.at_risk_revenue is not None:
+            sentence += (
+                f"; {money_text(self.at_risk_revenue, currency)} of what it spent in the {days} days before is at risk"
+            )
+        return f"{sentence}."
 
 
 @dataclass(frozen=True)
@@ -310,18 +319,21 @@ def with_outlook(assignments: Sequence[Assignment], profiles: pd.DataFrame, hori
     assignments : sequence of Assignment
         As :func:`assign_playbooks` returns them.
     profiles : DataFrame of shape (k, ...)
-        With ``cluster, churn_risk, expected_value, at_risk_revenue``, as the profiles stage writes them.
+        With ``cluster`` and what can be foreseen of ``churn_risk, expected_value, at_risk_revenue``, as the profiles stage writes them.
     horizon_days : int
         Days that the prediction looks ahead.
 
     Returns
     -------
     list of Assignment
-        In the same order, each with its outlook.
+        In the same order, each with its outlook; without one where nothing can be foreseen.
     """
-    by_cluster = profiles.set_index("cluster")[list(OUTLOOK)]
+    by_cluster = profiles.set_index("cluster")[[name for name in OUTLOOK if name in profiles]]
+    if by_cluster.columns.empty:
+        return list(assignments)
     return [
-        replace(one, outlook=Outlook(horizon_days, *map(float, by_cluster.loc[one.cluster]))) for one in assignments
+        replace(one, outlook=Outlook(horizon_days, **by_cluster.loc[one.cluster].astype("float64").to_dict()))
+        for one in assignments
     ]
 
 
@@ -359,7 +371,11 @@ def playbook_table(assignments: Sequence[Assignment], playbooks: Sequence[Playbo
                 **{key: getattr(book, key) for key in ("channel", "offer", "kpi")},
                 "evidence": "; ".join(evidence.words() for evidence in one.evidence),
                 "runner_up": one.runner_up,
-                **(asdict(one.outlook) if one.outlook else {}),
+                **{
+                    name: value
+                    for name, value in (asdict(one.outlook) if one.outlook else {}).items()
+                    if value is not None
+                },
             }
         )
     return pd.DataFrame(rows).astype({"runner_up": "string"})
@@ -438,7 +454,12 @@ def plans(plain: Mapping[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["cluster", "playbook", "title", "channel", "offer"])
 
 
-def playbook_page(assignments: Sequence[Assignment], playbooks: Sequence[Playbook], currency: str = "") -> str:
+def playbook_page(
+    assignments: Sequence[Assignment],
+    playbooks: Sequence[Playbook],
+    currency: str = "",
+    not_foreseen: Sequence[str] = (),
+) -> str:
     """Markdown for a person: a table of all segments, then a section on each.
 
     Parameters
@@ -449,6 +470,8 @@ def playbook_page(assignments: Sequence[Assignment], playbooks: Sequence[Playboo
         The playbooks they name.
     currency : str
         Of the source.
+    not_foreseen : sequence of str
+        Sentences on what cannot be foreseen.
     """
     by_name = _by_name(playbooks)
     plans = [
@@ -463,6 +486,7 @@ def playbook_page(assignments: Sequence[Assignment], playbooks: Sequence[Playboo
         plans=plans,
         unused=idle,
         currency=currency,
+        not_foreseen=not_foreseen,
         draft=draft,
         silent=silent[0].segment if silent else "",
     )

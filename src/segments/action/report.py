@@ -18,7 +18,7 @@ import pandas as pd
 from segments.action.templates import fill, money_text, percent
 from segments.config.features import RFM_SCORES
 from segments.features.meanings import NONE, Labels, called, label, number
-from segments.identity.descriptors import CLUSTERED, DERIVED, DESCRIPTOR
+from segments.identity.descriptors import CLUSTERED, DERIVED, DESCRIPTOR, FOLLOWS
 from segments.identity.profiles import IS_LEVEL
 
 SAME = 0.9  # from this correlation on a descriptor is a clustered feature under another name
@@ -61,17 +61,18 @@ class Briefing:
     rules : mapping
         As the profiles stage writes them.
     pictures : dict of str to bytes
-        PNGs by key: ``heat_map, snake, bubble, certainty, make_up, calibration`` and ``radar_<cluster>``; one that is not there is left out.
+        PNGs by key: ``heat_map, snake, bubble, certainty, make_up, calibration_churn, calibration_value`` and ``radar_<cluster>``; one that is not there is left out.
     rfm, cross_table : DataFrame, optional
         RFM segments and how they lie across the clustered ones; ``None`` where the source has no purchases.
     forecast : mapping, optional
-        What the figures of `value` rest on: ``horizon_days``, and lists of sentences: ``plain``, ``recommendation``, ``segments_help``.
+        What the figures of `value` rest on: ``horizon_days``, and lists of sentences: ``plain``, ``recommendation``, ``segments_help``; where
+        money can be foreseen also ``tenths`` of the customers with their ``forecast`` and what ``came``.
     why_no_forecast : str
         Why there is none, where that is known.
     playbooks : sequence of mapping, optional
         Per cluster ``name, goal, do, avoid, channel, offer, kpi``.
     value : sequence of mapping, optional
-        Per cluster ``churn_risk`` (0 to 1), ``expected_value`` and ``at_risk_revenue`` (money).
+        Per cluster what can be foreseen of ``churn_risk`` (0 to 1), ``expected_value`` and ``at_risk_revenue`` (money).
     evidence : mapping, optional
         ``grade`` and ``reason`` of the chosen candidate.
     segment_ids : sequence of str
@@ -188,7 +189,7 @@ def monday(briefing: Briefing) -> list[dict[str, Any]]:
     rows = []
     for cluster, profile in briefing.profiles.iterrows():
         place = int(str(cluster))
-        own = briefing.value[place] if briefing.value else None
+        own = briefing.value[place] if briefing.value else {}
         book = briefing.playbooks[place] if briefing.playbooks else None
         identity = briefing.segment_ids[place] if briefing.segment_ids else f"S{place + 1}"
         horizon = briefing.forecast["horizon_days"] if briefing.forecast else 0
@@ -200,11 +201,12 @@ def monday(briefing: Briefing) -> list[dict[str, Any]]:
                 "size": int(profile["size"]),
                 "share": profile["share"],
                 "playbook": book,
-                "stake": own and own["at_risk_revenue"],
-                "risk": own and own["churn_risk"],
-                "value": own and own["expected_value"],
-                "lifetime": own
-                and lifetime_value(own["expected_value"], own["churn_risk"], horizon, briefing.lifetime_years),
+                "stake": own.get("at_risk_revenue"),
+                "risk": own.get("churn_risk"),
+                "value": own.get("expected_value"),
+                "lifetime": lifetime_value(own["expected_value"], own["churn_risk"], horizon, briefing.lifetime_years)
+                if {"expected_value", "churn_risk"} <= own.keys()
+                else None,
                 "command": f"segments export campaign={(book or {}).get('key', 'monday')}-{identity} segment={identity}",
             }
         )
@@ -433,20 +435,25 @@ def _apart(briefing: Briefing, cluster: int) -> list[dict[str, Any]]:
 
 def _test_row(briefing: Briefing, row: dict[str, Any]) -> dict[str, Any]:
     found = briefing.descriptors[briefing.descriptors["feature"] == row["feature"]]
-    where = _span(row["feature"], found, briefing.labels) if row["kind"] == "number" and row["p_holm"] < LEVEL else ""
-    follows = ""
-    if row["follows"] and abs(row["correlation"]) >= SAME:
-        follows = f"says the same as {label(row['follows'], briefing.labels, unit=False)} (correlation {row['correlation']:.2f})"
+    follows = bool(row["follows"]) and abs(row["correlation"]) >= FOLLOWS
+    differs = bool(row["p_holm"] < LEVEL)
+    where = _span(row["feature"], found, briefing.labels) if row["kind"] == "number" and (differs or follows) else ""
+    note = row["note"]
+    if follows:
+        note = (
+            f"{'says the same as' if abs(row['correlation']) >= SAME else 'follows'} {label(row['follows'], briefing.labels, unit=False)} "
+            f"(correlation {row['correlation']:.2f}), of which the segments were made: a small p would say no more than that"
+        )
     return {
         "label": label(row["feature"], briefing.labels),
         "known": row["known"],
         "test": row["test"],
-        "differs": bool(row["p_holm"] < LEVEL),
+        "differs": "by construction" if follows else "yes" if differs else "not shown",
         "p": _p(row["p_holm"]),
         "effect": f"{row['effect']:.2f}",
         "size": _size("epsilon" if row["kind"] == "number" else "V", row["effect"]),
         "where": where,
-        "note": ", ".join(filter(None, [follows, row["note"]])),
+        "note": note,
     }
 
 
@@ -455,7 +462,7 @@ def _number_rows(briefing: Briefing) -> dict[str, list[dict[str, Any]]]:
     found: dict[str, list[dict[str, Any]]] = {"told": [], "folded": []}
     for row in _rows(_by_effect(briefing.tests)):
         made = _test_row(briefing, row)
-        worth_saying = made["size"] in SIZES[2:] and row["p_holm"] < LEVEL
+        worth_saying = made["size"] in SIZES[2:] and made["differs"] != "not shown"
         worth_saying &= abs(row["correlation"]) < SAME and row["feature"] not in RFM_SCORES
         found["told" if worth_saying else "folded"].append(made)
     return found

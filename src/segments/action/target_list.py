@@ -282,6 +282,31 @@ def pick_segment(table: pd.DataFrame, wanted: str) -> pd.DataFrame:
     return rows
 
 
+def check_foreseen(wanted: Sequence[str], table: pd.DataFrame, why: Sequence[str]) -> None:
+    """Refuse a list that asks for what cannot be foreseen.
+
+    Parameters
+    ----------
+    wanted : sequence of str
+        Columns that were asked for.
+    table : DataFrame
+        All that there are.
+    why : sequence of str
+        What is foreseen no better than by saying the same of everybody, a sentence each.
+
+    Raises
+    ------
+    ConfigError
+        Says which, and why.
+    """
+    if why and (lacking := [name for name in PREDICTED if name in wanted and name not in table]):
+        raise ConfigError(
+            f"{' and '.join(lacking)} cannot be listed. {' '.join(why)}",
+            where="columns",
+            fix=f"leave {' and '.join(lacking)} out",
+        )
+
+
 def pick_columns(table: pd.DataFrame, wanted: Sequence[str]) -> pd.DataFrame:
     """The columns that were asked for, in that order.
 

@@ -45,7 +45,7 @@ def fill(package: str, name: str, /, **context: object) -> str:
 
     Examples
     --------
-    >>> fill(__package__, "playbook.md.j2", plans=[], unused=["reactivate"], currency="", draft="", silent="").splitlines()[0]
+    >>> fill(__package__, "playbook.md.j2", plans=[], unused=["reactivate"], currency="", not_foreseen=[], draft="", silent="").splitlines()[0]
     '# Playbooks'
     """
     return _environment(markdown=name.endswith(".md.j2")).get_template(f"{package}:{name}").render(context)

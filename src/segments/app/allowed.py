@@ -61,6 +61,8 @@ def check_conf(conf: Path) -> None:
         shown = f"conf/{path.relative_to(conf).as_posix()}"
         if path.is_symlink() and (path.is_dir() or not Path(realpath(path)).is_relative_to(project)):
             raise ConfigError(f"{shown} is a link to {realpath(path)}", where=shown, fix="put the file itself there")
+        if path.exists() and not path.is_dir() and not path.is_file():
+            raise ConfigError(f"{shown} is no plain file", where=shown, fix="remove it")
         if path.suffix != ".yaml" or not path.is_file():
             continue
         if shown.startswith("conf/hydra/"):

@@ -2,47 +2,39 @@
 
 Exit codes: 0 done, 2 something a person can mend (one message, no traceback), 3 done but for the rows that `score` rejected, 129, 130 and 143 interrupted.
 
-A command is declared here: its own words, its help, and the import of what it runs, which waits until the config is read. Overrides in Hydra's
-grammar stand among the words in any place.
+A command is declared here (:mod:`segments.app.declare` says how): its own words, its help, and the import of what it runs.
 """
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
-import re
 import signal
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from importlib import import_module
-from inspect import getdoc
-from itertools import islice
-from textwrap import indent
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import NoReturn
 
 import click
 
 from segments import __version__
+from segments.app import declare
+from segments.app.declare import EPILOG, Command, Here, Run, argument, because, print_lines, raw
 from segments.errors import ConfigError, SegmentsError, quoted_part
 
-if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
-
-Run = Callable[..., Any]  # takes the config and the command's own words; returns what to say, or that and an exit code
 ENDINGS = (signal.SIGTERM, signal.SIGHUP)  # a service manager, a closed terminal
 COMPLETE = "_SEGMENTS_COMPLETE"
-EPILOG = """Overrides are in Hydra's grammar (sweep.k_max=8, source=mall, experiment=mall); with -m there is one run per combination
-(segments fit -m k='range(2,8)' scaler=robust,power). Options may be written name=VALUE too. `dvc repro` runs all stages."""
 STAGES = {
     "data": "raw files -> clean tables, and a report of every row dropped or repaired",
     "features": "clean tables -> one row per customer, all columns",
     "explore": "features -> pictures, their numbers, and warnings",
     "sweep": "features -> every candidate of the grid, tracked in MLflow",
     "evidence": "candidates -> how stable each is, and whether there are clusters at all",
-    "selection": "candidates and evidence -> the chosen one, the runner-up, the reason",
-    "sensitivity": "the chosen one -> how much of it stays under other seeds, scalers, features, dates",
+    "usefulness": "candidates of one horizon ago, purchases after it -> how much of these each explains",
+    "sensitivity": "candidates that pass -> how much of each stays under other seeds, scalers, features, dates",
+    "selection": "candidates and all that was measured -> the chosen one, the runner-up, the reason",
     "identity": "chosen clusters and the champion -> ids, names and colours that stay",
     "prediction": "features up to a day, purchases after it -> churn risk and expected value per customer",
     "profiles": "chosen clusters -> what each segment is like, rules for who is in it",
@@ -99,65 +91,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write(f"\nsegments {words[0]}: interrupted; what is finished is kept, the same command continues\n")
         return 130
-    except BrokenPipeError:
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:  # wherever it came from: typed, or from a config
+            name = quoted_part(str(error.filename), 100)
+            said = ConfigError(
+                f"no file can be called {name}", where="a name that is too long", fix="give a shorter one"
+            )
+            sys.stderr.write(f"segments {quoted_part(words[0], 40)}: {said}\n")
+            return 2
+        if not isinstance(error, BrokenPipeError):
+            raise
         # the reader of our output (`| head`) has gone; nothing is left to say
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
 
 # --- what all commands have in common -----------------------------------------------------------------------------------
-
-
-class Command(click.Command):
-    """Overrides may stand anywhere among the words, an option ``--name VALUE`` may be written ``name=VALUE``, and help is the docstring as it stands."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Take the overrides out, give the rest to click, and leave out what was given empty."""
-        options = {name: param for param in self.params if isinstance(param, click.Option) for name in param.opts}
-        takes_overrides = any(param.name == "overrides" for param in self.params)
-        words: list[str] = []
-        overrides: list[str] = []
-        rest = iter(args)
-        for word in rest:
-            key, given, value = word.partition("=")
-            name = key if key in options else f"--{key}" if given else ""
-            if name in options and not options[name].is_flag:
-                words += [name, value] if given else [name, *islice(rest, 1)]
-            # a name of several words may hold a '='
-            elif takes_overrides and (word[:1] == "~" or (given and word[:1] != "-" and " " not in key)):
-                overrides.append(word)
-            else:
-                words.append(word)
-        try:
-            left = super().parse_args(ctx, words)
-            if ctx.resilient_parsing:  # a shell asks; it takes words apart at '='
-                ctx.params["overrides"] = args
-                return left
-            for param in self.params:
-                if param.required and ctx.params[str(param.name)] == "":
-                    raise click.MissingParameter(ctx=ctx, param=param)
-        except click.MissingParameter as error:
-            taken = f"'{overrides[0]}' was taken for a setting, as it has a '='" if overrides else None
-            raise click.MissingParameter(taken, ctx, error.param) from error
-        except click.UsageError as error:
-            error.ctx = error.ctx or ctx
-            raise
-        if stray := ctx.params.get("overrides"):
-            raise ConfigError(
-                f"'{stray[0]}' is not an override", where=ctx.command_path, fix="write KEY=VALUE, such as source=mall"
-            )
-        ctx.params = {name: value for name, value in ctx.params.items() if value not in (None, "")}
-        if takes_overrides:
-            ctx.params["overrides"] = overrides
-        return left
-
-    def get_short_help_str(self, limit: int = 45) -> str:
-        """Give the first line, whole."""
-        return (self.help or "").split("\n")[0].rstrip(".")
-
-    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the lines as they are."""
-        formatter.write(f"\n{indent(self.help or '', '  ')}\n")
 
 
 class Group(click.Group):
@@ -168,33 +117,6 @@ class Group(click.Group):
         for title, names in (("Stages, in the order `dvc repro` runs them", STAGES), ("Commands", COMMANDS)):
             with formatter.section(title):
                 formatter.write_dl(list(names.items()))
-
-
-class Here(click.Path):
-    """A path from where the person stands: commands run in the project's folder."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Make it absolute."""
-        return os.path.abspath(value) if value else value  # noqa: PTH100 - still text
-
-
-def suggest(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Complete what can be chosen from the folders of ``conf/`` (``source=…``); files too, where one may stand."""
-    from click.shell_completion import CompletionItem
-
-    from segments.io.store.files import find_project
-
-    try:
-        conf = find_project() / "conf"
-        groups = re.findall(r"^  - (\w+): ", (conf / "config.yaml").read_text(), re.MULTILINE)
-    except SegmentsError:
-        groups = []
-    names = {group: sorted(path.stem for path in (conf / group).glob("*.yaml")) for group in groups}
-    before = [word for word in ctx.params.get("overrides", ()) if word != "="]
-    # bash takes `source=ma` for three words, and wants the last one back
-    found = names.get(before[-1] if before else "") or [f"{group}={name}" for group in names for name in names[group]]
-    items = [CompletionItem(word) for word in found if word.startswith(incomplete)]
-    return items + [CompletionItem(incomplete, type="file")] * isinstance(param.type, click.Path)
 
 
 @click.group(
@@ -208,97 +130,7 @@ def app() -> None:
     """Raw customers in; a registered, reproducible segmentation out, chosen on evidence."""
 
 
-argument = partial(click.argument, shell_complete=suggest)
-because = partial(click.option, "--because", metavar="WHY", help="The reason, kept with the decision.")
-raw = click.option(
-    "--raw",
-    type=bool,
-    metavar="true",
-    help="Leave text in a CSV as it is; by default what a spreadsheet would take for a formula gets an apostrophe in front.",
-)
-SHARED = (
-    argument("overrides", nargs=-1, metavar="[KEY=VALUE]..."),
-    click.option("-m", "--multirun", is_flag=True, help="Run once per combination of swept overrides."),
-    click.option("--timings", is_flag=True, help="Say where the time goes."),
-)
-
-
-def of_project(
-    *params: Callable[[Any], Any], together: bool = False, name: str = "", text: str = ""
-) -> Callable[[Callable[[], Run]], click.Command]:
-    """Declare a command that runs in a project: the function under it imports and returns what to run.
-
-    Parameters
-    ----------
-    *params : callable
-        click's arguments and options: the command's own words.
-    together : bool
-        Whether what runs takes a list of configs, to make the combinations of ``-m`` side by side.
-    name, text : str
-        Command and help; the function's name and docstring by default.
-    """
-
-    def declare(imports: Callable[[], Run]) -> click.Command:
-        called = name or imports.__name__
-
-        def run(timings: bool, multirun: bool, overrides: list[str], **own: Any) -> int:
-            from segments.io.store.files import find_project
-
-            started, codes = time.perf_counter(), [0]
-            os.environ.setdefault("MPLBACKEND", "agg")
-            os.chdir(find_project())
-            from segments.app import load
-
-            def task(*configs: Any) -> None:
-                try:
-                    codes.append(_say(imports()(configs if together else configs[0], **own)))
-                except Exception as error:
-                    told = _of_others(error)
-                    if told is None:
-                        raise
-                    raise told from error
-
-            if multirun:
-                load.multirun(overrides, task, together)
-            else:
-                config = load.load(overrides)
-                imports()
-                if timings:
-                    click.echo(f"{called}: {time.perf_counter() - started:.2f} s to start", err=True)
-                task(config)
-            if timings:
-                click.echo(f"{called}: {time.perf_counter() - started:.2f} s in all", err=True)
-            return max(codes)
-
-        for param in reversed((*params, *SHARED)):
-            param(run)
-        return app.command(called, cls=Command, help=text or getdoc(imports), epilog=EPILOG)(run)
-
-    return declare
-
-
-def _say(said: Any) -> int:
-    """Print what a command says, line by line as it comes; returns its exit code."""
-    text, code = said if isinstance(said, tuple) else (said, 0)
-    for line in [text] if isinstance(text, str) else text or ():
-        if line:
-            click.echo(line)
-    return int(code)
-
-
-def _of_others(error: Exception) -> SegmentsError | None:
-    """An error of MLflow's record, or of a damaged table that is streamed, in this project's shape; ``None`` for any other."""
-    if isinstance(error, SegmentsError):
-        return None
-    if type(error).__module__ == "_duckdb":
-        from segments.io.store.files import damaged_table
-
-        return damaged_table()
-    if "mlflow" in sys.modules:
-        from segments.io.tracking.connection import in_our_words
-
-        return in_our_words(error)
-    return None
+of_project = partial(declare.of_project, app)
 
 
 def _told(error: click.UsageError) -> ConfigError:
@@ -378,7 +210,7 @@ def describe(file: str = "", check: str = "") -> int:
     from pathlib import Path
 
     from segments.app.commands.describe import draft_with_features
-    from segments.data.draft import describe_file
+    from segments.data.drafting.draft import describe_file
     from segments.io.store.files import find_project
 
     if check:
@@ -387,7 +219,7 @@ def describe(file: str = "", check: str = "") -> int:
 
         given = Path(file).absolute() if file else None
         os.chdir(find_project())
-        return _say(run(load.load([f"source={check}", "sweep.feature_sets=[rfm]"]), given))
+        return print_lines(run(load.load([f"source={check}", "sweep.feature_sets=[rfm]"]), given))
     if not file:
         raise ConfigError(
             "no file is named",
@@ -397,7 +229,7 @@ def describe(file: str = "", check: str = "") -> int:
     try:
         conf = find_project() / "conf"
     except SegmentsError:  # to look at a file needs no project
-        click.echo(describe_file(Path(file)), nl=False)
+        click.echo(describe_file(Path(file)).text, nl=False)
         return 0
     draft, beside = draft_with_features(Path(file), conf)
     click.echo(draft, nl=False)
@@ -554,8 +386,9 @@ def score() -> Run:
     """Give every row of a file its segment, by the registered model.
 
     INPUT   CSV or parquet, read in chunks. Either feature rows: an id (customer_id, or as the source calls it) and the
-            columns of the model; other columns and their order do not matter. Or a transaction log as the source describes
-            it, summed up as of source.as_of=YYYY-MM-DD.
+            columns of the model; other columns and their order do not matter. Or a customers table with the headers and
+            values of the source's own, cleaned as that was (days and ages as of source.as_of=YYYY-MM-DD). Or a transaction
+            log as the source describes it, summed up as of that day.
     OUTPUT  Written whole or not at all. Same ids in the same order; cluster, segment, distance, margin, and whatever else
             the model says. Rows that cannot be scored, or are not as long as the header, go to OUTPUT's stem +
             .rejected.csv with row number, id and reason. Lines of a log that the source's policy leaves out
@@ -581,17 +414,19 @@ def score() -> Run:
 def serve() -> Run:
     """Answer requests on 127.0.0.1 with the registered model.
 
-    MLflow's model server, with limits on what it takes (section `serving` of conf/config.yaml). It says its address and an
-    example once the model is loaded and has answered. Stop it with Ctrl-C.
+    The protocol of MLflow's model server, with limits on what it takes (section `serving` of conf/config.yaml). It says its address
+    and an example once the model is loaded and has answered. The version that is put in use later answers within seconds. Stop it with Ctrl-C.
 
     POST /invocations with Content-Type: application/json, and the columns of your model (here those of the bundled data's)
       {"dataframe_records": [{"gap_days_mean": 6.5, "stores": 3.0, "weekend_share": 0.3, "morning_share": 0.2, "evening_share": 0.4}]}
     or
       {"dataframe_split": {"columns": ["gap_days_mean", "stores", "weekend_share", "morning_share", "evening_share"],
                            "data": [[6.5, 3.0, 0.3, 0.2, 0.4]]}}
+    or {"inputs": {"COLUMN": [VALUE, ...], ...}};
     answer: {"predictions": [{"cluster": 0, "segment": "...", "distance": 0.1, "margin": 0.2, ...}]}, one per row, in order.
     A request that cannot be answered gets {"error": "one sentence"}: 400 wrong columns or values, 408 a body that does
-    not come in time, 413 too large, 415 another type, 503 too many at once. GET /health answers 200, however many wait.
+    not come in time, 413 too large, 415 another type, 503 too much at once. GET /health answers 200 however many wait, /version the model, /metrics Prometheus's text,
+    /customers/ID what the last run knew of a customer: segment, confidence, churn risk and expected value, what to do.
     """
     from segments.app.commands.serve import run
 

@@ -103,7 +103,8 @@ def to_config(composed: DictConfig, conf: Path, choices: Mapping[str, str]) -> C
     from omegaconf.errors import OmegaConfBaseException
 
     try:
-        own = OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])
+        keys: Any = [key for key in composed if key != "hydra"]
+        own = OmegaConf.masked_copy(composed, keys)
         plain: Any = OmegaConf.to_container(own, resolve=True)
     except (OmegaConfBaseException, RecursionError) as error:
         raise _readable(error, conf) from error
@@ -244,7 +245,7 @@ def _member(conf: Path, group: str, name: str, where: str = "") -> Any:
         raise _no_member(conf, group, name, where=where)
     try:
         plain = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
-    except (OmegaConfBaseException, YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except (OmegaConfBaseException, YAMLError, ValueError, RecursionError) as error:
         raise _readable(error, conf) from error
     _check_name(path, plain)
     return plain
@@ -280,8 +281,8 @@ def _file_of(conf: Path, name: str) -> Any:
     if not path.is_file():
         return {}
     try:
-        return OmegaConf.to_container(OmegaConf.load(path))
-    except (OmegaConfBaseException, YAMLError, UnicodeDecodeError) as error:
+        return _mapping(OmegaConf.to_container(OmegaConf.load(path)))
+    except (OmegaConfBaseException, YAMLError, ValueError, RecursionError) as error:
         raise _readable(error, conf) from error
 
 
@@ -394,13 +395,14 @@ def _readable(error: Exception, conf: Path) -> ConfigError:
 
 def _broken_yaml(conf: Path) -> ConfigError | None:
     """The first file of ``conf/`` that cannot be read at all: what a parser says does not always name the file."""
-    from omegaconf import OmegaConf
+    from omegaconf import DictConfig, OmegaConf
     from yaml import YAMLError
 
     for path in filter(Path.is_file, sorted(conf.rglob("*.yaml"))):
         try:
-            OmegaConf.load(path)
-        except (OSError, YAMLError, UnicodeDecodeError, RecursionError) as error:
+            if not isinstance(OmegaConf.load(path), DictConfig):
+                raise ValueError("it is a list, not keys with values")
+        except (OSError, YAMLError, ValueError, RecursionError) as error:  # a number of 5,000 digits is a ValueError
             mark = getattr(error, "problem_mark", None)
             line = f", line {mark.line + 1}" if mark else ""
             why = getattr(error, "problem", None) or first_line(error)

@@ -19,10 +19,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from segments.clustering.fitted.columns import check_columns
 from segments.clustering.kmeans import best_kmeans
 from segments.clustering.meaning import code_meaning
 from segments.clustering.scores import CLUSTER_SCORES, SILHOUETTES, reference_space, score, score_reference
-from segments.clustering.space import Space, check_columns, fit_space, fold
+from segments.clustering.space import Space, fit_space, fold
 from segments.config.sweep import Algorithm, FeatureSet, Scaler, ScoringConfig
 from segments.errors import SweepError
 

@@ -17,20 +17,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from segments.clustering.exact import expm1, log, log1p
-from segments.config.sweep import Feature, FeatureSet, Scaler
+from segments.clustering.exact import log1p
+from segments.clustering.fitted.columns import _rounded, _usable, as_levels
+from segments.clustering.fitted.scalers import _FITTED, _estimator, _plain, _rebuild, _straightening, _yeo_johnson
+from segments.config.sweep import FeatureSet, Scaler
 from segments.errors import SweepError
-
-# The fitted attributes scikit-learn's transform() reads, per scaler; all of them plain numbers.
-_FITTED: dict[str, tuple[str, ...]] = {
-    "none": (),
-    "standard": ("mean_", "scale_", "var_", "n_features_in_"),
-    "minmax": ("min_", "scale_", "data_min_", "data_max_", "n_features_in_"),
-    "robust": ("center_", "scale_", "n_features_in_"),
-    "quantile": ("quantiles_", "references_", "n_quantiles_", "n_features_in_"),
-}
-
-MOST_LEVELS = 50  # of a category: more are names or ids, and nobody's group
 
 
 class Axis(NamedTuple):
@@ -259,19 +250,6 @@ def unseen_level(level: str, levels: Sequence[str]) -> str:
     return f"'{level[:60]}', which the model has never seen (it knows {', '.join(levels[:6])}{' …' if len(levels) > 6 else ''})"
 
 
-def as_levels(column: pd.Series[Any]) -> pd.Series[Any]:
-    """Levels as text; whole numbers without a point, so that 1 and 1.0 are one level.
-
-    Examples
-    --------
-    >>> as_levels(pd.Series([1.0, None])).tolist()
-    ['1', <NA>]
-    """
-    if pd.api.types.is_float_dtype(column) and (column.dropna() % 1 == 0).all():
-        column = column.astype("Int64")
-    return column.astype("string")
-
-
 def place(space: Space, values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Bring rows that :func:`read_columns` read into the space.
 
@@ -391,11 +369,6 @@ def _evened_out(space: Space, values: NDArray[np.float64]) -> Space:
     return replace(space, inputs=inputs)
 
 
-def _rounded(value: float) -> float:
-    # the last digits are the processor's
-    return float(f"{value:.12g}")
-
-
 def nearest(X: NDArray[np.float64], centres: NDArray[np.float64]) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
     """Nearest centre of every row, and the distances to all centres.
 
@@ -465,143 +438,6 @@ def fold(X: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.intp],
     return rows, own, np.bincount(own).astype(np.float64)
 
 
-def check_columns(features: pd.DataFrame, feature_set: FeatureSet) -> dict[str, str]:
-    """Refuse a feature set that the feature table cannot serve; returns the columns that are left out, and what is said of each.
-
-    Parameters
-    ----------
-    features : DataFrame of shape (n_customers, ...)
-        The feature table.
-    feature_set : FeatureSet
-        The columns asked for.
-
-    Raises
-    ------
-    SweepError
-        Names the column, what is wrong with it, and what to do.
-
-    Examples
-    --------
-    >>> from segments.config.sweep import Feature
-    >>> table = pd.DataFrame({"x": [0.0, 2.0], "year": [2024.0, 2024.0]})
-    >>> check_columns(table, FeatureSet("xy", {"x": Feature(), "year": Feature()}))
-    {'year': "'year' is 2024 for every customer, so it tells nobody apart: feature set xy leaves it out"}
-    """
-    return _usable(features, feature_set)[2]
-
-
-def _usable(
-    features: pd.DataFrame, feature_set: FeatureSet
-) -> tuple[FeatureSet, dict[str, dict[str, Any]], dict[str, str]]:
-    """The feature set without columns that tell nobody apart, what is learnt of each column, and notes."""
-    where = f"feature_set {feature_set.name}"
-    unknown = [column for column in feature_set.columns if column not in features.columns or column == "customer_id"]
-    if unknown:
-        known = [column for column in features.columns if column != "customer_id"]
-        raise SweepError(
-            f"unknown feature {', '.join(unknown)}", where=where, fix=f"this source has: {', '.join(known)}"
-        )
-    kept, learnt, notes = {}, {}, {}
-    for column, feature in feature_set.columns.items():
-        try:
-            said, values = _learn(features[column], feature)
-        except SweepError as error:
-            raise SweepError(f"'{column}' {error.what}", where=where, fix=error.fix) from None
-        if len(values) > 1 and np.all(values == values[0]) and "indicator" not in said:
-            value = said["levels"][int(values[0])] if "levels" in said else f"{values[0]:g}"
-            notes[column] = f"'{column}' is {value} for every customer, so it tells nobody apart"
-            continue
-        kept[column] = feature
-        if said:
-            learnt[column] = said
-    if not kept:
-        raise SweepError(
-            f"{next(iter(notes.values()))}{'; so it is with all its columns' if len(notes) > 1 else ''}",
-            where=where,
-            fix="name other columns in the feature set",
-        )
-    told = {column: f"{note}: feature set {feature_set.name} leaves it out" for column, note in notes.items()}
-    return replace(feature_set, columns=kept), learnt, told
-
-
-def _learn(column: pd.Series[Any], feature: Feature) -> tuple[dict[str, Any], NDArray[np.float64]]:
-    """What a space keeps of a column besides its numbers, and the customers' values as they enter the transform."""
-    said: dict[str, Any] = {}
-    missing = int(column.isna().sum())
-    if missing == len(column):
-        raise SweepError("has no value for any customer", fix="take it out of the feature set")
-    if missing and not feature.fills:
-        raise SweepError(
-            f"has no value for {missing} of {len(column)} customers",
-            fix="write what stands in for it (missing: median, zero or a value, in the source or the feature set), take it out of the feature set, "
-            "or name the feature set in sweep.feature_sets: `segments features` then leaves these customers out",
-        )
-    if pd.api.types.is_numeric_dtype(column) and not feature.levels:
-        values = column.to_numpy(dtype=np.float64, na_value=np.nan)
-        if np.isinf(values).any():
-            raise SweepError(f"is infinite for {int(np.isinf(values).sum())} customers", fix="mend the raw data")
-        if feature.fills:
-            said["fill"] = _stand_in(feature, values)
-        if feature.winsorise is not None:
-            said["limits"] = [_rounded(float(end)) for end in np.nanquantile(values, feature.winsorise)]
-        elif feature.clip is not None:
-            said["limits"] = list(feature.clip)
-    else:
-        texts = as_levels(column)
-        level = [str(feature.missing)] if feature.fills and feature.missing != "median" else []
-        seen = sorted({*texts.dropna().unique(), *level})
-        levels = feature.levels or seen
-        if strange := [level for level in seen if level not in levels]:
-            raise SweepError(
-                f"holds '{strange[0]}', which its order does not name", fix=f"name all its levels: {', '.join(seen)}"
-            )
-        if len(levels) > MOST_LEVELS:
-            raise SweepError(
-                f"has {len(levels)} different texts, too many for a category (at most {MOST_LEVELS})",
-                fix="take it out of the feature set, or merge its levels in the raw data",
-            )
-        said = {"levels": levels, "ordered": bool(feature.levels), "unit": 1.0}
-        if feature.transform != "identity":
-            raise SweepError(f"is a category, which {feature.transform} cannot transform", fix="remove the transform")
-        values = pd.Index(levels).get_indexer(texts).astype(np.float64)
-        values[texts.isna().to_numpy()] = np.nan
-        if feature.fills:
-            said["fill"] = float(
-                np.nanquantile(values, 0.5, method="lower")
-                if feature.missing == "median"
-                else levels.index(str(feature.missing))
-            )
-    if feature.indicator and missing > 0:
-        said["indicator"] = 1.0
-    entering = np.where(np.isnan(values), said.get("fill", np.nan), values).clip(*said.get("limits", (None, None)))
-    if "levels" not in said:
-        _check_domain(entering, feature.transform)
-    return said, entering
-
-
-def _stand_in(feature: Feature, values: NDArray[np.float64]) -> float:
-    if feature.missing == "median":
-        return _rounded(float(np.nanmedian(values)))
-    if feature.missing == "zero":
-        return 0.0
-    try:
-        return float(feature.missing or 0.0)
-    except ValueError:
-        raise SweepError(
-            f"holds numbers, and '{feature.missing}' is none", fix="write missing: median, zero or a number"
-        ) from None
-
-
-def _check_domain(values: NDArray[np.float64], transform: str) -> None:
-    lowest = {"log1p": -1.0, "sqrt": 0.0}.get(transform, -np.inf)
-    if (values < lowest).any() or (transform == "log1p" and (values <= -1).any()):
-        other = "signed_log1p takes numbers below zero" if transform == "log1p" else "use another one"
-        raise SweepError(
-            f"goes down to {values.min():g}, where {transform} is not defined",
-            fix=f"use another transform for this column: {other}",
-        )
-
-
 def _transform(raw: NDArray[np.float64], columns: list[str], transforms: list[str]) -> NDArray[np.float64]:
     functions: dict[str, Callable[..., Any]] = {
         "identity": np.positive,
@@ -619,60 +455,3 @@ def _transform(raw: NDArray[np.float64], columns: list[str], transforms: list[st
             fix="mend the value, or refit with another transform",
         )
     return out
-
-
-def _estimator(name: str, **options: int) -> Any:
-    # Here and not at the top: a process that only hands cells to others needs none of it, and it takes more than a second.
-    from sklearn.preprocessing import MinMaxScaler, QuantileTransformer, RobustScaler, StandardScaler
-
-    if name == "quantile":
-        # subsample=None: landmarks from all customers, so that no random choice enters
-        # uniform: a normal output would push the many customers who share the lowest value (no coupon, say) far away
-        return QuantileTransformer(n_quantiles=options["n_quantiles"], output_distribution="uniform", subsample=None)
-    return {"standard": StandardScaler, "minmax": MinMaxScaler, "robust": RobustScaler}[name]()
-
-
-def _rebuild(method: str, fitted: Mapping[str, Any], prefix: str) -> Any:
-    estimator = _estimator(method, n_quantiles=int(fitted.get("n_quantiles_", 2)))
-    for name in _FITTED[method]:
-        setattr(estimator, name, _numbers(fitted[prefix + name]))
-    return estimator
-
-
-def _yeo_johnson(X: NDArray[np.float64], lambdas: Sequence[float]) -> NDArray[np.float64]:
-    """Yeo & Johnson (2000), Biometrika 87, 954-959, each column with its own parameter; scikit-learn's has another last digit per processor."""
-    return np.column_stack(
-        [
-            np.where(
-                column >= 0, _power(log1p(column.clip(min=0.0)), at), -_power(log1p(-column.clip(max=0.0)), 2.0 - at)
-            )
-            for column, at in zip(X.T, lambdas, strict=True)
-        ]
-    )
-
-
-def _power(logs: NDArray[np.float64], at: float) -> NDArray[np.float64]:
-    return expm1(at * logs) / at if at else logs
-
-
-def _straightening(column: NDArray[np.float64]) -> float:
-    """The parameter with which a column comes nearest to a normal distribution (by maximum likelihood, as in scikit-learn), to four decimals."""
-    from scipy.optimize import minimize_scalar
-
-    slope = float((np.sign(column) * log1p(np.abs(column))).sum())
-
-    def loss(at: float) -> float:
-        variance = float(_yeo_johnson(column[:, None], [float(at)]).var())
-        if not np.finfo(np.float64).tiny < variance < np.inf:
-            return np.inf
-        return float(len(column) / 2 * log(np.array([variance]))[0]) - (at - 1) * slope
-
-    return round(float(minimize_scalar(loss, bracket=(-2.0, 2.0)).x), 4)
-
-
-def _plain(value: Any) -> Any:
-    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
-
-
-def _numbers(value: Any) -> Any:
-    return np.array(value, dtype=np.float64) if isinstance(value, list) else value

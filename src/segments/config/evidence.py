@@ -1,7 +1,8 @@
-"""Sections ``evidence``, ``selection`` and ``sensitivity``: how candidates are put to the test, which one is chosen, how firmly it stands."""
+"""Sections ``evidence``, ``usefulness``, ``sensitivity`` and ``selection``: how candidates are put to the test, and which one is chosen."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import field
 from typing import Annotated, Literal, get_args
 
@@ -171,8 +172,12 @@ class SelectionConfig:
         it is the worst of k clusters, and falls as k rises.
     grades : list of {"natural", "reproducible", "constructive", "not supported"}
         A candidate of another grade does not pass.
+    min_useful : float
+        A candidate that explains less than this share of what the most useful candidate explains of the time after does not pass. Without a log: no gate.
+    as_useful : float
+        A candidate that explains at least this share of what the most useful of its peers explains is as useful. Without a log all are.
     metric : {"excess", "z_silhouette", "z_wcss", "silhouette_reference", ...}
-        The candidates that pass are ranked by this score. The excess has an error, and what lies within it is a tie, see
+        The candidates that are as useful are ranked by this score. The excess has an error, and what lies within it is a tie, see
         :mod:`segments.evidence.selection`; those of a fit in its own space (the raw silhouette, ...) rank k within one
         feature set and scaler, and are refused where there are more.
     finalists : int
@@ -189,24 +194,85 @@ class SelectionConfig:
     grades: Annotated[list[Grade], filled(f"allowed: {', '.join(GRADES)}")] = field(
         default_factory=lambda: list(GRADES[:3])
     )
+    min_useful: Share = 0.33
+    as_useful: Share = 0.9
     metric: RankedBy = "excess"
     finalists: Annotated[int, Field(ge=1, le=50)] = 6
 
 
+Ahead = Literal["spend", "visits", "churn", "discount_share", "category_mix"]
+AHEAD: tuple[str, ...] = get_args(Ahead)
+# What is measured of a candidate beyond its evidence, where it is known.
+MEASURED = (
+    *(f"useful_{name}{part}" for name in AHEAD for part in ("", "_error")),
+    "usefulness",
+    "usefulness_error",
+    "agreement_min",
+)
+
+
 @dataclass(frozen=True, config=CLOSED)
-class SensitivityConfig:
-    """Section ``sensitivity``: what is changed to see whether the chosen segments stay.
+class UsefulnessConfig:
+    """Section ``usefulness``: what segments should tell of the time after, and how that is measured.
 
     Parameters
     ----------
+    outcomes : list of {"spend", "visits", "churn", "discount_share", "category_mix"}
+        What is measured of the time after, where the log tells it.
+    weights : dict of str to float, optional
+        How much each outcome counts in the mean; those not named do not count. By default all count alike.
+    cap : float
+        Money and visits beyond this quantile count as this: a few customers would decide otherwise.
+    folds : int
+        Parts of the customers; those of one are foretold by the means of the others.
+    seed : int
+        Of the parts.
+    """
+
+    outcomes: Annotated[list[Ahead], filled(f"allowed: {', '.join(AHEAD)}")] = field(
+        default_factory=lambda: list(get_args(Ahead))
+    )
+    weights: dict[Ahead, Annotated[float, Field(ge=0)]] | None = None
+    cap: Annotated[float, Field(gt=0, le=1)] = 0.99
+    folds: Annotated[int, Field(ge=2, le=100)] = 10
+    seed: Seed = 0
+
+    def weight_of(self, known: Sequence[str]) -> dict[str, float]:
+        """How much each of these outcomes counts.
+
+        Examples
+        --------
+        >>> UsefulnessConfig(weights={"discount_share": 2}).weight_of(["spend", "discount_share"])
+        {'spend': 0.0, 'discount_share': 2.0}
+        """
+        said = {str(name): weight for name, weight in (self.weights or {}).items()}
+        return {name: 1.0 if self.weights is None else said.get(name, 0.0) for name in known}
+
+
+@dataclass(frozen=True, config=CLOSED)
+class SensitivityConfig:
+    """Section ``sensitivity``: what is changed to see whether segments stay, and what is firm.
+
+    Parameters
+    ----------
+    firm : float
+        Firm: under every single change at least this adjusted Rand index with the segments as they were. At 0.5 they still share half of all that they could
+        share beyond chance.
+    finalists : int
+        Of more candidates that pass the gates, the best so many are tried.
     seeds : int
         Other seeds of the search.
     months_earlier : int
         How much earlier the other as-of date lies.
     extreme_share : float
         Share of customers, the most extreme ones, that are left out.
+    sample : int
+        Customers of whom the segments are made anew; a random sample of a larger table.
     """
 
-    seeds: Annotated[int, Field(ge=1, le=100)] = 5
+    firm: Share = 0.5
+    finalists: Annotated[int, Field(ge=1, le=1000)] = 100
+    seeds: Annotated[int, Field(ge=1, le=100)] = 3
     months_earlier: Annotated[int, Field(ge=1, le=120)] = 1
     extreme_share: Annotated[float, Field(ge=0, le=0.5)] = 0.01
+    sample: Annotated[int, Field(ge=100, le=1_000_000)] = 10_000

@@ -13,7 +13,7 @@ from pydantic.dataclasses import dataclass
 from segments.config.checks import CLOSED, ClusterCount
 from segments.config.columns import Entry
 from segments.config.decisions import Decisions
-from segments.config.evidence import EvidenceConfig, SelectionConfig, SensitivityConfig
+from segments.config.evidence import EvidenceConfig, SelectionConfig, SensitivityConfig, UsefulnessConfig
 from segments.config.features import ExploreConfig, FeaturesConfig
 from segments.config.identity import ConfidenceConfig, IdentityConfig
 from segments.config.overlay import OverlayConfig
@@ -39,7 +39,7 @@ class Config:
         Number of clusters for ``segments fit``.
     grid_feature_sets, grid_scalers, grid_prediction_models
         What the names in ``sweep.feature_sets``, ``sweep.scalers`` and ``prediction.models`` stand for.
-    explore, features, sweep, evidence, selection, sensitivity, profiles, rfm_map, prediction, playbook, overlay, performance, briefing, export, registry, monitoring, serving, dashboard, tracking
+    explore, features, sweep, evidence, usefulness, sensitivity, selection, profiles, rfm_map, prediction, playbook, overlay, performance, briefing, export, registry, monitoring, serving, dashboard, tracking
         The sections of the stages and commands.
     decisions : Decisions
         What people decided against the rules.
@@ -62,8 +62,9 @@ class Config:
     explore: ExploreConfig = field(default_factory=ExploreConfig)
     features: FeaturesConfig = field(default_factory=FeaturesConfig)
     evidence: EvidenceConfig = field(default_factory=EvidenceConfig)
-    selection: SelectionConfig = field(default_factory=SelectionConfig)
+    usefulness: UsefulnessConfig = field(default_factory=UsefulnessConfig)
     sensitivity: SensitivityConfig = field(default_factory=SensitivityConfig)
+    selection: SelectionConfig = field(default_factory=SelectionConfig)
     identity: IdentityConfig = field(default_factory=IdentityConfig)
     confidence: ConfidenceConfig = field(default_factory=ConfidenceConfig)
     profiles: ProfilesConfig = field(default_factory=ProfilesConfig)

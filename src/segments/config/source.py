@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from collections.abc import Collection
+from dataclasses import field, replace
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
@@ -267,6 +268,17 @@ class Customers:
     def where(self) -> str:
         """Its file, for messages."""
         return shown_path(self.path)
+
+    def only(self, names: Collection[str]) -> Customers:
+        """The same table with no more than what these columns are made of."""
+        derived: dict[str, Derived] = {}
+        needed = set(names)
+        for name, made in reversed(self.derived.items()):
+            if name in needed:
+                derived = {name: made, **derived}
+                needed |= set(made.made_of)
+        columns = {name: column for name, column in self.columns.items() if name in needed}
+        return replace(self, columns=columns, derived=derived)
 
 
 @dataclass(frozen=True, config=CLOSED)

@@ -139,6 +139,14 @@ def clean_customers(raw: RawTable, source: Source) -> tuple[pd.DataFrame, Report
         if verdict:
             counts[verdict - 1] -= 1
     report = counted([*reasons, twice], [*counts, len(again)], rows, policy, notes, spec.where)
+    said = " ".join(f"WHEN {number} THEN {literal(reason.text)}" for number, reason in enumerate(reasons, start=1))
+    alone = f"CASE WHEN {kept} THEN 'clean' ELSE {literal(twice.text)} END"
+    dead = lines.filter(f"verdict NOT IN ({', '.join(map(str, keeping))})").project(
+        f"{ROW_NUMBER} AS row, id, CASE verdict {said} END AS reason"
+        if said
+        else f"{ROW_NUMBER} AS row, id, '' AS reason"
+    )
+    ranked.project(f"{ROW_NUMBER} AS row, id, {alone} AS reason").union(dead).create("told_customers")
 
     kinds = ["string", *("string" if _is_text(column) else "float64" for column in spec.columns.values())]
     frame = frame.astype(dict(zip(frame.columns, kinds, strict=True)))
@@ -146,6 +154,12 @@ def clean_customers(raw: RawTable, source: Source) -> tuple[pd.DataFrame, Report
     frame = frame.loc[_id_order(frame[CUSTOMER_ID])].reset_index(drop=True)
     _validate(frame, spec)
     return frame, report
+
+
+def told_customers(raw: RawTable) -> pd.DataFrame:
+    """What :func:`clean_customers` made of every row, in order: ``row`` (from 1), ``id`` and ``reason``, missing where it is clean."""
+    told = raw.connection.table("told_customers").order("row").df()
+    return told.assign(reason=told["reason"].mask(told["reason"] == "clean"))
 
 
 def _look_at(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from itertools import product
 
 import duckdb
@@ -98,11 +99,7 @@ def time_formats(values: pd.Series) -> list[str]:
         fitting = list(EPOCHS)
     else:
         few = list(head.head(20))
-        fitting = [
-            layout
-            for layout, shape in _SHAPES.items()
-            if sum(shape.fullmatch(cell) is not None for cell in few) > ENOUGH * len(few)
-        ]
+        fitting = [layout for layout, shape in _SHAPES.items() if all(shape.fullmatch(cell) for cell in few)]
     if not fitting:
         return []
     with duckdb.connect(":memory:") as connection:
@@ -119,3 +116,21 @@ def time_formats(values: pd.Series) -> list[str]:
         )
     found = {layout: count for layout, count in zip(plausible, counts, strict=True) if count > ENOUGH * len(head)}
     return sorted(found, key=lambda layout: -found[layout])
+
+
+def days_of(values: pd.Series, layout: str) -> list[tuple[date, int]]:
+    """The days that cells of one format name, and how many name each, in order.
+
+    Examples
+    --------
+    >>> days_of(pd.Series(["31/12/2023", "1/1/2024", "31/12/2023", "soon"]), "%d/%m/%Y")
+    [(datetime.date(2023, 12, 31), 2), (datetime.date(2024, 1, 1), 1)]
+    """
+    with duckdb.connect(":memory:") as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.register("seen", pd.DataFrame({"cell": values.astype("str")}))
+        days = connection.table("seen").project(
+            f"CAST({time_sql('cell', 'VARCHAR', 'cell', layout or None)} AS DATE) AS day"
+        )
+        found = days.filter("day IS NOT NULL AND isfinite(day)").aggregate("day, count(*)", "day").order("day")
+        return found.fetchall()

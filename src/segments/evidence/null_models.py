@@ -25,9 +25,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from segments.clustering.exact import Floats, eigen, principal_axes, product
-from segments.evidence.lumps import lumps_of
+from segments.evidence.lumps import categories_of, lumps_of
 
 Draw = Callable[[np.random.Generator], Floats]
 
@@ -197,12 +198,26 @@ def _correlated(X: Floats, columns: Callable[[np.random.Generator], Floats]) -> 
     spread = np.sqrt((scores**2).mean(axis=0))
     scores /= np.where(spread > 0, spread, 1.0)
     root = _root(scores)
+    categories = [(own, (X[:, own] > 0).sum(axis=0), X[:, own].max()) for own in categories_of(X)]
 
     def draw(random: np.random.Generator) -> Floats:
-        ranks = np.argsort(np.argsort(product(random.normal(size=X.shape), root), axis=0), axis=0)
-        return np.take_along_axis(columns(random), ranks, axis=0)
+        normal = product(random.normal(size=X.shape), root)
+        drawn = np.take_along_axis(columns(random), np.argsort(np.argsort(normal, axis=0), axis=0), axis=0)
+        for own, customers, most in categories:
+            drawn[:, own] = _one_level(normal[:, own], customers) * most
+        return drawn
 
     return draw
+
+
+def _one_level(normal: Floats, customers: NDArray[np.int64]) -> Floats:
+    """One level of a category for each row, as many of each as `customers` says: each level takes, of those left, whom its numbers are highest for."""
+    levels, left = np.zeros_like(normal), np.arange(len(normal))
+    for level in np.argsort(customers, kind="stable"):
+        highest = np.argsort(-normal[left, level], kind="stable")[: customers[level]]
+        levels[left[highest], level] = 1.0
+        left = np.delete(left, highest)
+    return levels
 
 
 def _root(centred: Floats) -> Floats:

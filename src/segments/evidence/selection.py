@@ -1,33 +1,43 @@
-"""Candidates and their evidence -> the chosen one. Comes in: one table, the rule, a person's decision if there is one. Goes out: choice, runner-up, reason.
+"""Candidates and what is known of them -> the chosen one. Comes in: one table, the rule, a person's decision if there is one. Goes out: choice, runner-up, reason.
 
-Gates first, then a ranking: the better grade goes first, and within a grade a score that can be compared between feature sets and
-scalers. Of the natural candidates of a cell only the finest counts: where there is a gap between every two of k + 1 clusters, k of them hide a gap.
-The score is the excess, how far the silhouette lies above that of data without clusters; it has an error, and what lies within it of the best is a tie, which the
-next criterion decides: whose least stable segment comes back more often (within the error of that, a tie again), then who has fewer segments. A person may
-overrule: it is recorded with the reason, and what the rule would have chosen stays beside it.
+Gates first: what a segmentation must have to be one at all. Those that pass are narrowed down, one question after another, until one is left:
+
+1. Are there clusters? Natural candidates go first, and of those of a cell the finest: where there is a gap between every two of k + 1 clusters, k of them hide one.
+2. Does it stay? Segments that are firm under every single change go before those that hang on one feature, scaler or day.
+3. The better grade.
+4. Is it as useful as the best: does it explain nearly as much of what customers did in the time after, or as much within the error of the difference?
+5. The excess, how far the silhouette lies above that of data without clusters; what lies within its error is a tie.
+6. Whose least stable segment comes back more often (within the error of that, a tie again).
+7. Fewer segments.
+
+What a source cannot tell (a log for 4, changes for 2) asks nothing. A person may overrule: it is recorded with the reason, and what the rule would have chosen stays beside it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from segments.clustering.exact import significant
 from segments.config.decisions import Decision
-from segments.config.evidence import GRADES, METRICS, NULLS, SelectionConfig
+from segments.config.evidence import AHEAD, GRADES, METRICS, NULLS, SelectionConfig
 from segments.errors import ConfigError, SegmentsError
+from segments.evidence.usefulness import error_of
 
 # For each metric a ranking may use: whether a larger value is better.
 LARGER_IS_BETTER = {metric: metric != "davies_bouldin" for metric in METRICS}
 # Scores of a fit in its own space: they rank k within a cell, not cells among each other.
 OWN_SPACE = ("silhouette", "silhouette_simplified", "davies_bouldin", "calinski_harabasz")
 # Standard errors of scores that have one.
-_ERRORS = {"excess": "excess_error"}
+_ERRORS = {"excess": "excess_error", "usefulness": "usefulness_error"}
 NOT_EVALUATED_REASON = "evidence (not evaluated)"
+USEFUL = "usefulness"
+_NO_GROUPS = pd.DataFrame()
 
 
 class Gate(NamedTuple):
@@ -120,23 +130,29 @@ class Choice:
         return asdict(self)
 
 
-def choose(candidates: pd.DataFrame, config: SelectionConfig, decision: Decision | None = None) -> Choice:
-    """Apply the gates, rank what passes, and say why.
+def choose(
+    candidates: pd.DataFrame,
+    config: SelectionConfig,
+    decision: Decision | None = None,
+    without: pd.DataFrame = _NO_GROUPS,
+) -> Choice:
+    """Apply the gates, narrow down what passes, and say why.
 
     Parameters
     ----------
     candidates : DataFrame
-        One row per candidate: the sweep's table with the evidence's columns beside it.
+        One row per candidate: the sweep's table with the evidence's columns beside it and, where they are known, ``usefulness``, ``firm`` and ``agreement_min``.
     config : SelectionConfig
         Gates and metric.
     decision : Decision, optional
         A person's choice, which goes before the rule.
+    without : DataFrame of shape (n_groups, n_candidates), optional
+        The usefulness of each candidate without one group of the customers: tells the error of a difference.
 
     Returns
     -------
     Choice
-        Ranked by grade, then by the metric; what lies within the error of the best is a tie, see the head of this module. Equal ones are ranked by the smaller k,
-        then by the order of the table.
+        The order of the finalists is the rule's, asked again of those that are left. Equal ones are ranked by the smaller k, then by the order of the table.
 
     Raises
     ------
@@ -170,11 +186,10 @@ def choose(candidates: pd.DataFrame, config: SelectionConfig, decision: Decision
         for row, identity in enumerate(candidates["candidate_id"])
         if not ok[row]
     }
-    ranked = _ranked(
-        candidates.assign(_misses=[len(misses.get(i, ())) for i in candidates["candidate_id"]]), config.metric
-    )
+    missing = [len(misses.get(i, ())) for i in candidates["candidate_id"]]
+    ranked = _ranked(candidates.assign(_misses=missing).reset_index(drop=True), config.metric)
     passed = int((ranked["_misses"] == 0).sum())
-    passing = _settled(_finest(ranked[ranked["_misses"] == 0]), config.metric)
+    passing, steps = _in_order(_finest(ranked[ranked["_misses"] == 0]), config, without)
     overruled = None
     if passing.empty:
         # What was not evaluated fails on that alone, and is not close for it.
@@ -183,7 +198,7 @@ def choose(candidates: pd.DataFrame, config: SelectionConfig, decision: Decision
             ["_evaluated", "_misses"], ascending=[False, True], kind="stable"
         )
         nearest = closest.iloc[0]
-        lacks = _lacks(nearest, misses[nearest["candidate_id"]], config)
+        lacks = _lacks(nearest, misses[nearest["candidate_id"]], candidates, config)
         reason = f"None of {len(candidates)} candidates passes. Closest: {name_of(nearest)}, which fails on {lacks}. Nothing is registered."
         details = [f"Of the candidates, {_counts(failed)}.", str(nearest["reason"])]
         order, best, runner_up = closest["candidate_id"].tolist(), None, None
@@ -191,8 +206,8 @@ def choose(candidates: pd.DataFrame, config: SelectionConfig, decision: Decision
         best = passing.iloc[0]
         runner_up = str(passing.iloc[1]["candidate_id"]) if len(passing) > 1 else None
         reason, details = (
-            _reason(candidates, passing, passed, config),
-            _details(candidates, ranked, passing, misses, config),
+            _reason(candidates, passing, passed, steps),
+            _details(candidates, ranked, passing, misses, config, without),
         )
         order = passing["candidate_id"].tolist()
     if decision is not None:
@@ -216,7 +231,7 @@ def choose(candidates: pd.DataFrame, config: SelectionConfig, decision: Decision
             f"Chosen by {decision.by} on {decision.at[:10]}: {name_of(best)}, because {decision.because.rstrip('.')}."
         )
         if fails := misses.get(decision.candidate_id):
-            said += f" It fails on {_lacks(best, fails, config)}."
+            said += f" It fails on {_lacks(best, fails, candidates, config)}."
         reason, details = f"{said} By the rule: {reason}", [str(best["reason"]), *details]
         runner_up = None if rule is None else str(rule["candidate_id"])
         if runner_up == decision.candidate_id:
@@ -241,6 +256,12 @@ def choose(candidates: pd.DataFrame, config: SelectionConfig, decision: Decision
     )
 
 
+def to_try(candidates: pd.DataFrame, config: SelectionConfig, most: int) -> list[str]:
+    """Whose firmness can matter: candidates that pass the gates, of more than so many the best by grade and metric; as :func:`choose` takes them."""
+    ok = np.logical_and.reduce(list(gates_of(candidates, config).values()))
+    return [str(i) for i in _finest(_ranked(candidates[ok], config.metric)).head(most)["candidate_id"]]
+
+
 def gates_of(candidates: pd.DataFrame, config: SelectionConfig) -> dict[str, NDArray[np.bool_]]:
     """Whether each candidate passes each gate.
 
@@ -261,7 +282,16 @@ def gates_of(candidates: pd.DataFrame, config: SelectionConfig) -> dict[str, NDA
     found["prediction strength"] = found["prediction strength"] | (candidates["grade"] == GRADES[0]).to_numpy()
     found["grade"] = candidates["grade"].isin(config.grades).to_numpy()
     passes = {name: passing | ~evaluated for name, passing in found.items()}
-    return cheap_gates_of(candidates, config) | passes | {NOT_EVALUATED_REASON: evaluated}
+    passes = cheap_gates_of(candidates, config) | passes | {NOT_EVALUATED_REASON: evaluated}
+    if useful := _useful(candidates, np.logical_and.reduce(list(passes.values())), config):
+        passes[useful.name] = useful.passes(candidates)
+    return passes
+
+
+def _useful(candidates: pd.DataFrame, ok: NDArray[np.bool_], config: SelectionConfig) -> Gate | None:
+    """The gate on usefulness: a share of what the most useful one explains that passes all others; none where nothing is known, or nothing is useful."""
+    best = candidates.loc[ok, USEFUL].max() if USEFUL in candidates else np.nan
+    return Gate(USEFUL, USEFUL, float(f"{config.min_useful * best:.4g}")) if best > 0 else None
 
 
 def cheap_gates_of(candidates: pd.DataFrame, config: SelectionConfig) -> dict[str, NDArray[np.bool_]]:
@@ -370,9 +400,15 @@ def _dear(config: SelectionConfig) -> list[Gate]:
     ]
 
 
-def _lacks(row: Mapping[str, Any] | pd.Series[Any], names: Sequence[str], config: SelectionConfig) -> str:
+def _lacks(
+    row: Mapping[str, Any] | pd.Series[Any], names: Sequence[str], candidates: pd.DataFrame, config: SelectionConfig
+) -> str:
     """The gates a candidate fails, each with what it has and what is asked."""
-    said = {gate.name: gate.lack(row) for gate in (*_cheap(config), *_dear(config)) if gate.name in names}
+    gates = [*_cheap(config), *_dear(config)]
+    if USEFUL in names:
+        others = [passes for name, passes in gates_of(candidates, config).items() if name != USEFUL]
+        gates += [gate for gate in (_useful(candidates, np.logical_and.reduce(others), config),) if gate]
+    said = {gate.name: gate.lack(row) for gate in gates if gate.name in names}
     said["grade"] = f"grade ({row['grade']}; asked is {' or '.join(config.grades)})"
     return " and ".join(said.get(name, name) for name in names)
 
@@ -392,16 +428,66 @@ def _finest(ranked: pd.DataFrame) -> pd.DataFrame:
     return ranked[~natural | (ranked["k"] == largest)]
 
 
-def _settled(ranked: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """The best first, where those within its error are a tie: the most stable of them, and of those as stable the one with the fewest segments."""
-    if ranked.empty:
-        return ranked
-    tied = _tied(ranked, metric)
-    if len(tied) > 1:
-        firm = _as_good(tied.sort_values("jaccard_min", ascending=False, kind="stable"), "jaccard_min", "jaccard_error")
-        winner = firm.sort_values(["k", metric], ascending=[True, not LARGER_IS_BETTER[metric]], kind="stable").index[0]
-        ranked = pd.concat([ranked.loc[[winner]], ranked.drop(index=winner)])
-    return ranked
+def _in_order(ranked: pd.DataFrame, config: SelectionConfig, without: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Those that are left of the rule, asked again and again: as many as are shown; the others as they were ranked. And what decided the first time."""
+    order: list[Any] = []
+    first: list[str] = []
+    while len(rest := ranked.drop(index=order)) and len(order) < config.finalists:
+        winner, steps = _narrowed(rest, config, without)
+        order.append(winner)
+        first = first or steps
+    return pd.concat([ranked.loc[order], ranked.drop(index=order)]), first
+
+
+def _narrowed(peers: pd.DataFrame, config: SelectionConfig, without: pd.DataFrame) -> tuple[Any, list[str]]:
+    """The one that is left (its place in the table), and each question that made fewer of them."""
+    steps: list[str] = []
+
+    def narrow(left: pd.DataFrame, one: str, many: str) -> pd.DataFrame:
+        if 0 < len(left) < len(peers):
+            steps.append(one if len(left) == 1 else f"{len(left)} {many}")
+            return left
+        return peers
+
+    peers = narrow(
+        peers[peers["grade"] == GRADES[0]],
+        "one is natural, the finest of its cell",
+        "are natural, the finest of their cells",
+    )
+    if "firm" in peers:
+        peers = narrow(peers[peers["firm"].fillna(False).astype(bool)], "one is firm", "are firm")
+    grade = GRADES[int(peers["_grade"].min())]
+    peers = narrow(peers[peers["grade"] == grade], f"one is {grade}", f"are {grade}")
+    if USEFUL in peers:
+        peers = narrow(_as_useful(peers, config, without), "one is the most useful", "are about as useful as the best")
+    tied, metric = _tied(peers, config.metric), f"the {_highest(config.metric)} {config.metric}"
+    figure = _figure(tied.iloc[0], config.metric)
+    if len(tied) == len(peers) > 1:  # fewer or not, a tie is told
+        steps.append(f"{len(tied)} tie for {metric} ({figure})")
+    peers = narrow(tied, f"one has {metric} ({figure})", f"tie for {metric} ({figure})")
+    if len(peers) > 1:
+        stable = peers.sort_values("jaccard_min", ascending=False, kind="stable")
+        as_stable = _as_good(stable, "jaccard_min", "jaccard_error")
+        peers = narrow(as_stable, "one has the most stable segments", "are as stable")
+    best = peers.sort_values(["k", config.metric], ascending=[True, not LARGER_IS_BETTER[config.metric]], kind="stable")
+    peers = narrow(best.iloc[:1], "one has the fewest segments", "")
+    return peers.index[0], steps
+
+
+def _as_useful(peers: pd.DataFrame, config: SelectionConfig, without: pd.DataFrame) -> pd.DataFrame:
+    """Those that explain nearly as much as the best, or as much within the error of the difference."""
+    useful = peers[USEFUL]
+    if not useful.notna().any():
+        return peers
+    best = useful.idxmax()
+    enough = (
+        useful >= float(significant(config.as_useful * useful[best])) if useful[best] > 0 else useful == useful[best]
+    )
+    own = peers["candidate_id"]
+    errors = [
+        error_of((without[own[best]] - without[i]).to_numpy()) if {i, own[best]} <= set(without) else 0.0 for i in own
+    ]
+    return peers[enough | (useful >= useful[best] - np.array(errors))]
 
 
 def _tied(ranked: pd.DataFrame, metric: str) -> pd.DataFrame:
@@ -423,18 +509,12 @@ def _as_good(ordered: pd.DataFrame, score: str, error: str) -> pd.DataFrame:
     return ordered[(ordered[score] - best[score]).abs() <= within]
 
 
-def _reason(candidates: pd.DataFrame, passing: pd.DataFrame, passed: int, config: SelectionConfig) -> str:
+def _reason(candidates: pd.DataFrame, passing: pd.DataFrame, passed: int, steps: Sequence[str]) -> str:
     """Which, why and how sure, a short sentence each."""
-    best, metric = passing.iloc[0], config.metric
-    tied = _tied(passing, metric)
-    which = f"{name_of(best)} is chosen, {_counted(int(best['k']), 'segment')}, graded {best['grade']}."
+    best = passing.iloc[0]
+    which = f"{name_of(best)} is chosen: {_counted(int(best['k']), 'segment')}, graded {best['grade']}{_firm(best)}."
     of = f"Of {len(candidates)} candidates {passed} {'passes' if passed == 1 else 'pass'} the gates"
-    if len(tied) > 1:
-        why = f"{of}, and {len(tied)} of them tie for the {_highest(metric)} {metric} ({_figure(best, metric)}); of these it has the most stable segments, or as stable and fewer."
-    else:
-        why = (
-            f"{of}, and of those with the best grade it has the {_highest(metric)} {metric} ({_figure(best, metric)})."
-        )
+    why = f"{of}; of these {', then of these '.join(steps)}." if steps else f"{of}."
     sure = {
         "natural": "There are clusters in the data: a gap between every two of these, and they come back with other customers.",
         "reproducible": "The segments come back with other customers, but they are cuts of a continuum: no clusters lie apart at this k.",
@@ -444,19 +524,48 @@ def _reason(candidates: pd.DataFrame, passing: pd.DataFrame, passed: int, config
     return f"{which} {why} {sure}"
 
 
+def _firm(row: Mapping[str, Any] | pd.Series[Any]) -> str:
+    """Whether it is firm, where that was tried."""
+    if np.isnan(row.get("agreement_min", np.nan)):
+        return ""
+    return " and firm" if row["firm"] else ", not firm"
+
+
+def useful_in_words(row: Mapping[str, Any] | pd.Series[Any]) -> str:
+    """What the segments explain of the time after, each outcome with its 95 % interval; nothing where it is not known.
+
+    Examples
+    --------
+    >>> useful_in_words({"usefulness": 0.3, "useful_spend": 0.4, "useful_spend_error": 0.01, "useful_churn": 0.2, "useful_churn_error": 0.01})
+    'Of the time after its segments explain 40 % of spend (38 to 42), 20 % of churn (18 to 22).'
+    """
+    if np.isnan(row.get(USEFUL, np.nan)):
+        return ""
+    shares = []
+    for name in AHEAD:
+        if not np.isnan(value := row.get(f"useful_{name}", np.nan)):
+            half = 1.96 * row[f"useful_{name}_error"]
+            shares.append(
+                f"{100 * value:.0f} % of {name.replace('_', ' ')} ({100 * (value - half):.0f} to {100 * (value + half):.0f})"
+            )
+    return f"Of the time after its segments explain {', '.join(shares)}."
+
+
 def _details(
     candidates: pd.DataFrame,
     ranked: pd.DataFrame,
     passing: pd.DataFrame,
     misses: Mapping[str, Sequence[str]],
     config: SelectionConfig,
+    without: pd.DataFrame,
 ) -> list[str]:
     """The figures behind the first of `passing`, and what would have made it another."""
     best, metric = passing.iloc[0], config.metric
     said = [
         f"{best['reason']} Its least stable segment: {best['jaccard_min']:.2f}; the null: {NULLS[best['null']]}.",
     ]
-    if len(tied := _tied(passing, metric)) > 1:
+    said += [words for words in (useful_in_words(best), _holds(best)) if words]
+    if len(tied := _rivals(passing, config, without)) > 1:
         others = [
             f"{name_of(row)} ({_figure(row, metric)}, {row['jaccard_min']:.2f})"
             for row in tied.to_dict("records")
@@ -465,25 +574,48 @@ def _details(
         said.append(f"Tied with it, with {metric} and least stable segment: {', '.join(others)}.")
     if len(passing) > 1:
         second = passing.iloc[1]
-        said.append(f"Runner-up: {name_of(second)} ({second['grade']}, {_figure(second, metric)}).")
-    # The best that one gate alone keeps out, if it would have won.
-    above = ranked.iloc[: int(np.argmax(ranked["candidate_id"] == best["candidate_id"]))]
-    for row in above[above["_misses"] == 1].head(1).to_dict("records"):
-        gate = _lacks(row, misses[row["candidate_id"]], config)
-        said.append(
-            f"Without the gate on {gate} it would have been {name_of(row)} ({row['grade']}, {_figure(row, metric)})."
-        )
+        facts = [str(second["grade"]) + _firm(second), _figure(second, metric)]
+        if not np.isnan(second.get(USEFUL, np.nan)):
+            facts.append(f"usefulness {_figure(second, USEFUL)}")
+        said.append(f"Runner-up: {name_of(second)} ({', '.join(facts)}).")
+    # The first that one gate alone keeps out, and that would have won.
+    alone = ranked.index[ranked["_misses"] == 1]
+    for place in alone:
+        if _narrowed(_finest(pd.concat([passing, ranked.loc[[place]]])), config, without)[0] == place:
+            row = ranked.loc[place]
+            gate = _lacks(row, misses[row["candidate_id"]], candidates, config)
+            said.append(
+                f"Without the gate on {gate} it would have been {name_of(row)} ({row['grade']}, {_figure(row, metric)})."
+            )
+            break
     others_by: dict[str, list[str]] = {}
     for other in ("excess", "z_silhouette", "z_wcss", "silhouette_reference"):
         if other != metric and other in passing and passing[other].notna().any():
-            order = _ranked(passing, other)
-            if (first := order.iloc[0])["candidate_id"] != best["candidate_id"]:
+            first = passing.loc[_narrowed(passing, replace(config, metric=other), without)[0]]
+            if first["candidate_id"] != best["candidate_id"]:
                 others_by.setdefault(name_of(first), []).append(other)
     said += [f"By {' and by '.join(scores)} it would have been {name}." for name, scores in others_by.items()]
     cell = candidates[(candidates["feature_set"] == best["feature_set"]) & (candidates["scaler"] == best["scaler"])]
     knee = elbow(*(cell.sort_values("k")[column].tolist() for column in ("k", "wcss")))
     said.append(f"The elbow of its WCSS curve is at k={knee}." if knee else "Its WCSS curve has no knee.")
     return said
+
+
+def _holds(row: Mapping[str, Any] | pd.Series[Any]) -> str:
+    if np.isnan(row.get("agreement_min", np.nan)):
+        return ""
+    return f"Its lowest agreement under a single change is {row['agreement_min']:.2f} ({row['hangs_on']})."
+
+
+def _rivals(passing: pd.DataFrame, config: SelectionConfig, without: pd.DataFrame) -> pd.DataFrame:
+    """The candidates of which the metric made no difference to the chosen one's: as firm, of as good a grade and as useful."""
+    best = passing.iloc[0]
+    peers = passing[passing["grade"] == best["grade"]]
+    if "firm" in peers:
+        peers = peers[peers["firm"].fillna(False).astype(bool) == bool(best["firm"])]
+    if USEFUL in peers:
+        peers = _as_useful(peers, config, without)
+    return _tied(peers, config.metric)
 
 
 def _highest(metric: str) -> str:
@@ -512,7 +644,8 @@ def _rule(config: SelectionConfig) -> str:
     return (
         f"At least {config.min_k} segments, the smallest holding at least {config.min_smallest_share:.0%} and the largest at most {config.max_largest_share:.0%} of customers{_of_revenue(config)}, "
         f"silhouette at least {config.min_silhouette:g}, every segment's Jaccard at least {config.min_jaccard:g}, prediction strength at least {config.min_prediction_strength:g} unless natural, "
-        f"graded {' or '.join(config.grades)}; of those, the best grade (of natural ones the finest of each feature set and scaler), and within it the {_highest(config.metric)} {config.metric}{ties}."
+        f"graded {' or '.join(config.grades)}, and explaining at least {config.min_useful:.0%} of what the most useful explains of the time after; of those, natural ones first (the finest of each feature set and scaler), "
+        f"then firm ones, then the best grade, then those as useful as the best (at least {config.as_useful:.0%} of it), and of these the {_highest(config.metric)} {config.metric}{ties}."
     )
 
 

@@ -1,28 +1,32 @@
-"""The chosen candidate -> how much of it is left when something is changed that should not matter. Comes in: features and the spec. Goes out: agreements.
+"""A candidate -> how much of it is left when something is changed that should not matter. Comes in: features and the spec. Goes out: agreements.
 
-Each change makes another segmentation of the same customers; the adjusted Rand index says how far the two agree.
+Each change makes another segmentation of the same customers; the adjusted Rand index says how far the two agree. The lowest agreement says whether the segments
+are firm: one limit (``sensitivity.firm``) for what is said and for what is chosen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.metrics import adjusted_rand_score
+from threadpoolctl import threadpool_limits
 
-from segments.clustering.candidate import Spec, sweep_cell
-from segments.clustering.space import fit_space
+from segments.clustering.candidate import Spec, check_plan
+from segments.clustering.exact import significant
+from segments.clustering.kmeans import best_kmeans
+from segments.clustering.space import fit_space, fold
 from segments.config.evidence import SensitivityConfig
 from segments.config.sweep import FeatureSet, Scaler
 from segments.errors import SweepError
 
-# Agreement under which two segmentations are more different than alike (Steinley 2004: under 0.65 is poor recovery).
-POOR = 0.65
+Partition = NDArray[np.integer[Any]]
+
 CHANGES = ("seed", "scaler", "feature left out", "as-of date", "extreme customers left out")
 
 
@@ -35,30 +39,51 @@ class Change(NamedTuple):
     spec: Spec
 
 
+class Hold(NamedTuple):
+    """How well a candidate's segments hold.
+
+    Parameters
+    ----------
+    agreement_min : float
+        Adjusted Rand index with the segments after the worst single change.
+    hangs_on : str
+        That change, in words.
+    firm : bool
+        Whether the agreement reaches the limit.
+    """
+
+    agreement_min: float
+    hangs_on: str
+    firm: bool
+
+
 def sensitivity(
     features: pd.DataFrame,
-    labels: NDArray[np.int32],
+    labels: Partition,
     spec: Spec,
     scalers: Iterable[Scaler],
     config: SensitivityConfig,
     earlier: tuple[str, pd.DataFrame] | str = "the source has no transactions",
+    known: Mapping[str, Partition] | None = None,
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Segment the customers anew, one thing changed at a time, and compare with the chosen segments.
+    """Segment the customers anew, one thing changed at a time, and compare with the segments as they are.
 
     Parameters
     ----------
     features : DataFrame of shape (n_customers, ...)
         The feature table, with ``customer_id``.
     labels : ndarray of shape (n_customers,)
-        Cluster of each customer in the chosen candidate.
+        Cluster of each customer in the candidate.
     spec : Spec
-        What makes the chosen candidate the one it is.
+        What makes the candidate the one it is.
     scalers : iterable of Scaler
         All scalers to try; its own is passed over.
     config : SensitivityConfig
-        How many seeds, how many extreme customers.
+        How many seeds, how many extreme customers; of more customers than its ``sample``, a random sample is segmented anew.
     earlier : (str, DataFrame) or str
         Another as-of date and the feature table of that day; or why there is none.
+    known : mapping of str to ndarray of shape (n_customers,), optional
+        Clusters of the same spec under other scalers, by their name, where a sweep has made them already.
 
     Returns
     -------
@@ -86,19 +111,84 @@ def sensitivity(
         notes.append(f"no feature left out: {next(iter(spec.feature_set.columns))} is the only one")
     if isinstance(earlier, str):
         notes.append(f"no earlier as-of date: {earlier}")
-    chosen = pd.Series(labels, index=features["customer_id"])
+    chosen, made = pd.Series(labels, index=features["customer_id"]), dict(known or {})
+    if len(features) > config.sample:
+        some = np.sort(np.random.default_rng(spec.seed).choice(len(features), config.sample, replace=False))
+        features = features.iloc[some].reset_index(drop=True)
+        made = {name: own[some] for name, own in made.items()}
+        if not isinstance(earlier, str):
+            day, table = earlier
+            earlier = (day, table[table["customer_id"].isin(features["customer_id"])].reset_index(drop=True))
+        notes.append(f"segmented anew were {config.sample:,} of {len(chosen):,} customers, drawn at random")
     rows = []
     for change in _changes(features, spec, scalers, config, earlier):
         try:
-            [other] = sweep_cell(change.features, [change.spec])
+            other = made[change.detail] if change.change == "scaler" and change.detail in made else None
+            [other] = [other] if other is not None else labels_of(change.features, [change.spec])
         except SweepError as error:
             notes.append(f"{change.change} {change.detail}: {error.what}")
             continue
         before = chosen.reindex(change.features["customer_id"])
         both = before.notna().to_numpy()
-        agreement = float(adjusted_rand_score(before[both], other.labels[both]))
+        agreement = float(significant(adjusted_rand_score(before[both], other[both])))
         rows.append((change.change, change.detail, agreement, int(both.sum())))
     return pd.DataFrame(rows, columns=["change", "detail", "ari", "customers"]), notes
+
+
+def labels_of(features: pd.DataFrame, specs: Sequence[Spec]) -> list[Partition]:
+    """The clusters of some candidates of one cell, and nothing else of them.
+
+    Parameters
+    ----------
+    features : DataFrame of shape (n_customers, ...)
+        The feature table, with ``customer_id``.
+    specs : sequence of Spec
+        Same feature set and scaler.
+
+    Returns
+    -------
+    list of ndarray of shape (n_customers,)
+        As :func:`~segments.clustering.candidate.sweep_cell` labels them.
+
+    Raises
+    ------
+    SweepError
+        If the features cannot be clustered this way.
+    """
+    check_plan(features, [specs])
+    with threadpool_limits(limits=1):  # how floats are summed depends on the number of threads
+        _, X = fit_space(features, specs[0].feature_set, specs[0].scaler)
+        points, own, weights = fold(X) or (X, slice(None), None)
+        return [best_kmeans(points, spec.k, spec.algorithm, spec.seed, weights).labels[own] for spec in specs]
+
+
+def hold(table: pd.DataFrame, config: SensitivityConfig) -> Hold:
+    """How well segments hold, by the worst of all that was changed.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Made by :func:`sensitivity`.
+    config : SensitivityConfig
+        Its ``firm`` is the limit.
+
+    Returns
+    -------
+    Hold
+        Nothing changed is nothing known: NaN, and not firm.
+
+    Examples
+    --------
+    >>> rows = [("seed", "1", 1.0, 90), ("scaler", "robust", 0.5, 90)]
+    >>> hold(pd.DataFrame(rows, columns=["change", "detail", "ari", "customers"]), SensitivityConfig())
+    Hold(agreement_min=0.5, hangs_on='scaler robust', firm=True)
+    """
+    if table.empty:
+        return Hold(float("nan"), "", False)
+    worst = table.sort_values("ari", kind="stable").iloc[0]
+    lowest = float(worst["ari"])
+    words = _in_words(worst["change"], worst["detail"]).removeprefix("with ")
+    return Hold(lowest, words, lowest >= config.firm)
 
 
 def months_before(day: date, months: int) -> date:
@@ -169,36 +259,36 @@ def sensitivity_in_words(table: pd.DataFrame) -> list[str]:
     return lines
 
 
-def firmness(table: pd.DataFrame) -> str:
+def firmness(table: pd.DataFrame, config: SensitivityConfig) -> str:
     """Say in a sentence whether the segments hold, and what they hang on.
 
     Parameters
     ----------
     table : DataFrame
         Made by :func:`sensitivity`.
+    config : SensitivityConfig
+        Its ``firm`` is the limit, for the choice too.
 
     Returns
     -------
     str
-        Names the worst change; where that leaves less than ``POOR``, the worst of each other kind that does, too.
-
-    References
-    ----------
-    Steinley (2004), Properties of the Hubert-Arabie adjusted Rand index, Psychological Methods 9, 386-396.
+        Names the worst change; where that leaves less than the limit, the worst of each other kind that does, too.
 
     Examples
     --------
-    >>> rows = [("scaler", "robust", 0.5, 90), ("feature left out", "trend", 0.25, 90), ("as-of date", "2017-12-01", 0.7, 90)]
-    >>> firmness(pd.DataFrame(rows, columns=["change", "detail", "ari", "customers"]))
-    'Not firm: with the feature trend left out the segments become largely others (agreement 0.25; 1 is the same, 0 is chance), and so they do with scaler robust (0.50).'
+    >>> rows = [("scaler", "robust", 0.45, 90), ("feature left out", "trend", 0.25, 90), ("as-of date", "2017-12-01", 0.7, 90)]
+    >>> firmness(pd.DataFrame(rows, columns=["change", "detail", "ari", "customers"]), SensitivityConfig())
+    'Not firm: with the feature trend left out the segments become largely others (agreement 0.25; 1 is the same, 0 is chance), and so they do with scaler robust (0.45).'
     """
+    found = hold(table, config)
+    scale = f"(agreement {found.agreement_min:.2f}; 1 is the same, 0 is chance)"
+    if found.firm:
+        return f"Firm: whatever one thing is changed, the segments stay more alike than not; most depends on {found.hangs_on} {scale}."
+    if table.empty:
+        return "Nothing could be changed, so nothing is known of how firm the segments are."
     worst = table.sort_values("ari", kind="stable").drop_duplicates("change")
-    changes = [(_in_words(row.change, row.detail), row.ari) for row in worst.itertuples()]
-    (first, lowest), *others = changes
-    scale = f"(agreement {lowest:.2f}; 1 is the same, 0 is chance)"
-    if lowest >= POOR:
-        return f"Firm: of all that was changed, most depends on {first.removeprefix('with ')}, and the segments stay much the same {scale}."
-    also = [f"{words} ({ari:.2f})" for words, ari in others if ari < POOR]
+    (first, _), *others = [(_in_words(row.change, row.detail), row.ari) for row in worst.itertuples()]
+    also = [f"{words} ({ari:.2f})" for words, ari in others if ari < config.firm]
     more = f", and so they do {' and '.join(also)}" if also else ""
     return f"Not firm: {first} the segments become largely others {scale}{more}."
 

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from segments.clustering.exact import significant
 from segments.clustering.space import nearest
 from segments.config.evidence import EvidenceConfig
 from segments.evidence.resample_fits import Floats, Integers, refit, starts_for
@@ -250,5 +251,6 @@ def _hopeless(jaccards: Floats, n_points: int, config: EvidenceConfig) -> bool:
     if n_points < config.stop_from or (len(jaccards) % _LOOK and not last):
         return False
     error = jaccards.std(axis=0, ddof=1) / np.sqrt(len(jaccards))
-    highest = jaccards.mean(axis=0) + (0.0 if last else _ERRORS) * error
+    # ten digits, as of all that is compared with a limit: the order in which a processor sums decides nothing
+    highest = significant(jaccards.mean(axis=0) + (0.0 if last else _ERRORS) * error)
     return bool((highest < config.grades.constructive_jaccard).any())

@@ -166,8 +166,12 @@ def build_features(
     numeric = [name for name in values if pd.api.types.is_numeric_dtype(table[name])]
     descriptors = [name for name in values if name not in numeric]
     if not numeric:  # what is common to all segmentations of a source is measured in its numbers
-        fix = "declare at least one column of kind 'number', or transactions"
-        raise DataError("the customers have no numeric column to make segments from", where=where, fix=fix)
+        fix = "add a column of kind number, date or birth_year, if only as a measure that no feature set names (a count of answers, say), or transactions"
+        raise DataError(
+            "all columns are categories, and what is common to all segmentations of a source is measured in its numbers",
+            where=where,
+            fix=fix,
+        )
 
     floats = dict.fromkeys([*numeric, *scores], "float64")
     table = table[["customer_id", *numeric, *scores, *descriptors]].astype(floats)

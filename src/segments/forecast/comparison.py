@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,30 +13,35 @@ from scipy.stats import norm
 from segments.config.prediction import PredictionConfig, PredictionModel
 from segments.forecast.holdout import (
     CHURN_SCORES,
+    LEAST,
     VALUE_SCORES,
     bootstrap,
     calibration_bins,
     calibration_line,
     interval,
 )
-from segments.forecast.models import FEATURE, GLOBAL, OUTCOMES, PER_SEGMENT, Snapshot
+from segments.forecast.models import CONSTANT, FEATURE, GLOBAL, OUTCOMES, PER_SEGMENT, Snapshot
 
 Floats = NDArray[np.float64]
 
 OUTCOME_SCORES = {"churn": CHURN_SCORES, "value": VALUE_SCORES}
 # What the recommendation is decided by: the whole distance to what happened, so that a good ranking of wrong numbers does not win.
-DECIDES = {"churn": "brier", "value": "mae"}
+# Both are least for the true mean of what happens: absolute error is least for the median, which is nothing where half buy nothing.
+DECIDES = {"churn": "brier", "value": "poisson_deviance"}
+RANKS = {"churn": ("roc_auc", 0.5), "value": ("spearman", 0.0)}  # and what these are where all customers are alike
 OUTCOME_WORDS = {
     "roc_auc": "ROC-AUC",
     "average_precision": "average precision",
     "brier": "Brier score",
     "calibration_error": "calibration error",
+    "poisson_deviance": "Poisson deviance",
     "mae": "mean absolute error",
     "spearman": "Spearman",
     "decile_lift": "top-decile lift",
     "total_ratio": "predicted / actual total",
 }
 PLAIN = {
+    "constant": "nothing: the same of everybody",
     "recency": "how long ago the customer last bought",
     "last_period": "what the customer did in as many days before",
     "btyd": "how often and how long ago the customer bought",
@@ -46,6 +51,8 @@ PLAIN = {
 VARIANTS = (GLOBAL, FEATURE, PER_SEGMENT)
 SIMPLE_FIRST = ("recency", "last_period", "btyd", "linear", "boosting")
 EVERYBODY = "all"
+OUTCOME_NAMES = {"churn": "risk of leaving", "value": "expected value"}
+BASELINE = (CONSTANT, GLOBAL)
 
 
 def rows_of(table: pd.DataFrame, **wanted: str) -> pd.DataFrame:
@@ -74,30 +81,35 @@ def compare_models(
     test: Snapshot,
     predicted: Mapping[str, Mapping[tuple[str, str], Floats]],
     config: PredictionConfig,
-) -> tuple[pd.DataFrame, dict[str, tuple[str, str]], list[dict[str, Any]]]:
+) -> tuple[pd.DataFrame, dict[str, tuple[str, str]], list[dict[str, Any]], dict[str, dict[str, Any]]]:
     """Score all models on the test day, and recommend one per outcome.
+
+    A model that ranks no better than chance is never taken, however well it foresees how many leave: risks of single customers would say nothing.
 
     Parameters
     ----------
     test : Snapshot
         Customers whose outcome is known.
     predicted : mapping of str to mapping
-        Per outcome, and per model and variant: what was predicted of them, from the simplest model on.
+        Per outcome, and per model and variant: what was predicted of them, from the simplest model on, which says the same of everybody.
     config : PredictionConfig
-        Bootstrap and seed.
+        Bootstrap, seed and horizon.
 
     Returns
     -------
     comparison : DataFrame
         One row per outcome, model, variant, segment and metric, with 95 % intervals, and the paired difference to the model's global variant.
     winners : dict of str to (str, str)
-        The recommended model and variant per outcome.
+        The recommended model and variant per outcome; the constant where nothing is better.
     steps : list of dict
         What was compared with what on the way, and taken or not.
+    skill : dict of str to dict
+        Per outcome, whether the recommended model is better than the constant: ``shown``, the ``constant``, the ``model`` (without skill the one
+        that came nearest), the ``share`` by which its error is less, that ``improvement`` with ``low`` and ``high``, and ``words``.
     """
     groups = {EVERYBODY: np.ones(len(test.segment), dtype=bool)}
     groups |= {str(cluster): test.segment == cluster for cluster in sorted(set(test.segment.tolist()))}
-    rows, winners, steps = [], {}, []
+    rows, winners, steps, skill = [], {}, [], {}
     for outcome in OUTCOMES:
         by_name = {" | ".join(key): values for key, values in predicted[outcome].items()}
         found = bootstrap(
@@ -112,8 +124,12 @@ def compare_models(
                     rows.append((*where, own[0], *interval(own[1:]), gap[0], *interval(gap[1:])))
         metric = DECIDES[outcome]
         replicates = {key: found[" | ".join(key), EVERYBODY, metric] for key in predicted[outcome]}
-        winners[outcome], taken = _recommend(replicates)
+        rank, chance = RANKS[outcome]
+        ranking = [key for key in replicates if interval(found[" | ".join(key), EVERYBODY, rank][1:])[0] > chance]
+        winners[outcome], taken = _recommend(replicates, ranking)
         steps += [{"outcome": outcome, "metric": metric, **step} for step in taken]
+        same = float(predicted[outcome][BASELINE][0])
+        skill[outcome] = _skill(outcome, replicates, winners[outcome], same, test, config.horizon_days)
     columns = [
         "outcome",
         "model",
@@ -128,7 +144,7 @@ def compare_models(
         "difference_low",
         "difference_high",
     ]
-    return pd.DataFrame(rows, columns=columns), winners, steps
+    return pd.DataFrame(rows, columns=columns), winners, steps, skill
 
 
 def calibration_table(test: Snapshot, predicted: Mapping[str, Mapping[tuple[str, str], Floats]]) -> pd.DataFrame:
@@ -160,6 +176,7 @@ def metrics_of(comparison: pd.DataFrame, name: str, variant: str) -> dict[str, f
 def recommendation(
     comparison: pd.DataFrame,
     winners: Mapping[str, tuple[str, str]],
+    skill: Mapping[str, Mapping[str, Any]],
     test: Snapshot,
     predicted: Mapping[str, Mapping[tuple[str, str], Floats]],
     models: Mapping[str, PredictionModel],
@@ -169,7 +186,7 @@ def recommendation(
 
     Parameters
     ----------
-    comparison, winners
+    comparison, winners, skill
         What :func:`compare_models` found.
     test, predicted
         What it was given.
@@ -181,14 +198,20 @@ def recommendation(
     Returns
     -------
     dict
-        ``recommended, recommendation, segments_help, plain``, and the ``calibration`` of the recommended churn model.
+        ``recommended, recommendation, segments_help, plain, skill``, and the ``calibration`` of the recommended churn model.
     """
     line = calibration_line(test.outcome("churn"), predicted["churn"][winners["churn"]])
     return {
         "recommended": {outcome: {"model": name, "variant": variant} for outcome, (name, variant) in winners.items()},
-        "recommendation": [_sentence(comparison, outcome, winners[outcome], test) for outcome in OUTCOMES],
+        "recommendation": [
+            f"{_sentence(comparison, outcome, winners[outcome], test)} {skill[outcome]['words']}"
+            if skill[outcome]["shown"]
+            else skill[outcome]["words"]
+            for outcome in OUTCOMES
+        ],
         "segments_help": [_segments_help(comparison, outcome, winners[outcome]) for outcome in OUTCOMES],
-        "plain": _plainly(test, predicted, winners, models, horizon_days),
+        "plain": _plainly(comparison, test, predicted, winners, skill, models, horizon_days),
+        "skill": dict(skill),
         "calibration": {
             "error": _score(comparison, "churn", winners["churn"], "calibration_error")["value"],
             "slope": line[0] if line else None,
@@ -198,31 +221,66 @@ def recommendation(
 
 
 def _recommend(
-    replicates: Mapping[tuple[str, str], Floats],
+    replicates: Mapping[tuple[str, str], Floats], ranking: Collection[tuple[str, str]]
 ) -> tuple[tuple[str, str], list[dict[str, Any]]]:
-    """From the simplest to the most complex; one is left only for one whose error is smaller beyond doubt.
-
-    The intervals of these steps are wider than 95 % (Bonferroni): of eight that are no better, one in three would else pass by chance.
-    """
+    """From the simplest to the most complex; one is left only for one whose error is smaller beyond doubt, and that ranks customers."""
     best, *others = sorted(replicates, key=lambda key: VARIANTS.index(key[1]))  # stable: models stay in their order
-    z = float(norm.ppf(1 - 0.025 / max(len(others), 1)))
     steps = []
     for key in others:
-        gap = replicates[key] - replicates[best]
-        half = z * float(gap[1:].std())
-        better = bool(gap[0] + half < 0)
+        gap, low, high = _difference(replicates, key, best)
+        better = high < 0 and key in ranking
         names = {"from": " · ".join(best), "to": " · ".join(key)}
         steps.append(
             {
                 **names,
-                "difference": float(gap[0]),
-                "low": float(gap[0] - half),
-                "high": float(gap[0] + half),
+                "difference": gap,
+                "low": low,
+                "high": high,
                 "taken": better,
             }
         )
         best = key if better else best
     return best, steps
+
+
+def _difference(
+    replicates: Mapping[tuple[str, str], Floats], one: tuple[str, str], other: tuple[str, str]
+) -> tuple[float, float, float]:
+    """Score of the one less that of the other, and its paired interval.
+
+    It is wider than 95 % (Bonferroni): of eight models that are no better, one in three would else pass by chance.
+    """
+    gap = replicates[one] - replicates[other]
+    half = float(norm.ppf(1 - 0.025 / max(len(replicates) - 1, 1))) * float(gap[1:].std())
+    return float(gap[0]), float(gap[0] - half), float(gap[0] + half)
+
+
+def _skill(
+    outcome: str,
+    replicates: Mapping[tuple[str, str], Floats],
+    winner: tuple[str, str],
+    same: float,
+    test: Snapshot,
+    days: int,
+) -> dict[str, Any]:
+    """Whether the recommended model is better than saying the same of everybody, in numbers and words."""
+    shown = winner != BASELINE
+    others = [key for key in replicates if key != BASELINE]
+    best = winner if shown else min(others, key=lambda key: replicates[key][0])
+    gap, low, high = _difference(replicates, best, BASELINE)
+    worst = float(replicates[BASELINE][0])
+    said = f"{same * 100:.1f} % of everybody" if outcome == "churn" else f"{same:,.2f} of everybody"
+    where = f"on {len(test.segment):,} customers over the {days} days after {test.cutoff}"
+    name, own = " · ".join(best), float(replicates[best][0])
+    figures = f"{OUTCOME_WORDS[DECIDES[outcome]]} {_short(own)} against {_short(worst)}, {_short(-gap)} better ({_short(-high)} to {_short(-low)})"
+    words = (
+        f"The {OUTCOME_NAMES[outcome]} by {name} is better than saying {said}, {where}: {figures}."
+        if shown
+        else f"The {OUTCOME_NAMES[outcome]} is not shown: no model is better beyond doubt than saying {said}, {where}. Nearest comes {name}: {figures}."
+    )
+    share = 1 - own / worst if worst else 0.0
+    figures_of = {"share": share, "improvement": -gap, "low": -high, "high": -low}
+    return {"shown": shown, "constant": same, "model": name, **figures_of, "words": words}
 
 
 def _score(comparison: pd.DataFrame, outcome: str, winner: tuple[str, str], metric: str) -> dict[str, Any]:
@@ -241,9 +299,12 @@ def _sentence(comparison: pd.DataFrame, outcome: str, winner: tuple[str, str], t
     happened = test.outcome(outcome)
     base = f"{int(happened.sum())} of them left" if outcome == "churn" else f"they spent {happened.mean():.2f} each"
     name = f"{winner[0]}, {'one global model' if winner[1] == GLOBAL else winner[1]}"
+    rule = OUTCOME_WORDS[DECIDES[outcome]]
+    if outcome == "value":
+        rule += f", which is least for the true mean (forecasts below {LEAST:.0%} of the mean are scored as that)"
     return (
-        f"For {outcome} use {name}: the simplest that no other beat beyond doubt in {OUTCOME_WORDS[DECIDES[outcome]]}. "
-        f"On {len(happened)} customers after {test.cutoff} ({base}): {scores}."
+        f"For {outcome} use {name}: the simplest that no other beat beyond doubt in {rule}. "
+        f"On {len(happened):,} customers after {test.cutoff} ({base}): {scores}."
     )
 
 
@@ -262,7 +323,9 @@ def _segments_help(comparison: pd.DataFrame, outcome: str, winner: tuple[str, st
         gap = f"{row.difference:+.3g}, {row.difference_low:+.3g} to {row.difference_high:+.3g}"
         verdicts[verdict].append(f"that of {row.model}, {row.variant} ({gap})")
     said = "; ".join(f"{verdict} {', '.join(which)}" for verdict, which in verdicts.items() if which)
-    if winner[1] != GLOBAL:
+    if winner == BASELINE:
+        answer = "No: no model is better than saying the same of everybody"
+    elif winner[1] != GLOBAL:
         answer = f"Yes: the recommended model, {winner[0]}, uses segments ({winner[1]})"
     elif verdicts["it lowers"]:
         answer = f"Not enough: segments help some models, but none of those beats the recommended one, {winner[0]}, which uses none"
@@ -275,15 +338,20 @@ def _segments_help(comparison: pd.DataFrame, outcome: str, winner: tuple[str, st
 
 
 def _plainly(
+    comparison: pd.DataFrame,
     test: Snapshot,
     predicted: Mapping[str, Mapping[tuple[str, str], Floats]],
     winners: Mapping[str, tuple[str, str]],
+    skill: Mapping[str, Mapping[str, Any]],
     models: Mapping[str, PredictionModel],
     days: int,
 ) -> list[str]:
     """What the forecasts rest on and how they did, for people who read no scores; one sentence or two per outcome."""
     said = []
     for outcome, (name, variant) in winners.items():
+        if not skill[outcome]["shown"]:
+            said.append(skill[outcome]["words"])
+            continue
         happened, ahead = test.outcome(outcome), predicted[outcome][name, variant]
         by = PLAIN[models[name].kind] + ("" if variant == GLOBAL else ", with segments")
         checked = (
@@ -294,9 +362,18 @@ def _plainly(
             f"{checked}it expected {ahead.mean() * 100:.1f} % to leave; {happened.mean() * 100:.1f} % did."
             if outcome == "churn"
             else f"The expected value is what customers will spend in the next {days} days, judged by {by}. {checked}"
-            f"it expected {ahead.sum():,.0f} in all; they spent {happened.sum():,.0f}. For one customer it was off by {np.abs(ahead - happened).mean():,.0f} on average."
+            f"it expected {ahead.sum():,.0f} in all; they spent {happened.sum():,.0f} ({_bias(comparison, (name, variant))}). For one customer it was off by {np.abs(ahead - happened).mean():,.0f} on average."
         )
     return said
+
+
+def _bias(comparison: pd.DataFrame, winner: tuple[str, str]) -> str:
+    """How far off the total was, with its interval."""
+    ratio = _score(comparison, "value", winner, "total_ratio")
+    if ratio["low"] is None:
+        return "too few to say how sure"
+    off = [f"{(ratio[end] - 1) * 100:+.1f} %" for end in ("value", "low", "high")]
+    return f"off by {off[0]}, {off[1]} to {off[2]}"
 
 
 def _short(value: float | None) -> str:

@@ -7,7 +7,7 @@ is known, and look ahead from the as-of date. Segments are refitted on each of t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -23,8 +23,15 @@ from segments.clustering.candidate import Spec, sweep_cell
 from segments.config.prediction import AUTO_DAYS, PredictionConfig, PredictionModel
 from segments.errors import ConfigError, DataError, ForecastError, SweepError
 from segments.forecast.btyd import DAYS_PER_WEEK, as_known, btyd_table, daily
-from segments.forecast.comparison import calibration_table, compare_models, metrics_of, recommendation, simple_first
-from segments.forecast.models import OUTCOMES, Predictor, Snapshot, fit, variants
+from segments.forecast.comparison import (
+    BASELINE,
+    calibration_table,
+    compare_models,
+    metrics_of,
+    recommendation,
+    simple_first,
+)
+from segments.forecast.models import CONSTANT, OUTCOMES, Predictor, Snapshot, constant, fit, most_seen, variants
 
 Floats = NDArray[np.float64]
 Build = Callable[[Any, date], pd.DataFrame]
@@ -73,10 +80,11 @@ class Prediction:
     Parameters
     ----------
     customers : DataFrame
-        ``customer_id, cluster, churn_risk, expected_value`` for the horizon after the as-of date, and ``beyond_seen``: whether that value is
-        more than anybody spent in a horizon so far, or more than the customer spent in all and than an average buyer does in a horizon.
+        ``customer_id, cluster, churn_risk, expected_value`` for the horizon after the as-of date, ``beyond_seen``: whether that value is
+        more than the customer spent in all and than an average buyer does in a horizon, or was cut to the most anybody spent in one; and
+        ``outside_learned``: whether the customer has figures beyond those learned from. A risk or value without skill is no column.
     segments : DataFrame
-        Per cluster: ``customers``, mean ``churn_risk``, total ``expected_value``, and ``at_risk_revenue``: what its customers spent in
+        Per cluster: ``customers`` and, where they have skill, mean ``churn_risk``, total ``expected_value``, and ``at_risk_revenue``: what its customers spent in
         the horizon before the as-of date, each weighted by the risk of leaving.
     comparison : DataFrame
         One row per outcome, model, variant, segment (or ``all``) and metric, with its 95 % bootstrap interval, and the paired
@@ -176,23 +184,30 @@ def predict(
     with threadpool_limits(limits=1):  # how floats are summed depends on the number of threads
         fitted, notes = _fit_all(train, models, config)
         predicted = {outcome: {key: fitted[outcome][key](test) for key in fitted[outcome]} for outcome in OUTCOMES}
-        comparison, winners, steps = compare_models(test, predicted, config)
+        comparison, winners, steps, skill = compare_models(test, predicted, config)
         final: dict[str, Floats] = {}
         for outcome, (name, variant) in winners.items():
+            if not skill[outcome]["shown"]:
+                continue
             ahead, more = fit(models[name], variant, outcome, snapshots[when.latest], config)
             notes += [f"{name}, {variant}, {outcome}, refitted for the forecast: {note}" for note in more]
             final[outcome] = ahead(snapshots[as_of])
     calibration = calibration_table(test, predicted)
     spent = as_known(days, as_of).groupby("customer_id")["spend"].sum()
-    beyond = _beyond_seen(final["value"], list(snapshots.values()), pd.Series(snapshots[as_of].customer_id).map(spent))
-    customers, segments = _forecasts(snapshots[as_of], final, beyond)
-    notes += _said_of(beyond, snapshots[when.latest], snapshots[as_of])
+    outside = _outside(snapshots[when.latest], snapshots[as_of])
+    beyond = None
+    if "value" in final:
+        own = pd.Series(snapshots[as_of].customer_id).map(spent)
+        beyond = _beyond_seen(final["value"], snapshots[when.latest], snapshots[as_of], own)
+    customers, segments = _forecasts(snapshots[as_of], final, outside, beyond)
+    if final:
+        notes += _said_of(outside, beyond)
     runs = [
         {
             "name": f"{name} · {variant}",
             "params": {
                 "model": name,
-                "kind": models[name].kind,
+                "kind": CONSTANT if name == CONSTANT else models[name].kind,
                 "variant": variant,
                 "horizon_days": config.horizon_days,
                 "train_cutoff": str(when.train),
@@ -215,7 +230,7 @@ def predict(
         "segment_agreement": agreement,
         "steps": steps,
         "notes": [*shorter, *notes],
-    } | recommendation(comparison, winners, test, predicted, models, config.horizon_days)
+    } | recommendation(comparison, winners, skill, test, predicted, models, config.horizon_days)
     return Prediction(customers, segments, comparison, calibration, runs, facts)
 
 
@@ -446,7 +461,9 @@ def _snapshot(
 def _fit_all(
     train: Snapshot, models: Mapping[str, PredictionModel], config: PredictionConfig
 ) -> tuple[dict[str, dict[tuple[str, str], Predictor]], list[str]]:
-    fitted: dict[str, dict[tuple[str, str], Predictor]] = {outcome: {} for outcome in OUTCOMES}
+    fitted: dict[str, dict[tuple[str, str], Predictor]] = {
+        outcome: {BASELINE: constant(train.outcome(outcome), outcome)} for outcome in OUTCOMES
+    }
     notes: list[str] = []
     for name in simple_first(models):
         for variant in variants(models[name]):
@@ -458,55 +475,58 @@ def _fit_all(
             for outcome, (predictor, more) in made.items():
                 fitted[outcome][name, variant] = predictor
                 notes += [f"{name}, {variant}, {outcome}: {note}" for note in more]
-    if not fitted["churn"]:
+    if len(fitted["churn"]) == 1:
         raise ForecastError(
             f"no model can be fitted ({'; '.join(notes)})", where="prediction.models", fix="name another one"
         )
     return fitted, notes
 
 
-def _beyond_seen(value: Floats, snapshots: Sequence[Snapshot], spent: pd.Series[float]) -> NDArray[np.bool_]:
-    """Which forecasts of money are more than was ever seen, of anybody or of this customer."""
-    ahead = np.concatenate([one.spend for one in snapshots if one.spend is not None])
-    most = max(float(ahead.max()), *(float(one.inputs["recent_spend"].max()) for one in snapshots))
+def _beyond_seen(value: Floats, learned: Snapshot, now: Snapshot, spent: pd.Series[float]) -> NDArray[np.bool_]:
+    """Which forecasts of money are more than was ever seen of the customer, or were cut to the most that was seen of anybody."""
+    ahead, recent = learned.outcome("value"), now.inputs["recent_spend"].to_numpy()
     usual = float(ahead[ahead > 0].mean()) if (ahead > 0).any() else 0.0
     own = np.maximum(spent.fillna(0.0).to_numpy(dtype=np.float64), usual)
-    return np.asarray((value > most) | (value > own), dtype=np.bool_)
+    return np.asarray((value > own) | ((value >= most_seen(learned, now)) & (value > recent)), dtype=np.bool_)
 
 
-def _said_of(beyond: NDArray[np.bool_], learned: Snapshot, now: Snapshot) -> list[str]:
+def _outside(learned: Snapshot, now: Snapshot) -> NDArray[np.bool_]:
+    """Who has figures beyond those that the models learned from."""
     low, high = learned.inputs.min(), learned.inputs.max()
-    outside = int(((now.inputs < low) | (now.inputs > high)).any(axis="columns").sum())
+    return np.asarray(((now.inputs < low) | (now.inputs > high)).any(axis="columns"), dtype=np.bool_)
+
+
+def _said_of(outside: NDArray[np.bool_], beyond: NDArray[np.bool_] | None) -> list[str]:
     notes = []
-    if outside:
+    if outside.any():
         notes.append(
-            f"{outside:,} customers have figures beyond those the models learned from: regression and trees take the nearest that was learned"
+            f"{int(outside.sum()):,} customers have figures beyond those the models learned from (outside_learned): regression and trees take the nearest that was learned"
         )
-    if beyond.any():
+    if beyond is not None and beyond.any():
         notes.append(
-            f"{int(beyond.sum()):,} customers are forecast to spend more than was ever seen of them or of anybody (beyond_seen)"
+            f"{int(beyond.sum()):,} customers are forecast to spend more than was ever seen of them, or as much as anybody ever did (beyond_seen)"
         )
     return notes
 
 
 def _forecasts(
-    now: Snapshot, final: Mapping[str, Floats], beyond: NDArray[np.bool_]
+    now: Snapshot, final: Mapping[str, Floats], outside: NDArray[np.bool_], beyond: NDArray[np.bool_] | None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    customers = pd.DataFrame(
-        {
-            "customer_id": now.customer_id,
-            "cluster": now.segment,
-            "churn_risk": final["churn"],
-            "expected_value": final["value"],
-            "beyond_seen": beyond,
-        }
+    """Forecasts per customer and segment, of what can be foreseen: nobody reads a figure that is not there."""
+    customers = pd.DataFrame({"customer_id": now.customer_id, "cluster": now.segment})
+    per_segment = {"customers": ("customer_id", "size")}
+    if "churn" in final:
+        customers["churn_risk"] = final["churn"]
+        per_segment["churn_risk"] = ("churn_risk", "mean")
+    if "value" in final:
+        customers["expected_value"] = final["value"]
+        customers["beyond_seen"] = beyond
+        per_segment["expected_value"] = ("expected_value", "sum")
+    if "churn" in final:
+        per_segment["at_risk_revenue"] = ("at_risk_revenue", "sum")
+    customers["outside_learned"] = outside
+    at_risk = customers.assign(
+        at_risk_revenue=final.get("churn", np.zeros(len(customers))) * now.inputs["recent_spend"].to_numpy()
     )
-    at_risk = final["churn"] * now.inputs["recent_spend"].to_numpy()
-    by = customers.assign(at_risk_revenue=at_risk).groupby("cluster")
-    segments = by.agg(
-        customers=("customer_id", "size"),
-        churn_risk=("churn_risk", "mean"),
-        expected_value=("expected_value", "sum"),
-        at_risk_revenue=("at_risk_revenue", "sum"),
-    )
+    segments = at_risk.groupby("cluster").agg(**per_segment)
     return customers.astype({"customer_id": "str"}), segments.reset_index()

@@ -34,6 +34,7 @@ Floats = NDArray[np.float64]
 Predictor = Callable[["Snapshot"], Floats]
 
 OUTCOMES = ("churn", "value")
+CONSTANT = "constant"  # a model of nothing: the same of everybody
 GLOBAL, FEATURE, PER_SEGMENT = "global", "segment as feature", "per segment"
 FOLDS = 5  # of the calibration
 # What is learned is searched for to a much finer tolerance than it is kept with, so that it is the same on every processor: no search and no sum
@@ -123,7 +124,7 @@ def fit(
     Returns
     -------
     callable
-        From a snapshot to one prediction per customer: a risk to six decimals, money to six digits.
+        From a snapshot to one prediction per customer: a risk to six decimals, money to six digits and at most :func:`most_seen`.
     list of str
         What fell back to something simpler, and why, in words.
 
@@ -136,9 +137,24 @@ def fit(
 
     def rounded(snapshot: Snapshot) -> Floats:
         made = exact(snapshot)
-        return made.round(KEPT_DIGITS) if outcome == "churn" else significant(made, KEPT_DIGITS)
+        if outcome == "churn":
+            return made.round(KEPT_DIGITS)
+        return np.minimum(significant(made, KEPT_DIGITS), most_seen(train, snapshot))
 
     return rounded, notes
+
+
+def most_seen(train: Snapshot, now: Snapshot) -> float:
+    """The most that anybody spent in the horizon after the one snapshot, or before the other: no data support a forecast above it.
+
+    Parameters
+    ----------
+    train : Snapshot
+        What was learned from.
+    now : Snapshot
+        What is foreseen.
+    """
+    return max(float(train.outcome("value").max()), float(now.inputs["recent_spend"].max()))
 
 
 def _fitted(
@@ -146,7 +162,7 @@ def _fitted(
 ) -> tuple[Predictor, list[str]]:
     whole = too_few(train, outcome, config)
     if whole and model.kind != "btyd":
-        return _constant(train.outcome(outcome), outcome), [f"{whole}: everybody gets the same prediction"]
+        return constant(train.outcome(outcome), outcome), [f"{whole}: everybody gets the same prediction"]
     if model.kind in ("linear", "boosting"):
         everybody = _learn(model, outcome, train, config, with_segments=variant == FEATURE)
         if variant != PER_SEGMENT:
@@ -176,7 +192,21 @@ def too_few(train: Snapshot, outcome: str, config: PredictionConfig) -> str:
 # --- what is fitted -----------------------------------------------------------------------------------------------------
 
 
-def _constant(actual: Floats, outcome: str) -> Predictor:
+def constant(actual: Floats, outcome: str) -> Predictor:
+    """What happened on average, said of everybody: a forecast must be better than that.
+
+    Parameters
+    ----------
+    actual : ndarray of shape (n,)
+        What happened.
+    outcome : {"churn", "value"}
+        What it is.
+
+    Returns
+    -------
+    callable
+        From a snapshot to one prediction per customer, all the same.
+    """
     # A share of none or of all is taken for nearly so: (n + 1) / (N + 2), Laplace's rule of succession.
     level = (
         (actual.sum() + 1) / (len(actual) + 2) if outcome == "churn" else float(actual.mean()) if len(actual) else 0.0

@@ -4,7 +4,8 @@ Comes in: all that is known of the customers, their clusters, and which features
 feature and segment, and one row per feature with the test of whether segments differ in it.
 
 Segments differ in what they were made from: a test there would prove nothing but that clustering happened. So clustered
-features, and features that are arithmetic on clustered ones, carry no p-value and the role that says why.
+features, and features that are arithmetic on clustered ones, carry no p-value and the role that says why; nor do features that follow a clustered
+one closely, whose note says so. Their effect stands all the same.
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ ARITHMETIC = {
     "gap_days_mean": ("tenure_days", "recency_days", "purchase_days"),
     **dict(zip(RFM_SCORES, (("recency_days",), ("frequency",), ("monetary",)), strict=True)),
 }
+FOLLOWS = (
+    0.5  # from this correlation with a clustered feature on, a small p says little more than that clustering happened
+)
 RESAMPLES = 9_999
 SEED = 0
 DIGITS = 8  # of figures that come of functions whose last digits are the processor's
@@ -137,8 +141,8 @@ def descriptor_tests(table: pd.DataFrame, labels: NDArray[np.int32], clustered: 
     DataFrame
         One row per feature: ``feature, kind, role, known, test, statistic, p, p_holm, effect`` (epsilon squared or Cramér's V,
         0 to 1: how much of the feature the segments account for), ``follows`` and ``correlation`` (the clustered feature it goes
-        along with most, and their Spearman correlation: near 1 or -1 it is that feature under another name) and ``note``.
-        Features that differ by construction have an effect but no test.
+        along with most, and their Spearman correlation: near 1 or -1 it is that feature under another name; of a category the correlation ratio of
+        that feature's ranks) and ``note``. Features that differ by construction, or follow a clustered one with .5 or more, have an effect but no test.
 
     References
     ----------
@@ -165,12 +169,15 @@ def descriptor_tests(table: pd.DataFrame, labels: NDArray[np.int32], clustered: 
         row |= (
             _kruskal(values[known], labels[known]) if feature in numeric else _chi_square(values[known], labels[known])
         )
-        if own_role == DESCRIPTOR and feature in numeric and bases and values[known].nunique() > 1:
-            together = ranks[known].corrwith(values[known].rank()).fillna(0.0)
-            together = together.round(DIGITS)
-            row |= {"follows": str(together.abs().idxmax()), "correlation": float(together[together.abs().idxmax()])}
+        if own_role == DESCRIPTOR and bases and values[known].nunique() > 1:
+            together = _together(values[known], ranks[known], feature in numeric)
+            follows = str(together.abs().idxmax())
+            row |= {"follows": follows, "correlation": float(together[follows])}
+        untested = {"test": "", "statistic": np.nan, "p": np.nan}
         if own_role != DESCRIPTOR:
-            row |= {"test": "", "statistic": np.nan, "p": np.nan, "note": "differs by construction"}
+            row |= untested | {"note": "differs by construction"}
+        elif abs(row["correlation"]) >= FOLLOWS:
+            row |= untested | {"note": f"differs by construction as far as it follows {row['follows']}"}
         rows.append(row)
     tests = pd.DataFrame(rows)
     for figure in ("statistic", "p", "effect"):
@@ -230,6 +237,17 @@ def _shares(
         figures = (n, share, np.nan, overall, np.nan, 100 * share / overall, h, np.nan)
         rows.append({"cluster": cluster, **dict(zip(DESCRIPTOR_FIGURES, figures, strict=True))})
     return rows
+
+
+def _together(values: pd.Series[Any], ranks: pd.DataFrame, numeric: bool) -> pd.Series[float]:
+    """How far a feature goes along with each clustered one: Spearman's correlation, or the correlation ratio of the ranks over the levels."""
+    if numeric:
+        return ranks.corrwith(values.rank()).fillna(0.0).round(DIGITS)
+    levels, n = values.nunique(), len(values)
+    between = ranks.groupby(values.to_numpy(dtype=object)).transform("mean").var(ddof=0)
+    # less what levels that mean nothing would share: many levels of few customers
+    ratio = 1 - (1 - between / ranks.var(ddof=0)) * (n - 1) / max(n - levels, 1)
+    return ratio.fillna(0.0).clip(lower=0.0).pow(0.5).round(DIGITS)
 
 
 def _untested(note: str) -> dict[str, Any]:

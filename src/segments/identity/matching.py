@@ -21,8 +21,6 @@ from segments.evidence.stability import contingency
 from segments.identity.overlap import centre_distances, centroids, left_over, may_be_continued_by, share_kept
 from segments.model.segmentation import Segment, Segmentation, number_segments
 
-STATUSES = ("continued", "split", "merged", "born")
-
 
 @dataclass(frozen=True)
 class Lineage:

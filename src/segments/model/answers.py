@@ -21,8 +21,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from segments.clustering.fitted.columns import as_levels
 from segments.clustering.silhouette import threads_of
-from segments.clustering.space import Space, as_levels, place
+from segments.clustering.space import Space, place
 from segments.data.reading.cells import read_number, tells_decimal
 from segments.data.rows import find_header
 from segments.errors import DataError, SegmentsError

@@ -3,6 +3,7 @@
 The training side is summed up once, when a model is registered (:func:`reference_of`): plain numbers, no customers. A batch is summed up chunk by
 chunk (:class:`Tally`) in constant memory. A figure turns amber or red only when it is beyond its limit AND beyond what chance alone would
 show in a batch of that size, so that two hundred customers drawn from the training data do not raise an alarm.
+December differs from the year however sound a segmentation is: where a log reaches back, the reference is of the same day a year before.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -183,6 +184,8 @@ class Tally:
         The model that scores.
     previous : mapping of str to str, optional
         Segment each known customer was in before, by id.
+    day : str, optional
+        ISO date, where the reference is of the customers of that day and not of those of the training.
 
     Raises
     ------
@@ -191,9 +194,13 @@ class Tally:
     """
 
     def __init__(
-        self, reference: Mapping[str, Any], segmentation: Segmentation, previous: Mapping[str, str] | None = None
+        self,
+        reference: Mapping[str, Any],
+        segmentation: Segmentation,
+        previous: Mapping[str, str] | None = None,
+        day: str | None = None,
     ) -> None:
-        self.segmentation, self.reference = segmentation, reference
+        self.segmentation, self.reference, self.day = segmentation, reference, day
         if reference.get("format") != REFERENCE_FORMAT or list(reference["columns"]) != segmentation.space.columns:
             raise DataError(
                 "the training figures beside the model are not those of this model",
@@ -305,6 +312,11 @@ def figures(tally: Tally, config: MonitoringConfig, labels: Labels = NONE) -> li
     found.append(_share("moved", tally.moved, tally.known, None, config.moved, level))
     rejected = tally.rejected.total()
     found.append(_share("rejected", rejected, tally.rows, 0.0, config.rejected, level))
+    if tally.day is None:
+        return found
+    words = {"against training": f"against {tally.day}", "training customers": f"customers of {tally.day}"}
+    for old, new in words.items():
+        found = [replace(one, says=one.says.replace(old, new)) for one in found]
     return found
 
 

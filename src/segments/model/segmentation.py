@@ -177,6 +177,18 @@ def _two_nearest(
     return first, second, 1 - np.divide(first, second, out=np.ones(n), where=second > 0)
 
 
+def _as_numbers(column: pd.Series) -> NDArray[np.float64]:
+    """A column as numbers, whatever pandas keeps them in: whole, nullable, objects."""
+    try:
+        return np.asarray(pd.to_numeric(column).to_numpy(dtype=np.float64, na_value=np.nan))
+    except (TypeError, ValueError):
+        words = column[pd.to_numeric(column, errors="coerce").isna() & column.notna()]
+        raise DataError(
+            f"{column.name} is not a number in {len(words)} rows, such as {str(words.iloc[0])[:60]!r}",
+            fix="give it as numbers",
+        ) from None
+
+
 @dataclass(frozen=True)
 class Segmentation:
     """A fitted, named segmentation.
@@ -231,7 +243,7 @@ class Segmentation:
         Raises
         ------
         DataError
-            If a value is missing with nothing to stand in for it, or infinite; names the column and the first row.
+            If a value is missing with nothing to stand in for it, infinite or no number; names the column and the first row.
         SweepError
             If a column is missing or outside a transform's domain, or a level is one the model has never seen.
 
@@ -241,10 +253,22 @@ class Segmentation:
         training customers is the candidate's score of that name. It has no unit, needs no model of how clusters spread,
         and does not call a row certain merely because it is far from everything.
         """
-        return self.answers(read_columns(self.space, features)).set_axis(features.index)
+        numbers = [name for name in self.space.columns if name in features and self.space.levels(name) is None]
+        read = features.assign(**{name: _as_numbers(features[name]) for name in numbers})
+        return self.answers(read_columns(self.space, read)).set_axis(features.index)
 
     def answers(self, values: NDArray[np.float64]) -> pd.DataFrame:
         """What :meth:`predict` says of rows that are numbers already, as :func:`segments.clustering.space.read_columns` reads them."""
+        columns = self.columns(values)
+        # taken from a short array of strings: a long one of Python objects costs a second per million rows
+        names = {
+            "segment_id": pd.array([segment.segment_id for segment in self.segments], dtype="str"),
+            "segment": pd.array([segment.name for segment in self.segments], dtype="str"),
+        }
+        return pd.DataFrame({name: names[name].take(own) if name in names else own for name, own in columns.items()})
+
+    def columns(self, values: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
+        """As :meth:`answers`, as plain arrays; ``segment_id`` and ``segment`` are cluster numbers still."""
         X = place(self.space, values)
         bad = ~np.isfinite(X)
         if bad.any():
@@ -256,26 +280,23 @@ class Segmentation:
         labels, distances = nearest(X, self.centres)
         first, second, confidence = _two_nearest(distances)
         outside = ((values < self.limits.low) | (values > self.limits.high)).any(axis=1)
-        answers = pd.DataFrame(
-            {
-                "cluster": labels,
-                # taken from a short array of strings: a long one of Python objects costs a second per million rows
-                "segment_id": pd.array([segment.segment_id for segment in self.segments], dtype="str").take(labels),
-                "segment": pd.array([segment.name for segment in self.segments], dtype="str").take(labels),
-                "distance": first,
-                "margin": second - first,
-                "confidence": confidence,
-                "boundary": confidence < self.limits.boundary,
-                "out_of_range": outside | (first > self.limits.reach[labels]),
-            }
-        )
+        found: dict[str, NDArray[Any]] = {
+            "cluster": labels,
+            "segment_id": labels,
+            "segment": labels,
+            "distance": first,
+            "margin": second - first,
+            "confidence": confidence,
+            "boundary": confidence < self.limits.boundary,
+            "out_of_range": outside | (first > self.limits.reach[labels]),
+        }
         if self.limits.agreement is not None:
             agreement = np.zeros(len(labels))
             for cluster, (at, share) in enumerate(self.limits.agreement):
                 own = labels == cluster
                 agreement[own] = np.interp(confidence[own], at, share)
-            answers["agreement"] = agreement
-        return answers
+            found["agreement"] = agreement
+        return found
 
     def to_json(self) -> str:
         """The whole model as text; floats survive the round trip exactly."""

@@ -68,7 +68,7 @@ def test_with_a_file_its_source_is_drafted_chosen_fetched_and_pinned(
         *feature_sets,
     )
     if config.source.customers is not None:
-        assert list(config.feature_set.columns) == ["age", "spend"]
+        assert list(config.feature_set.columns) == ["age", "spend", "town"]
     check_pins(config.source, Path("shop"))
     assert Path("shop/data/people/people.csv").read_text() == text
 
@@ -85,6 +85,11 @@ def test_a_file_called_like_a_bundled_feature_set_does_not_replace_it() -> None:
     [
         (["full"], "full is not empty"),
         (["file"], "file is a file"),
+        (["link"], "link is a link"),
+        (["mine/.git/hooks"], "within what git, DVC or conf/ keep"),
+        (["mine/conf/x"], "within what git, DVC or conf/ keep"),
+        (["elsewhere/x"], "within what git, DVC or conf/ keep"),
+        (["n" * 300], "File name too long"),
         (["shop", "--from", "missing.csv"], "missing.csv does not exist"),
         (["shop", "--from", "texts.csv"], "no column to segment on"),
     ],
@@ -95,6 +100,10 @@ def test_what_cannot_be_is_refused_and_leaves_nothing(
     Path("full").mkdir()
     Path("full/mine.txt").write_text("mine")
     Path("file").write_text("")
+    Path("link").symlink_to("nowhere")
+    Path("mine/conf").mkdir(parents=True)
+    Path("mine/dvc.yaml").touch()
+    Path("elsewhere").symlink_to("mine/conf")
     Path("texts.csv").write_text("id,name\n" + "".join(f"{i},of {i}\n" for i in range(90)))
     before = sorted(Path().rglob("*"))
     assert main(["new", *words]) == 2
@@ -112,7 +121,7 @@ def test_describe_writes_the_feature_set_beside_and_leaves_one_that_a_person_cha
     assert main(["describe", "../people.csv"]) == 0
     said = capsys.readouterr()
     assert yaml.safe_load(said.out)["feature_sets"] == ["people"]
-    assert said.err == "conf/feature_set/people.yaml was drafted beside it: age, spend\n"
+    assert said.err == "conf/feature_set/people.yaml was drafted beside it: age, spend, town\n"
     changed = Path("conf/feature_set/people.yaml")
     changed.write_text("name: people\ncolumns: {age: {weight: 2}}\n")
     assert main(["describe", "../people.csv"]) == 0

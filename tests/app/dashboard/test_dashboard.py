@@ -26,6 +26,7 @@ from segments.app.servers import dashboard
 from segments.clustering.space import fit_space, nearest
 from segments.config.identity import ConfidenceConfig
 from segments.config.performance import PerformanceConfig, Target
+from segments.config.prediction import PredictionConfig
 from segments.config.profiles import ProfilesConfig
 from segments.config.sweep import FeatureSet, Scaler
 from segments.errors import ConfigError, DataError, StoreError, TrackingError
@@ -37,6 +38,7 @@ from segments.identity.rules import plain_rules, reasons
 from segments.io.registry import files, versions
 from segments.io.store import catalog
 from segments.io.store.cache import version_folder
+from segments.io.store.documents import PredictionFacts, Skill
 from segments.io.store.files import artifact, read_table, write_json, write_table
 from segments.io.store.seals import seal
 from segments.model.drift import reference_of
@@ -220,7 +222,7 @@ def test_the_overview_says_once_why_and_how_firm(house: Callable[..., Segmentati
     choice = json.loads(artifact("selection", "choice.json").read_text())
     write_json(artifact("selection", "choice.json"), choice | {"reason": "c0 won. Natural: it is."})
     write_json(
-        artifact("sensitivity", "sensitivity.json"),
+        artifact("selection", "firmness.json"),
         {"candidate": "c0", "firmness": "Not firm: a seed matters.", "in_words": [], "notes": []},
     )
     said = message(opened("overview"))
@@ -231,7 +233,7 @@ def test_the_overview_says_once_why_and_how_firm(house: Callable[..., Segmentati
 def test_the_overview_begins_with_trust_size_worth_and_what_to_do(house: Callable[..., Segmentation]) -> None:
     model = house(2)
     said = {"candidate": "c0", "in_words": [], "notes": [], "firmness": "Not firm: a seed matters (agreement 0.20)."}
-    write_json(artifact("sensitivity", "sensitivity.json"), said)
+    write_json(artifact("selection", "firmness.json"), said)
     books = pd.DataFrame(
         {"cluster": [0, 1], "title": ["Loyalty", "Win-back"], "offer": ["points", "$5 or $10"], "goal": "x"}
     )
@@ -421,6 +423,34 @@ def test_heads_are_words_and_what_is_not_known_is_a_dash(page: str, house: Calla
         assert [one.value for one in app.metric if one.label == "Expected value"] == ["1,234"]
     if page == "monitor":
         assert " UTC · version 1" in app.selectbox[0].options[0]
+
+
+def test_what_cannot_be_foreseen_is_no_figure_of_anybody(house: Callable[..., Segmentation]) -> None:
+    house()
+    features = read_table(artifact("features", "customers.parquet"))
+    write_table(artifact("prediction", "customers.parquet"), features[["customer_id"]].assign(expected_value=1234.5))
+    said = "The risk of leaving is not shown: no model is better."
+    skill = {"churn": Skill(False, 0.07, "m", 0, 0, -1, 1, said), "value": Skill(True, 9, "m", 0.5, 1, 0.5, 2, "")}
+    lists: dict[str, Any] = {key: [] for key in ("steps", "notes", "recommendation", "segments_help")}
+    known: dict[str, Any] = {key: {} for key in ("timeline", "customers", "left", "segment_agreement", "calibration")}
+    facts = PredictionFacts(
+        True,
+        settings=PredictionConfig(["recency"]),
+        recommended={},
+        skill=skill,
+        plain=[said],
+        candidate_id="",
+        prediction_id="",
+        **lists,
+        **known,
+    )
+    catalog.write(catalog.PREDICTION, facts)
+    overview, segment = opened("overview"), opened("segment")
+    segment.text_input(key="customer").set_value("c0000004").run()
+    for app in (overview, segment):
+        assert message(app).count(said) == 1
+        assert not [one for one in app.dataframe if "churn_risk" in one.value]
+    assert [one.label for one in segment.metric if one.label in ("Churn risk", "Expected value")] == ["Expected value"]
 
 
 def test_scores_in_a_reason_are_words(house: Callable[..., Segmentation]) -> None:

@@ -7,7 +7,7 @@ import pandas as pd
 
 import small_results
 from segments.app.jobs.metrics import (
-    churn_calibration,
+    calibrations,
     prediction_metrics,
     profiles_metrics,
     registry_metrics,
@@ -29,6 +29,7 @@ from segments.io.store.documents import (
     RegistryMetrics,
     SelectionMetrics,
     SensitivityMetrics,
+    Skill,
 )
 
 
@@ -45,6 +46,10 @@ def facts() -> PredictionFacts:
         steps=[],
         notes=[],
         recommended=best,
+        skill={
+            "churn": Skill(True, 0.1, "boosting · global", 0.25, 0.01, 0.005, 0.02, "better"),
+            "value": Skill(False, 9.0, "last_period · global", -0.5, -1.0, -2.0, 1.0, "No value is shown."),
+        },
         recommendation=[],
         segments_help=[],
         plain=[],
@@ -58,7 +63,8 @@ def test_without_a_choice_there_is_only_how_many_passed() -> None:
     table = small_results.candidates()
     nothing = choose(table, SelectionConfig(min_silhouette=0.9, metric="silhouette"))
     assert selection_metrics(nothing, table) == SelectionMetrics(0)
-    assert sensitivity_metrics(None) == SensitivityMetrics(None)
+    nothing = pd.DataFrame({"candidate_id": [], "firm": []}, dtype=object)
+    assert sensitivity_metrics(nothing) == SensitivityMetrics(0, 0)
     assert profiles_metrics(None) == ProfilesMetrics(0)
     assert registry_metrics(Receipt(None, None, None, None, "s", None)) == RegistryMetrics(None, None)
 
@@ -87,10 +93,11 @@ def test_a_prediction_is_told_by_the_scores_of_the_recommended_models_on_everybo
         ("churn", "recency", "global", "all", "roc_auc", 0.97),
         ("churn", "boosting", "global", "all", "calibration_error", 0.03),
         ("value", "last_period", "global", "all", "mae", 12.5),
+        ("value", "last_period", "global", "all", "total_ratio", 0.9),
         ("value", "boosting", "global", "all", "mae", 11.5),
     ]
     table = pd.DataFrame(rows, columns=["outcome", "model", "variant", "segment", "metric", "value"])
-    assert prediction_metrics(facts(), table) == PredictionMetrics(0.75, 0.03, 12.5)
+    assert prediction_metrics(facts(), table) == PredictionMetrics(0.75, 0.03, 12.5, 0.9, 0.25, -0.5)
     assert prediction_metrics(NoPrediction(False, "no purchases"), None) == PredictionMetrics()
 
 
@@ -101,8 +108,19 @@ def test_the_calibration_is_that_of_the_recommended_churn_model() -> None:
         ("value", "boosting", "global", 12, 0.5, 0.6),
     ]
     table = pd.DataFrame(rows, columns=["outcome", "model", "variant", "customers", "predicted", "observed"])
-    drawn = churn_calibration(facts(), table)
+    drawn = calibrations(facts(), table, "churn")
     assert drawn.to_dict("records") == [{"customers": 11, "predicted": 0.3, "observed": 0.4}]
+
+
+def test_the_calibration_of_money_is_told_in_money() -> None:
+    rows = [
+        ("value", "last_period", "global", 20, 615.0, 595.0, 500.0, 690.0),
+        ("value", "linear", "global", 9, 1, 1, 1, 1),
+    ]
+    columns = ["outcome", "model", "variant", "customers", "predicted", "observed", "low", "high"]
+    [tenth] = calibrations(facts(), pd.DataFrame(rows, columns=columns), "value").to_dict("records")
+    assert (tenth["forecast"], tenth["came"]) == (12_300, 11_900), "20 customers"
+    assert facts().not_shown == ["No value is shown."]
 
 
 def test_each_cell_begins_at_one() -> None:

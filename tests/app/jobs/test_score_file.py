@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,9 @@ from segments.app.commands import score as stage
 from segments.app.jobs.score_file import Batch, score_file
 from segments.app.load import load
 from segments.clustering.space import Space
+from segments.config.features import FeaturesConfig
 from segments.config.root import Config
-from segments.config.source import Customers, Policy, Reader, Source, Transactions
+from segments.config.source import Column, Customers, Derived, Policy, Reader, Source, Transactions
 from segments.config.sweep import Algorithm as Kmeans
 from segments.config.sweep import Feature, FeatureSet, Scaler, SweepConfig
 from segments.data.reading import files, text_file
@@ -79,6 +81,65 @@ def read(path: Path) -> pd.DataFrame:
     if path.suffix == ".parquet":
         return pd.read_parquet(path)
     return pd.read_csv(path, dtype={"customer_id": str})
+
+
+RAW_COLUMNS = {
+    "partner": Column(kind="ordinal", raw="Has Partner", levels=["No", "Yes"]),
+    "plan": Column(kind="category", raw="Plan"),
+    "joined": Column(kind="date", time_format="%d.%m.%Y"),
+    "age": Column(kind="birth_year", raw="Year_Birth"),
+    "wine": Column(raw="MntWines", minimum=0),
+    "fish": Column(raw="MntFish", minimum=0),
+    "churn": Column(kind="ordinal", raw="Churn", levels=["No", "Yes"]),
+}
+RAW_LINES = [
+    "Client ID,Has Partner,Plan,joined,Year_Birth,MntWines,MntFish",
+    '007,Yes,gold,31.12.2023,1974,"$1,200.50",0.5',
+    "x9,No,blue,01.06.2023,1990,3,4",
+    ",No,blue,01.06.2023,1990,3,4",
+    "x3,No,lead,01.06.2023,1990,3,4",
+    "x4,Perhaps,blue,01.06.2023,1990,3,4",
+    "x5,No,blue,soon,1990,3,4",
+    "x6,No,blue,01.06.2023,1990,-3,4",
+    "x7,No,blue,01.06.2023,1990,3,?",
+]
+
+
+def test_a_customers_table_is_scored_as_its_source_names_the_columns(root: Path) -> None:
+    """Dates, years, texts and money as the raw file has them, ids as written; a column that the model does not use may be absent."""
+    people = Customers("p.csv", id="Client ID", columns=RAW_COLUMNS, derived={"spent": Derived(sum=["wine", "fish"])})
+    source = Source("toy", as_of="2023-12-31", customers=people)
+    levels = {"partner": {"levels": ["No", "Yes"], "ordered": True, "unit": 1.0}}
+    levels["plan"] = {"levels": ["blue", "gold"], "ordered": False, "unit": 1.0}
+    columns = ["partner", "plan", "joined", "age", "spent"]
+    space = Space(columns, ["identity"] * 5, [1.0] * 5, "none", {}, levels)
+    model = segmentation("c0", space, np.array([[0.0, 0, 213, 33, 7], [1, 1, 0, 49, 1201]]), ["low", "high"])
+    (root / "new.csv").write_text("\n".join(RAW_LINES) + "\n")
+    batch = score_file(config(source), root / "new.csv", root / "out.csv", model, NAMED, "")
+    found = pd.read_csv(root / "out.csv", dtype=str)
+    assert found["Client ID"].tolist() == ["007", "x9"] and found["segment"].tolist() == ["high", "low"]
+    assert found["distance"].astype(float).tolist() == pytest.approx([0, 0])
+    side = pd.read_csv(root / "out.rejected.csv", dtype=str, keep_default_na=False).sort_values("row")
+    assert side.to_numpy().tolist() == [
+        ["3", "", "missing customer id"],
+        ["4", "x3", "plan is a level the model has never seen: 'lead'"],
+        ["5", "x4", "partner is none of its levels"],
+        ["6", "x5", "unreadable joined"],
+        ["7", "x6", "wine out of range"],
+        ["8", "x7", "spent is missing"],
+    ]
+    assert sum(batch.rejected.values()) == 6 and any("as-of date 2023-12-31" in note for note in batch.notes)
+
+    computed = pd.DataFrame({"Client ID": ["007"], "partner": ["Yes"], "plan": ["gold"], "joined": [0.0]})
+    score_file(
+        config(source),
+        write(computed.assign(age=49, spent=1201), root / "model.csv"),
+        root / "out.csv",
+        model,
+        NAMED,
+        "",
+    )
+    assert pd.read_csv(root / "out.csv")["distance"].tolist() == [0], "the model's own columns, too"
 
 
 @pytest.mark.parametrize("coming", [".csv", ".parquet"])
@@ -386,6 +447,36 @@ def test_a_log_is_summed_up_and_scored(root: Path) -> None:
     assert batch.rejected == {"unreadable time": 1}  # a return is a choice of the policy, told but not rejected
     assert pd.read_csv(batch.side).to_dict("records") == [{"row": 4, "id": 9, "reason": "unreadable time"}]
     assert any("1 returns: their money is taken off" in note for note in batch.notes)
+
+
+@pytest.mark.parametrize(
+    ("begins", "window", "decision", "compared"),
+    [
+        ("2022-01-01", 31, "keep", "2022-12-31"),
+        ("2023-01-01", 31, "refit", None),  # nothing is known of the December before
+        ("2022-01-01", None, "refit", None),  # features of all that was ever bought do not compare
+    ],
+)
+def test_december_is_compared_with_december(
+    root: Path, begins: str, window: int | None, decision: str, compared: str | None
+) -> None:
+    """Every December each of sixty customers buys on four days, and on one of every other month; the model is of June."""
+    months = pd.date_range(begins, "2023-12-01", freq="MS")
+    days = [month.replace(day=3 + 5 * nth) for month in months for nth in range(4 if month.month == 12 else 1)]
+    log = pd.DataFrame(
+        [(f"c{who}", day.date(), 10 + who) for day in days for who in range(60)], columns=["Who", "When", "Paid"]
+    )
+    source = Source(
+        "shop", as_of="2023-12-31", transactions=Transactions("-", customer="Who", time="When", amount="Paid")
+    )
+    space = Space(["frequency"], ["identity"], [1.0], "none", {})
+    model = segmentation("c0", space, np.array([[1.0], [4.0]]), ["rare", "often"])
+    reference = json.dumps(reference_of(pd.DataFrame({"frequency": [1.0] * 60}), model))
+    chosen = replace(config(source), features=FeaturesConfig(window_days=window))
+    batch = score_file(chosen, write(log, root / "log.csv"), root / "out.csv", model, NAMED, reference)
+    assert batch.record is not None and batch.record["decision"] == decision
+    assert batch.record["compared_with"] == compared
+    assert ("compared with the customers of 2022-12-31" in batch.record["sentence"]) == (compared is not None)
 
 
 def test_of_a_log_what_is_rejected_is_lines_of_lines(root: Path) -> None:

@@ -326,8 +326,11 @@ def make_tables(cluster: Postgres) -> None:
 class Team:
     """`segments server` on a database of its own: an empty one, or a copy of one with MLflow's tables."""
 
-    def __init__(self, postgres: Postgres, folder: Path, *options: str, empty: bool = False) -> None:
+    def __init__(
+        self, postgres: Postgres, folder: Path, *options: str, empty: bool = False, alone: bool = False
+    ) -> None:
         self.postgres, self.folder, self.options, self.port = postgres, folder, options, port()
+        self.command = [str(BIN / "segments"), "server"] if not alone else [sys.executable, "-c", WITH_ONE_WORKER]
         self.name = f"team{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
         folder.mkdir()
@@ -349,7 +352,7 @@ class Team:
         words = ["--database", database, "--artifacts", "kept", "--port", str(self.port), *self.options]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                [str(BIN / "segments"), "server", *words],
+                [*self.command, *words],
                 cwd=self.folder,
                 env=os.environ | {"PGPASSFILE": str(self.folder / "pgpass")} | variables,
                 stdin=subprocess.DEVNULL,
@@ -471,12 +474,12 @@ def together(*processes: subprocess.Popen[str]) -> None:
 
 @on_a_server
 def test_two_people_go_through_the_whole_pipeline_at_once(ready: SmallProject, team: Team, tmp_path: Path) -> None:
-    """Two grids that share three of five cells; one of the two uses DVC."""
+    """Two grids that share two of four cells; one of the two uses DVC."""
     ann, bob = (person(ready, tmp_path / name, team) for name in ("ann", "bob"))
-    bob.edit("conf/config.yaml", {"scalers: [quantile, none]": "scalers: [quantile, none, standard]"})
+    ann.edit("conf/config.yaml", {"scalers: [quantile, none]": "scalers: [quantile]"})
     together(start(ann, "sweep"), start(bob, "sweep"))
     both = sorted({*ann.candidate_ids(), *bob.candidate_ids()})
-    assert len(both) == 18
+    assert len(both) == 12
     assert team.candidates() == both
     for project in (ann, bob):
         identity = project.table("sweep/candidates.parquet")["candidate_id"]
@@ -489,7 +492,7 @@ def test_two_people_go_through_the_whole_pipeline_at_once(ready: SmallProject, t
     together(process(ann, "dvc", "repro"), start(bob, "registry"))
     team.check_registry()
     check_shown(ann, team, tmp_path)
-    assert {len(team.runs("sweep")), len(team.runs("curve"))} == {2, 10}
+    assert (len(team.runs("sweep")), len(team.runs("curve"))) == (2, 6)
     before = Counter(run.info.run_id for kind in ("candidate", "curve", "sweep") for run in team.runs(kind))
     lists = []
     for project in (ann, bob):  # one of them never had the version in use
@@ -547,11 +550,22 @@ def test_two_who_put_versions_in_use_over_and_over_meet_no_error(
 
 
 @on_a_server
-def test_a_server_killed_in_a_sweep_loses_and_doubles_nothing(ready: SmallProject, team: Team, tmp_path: Path) -> None:
-    project = person(ready, tmp_path / "ann", team)
+def test_a_server_killed_in_a_sweep_loses_and_doubles_nothing(
+    ready: SmallProject, postgres: Postgres, tmp_path: Path
+) -> None:
+    team = Team(postgres, tmp_path / "team", alone=True)
+    team.start()
+    try:
+        kill_in_a_sweep(team, person(ready, tmp_path / "ann", team))
+    finally:
+        team.stop(signal.SIGKILL)
+
+
+def kill_in_a_sweep(team: Team, project: SmallProject) -> None:
+    project.edit("conf/config.yaml", {"scalers: [quantile, none]": "scalers: [quantile]"})
     complete = "SELECT count(*) FROM tags WHERE key = 'segments.complete'"
     halves = "SELECT count(*) FROM tags WHERE key = 'segments.candidate_id'"
-    moments = [(halves, 1), (complete, 4), (complete, 9)]
+    moments = [(halves, 1), (complete, 3)]
     for question, many in moments:
         sweep = start(project, "sweep", "tracking.retries=0")
         while int(team.postgres.sql(question, team.name)) < many:
@@ -566,8 +580,8 @@ def test_a_server_killed_in_a_sweep_loses_and_doubles_nothing(ready: SmallProjec
         team.start()
     together(stages(project, "sweep", "registry", "track"))  # what lies between was made from the same candidates
     assert team.candidates() == sorted(project.candidate_ids())
-    assert len(team.candidates()) == 12
-    assert {len(team.runs("sweep")), len(team.runs("curve"))} == {1, 4}
+    assert len(team.candidates()) == 6
+    assert (len(team.runs("sweep")), len(team.runs("curve"))) == (1, 2)
     team.check_registry()
 
 
@@ -599,6 +613,16 @@ def test_who_does_not_sign_in_is_sent_away(
         found.stop(signal.SIGKILL)
 
 
+# Nobody else writes: what another process of the server imports is no part of the proof.
+WITH_ONE_WORKER = """
+import sys
+
+from segments.app.cli import main
+from segments.app.servers import mlflow_team
+
+mlflow_team.WORKERS = "1"
+sys.exit(main(["server", *sys.argv[1:]]))
+"""
 OVER_AND_OVER = """
 import sys
 
@@ -608,7 +632,7 @@ from segments.io.tracking.connection import connect
 
 config = RegistryConfig()
 with connect(TrackingConfig(uri=sys.argv[1]), "mall") as tracker:
-    for turn in range(10):
+    for turn in range(6):
         version = versions.wanted(tracker, config.model, str(1 + turn % 2))
         current = versions.find(tracker, config.model, IN_USE)
         versions.challenge(tracker, version)

@@ -84,7 +84,8 @@ class Record:
 SMALL = [
     "source=mall",
     "sweep.scalers=[none,standard,robust]",
-    "sweep.k_max=6",
+    "sweep.k_max=4",
+    "selection.finalists=6",
     "algorithm.starts=2",
     "algorithm.max_fits=6",
 ]
@@ -92,7 +93,7 @@ SMALL = [
 
 @pytest.fixture(scope="module")
 def tracked(tmp_path_factory: pytest.TempPathFactory, new_project: Callable[[Path], SmallProject]) -> Record:
-    """Every stage run on the mall data: 12 cells of 5 candidates, more than the ten that MLflow shows at first."""
+    """Every stage run on the mall data: 12 cells of 3 candidates, more than the ten that MLflow shows at first."""
     project = new_project(tmp_path_factory.mktemp("browser") / "project")
     for stage in STAGES:
         project.run(

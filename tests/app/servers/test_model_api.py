@@ -1,4 +1,4 @@
-"""The model server's entry point: what it lets in, what it says to the rest; and over real HTTP the answers of `segments score`."""
+"""The model server: what it lets in, what it says to the rest, who waits for whom; and over real HTTP the answers of `segments score`."""
 
 from __future__ import annotations
 
@@ -19,16 +19,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from segmentations import segmentation
 from segments.app.cli import main
 from segments.app.commands.serve import run
 from segments.app.load import load
-from segments.app.servers import child, model_api
-from segments.app.servers.model_api import AT_ONCE, MOST_ARRIVING, limited, problem_of
+from segments.app.servers import child, invocations, known_customers, model_api
+from segments.app.servers.invocations import RefusedError
+from segments.app.servers.model_api import MOST_ARRIVING, SMALL_BODY, Known, Serving, application, follow
 from segments.clustering.space import Space
 from segments.config.serving import ServingConfig
-from segments.errors import ConfigError
+from segments.errors import ConfigError, SegmentsError, TrackingError
+from segments.io.registry import files
 from small_project import CHECKOUT, LIMIT, SmallProject
 
 MODEL = segmentation("c0", Space(["x", "y"], ["log1p", "identity"], [1.0, 1.0], "none", {}), np.eye(2), ["low", "high"])
@@ -36,7 +40,13 @@ GOOD = {"dataframe_records": [{"x": 1.0, "y": 2}]}
 
 
 def asked(body: Any, kind: str = "application/json", rows: int = 3) -> tuple[int, str] | None:
-    return problem_of(body if isinstance(body, bytes) else json.dumps(body).encode(), kind, MODEL, rows)
+    """Status and sentence of a request that is refused."""
+    try:
+        values = invocations.read(body if isinstance(body, bytes) else json.dumps(body).encode(), kind, MODEL, rows)
+        invocations.answers_of(MODEL, values)
+    except RefusedError as error:
+        return error.status, error.sentence
+    return None
 
 
 def records(*rows: Any) -> dict[str, Any]:
@@ -49,6 +59,8 @@ def records(*rows: Any) -> dict[str, Any]:
         GOOD,
         records({"y": 1, "more": "text", "x": 0}, {"x": 3.5, "y": -7}),
         {"dataframe_split": {"columns": ["y", "id", "x"], "index": [0], "data": [[1, "a", 2.0]]}},
+        {"inputs": {"y": [1, 2], "x": [0.5, 3], "more": "text"}},
+        {"inputs": [{"y": 1, "x": 0.5}]},
     ],
 )
 def test_what_can_be_answered_is_let_in(body: Any) -> None:
@@ -66,11 +78,16 @@ def test_what_can_be_answered_is_let_in(body: Any) -> None:
         ([], 400, "one key"),
         ({}, 400, "one key"),
         (GOOD | {"params": {}}, 400, "one key"),
-        ({"inputs": [[1, 2]]}, 400, "dataframe_records or dataframe_split"),
+        ({"instances": [[1, 2]]}, 400, "dataframe_records, dataframe_split or inputs"),
+        ({"inputs": [[1, 2]]}, 400, "a list of objects"),
+        ({"inputs": {"x": [1]}}, 400, "column y is missing"),
+        ({"inputs": {"x": [1], "y": [1, 2]}}, 400, "all of one length"),
+        ({"inputs": {"x": 1, "y": 2}}, 400, "must be a list"),
+        ({"inputs": {"x": [], "y": []}}, 400, "there are no rows"),
         (records(), 400, "there are no rows"),
         (records(1), 400, "a list of objects"),
         ({"dataframe_records": "x"}, 400, "a list of objects"),
-        ({"dataframe_records": None}, 400, "dataframe_split must be"),
+        ({"dataframe_records": None}, 400, "a list of objects"),
         (records({"x": 1}), 400, "column y is missing; the model needs x, y"),
         (records({"X": 1, "y": 1}), 400, "column x is missing"),
         (records({"X": 1}), 400, "columns x, y are missing; the model needs x, y"),
@@ -105,21 +122,44 @@ def test_another_type_is_refused(kind: str) -> None:
     assert found is not None and found[0] == 415
 
 
-# --- the entry point ---------------------------------------------------------------------------------------------------------------
+@given(
+    st.lists(
+        st.tuples(st.floats(0, 1e9) | st.integers(0, 2**60), st.floats(-1e9, 1e9) | st.integers(-(2**60), 2**60)),
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_every_form_gives_the_model_s_answers_to_the_last_bit(rows: list[tuple[float, float]]) -> None:
+    told = MODEL.predict(pd.DataFrame(rows, columns=["x", "y"], dtype="float64"))
+    for body in (
+        records(*({"x": x, "y": y} for x, y in rows)),
+        {"dataframe_split": {"columns": ["y", "x"], "data": [[y, x] for x, y in rows]}},
+        {"inputs": {"x": [x for x, _ in rows], "y": [y for _, y in rows]}},
+    ):
+        values = invocations.read(json.dumps(body).encode(), "application/json", MODEL, 8)
+        answers = json.loads(invocations.to_json(invocations.answers_of(MODEL, values)))["predictions"]
+        assert answers == told.to_dict("records")
 
 
-class Server:
-    """A stand-in for MLflow's application: echoes, fails or waits as its name says."""
+@pytest.mark.filterwarnings("ignore:.*Any type hint")  # MLflow's own, as it is imported
+def test_mlflow_s_own_server_answers_the_same() -> None:
+    from mlflow.models import Model, infer_signature
+    from mlflow.pyfunc import scoring_server
 
-    def __init__(self, status: int = 200, waits: asyncio.Event | None = None) -> None:
-        self.status, self.waits, self.bodies = status, waits, []
+    rows = pd.DataFrame({"x": [0.0, 3.5, 100.0], "y": [1.0, -7.0, 0.25]})
+    meta = Model(signature=infer_signature(rows))
+    meta.add_flavor("python_function", loader_module="none")
+    held = {"MLmodel": meta.to_yaml().encode(), files.DOCUMENT: MODEL.to_json().encode()}
+    served = files.served(files.RegisteredModel("toy", "3", "models:/toy/3", "", held))
+    schema = served.metadata.get_input_schema()
+    for body in ({"dataframe_records": rows.to_dict("records")}, {"dataframe_split": rows.to_dict("split")}):
+        text = json.dumps(body)
+        theirs: Any = scoring_server.invocations(text, "application/json", served, schema)  # type: ignore[no-untyped-call]
+        ours = invocations.answers_of(MODEL, invocations.read(text.encode(), "application/json", MODEL, 3))
+        assert json.loads(theirs.response)["predictions"] == json.loads(invocations.to_json(ours))["predictions"]
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        self.bodies.append((await receive())["body"])
-        if self.waits is not None:
-            await self.waits.wait()
-        await send({"type": "http.response.start", "status": self.status, "headers": []})
-        await send({"type": "http.response.body", "body": b"Traceback: customer 7"})
+
+# --- the server, without a network ---------------------------------------------------------------------------------------------------
 
 
 async def request(
@@ -145,14 +185,11 @@ async def request(
     return sent[0]["status"], sent[1]["body"]
 
 
-def entry(server: Server, **limits: Any) -> Any:
-    return limited(server, MODEL, ServingConfig(**limits))
+def server(known: Any = None, patience_seconds: float = 1e6, **limits: Any) -> Any:
+    return application(Serving("toy", "3", MODEL), ServingConfig(**limits), known, patience_seconds)
 
 
-def test_a_good_request_reaches_the_server_whole() -> None:
-    server = Server()
-    assert asyncio.run(request(entry(server)))[0] == 200
-    assert server.bodies == [json.dumps(GOOD).encode()]
+LARGE = json.dumps(records(*[GOOD["dataframe_records"][0]] * (SMALL_BODY // 16))).encode()
 
 
 @pytest.mark.parametrize(
@@ -165,39 +202,57 @@ def test_a_good_request_reaches_the_server_whole() -> None:
         ({"host": "evil.example:5001"}, 403),
         ({"content_length": "99999999"}, 413),
         ({"content_type": "text/csv"}, 415),
+        ({"body": b"{"}, 400),
     ],
 )
-def test_nothing_else_reaches_it(change: dict[str, str], status: int) -> None:
-    server = Server()
-    found, body = asyncio.run(request(entry(server), **change))
-    assert found == status and set(json.loads(body)) == {"error"} and server.bodies == []
+def test_what_it_refuses(change: dict[str, Any], status: int) -> None:
+    found, body = asyncio.run(request(server(), **change))
+    assert found == status and set(json.loads(body)) == {"error"}
 
 
 def test_a_body_without_a_length_is_stopped_where_it_is_too_long() -> None:
-    server = Server()
-    assert asyncio.run(request(entry(server, max_mib=0.001), body=b" " * 2000))[0] == 413
-    assert server.bodies == []
+    assert asyncio.run(request(server(max_mib=0.001), body=b" " * 2000))[0] == 413
 
 
-@pytest.mark.parametrize("status", [400, 500, 504])
-def test_an_error_of_the_server_is_one_sentence(status: int) -> None:
-    found, body = asyncio.run(request(entry(Server(status))))
-    assert found == status and "Traceback" not in body.decode() and set(json.loads(body)) == {"error"}
+@pytest.mark.parametrize("body", [json.dumps(GOOD).encode(), LARGE], ids=["small", "large"])
+def test_a_fault_of_our_own_is_one_sentence_without_a_customer(body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*given: Any) -> Any:
+        raise ValueError("Traceback: customer 7")
+
+    monkeypatch.setattr(invocations, "answers_of", fail)
+    found, said = asyncio.run(request(server(max_rows=100_000), body=body))
+    assert found == 500 and json.loads(said) == {"error": "the model server could not answer this request"}
 
 
-def test_beyond_what_is_answered_at_once_comes_503_and_room_again_after() -> None:
+def test_a_thousand_at_once_are_all_answered_and_each_with_his_own() -> None:
+    """Scored together where they come together; a refused one among them spoils nobody's answer."""
+    good = [{"x": float(i), "y": float(i % 7)} for i in range(1000)]
+    told = MODEL.predict(pd.DataFrame(good)).to_dict("records")
+
+    async def crowd() -> list[tuple[int, bytes]]:
+        app = server()
+        bodies = [records(one) for one in good]
+        bodies[500] = records({"x": 1.0, "y": 1e300})
+        return await asyncio.gather(*(request(app, body=json.dumps(body).encode()) for body in bodies))
+
+    found = asyncio.run(crowd())
+    assert [status for status, _ in found] == [200] * 500 + [400] + [200] * 499
+    for i in (0, 499, 501, 999):
+        assert json.loads(found[i][1]) == {"predictions": [told[i]]}
+    assert "too large" in json.loads(found[500][1])["error"]
+
+
+def test_large_requests_wait_for_a_thread_and_only_past_what_memory_holds_are_told_to_come_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(model_api, "MOST_HELD", 3 * len(LARGE))
+
     async def crowd() -> list[int]:
-        server = Server(waits=asyncio.Event())
-        app = entry(server)
-        waiting = [asyncio.create_task(request(app)) for _ in range(AT_ONCE)]
-        while len(server.bodies) < AT_ONCE:
-            await asyncio.sleep(0)
-        late = (await request(app))[0]
-        assert server.waits is not None
-        server.waits.set()
-        return [late, *{(await one)[0] for one in waiting}, (await request(app))[0]]
+        app = server(max_rows=100_000)
+        found = await asyncio.gather(*(request(app, body=LARGE) for _ in range(5)))
+        return [*(status for status, _ in found), (await request(app, body=LARGE))[0]]
 
-    assert asyncio.run(crowd()) == [503, 200, 200]
+    assert asyncio.run(crowd()) == [200, 200, 200, 503, 503, 200]
 
 
 class Unfinished:
@@ -226,7 +281,7 @@ class Unfinished:
 def test_a_body_that_does_not_end_is_answered_408_and_closed() -> None:
     async def ask() -> Unfinished:
         one = Unfinished()
-        await one.asks(limited(Server(), MODEL, ServingConfig(), patience_seconds=0.001))
+        await one.asks(server(patience_seconds=0.001))
         return one
 
     start, body = asyncio.run(ask()).answers
@@ -235,60 +290,150 @@ def test_a_body_that_does_not_end_is_answered_408_and_closed() -> None:
 
 
 def test_many_unfinished_bodies_keep_nobody_out() -> None:
-    async def ask() -> tuple[int, list[int]]:
-        app = limited(Server(), MODEL, ServingConfig(), patience_seconds=1e6)
+    async def ask() -> tuple[list[int], list[int]]:
+        app = server()
         slow = [Unfinished() for _ in range(MOST_ARRIVING + 3)]
         tasks = [one.asks(app) for one in slow]
         for one in slow:
             await one.begun.wait()
-        found = (await request(app))[0]
+        found = [(await request(app))[0], (await request(app, "/health", "GET"))[0]]
         for one in slow[:4]:  # the oldest made room, the last of them for the request just answered
             await one.left.wait()
         for task in tasks:
             task.cancel()
         return found, [one.answers[0]["status"] for one in slow if one.answers]
 
-    assert asyncio.run(ask()) == (200, [408] * 4)
+    assert asyncio.run(ask()) == ([200, 200], [408] * 4)
 
 
-def test_health_is_told_however_many_wait_and_who_does_not_take_an_answer_keeps_no_place() -> None:
-    async def ask() -> list[int]:
-        server = Server(waits=asyncio.Event())
-        app = entry(server)
-        waiting = [asyncio.create_task(request(app)) for _ in range(AT_ONCE)]
-        while len(server.bodies) < AT_ONCE:
-            await asyncio.sleep(0)
-        waits, server.waits = server.waits, None
-        assert waits is not None
-        well = [(await request(app, path, "GET"))[0] for path in ("/health", "/ping", "/version")]
-        late = (await request(app))[0]
-        waits.set()
-        await asyncio.gather(*waiting)
-        deaf = [Unfinished() for _ in range(AT_ONCE)]
+def test_who_does_not_take_an_answer_keeps_nobody_waiting() -> None:
+    async def ask() -> int:
+        app, taken = server(), [asyncio.Event() for _ in range(100)]
 
-        async def take_nothing(one: Unfinished, message: Any) -> None:
-            one.left.set()
-            await asyncio.Event().wait()
-
-        async def give(app: Any, one: Unfinished) -> None:
-            whole = [{"type": "http.request", "body": json.dumps(GOOD).encode(), "more_body": False}]
-            scope = {"type": "http", "path": "/invocations", "method": "POST"}
-            headers = [(b"content-type", b"application/json")]
-
+        async def deaf(event: asyncio.Event) -> None:
             async def receive() -> Any:
-                return whole.pop()
+                return {"type": "http.request", "body": json.dumps(GOOD).encode(), "more_body": False}
 
-            await app(scope | {"headers": headers}, receive, lambda message: take_nothing(one, message))
+            async def send(message: Any) -> None:
+                event.set()
+                await asyncio.Event().wait()
 
-        tasks = [asyncio.create_task(give(app, one)) for one in deaf]
-        for one in deaf:
-            await one.left.wait()
+            headers = [(b"content-type", b"application/json")]
+            scope = {"type": "http", "path": "/invocations", "method": "POST", "headers": headers}
+            await app(scope, receive, send)
+
+        tasks = [asyncio.create_task(deaf(event)) for event in taken]
+        for event in taken:
+            await event.wait()
         after = (await request(app))[0]
         for task in tasks:
             task.cancel()
-        return [*well, late, after]
+        return after
 
-    assert asyncio.run(ask()) == [200, 200, 200, 503, 200]
+    assert asyncio.run(ask()) == 200
+
+
+def test_what_it_tells_of_itself() -> None:
+    async def ask() -> list[tuple[int, bytes]]:
+        app = server()
+        await request(app)
+        await request(app, body=b"{")
+        await request(app, path="/etc/passwd")
+        return [await request(app, path, "GET") for path in ("/health", "/ping", "/version", "/metrics")]
+
+    health, ping, version, metrics = asyncio.run(ask())
+    assert health == ping == (200, b"\n")
+    assert json.loads(version[1]) == {"name": "toy", "version": "3"}
+    said = metrics[1].decode()
+    for line in (
+        'segments_requests_total{path="/invocations",status="200"} 1.0',
+        'segments_requests_total{path="/invocations",status="400"} 1.0',
+        'segments_requests_total{path="other",status="404"} 1.0',
+        "segments_rows_total 1.0",
+        'segments_model_info{name="toy",version="3"} 1.0',
+    ):
+        assert line in said
+    assert "passwd" not in said
+
+
+def test_a_known_customer_is_told_by_id_and_read_anew_when_a_run_has_made_other_tables(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stamps, reads = iter([(1,), (1,), (2,), (2,)]), []
+
+    def table(config: Any, name: str, number: str, model: Any) -> pd.DataFrame:
+        reads.append(number)
+        rows = {"segment": ["low", "high"], "churn_risk": [0.25 * len(reads), float("nan")]}
+        return pd.DataFrame(rows, index=["007", "a/b ü"])
+
+    monkeypatch.setattr(known_customers, "stamp", lambda: next(stamps))
+    monkeypatch.setattr(known_customers, "known_customers", table)
+
+    async def ask() -> list[tuple[int, bytes]]:
+        serving = Serving("toy", "3", MODEL)
+        app = application(serving, ServingConfig(), Known(SimpleNamespace(), serving))  # type: ignore[arg-type]
+        return [await request(app, f"/customers/{one}", "GET") for one in ("007", "a/b ü", "007", "7")]
+
+    found = [(status, json.loads(body)) for status, body in asyncio.run(ask())]
+    assert found == [
+        (200, {"customer_id": "007", "segment": "low", "churn_risk": 0.25}),
+        (200, {"customer_id": "a/b ü", "segment": "high", "churn_risk": None}),
+        (200, {"customer_id": "007", "segment": "low", "churn_risk": 0.5}),
+        (404, {"error": "no customer of the last run has this id"}),
+    ]
+    assert reads == ["3", "3"]
+
+
+def test_without_tables_or_an_id_nobody_is_known() -> None:
+    def none() -> Any:
+        raise SegmentsError("there are no tables of customers here", fix="run `dvc repro`")
+
+    async def ask() -> list[tuple[int, bytes]]:
+        app = server(SimpleNamespace(facts=lambda one: none()))
+        return [await request(app, path, "GET") for path in ("/customers/7", "/customers/")] + [
+            await request(server(), "/customers/7", "GET"),
+            await request(app, "/customers/7", "POST"),
+        ]
+
+    found = [(status, json.loads(body)["error"]) for status, body in asyncio.run(ask())]
+    assert [status for status, _ in found] == [404, 404, 404, 405]
+    assert "run `dvc repro`" in found[0][1]
+
+
+def test_it_follows_the_alias_and_says_once_what_cannot_be_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Version 4 is broken, 5 is fine: until then 3 answers, and a request begun with 3 ends with 3."""
+    other = segmentation("c1", MODEL.space, np.eye(2), ["few", "many"])
+    looks = iter(["3", "4", "4", "5", "5"])
+    said: list[str] = []
+    serving = Serving("toy", "3", MODEL)
+
+    def load_version(tracking: Any, uri: str) -> Any:
+        if loads.pop(0) == "4":
+            raise TrackingError("toy version 4 is not what was registered")
+        return Serving("toy", "5", other), ""
+
+    loads = ["4", "4", "5"]
+    monkeypatch.setattr(model_api.files, "version_at", lambda *given: next(looks))
+    monkeypatch.setattr(model_api, "_load", load_version)
+
+    async def live() -> list[str]:
+        app, names = application(serving, ServingConfig()), []
+
+        async def segment() -> str:
+            return str(json.loads((await request(app))[1])["predictions"][0]["segment"])
+
+        names.append(await segment())
+        task = asyncio.create_task(follow(serving, SimpleNamespace(), "models:/toy@champion", said.append, 0))  # type: ignore[arg-type]
+        while serving.version != "5":
+            await asyncio.sleep(0)
+            names.append(await segment())
+        task.cancel()
+        return [*dict.fromkeys([*names, await segment()])]
+
+    assert asyncio.run(live()) == ["high", "many"]
+    [broken, moved] = said
+    assert "version 4 is not what was registered" in broken and "Version 3 goes on answering" in broken
+    assert moved == "Version 5 answers now."
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.0.7", "::"])
@@ -315,16 +460,10 @@ def test_help_asks_for_the_columns_that_the_readme_asks_for(capsys: pytest.Captu
     )
 
 
-@pytest.mark.filterwarnings("ignore:.*Any type hint")  # MLflow's own, as it is imported
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_any_signal_ends_it_in_good_order(monkeypatch: pytest.MonkeyPatch, number: signal.Signals) -> None:
-    from mlflow.pyfunc import scoring_server
-
     model = SimpleNamespace(document=MODEL.to_json(), uri="models:/toy/3", reference="", name="toy", version="3")
     monkeypatch.setattr(model_api.files, "read_model", lambda *given: model)
-    monkeypatch.setattr(model_api.files, "served", lambda *given: None)
-    monkeypatch.setattr(model_api, "_check_answers", lambda *given: None)
-    monkeypatch.setattr(scoring_server, "init", lambda loaded: Server())
     for name in ("mlflow", "uvicorn"):
         monkeypatch.setattr(logging.getLogger(name), "setLevel", lambda level: None)
     said: list[str] = []
@@ -348,7 +487,11 @@ def test_any_signal_ends_it_in_good_order(monkeypatch: pytest.MonkeyPatch, numbe
 # --- over HTTP ----------------------------------------------------------------------------------------------------------------
 
 
-def post(url: str, body: bytes, kind: str = "application/json") -> tuple[int, Any]:
+def get(url: str) -> tuple[int, Any]:
+    return post(url, None)
+
+
+def post(url: str, body: bytes | None, kind: str = "application/json") -> tuple[int, Any]:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(urllib.request.Request(url, body, {"Content-Type": kind}), timeout=LIMIT) as answer:
@@ -391,6 +534,11 @@ def test_serving_answers_what_scoring_writes(small_project: Callable[[], SmallPr
                 "predictions"
             ]
             assert one == scored.iloc[row].to_dict()
+        for row in (0, len(features) - 1):
+            one = features["customer_id"].iloc[row]
+            status, told = get(url.replace("/invocations", f"/customers/{one}"))
+            assert status == 200 and told["segment_id"] == scored["segment_id"].iloc[row] and told["playbook"]
+            assert "churn_risk" not in told  # of a source without purchases nothing is foreseen
         assert post(url, b"{")[0] == 400
         assert post(url, json.dumps({"dataframe_records": features[columns].to_dict("records")}).encode())[0] == 413
         assert post(url, b"a", "text/csv")[0] == 415

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from segments.config.source import Column, Customers, Policy, Reader, Source, Transactions
 from segments.data.customers import clean_customers
-from segments.data.draft import describe_file
+from segments.data.drafting.draft import describe_file
 from segments.data.reading import files
 from segments.data.reading.cells import number_sql, read_number
 from segments.data.transactions import clean_transactions
@@ -167,7 +167,7 @@ def test_sheets_are_read_by_name_or_all(tmp_path: Path) -> None:
             "500": round(10.125 * factor, 2),
             "501": 2.0 * factor,
         }
-    assert 'sheet: "all"' in describe_file(tmp_path / "log.xlsx")
+    assert 'sheet: "all"' in describe_file(tmp_path / "log.xlsx").text
 
 
 @pytest.mark.parametrize("path", ["day*.csv", ["day1.csv", "day2.csv"]])
@@ -225,7 +225,7 @@ DRAFTED: dict[str, tuple[str, dict[str, Any], list[str]]] = {
 def test_a_draft_says_how_to_read_a_log(tmp_path: Path, case: str) -> None:
     text, expected, lines = DRAFTED[case]
     (tmp_path / "log.csv").write_text(text.replace("who,", "customer,"))
-    drafted = describe_file(tmp_path / "log.csv")
+    drafted = describe_file(tmp_path / "log.csv").text
     spec = TypeAdapter(Source).validate_python(yaml.safe_load(drafted)).transactions
     assert spec is not None, drafted
     assert {key: getattr(spec, key) for key in expected} == expected
@@ -236,11 +236,11 @@ def test_a_draft_says_how_to_read_a_log(tmp_path: Path, case: str) -> None:
 def test_a_group_is_no_customer_and_a_counter_no_feature(tmp_path: Path) -> None:
     rows = "".join(f"{n},{900 + n},{'ABC'[n % 3]},2024-01-{n % 28 + 1:02},{n % 4},x\n" for n in range(60))
     (tmp_path / "rows.csv").write_text(",Recnum,customer_type,date,requests total,constant\n" + rows)
-    drafted = describe_file(tmp_path / "rows.csv")
+    drafted = describe_file(tmp_path / "rows.csv").text
     source = TypeAdapter(Source).validate_python(yaml.safe_load(drafted))
     assert source.transactions is None and source.customers is not None
     assert source.customers.id == "Recnum"
-    assert set(source.customers.columns) == {"customer_type", "requests_total"}
+    assert set(source.customers.columns) == {"customer_type", "date", "requests_total"}
     assert "an id or a counter" in drafted and "is always x" in drafted
 
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import codecs
+import os
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+import odd_files
 from segments.config.source import Column, Customers, Products, Reader, Source, Transactions
 from segments.data.customers import clean_customers
-from segments.data.draft import describe_file
+from segments.data.drafting.draft import describe_file
 from segments.data.reading import files
+from segments.data.reading.kinds import first_bytes, guarded
 from segments.data.transactions import clean_transactions
 from segments.errors import DataError
 
@@ -252,6 +256,38 @@ def test_truncated_xlsx(shared_data):
         log_rows(shared_data / "dirty/truncated.xlsx")
 
 
+VAST = ["far", "reference0", "reference1", "reference2"]
+
+
+@pytest.mark.parametrize("name", [*VAST, "lost3"])
+def test_a_workbook_that_would_end_the_process_is_refused(tmp_path, name):
+    """One cell far away makes a sheet of billions; without its list of sheets it has none."""
+    content = dict(odd_files.odd_files())[f"{name}.xlsx"]
+    sentence = (
+        "a sheet of .* reaches over [0-9,]+ cells" if name in VAST else "has no sheets|is not a complete Excel file"
+    )
+    with pytest.raises(DataError, match=sentence):
+        files.read_cells(write(tmp_path, content, "raw.xlsx"), Reader())
+
+
+def test_what_a_parser_panics_at_is_one_error(tmp_path):
+    class PanicException(BaseException):  # as Rust's
+        pass
+
+    def panics():
+        raise PanicException("at the disco")
+
+    with pytest.raises(DataError, match="is not a complete Excel file: at the disco"):
+        guarded(tmp_path / "raw.xlsx", "Excel file", panics)
+    for stops in (KeyboardInterrupt, SystemExit, MemoryError):
+        with pytest.raises(stops):
+            guarded(tmp_path / "raw.xlsx", "Excel file", partial(raises, stops))
+
+
+def raises(kind):
+    raise kind
+
+
 def test_missing_file_tells_the_command(tmp_path):
     source = Source(
         "shop",
@@ -272,6 +308,13 @@ def test_a_folder_is_not_a_file(tmp_path):
     (tmp_path / "raw.csv").mkdir()
     with pytest.raises(DataError, match="is a folder"):
         cells(tmp_path / "raw.csv")
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "raw.csv")
+    for path in (tmp_path / "raw.csv", Path("/dev/zero")):
+        with pytest.raises(DataError, match="is no plain file"):
+            first_bytes(path)
 
 
 def test_a_file_without_permission(tmp_path, monkeypatch):

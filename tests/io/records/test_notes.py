@@ -52,6 +52,13 @@ def test_what_is_predicted_stands_where_it_is_known() -> None:
     assert "14.4% risk of leaving" in notes.summary("mall", choice, candidates(), ahead, {})
 
 
+def test_what_cannot_be_foreseen_is_said() -> None:
+    choice = choose(candidates(), SelectionConfig()).to_plain()
+    said = "The risk of leaving is not shown: no model is better."
+    assert said in notes.sweep_note(choice, candidates(), profiles(), not_foreseen=[said]).splitlines()
+    assert f"\nAhead   {said}" in notes.summary("mall", choice, candidates(), profiles(), {}, not_foreseen=[said])
+
+
 def test_when_nothing_passed_the_note_says_what_came_closest() -> None:
     choice = choose(candidates(), SelectionConfig(min_silhouette=0.9)).to_plain()
     note = notes.sweep_note(choice, candidates(), None)

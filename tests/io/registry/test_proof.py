@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from segmentations import TABLE, on_a_line
+from segments.errors import StoreError
 from segments.io.registry import proof as proof_module
 from segments.io.registry.files import DOCUMENT
 from segments.io.registry.proof import (
@@ -263,6 +264,13 @@ def test_a_folder_that_another_run_made_since_proves_nothing(tmp_path: Path) -> 
     assert tables(tmp_path) == Proof(unchecked=[said])
 
 
+@pytest.mark.parametrize("text", ["", '"text"', "[]", "stages: {data: {}}", "stages: [", "stages: 2020-13-45"])
+def test_a_pipeline_that_lists_nothing_is_one_error(tmp_path: Path, text: str) -> None:
+    (tmp_path / "dvc.yaml").write_text(text)
+    with pytest.raises(StoreError, match=r"dvc.yaml is damaged"):
+        made_of(tmp_path)
+
+
 def test_a_changed_raw_file_that_the_version_was_not_made_of_is_named_too(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     for name in ("log", "coupons"):
@@ -363,13 +371,15 @@ def test_each_changed_byte_is_found_and_named(small_project: Callable[[], SmallP
 
 
 @pytest.mark.slow
-def test_a_record_is_not_rebuilt_from_a_changed_model(small_project: Callable[[], SmallProject]) -> None:
+def test_a_record_is_not_rebuilt_from_a_changed_model(
+    small_project: Callable[[], SmallProject], fresh_record: Path
+) -> None:
     project = small_project()
     document = next((project / "record/versions").rglob("segmentation.json"))
     plain = json.loads(document.read_text())
     plain["centres"][0] = [value + 0.5 for value in plain["centres"][0]]
     document.write_text(json.dumps(plain))
-    forget(project)
+    forget(project, fresh_record)
     said = project.run("segments", "track", fails=True)
     assert f"{document.relative_to(project.root)} was changed since it was made" in said
 
@@ -379,16 +389,17 @@ def test_a_record_is_not_rebuilt_from_a_changed_model(small_project: Callable[[]
     model = json.loads(facts.read_text())
     model["tags"]["model_hash"] = sha256(document.read_bytes())
     facts.write_text(json.dumps(model))
-    forget(project)
+    forget(project, fresh_record)
     project.run("segments", "track")
     said = project.run("segments", "verify", fails=True)
     assert "the stored model puts customers into other clusters than the refit does" in said
 
 
-def forget(project: SmallProject) -> None:
+def forget(project: SmallProject, fresh_record: Path) -> None:
     """Lose MLflow's record."""
     for path in project.root.glob("mlflow.db*"):
         path.unlink()
+    shutil.copyfile(fresh_record, project / "mlflow.db")
     shutil.rmtree(project / "mlruns")
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import mlflow
 import pandas as pd
 import pytest
 
@@ -194,16 +195,22 @@ def test_no_byte_of_a_model_that_is_not_the_registered_one_is_used(tracker: Trac
 def test_code_in_the_folder_of_a_model_is_never_run(tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even where it is what was registered: this package answers."""
     monkeypatch.setattr("mlflow.pyfunc.load_model", None)
-    model = files.load_model(TrackingConfig(), f"models:/{CONFIG.model}/{add(tracker, 'c3').number}")
+    model = files.served(files.read_model(TrackingConfig(), f"models:/{CONFIG.model}/{add(tracker, 'c3').number}"))
     assert type(model._model_impl) is Segmentation
     assert model.predict(pd.DataFrame({"x": [0.0, 20.0]}))["segment"].tolist() == ["low", "high"]
 
 
-def test_whole_numbers_are_numbers(tracker: Tracker) -> None:
-    model = files.load_model(TrackingConfig(), f"models:/{CONFIG.model}/{add(tracker, 'c3').number}")
-    rows = pd.DataFrame({"x": pd.Series([0, 20], dtype="int64")})
-    assert model.predict(rows)["segment"].tolist() == ["low", "high"]
-    assert rows["x"].dtype == "int64", "what was given stays as it is"
+def test_numbers_of_any_kind_are_numbers(tracker: Tracker) -> None:
+    """As anybody loads a model of the registry, without this package's help."""
+    version = add(tracker, "c3")
+    model = mlflow.pyfunc.load_model(f"models:/{CONFIG.model}/{version.number}")
+    for kind in ("int64", "uint8", "Int64", "Float32", "object", "float64"):
+        rows = pd.DataFrame({"x": pd.Series([0, 20], dtype=kind)})
+        assert model.predict(rows)["segment"].tolist() == ["low", "high"], kind
+        assert rows["x"].dtype == kind, "what was given stays as it is"
+    for cells, said in ((["0", "many"], "x is not a number in 1 rows, such as 'many'"), ([0, pd.NA], "x is missing")):
+        with pytest.raises(Exception, match=said):
+            model.predict(pd.DataFrame({"x": pd.Series(cells, dtype="object")}))
 
 
 def test_the_hash_of_the_list_is_the_registrys_and_not_the_folders(tracker: Tracker) -> None:

@@ -17,7 +17,7 @@ from segments.app.commands.catalog import _dataclasses, run
 from segments.config.prediction import PredictionConfig
 from segments.errors import ConfigError, StoreError
 from segments.io.store import catalog
-from segments.io.store.documents import NoPrediction, PredictionFacts, Receipt, Recommended, Step
+from segments.io.store.documents import NoPrediction, PredictionFacts, Receipt, Recommended, Skill, Step
 from segments.io.store.files import write_bytes, write_json, write_table
 from segments.io.store.kinds import Artifact, Document, Pictures, Table
 from small_project import CHECKOUT, SmallProject
@@ -200,6 +200,7 @@ def test_a_prediction_or_the_reason_why_there_is_none(here: Path) -> None:
         [step],
         [],
         {"churn": Recommended("linear", "global")},
+        {"churn": Skill(False, 0.07, "linear · global", 0.0, 0.0, -0.1, 0.1, "No risk is shown.")},
         ["use it"],
         [],
         [],

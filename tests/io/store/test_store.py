@@ -54,6 +54,7 @@ from segments.io.store.files import (
     read_arrays,
     read_json,
     read_table,
+    refuse_kept,
     remove,
     replace_folder,
     scan_table,
@@ -431,6 +432,24 @@ def test_names_of_what_is_kept(root: Path) -> None:
 def test_what_can_name_a_campaign(root: Path, name: str, fits: bool) -> None:
     with nullcontext() if fits else pytest.raises(ConfigError, match="cannot name a campaign"):
         assert campaign(name) == root / "record" / "campaigns" / name
+
+
+@pytest.mark.parametrize(
+    ("path", "kept_there"),
+    [
+        *((".git/hooks/x.csv", True), (".dvc/x.csv", True), ("conf/x.csv", True), ("link/x.csv", True)),
+        *(("../.git/x.csv", True), ("out.csv", False), ("data/conf/x.csv", False), ("../beside/conf/x.csv", False)),
+        ("data/.git/x.csv", True),
+        (".dvc/tmp/exps/a/out.csv", False),  # an experiment of DVC's is a project of its own
+    ],
+)
+def test_nobody_is_led_to_write_where_git_dvc_or_the_settings_lie(tmp_path: Path, path: str, kept_there: bool) -> None:
+    for project in (tmp_path / "mine", tmp_path / "mine/.dvc/tmp/exps/a"):
+        project.mkdir(parents=True)
+        (project / "dvc.yaml").touch()
+    (tmp_path / "mine/link").symlink_to("conf")
+    with pytest.raises(StoreError, match="git, DVC or conf/ keep") if kept_there else nullcontext():
+        refuse_kept(tmp_path / "mine" / path)
 
 
 def test_the_folder_of_what_is_kept_explains_itself_once(root: Path) -> None:

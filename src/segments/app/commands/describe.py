@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from segments.data.draft import describe_file
+from segments.data.drafting.draft import describe_file
 from segments.io.store.files import write_text
 
 
@@ -27,22 +27,20 @@ def draft_with_features(path: Path, conf: Path) -> tuple[str, list[str]]:
         The YAML of the source; and a sentence on the feature set, if there was something to say.
     """
     draft = describe_file(path)
-    source = yaml.safe_load(draft)
-    columns = source.get("customers", {}).get("columns", {})
-    numbers = [column for column, meaning in columns.items() if meaning.get("kind", "number") == "number"]
-    chosen = numbers or list(columns)
-    if source["feature_sets"] or not chosen:
-        return draft, []
-    name, there = _place(conf / "feature_set", source["name"], chosen)
+    source = yaml.safe_load(draft.text)
+    if not draft.features:
+        return draft.text, []
+    name, there = _place(conf / "feature_set", source["name"], [*draft.features, *draft.left_out])
     if not there:
-        listed = "".join(f"  {column}: {{}}\n" for column in chosen)
+        listed = "".join(f"  {column}: {{}}\n" for column in draft.features)
+        listed += "".join(f"  # {column}: {{}} # {why}\n" for column, why in draft.left_out.items())
         text = f"# Drafted from {path.name}: these columns, each counting the same. Leave out what shall not decide.\n"
         write_text(conf / f"feature_set/{name}.yaml", f"{text}name: {name}\ncolumns:\n{listed}")
-    draft = re.sub(
-        r"^feature_sets: \[\].*", f"feature_sets: [{name}] # conf/feature_set/{name}.yaml", draft, flags=re.M
+    text = re.sub(
+        r"^feature_sets: \[\].*", f"feature_sets: [{name}] # conf/feature_set/{name}.yaml", draft.text, flags=re.M
     )
     said = "is there" if there else "was drafted beside it"
-    return draft, [f"conf/feature_set/{name}.yaml {said}: {', '.join(chosen)}"]
+    return text, [f"conf/feature_set/{name}.yaml {said}: {', '.join(draft.features)}"]
 
 
 def _place(folder: Path, name: str, columns: list[str]) -> tuple[str, bool]:
@@ -52,9 +50,9 @@ def _place(folder: Path, name: str, columns: list[str]) -> tuple[str, bool]:
         if not path.exists():
             break
         try:
-            listed = yaml.safe_load(path.read_text(encoding="utf-8"))["columns"]
-        except (yaml.YAMLError, KeyError, TypeError, UnicodeDecodeError):
+            listed = set(yaml.safe_load(path.read_text(encoding="utf-8"))["columns"])
+        except (yaml.YAMLError, KeyError, TypeError, ValueError, RecursionError):
             continue
-        if set(listed) <= set(columns):
+        if listed <= set(columns):
             return free, True
     return free, False

@@ -14,7 +14,7 @@ from segments.config.root import Config
 from segments.errors import ConfigError
 from segments.io.registry.champion import plans_of, segmentation_of, version_in_use
 from segments.io.store import cache, catalog
-from segments.io.store.files import artifact, read_json, read_table, write_csv, write_json, write_table
+from segments.io.store.files import artifact, read_json, read_table, refuse_kept, write_csv, write_json, write_table
 from segments.io.store.seals import seal, unchanged
 
 SPEND = ("spend_before", "spend_lately", "spend_earlier")
@@ -33,6 +33,7 @@ def run(
     """Write the list, and the campaign's receipt before it; returns what the list can show."""
     if overwrite not in ("true", "false"):
         raise ConfigError(f"overwrite={overwrite}", where="segments export", fix="write overwrite=true or leave it out")
+    refuse_kept(Path(file))
     catalog.check_source(catalog.FEATURES_REPORT, config.source.name)
     folder = cache.campaign(campaign)
     out = Path(file) if file else artifact("export", f"{campaign}.csv")
@@ -64,12 +65,12 @@ def run(
     described = rows.drop(columns=[name for name in SPEND if name in rows]).merge(
         features.drop(columns=[c for c in features if c in rows and c != "customer_id"])
     )
-    if catalog.exists(catalog.CUSTOMER_FORECAST):
-        own = [name for name in room.PREDICTED if name not in described]
-        described = described.merge(
-            catalog.read_columns(catalog.CUSTOMER_FORECAST, "customer_id", *own), on="customer_id", how="left"
-        )
     wanted = wanted or list(room.LIST_COLUMNS)
+    if catalog.exists(catalog.CUSTOMER_FORECAST):
+        foreseen = catalog.read(catalog.CUSTOMER_FORECAST)
+        own = [name for name in room.PREDICTED if name in foreseen and name not in described]
+        described = described.merge(foreseen[["customer_id", *own]], on="customer_id", how="left")
+        room.check_foreseen(wanted, described, catalog.read(catalog.PREDICTION).not_shown)
     asked = room.pick_columns(room.hold_out(described, wanted), wanted)
     write_table(folder / "customers.parquet", listed)
     write_json(known, receipt)

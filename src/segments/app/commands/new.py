@@ -20,6 +20,7 @@ import segments
 from segments.app.commands.describe import draft_with_features
 from segments.app.load import load
 from segments.errors import DataError, StoreError
+from segments.io.store.files import refuse_kept
 from segments.io.store.raw_files import PINS, fetch
 
 PACKAGE = Path(segments.__file__).parent
@@ -63,11 +64,13 @@ def run(folder: str, origin: str = "") -> str:
         If the raw file cannot be read, or holds nothing to segment on.
     """
     target = Path(folder).absolute()
-    if target.is_dir() and any(target.iterdir()):
-        raise StoreError(f"{folder} is not empty", where=str(target), fix="name a new folder, or an empty one")
-    if target.exists() and not target.is_dir():
-        raise StoreError(f"{folder} is a file", where=str(target), fix="name a new folder, or an empty one")
+    refuse_kept(target)
     try:
+        taken = "a link" if target.is_symlink() else "a file" if target.is_file() else ""
+        if taken or (target.is_dir() and any(target.iterdir())):
+            raise StoreError(
+                f"{folder} is {taken or 'not empty'}", where=str(target), fix="name a new folder, or an empty one"
+            )
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".segments-new-", dir=target.parent) as name:
             made = Path(name, "project")

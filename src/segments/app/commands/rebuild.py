@@ -12,10 +12,9 @@ from segments.app.stages import data, features
 from segments.clustering.candidate import candidate_ids, hash_table, sweep_cell, workers_of
 from segments.config.root import Config
 from segments.errors import SegmentsError
-from segments.io.records.sweep import data_hash
 from segments.io.store import catalog
 from segments.io.store.files import write_json
-from segments.io.store.fingerprints import labels_hash
+from segments.io.store.fingerprints import file_sha256, labels_hash
 
 
 def run(config: Config, candidate_id: str) -> None:
@@ -38,7 +37,7 @@ def run(config: Config, candidate_id: str) -> None:
     made = {c.candidate_id: c for c in every}[candidate_id]
     found = {
         "candidate_id": candidate_id,
-        "data_hash": data_hash(),
+        "data_hash": file_sha256(catalog.path_of(catalog.FEATURES)),
         "labels_hash": labels_hash(made.labels),
         "n_customers": made.n_customers,
         "scores": made.scores,

@@ -11,6 +11,7 @@ from segments.config.root import Config
 from segments.config.source import Reader
 from segments.errors import DataError
 from segments.io.registry import files
+from segments.io.store.files import refuse_kept
 from segments.io.tracking.connection import connect
 from segments.io.tracking.results import track_batch
 from segments.model.segmentation import Segmentation
@@ -28,6 +29,7 @@ def run(
     decimal: str = "",
 ) -> tuple[str, int]:
     """Score a file with a registered model (the champion by default); returns what to say, and the exit code: 3 when rows were rejected."""
+    refuse_kept(Path(output))
     # a shell leaves \t as it is
     given = {"encoding": encoding, "separator": separator.replace("\\t", "\t"), "decimal": decimal}
     read = {key: value for key, value in given.items() if value}

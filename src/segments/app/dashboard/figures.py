@@ -51,6 +51,9 @@ TITLES = {
 }
 
 
+FORESEEN = {"churn_risk": "mean", "expected_value": "sum"}  # of a customer, and how a segment's figure comes of it
+
+
 def people_table(members: pd.DataFrame, forecast: pd.DataFrame | None) -> pd.DataFrame:
     """Members of a version, with risk and value where a forecast knows them.
 
@@ -59,7 +62,7 @@ def people_table(members: pd.DataFrame, forecast: pd.DataFrame | None) -> pd.Dat
     members : DataFrame of shape (n_customers, 4)
         ``customer_id, cluster, segment_id, segment``.
     forecast : DataFrame, optional
-        ``customer_id, churn_risk, expected_value``.
+        ``customer_id`` and what can be foreseen of ``churn_risk, expected_value``.
 
     Examples
     --------
@@ -70,7 +73,8 @@ def people_table(members: pd.DataFrame, forecast: pd.DataFrame | None) -> pd.Dat
     """
     if forecast is None:
         return members
-    return members.merge(forecast[["customer_id", "churn_risk", "expected_value"]], on="customer_id", how="left")
+    known = [name for name in FORESEEN if name in forecast]
+    return members.merge(forecast[["customer_id", *known]], on="customer_id", how="left") if known else members
 
 
 def segments_overview(
@@ -87,7 +91,7 @@ def segments_overview(
     revenue : mapping of str to float
         Share of revenue by segment id; empty where money is not known.
     forecast : DataFrame, optional
-        People with ``segment_id, churn_risk, expected_value``.
+        People with ``segment_id`` and what can be foreseen of ``churn_risk, expected_value``.
 
     Returns
     -------
@@ -107,8 +111,8 @@ def segments_overview(
         made["revenue_share"] = [revenue.get(one, np.nan) for one in ids]
     if forecast is not None:
         grouped = forecast.groupby("segment_id")
-        made["churn_risk"] = made["segment_id"].map(grouped["churn_risk"].mean())
-        made["expected_value"] = made["segment_id"].map(grouped["expected_value"].sum())
+        for name in [name for name in FORESEEN if name in forecast]:
+            made[name] = made["segment_id"].map(grouped[name].agg(FORESEEN[name]))
     return made
 
 
@@ -141,6 +145,7 @@ def manager_table(overview: pd.DataFrame, advice: Mapping[str, str], currency: s
         made["of revenue"] = overview["revenue_share"].map(percent)
     if "churn_risk" in overview:
         made["leaving"] = overview["churn_risk"].map(percent)
+    if "expected_value" in overview:
         made["expected to spend"] = [cell_text(money_text(value, currency)) for value in overview["expected_value"]]
     if advice:
         made["what to do"] = [cell_text(advice.get(one, "–")) for one in overview["segment_id"]]

@@ -125,7 +125,7 @@ def _segments(config: Config, inuse: Champion, *, described: bool) -> None:
             model.segments[cluster].segment_id: share
             for cluster, share in zip(profiles["cluster"], profiles["revenue_share"], strict=True)
         }
-    forecast = people if people is not None and "churn_risk" in people else None
+    forecast = people if people is not None and not figures.FORESEEN.keys().isdisjoint(people) else None
     table = figures.segments_overview(model.segments, sizes, revenue, forecast)
     plan = found(reading.table, catalog.PLAYBOOK_TABLE) if described else None
     advice = (
@@ -137,7 +137,9 @@ def _segments(config: Config, inuse: Champion, *, described: bool) -> None:
     )
     st.table(figures.manager_table(table, advice, config.source.currency))
     facts = found(reading.stored_document, catalog.PREDICTION)
-    if facts is not None and forecast is None:
+    if isinstance(facts, PredictionFacts) and facts.not_shown:
+        st.info(" ".join(facts.plain))
+    elif facts is not None and forecast is None:
         why = facts.reason if isinstance(facts, NoPrediction) else "made for other customers: run `segments prediction`"
         st.info(f"Churn risk and expected value: {why}.")
     elif isinstance(facts, PredictionFacts):

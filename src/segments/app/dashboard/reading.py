@@ -40,7 +40,6 @@ TOLD = {
     "selection": "which candidate was chosen, and why",
     "sweep": "the candidates of a sweep",
     "evidence": "how stable each candidate is",
-    "sensitivity": "how much of the segments stays when something is changed",
     "identity": "who is in which segment",
     "profiles": "what the segments are like",
     "playbook": "what to do with each segment",

@@ -247,17 +247,23 @@ def _look_up(inuse: Champion, people: pd.DataFrame | None, described: bool, sour
                 help="0 on the border of two segments, 1 at the centre of its own",
             )
             own = None if people is None else people[people["customer_id"].astype("str") == customer]
-            if own is not None and len(own) and "churn_risk" in own:
+            if own is not None and len(own):
                 one = own.iloc[0]
-                st.metric("Churn risk", f"{one['churn_risk']:.1%}" if pd.notna(one["churn_risk"]) else "–", border=True)
-                st.metric("Expected value", money_text(one["expected_value"], source.currency), border=True)
+                if "churn_risk" in one:
+                    risk = f"{one['churn_risk']:.1%}" if pd.notna(one["churn_risk"]) else "–"
+                    st.metric("Churn risk", risk, border=True)
+                if "expected_value" in one:
+                    st.metric("Expected value", money_text(one["expected_value"], source.currency), border=True)
         if own is not None and len(own) and own.iloc[0]["segment_id"] != segment.segment_id:
             st.warning(
                 f"When the model was made, this customer was in {own.iloc[0]['segment_id']} · {own.iloc[0]['segment']}."
             )
         warn(answer)
-        if own is None or "churn_risk" not in own:
-            found(reading.table, catalog.CUSTOMER_FORECAST)
+        if own is None or figures.FORESEEN.keys() - set(own):
+            forecast = found(reading.table, catalog.CUSTOMER_FORECAST)
+            facts = None if forecast is None else found(reading.stored_document, catalog.PREDICTION)
+            if facts is not None and facts.not_shown:
+                st.caption(" ".join(facts.not_shown))
         if described:
             _reason(customer, source.labels)
             books = found(reading.table, catalog.PLAYBOOK_TABLE)

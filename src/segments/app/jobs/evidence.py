@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import pandas as pd
+
 from segments.app.jobs.pool import side_by_side
 from segments.config.evidence import EvidenceConfig
 from segments.evidence.grades import CellEvidence, evaluate_cell, evidence_id
 from segments.evidence.resample_fits import Floats, Integers
+from segments.evidence.selection import largest_revenue_shares
 from segments.io.store import catalog
 from segments.io.store.cache import keep_evidence, kept_evidence
 from segments.io.tracking.candidates import track_evidence
@@ -67,10 +70,23 @@ def _evaluate(number: int, cell: Cell, config: EvidenceConfig) -> tuple[int, Cel
     return number, evaluate(cell, config)
 
 
+def measured_candidates() -> pd.DataFrame:
+    """The sweep's table of candidates with all that was measured of each beside it, but for firmness: evidence, share of revenue, usefulness."""
+    evidence, useful = catalog.read(catalog.CANDIDATE_EVIDENCE), catalog.read(catalog.USEFULNESS)
+    table = catalog.read(catalog.CANDIDATES).merge(evidence, on="candidate_id", how="left", validate="one_to_one")
+    features, labels = catalog.read(catalog.FEATURES), catalog.read(catalog.LABELS)
+    if "monetary" in features:
+        table["revenue_share"] = largest_revenue_shares(labels[table["candidate_id"].tolist()], features["monetary"])
+    return table.merge(useful, on="candidate_id", how="left", validate="one_to_one")
+
+
 def record_evidence(tracker: Tracker) -> None:
-    """Put the evidence on the runs of the candidates it is about, if it is of this source."""
+    """Put what was measured on the runs of the candidates it is about, as far as it is there, if it is of this source."""
     made = catalog.read(catalog.EVIDENCE_RUN) if catalog.exists(catalog.EVIDENCE_RUN) else None
-    if made is not None and made.source == tracker.source:
-        rows = catalog.read(catalog.CANDIDATE_EVIDENCE)
-        rows = catalog.read(catalog.CANDIDATES).merge(rows, on="candidate_id")
-        track_evidence(tracker, rows[rows["evaluated"]].to_dict("records"), made.sweep_id)
+    if made is None or made.source != tracker.source:
+        return
+    rows = catalog.read(catalog.CANDIDATES).merge(catalog.read(catalog.CANDIDATE_EVIDENCE), on="candidate_id")
+    for table in (catalog.USEFULNESS, catalog.HOLDS):
+        if catalog.exists(table):
+            rows = rows.merge(catalog.read(table), on="candidate_id", how="left")
+    track_evidence(tracker, rows[rows["evaluated"]].to_dict("records"), made.sweep_id)

@@ -22,6 +22,8 @@ from segments.io.store.documents import (
     SelectionMetrics,
     SensitivityMetrics,
     SweepMetrics,
+    UsefulnessMetrics,
+    UsefulnessRun,
 )
 
 if TYPE_CHECKING:
@@ -87,20 +89,33 @@ def selection_metrics(choice: Choice, candidates: pd.DataFrame) -> SelectionMetr
     if choice.candidate_id is None:
         return SelectionMetrics(choice.passed)
     row = candidates.set_index("candidate_id").loc[choice.candidate_id]
-    names = ("silhouette", "excess", "z_silhouette", "jaccard_min", "prediction_strength")
-    scores = {name: _known(row[name]) for name in names}
+    names = (
+        "silhouette",
+        "excess",
+        "z_silhouette",
+        "jaccard_min",
+        "prediction_strength",
+        "usefulness",
+        "agreement_min",
+    )
+    scores = {name: _known(row[name]) for name in names if name in row}
     return SelectionMetrics(choice.passed, choice.cell, int(row["k"]), str(row["grade"]), **scores)
 
 
-def sensitivity_metrics(changes: pd.DataFrame | None) -> SensitivityMetrics:
-    """How firm the chosen segments are: their agreement with those after the worst single change.
+def usefulness_metrics(rows: pd.DataFrame, made: UsefulnessRun) -> UsefulnessMetrics:
+    """What was measured of the time after, and how useful the most useful candidate is."""
+    return UsefulnessMetrics(len(made.outcomes), _known(rows["usefulness"].max()) if "usefulness" in rows else None)
+
+
+def sensitivity_metrics(held: pd.DataFrame) -> SensitivityMetrics:
+    """How many of the candidates that could be chosen are firm.
 
     Examples
     --------
-    >>> sensitivity_metrics(pd.DataFrame({"ari": [0.9, 0.4, 1.0]}))
-    SensitivityMetrics(firmness=0.4)
+    >>> sensitivity_metrics(pd.DataFrame({"firm": [True, False]}))
+    SensitivityMetrics(tried=2, firm=1)
     """
-    return SensitivityMetrics(None if changes is None else _known(changes["ari"].min()))
+    return SensitivityMetrics(len(held), int(held["firm"].sum()))
 
 
 def prediction_metrics(facts: PredictionFacts | NoPrediction, comparison: pd.DataFrame | None) -> PredictionMetrics:
@@ -128,7 +143,14 @@ def prediction_metrics(facts: PredictionFacts | NoPrediction, comparison: pd.Dat
         [value] = comparison.loc[of_model & everybody & (comparison["metric"] == metric), "value"]
         return _known(value)
 
-    return PredictionMetrics(score("churn", "roc_auc"), score("churn", "calibration_error"), score("value", "mae"))
+    return PredictionMetrics(
+        churn_auc=score("churn", "roc_auc"),
+        churn_calibration_error=score("churn", "calibration_error"),
+        value_mae=score("value", "mae"),
+        value_total_ratio=score("value", "total_ratio"),
+        churn_skill=_known(facts.skill["churn"].share),
+        value_skill=_known(facts.skill["value"].share),
+    )
 
 
 def profiles_metrics(profiles: pd.DataFrame | None) -> ProfilesMetrics:
@@ -200,13 +222,26 @@ def segment_sizes(profiles: pd.DataFrame) -> pd.DataFrame:
     return profiles[names].assign(segment=profiles["segment"].str.replace("<", "‹"))
 
 
-def churn_calibration(facts: PredictionFacts | NoPrediction, calibration: pd.DataFrame) -> pd.DataFrame:
-    """Predicted against observed churn of the recommended model, a row per tenth of the customers."""
+def calibrations(facts: PredictionFacts | NoPrediction, calibration: pd.DataFrame, outcome: str) -> pd.DataFrame:
+    """Predicted against observed of the recommended model, a row per tenth of the customers by what was predicted.
+
+    Parameters
+    ----------
+    facts : PredictionFacts
+        Names the recommended models.
+    calibration : DataFrame
+        Of every model.
+    outcome : {"churn", "value"}
+        Shares that left; or money, of all customers of the tenth together too.
+    """
     assert isinstance(facts, PredictionFacts)
-    best = facts.recommended["churn"]
+    best = facts.recommended[outcome]
     of_model = (calibration["model"] == best.model) & (calibration["variant"] == best.variant)
-    rows = calibration[of_model & (calibration["outcome"] == "churn")]
-    return rows[["customers", "predicted", "observed"]].reset_index(drop=True)
+    rows = calibration[of_model & (calibration["outcome"] == outcome)].reset_index(drop=True)
+    if outcome == "churn":
+        return rows[["customers", "predicted", "observed"]]
+    totals = rows.assign(forecast=rows["customers"] * rows["predicted"], came=rows["customers"] * rows["observed"])
+    return totals[["customers", "predicted", "observed", "low", "high", "forecast", "came"]]
 
 
 def _known(value: float) -> float | None:

@@ -11,27 +11,31 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import duckdb
+import pandas as pd
 import pyarrow as pa
 
 from segments.config.root import Config
-from segments.config.source import Reader, Source, Transactions
+from segments.config.source import Customers, Reader, Source, Transactions
+from segments.data.customers import clean_customers, told_customers
 from segments.data.reading import files
 from segments.data.reading.cells import literal
 from segments.data.reading.text_file import ROWS_AT_ONCE
-from segments.data.rows import RawLog, find_header
+from segments.data.rows import RawLog, RawTable, find_header
 from segments.data.transactions import clean_transactions, rejected_lines
 from segments.errors import DataError, StoreError
+from segments.features.derived import OLDEST, derive
 from segments.features.table import build_features
 from segments.io.store.cache import batch_record, kept_batch, version_file
 from segments.io.store.files import growing_table, read_table, remove, write_json
 from segments.io.store.fingerprints import Start, file_sha256, sha256
 from segments.model.answers import Rejected, find_columns, score_batches
-from segments.model.drift import Tally, figures, verdict
+from segments.model.drift import Tally, figures, reference_of, verdict
 from segments.model.segmentation import Segmentation
 
 REJECTED_SIDE = pa.schema({"row": pa.int64(), "id": pa.string(), "reason": pa.string()})
@@ -89,6 +93,9 @@ class _Input:
     notes: list[str]
     lines_of: Callable[[Collection[str]], dict[str, int]] | None = None
     lines: int | None = None
+    rows_of: Mapping[str, int] | None = None
+    dated: bool = False
+    year_before: tuple[str, pd.DataFrame] | None = None
 
 
 def score_file(
@@ -103,7 +110,7 @@ def score_file(
     *,
     raw: bool = False,
 ) -> Batch:
-    """Score a CSV or parquet of feature rows, or a transaction log of the config's source.
+    """Score a CSV or parquet of feature rows, of the raw columns of the source's customers table, or of its transaction log.
 
     Parameters
     ----------
@@ -141,7 +148,7 @@ def score_file(
     if path.resolve() in (output.resolve(), side.resolve()):
         raise StoreError("the output would take the input's place", where=str(output), fix="name another file")
     started = Start()
-    tally = Tally(json.loads(reference), segmentation, _previous(segmentation)) if reference else None
+    tally = None
     scored, rejected = 0, Counter[str]()
     with (
         ThreadPoolExecutor(1) as pool,
@@ -149,6 +156,10 @@ def score_file(
         _opened(config, path, segmentation.space.columns, read) as rows,
     ):
         digest = pool.submit(file_sha256, path)
+        if reference:
+            day, before = rows.year_before or (None, None)
+            compared = json.loads(reference) if before is None else reference_of(before, segmentation)
+            tally = Tally(compared, segmentation, _previous(segmentation), day)
         with growing_table(side, raw=raw) as reject, growing_table(output, raw=raw) as answer:
             for line in rows.bad_lines:
                 reject(_side_rows([line]))
@@ -162,7 +173,14 @@ def score_file(
                     for one in chunk.rejected:
                         rejected[one.kind] += own[str(one.id)]
                 elif chunk.rejected:
-                    reject(_side_rows(chunk.rejected))
+                    reject(
+                        _side_rows(
+                            [
+                                one if rows.rows_of is None else replace(one, row=rows.rows_of[str(one.id)])
+                                for one in chunk.rejected
+                            ]
+                        )
+                    )
                     rejected.update(one.kind for one in chunk.rejected)
                 scored += len(chunk.answers)
                 if tally is not None:
@@ -179,8 +197,7 @@ def score_file(
     record = None
     if tally is not None:
         tally.rejected, tally.read = rejected, rows.lines
-        is_log = rows.lines is not None
-        key = [digest.result(), model["name"], model["version"], *([config.source.as_of] if is_log else [])]
+        key = [digest.result(), model["name"], model["version"], *([config.source.as_of] if rows.dated else [])]
         batch_id = sha256(json.dumps(key).encode())[:12]
         read_as = {"left_out": left_out, "encoding": rows.encoding}
         record = _record(config, batch_id, path.name, model, tally, started) | read_as
@@ -207,6 +224,8 @@ def _record(
     """What is kept of a batch: no customers. Scored again, it keeps the time it was first scored at."""
     found = figures(tally, config.monitoring, config.source.labels)
     decision, sentence = verdict(found)
+    if tally.day is not None:
+        sentence += f" It was compared with the customers of {tally.day}, a year before."
     if not tally.scored:
         sentence = "Keep: no row could be scored, so nothing can be compared with the training data."
     started_ms, seconds = started.ms, round(started.seconds, 3)
@@ -232,6 +251,7 @@ def _record(
             )
         ],
         "figures": [figure.to_plain() for figure in found],
+        "compared_with": tally.day,
         "decision": decision,
         "sentence": sentence,
     }
@@ -239,7 +259,7 @@ def _record(
 
 @contextmanager
 def _opened(config: Config, path: Path, columns: list[str], read: Mapping[str, Any]) -> Iterator[_Input]:
-    """The input as chunks of id and model columns, whether it holds feature rows or a log."""
+    """The input as chunks of id and model columns, whether it holds these, the raw columns of the customers table, or a log."""
     source, spec, people = config.source, config.source.transactions, config.source.customers
     # the features of a source with a log are made here, not by whoever writes its raw files
     reader = replace(people.read if people is not None and spec is None else Reader(), **read)
@@ -254,11 +274,64 @@ def _opened(config: Config, path: Path, columns: list[str], read: Mapping[str, A
             with files.open_log(replace(source, transactions=spec)) as lines:
                 yield _summed_up(config, replace(source, transactions=spec), lines, columns, log)
             return
+    if people is not None and spec is None and _is_raw(file, asked := people.only(columns), columns):
+        with files.workspace(path) as (connection, folder):
+            table = RawTable(connection, *files.relation(connection, path, reader, folder, "raw_customers"))
+            here = replace(source, customers=replace(asked, path=str(path), read=reader))
+            yield _cleaned(here, table, columns, file)
+        return
     named = [people.id, *people.id_aliases] if people is not None else []
     names = ["customer_id", *named, *([spec.customer] if spec is not None else [])]
     headers = find_columns(file.headers, columns, [name for name in names if name is not None])
     batches = file.batches(headers)
     yield _Input(headers[0], reader.missing, file.decimal, file.encoding, batches, iter(()), {}, file.notes)
+
+
+def _is_raw(file: files.Rows, people: Customers, columns: list[str]) -> bool:
+    """Whether a file has the columns of the raw table, and not those of the model: of one name may be both, a date and the days since."""
+    headers = {name: find_header(file.headers, [one.raw or name, *one.aliases]) for name, one in people.columns.items()}
+    known = {*people.columns, *people.derived}
+    if not known.issuperset(columns) or any(
+        found is None and people.columns[name].required for name, found in headers.items()
+    ):
+        return False
+    if not set(columns) <= set(file.headers):
+        return True
+    told = [name for name in columns if name in people.columns and people.columns[name].kind in ("date", "birth_year")]
+    for name in (name for name in told if headers[name] == name):
+        head = next(file.batches([name]), pa.record_batch({name: pa.array([], pa.string())})).column(0).to_pandas()
+        numbers = pd.to_numeric(head.dropna(), errors="coerce")
+        if len(numbers) and (
+            numbers.isna().mean() > 0.5 or (people.columns[name].kind == "birth_year" and numbers.median() > OLDEST)
+        ):
+            return True
+    return False
+
+
+def _cleaned(source: Source, raw: RawTable, columns: list[str], file: files.Rows) -> _Input:
+    """The rows of a raw customers table, cleaned as those that the model was fitted on; what is bad is rejected, however much it is."""
+    people = source.customers
+    assert people is not None
+    table, report = clean_customers(raw, replace(source, policy=replace(source.policy, max_bad_share=1.0)))
+    notes = [note for note in report["notes"] if not note.startswith("columns not used")]
+    features = derive(table, people, source.as_of, notes)
+    dated = any(column.kind in ("date", "birth_year") for column in people.columns.values())
+    if dated:
+        notes.append(
+            f"days and ages are told from the as-of date {source.as_of}; source.as_of=YYYY-MM-DD takes another"
+        )
+    told = told_customers(raw)
+    bad = [
+        Rejected(int(row), None if pd.isna(id_) else id_, why, why)
+        for row, id_, why in told.dropna(subset="reason").itertuples(index=False)
+    ]
+    rows_of = dict(told[told["reason"].isna()][["id", "row"]].itertuples(index=False))
+    features = features.sort_values("customer_id", key=lambda ids: ids.map(rows_of), kind="stable")
+    name = find_header(file.headers, [people.id, *people.id_aliases]) if people.id is not None else None
+    batches = pa.Table.from_pandas(features[["customer_id", *columns]], preserve_index=False).to_batches(ROWS_AT_ONCE)
+    return _Input(
+        name or "customer_id", [], ".", file.encoding, iter(batches), iter(bad), {}, notes, rows_of=rows_of, dated=dated
+    )
 
 
 def _is_log(headers: list[str], spec: Transactions) -> bool:
@@ -268,8 +341,10 @@ def _is_log(headers: list[str], spec: Transactions) -> bool:
 def _summed_up(config: Config, source: Source, log: RawLog, columns: list[str], file: files.Rows) -> _Input:
     """The customers of a log."""
     lines, report = clean_transactions(log, source)
-    features = build_features(None, lines, replace(source, customers=None), config.features).table
+    alone = replace(source, customers=None)
+    features = build_features(None, lines, alone, config.features).table
     find_columns(list(features.columns), columns, ["customer_id"])
+    before = _year_before(config, alone, lines)
     table = pa.Table.from_pandas(features[["customer_id", *columns]], preserve_index=False)
     bad = (Rejected(row, id_, reason, reason) for row, id_, reason in rejected_lines(log))
     left_out = {one["reason"]: one["rows"] for one in report["reasons"] if one["action"] != "keep"}
@@ -281,8 +356,33 @@ def _summed_up(config: Config, source: Source, log: RawLog, columns: list[str], 
         return dict(own.aggregate("customer_id, count(*)", "customer_id").fetchall())
 
     return _Input(
-        "customer_id", [], ".", file.encoding, batches, bad, left_out, notes, lines_of, int(report["rows_raw"])
+        "customer_id",
+        [],
+        ".",
+        file.encoding,
+        batches,
+        bad,
+        left_out,
+        notes,
+        lines_of,
+        int(report["rows_raw"]),
+        dated=True,
+        year_before=before,
     )
+
+
+def _year_before(config: Config, source: Source, lines: duckdb.DuckDBPyRelation) -> tuple[str, pd.DataFrame] | None:
+    """The customers of the same day a year before, where the log has all of that day's window."""
+    window, today = config.features.window_days, date.fromisoformat(source.as_of or "")
+    if window is None:  # then the features of a year before knew less of everybody
+        return None
+    day = today.replace(year=today.year - 1, day=min(today.day, 28) if today.month == 2 else today.day)
+    ((first, bought),) = lines.aggregate(
+        f"CAST(min(purchased_at) AS DATE), bool_or(CAST(purchased_at AS DATE) BETWEEN DATE '{day}' - {window - 1} AND DATE '{day}')"
+    ).fetchall()
+    if not bought or (day - first).days < window - 1:
+        return None
+    return str(day), build_features(None, lines, replace(source, as_of=str(day)), config.features).table
 
 
 def _previous(segmentation: Segmentation) -> dict[str, str] | None:

@@ -67,11 +67,21 @@ def chosen(config: Config) -> Spec | None:
     if candidate_id is None:
         return None
     candidates = catalog.read(catalog.CANDIDATES)
-    row = candidates.set_index("candidate_id").loc[candidate_id]
+    return spec_of(config, candidates.set_index("candidate_id").loc[candidate_id])
+
+
+def spec_of(config: Config, row: pd.Series[Any]) -> Spec:
+    """What makes a candidate the one it is, by its row in the table of candidates.
+
+    Raises
+    ------
+    ConfigError
+        If its feature set or scaler is no longer in the grid.
+    """
     for group, grid in (("feature_set", config.grid_feature_sets), ("scaler", config.grid_scalers)):
         if row[group] not in grid:
             raise ConfigError(
-                f"the chosen {group} '{row[group]}' is not in sweep.{group}s",
+                f"the {group} '{row[group]}' of what was swept is not in sweep.{group}s",
                 where=f"sweep.{group}s",
                 fix="give this command the same overrides as `segments sweep`",
             )
@@ -143,6 +153,6 @@ def _yaml(path: Path) -> dict[str, Any]:
     """What a file of ``conf/`` says; nothing when somebody is just editing it, and then every setting is named."""
     try:
         plain = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError):
+    except (OSError, yaml.YAMLError, ValueError, RecursionError):
         return {}
     return plain if isinstance(plain, dict) else {}

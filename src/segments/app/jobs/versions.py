@@ -19,7 +19,7 @@ from segments.config.root import Config
 from segments.errors import StoreError, TrackingError
 from segments.evidence.selection import Choice, Chosen
 from segments.io.records import notes
-from segments.io.records.sweep import config_hash, config_text, data_hash
+from segments.io.records.sweep import config_hash, config_text
 from segments.io.registry import versions
 from segments.io.registry.files import folder_of, manifest_of, place_of
 from segments.io.registry.proof import REBUILT_BY, Claim, Proof, check_kept, made_of, prove
@@ -38,7 +38,7 @@ from segments.io.store.files import (
     write_table,
     write_text,
 )
-from segments.io.store.fingerprints import code_hash, git_commit, labels_hash, now, sha256
+from segments.io.store.fingerprints import code_hash, file_sha256, git_commit, labels_hash, now, sha256
 from segments.io.store.seals import seal
 from segments.io.tracking.candidates import scores_of
 from segments.io.tracking.connection import Tracker, lock_of
@@ -59,7 +59,7 @@ def keep_version(
         "source": config.source.name,
         "candidate_id": candidate_id,
         "model_hash": sha256(document.encode()),
-        "data_hash": data_hash(),
+        "data_hash": file_sha256(catalog.path_of(catalog.FEATURES)),
         "labels_hash": labels_hash(clusters),
         "config_hash": config_hash(config),
         "code_hash": code_hash(),

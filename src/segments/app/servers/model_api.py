@@ -1,7 +1,7 @@
-"""MLflow's model server for the model in use, on this machine. Comes in: requests. Goes out: the model's answers, or one sentence that says what is wrong.
+"""The server of the model in use, on this machine. Comes in: requests. Goes out: the model's answers, or one sentence that says what is wrong.
 
-The server is MLflow's own (the application behind `mlflow models serve`). Put in front of it: limits on what a request may be, a check of its
-rows by the same rules as ``segments score``, and error answers without tracebacks or customers in them.
+It speaks the protocol of MLflow's scoring server (`mlflow models serve` answers the same, ten times slower), with limits on what a request may be, answers
+without tracebacks or customers in them, and the next version when the alias moves.
 """
 
 from __future__ import annotations
@@ -9,20 +9,24 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
-from typing import Any
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, NamedTuple
 
 import numpy as np
-import pyarrow as pa
+import pandas as pd
+from numpy.typing import NDArray
 
-from segments.app.servers import child
-from segments.config.registry import IN_USE
+from segments.app.servers import child, invocations, known_customers
+from segments.app.servers.metrics import Metrics
+from segments.config.registry import IN_USE, TrackingConfig
 from segments.config.root import Config
 from segments.config.serving import ServingConfig
-from segments.errors import SegmentsError, TrackingError
+from segments.errors import SegmentsError, TrackingError, first_line
 from segments.io.registry import files
-from segments.model.answers import faults, read_levels, score_batch
 from segments.model.drift import medians
 from segments.model.segmentation import Segmentation
 
@@ -30,13 +34,18 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Message, Receive, Send], Awaitable[None]]
+Values = NDArray[np.float64]
+Answers = list[dict[str, Any]]
 
-PATHS = {"/invocations": "POST", "/health": "GET", "/ping": "GET", "/version": "GET"}
-AT_ONCE = 16  # requests being answered; one more is told to come back, so that those that are in do not wait for ever
+CUSTOMER_PATH = "/customers/"  # then an id
+PATHS = {"/invocations": "POST", "/health": "GET", "/ping": "GET", "/version": "GET", "/metrics": "GET"}
+SMALL_BODY = 2**16  # a body of so many bytes is answered between two others; a larger one in a thread
+THREADS = 2  # large bodies at once: more would only share the same cores
+MOST_HELD = 2**28  # bytes of large bodies that wait for a thread
 MOST_ARRIVING = 64  # bodies that are not whole yet; for one more, the oldest is given up
 PATIENCE_SECONDS = 20.0  # for a body to come, and for an answer to be taken
-ORDINARY = 1e12  # a value up to here overflows in no scaler
-BODY_FORMATS = ("dataframe_records", "dataframe_split")
+JSON = "application/json"
+FOLLOW_SECONDS = 2.0  # between two looks at which version the alias names
 
 
 def run_model_api(config: Config, uri: str | None = None, say: Callable[[str], object] = child.say) -> int:
@@ -47,7 +56,8 @@ def run_model_api(config: Config, uri: str | None = None, say: Callable[[str], o
     config : Config
         Names the champion and the limits.
     uri : str, optional
-        Another model, ``models:/NAME@ALIAS`` or ``models:/NAME/VERSION``.
+        Another model, ``models:/NAME@ALIAS`` or ``models:/NAME/VERSION``. Behind an alias the server follows it: the version that
+        is put in use answers within seconds, and no request is lost.
     say : callable, optional
         Takes lines of text for the person; standard output by default.
 
@@ -62,13 +72,9 @@ def run_model_api(config: Config, uri: str | None = None, say: Callable[[str], o
         If there is no such model, or it does not answer its own example.
     """
     import uvicorn
-    from mlflow.pyfunc import scoring_server
 
-    model = files.read_model(config.tracking, uri or f"models:/{config.registry.model}@{IN_USE}")
-    segmentation = Segmentation.from_json(model.document)
-    loaded = files.served(model)
-    body = example_of(segmentation, model.reference)
-    _check_answers(loaded, body, model.uri)
+    address = uri or f"models:/{config.registry.model}@{IN_USE}"
+    serving, body = _load(config.tracking, address)
     limits = config.serving
     port = child.free_port(limits.port, "segments serve port", say)
     url = f"http://{child.HOST}:{port}"
@@ -78,17 +84,20 @@ def run_model_api(config: Config, uri: str | None = None, say: Callable[[str], o
     class Announced(uvicorn.Server):
         async def startup(self, *args: Any, **kwargs: Any) -> None:
             await super().startup(*args, **kwargs)
+            if "@" in address:
+                self.following = asyncio.create_task(follow(serving, config.tracking, address, say))
             say(
-                f"{model.name} version {model.version} answers at {url}/invocations, for example:\n\n"
+                f"{serving.name} version {serving.version} answers at {url}/invocations, for example:\n\n"
                 f"  curl {url}/invocations -H 'Content-Type: application/json' -d '{body}'\n\n"
                 f"At most {limits.max_rows:,} rows and {limits.max_mib:g} MiB a request. Stop with Ctrl-C."
             )
 
     server = Announced(
         uvicorn.Config(
-            limited(scoring_server.init(loaded), segmentation, limits),
+            application(serving, limits, Known(config, serving)),
             host=child.HOST,
             port=port,
+            lifespan="off",
             log_config=None,
             access_log=False,
             server_header=False,
@@ -98,11 +107,101 @@ def run_model_api(config: Config, uri: str | None = None, say: Callable[[str], o
     try:
         # uvicorn ends in good order at a signal, and then raises it again for us
         with child.ended_by_signals():
-            asyncio.run(server.serve())
+            server.run()
     except KeyboardInterrupt:
         pass
     say("\nStopped.")
     return 0
+
+
+@dataclass
+class Serving:
+    """The model that answers now; another one takes its place between two requests.
+
+    Parameters
+    ----------
+    name, version : str
+        Its place in the registry.
+    segmentation : Segmentation
+        The model.
+    """
+
+    name: str
+    version: str
+    segmentation: Segmentation
+
+
+class Known:
+    """What the last run knew of a customer, by the version that answers: read when it is first asked for, and anew when either has changed."""
+
+    def __init__(self, config: Config, serving: Serving) -> None:
+        self._config, self._serving = config, serving
+        self._of: tuple[str, tuple[int, ...]] | None = None
+        self._table = pd.DataFrame()
+        self._reading = asyncio.Lock()
+
+    async def facts(self, customer_id: str) -> dict[str, Any] | None:
+        """As :func:`segments.app.servers.known_customers.facts_of`."""
+        async with self._reading:
+            now = (self._serving.version, known_customers.stamp())
+            if now != self._of:
+                asked = (self._config, self._serving.name, now[0], self._serving.segmentation)
+                self._table = await asyncio.to_thread(known_customers.known_customers, *asked)
+                self._of = now
+        return known_customers.facts_of(self._table, customer_id)
+
+
+def _load(tracking: TrackingConfig, uri: str) -> tuple[Serving, str]:
+    """A registered model that has answered its own example, and the example."""
+    model = files.read_model(tracking, uri)
+    segmentation = Segmentation.from_json(model.document)
+    body = example_of(segmentation, model.reference)
+    try:
+        invocations.answers_of(segmentation, invocations.read(body.encode(), JSON, segmentation, 1))
+    except (invocations.RefusedError, SegmentsError) as error:
+        raise TrackingError(
+            f"the model does not answer: {first_line(error)}", where=model.uri, fix="register it again"
+        ) from error
+    return Serving(model.name, model.version, segmentation), body
+
+
+async def follow(
+    serving: Serving,
+    tracking: TrackingConfig,
+    uri: str,
+    say: Callable[[str], object],
+    seconds: float = FOLLOW_SECONDS,
+) -> None:
+    """Look again and again which version an alias names, and put it in the place of the one that answers.
+
+    A version that cannot be read, or not what was registered, is said once, and the earlier one goes on answering.
+
+    Parameters
+    ----------
+    serving : Serving
+        Changed when the alias has moved.
+    tracking : TrackingConfig
+        Where the record lives.
+    uri : str
+        ``models:/NAME@ALIAS``.
+    say : callable
+        Takes lines of text for the person.
+    seconds : float
+        Between two looks.
+    """
+    said = ""
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            if await asyncio.to_thread(files.version_at, tracking, uri) == serving.version:
+                continue
+            other, _ = await asyncio.to_thread(_load, tracking, uri)
+        except SegmentsError as error:
+            if said != (said := first_line(error)):
+                say(f"{uri} cannot be followed: {said}. Version {serving.version} goes on answering.")
+            continue
+        serving.version, serving.segmentation, said = other.version, other.segmentation, ""
+        say(f"Version {serving.version} answers now.")
 
 
 def example_of(segmentation: Segmentation, reference: str) -> str:
@@ -135,99 +234,71 @@ def example_of(segmentation: Segmentation, reference: str) -> str:
     return json.dumps({"dataframe_records": [{name: typical.get(name, unknown[name]) for name in space.columns}]})
 
 
-def problem_of(body: bytes, content_type: str, segmentation: Segmentation, max_rows: int) -> tuple[int, str] | None:
-    """Say what is wrong with a request, before the model server sees it.
+class Together:
+    """Rows of small requests that come at the same moment are scored in one go: one row takes as long as a hundred.
 
-    Parameters
-    ----------
-    body : bytes
-        Of the request.
-    content_type : str
-        Its header of that name.
-    segmentation : Segmentation
-        The model that is to answer.
-    max_rows : int
-        Most rows in a request.
-
-    Returns
-    -------
-    (int, str) or None
-        HTTP status and a sentence; ``None`` when every row can be scored.
-
-    Examples
-    --------
-    >>> from segments.clustering.space import Space
-    >>> from segments.model.segmentation import Limits, number_segments
-    >>> space, limits = Space(["x"], ["identity"], [1.0], "none", {}), Limits(np.ones(2), np.zeros(1), np.ones(1), 0.1)
-    >>> model = Segmentation("c0", space, np.array([[0.0], [10.0]]), number_segments(["low", "high"]), limits)
-    >>> problem_of(b'{"dataframe_records": [{"x": 1}, {"x": "9"}]}', "application/json", model, 10)
-    (400, "row 2: x is not a number: '9'")
-    >>> problem_of(b'{"dataframe_records": [{"x": 1}]}', "application/json", model, 10) is None
-    True
+    A model's answer to a row does not depend on the rows beside it, so nobody's answer hangs on whom he was scored with.
     """
-    if content_type.partition(";")[0].strip().lower() != "application/json":
-        return 415, "the body must be JSON, with the header Content-Type: application/json"
-    try:
-        asked = json.loads(body)
-    except (ValueError, RecursionError):
-        return 400, "the body is not valid JSON"
-    if not isinstance(asked, dict) or len(asked) != 1 or next(iter(asked)) not in BODY_FORMATS:
-        return 400, f"the body must be an object with one key, {' or '.join(BODY_FORMATS)}"
-    columns = segmentation.space.columns
-    found = _cells(asked, columns)
-    if isinstance(found, str):
-        return 400, found
-    rows, cells = found
-    if rows > max_rows:
-        return 413, f"{rows} rows are more than the {max_rows} a request may have: use `segments score` for files"
-    values = np.full((rows, len(columns)), np.nan)
-    unreadable = np.zeros(values.shape, dtype=bool)
-    for j, column in enumerate(cells):
-        if (levels := segmentation.space.levels(columns[j])) is not None:
-            texts = [cell if isinstance(cell, str) else None for cell in column]
-            values[:, j], unreadable[:, j] = read_levels(pa.array(texts, pa.string()), levels, frozenset({""}))
-            unreadable[:, j] |= [cell is not None and not isinstance(cell, str) for cell in column]
-            continue
-        for i, cell in enumerate(column):
-            if type(cell) is float or (type(cell) is int and abs(cell) < 1 << 1000):
-                values[i, j] = cell
-            else:
-                unreadable[i, j] = cell is not None
-    for kind, wrong, quoted in faults(values, unreadable, segmentation.space):
-        row = int(np.flatnonzero(wrong)[0])
-        cell = "" if quoted is None else f": {_shown(cells[quoted][row])}"
-        more = f" (and {int(wrong.sum()) - 1} more rows)" if wrong.sum() > 1 else ""
-        return 400, f"row {row + 1}: {kind}{cell}{more}"
-    if np.nanmax(np.abs(values), initial=0.0) > ORDINARY:
-        spelt = [
-            pa.array(values[:, j]) if segmentation.space.levels(name) is None else pa.array(cells[j], pa.string())
-            for j, name in enumerate(columns)
-        ]
-        batch = pa.RecordBatch.from_arrays([pa.array(np.arange(rows)), *spelt], ["", *columns])
-        if rejected := score_batch(segmentation, batch, 1, frozenset(), ".").rejected:
-            return 400, f"row {rejected[0].row}: {rejected[0].reason}"
-    return None
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[Segmentation, Values, asyncio.Future[Answers]]] = []
+
+    async def answer(self, segmentation: Segmentation, values: Values) -> Answers:
+        """As :func:`segments.app.servers.invocations.answers_of`."""
+        loop = asyncio.get_running_loop()
+        if not self._waiting:
+            loop.call_soon(self._score)  # after all that has arrived by now was read
+        mine: asyncio.Future[Answers] = loop.create_future()
+        self._waiting.append((segmentation, values, mine))
+        return await mine
+
+    def _score(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        model = waiting[0][0]
+        if len(waiting) > 1 and all(own is model for own, _, _ in waiting):
+            with suppress(Exception):  # one of them is refused: below each is asked for himself
+                found = iter(invocations.answers_of(model, np.concatenate([values for _, values, _ in waiting])))
+                for _, values, one in waiting:
+                    _settle(one, list(islice(found, len(values))))
+                return
+        for own, values, one in waiting:
+            try:
+                _settle(one, invocations.answers_of(own, values))
+            except Exception as error:
+                _settle(one, error)
 
 
-def limited(
-    application: Application,
-    segmentation: Segmentation,
-    limits: ServingConfig,
-    patience_seconds: float = PATIENCE_SECONDS,
+def _settle(one: asyncio.Future[Answers], found: Answers | Exception) -> None:
+    if one.done():  # who asked is gone
+        return
+    if isinstance(found, Exception):
+        one.set_exception(found)
+    else:
+        one.set_result(found)
+
+
+class Reply(NamedTuple):
+    """Status of HTTP (0: nobody is there to be answered), body, number of rows answered, type of the body."""
+
+    status: int
+    body: bytes = b""
+    rows: int = 0
+    kind: str = JSON
+
+
+def application(
+    serving: Serving, limits: ServingConfig, known: Known | None = None, patience_seconds: float = PATIENCE_SECONDS
 ) -> Application:
-    """The model server behind a entry point that lets in only what it can answer.
-
-    A request takes one of the places in which answers are computed only while its answer is computed: not while its body comes in, nor
-    while the answer goes out, so that nobody who is slow keeps others waiting.
+    """The server as an ASGI application: it lets in what it can answer, and nobody who is slow keeps others waiting.
 
     Parameters
     ----------
-    application : ASGI application
-        MLflow's.
-    segmentation : Segmentation
-        The model it serves.
+    serving : Serving
+        The model; whoever holds it may put another in its place.
     limits : ServingConfig
         Rows and size of a request.
+    known : Known, optional
+        For ``/customers/ID``; nobody is known by default.
     patience_seconds : float
         How long a body may take to come, and an answer to be taken.
 
@@ -237,44 +308,74 @@ def limited(
         Every error it answers is ``{"error": "one sentence"}``.
     """
     most = int(limits.max_mib * 2**20)
-    crowded = 503, f"{AT_ONCE} requests are being answered: try again in a moment"
-    busy = 0
+    held = 0  # bytes of large bodies that wait for their answer
     arriving: dict[object, asyncio.Timeout] = {}  # bodies that are not whole yet, oldest first
+    together, threads, metrics = Together(), asyncio.Semaphore(THREADS), Metrics()
 
     async def entry(scope: Message, receive: Receive, send: Send) -> None:
-        nonlocal busy
-        if scope["type"] != "http":  # the server's own start and stop
-            await application(scope, receive, send)
-            return
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        if headers.get("host", child.HOST).partition(":")[0] not in (child.HOST, "localhost"):
-            await _refuse(send, 403, "this server answers only under the name 127.0.0.1 or localhost")
-        elif (method := PATHS.get(scope["path"])) is None:
-            await _refuse(send, 404, "there is only /invocations (and /health)")
-        elif scope["method"] != method:
-            await _refuse(send, 405, f"{scope['path']} takes {method}")
-        elif method == "GET":  # whether it is well is told however many wait
-            await _sent(await _answered(application, scope, b""), send, patience_seconds)
-        elif busy >= AT_ONCE:
-            await _refuse(send, *crowded, close=True)
-        elif (body := await whole(headers, receive, send)) is not None:
-            if busy >= AT_ONCE:  # others were faster
-                await _refuse(send, *crowded, close=True)
-                return
-            busy += 1
-            try:
-                asked = (body, headers.get("content-type", ""), segmentation, limits.max_rows)
-                problem = await asyncio.to_thread(problem_of, *asked)
-                answer = [] if problem is not None else await _answered(application, scope, body)
-            finally:
-                busy -= 1
-            if problem is not None:
-                await _refuse(send, *problem)
-            else:
-                await _sent(answer, send, patience_seconds)
+        begun = time.monotonic()
+        reply = await answered(scope, receive)
+        if reply.status:
+            path = scope["path"]  # without the id: what is counted names nobody
+            path = path if path in PATHS else CUSTOMER_PATH if path.startswith(CUSTOMER_PATH) else "other"
+            metrics.note(path, reply.status, reply.rows, time.monotonic() - begun)
+            await _send(send, reply, patience_seconds)
 
-    async def whole(headers: dict[str, str], receive: Receive, send: Send) -> bytes | None:
-        """The body; or ``None``, when there is none to be answered any more."""
+    async def answered(scope: Message, receive: Receive) -> Reply:
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        try:
+            if headers.get("host", child.HOST).partition(":")[0] not in (child.HOST, "localhost"):
+                raise invocations.RefusedError(403, "this server answers only under the name 127.0.0.1 or localhost")
+            customer = scope["path"].removeprefix(CUSTOMER_PATH) if scope["path"].startswith(CUSTOMER_PATH) else ""
+            if (method := "GET" if customer else PATHS.get(scope["path"])) is None:
+                raise invocations.RefusedError(404, f"there is only {', '.join(PATHS)} and {CUSTOMER_PATH}ID")
+            if scope["method"] != method:
+                raise invocations.RefusedError(405, f"{scope['path']} takes {method}")
+            if customer:
+                return await told_of(customer)
+            if method == "GET":  # whether it is well is told however many wait
+                return told(scope["path"])
+            body = await whole(headers, receive)
+            return Reply(0) if body is None else await scored(body, headers.get("content-type", ""))
+        except invocations.RefusedError as refused:
+            return Reply(refused.status, json.dumps({"error": refused.sentence}, ensure_ascii=False).encode())
+        except Exception:  # our own fault; what there is to say of it may hold the rows that came
+            return Reply(500, json.dumps({"error": "the model server could not answer this request"}).encode())
+
+    def told(path: str) -> Reply:
+        if path == "/metrics":
+            return Reply(200, metrics.text(serving.name, serving.version), kind=metrics.KIND)
+        if path == "/version":
+            return Reply(200, json.dumps({"name": serving.name, "version": serving.version}).encode())
+        return Reply(200, b"\n")
+
+    async def told_of(customer: str) -> Reply:
+        try:
+            facts = None if known is None else await known.facts(customer)
+        except SegmentsError as error:
+            raise invocations.RefusedError(404, f"{first_line(error)}: {error.fix}") from error
+        if facts is None:
+            raise invocations.RefusedError(404, "no customer of the last run has this id")
+        return Reply(200, json.dumps(facts, ensure_ascii=False).encode())
+
+    async def scored(body: bytes, content_type: str) -> Reply:
+        nonlocal held
+        segmentation = serving.segmentation
+        if len(body) <= SMALL_BODY:
+            values = invocations.read(body, content_type, segmentation, limits.max_rows)
+            answers = await together.answer(segmentation, values)
+            return Reply(200, invocations.to_json(answers), len(answers))
+        if held + len(body) > MOST_HELD:
+            raise invocations.RefusedError(503, "too many large requests are waiting: try again in a moment")
+        held += len(body)
+        try:
+            async with threads:
+                return await asyncio.to_thread(_scored, body, content_type, segmentation, limits.max_rows)
+        finally:
+            held -= len(body)
+
+    async def whole(headers: dict[str, str], receive: Receive) -> bytes | None:
+        """The body; or ``None``, when there is nobody to be answered any more."""
         declared = headers.get("content-length", "0")
         pieces, size, more, me = [], 0, True, object()
         if len(arriving) >= MOST_ARRIVING:  # whoever has had the most time makes room
@@ -290,110 +391,29 @@ def limited(
                     pieces.append(message.get("body", b""))
                     size, more = size + len(pieces[-1]), message.get("more_body", False)
         except TimeoutError:
-            await _refuse(send, 408, f"the body was not there within {patience_seconds:g} seconds", close=True)
-            return None
+            raise invocations.RefusedError(408, f"the body was not there within {patience_seconds:g} seconds") from None
         finally:
             arriving.pop(me, None)
         if more or size > most:
-            await _refuse(send, 413, f"the request is larger than {limits.max_mib:g} MiB", close=True)
-            return None
+            raise invocations.RefusedError(413, f"the request is larger than {limits.max_mib:g} MiB")
         return b"".join(pieces)
 
     return entry
 
 
-async def _answered(application: Application, scope: Message, body: bytes) -> list[Message]:
-    """What the application answers; of an error one sentence."""
-    answer: list[Message] = []
-    given = False
-
-    async def receive() -> Message:
-        nonlocal given
-        if given:
-            await asyncio.Event().wait()  # nothing more comes; who waits for that is ended with the request
-        given = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    async def keep(message: Message) -> None:
-        answer.append(message)
-
-    await application(scope, receive, keep)
-    status = answer[0]["status"]
-    if status >= 400:
-        answer.clear()
-        await _refuse(keep, status, "the model server could not answer this request")
-    return answer
+def _scored(body: bytes, content_type: str, segmentation: Segmentation, max_rows: int) -> Reply:
+    answers = invocations.answers_of(segmentation, invocations.read(body, content_type, segmentation, max_rows))
+    return Reply(200, invocations.to_json(answers), len(answers))
 
 
-async def _sent(answer: list[Message], send: Send, patience_seconds: float) -> None:
+async def _send(send: Send, reply: Reply, patience_seconds: float) -> None:
     """Send an answer; whoever does not take it in time is left."""
+    headers = [(b"content-type", reply.kind.encode()), (b"content-length", str(len(reply.body)).encode())]
+    if reply.status in (408, 413, 503):  # the rest of the request is not read
+        headers.append((b"connection", b"close"))
+    if reply.status == 503:
+        headers.append((b"retry-after", b"1"))
     with suppress(TimeoutError):
         async with asyncio.timeout(patience_seconds):
-            for message in answer:
-                await send(message)
-
-
-def _cells(asked: dict[str, Any], columns: list[str]) -> tuple[int, list[list[Any]]] | str:
-    """Number of rows and the cells of each column of the model; or what is wrong."""
-    rows = asked.get("dataframe_records")
-    if rows is not None:
-        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            return "dataframe_records must be a list of objects, one per customer"
-        if not rows:
-            return "there are no rows"
-        present = rows[0].keys() if len(rows) == 1 else set().union(*rows)
-        if absent := [name for name in columns if name not in present]:
-            return _absent(absent, columns)
-        return len(rows), [[row.get(name) for row in rows] for name in columns]
-    split = asked.get("dataframe_split")
-    if (
-        not isinstance(split, dict)
-        or not isinstance(split.get("columns"), list)
-        or not isinstance(split.get("data"), list)
-    ):
-        return "dataframe_split must be an object with the lists columns and data"
-    names, data = split["columns"], split["data"]
-    if not data:
-        return "there are no rows"
-    if not all(isinstance(name, str) for name in names) or len(set(names)) != len(names):
-        return "the names in columns must be different texts"
-    if absent := [name for name in columns if name not in names]:
-        return _absent(absent, columns)
-    if any(not isinstance(row, list) or len(row) != len(names) for row in data):
-        return f"every row of data must be a list of {len(names)} values, one per column"
-    return len(data), [[row[at] for row in data] for at in (names.index(name) for name in columns)]
-
-
-def _absent(absent: list[str], columns: list[str]) -> str:
-    missing = f"column {absent[0]} is" if len(absent) == 1 else f"columns {', '.join(absent)} are"
-    return f"{missing} missing; the model needs {', '.join(columns)}"
-
-
-def _shown(cell: Any) -> str:
-    return repr(cell[:60]) if isinstance(cell, str) else f"{cell:g}" if isinstance(cell, float) else str(cell)[:60]
-
-
-async def _refuse(send: Send, status: int, sentence: str, *, close: bool = False) -> None:
-    body = json.dumps({"error": sentence}, ensure_ascii=False).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    if close:  # the rest of the request is not read
-        headers.append((b"connection", b"close"))
-    if status == 503:
-        headers.append((b"retry-after", b"1"))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-
-
-def _check_answers(loaded: Any, body: str, where: str) -> None:
-    """Have the model answer one request, as the server will ask it."""
-    from mlflow.exceptions import MlflowException
-    from mlflow.pyfunc import scoring_server
-
-    try:
-        schema = loaded.metadata.get_input_schema()
-        answer: Any = scoring_server.invocations(body.encode(), "application/json", loaded, schema)  # type: ignore[no-untyped-call]
-    except (MlflowException, SegmentsError) as error:
-        raise TrackingError(
-            f"the model does not answer: {str(error).splitlines()[0]}", where=where, fix="register it again"
-        ) from error
-    assert len(json.loads(answer.response)["predictions"]) == 1
+            await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+            await send({"type": "http.response.body", "body": reply.body})

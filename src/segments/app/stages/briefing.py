@@ -48,8 +48,8 @@ def run(config: Config) -> None:
     figures = _drawn(config, table, named.names, colours)
     figures["certainty"] = draw.certainty(in_plane, members, named.names, colours)
     pictures = {key: png(figure) for key, figure in figures.items()}
-    if calibration := catalog.read(catalog.PREDICTION_PICTURES).get("calibration_churn"):
-        pictures["calibration"] = calibration
+    drawn = catalog.read(catalog.PREDICTION_PICTURES)
+    pictures |= {key: drawn[key] for key in ("calibration_churn", "calibration_value") if key in drawn}
     page = render(
         Briefing(
             title=config.briefing.title,
@@ -87,9 +87,11 @@ def _later_findings(candidate_id: str, profiles: pd.DataFrame) -> dict[str, Any]
     if isinstance(ahead, NoPrediction):
         found["why_no_forecast"] = ahead.reason
     else:
-        found["value"] = profiles[list(OUTLOOK)].to_dict("records")
+        found["value"] = profiles[[name for name in OUTLOOK if name in profiles]].to_dict("records")
         said = ("plain", "recommendation", "segments_help")
         found["forecast"] = {"horizon_days": ahead.settings.horizon_days} | {key: getattr(ahead, key) for key in said}
+        if ahead.skill["value"].shown:
+            found["forecast"]["tenths"] = catalog.read(catalog.VALUE_CALIBRATION).to_dict("records")
     evaluated = catalog.read(catalog.CANDIDATE_EVIDENCE).set_index("candidate_id")
     row = evaluated.loc[candidate_id]
     if row["evaluated"]:

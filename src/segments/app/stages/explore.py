@@ -5,8 +5,10 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
-from segments.clustering.space import category_share, check_columns, fit_space
+from segments.clustering.fitted.columns import check_columns
+from segments.clustering.space import category_share, fit_space
 from segments.config.root import Config
 from segments.config.sweep import Scaler
 from segments.errors import SweepError
@@ -32,6 +34,8 @@ def _of_feature_sets(config: Config, features: pd.DataFrame) -> list[FeatureWarn
     for feature_set in config.grid_feature_sets.values():
         with suppress(SweepError):  # the sweep says it
             found += [warn_of_left_out(*one) for one in check_columns(features, feature_set).items()]
+            if all(is_numeric_dtype(features[name]) and not one.levels for name, one in feature_set.columns.items()):
+                continue  # no categories
             space, X = fit_space(features, feature_set, Scaler("standard"))
             categories = list(dict.fromkeys(axis.column for axis in space.axes if axis.kind == "level"))
             found += warn_of_categories(feature_set.name, categories, category_share(space, X), config.explore)

@@ -35,7 +35,7 @@ def run(config: Config) -> str:
     if isinstance(prediction, PredictionFacts):
         assignments = with_outlook(assignments, profiles, prediction.settings.horizon_days)
     catalog.write(catalog.PLAYBOOK_TABLE, playbook_table(assignments, books))
-    catalog.write(catalog.PLAYBOOK_PAGE, playbook_page(assignments, books, source.currency))
+    catalog.write(catalog.PLAYBOOK_PAGE, playbook_page(assignments, books, source.currency, prediction.not_shown))
     why = why_unused(features, labels, profiles, books, config.profiles, assignments, source.labels)
     catalog.write(catalog.PLAYBOOKS, plan_of(assignments, books, source.name, why))
     overlays, notes = overlay_table(features, members, config.overlay.traits, source.labels)

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from segments.app.jobs.inputs import purchase_log
-from segments.app.jobs.metrics import churn_calibration, prediction_metrics
+from segments.app.jobs.metrics import calibrations, prediction_metrics
 from segments.app.jobs.specs import chosen
 from segments.clustering.candidate import Spec
 from segments.config.root import Config
@@ -53,7 +53,8 @@ def run(config: Config) -> str:
     folder = write_prediction_record(made, config.source.name, str(choice.candidate_id), started)
     facts = catalog.read(catalog.PREDICTION)
     catalog.write(catalog.PREDICTION_METRICS, prediction_metrics(facts, made.comparison))
-    catalog.write(catalog.CHURN_CALIBRATION, churn_calibration(facts, made.calibration))
+    catalog.write(catalog.CHURN_CALIBRATION, calibrations(facts, made.calibration, "churn"))
+    catalog.write(catalog.VALUE_CALIBRATION, calibrations(facts, made.calibration, "value"))
     with connect(config.tracking, config.source.name) as tracker:
         track_predictions(tracker, read_json(folder / "record.json"), folder)
     return "\n".join(made.facts["recommendation"] + made.facts["segments_help"])

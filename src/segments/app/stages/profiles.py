@@ -91,7 +91,8 @@ def _with_outlook(profiles: pd.DataFrame, candidate_id: str) -> pd.DataFrame:
             fix="run `segments prediction`, or `dvc repro`",
         )
     predicted = catalog.read(catalog.SEGMENT_FORECAST)
-    return profiles.merge(predicted[["cluster", *OUTLOOK]], on="cluster", validate="one_to_one")
+    known = [name for name in OUTLOOK if name in predicted]
+    return profiles.merge(predicted[["cluster", *known]], on="cluster", validate="one_to_one")
 
 
 def _with_confidence(members: pd.DataFrame, features: pd.DataFrame, model: Segmentation) -> pd.DataFrame:

@@ -27,7 +27,8 @@ def run(config: Config) -> str | None:
     chosen = choice.chosen
     profiles = None if chosen is None else catalog.read(catalog.PROFILES)
     folder = sweep_record(sweep.sweep_id)
-    write_sweep_record(config, folder, sweep, choice, candidates, features, profiles)
+    not_foreseen = catalog.read(catalog.PREDICTION).not_shown
+    write_sweep_record(config, folder, sweep, choice, candidates, features, profiles, not_foreseen)
     receipt = Receipt(None, None, None, None, sweep.sweep_id, choice.candidate_id)
     if profiles is None:  # left over from an earlier choice
         catalog.drop(catalog.SEGMENTATION)
@@ -42,6 +43,7 @@ def run(config: Config) -> str | None:
     catalog.write(catalog.RECEIPT, receipt)
     catalog.write(catalog.REGISTRY_METRICS, registry_metrics(receipt))
     firmness = catalog.read(catalog.FIRMNESS).firmness
-    said = notes.summary(config.source.name, choice.to_plain(), candidates, profiles, asdict(receipt), firmness)
+    found = (choice.to_plain(), candidates, profiles, asdict(receipt), firmness, not_foreseen)
+    said = notes.summary(config.source.name, *found)
     catalog.write(catalog.SUMMARY, said + "\n")
     return receipt.verdict

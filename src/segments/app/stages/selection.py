@@ -1,32 +1,48 @@
-"""Stage `selection`: candidates and evidence in; the chosen one, the runner-up, the reason and a cluster per customer out."""
+"""Stage `selection`: candidates and all that was measured of them in; the chosen one, the runner-up, the reason and a cluster per customer out."""
 
 from __future__ import annotations
 
+import pandas as pd
+
+from segments.app.jobs.evidence import measured_candidates
 from segments.app.jobs.metrics import front_points, selection_metrics
 from segments.config.root import Config
-from segments.evidence.selection import choose, largest_revenue_shares
+from segments.evidence.selection import choose, name_of
+from segments.evidence.sensitivity import firmness, sensitivity_in_words
 from segments.io.plots.selection import front
+from segments.io.plots.sensitivity import agreement
 from segments.io.plots.style import png
 from segments.io.store import catalog
+from segments.io.store.documents import Firmness
 
 
-def run(config: Config) -> None:
-    """Choose by the rule, or as a person decided; when nothing passes, write that and no labels."""
-    evidence = catalog.read(catalog.CANDIDATE_EVIDENCE)
-    table = catalog.read(catalog.CANDIDATES).merge(evidence, on="candidate_id", how="left", validate="one_to_one")
-    features, labels = catalog.read(catalog.FEATURES), catalog.read(catalog.LABELS)
-    if "monetary" in features:
-        table["revenue_share"] = largest_revenue_shares(labels[table["candidate_id"].tolist()], features["monetary"])
-    choice = choose(table, config.selection, config.decisions.selected.get(config.source.name))
+def run(config: Config) -> str:
+    """Choose by the rule, or as a person decided; when nothing passes, write that and no labels; returns the reason."""
+    held = catalog.read(catalog.HOLDS)
+    table = measured_candidates().merge(held, on="candidate_id", how="left", validate="one_to_one")
+    table["firm"] = table["firm"].fillna(False).astype(bool)
+    table["hangs_on"] = table["hangs_on"].fillna("")
+    without = catalog.read(catalog.USEFULNESS_WITHOUT) if catalog.exists(catalog.USEFULNESS_WITHOUT) else pd.DataFrame()
+    choice = choose(table, config.selection, config.decisions.selected.get(config.source.name), without)
     catalog.write(catalog.JUDGED_CANDIDATES, table)
     catalog.write(catalog.CHOICE, choice)
     catalog.write(catalog.SELECTION_METRICS, selection_metrics(choice, table))
     shown = (table, config.selection.metric, choice.front, choice.misses, choice.candidate_id)
-    picture = png(front(*shown))
     catalog.write(catalog.FRONT_POINTS, front_points(*shown))
-    catalog.write(catalog.SELECTION_PICTURES, {"front": picture})
+    pictures = {"front": png(front(*shown))}
     if choice.candidate_id is None:
         catalog.drop(catalog.CHOSEN_LABELS)
-        return
-    every = labels[["customer_id", choice.candidate_id]]
-    catalog.write(catalog.CHOSEN_LABELS, every.rename(columns={choice.candidate_id: "cluster"}))
+        catalog.write(catalog.FIRMNESS, Firmness(None, None, [], ["nothing was chosen"]))
+    else:
+        changes = catalog.read(catalog.SENSITIVITY)
+        own = changes[changes["candidate_id"] == choice.candidate_id]
+        name = name_of(table.set_index("candidate_id").loc[choice.candidate_id])
+        notes = catalog.read(catalog.SENSITIVITY_RUN).notes.get(choice.candidate_id, [])
+        said = Firmness(name, firmness(own, config.sensitivity), sensitivity_in_words(own), notes)
+        catalog.write(catalog.FIRMNESS, said)
+        if len(own):
+            pictures["sensitivity"] = png(agreement(own, name))
+        every = catalog.read(catalog.LABELS)[["customer_id", choice.candidate_id]]
+        catalog.write(catalog.CHOSEN_LABELS, every.rename(columns={choice.candidate_id: "cluster"}))
+    catalog.write(catalog.SELECTION_PICTURES, pictures)
+    return choice.reason

@@ -76,6 +76,8 @@ def first_bytes(path: Path) -> bytes:
         raise DataError(f"{path} is a folder, not a file", where=str(path), fix="name a file in it")
     if not path.exists():
         raise DataError(f"{path} does not exist", where=str(path.absolute()), fix="check the path")
+    if not path.is_file():  # a pipe would be waited for, and a device has no end
+        raise DataError(f"{path} is no plain file", where=str(path), fix="write what comes from it into a file")
     try:
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
@@ -178,9 +180,9 @@ def guarded(path: Path, what: str, read: Callable[[], Any]) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # readers warn about styles and metadata, which are not data
             return read()
-    except MemoryError:
+    except (MemoryError, KeyboardInterrupt, SystemExit):
         raise
-    except Exception as error:  # damaged archives raise whatever their parser stumbled over
+    except BaseException as error:  # damaged archives raise whatever a parser stumbled over; Rust panics
         cause = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(
             f"{path} is not a complete {what}: {cause}", where=str(path), fix="get the file again; it may be cut off"

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow.parquet as pq
 
 from segments.config.source import Source, shown_path
 from segments.data.reading import files
@@ -90,6 +91,8 @@ def asked(
         for key, query in source.queries.items():
             answer = folder / f"{key}.parquet"
             _answer(queries[query], folder, answer, query, list(source.tables), limits or QueryLimits())
+            if not pq.read_metadata(answer).num_rows:
+                raise DataError("the query answers no row", where=query, fix="look at its joins and conditions")
             part = getattr(source, key)
             decimal = part.read.decimal or _one_of(
                 decimals, query, f"conf/source/{source.name}.yaml: {key}.read.decimal"

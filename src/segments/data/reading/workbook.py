@@ -5,11 +5,13 @@ A column of numbers stays one, whatever its decimals look like; one that mixes n
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import date, datetime, time
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pyarrow as pa
 
@@ -21,6 +23,11 @@ from segments.data.reading.text_file import is_remark
 from segments.errors import DataError
 
 EVERY_SHEET = "all"
+# Cells of a sheet from the first to the last that is written, whether there is anything between them: all of these are laid out in memory at once,
+# and one reference to a cell far away would end the process.
+MOST_CELLS = 50_000_000
+COLUMN, ROW = (re.compile(rb"""\sr\s*=\s*["']""" + inner) for inner in (rb"([A-Za-z]+)\d", rb"[A-Za-z]*(\d+)"))
+BLOCK, LONGEST_REFERENCE = 1 << 20, 64  # bytes
 
 
 def sheets_of(path: Path) -> list[str]:
@@ -44,6 +51,8 @@ def sheets(path: Path, reader: Reader) -> Iterator[tuple[str, pa.Table, list[str
     """
     book = _opened(path)
     names = [str(name) for name in book.sheet_names]
+    if not names:
+        raise DataError(f"{path} has no sheets", where=str(path), fix="get the file again; it may be damaged")
     wanted = names[:1] if reader.sheet is None else [reader.sheet] if isinstance(reader.sheet, str) else reader.sheet
     if absent := [name for name in wanted if name not in names and wanted != [EVERY_SHEET]]:
         raise DataError(
@@ -74,7 +83,33 @@ def _opened(path: Path) -> Any:
 
         return CalamineWorkbook.from_path(path)
 
+    if (cells := guarded(path, "Excel file", partial(_most_cells, path))) > MOST_CELLS:
+        raise DataError(
+            f"a sheet of {path} reaches over {cells:,} cells",
+            where=str(path),
+            fix=f"remove what is written far from the table, so that at most {MOST_CELLS:,} are left, or save the table as CSV",
+        )
     return guarded(path, "Excel file", opened)
+
+
+def _most_cells(path: Path) -> int:
+    """How many cells the widest and longest part of a workbook reaches over, by the references in it."""
+    most = 0
+    with ZipFile(path) as book:
+        for part in book.namelist():
+            columns, rows, tail = set[bytes](), set[bytes](), b""
+            with book.open(part) as file:
+                while block := file.read(BLOCK):
+                    columns.update(COLUMN.findall(tail + block))
+                    rows.update(ROW.findall(tail + block))
+                    tail = block[-LONGEST_REFERENCE:]
+            most = max(most, max(map(_number, columns), default=0) * max(map(int, rows), default=0))
+    return most
+
+
+def _number(letters: bytes) -> int:
+    """A column by its letters: 1 is A, 28 is AB."""
+    return reduce(lambda number, letter: 26 * number + letter - 64, letters.upper(), 0)
 
 
 def _table(path: Path, sheet: str, grid: list[list[Any]], reader: Reader) -> tuple[pa.Table, list[str]]:

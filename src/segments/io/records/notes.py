@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from segments.action.templates import fill
 from segments.config.evidence import NULLS
+from segments.evidence.selection import useful_in_words
 
 # Of a segment, where they are known: what they are called, and how they are written.
 SEGMENT_FIGURES = {
@@ -20,7 +21,11 @@ SEGMENT_FIGURES = {
 
 
 def sweep_note(
-    choice: Mapping[str, Any], candidates: pd.DataFrame, profiles: pd.DataFrame | None, firmness: str | None = None
+    choice: Mapping[str, Any],
+    candidates: pd.DataFrame,
+    profiles: pd.DataFrame | None,
+    firmness: str | None = None,
+    not_foreseen: Sequence[str] = (),
 ) -> str:
     """Markdown that says what was swept, what won and why, and what the segments are.
 
@@ -34,6 +39,8 @@ def sweep_note(
         One row per segment; ``None`` when nothing was chosen.
     firmness : str, optional
         What the sensitivity found, in a sentence.
+    not_foreseen : sequence of str
+        Sentences on what cannot be foreseen of the segments.
     """
     null = next(str(name) for name in candidates["null"] if name)  # all that were evaluated have the same
     finalists = candidates.set_index("candidate_id").loc[choice["finalists"]]
@@ -42,6 +49,8 @@ def sweep_note(
         "texts/sweep.md.j2",
         choice=choice,
         firmness=firmness,
+        useful=_useful(choice, candidates),
+        not_foreseen=not_foreseen,
         swept=swept(candidates),
         finalists=finalists.to_dict("records"),
         null=null,
@@ -89,6 +98,7 @@ def summary(
     profiles: pd.DataFrame | None,
     receipt: Mapping[str, Any],
     firmness: str | None = None,
+    not_foreseen: Sequence[str] = (),
 ) -> str:
     """The end of ``make repro``: what was swept, what was chosen and why, who the segments are.
 
@@ -100,13 +110,26 @@ def summary(
         As in :func:`sweep_note`.
     receipt : mapping
         The registry stage's receipt.
-    firmness
+    firmness, not_foreseen
         As in :func:`sweep_note`.
     """
     segments = [] if profiles is None else profiles.to_dict("records")
     width = max((len(row["segment"]) for row in segments), default=0)
-    given = {"source": source, "choice": choice, "receipt": receipt, "firmness": firmness, "swept": swept(candidates)}
-    return fill(__package__, "texts/summary.txt.j2", segments=segments, width=width, **given).removesuffix("\n")
+    given: dict[str, Any] = {
+        "source": source,
+        "choice": choice,
+        "receipt": receipt,
+        "firmness": firmness,
+        "swept": swept(candidates),
+    }
+    given |= {"segments": segments, "width": width, "not_foreseen": not_foreseen, "useful": _useful(choice, candidates)}
+    return fill(__package__, "texts/summary.txt.j2", **given).removesuffix("\n")
+
+
+def _useful(choice: Mapping[str, Any], candidates: pd.DataFrame) -> str:
+    """What the chosen segments explain of the time after, where it is known."""
+    chosen = candidates[candidates["candidate_id"] == choice["candidate_id"]]
+    return useful_in_words(chosen.iloc[0]) if len(chosen) else ""
 
 
 def swept(candidates: pd.DataFrame) -> str:

@@ -60,11 +60,13 @@ def write_prediction_record(made: Prediction, source: str, candidate_id: str, st
     for name in ("comparison", "calibration", "segments"):
         write_csv(files / f"{name}.csv", getattr(made, name))
     message = {f"{outcome}_{metric}": value for outcome in DECIDES for metric, value in _scores(made, outcome).items()}
+    message |= {f"{outcome}_skill": made.facts["skill"][outcome]["share"] for outcome in DECIDES}
     facts = {
         **made_for,
         "source": source,
         "runs": runs,
         "recommended": message,
+        "note": " ".join(made.facts["recommendation"] + made.facts["segments_help"]),
     }
     made_by = origin()
     timing = {"started_ms": started.ms, "seconds": started.seconds}

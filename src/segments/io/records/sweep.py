@@ -6,6 +6,7 @@ Comes in: the results of the stages. Goes out: a folder per sweep with config, t
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -46,8 +47,8 @@ COPIED = (
     catalog.EVIDENCE_PICTURES,
     catalog.GAP_STATISTICS,
     catalog.EVIDENCE_RUN,
+    catalog.USEFULNESS_RUN,
     catalog.SELECTION_PICTURES,
-    catalog.SENSITIVITY_PICTURES,
     catalog.FIRMNESS,
     catalog.PLAYBOOKS,
     catalog.PLAYBOOK_PAGE,
@@ -76,6 +77,7 @@ def write_sweep_record(
     candidates: pd.DataFrame,
     features: pd.DataFrame,
     profiles: pd.DataFrame | None,
+    not_foreseen: Sequence[str] = (),
 ) -> None:
     """Write all of a sweep's MLflow run into its folder.
 
@@ -91,6 +93,8 @@ def write_sweep_record(
         As the sweep and features stages wrote them.
     profiles : DataFrame or None
         One row per segment; ``None`` when nothing was chosen.
+    not_foreseen : sequence of str
+        Sentences on what cannot be foreseen of them.
     """
     files = folder / ".files"  # takes the place of "files" when it is whole
     clear(files)
@@ -112,7 +116,7 @@ def write_sweep_record(
     replace_folder(files, folder / "files")
     firmness = catalog.read(catalog.FIRMNESS).firmness
     _write_cards(config, folder / "cards", choice, candidates, firmness)
-    write_text(folder / "note.md", notes.sweep_note(choice.to_plain(), candidates, profiles, firmness))
+    write_text(folder / "note.md", notes.sweep_note(choice.to_plain(), candidates, profiles, firmness, not_foreseen))
     record_folder = folder / "sweep.json"
     if not record_folder.is_file():  # DVC brought the sweep back from its cache: when it ran is not known here
         write_json(record_folder, asdict(sweep) | {"started_ms": 0, "seconds": 0.0})
@@ -164,11 +168,6 @@ def config_text(config: Config) -> str:
 def config_hash(config: Config) -> str:
     """SHA-256 of everything that was asked for."""
     return sha256(config_text(config).encode())
-
-
-def data_hash() -> str:
-    """SHA-256 of the feature table."""
-    return sha256(catalog.path_of(catalog.FEATURES).read_bytes())
 
 
 def _board(choice: Choice, candidates: pd.DataFrame) -> bytes | None:

@@ -13,7 +13,8 @@ import re
 import stat
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,6 +84,23 @@ def read_model(config: TrackingConfig, uri: str) -> RegisteredModel:
     TrackingError
         If the address is none, there is no record or no such model, or its files are gone or not those that were registered.
     """
+    client, address, version = _version(config, uri)
+    source = ""
+    with _readable(address, uri):
+        if version.run_id:
+            source = client.get_experiment(client.get_run(version.run_id).info.experiment_id).name
+    files = registered_files(client, address, version)
+    return RegisteredModel(
+        version.name, str(version.version), f"models:/{version.name}/{version.version}", source, files
+    )
+
+
+def version_at(config: TrackingConfig, uri: str) -> str:
+    """Number of the version an address names at this moment; arguments and errors as :func:`read_model`, whose files are not looked at."""
+    return str(_version(config, uri)[2].version)
+
+
+def _version(config: TrackingConfig, uri: str) -> tuple[MlflowClient, str, ModelVersion]:
     match = re.fullmatch(r"models:/([^/@]+)(?:@([^/@]+)|/(\d+))", uri)
     if match is None:
         raise TrackingError(
@@ -91,15 +109,19 @@ def read_model(config: TrackingConfig, uri: str) -> RegisteredModel:
             fix="write models:/NAME@ALIAS or models:/NAME/VERSION, such as models:/customer-segments@champion",
         )
     client, address = reader(config), tracking_uri(config)
+    name, alias, number = match.groups()
+    with _readable(address, uri):
+        version = client.get_model_version_by_alias(name, alias) if alias else client.get_model_version(name, number)
+    return client, address, version
+
+
+@contextmanager
+def _readable(address: str, uri: str) -> Iterator[None]:
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
-    name, alias, number = match.groups()
     try:
-        version = client.get_model_version_by_alias(name, alias) if alias else client.get_model_version(name, number)
-        source = ""
-        if version.run_id:
-            source = client.get_experiment(client.get_run(version.run_id).info.experiment_id).name
+        yield
     except SQLAlchemyError as error:
         raise unusable(address, error) from error
     except (MlflowException, OSError) as error:
@@ -108,8 +130,6 @@ def read_model(config: TrackingConfig, uri: str) -> RegisteredModel:
             where=address,
             fix="run `dvc repro` (or `segments registry`) to register a model, or name one that MLflow's page lists",
         ) from error
-    files = registered_files(client, address, version)
-    return RegisteredModel(name, str(version.version), f"models:/{name}/{version.version}", source, files)
 
 
 def registered_files(client: MlflowClient, address: str, version: ModelVersion) -> dict[str, bytes]:
@@ -287,44 +307,15 @@ def read_recorded(config: TrackingConfig, run_id: str, path: str) -> str:
             ) from error
 
 
-def load_model(config: TrackingConfig, uri: str) -> Any:
-    """A registered model as MLflow's pyfunc, answered by this package and not by the code in the model's folder.
-
-    Parameters
-    ----------
-    config : TrackingConfig
-        Where the record lives.
-    uri : str
-        ``models:/NAME@ALIAS`` or ``models:/NAME/VERSION``.
-
-    Raises
-    ------
-    TrackingError
-        As :func:`read_model`.
-    """
-    return served(read_model(config, uri))
-
-
 def served(model: RegisteredModel) -> Any:
     """What :func:`read_model` read as MLflow's pyfunc, which checks what comes in by the model's signature."""
-    import pandas as pd
     import yaml
     from mlflow.models import Model
     from mlflow.pyfunc import PyFuncModel
 
     from segments.model.segmentation import Segmentation
 
-    class Answering(PyFuncModel):
-        def predict(self, data: Any, params: dict[str, Any] | None = None) -> Any:
-            """Whole numbers are numbers: MLflow refuses them where the signature says double."""
-            if isinstance(data, pd.DataFrame) and self.metadata.signature is not None:
-                doubles = {column.name for column in self.metadata.signature.inputs if column.type.name == "double"}
-                whole = [name for name in data.select_dtypes("integer") if name in doubles]
-                data = data.astype(dict.fromkeys(whole, "float64"))
-            return super().predict(data, params)
-
-    meta = Model.from_dict(yaml.safe_load(model.files["MLmodel"]))
-    return Answering(meta, Segmentation.from_json(model.document))
+    return PyFuncModel(Model.from_dict(yaml.safe_load(model.files["MLmodel"])), Segmentation.from_json(model.document))
 
 
 def log_model(tracker: Tracker, run_id: str, files: Mapping[str, str], example: Any) -> tuple[str, str]:
@@ -339,12 +330,15 @@ def log_model(tracker: Tracker, run_id: str, files: Mapping[str, str], example: 
     files : mapping of str to str
         Text files that make the model, by name without suffix.
     example : DataFrame
-        A few feature rows, float64: signature and input example come from them.
+        A few feature rows: signature and input example come from them. The signature leaves open what kind of number a column holds:
+        of doubles, MLflow refuses whole numbers.
     """
     from importlib.metadata import version
 
     import mlflow
     from mlflow.models import infer_signature
+    from mlflow.types import ColSpec, Schema
+    from mlflow.types.schema import AnyType
 
     import segments
     from segments.model.segmentation import Segmentation
@@ -356,6 +350,9 @@ def log_model(tracker: Tracker, run_id: str, files: Mapping[str, str], example: 
         # A cluster number is never missing.
         warnings.filterwarnings("ignore", "Hint: Inferred schema contains integer column")
         signature = infer_signature(example, Segmentation.from_json(files["segmentation"]).predict(example))
+    number: Any = AnyType  # its annotations say too little
+    columns = [(column.name, number() if column.type.name == "double" else column.type) for column in signature.inputs]
+    signature.inputs = Schema([ColSpec(kind, name) for name, kind in columns])
     before = tracker.client.get_run(run_id).info
     with tempfile.TemporaryDirectory() as folder:
         paths = {name: Path(folder) / f"{name}.json" for name in files}

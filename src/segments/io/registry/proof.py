@@ -162,9 +162,16 @@ def check_kept(folder: Path, model_hash: str, proof: Proof) -> None:
 
 def made_of(project: Path) -> dict[str, dict[str, str]]:
     """MD5 of every file that the stages before the registry have made, by folder as ``dvc.yaml`` names it and path in it."""
-    stages = yaml.safe_load((project / "dvc.yaml").read_text())["stages"]
-    outs = [out for name, stage in stages.items() if name != "registry" for out in stage["outs"]]
-    folders = [out if isinstance(out, str) else next(iter(out)) for out in outs]
+    try:
+        stages = yaml.safe_load((project / "dvc.yaml").read_text())["stages"]
+        outs = [out for name, stage in stages.items() if name != "registry" for out in stage["outs"]]
+        folders = [out if isinstance(out, str) else next(iter(out)) for out in outs]
+    except (OSError, yaml.YAMLError, ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
+        raise StoreError(
+            "dvc.yaml is damaged: it must list the stages and what they make",
+            where=str(project / "dvc.yaml"),
+            fix="restore it with `git checkout dvc.yaml`",
+        ) from error
     return {
         folder: {
             path.relative_to(project / folder).as_posix(): fingerprints.md5(path)

@@ -61,8 +61,11 @@ if TYPE_CHECKING:
         SegmentList,
         SelectionMetrics,
         SensitivityMetrics,
+        SensitivityRun,
         Sweep,
         SweepMetrics,
+        UsefulnessMetrics,
+        UsefulnessRun,
     )
 
 OfSource = TypeVar("OfSource", bound="Sourced")
@@ -279,8 +282,13 @@ OUTCOME = TableColumn("outcome", TEXT, "what is foreseen: churn or value")
 MODEL = TableColumn("model", TEXT, "name of the prediction model")
 VARIANT = TableColumn("variant", TEXT, "how it uses segments: global, segment as feature, per segment")
 RFM_SEGMENT = TableColumn("rfm_segment", TEXT, "segment by the map of RFM scores (section `rfm_map`)")
-CHURN_RISK = TableColumn("churn_risk", NUMBER, "probability of no purchase in the horizon after the as-of date")
-EXPECTED_VALUE = TableColumn("expected_value", NUMBER, "spend expected in the horizon after the as-of date", CURRENCY)
+# Left out where no forecast is better than saying the same of everybody: see `skill` of the prediction.
+CHURN_RISK = TableColumn(
+    "churn_risk", NUMBER, "probability of no purchase in the horizon after the as-of date", always=False
+)
+EXPECTED_VALUE = TableColumn(
+    "expected_value", NUMBER, "spend expected in the horizon after the as-of date", CURRENCY, always=False
+)
 SEGMENT_OUTLOOK = (
     TableColumn("churn_risk", NUMBER, "mean probability of no purchase in the horizon", always=False),
     TableColumn("expected_value", NUMBER, "spend expected of the whole segment in the horizon", CURRENCY, always=False),
@@ -364,6 +372,36 @@ EVIDENCE_COLUMNS = (
     TableColumn("reason", TEXT, "why that grade, with the numbers"),
     TableColumn("null", TEXT, "the null model it was compared with"),
     TableColumn("valley_pair", TEXT, "the two clusters of valley_p"),
+)
+
+
+USEFUL_COLUMNS = (
+    *(
+        TableColumn(f"useful_{name}{part}", NUMBER, words, always=False, gaps=True)
+        for name, meaning in {
+            "spend": "spend of the time after, capped",
+            "visits": "orders of the time after, capped (Poisson deviance)",
+            "churn": "whether nothing was bought in the time after (deviance)",
+            "discount_share": "discount share of those who bought in the time after",
+            "category_mix": "shares of spend by department of those who bought in the time after",
+        }.items()
+        for part, words in (
+            ("", f"share of the differences between customers that the segments explain: {meaning}"),
+            ("_error", "its standard error, over the customers"),
+        )
+    ),
+    TableColumn("usefulness", NUMBER, "mean of these shares over the outcomes that count", always=False, gaps=True),
+    TableColumn("usefulness_error", NUMBER, "its standard error, over the customers", always=False, gaps=True),
+)
+FIRM_COLUMNS = (
+    TableColumn(
+        "agreement_min",
+        NUMBER,
+        "adjusted Rand index with the segments after the worst single change; 1: the same, 0: as by chance",
+        gaps=True,
+    ),
+    TableColumn("hangs_on", TEXT, "that change"),
+    TableColumn("firm", FLAG, "whether the agreement reaches the limit; not where it was not tried"),
 )
 
 
@@ -569,13 +607,79 @@ EVIDENCE_METRICS: Document[EvidenceMetrics] = Document(
 )
 
 
+# --- usefulness --------------------------------------------------------------------------------------------------------------
+
+USEFULNESS = Table(
+    "usefulness",
+    "usefulness.parquet",
+    "one row per candidate, in the order of the sweep's",
+    columns=(CANDIDATE, *USEFUL_COLUMNS),
+)
+USEFULNESS_WITHOUT = Table(
+    "usefulness",
+    "without.parquet",
+    "one row per group of customers",
+    NO_LOG,
+    columns=(
+        TableColumn(
+            "<candidate_id>",
+            NUMBER,
+            "one column per candidate: its usefulness without the customers of the group; the differences of two columns tell the error of a difference",
+            gaps=True,
+        ),
+    ),
+)
+USEFULNESS_RUN: Document[UsefulnessRun] = Document(
+    "usefulness", "usefulness.json", "how usefulness was measured", type_of=_note("UsefulnessRun")
+)
+USEFULNESS_METRICS: Document[UsefulnessMetrics] = Document(
+    "usefulness",
+    "metrics.json",
+    "figures for `dvc metrics`: how useful segments can be",
+    type_of=_note("UsefulnessMetrics"),
+)
+
+
+# --- sensitivity -------------------------------------------------------------------------------------------------------------
+
+SENSITIVITY = Table(
+    "sensitivity",
+    "sensitivity.parquet",
+    "one row per candidate that passes the gates, and change that was tried",
+    columns=(
+        CANDIDATE,
+        TableColumn(
+            "change", TEXT, "what was changed: seed, scaler, feature left out, as-of date, extreme customers left out"
+        ),
+        TableColumn("detail", TEXT, "to what, or which"),
+        TableColumn("ari", NUMBER, "adjusted Rand index with the candidate's segments; 1: the same, 0: as by chance"),
+        TableColumn("customers", WHOLE, "customers in both", "customers"),
+    ),
+)
+HOLDS = Table(
+    "sensitivity",
+    "candidates.parquet",
+    "one row per candidate that passes the gates",
+    columns=(CANDIDATE, *FIRM_COLUMNS),
+)
+SENSITIVITY_RUN: Document[SensitivityRun] = Document(
+    "sensitivity", "sensitivity.json", "how firmness was found out", type_of=_note("SensitivityRun")
+)
+SENSITIVITY_METRICS: Document[SensitivityMetrics] = Document(
+    "sensitivity",
+    "metrics.json",
+    "figures for `dvc metrics`: how many candidates are firm",
+    type_of=_note("SensitivityMetrics"),
+)
+
+
 # --- selection ---------------------------------------------------------------------------------------------------------------
 
 CHOICE: Document[Choice] = Document("selection", "choice.json", "what was chosen and why", type_of=_choice)
 JUDGED_CANDIDATES = Table(
     "selection",
     "candidates.parquet",
-    "one row per candidate: the sweep's table with the evidence beside it",
+    "one row per candidate: the sweep's table with all that was measured beside it",
     columns=(
         *PARAM_COLUMNS,
         *SCORE_COLUMNS,
@@ -586,6 +690,8 @@ JUDGED_CANDIDATES = Table(
             "share of all revenue in the segment with the most, where money is known",
             always=False,
         ),
+        *USEFUL_COLUMNS,
+        *FIRM_COLUMNS,
     ),
 )
 CHOSEN_LABELS = Table(
@@ -596,7 +702,19 @@ CHOSEN_LABELS = Table(
     columns=(CUSTOMER_ID, CLUSTER),
 )
 SELECTION_PICTURES = Pictures(
-    "selection", "*.png", "picture of the choice", shows={"front": "candidates by fit, stability and simplicity"}
+    "selection",
+    "*.png",
+    "pictures of the choice",
+    shows={
+        "front": "candidates by fit, stability and simplicity",
+        "sensitivity": "agreement of the chosen segments with those after each change",
+    },
+)
+FIRMNESS: Document[Firmness] = Document(
+    "selection",
+    "firmness.json",
+    "how much of the chosen segments stays under a change, in words",
+    type_of=_note("Firmness"),
 )
 SELECTION_METRICS: Document[SelectionMetrics] = Document(
     "selection",
@@ -617,39 +735,6 @@ FRONT_POINTS = Table(
         TableColumn("jaccard_min", NUMBER, "mean Jaccard over bootstraps of the least stable cluster"),
         TableColumn("fit", NUMBER, "the score that `selection.metric` names"),
     ),
-)
-
-
-# --- sensitivity -------------------------------------------------------------------------------------------------------------
-
-SENSITIVITY = Table(
-    "sensitivity",
-    "sensitivity.parquet",
-    "one row per change that was tried",
-    NO_CHOICE,
-    columns=(
-        TableColumn(
-            "change", TEXT, "what was changed: seed, scaler, feature left out, as-of date, extreme customers left out"
-        ),
-        TableColumn("detail", TEXT, "to what, or which"),
-        TableColumn("ari", NUMBER, "adjusted Rand index with the chosen segments; 1: the same, 0: as by chance"),
-        TableColumn("customers", WHOLE, "customers in both", "customers"),
-    ),
-)
-FIRMNESS: Document[Firmness] = Document(
-    "sensitivity",
-    "sensitivity.json",
-    "how much of the chosen segments stays under a change, in words",
-    type_of=_note("Firmness"),
-)
-SENSITIVITY_PICTURES = Pictures(
-    "sensitivity", "*.png", "picture of the changes", NO_CHOICE, shows={"sensitivity": "agreement under each change"}
-)
-SENSITIVITY_METRICS: Document[SensitivityMetrics] = Document(
-    "sensitivity",
-    "metrics.json",
-    "figures for `dvc metrics`: how firm the segments are",
-    type_of=_note("SensitivityMetrics"),
 )
 
 
@@ -690,7 +775,11 @@ CUSTOMER_FORECAST = Table(
         TableColumn(
             "beyond_seen",
             FLAG,
-            "whether that is more than anybody spent in a horizon so far, or than the customer in all and an average buyer in a horizon",
+            "whether that is more than the customer spent in all and an average buyer in a horizon, or was cut to the most anybody spent in one",
+            always=False,
+        ),
+        TableColumn(
+            "outside_learned", FLAG, "whether the customer has figures beyond those that the models learned from"
         ),
     ),
 )
@@ -770,6 +859,21 @@ CHURN_CALIBRATION = Table(
         TableColumn("customers", WHOLE, "customers of the group", "customers"),
         TableColumn("predicted", NUMBER, "mean predicted probability of churn"),
         TableColumn("observed", NUMBER, "share of them who left"),
+    ),
+)
+VALUE_CALIBRATION = Table(
+    "prediction",
+    "value_calibration.csv",
+    "one row per tenth of the customers by predicted value, recommended model, for `dvc plots`",
+    NO_PREDICTION,
+    columns=(
+        TableColumn("customers", WHOLE, "customers of the group", "customers"),
+        TableColumn("predicted", NUMBER, "mean spend that was predicted", CURRENCY),
+        TableColumn("observed", NUMBER, "mean spend that came", CURRENCY),
+        TableColumn("low", NUMBER, "lower end of the 95 % interval of observed", CURRENCY, gaps=True),
+        TableColumn("high", NUMBER, "upper end of it", CURRENCY, gaps=True),
+        TableColumn("forecast", NUMBER, "predicted of all its customers together", CURRENCY),
+        TableColumn("came", NUMBER, "what they spent together", CURRENCY),
     ),
 )
 
@@ -884,8 +988,15 @@ TESTS = Table(
             "how much of the feature the segments account for, 0 to 1: epsilon squared or Cramér's V",
             gaps=True,
         ),
-        TableColumn("follows", TEXT, "the clustered feature it goes along with most", gaps=True),
-        TableColumn("correlation", NUMBER, "Spearman correlation with that", gaps=True),
+        TableColumn(
+            "follows", TEXT, "the clustered feature it goes along with most; from 0.5 on it is not tested", gaps=True
+        ),
+        TableColumn(
+            "correlation",
+            NUMBER,
+            "Spearman correlation with that; of a category the share of its ranks' spread, as a root",
+            gaps=True,
+        ),
         TableColumn("note", TEXT, "what limits the test", gaps=True),
     ),
 )
@@ -1158,7 +1269,8 @@ BRIEFING_PICTURES = Pictures(
         "bubble": "segments by size, revenue and outlook",
         "make_up": "categories by segment",
         "certainty": "customers on a plane, by how certain their segment is",
-        "calibration": "predicted against observed churn",
+        "calibration_churn": "predicted against observed churn",
+        "calibration_value": "predicted against observed spend",
     },
 )
 

@@ -126,6 +126,48 @@ class EvidenceRun:
 
 
 @dataclass(frozen=True)
+class UsefulnessRun:
+    """How usefulness was measured.
+
+    Parameters
+    ----------
+    source : str
+        Whose candidates.
+    as_of, until : str or None
+        The day whose knowledge the segments are made of, and the last of the time after; ``None`` when nothing could be measured.
+    customers : int
+        Customers known on that day.
+    outcomes : list of str
+        What was measured of the time after.
+    notes : list of str
+        What was not measured and why; cautions.
+    """
+
+    source: str
+    as_of: str | None
+    until: str | None
+    customers: int
+    outcomes: list[str]
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class SensitivityRun:
+    """How firmness was found out.
+
+    Parameters
+    ----------
+    limit : float
+        The agreement from which on segments are firm.
+    notes : dict of str to list of str
+        Per candidate that was tried what could not be changed, and why.
+    """
+
+    limit: float
+    notes: dict[str, list[str]]
+
+
+@dataclass(frozen=True)
 class Firmness:
     """How much of the chosen segments stays under a change, in words.
 
@@ -162,6 +204,11 @@ class NoPrediction:
     applies: Literal[False]
     reason: str
 
+    @property
+    def not_shown(self) -> list[str]:
+        """Nothing that was tried in vain."""
+        return []
+
 
 @dataclass(frozen=True)
 class Recommended:
@@ -175,6 +222,36 @@ class Recommended:
 
     model: str
     variant: str
+
+
+@dataclass(frozen=True)
+class Skill:
+    """Whether forecasts of an outcome are better than saying the same of everybody; what is not is shown of nobody.
+
+    Parameters
+    ----------
+    shown : bool
+        Whether they are: without it no table holds a risk, or a value.
+    constant : float
+        What is said of everybody: the share that left, or the mean spend, in the horizon that the models learned from.
+    model : str
+        The recommended model; without skill the one that came nearest.
+    share : float
+        How much less its error is than the constant's, as a share of that: 1 is perfect, 0 no better.
+    improvement, low, high : float
+        The constant's score less the model's, with a paired interval that allows for the number of models tried.
+    words : str
+        The same in words.
+    """
+
+    shown: bool
+    constant: float
+    model: str
+    share: float
+    improvement: float
+    low: float
+    high: float
+    words: str
 
 
 @dataclass(frozen=True)
@@ -224,7 +301,9 @@ class PredictionFacts:
     notes : list of str
         What was left out, and why.
     recommended : dict of str to Recommended
-        Per outcome: ``churn``, ``value``.
+        Per outcome: ``churn``, ``value``; the model ``constant`` where none is better than saying the same of everybody.
+    skill : dict of str to Skill
+        Per outcome, whether it can be foreseen at all.
     recommendation, segments_help, plain : list of str
         In words: which model, whether segments help, and the same for a manager.
     calibration : dict of str to float or None
@@ -244,12 +323,18 @@ class PredictionFacts:
     steps: list[Step]
     notes: list[str]
     recommended: dict[str, Recommended]
+    skill: dict[str, Skill]
     recommendation: list[str]
     segments_help: list[str]
     plain: list[str]
     calibration: dict[str, float | None]
     candidate_id: str
     prediction_id: str
+
+    @property
+    def not_shown(self) -> list[str]:
+        """What is foreseen no better than by saying the same of everybody, a sentence each."""
+        return [one.words for one in self.skill.values() if not one.shown]
 
 
 @dataclass(frozen=True)
@@ -372,7 +457,7 @@ class SelectionMetrics:
         Its number of clusters.
     grade : str or None
         What the evidence says of it.
-    silhouette, excess, z_silhouette, jaccard_min, prediction_strength : float or None
+    silhouette, excess, z_silhouette, jaccard_min, prediction_strength, usefulness, agreement_min : float or None
         Its scores, as in the table of candidates.
     """
 
@@ -385,19 +470,38 @@ class SelectionMetrics:
     z_silhouette: float | None = None
     jaccard_min: float | None = None
     prediction_strength: float | None = None
+    usefulness: float | None = None
+    agreement_min: float | None = None
+
+
+@dataclass(frozen=True)
+class UsefulnessMetrics:
+    """How useful segments can be.
+
+    Parameters
+    ----------
+    outcomes : int
+        How many outcomes of the time after were measured.
+    best : float or None
+        The highest usefulness of all candidates.
+    """
+
+    outcomes: int
+    best: float | None
 
 
 @dataclass(frozen=True)
 class SensitivityMetrics:
-    """How firm the chosen segments are.
+    """How many candidates are firm.
 
     Parameters
     ----------
-    firmness : float or None
-        Adjusted Rand index with the segments after the worst single change; 1: the same, 0: as by chance.
+    tried, firm : int
+        Candidates on which the changes were tried, and those whose segments stay under every single one.
     """
 
-    firmness: float | None
+    tried: int
+    firm: int
 
 
 @dataclass(frozen=True)
@@ -410,11 +514,18 @@ class PredictionMetrics:
         ROC-AUC of the churn model, and the mean distance of predicted and observed share.
     value_mae : float or None
         Mean absolute error of the value model, in money.
+    value_total_ratio : float or None
+        What it foresaw of all customers over what they spent.
+    churn_skill, value_skill : float or None
+        How much less the error is than that of saying the same of everybody, as a share of that.
     """
 
     churn_auc: float | None = None
     churn_calibration_error: float | None = None
     value_mae: float | None = None
+    value_total_ratio: float | None = None
+    churn_skill: float | None = None
+    value_skill: float | None = None
 
 
 @dataclass(frozen=True)

@@ -292,6 +292,23 @@ def _atomically(path: Path, write: Callable[[Path], object]) -> None:
         write(temporary)
 
 
+def refuse_kept(path: Path) -> None:
+    """Refuse what a person wants written where git, DVC or the project's settings lie, links followed.
+
+    Raises
+    ------
+    StoreError
+        Names the place.
+    """
+    real = Path(os.path.realpath(path))
+    project = next((above for above in real.parents if (above / "dvc.yaml").is_file()), None)
+    inside = (
+        real.relative_to(project).parts if project else real.parts
+    )  # a temporary experiment is a project below .dvc
+    if {".git", ".dvc"} & set(inside) or (project and inside[0] == "conf"):
+        raise StoreError(f"{path} lies within what git, DVC or conf/ keep", where=str(real), fix="name another place")
+
+
 @contextmanager
 def _whole(path: Path) -> Iterator[Path]:
     """A temporary name that takes the place of `path` when the block ends without an error and has not removed it."""

@@ -409,7 +409,7 @@ def _read_outs(project: Path) -> dict[str, Any]:
     try:
         document = yaml.safe_load(path.read_text()) or {"outs": []}
         assert all({"path", "md5", "size"} <= out.keys() for out in document["outs"])
-    except (yaml.YAMLError, AssertionError, KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, AssertionError, KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
         raise DataError(
             f"{PINS} is damaged: it must list path, md5 and size of every raw file",
             where=str(path),

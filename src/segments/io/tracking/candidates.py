@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from segments.action.templates import fill
-from segments.config.evidence import EVIDENCE
+from segments.config.evidence import EVIDENCE, MEASURED
 from segments.config.registry import TrackingConfig
 from segments.io.store.cache import candidate_pictures
 from segments.io.tracking.connection import Tracker, lock_of, reader
@@ -104,7 +104,7 @@ def track_evidence(tracker: Tracker, rows: Sequence[Mapping[str, Any]], sweep_id
     tracker : Tracker
         The open record.
     rows : sequence of mapping
-        Per evaluated candidate ``candidate_id``, ``k``, ``grade``, ``null``, ``reason`` and the scores of ``EVIDENCE``.
+        Per evaluated candidate ``candidate_id``, ``k``, ``grade``, ``null``, ``reason``, the scores of ``EVIDENCE``, and those of ``MEASURED`` that are known.
     sweep_id : str
         The sweep they belong to.
     """
@@ -115,16 +115,15 @@ def track_evidence(tracker: Tracker, rows: Sequence[Mapping[str, Any]], sweep_id
         now = int(time.time() * 1000)
         for row in rows:
             run = known.get(row["candidate_id"])
-            plain = {key: row[key] for key in (*EVIDENCE, "grade", "null", "reason")}
+            scores = {key: float(row[key]) for key in (*EVIDENCE, *(key for key in MEASURED if key in row))}
+            plain = {**scores, **{key: row[key] for key in ("grade", "null", "reason")}}
             digest = hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16]
             if run is None or run.data.tags.get(SAID) == digest or (tracker.aside and SAID in run.data.tags):
                 continue
             tags = {SAID: digest, GRADE: row["grade"], "segments.null": row["null"], "segments.why": row["reason"]}
             tracker.client.log_batch(
                 run.info.run_id,
-                metrics=[
-                    Metric(key, float(row[key]), now, row["k"]) for key in EVIDENCE if math.isfinite(float(row[key]))
-                ],
+                metrics=[Metric(key, value, now, row["k"]) for key, value in scores.items() if math.isfinite(value)],
                 tags=[RunTag(key, str(value)) for key, value in tags.items()],
             )
 

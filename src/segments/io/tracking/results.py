@@ -119,7 +119,7 @@ def track_predictions(tracker: Tracker, record: Mapping[str, Any], folder: Path)
     tracker : Tracker
         The open record.
     record : mapping
-        ``prediction_id, candidate_id, runs, recommended, started_ms, seconds`` as the prediction stage writes them.
+        ``prediction_id, candidate_id, runs, recommended, note, started_ms, seconds`` as the prediction stage writes them.
     folder : Path
         ``runs/<number>/`` holds the pictures of each run, ``files/`` what the candidate's run gets.
     """
@@ -127,12 +127,13 @@ def track_predictions(tracker: Tracker, record: Mapping[str, Any], folder: Path)
 
     with lock_of(tracker):
         identity = {PREDICTION: record["prediction_id"], CANDIDATE: record["candidate_id"]}
+        note = {NOTE: plain(record["note"])} if "note" in record else {}  # older records do not say
         wanted = {
             run["name"]: partial(
                 log_run,
                 tracker,
                 name=run["name"],
-                tags={KIND: "prediction", MEMBER: run["name"], **identity},
+                tags={KIND: "prediction", MEMBER: run["name"], **note, **identity},
                 params=run["params"],
                 metrics=[(key, value, 0) for key, value in run["metrics"].items()],
                 images={path.stem: path.read_bytes() for path in sorted((folder / "runs" / str(number)).glob("*.png"))},

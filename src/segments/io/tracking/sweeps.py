@@ -51,7 +51,7 @@ PICTURES_OF_NOTE = {
     "finalists.png": "the finalists",
     "evidence/evidence.png": "the evidence for every candidate",
     "selection/front.png": "fit, stability and simplicity",
-    "sensitivity/sensitivity.png": "what stays when something else changes",
+    "selection/sensitivity.png": "what stays when something else changes",
 }
 
 

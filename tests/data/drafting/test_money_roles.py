@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from segments.data.money_roles import money_roles
+from segments.data.drafting.money_roles import money_roles
 
 MANY = 40
 PAID = [round(row * 1.37 + 2, 2) for row in range(MANY)]

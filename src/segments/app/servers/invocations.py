@@ -1,0 +1,222 @@
+"""A request to the model -> its answer. Comes in: the body of one request. Goes out: a status and a body; pure, so that any server can ask it.
+
+The protocol is that of MLflow's scoring server, the answers are those of ``segments score``: the same checks of a row, the same figures to the last digit.
+Numbers go from the body into an array and from there into the answer, without a table in between: that takes most of the time of a single row.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from segments.model.answers import faults, read_levels, score_batch
+from segments.model.segmentation import Segmentation
+
+BODY_FORMATS = ("dataframe_records", "dataframe_split", "inputs")
+
+
+class RefusedError(Exception):
+    """A request that is not answered.
+
+    Parameters
+    ----------
+    status : int
+        Of HTTP.
+    sentence : str
+        What is wrong with it.
+    """
+
+    def __init__(self, status: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status, self.sentence = status, sentence
+
+
+def read(body: bytes, content_type: str, segmentation: Segmentation, max_rows: int) -> NDArray[np.float64]:
+    """The rows of a request as numbers, every one of which can be scored.
+
+    Parameters
+    ----------
+    body : bytes
+        Of the request: JSON with one key of ``BODY_FORMATS``.
+    content_type : str
+        Its header of that name.
+    segmentation : Segmentation
+        The model that is to answer.
+    max_rows : int
+        Most rows in a request.
+
+    Returns
+    -------
+    ndarray of shape (n, n_columns)
+        In the order of the model's columns, levels as their numbers, NaN where the model has something to stand in.
+
+    Raises
+    ------
+    RefusedError
+        If the request is not understood, or a row cannot be scored: names the first.
+
+    Examples
+    --------
+    >>> from segments.clustering.space import Space
+    >>> from segments.model.segmentation import Limits, number_segments
+    >>> space, limits = Space(["x"], ["identity"], [1.0], "none", {}), Limits(np.ones(2), np.zeros(1), np.ones(1), 0.1)
+    >>> model = Segmentation("c0", space, np.array([[0.0], [10.0]]), number_segments(["low", "high"]), limits)
+    >>> read(b'{"inputs": {"x": [1, 9.5]}}', "application/json", model, 10).tolist()
+    [[1.0], [9.5]]
+    >>> read(b'{"dataframe_records": [{"x": 1}, {"x": "9"}]}', "application/json", model, 10)
+    Traceback (most recent call last):
+    segments.app.servers.invocations.RefusedError: row 2: x is not a number: '9'
+    """
+    if content_type.partition(";")[0].strip().lower() != "application/json":
+        raise RefusedError(415, "the body must be JSON, with the header Content-Type: application/json")
+    asked = _parsed(body)
+    if not isinstance(asked, dict) or len(asked) != 1 or (form := next(iter(asked))) not in BODY_FORMATS:
+        raise RefusedError(
+            400, f"the body must be an object with one key, {', '.join(BODY_FORMATS[:-1])} or {BODY_FORMATS[-1]}"
+        )
+    columns = segmentation.space.columns
+    cells = (_of_split if form == "dataframe_split" else _of_records)(form, asked[form], columns)
+    rows = len(cells[0])
+    if not rows:
+        raise RefusedError(400, "there are no rows")
+    if rows > max_rows:
+        raise RefusedError(
+            413, f"{rows} rows are more than the {max_rows} a request may have: use `segments score` for files"
+        )
+    values, unreadable = np.full((rows, len(columns)), np.nan), np.zeros((rows, len(columns)), dtype=bool)
+    for j, column in enumerate(cells):
+        values[:, j], unreadable[:, j] = _numbers(column, segmentation.space.levels(columns[j]))
+    for kind, wrong, quoted in faults(values, unreadable, segmentation.space):
+        row = int(np.flatnonzero(wrong)[0])
+        cell = "" if quoted is None else f": {_shown(cells[quoted][row])}"
+        more = f" (and {int(wrong.sum()) - 1} more rows)" if wrong.sum() > 1 else ""
+        raise RefusedError(400, f"row {row + 1}: {kind}{cell}{more}")
+    return values
+
+
+def answers_of(segmentation: Segmentation, values: NDArray[np.float64]) -> list[dict[str, Any]]:
+    """What the model says of rows that :func:`read` gave.
+
+    Returns
+    -------
+    list of dict
+        One per row, with the names and figures of :meth:`segments.model.segmentation.Segmentation.predict`.
+
+    Raises
+    ------
+    RefusedError
+        If a value is too large to be scaled or measured.
+    """
+    with np.errstate(all="ignore"):  # what overflows is refused below
+        if np.nanmax(np.abs(values)) > _ORDINARY and (problem := _too_large(segmentation, values)):
+            raise RefusedError(400, problem)
+        found = segmentation.columns(values)
+    lists = {name: column.tolist() for name, column in found.items()}
+    for name, texts in (
+        ("segment_id", [segment.segment_id for segment in segmentation.segments]),
+        ("segment", [segment.name for segment in segmentation.segments]),
+    ):
+        lists[name] = [texts[cluster] for cluster in lists["cluster"]]
+    return [dict(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)]
+
+
+def to_json(answers: list[dict[str, Any]]) -> bytes:
+    """The body of a reply; numbers come back from it as they went in."""
+    return orjson.dumps({"predictions": answers})
+
+
+_ORDINARY = 1e12  # a value up to here overflows in no scaler
+
+
+def _too_large(segmentation: Segmentation, values: NDArray[np.float64]) -> str:
+    space = segmentation.space
+    spelt = []
+    for name, column in zip(space.columns, values.T, strict=True):
+        if (levels := space.levels(name)) is None:
+            spelt.append(pa.array(column))
+        else:
+            spelt.append(pa.array([None if np.isnan(at) else levels[int(at)] for at in column], pa.string()))
+    batch = pa.RecordBatch.from_arrays([pa.array(np.arange(len(values))), *spelt], ["", *space.columns])
+    rejected = score_batch(segmentation, batch, 1, frozenset(), ".").rejected
+    return f"row {rejected[0].row}: {rejected[0].reason}" if rejected else ""
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        pass
+    try:  # NaN and numbers beyond any float are no JSON, and Python writes them: the sentence is about the cell
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        raise RefusedError(400, "the body is not valid JSON") from None
+
+
+def _numbers(column: list[Any], levels: list[str] | None) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Numbers of a column, and which of its cells are none though they hold something."""
+    if levels is not None:
+        texts = [cell if isinstance(cell, str) else None for cell in column]
+        values, unreadable = read_levels(pa.array(texts, pa.string()), levels, frozenset({""}))
+        return values, unreadable | [cell is not None and not isinstance(cell, str) for cell in column]
+    if set(map(type, column)) <= {float, int}:
+        with suppress(OverflowError):
+            return np.array(column, dtype=np.float64), np.zeros(len(column), dtype=bool)
+    values, unreadable = np.full(len(column), np.nan), np.zeros(len(column), dtype=bool)
+    for i, cell in enumerate(column):
+        if type(cell) is float or (type(cell) is int and abs(cell) < 1 << 1000):
+            values[i] = cell
+        else:
+            unreadable[i] = cell is not None
+    return values, unreadable
+
+
+def _of_records(form: str, rows: Any, columns: list[str]) -> list[list[Any]]:
+    if form == "inputs" and isinstance(rows, dict):
+        return _of_columns(rows, columns)
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise RefusedError(400, f"{form} must be a list of objects, one per customer")
+    if rows:
+        _all_there(rows[0].keys() if len(rows) == 1 else set().union(*rows), columns)
+    return [[row.get(name) for row in rows] for name in columns]
+
+
+def _of_columns(given: dict[str, Any], columns: list[str]) -> list[list[Any]]:
+    _all_there(given.keys(), columns)
+    cells = [given[name] for name in columns]
+    if not all(isinstance(column, list) for column in cells) or len({len(column) for column in cells}) != 1:
+        raise RefusedError(400, "every column of inputs must be a list, and all of one length")
+    return cells
+
+
+def _of_split(form: str, split: Any, columns: list[str]) -> list[list[Any]]:
+    if (
+        not isinstance(split, dict)
+        or not isinstance(split.get("columns"), list)
+        or not isinstance(split.get("data"), list)
+    ):
+        raise RefusedError(400, f"{form} must be an object with the lists columns and data")
+    names, data = split["columns"], split["data"]
+    if not data:
+        raise RefusedError(400, "there are no rows")
+    if not all(isinstance(name, str) for name in names) or len(set(names)) != len(names):
+        raise RefusedError(400, "the names in columns must be different texts")
+    _all_there(names, columns)
+    if any(not isinstance(row, list) or len(row) != len(names) for row in data):
+        raise RefusedError(400, f"every row of data must be a list of {len(names)} values, one per column")
+    return [[row[at] for row in data] for at in (names.index(name) for name in columns)]
+
+
+def _all_there(present: Any, columns: list[str]) -> None:
+    if absent := [name for name in columns if name not in present]:
+        missing = f"column {absent[0]} is" if len(absent) == 1 else f"columns {', '.join(absent)} are"
+        raise RefusedError(400, f"{missing} missing; the model needs {', '.join(columns)}")
+
+
+def _shown(cell: Any) -> str:
+    return repr(cell[:60]) if isinstance(cell, str) else f"{cell:g}" if isinstance(cell, float) else str(cell)[:60]

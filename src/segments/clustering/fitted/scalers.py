@@ -1,0 +1,77 @@
+"""The scalers, as plain numbers. Comes in: columns, a scaler's name. Goes out: scikit-learn's scalers from their fitted numbers, and the power transform."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from segments.clustering.exact import expm1, log, log1p
+
+# The fitted attributes scikit-learn's transform() reads, per scaler; all of them plain numbers.
+_FITTED: dict[str, tuple[str, ...]] = {
+    "none": (),
+    "standard": ("mean_", "scale_", "var_", "n_features_in_"),
+    "minmax": ("min_", "scale_", "data_min_", "data_max_", "n_features_in_"),
+    "robust": ("center_", "scale_", "n_features_in_"),
+    "quantile": ("quantiles_", "references_", "n_quantiles_", "n_features_in_"),
+}
+
+
+def _estimator(name: str, **options: int) -> Any:
+    # Here and not at the top: a process that only hands cells to others needs none of it, and it takes more than a second.
+    from sklearn.preprocessing import MinMaxScaler, QuantileTransformer, RobustScaler, StandardScaler
+
+    if name == "quantile":
+        # subsample=None: landmarks from all customers, so that no random choice enters
+        # uniform: a normal output would push the many customers who share the lowest value (no coupon, say) far away
+        return QuantileTransformer(n_quantiles=options["n_quantiles"], output_distribution="uniform", subsample=None)
+    return {"standard": StandardScaler, "minmax": MinMaxScaler, "robust": RobustScaler}[name]()
+
+
+def _rebuild(method: str, fitted: Mapping[str, Any], prefix: str) -> Any:
+    estimator = _estimator(method, n_quantiles=int(fitted.get("n_quantiles_", 2)))
+    for name in _FITTED[method]:
+        setattr(estimator, name, _numbers(fitted[prefix + name]))
+    return estimator
+
+
+def _yeo_johnson(X: NDArray[np.float64], lambdas: Sequence[float]) -> NDArray[np.float64]:
+    """Yeo & Johnson (2000), Biometrika 87, 954-959, each column with its own parameter; scikit-learn's has another last digit per processor."""
+    return np.column_stack(
+        [
+            np.where(
+                column >= 0, _power(log1p(column.clip(min=0.0)), at), -_power(log1p(-column.clip(max=0.0)), 2.0 - at)
+            )
+            for column, at in zip(X.T, lambdas, strict=True)
+        ]
+    )
+
+
+def _power(logs: NDArray[np.float64], at: float) -> NDArray[np.float64]:
+    return expm1(at * logs) / at if at else logs
+
+
+def _straightening(column: NDArray[np.float64]) -> float:
+    """The parameter with which a column comes nearest to a normal distribution (by maximum likelihood, as in scikit-learn), to four decimals."""
+    from scipy.optimize import minimize_scalar
+
+    slope = float((np.sign(column) * log1p(np.abs(column))).sum())
+
+    def loss(at: float) -> float:
+        variance = float(_yeo_johnson(column[:, None], [float(at)]).var())
+        if not np.finfo(np.float64).tiny < variance < np.inf:
+            return np.inf
+        return float(len(column) / 2 * log(np.array([variance]))[0]) - (at - 1) * slope
+
+    return round(float(minimize_scalar(loss, bracket=(-2.0, 2.0)).x), 4)
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+
+
+def _numbers(value: Any) -> Any:
+    return np.array(value, dtype=np.float64) if isinstance(value, list) else value

@@ -1,0 +1,303 @@
+"""The draft of a customers table, column by column. Comes in: a sample. Goes out: what each seems to mean, and where a person should look."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+import pandas as pd
+
+from segments.config.source import Policy
+from segments.data.drafting.cells import FEW_VALUES, Sample, looks_numeric
+from segments.data.drafting.headers import (
+    ADDRESS,
+    BIRTH,
+    CODES,
+    LONGEST_KEY,
+    NAMELESS,
+    OUTCOME,
+    TIME,
+    id_like,
+    key_of,
+    label_of,
+    words_of,
+)
+from segments.data.drafting.scales import UNKNOWN, no_yes, order_of
+from segments.data.drafting.texts import one_line, quote
+from segments.data.reading.cells import CURRENCY_SIGN
+from segments.data.reading.ids import ROUNDED_ID
+from segments.data.rows import normal_header
+from segments.data.times import days_of, swapped, time_formats
+from segments.data.transactions import main_days
+
+MOST_CATEGORIES = 50
+FEW_CODES = 6  # different whole numbers that may be codes
+FEWEST_ROWS = 30  # from which a few different numbers say something
+BIRTHS = (1850, date.today().year)
+STOPGAPS = (-1, -9, -99, -999, 99, 999, 9999, 99999, 999999)  # numbers that often mean "none"
+
+
+@dataclass(frozen=True)
+class ColumnDraft:
+    """What a column seems to be.
+
+    Parameters
+    ----------
+    key, header : str
+        Its name in the YAML, and in the file.
+    meaning : str
+        YAML of a :class:`~segments.config.source.Column`, without header and label; nothing where the column is left out.
+    remark : str
+        What a person should know, or look at.
+    kept_out : str
+        Why it is no feature; nothing where it is one.
+    last_day : date, optional
+        Of dates, the last that is not in the future; they need an as-of date.
+    label, unit : str
+        What people call it.
+    """
+
+    key: str
+    header: str
+    meaning: str = ""
+    remark: str = ""
+    kept_out: str = ""
+    last_day: date | None = None
+    label: str = ""
+    unit: str = ""
+
+    @property
+    def decides(self) -> bool:
+        """Whether it is a feature."""
+        return bool(self.meaning) and not self.kept_out
+
+    @property
+    def line(self) -> str:
+        """Its line of YAML, or a comment on why there is none."""
+        if not self.meaning:
+            return f"    # {self.key}: left out, {one_line(self.header)} {self.remark}"
+        kind, _, more = self.meaning.partition(", ")
+        said = [kind] if kind != "kind: number" else []
+        said += [f"raw: {quote(self.header)}", *([more] if more else [])]
+        if self.label and len(self.label) <= LONGEST_KEY and self.label != self.key.replace("_", " "):
+            said.append(f"label: {quote(self.label)}")
+        if self.unit:
+            said.append(f"unit: {quote(self.unit)}")
+        out = f"; not in the feature set: {self.kept_out}" if self.kept_out else ""
+        return f"    {self.key}: {{{', '.join(said)}}} # {self.remark}{out}"
+
+
+def columns_of(sample: Sample, identity: str | None) -> list[ColumnDraft]:
+    """Draft every column but the id; a feature is what most customers have, and no outcome.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"Year_Birth": ["1970", "1981", "1990"] * 2, "Mood": ["Low", "High", "Average"] * 2}, dtype="string")
+    >>> for column in columns_of(Sample(table), None):
+    ...     print(column.line)
+        age: {kind: birth_year, raw: "Year_Birth"} # seen: 1970 to 1990; becomes the age in the year of as_of
+        mood: {kind: ordinal, raw: "Mood", levels: ["Low", "Average", "High"]} # CHECK the order, from the lowest to the highest
+    """
+    keys: set[str] = set()
+    others = {normal_header(header) for header in sample.headers}
+    found = []
+    for header in sample.headers:
+        if header == identity:
+            continue
+        if "age" not in others and "age" not in keys and _is_birth_year(sample, header):
+            keys.add("age")
+            key = "age"
+        else:
+            key = key_of(header, keys)
+        one = _column(sample, header, key)
+        label, unit = label_of(header)
+        one = replace(one, label=one.label or label, unit=one.unit or unit)
+        if one.meaning and not one.kept_out and re.search(OUTCOME, words_of(header)):
+            one = replace(one, kept_out="an outcome, or a grouping that was made before?")
+        found.append(one)
+    return _complete(sample, found)
+
+
+def _column(sample: Sample, header: str, key: str) -> ColumnDraft:
+    """One column by its values and its name."""
+    values, numbers = sample.present(header), sample.numbers(header)
+    different, rows = values.nunique(), len(sample.cells)
+    lacks = rows - len(values)
+    out = ColumnDraft(key, header)
+    if not len(values):
+        return replace(out, remark="has no values")
+    if id_like(header) and values.str.fullmatch(ROUNDED_ID).mean() > 0.5:
+        return replace(out, remark="holds ids that a spreadsheet rounded: export them as text")
+    if len(values) > 1 and different == 1:
+        lacking = f"; missing in {lacks:,} rows" if lacks else ""
+        return replace(out, remark=f"is always {one_line(values.iloc[0])}{lacking}")
+    words = words_of(header)
+    is_number = looks_numeric(values, numbers)
+    whole = is_number and bool((numbers.dropna() % 1 == 0).all())
+    nameless = NAMELESS.fullmatch(header.casefold()) is not None
+    if whole and different == rows and (id_like(header) or nameless):
+        return replace(out, remark="has another whole number in every row: an id or a counter")
+    if re.search(ADDRESS, words) and different > FEW_VALUES:
+        return replace(
+            out, remark="says where somebody can be reached, not what they are like; a part of it may be a category"
+        )
+    if re.search(r"(^|_)id$", words) and different > FEW_VALUES:
+        return replace(out, remark=f"holds {different:,} different ids")
+    if _is_birth_year(sample, header):
+        remark = f"seen: {numbers.min():g} to {numbers.max():g}{_lacking(lacks, rows, 'median')}; becomes the age in the year of as_of"
+        return replace(out, meaning="kind: birth_year", remark=remark, label="age")
+    timely = any(word in normal_header(header) for word in TIME)
+    if (not is_number or (timely and different > FEW_VALUES)) and (layouts := time_formats(values)):
+        return _dates(out, values, layouts, _lacking(lacks, rows, "median"))
+    if is_number:
+        return _number(out, values, numbers, whole, _lacking(lacks, rows, "median"))
+    if different > min(MOST_CATEGORIES, max(2, len(values) // 2)):
+        return replace(out, remark=f"has {different} different texts")
+    return _category(out, values, lacks, rows)
+
+
+def _number(out: ColumnDraft, values: pd.Series, numbers: pd.Series, whole: bool, lacking: str) -> ColumnDraft:
+    known = numbers.dropna()
+    different, words = sorted(known.unique()), words_of(out.header)
+    if (levels := no_yes(values.unique())) and len(levels) == 2:
+        share = f"{quote(levels[1])} of {(values == levels[1]).mean():.0%}"
+        return replace(out, meaning=_ordinal(levels), remark=f"an indicator: {share}{lacking}")
+    codes = ", ".join(f"{value:g}" for value in different[:FEW_VALUES])
+    few = whole and len(known) >= FEWEST_ROWS
+    if few and len(different) <= FEW_VALUES and re.search(CODES, words) and values.nunique() == len(different):
+        ordered = ", ".join(quote(f"{value:g}") for value in different)
+        remark = f"CHECK: {codes}: codes of groups? If they have an order: {{kind: ordinal, levels: [{ordered}]}}; remove the kind if they are amounts"
+        return replace(out, meaning="kind: category", remark=remark + lacking)
+    low = ", minimum: 0" if (known >= 0).all() else ""
+    remark = f"seen: {known.min():g} to {known.max():g}{lacking}"
+    if few and len(different) <= FEW_CODES:
+        remark += f"; CHECK: {codes}: counts? Of codes, write kind: category"
+    if stopgap := _stopgap(known):
+        remark += f"; CHECK: {stopgap} stands {int((known == float(stopgap)).sum()):,} times: if it means no value, add it to read.missing"
+    signs = values.str.extract(f"({CURRENCY_SIGN})", expand=False).dropna()
+    unit = str(signs.iloc[0]) if len(signs) == len(values) and signs.nunique() == 1 else ""
+    return replace(out, meaning=f"kind: number{low}", remark=remark, unit=unit)
+
+
+def _stopgap(numbers: pd.Series) -> str:
+    """A number far from all others, or the one below zero, that comes again and again."""
+    for value in STOPGAPS:
+        own = int((numbers == value).sum())
+        others = numbers[numbers != value]
+        if own < max(2, 0.01 * len(numbers)) or not len(others):
+            continue
+        if (value < 0 <= others.min()) or (value > 0 and value > 2 * others.max()):
+            return f"{value}"
+    return ""
+
+
+def _dates(out: ColumnDraft, values: pd.Series, layouts: list[str], lacking: str) -> ColumnDraft:
+    best = layouts[0]
+    layout = f", time_format: {quote(best)}" if best else ""
+    if len(layouts) > 1 and swapped(best) == layouts[1]:
+        remark = f"holds dates that can be read in both orders, so only you know: write {{kind: date, raw: {quote(out.header)}, time_format: {quote(best)}}}, or {quote(layouts[1])}"
+        return replace(out, remark=remark)
+    days = days_of(values, best)
+    known = [(day, count) for day, count in days if day <= date.today()] or days
+    words = [word for word in label_of(out.header)[0].split() if word not in ("date", "dt", "datum", "day", "at", "on")]
+    born = re.search(BIRTH, words_of(out.header)) is not None
+    remark = f"dates from {days[0][0]} to {days[-1][0]}{lacking}; becomes days before as_of"
+    last = None if born else main_days(known)[1]
+    return replace(
+        out,
+        meaning=f"kind: date{layout}",
+        remark=remark,
+        last_day=last,
+        label=f"days since {' '.join(words) or 'then'}",
+    )
+
+
+def _category(out: ColumnDraft, values: pd.Series, lacks: int, rows: int) -> ColumnDraft:
+    levels = values.unique().tolist()
+    lacking = _lacking(lacks, rows, "unknown")
+    if said := no_yes(levels):
+        share = f"{one_line(said[1])} of {(values == said[1]).mean():.0%}"
+        return replace(out, meaning=_ordinal(said), remark=f"a 0/1 column: {share}{lacking}")
+    if len(levels) > 2 and (order := order_of(levels)):
+        return replace(out, meaning=_ordinal(order), remark=f"CHECK the order, from the lowest to the highest{lacking}")
+    seen = f"{len(levels)} values, e.g. {one_line(values.iloc[0])}{lacking}"
+    odd = [level for level in levels if level.casefold() in UNKNOWN]
+    if odd and len(levels) > 3 and (order := order_of([level for level in levels if level not in odd])):
+        words = ", ".join(map(quote, odd))
+        seen += f"; CHECK: an order, but for {words}: with that in read.missing, {{{_ordinal(order)}, missing: median}} is possible"
+    if len({level.casefold() for level in levels}) < len(levels):
+        seen += "; CHECK: some differ in capitals only, and are two levels"
+    return replace(out, meaning="kind: category", remark=seen)
+
+
+def _ordinal(levels: Sequence[str]) -> str:
+    return f"kind: ordinal, levels: [{', '.join(map(quote, levels))}]"
+
+
+def _lacking(lacks: int, rows: int, stands_in: str) -> str:
+    return f"; missing in {lacks:,} of {rows:,} rows: missing: {stands_in} would stand in for it" if lacks else ""
+
+
+def _is_birth_year(sample: Sample, header: str) -> bool:
+    if not re.search(BIRTH, words_of(header)):
+        return False
+    numbers = sample.numbers(header)
+    return bool(len(numbers) and numbers.between(*BIRTHS).mean() > 0.95 and (numbers.dropna() % 1 == 0).all())
+
+
+def _complete(sample: Sample, columns: list[ColumnDraft]) -> list[ColumnDraft]:
+    """Keep out what so many lack that the policy would stop: nothing stands in for a missing value unless asked."""
+    found = {one.header: one for one in columns}
+    lacking = pd.DataFrame(
+        {
+            one.header: ~sample.cells.index.isin(sample.present(one.header).index)
+            for one in columns
+            if one.decides and len(sample.present(one.header)) < len(sample.cells)
+        }
+    )
+    while len(lacking.columns) and lacking.any(axis=1).mean() > Policy().max_bad_share:
+        worst = str(lacking.sum().idxmax())
+        share = lacking.pop(worst).mean()
+        found[worst] = replace(found[worst], kept_out=f"missing for {share:.0%}: write what stands in, then add it")
+    return list(found.values())
+
+
+def customers_lines(path: str, identity: str | None, columns: Sequence[ColumnDraft], read: list[str]) -> list[str]:
+    """Write the YAML from the as-of date on.
+
+    Parameters
+    ----------
+    path : str
+        Where the raw file will lie.
+    identity : str, optional
+        Header of the id.
+    columns : sequence of ColumnDraft
+        From :func:`columns_of`.
+    read : list of str
+        Lines that say how the file is read.
+    """
+    lines = []
+    days = [one.last_day for one in columns if one.last_day is not None]
+    if days:
+        lines = [f'as_of: "{max(days)}" # CHECK: the last of its dates; days and ages are told from it']
+    elif any(re.match("kind: (date|birth_year)", one.meaning) for one in columns):
+        lines = [f'as_of: "{date.today()}" # CHECK: when was this table made? Days and ages are told from it']
+    if any(one.decides for one in columns):
+        lines.append("feature_sets: [] # fill in: name files of conf/feature_set that list columns below")
+    else:
+        lines.append("feature_sets: []")
+    lines += ["customers:", f"  path: {quote(path)}"]
+    lines.append(
+        f"  id: {quote(identity)}"
+        if identity
+        else "  # id: no column with one value per row found; rows are numbered from 1"
+    )
+    usable = any(one.meaning for one in columns)
+    lines.append(
+        "  columns: # those that decide are listed in the feature set; the others describe the segments"
+        if usable
+        else "  columns: {} # no usable column found"
+    )
+    return [*lines, *(one.line for one in columns), *read]

@@ -1,0 +1,311 @@
+"""Drafts the source config of an unknown table. Comes in: a sample of its cells. Goes out: YAML for ``conf/source/``.
+
+The draft is a guess by names and contents: it is valid as it stands, and every guess a person should check says so
+beside it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path, PurePath, PurePosixPath
+
+import duckdb
+import pyarrow as pa
+
+from segments.config.source import Reader
+from segments.data.drafting.cells import Sample, is_unsure, looks_numeric
+from segments.data.drafting.columns import columns_of, customers_lines
+from segments.data.drafting.headers import id_like
+from segments.data.drafting.log import log_lines
+from segments.data.drafting.roles import Roles, guess_roles, identity_of
+from segments.data.drafting.texts import comment, one_line, quote
+from segments.data.reading.cells import instants, tells_decimal, text_sql, time_sql
+from segments.data.reading.dialect import dialect_of
+from segments.data.reading.files import as_text, relation, workspace
+from segments.data.reading.ids import customer_ids
+from segments.data.reading.kinds import first_bytes, kind_of
+from segments.data.rows import normal_header, quoted
+from segments.data.times import swapped
+from segments.data.transactions import purchase_days
+from segments.errors import DataError
+
+SAMPLE_ROWS = 100_000
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A source as it seems to be, and the columns of it that can decide.
+
+    Parameters
+    ----------
+    text : str
+        YAML that loads as a :class:`~segments.config.source.Source`, with a comment where a person should look.
+    features : list of str
+        Columns for a feature set; none of a log, whose features have sets of their own.
+    left_out : dict of str to str
+        Columns that describe segments and do not decide, with the reason.
+    """
+
+    text: str
+    features: list[str] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+
+def describe(
+    sample: Sample,
+    path: str,
+    *,
+    roles: Roles,
+    rows: int,
+    reading: Mapping[str, object] | None = None,
+    days: Sequence[tuple[date, int]] = (),
+    notes: Sequence[str] = (),
+    questions: Sequence[str] = (),
+) -> Draft:
+    """Draft a source with this one raw file.
+
+    Parameters
+    ----------
+    sample : Sample
+        Of the file.
+    path : str
+        Where the file lies; its stem names the source.
+    roles : Roles
+        From :func:`guess_roles`.
+    rows : int
+        Rows of the whole file.
+    reading : mapping, optional
+        What of :class:`~segments.config.source.Reader` was found out from the file.
+    days : sequence of (date, int)
+        Days of the whole log, and their lines, in order.
+    notes : sequence of str
+        What a person should know about how the file was read.
+    questions : sequence of str
+        Keys of the source that only a person can fill in.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> people = Sample(pd.DataFrame({"Id": ["1", "2"], "Age (y)": ["31", "40"]}, dtype="string"))
+    >>> draft = describe(people, "data/people.csv", roles=guess_roles(people), rows=2)
+    >>> print(draft.text.splitlines()[10], draft.features)
+        age_y: {raw: "Age (y)", minimum: 0, label: "age", unit: "y"} # seen: 31 to 40 ['age_y']
+    """
+    called = PurePath(path).parent.name if "*" in PurePath(path).name else PurePath(path).stem
+    name = re.sub(r"\W+", "_", called.lower()).strip("_") or "mine"
+    lines = [
+        f"# Drafted from {one_line(path)} ({rows:,} rows).",
+        f"# Read every line, mend what is wrong, and save it as conf/source/{name}.yaml.",
+    ]
+    inside = PurePath(path).parts[:1] == ("data",) and ".." not in PurePath(path).parts
+    raw = (
+        path
+        if inside
+        else str(PurePosixPath("data", name, re.sub(r"[^\w. *-]+", "_", PurePath(path).name).lstrip(".")))
+    )
+    from_ = PurePath(path).parent if "*" in PurePath(path).name else path
+    origin = "" if inside else f" from={comment(str(from_))}"
+    lines.append(f"# Then `segments fetch source={name}{origin}` puts it in its place and pins it.")
+    if len(sample.cells) < rows:
+        lines.append(f"# Looked at {len(sample.cells):,} of {rows:,} rows, spread over the file.")
+    lines += [f"# Note: {comment(note)}" for note in notes]
+    identity = roles.customer if roles.repeats else identity_of(sample, roles)
+    if (roles.customer or identity) is None:
+        lines.append(
+            "# Note: no column tells customers apart: as drafted, every row is a customer of its own; name the id if there is one."
+        )
+    lines += [f"name: {quote(name)}", f"description: {quote(f'{PurePath(path).name}: {rows:,} rows')}"]
+    lines += [f"# QUESTION: {comment(question)}" for question in questions]
+    ids = {roles.customer, roles.order, roles.product, roles.store}
+    figures = [name for name in sample.headers if name not in ids and not id_like(name)]
+    read = _reading(sample, figures, reading or {})
+    if roles.is_log:
+        return Draft("\n".join([*lines, *log_lines(sample, raw, roles, days, read)]) + "\n")
+    if roles.repeats:
+        question = (
+            f"{quote(str(roles.customer))} stands in several lines, so a line is no customer: is this a log? No column of times and of what was paid was found. "
+            "Name them under transactions:, or make one line of each customer (docs/your-data.md, query)"
+        )
+        lines.append(f"# QUESTION: {comment(question)}")
+    columns = columns_of(sample, identity)
+    if not any(re.match("kind: (number|date|birth_year)", one.meaning) for one in columns):
+        lines.append(
+            "# QUESTION: no column holds numbers or dates, and segments need one: is there another table, or a log?"
+        )
+    text = "\n".join([*lines, *customers_lines(raw, identity, columns, read)]) + "\n"
+    features = [one.key for one in columns if one.decides]
+    return Draft(text, features, {one.key: one.kept_out for one in columns if one.meaning and not one.decides})
+
+
+def _reading(sample: Sample, figures: Sequence[str], reading: Mapping[str, object]) -> list[str]:
+    """Write the ``read`` block: how the file is written, and the texts that seem to mean "no value"; among ids none does."""
+    missing = sample.missing
+    known = {word.casefold() for word in missing}
+    seen: dict[str, int] = {}
+    odd: dict[str, int] = {}
+    unsure: list[str] = []
+    for column in sample.headers:
+        text = sample.cells[column].dropna().str.strip()
+        for word, count in text[text.str.casefold().isin(known)].value_counts().items():
+            seen[str(word)] = seen.get(str(word), 0) + int(count)
+        present, numbers = sample.present(column), sample.numbers(column)
+        if column not in figures or not looks_numeric(present, numbers):
+            continue
+        if sample.decimal is None and is_unsure(present):
+            unsure.append(f"{one_line(column)} ({one_line(present[present.map(tells_decimal) == ''].iloc[0])})")
+        words = present[numbers.isna() & ~present.str.contains(r"\d")]  # what holds a digit is no word for nothing
+        for word, count in words.value_counts().head(5).items():
+            odd[str(word)] = odd.get(str(word), 0) + int(count)
+    lines = [
+        f"    {key}: {quote(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
+        for key, value in reading.items()
+    ]
+    if unsure:
+        lines.append(
+            f'    # decimal: write "." or ",": thousands or decimals, only you know, in {", ".join(unsure[:3])}'
+        )
+    if seen:
+        message = ", ".join(f"{one_line(word) or 'blank'} ({count}x)" for word, count in seen.items())
+        lines.append(f"    # read as no value: {message}")
+    if odd:
+        message = ", ".join(f"{one_line(word)} ({count}x)" for word, count in odd.items())
+        lines.append(f'    # between numbers stand: {message}; kept in this list they mean "no value"')
+        lines.append(f"    missing: [{', '.join(quote(word) for word in [*missing, *odd])}]")
+    return (
+        ["  read:", *lines]
+        if any(not line.lstrip().startswith("#") for line in lines)
+        else [line[2:] for line in lines]
+    )
+
+
+def describe_file(path: Path) -> Draft:
+    """Draft the source YAML of a raw file: a customers table or a transaction log.
+
+    Parameters
+    ----------
+    path : Path
+        CSV, parquet or xlsx; with ``*`` in its name, several that are read as one. At most 100,000 rows are looked at, spread over the file; the last purchase, and whether days or months
+        come first, are looked up in all of it.
+
+    Raises
+    ------
+    DataError
+        As :func:`segments.data.reading.files.open_customers`.
+    """
+    paths = sorted(path.parent.glob(path.name)) if "*" in path.name and not path.exists() else [path]
+    if not paths:
+        raise DataError(f"no file is called like {path.name}", where=str(path.parent.absolute()), fix="check the path")
+    kind, first = kind_of(paths[0]), paths[0]
+    reading, notes = _sheets(first) if kind == "xlsx" else ({}, [])
+    if kind == "csv":
+        reading = _written(first)
+    reader = Reader(**reading)  # type: ignore[arg-type]
+    with workspace(path) as (connection, folder):
+        lines, decimal, more = relation(connection, paths, reader, folder, "raw_lines")
+        rows = int(lines.aggregate("count(*)").fetchall()[0][0])
+        step = -(-rows // SAMPLE_ROWS)  # every step-th row: a log sorted by time is seen from its first day to its last
+        picked = lines.project('row_number() OVER () AS "segments row", *').filter(
+            f'"segments row" % {step} = 0 OR {step} = 1'
+        )
+        cells = as_text(picked.project(", ".join(quoted(name) for name in lines.columns)))
+        sample = Sample(cells, reader.missing, decimal)
+        roles = guess_roles(sample)
+        days: list[tuple[date, int]] = []
+        questions = _questions(lines, roles, roles.customer or identity_of(sample, roles), reader)
+        if roles.is_log:
+            roles, days = _dated(lines, roles, reader)
+    inside = path.resolve().is_relative_to(Path.cwd().resolve())
+    shown = path.resolve().relative_to(Path.cwd().resolve()) if inside else path
+    return describe(
+        sample,
+        str(shown),
+        roles=roles,
+        rows=rows,
+        reading=reading,
+        days=days,
+        notes=[*notes, *more],
+        questions=questions,
+    )
+
+
+def _written(path: Path) -> dict[str, object]:
+    """How a CSV is written, as its dialect was found."""
+    dialect = dialect_of(path, first_bytes(path), Reader())
+    found: dict[str, object] = {"separator": dialect.separator, "encoding": dialect.encoding}
+    if dialect.widths:
+        found = {"widths": dialect.widths, "encoding": dialect.encoding}
+    if dialect.decimal is not None:
+        found["decimal"] = dialect.decimal
+    if dialect.columns.above:
+        found["skip"] = dialect.columns.above
+    if not dialect.columns.inside:
+        found["names"] = dialect.header
+    return found
+
+
+def _sheets(path: Path) -> tuple[dict[str, object], list[str]]:
+    """Which sheets are read: all, where all have the same columns."""
+    from segments.data.reading.workbook import EVERY_SHEET, sheets, sheets_of
+
+    names = sheets_of(path)
+    if len(names) == 1:
+        return {}, []
+    headers, rows = [], []
+    for name in names:
+        try:
+            ((_, table, _),) = sheets(path, Reader(sheet=name))
+        except DataError:  # an empty sheet
+            table = pa.table({})
+        headers.append({normal_header(one) for one in table.column_names})
+        rows.append(table.num_rows)
+    listed = ", ".join(map(one_line, names))
+    if all(header == headers[0] for header in headers):
+        return {"sheet": EVERY_SHEET}, [
+            f"the workbook has {len(names)} sheets ({listed}) of the same columns: they are read as one table (read.sheet)"
+        ]
+    longest = names[rows.index(max(rows))]
+    return {"sheet": longest}, [
+        f"the workbook has {len(names)} sheets ({listed}) of different columns: only {one_line(longest)}, the longest, is read (read.sheet)"
+    ]
+
+
+def _questions(lines: duckdb.DuckDBPyRelation, roles: Roles, identity: str | None, reader: Reader) -> list[str]:
+    """Keys of the source that the file cannot answer."""
+    kinds = dict(zip(lines.columns, map(str, lines.types), strict=True))
+    asked = []
+    if identity is not None:
+        try:
+            customer_ids(lines, identity, text_sql(identity, kinds[identity], reader), "auto", "", [])
+        except DataError as error:
+            asked.append(f"id_type: write text or integer: {error.what}")
+    if roles.is_log and roles.time is not None:
+        kind, time = kinds[roles.time], roles.time
+        try:
+            zoned = instants(lines, time, kind, text_sql(time, kind, reader), roles.time_format, None, "")
+        except DataError as error:
+            zoned = [error.what]
+        asked += [
+            f"time_zone: write where the business is, such as Europe/Berlin: {one.partition(': write')[0]}"
+            for one in zoned
+        ]
+    return asked
+
+
+def _dated(lines: duckdb.DuckDBPyRelation, roles: Roles, reader: Reader) -> tuple[Roles, list[tuple[date, int]]]:
+    """Day before month or after it, told by all rows; and the days of the log."""
+    assert roles.time is not None
+    time, layout = roles.time, roles.time_format
+    kind = str(lines.types[lines.columns.index(time)])
+    if kind == "VARCHAR" and layout is not None and layout.startswith(("%d", "%m")) and "%m" in layout:
+        both, cell = [layout, swapped(layout)], text_sql(time, kind, reader)
+        counts = ", ".join(f"count({time_sql(time, kind, cell, one)})" for one in both)
+        own, other = lines.aggregate(counts).fetchall()[0]
+        best, worse = both if own >= other else both[::-1]
+        roles = replace(roles, time_format=best, other_time_format=worse if own == other else None)
+    layouts = {roles.time_format, roles.other_time_format or roles.time_format}
+    found = [days for one in layouts if (days := purchase_days(lines, time, one, reader))]
+    return roles, max(found, key=lambda days: days[-1][0], default=[])

@@ -1,0 +1,112 @@
+"""What headers say. Comes in: a header. Goes out: whether it is an id, a key for YAML, words and a unit for people."""
+
+from __future__ import annotations
+
+import re
+
+import yaml
+
+from segments.config.source import CUSTOMER_ID
+from segments.data.rows import normal_header
+
+NAMELESS = re.compile(r"column \d+|unnamed: \d+|index|")
+# What headers tend to be called, letters only, the most telling word first.
+CUSTOMER = (
+    *("household", "customer", "client", "member", "shopper", "user", "account", "kunde", "kdnr", "mitglied", "nutzer"),
+    *("käufer", "acheteur", "abonn", "adhérent", "cliente", "cust"),
+)
+ABOUT_CUSTOMERS = r"(type|typ|segment|group|gruppe|class|klasse|category|kategorie|status|gender|sex|age|alter|since|count|city|country|region|state)$"  # not who they are
+ORDER = (
+    *("basket", "order", "invoice", "receipt", "ticket", "transaction", "bill"),
+    *(
+        "beleg",
+        "bestell",
+        "rechnung",
+        "auftrag",
+        "quittung",
+        "bon",
+        "commande",
+        "facture",
+        "panier",
+        "pedido",
+        "factura",
+    ),
+)
+TIME = (
+    "timestamp",
+    "datetime",
+    "date",
+    "time",
+    "day",
+    "datum",
+    "fecha",
+    "zeit",
+    "jour",
+    "heure",
+    "created",
+    "purchased",
+)
+PRODUCT = ("product", "sku", "stockcode", "article", "item", "artikel", "produkt", "produit")
+STORE = ("store", "shop", "branch", "outlet", "filiale", "magasin", "boutique")
+LINE_NUMBER = r"(line|row|position|pos)_?(no|nr|num|number|id)?$"
+LONGEST_KEY = 60
+ADDRESS = r"(^|_)(plz|zip|postal|postcode|zipcode|pincode|postleitzahl|phone|telefon|tel|iban|email|mail)(_|$)"
+BIRTH = r"(^|_)(birth|born|dob|yob|geburt\w*|geboren|naissance|nacimiento|jahrgang|birthday|birthdate|birthyear)(_|$)"
+OUTCOME = (
+    r"(^|_)(churn|churned|attrition|attrited|exited|response|target|outcome|segment|segmentation|cluster|classifier"
+    r"|predicted|prediction)(_|$)|^(y|label)$"
+)
+CODES = (  # of what a whole number is the code of a group, and no amount
+    r"(^|_)(type|typ|channel|kanal|region|area|country|state|city|location|education|occupation|profession|job|status"
+    r"|class|category|kategorie|group|gruppe|code|sex|gender|geschlecht|marital|plan|tier|level|settlement|branch)(_|$)"
+)
+# What short words in headers stand for, at the beginning of a header and anywhere.
+_BEGINNINGS = {"mnt": "spent on", "num": "number of", "nb": "number of", "cnt": "number of", "nr": "number of"}
+_SHORT = {"avg": "mean", "amt": "amount", "qty": "quantity", "pct": "percent", "trx": "transactions", "tot": "total"}
+_SHORT |= {"bal": "balance", "prods": "products", "cust": "customer", "yrs": "years", "acct": "account"}
+_CURRENCIES = {"usd": "USD", "eur": "EUR", "gbp": "GBP", "chf": "CHF", "inr": "INR", "brl": "BRL"}
+
+
+def id_like(header: str) -> bool:
+    """Whether a header is called like an id, or a code or number of something."""
+    joined = tuple(
+        f"{word}{end}" for word in (*CUSTOMER, *ORDER, *PRODUCT, *STORE) for end in ("id", "num", "nr", "no")
+    )
+    ends = r"(^|_)(id|code|no|nr|num|number|nummer|numero|numéro|upc|key|kdnr|recnum|rownum|rowid|recno)$|nummer$"
+    return re.search(ends, words_of(header)) is not None or normal_header(header).endswith(joined)
+
+
+def key_of(header: str, taken: set[str]) -> str:
+    """The name of a column in a YAML, unlike those `taken`, which grow by it."""
+    key = words_of(header)[:LONGEST_KEY] or "column"
+    if key[0].isdigit() or not isinstance(yaml.safe_load(key), str):  # `null`, `yes`: YAML has values of these names
+        key = f"c_{key}"
+    unique, number = key, 2
+    while unique in (*taken, CUSTOMER_ID):
+        unique, number = f"{key}_{number}", number + 1
+    taken.add(unique)
+    return unique
+
+
+def words_of(header: str) -> str:
+    """Its words in small letters, joined by underscores."""
+    return re.sub(r"[\W_]+", "_", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", header).lower()).strip("_")
+
+
+def label_of(header: str) -> tuple[str, str]:
+    """What people would call a column, and its unit where the header tells it.
+
+    Examples
+    --------
+    >>> label_of("MntWines"), label_of("Annual Income (k$)"), label_of("Spending Score (1-100)"), label_of("mrr_usd")
+    (('spent on wines', ''), ('annual income', 'k$'), ('spending score', ''), ('mrr', 'USD'))
+    """
+    unit = ""
+    if bracket := re.fullmatch(r"(.*\S)\s*[(\[]([^()\[\]]+)[)\]]\s*", header):
+        header, inside = bracket.groups()
+        unit = "" if re.search(r"\d\D+\d", inside) else inside.strip()  # a range is no unit
+    first, *words = words_of(header).split("_")
+    if words and words[-1] in _CURRENCIES:
+        unit = unit or _CURRENCIES[words.pop()]
+    begins = _BEGINNINGS.get(first, first) if words else first
+    return " ".join(_SHORT.get(word, word) for word in (begins, *words)), unit

@@ -1,0 +1,132 @@
+"""The draft of a log. Comes in: a sample, and which column plays which part. Goes out: the YAML of its transactions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from segments.config.source import Policy
+from segments.data.drafting.cells import FEW_VALUES, Sample
+from segments.data.drafting.headers import NAMELESS
+from segments.data.drafting.roles import Roles
+from segments.data.drafting.texts import comment, one_line, quote
+from segments.data.transactions import main_days
+
+
+def as_of_line(days: Sequence[tuple[date, int]], today: date) -> str:
+    """Draft the as-of date of a log: the last day of it that can be one.
+
+    Parameters
+    ----------
+    days : sequence of (date, int)
+        Its days and their lines, in order.
+    today : date
+        No purchase lies after it.
+
+    Examples
+    --------
+    >>> days = [(date(2024, 1, day), 5) for day in range(1, 31)]
+    >>> as_of_line(days, date(2024, 6, 1))
+    'as_of: "2024-01-30" # the last purchase in the log: all of that day is known, nothing after it'
+    >>> as_of_line([*days, (date(2204, 1, 1), 1)], date(2024, 6, 1))
+    'as_of: "2024-01-30" # CHECK: 1 line lies after it, up to 2204-01-01, and would be left out: this is the last day before a gap, or before tomorrow'
+    """
+    _, last = main_days([(day, lines) for day, lines in days if day <= today] or days)
+    later = sum(lines for day, lines in days if day > last)
+    if not later:
+        return f'as_of: "{last}" # the last purchase in the log: all of that day is known, nothing after it'
+    return (
+        f'as_of: "{last}" # CHECK: {later:,} line{"s lie" if later != 1 else " lies"} after it, up to {days[-1][0]}, '
+        "and would be left out: this is the last day before a gap, or before tomorrow"
+    )
+
+
+def log_lines(sample: Sample, path: str, roles: Roles, days: Sequence[tuple[date, int]], read: list[str]) -> list[str]:
+    """Write the YAML from the as-of date on.
+
+    Parameters
+    ----------
+    sample : Sample
+        Of the log.
+    path : str
+        Where the raw file will lie.
+    roles : Roles
+        Of its columns.
+    days : sequence of (date, int)
+        Days of the whole log and their lines, in order.
+    read : list of str
+        Lines that say how the file is read.
+    """
+    money = roles.money
+    lines, returns = [as_of_line(days, date.today())], _below_zero(sample, roles)
+    if returns:
+        header, share = max(returns.items(), key=lambda item: item[1])
+        lines += [
+            f"# {one_line(header)} is below zero on {share:.2%} of the lines: returns, which are netted (policy.returns: net, drop or keep);",
+            "# rfm_net is rfm with a logarithm that takes money below zero",
+        ]
+    lines.append(f"feature_sets: [{'rfm_net' if returns else 'rfm'}] # those of conf/feature_set you want swept")
+    lines += ["transactions:", f"  path: {quote(path)}"]
+    lines += [f"  # QUESTION: {comment(question)}" for question in money.questions]
+    if not money.knows_money:
+        lines.append("  # amount: until this is known, the source is refused")
+    parts = {key: getattr(roles, key) for key in ("customer", "time")}
+    parts |= {key: getattr(money, key) for key in ("amount", "quantity", "price", "list_price", "discount_rate")}
+    parts |= {key: getattr(roles, key) for key in ("order", "line", "product", "store")}
+    for key, header in parts.items():
+        if header is not None:
+            guess = " # a guess: the file has no header" if NAMELESS.fullmatch(header.casefold()) else ""
+            lines.append(f"  {key}: {quote(header)}{guess}{roles.doubts.get(key, '')}")
+        if key == "price" and money.quantity is not None:
+            lines[-1] += " # the money of a line is quantity x price"
+        if key == "discount_rate" and header is not None:
+            lines.append(
+                f"  discount_unit: {money.discount_unit} # a fifth is {'0.2' if money.discount_unit == 'share' else '20'}"
+            )
+        if key == "order" and header is None:
+            lines.append("  # order: no order or basket id found; a purchase day counts as one order")
+    if roles.other_time_format is not None:
+        either = f"{quote(roles.time_format or '')} or {quote(roles.other_time_format)}"
+        lines.append(
+            f"  # time_format: write {either}: every day of the file can be read in both orders, so only you know"
+        )
+    elif roles.time_format is not None:
+        lines.append(f"  time_format: {quote(roles.time_format)}")
+    for key, headers in (("discounts", money.discounts), ("coupons", money.coupons)):
+        if headers:
+            lines.append(f"  {key}: [{', '.join(map(quote, headers))}]")
+    return lines + read + _of_lines(sample, roles)
+
+
+def _below_zero(sample: Sample, roles: Roles) -> dict[str, float]:
+    """Which of the columns that money is made of go below zero, and on which share of the lines."""
+    paid = [header for header in (roles.money.amount, roles.money.quantity, roles.money.price) if header is not None]
+    shares = {name: float((sample.numbers(name) < 0).mean()) for name in paid}
+    return {name: share for name, share in shares.items() if share > 0}
+
+
+def _of_lines(sample: Sample, roles: Roles) -> list[str]:
+    """What stands in the lines that a person should decide on: codes that are no goods, returns, lines of nobody."""
+    found = []
+    if roles.product is not None:
+        codes = sample.present(roles.product)
+        wordy = codes[~codes.str.contains(r"\d")]
+        if 0 < len(wordy) < 0.05 * len(codes):
+            words = ", ".join(quote(word) for word in wordy.value_counts().index[:12])
+            found.append(
+                f"  # codes without a digit, unlike the others: if they are no goods, write exclude: {{{quote(roles.product)}: [{words}]}}"
+            )
+    if roles.customer is not None:
+        named = sample.present(roles.customer)
+        nobody, people = 1 - len(named) / len(sample.cells), named.nunique()
+        if people <= FEW_VALUES:
+            found.insert(
+                0, f"  # CHECK: {one_line(roles.customer)} has only {people} different values: does it say who bought?"
+            )
+        if nobody > Policy().max_bad_share:
+            found.append("policy:")
+            found.append(
+                f"  max_bad_share: {min(nobody + 0.05, 0.95):.2f} # {nobody:.1%} of the lines name no customer ({one_line(roles.customer)}): "
+                "they are left out and counted; is that as it should be?"
+            )
+    return found

@@ -1,0 +1,158 @@
+"""Which column of an unknown table plays which part. Comes in: a sample. Goes out: headers by their part, and whether it is a log."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from segments.data.drafting.cells import Sample
+from segments.data.drafting.headers import (
+    ABOUT_CUSTOMERS,
+    CUSTOMER,
+    LINE_NUMBER,
+    NAMELESS,
+    ORDER,
+    PRODUCT,
+    STORE,
+    TIME,
+    id_like,
+    words_of,
+)
+from segments.data.drafting.money_roles import MoneyRoles, money_roles
+from segments.data.rows import normal_header
+from segments.data.times import swapped, time_formats
+
+FEWEST_CUSTOMERS = 4  # of a log of more than a few lines
+ID_CODE = r"[A-Za-z]{1,6}[-_ ]?\d+"
+LAST = r"(^|[_ ])(last|first|letzte\w*|erste\w*|dernière?|première?)(_|$)"
+LINES_OF_ONE = 2_000  # of a customer, on average, beyond which it is rather a shop
+
+
+@dataclass(frozen=True)
+class Roles:
+    """What the columns of a table seem to be; the fields are headers.
+
+    Parameters
+    ----------
+    customer, time, order, product, store, line : str, optional
+        Headers that play these parts.
+    time_format : str, optional
+        How times are written; ``None`` for ISO text.
+    other_time_format : str, optional
+        A second format that fits as well (day and month swapped): which of the two, only a person knows.
+    money : MoneyRoles
+        What says what was paid.
+    doubts : mapping of str to str
+        What a person should look at, by the key it is about.
+    is_log : bool
+        Whether the table looks like purchases: a customer comes more than once, or with an order, and a time and money.
+    repeats : bool
+        Whether the customer has more than one line.
+    """
+
+    customer: str | None = None
+    time: str | None = None
+    order: str | None = None
+    product: str | None = None
+    store: str | None = None
+    line: str | None = None
+    time_format: str | None = None
+    other_time_format: str | None = None
+    money: MoneyRoles = field(default_factory=MoneyRoles)
+    doubts: Mapping[str, str] = field(default_factory=dict)
+    is_log: bool = False
+    repeats: bool = False
+
+
+def guess_roles(sample: Sample) -> Roles:
+    """Guess which column is the customer, the time, the money and so on.
+
+    Parameters
+    ----------
+    sample : Sample
+        Of the whole file.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> log = {"client": ["a", "a"], "date": ["2024-01-01", "2024-02-01"], "total": ["5", "7.5"]}
+    >>> roles = guess_roles(Sample(pd.DataFrame(log, dtype="string")))
+    >>> roles.is_log, roles.customer, roles.time, roles.money.amount
+    (True, 'client', 'date', 'total')
+    """
+    cells = {name: sample.present(name) for name in sample.headers}
+    read = {name: sample.numbers(name) for name in sample.headers}
+    numbers = {name for name, column in read.items() if column.notna().mean() > 0.9}
+    nameless = all(NAMELESS.fullmatch(name.casefold()) for name in cells)
+    free = [name for name, column in cells.items() if len(column)]
+
+    def take(words: Sequence[str], names: Sequence[str]) -> str | None:
+        found = next((name for word in words for name in names if word in normal_header(name)), None)
+        if found is not None:
+            free.remove(found)
+        return found
+
+    times = {name: time_formats(cells[name]) for name in free}
+    time = take(TIME, [name for name in free if times[name]])
+    if time is None:
+        time = next((name for name in free if times[name] and (nameless or name not in numbers)), None)
+        if time is not None:
+            free.remove(time)
+    who = [name for name in free if _may_be_customer(name, cells[name])]
+    customer = take(CUSTOMER, sorted(who, key=lambda name: not id_like(name)))
+    if customer is None and nameless:
+        customer = next((name for name in who if not times[name] and cells[name].duplicated().any()), None)
+        free = [name for name in free if name != customer]
+    order = take(ORDER, sorted((name for name in free if not times[name]), key=lambda name: not id_like(name)))
+    product = take(PRODUCT, [name for name in free if id_like(name) or "sku" in normal_header(name)])
+    store = take(STORE, [name for name in free if id_like(name)])
+    line = next((name for name in free if name in numbers and re.search(LINE_NUMBER, words_of(name))), None)
+    figures = {name: read[name] for name in free if name in numbers and name != line and not id_like(name)}
+    money = money_roles({name: values.dropna() for name, values in figures.items()})
+    if nameless and figures:
+        money = MoneyRoles(amount=list(figures)[-1])  # quantity before money, as most tills write it
+    doubts = {}
+    if customer is not None and (lines := len(cells[customer]) / max(1, cells[customer].nunique())) > LINES_OF_ONE:
+        doubts["customer"] = (
+            f" # {cells[customer].nunique()} customers with {lines:,.0f} lines each: is that not a shop or a group?"
+        )
+    repeats = customer is not None and bool(cells[customer].duplicated().any())
+    # one order each makes a log, too; the last order of everybody, a customers table
+    orders = order is not None and id_like(order) and not re.search(LAST, f"{words_of(order)} {words_of(time or '')}")
+    if customer is not None and not repeats and orders:
+        doubts["customer"] = " # CHECK: everybody stands in one line: is each a purchase?"
+    formats = times.get(time, []) if time is not None else []
+    return Roles(
+        customer=customer,
+        time=time,
+        order=order,
+        product=product,
+        store=store,
+        line=line if order is not None else None,
+        time_format=formats[0] or None if formats else None,
+        other_time_format=formats[1] if len(formats) > 1 and swapped(formats[0]) == formats[1] else None,
+        money=money,
+        doubts=doubts,
+        is_log=bool((repeats or orders) and customer and time and (money.knows_money or money.questions)),
+        repeats=bool(repeats and customer is not None and id_like(customer)),
+    )
+
+
+def _may_be_customer(header: str, values: pd.Series) -> bool:
+    few = values.nunique() < FEWEST_CUSTOMERS and len(values) > 5 * FEWEST_CUSTOMERS
+    return not few and re.search(ABOUT_CUSTOMERS, words_of(header)) is None
+
+
+def identity_of(sample: Sample, roles: Roles) -> str | None:
+    """Find the column that tells customers apart: called like an id, or one of codes in front, and with (nearly) one value per row."""
+    named = [name for name in sample.headers if name == roles.customer or id_like(name)]
+    named.sort(key=lambda name: name != roles.customer)
+    found = next((name for name in named if sample.present(name).nunique() >= 0.9 * len(sample.cells)), None)
+    if found is not None or not sample.headers:
+        return found
+    first = sample.present(sample.headers[0])
+    is_code = len(first) > 1 and bool(first.str.fullmatch(ID_CODE).all()) and first.nunique() == len(sample.cells)
+    return sample.headers[0] if is_code else None

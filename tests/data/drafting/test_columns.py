@@ -1,0 +1,116 @@
+"""Every column of a customers table has the right role, or a question beside it."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pandas as pd
+import pytest
+
+from segments.data.drafting.cells import Sample
+from segments.data.drafting.columns import ColumnDraft, columns_of, customers_lines
+from segments.data.drafting.draft import describe
+from segments.data.drafting.roles import guess_roles
+from segments.data.drafting.scales import order_of
+
+ROWS = 60
+
+
+def sample(**columns: list[object]) -> Sample:
+    """Each list again and again, up to sixty rows; None is an empty cell."""
+    table = {name: [values[row % len(values)] for row in range(ROWS)] for name, values in columns.items()}
+    return Sample(pd.DataFrame(table).astype("string"), ["", "?"])
+
+
+def only(header: str, values: list[object]) -> ColumnDraft:
+    (one,) = columns_of(sample(**{header: values}), None)
+    return one
+
+
+@pytest.mark.parametrize(
+    ("header", "values", "meaning", "said"),
+    [
+        ("Partner", ["Yes", "No", "Yes"], 'kind: ordinal, levels: ["No", "Yes"]', "Yes of 67%"),
+        ("is_trial", ["TRUE", "FALSE"], 'kind: ordinal, levels: ["FALSE", "TRUE"]', "0/1"),
+        ("Complain", [0, 0, 0, 1], 'kind: ordinal, levels: ["0", "1"]', 'an indicator: "1" of 25%'),
+        ("Gender", ["Male", "Female"], "kind: category", "2 values"),
+        ("Genre", ["Male", "male", "Female"], "kind: category", "CHECK: some differ in capitals only"),
+        ("Score", ["High", "Low", "Average"], 'kind: ordinal, levels: ["Low", "Average", "High"]', "CHECK the order"),
+        ("Zufriedenheit", ["hoch", "gering", "mittel"], 'kind: ordinal, levels: ["gering", "mittel", "hoch"]', "CHECK"),
+        ("Degree", ["primary", "unknown", "tertiary", "secondary"], "kind: category", 'an order, but for "unknown"'),
+        ("Education", [0, 1, 2], "kind: category", "CHECK: 0, 1, 2: codes of groups?"),
+        ("Kidhome", [0, 1, 2], "kind: number, minimum: 0", "CHECK: 0, 1, 2: counts?"),
+        ("pdays", [-1, -1, 30, 7, *range(40, 60)], "kind: number", "CHECK: -1 stands 6 times"),
+        ("wait", [999, 999, 30, 7, *range(40, 60)], "kind: number, minimum: 0", "CHECK: 999 stands 6 times"),
+        ("Income", [*range(1000, 1050), None], "kind: number, minimum: 0", "missing in 1 of 60 rows: missing: median"),
+        (
+            "Joined",
+            ["31-12-2023", "01-02-2024"],
+            'kind: date, time_format: "%d-%m-%Y"',
+            "from 2023-12-31 to 2024-02-01",
+        ),
+        ("Joined", ["01-02-2024", "03-02-2024"], "", "in both orders, so only you know"),
+        ("Z_CostContact", [3], "", "is always 3"),
+        ("user_id", list(range(20)), "", "20 different ids"),
+        ("PLZ", [f"{10000 + row}" for row in range(30)], "", "says where somebody can be reached"),
+        ("remark", [f"word {row}" for row in range(55)], "", "55 different texts"),
+    ],
+)
+def test_what_a_column_seems_to_be(header: str, values: list[object], meaning: str, said: str) -> None:
+    one = only(header, values)
+    assert one.meaning == meaning and said in one.remark
+
+
+def test_a_year_of_birth_is_an_age_and_asks_for_the_day_of_the_table() -> None:
+    columns = columns_of(sample(Year_Birth=[1950, 1961, 1972], Since=["2023-12-31", "2024-02-01"]), None)
+    assert [(one.key, one.meaning) for one in columns] == [("age", "kind: birth_year"), ("since", "kind: date")]
+    assert 'as_of: "2024-02-01" # CHECK' in customers_lines("data/x.csv", None, columns, [])[0]
+    born = columns_of(sample(born=["1950-12-31", "1961-02-01"]), None)
+    assert customers_lines("data/x.csv", None, born, [])[0].startswith(f'as_of: "{date.today()}" # CHECK')
+    both = columns_of(sample(Age=[50, 60, 70], Year_Birth=[1950, 1961, 1972]), None)
+    assert [one.key for one in both] == ["age", "year_birth"]
+
+
+@pytest.mark.parametrize("header", ["Churn", "Attrition_Flag", "Response", "Segmentation", "y"])
+def test_an_outcome_describes_and_does_not_decide(header: str) -> None:
+    one = only(header, ["a", "b", "c"])
+    assert one.meaning and not one.decides and "not in the feature set: an outcome" in one.line
+
+
+def test_what_too_many_lack_is_kept_out_of_the_feature_set() -> None:
+    """10 % lack one and 5 % the other: without the first, no more are left out than the policy allows."""
+    columns = columns_of(sample(many=[None, *range(9)], few=[None, *range(19)], all=list(range(20))), None)
+    assert {one.key: one.decides for one in columns} == {"many": False, "few": True, "all": True}
+
+
+@pytest.mark.parametrize(
+    ("levels", "order"),
+    [
+        ("$60K - $80K|Less than $40K|$120K +|$40K - $60K", "Less than $40K|$40K - $60K|$60K - $80K|$120K +"),
+        ("250K+|Under 15K|100-124K|15-24K", "Under 15K|15-24K|100-124K|250K+"),
+        ("55+|18-24|25-34", "18-24|25-34|55+"),
+        ("1,000-2,000|> 5,000|2,000-5,000", "1,000-2,000|2,000-5,000|> 5,000"),
+        ("PhD|Basic|Master|Graduation", "Basic|Graduation|Master|PhD"),
+        ("Two year|Month-to-month|One year", "Month-to-month|One year|Two year"),
+        ("Quarterly|Every 3 Months|Weekly", ""),  # two words of one rank
+        ("low|high|blue", ""),
+        ("A1|A2|A3", ""),
+    ],
+)
+def test_words_with_an_order_are_put_into_it(levels: str, order: str) -> None:
+    assert "|".join(order_of(levels.split("|"))) == order
+
+
+def test_lines_of_customers_who_come_again_are_no_customers_table() -> None:
+    orders = sample(order_id=list(range(ROWS)), user_id=list(range(20)), order_dow=list(range(7)))
+    draft = describe(orders, "data/orders.csv", roles=guess_roles(orders), rows=ROWS)
+    assert '# QUESTION: "user_id" stands in several lines' in draft.text
+    assert '  id: "user_id"' in draft.text and draft.features == ["order_dow"]
+
+
+def test_one_purchase_each_is_a_log_and_the_last_order_of_each_is_none() -> None:
+    bought = {"Customer ID": [f"C{row}" for row in range(ROWS)], "Total Amount": [row + 0.5 for row in range(ROWS)]}
+    days = [str(day.date()) for day in pd.date_range("2024-01-01", periods=ROWS)]
+    numbers = [f"t{row}" for row in range(ROWS)]
+    assert guess_roles(sample(**{"Transaction ID": numbers, "Date": days}, **bought)).is_log
+    assert not guess_roles(sample(last_order_id=numbers, last_order_date=days, **bought)).is_log
