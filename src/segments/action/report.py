@@ -189,7 +189,7 @@ def monday(briefing: Briefing) -> list[dict[str, Any]]:
     rows = []
     for cluster, profile in briefing.profiles.iterrows():
         place = int(str(cluster))
-        own = briefing.value[place] if briefing.value else None
+        own = briefing.value[place] if briefing.value else {}
         book = briefing.playbooks[place] if briefing.playbooks else None
         identity = briefing.segment_ids[place] if briefing.segment_ids else f"S{place + 1}"
         horizon = briefing.forecast["horizon_days"] if briefing.forecast else 0
@@ -201,11 +201,12 @@ def monday(briefing: Briefing) -> list[dict[str, Any]]:
                 "size": int(profile["size"]),
                 "share": profile["share"],
                 "playbook": book,
-                "stake": own and own["at_risk_revenue"],
-                "risk": own and own["churn_risk"],
-                "value": own and own["expected_value"],
-                "lifetime": own
-                and lifetime_value(own["expected_value"], own["churn_risk"], horizon, briefing.lifetime_years),
+                "stake": own.get("at_risk_revenue"),
+                "risk": own.get("churn_risk"),
+                "value": own.get("expected_value"),
+                "lifetime": lifetime_value(own["expected_value"], own["churn_risk"], horizon, briefing.lifetime_years)
+                if {"expected_value", "churn_risk"} <= own.keys()
+                else None,
                 "command": f"segments export campaign={(book or {}).get('key', 'monday')}-{identity} segment={identity}",
             }
         )

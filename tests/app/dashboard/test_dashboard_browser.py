@@ -64,6 +64,55 @@ MARKED = """chart => [...chart.querySelectorAll('svg.marks .role-mark path, svg.
     const box = one.getBoundingClientRect();
     return one.tagName === 'line' ? box.width + box.height > 9 : box.width * box.height > 9;
 })"""
+# Every text in sight: is it whole, and does it stand out from its ground (WCAG 2: 4.5 : 1, large letters 3 : 1)?
+UNREAD = r"""() => {
+    const rgba = text => { const n = (text.match(/[\d.]+/g) || []).map(Number); return [n[0] || 0, n[1] || 0, n[2] || 0, n.length > 3 ? n[3] : 1]; };
+    const over = (top, under) => [0, 1, 2].map(i => top[i] * top[3] + under[i] * (1 - top[3])).concat(1);
+    const ground = one => {
+        const layers = [];
+        for (let at = one; at && !(layers.length && layers.at(-1)[3] === 1); at = at.parentElement) {
+            const colour = rgba(getComputedStyle(at).backgroundColor);
+            if (colour[3] > 0) layers.push(colour);
+        }
+        return layers.reduceRight((under, top) => over(top, under), [255, 255, 255, 1]);
+    };
+    const light = colour => {
+        const [r, g, b] = colour.slice(0, 3).map(x => { x /= 255; return x <= .03928 ? x / 12.92 : ((x + .055) / 1.055) ** 2.4; });
+        return .2126 * r + .7152 * g + .0722 * b;
+    };
+    const ratio = (a, b) => (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
+    const main = document.querySelector('[data-testid="stMain"]'), said = [];
+    const scrolls = one => {  // what is wider than its place can be scrolled to
+        for (let at = one.parentElement; at && at !== main; at = at.parentElement)
+            if (/auto|scroll/.test(getComputedStyle(at).overflowX) && at.scrollWidth > at.clientWidth) return true;
+        return false;
+    };
+    if (main.scrollWidth > main.clientWidth + 1) said.push(`the page is ${main.scrollWidth} wide, of ${main.clientWidth}`);
+    const walk = document.createTreeWalker(main, NodeFilter.SHOW_TEXT);
+    let texts = 0;
+    while (walk.nextNode()) {
+        const text = walk.currentNode, one = text.parentElement, name = text.data.trim().slice(0, 50);
+        if (!name || !one.checkVisibility({opacityProperty: true, visibilityProperty: true})) continue;
+        // tables are drawn on a canvas; icons are letters of a font
+        if (one.closest('style, script, [data-testid="stDataFrame"], [data-testid="stIconMaterial"], [aria-hidden="true"], [disabled]')) continue;
+        const range = document.createRange();
+        range.selectNodeContents(text);
+        const box = range.getBoundingClientRect();
+        if (!box.width || box.height < 3) continue;
+        texts += 1;
+        const svg = one.closest('svg'), style = getComputedStyle(one), size = parseFloat(style.fontSize);
+        if ((box.right > innerWidth + 1 || box.left < -1) && !scrolls(one)) said.push(`clipped: ${name}`);
+        for (let at = one; !svg && at !== main; at = at.parentElement)
+            if (/hidden|clip/.test(getComputedStyle(at).overflowX) && at.clientWidth > 1 && box.right > at.getBoundingClientRect().right + 1 && !scrolls(one))
+                said.push(`cut off: ${name}`);
+        const thumb = one.closest('[data-testid="stSliderThumbValue"]')?.parentElement;  // its value stands above it
+        const under = ground(svg ? svg.parentElement : thumb ? thumb.parentElement : one), ink = rgba(svg ? style.fill : style.color);
+        ink[3] *= parseFloat(style.opacity) * (svg ? parseFloat(style.fillOpacity) : 1);
+        const large = size >= 24 || (size >= 18.66 && +style.fontWeight >= 700), found = ratio(light(over(ink, under)), light(under));
+        if (found < (large ? 3 : 4.5)) said.push(`contrast ${found.toFixed(2)}: ${name}`);
+    }
+    return texts ? [...new Set(said)] : ['no text was measured'];
+}"""
 HEIGHT = """() => document.querySelector('[data-testid="stMain"]').scrollHeight"""
 ANSWER_OTHER_THAN = """before => JSON.stringify([...document.querySelectorAll('[data-testid="stMetricValue"]')].map(one => one.innerText))
     !== JSON.stringify(before)"""
@@ -111,6 +160,26 @@ class Visit:
                 continue
             chart.locator("svg.marks").first.wait_for(state="attached")
             self.page.wait_for_function(MARKED, arg=chart.element_handle())  # until then the chart is blank
+
+    def fits(self, title: str) -> None:
+        """The page has a title of its own, and is read on a laptop and on a telephone, by day and by night."""
+        assert self.page.title() == f"{title} · customer segments"
+        before = self.page.viewport_size
+        grounds = set()
+        for width, height in ((1280, 800), (390, 844)):
+            self.page.set_viewport_size({"width": width, "height": height})
+            for scheme in ("light", "dark"):
+                self.page.emulate_media(color_scheme=scheme)
+                self.page.wait_for_timeout(600)
+                grounds.add(
+                    self.page.evaluate(
+                        "getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor"
+                    )
+                )
+                assert self.page.evaluate(UNREAD) == [], f"{title}, {width} wide, {scheme}"
+        assert len(grounds) == 2, "the page does not follow the system"
+        self.page.emulate_media(color_scheme="light")
+        self.page.set_viewport_size(before)
 
     def keep(self, name: str) -> None:
         if PICTURES:
@@ -243,6 +312,42 @@ def test_overview_says_who_is_in_use_and_since_when(visit: Visit) -> None:
     page.get_by_text(re.compile(r"^20\d\d-\d\d-\d\d$")).first.wait_for()
     page.locator('[data-testid="stVegaLiteChart"]').nth(1).wait_for()
     visit.keep("overview")
+    visit.fits("Overview")
+    page.set_viewport_size({"width": 1280, "height": 800})
+    what_to_do = page.get_by_test_id("stTable").bounding_box()
+    assert what_to_do["y"] + what_to_do["height"] < 800, "a manager sees all segments without scrolling"
+
+
+def test_performance_has_a_page(visit: Visit) -> None:
+    visit.open("performance")
+    visit.page.get_by_text("has no transactions").wait_for()
+    visit.keep("performance")
+    visit.fits("Performance")
+
+
+def test_a_list_is_made_and_its_results_are_read_on_the_page(visit: Visit, tmp_path: Path) -> None:
+    visit.open("performance")
+    page = visit.page
+    page.get_by_text("Make a list with a control group").click()
+    page.get_by_text("respond anyway").wait_for()
+    page.get_by_label("Campaign", exact=True).fill("summer")
+    page.keyboard.press("Enter")
+    visit.settle()
+    page.get_by_role("button", name="Make the list").click()
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Download the list").click()
+    listed = pd.read_csv(saved.value.path(), dtype="str")
+    assert set(listed["group"]) == {"treatment", "control"}
+    results = listed[["customer_id"]].assign(responded=(listed["group"] == "treatment").astype(int))
+    results.to_csv(tmp_path / "results.csv", index=False)
+    page.get_by_text("Read what a campaign brought").click()
+    page.get_by_label("Campaign of the results").fill("summer")
+    page.keyboard.press("Enter")
+    page.locator("input[type=file]").set_input_files(tmp_path / "results.csv")
+    visit.settle()
+    page.get_by_role("button", name="Read the results").click()
+    page.get_by_role("heading", name="Campaign summer: effect").wait_for()
+    page.get_by_text("+100.0 points").last.wait_for()
 
 
 def test_compare_shows_curves_and_pictures_side_by_side(visit: Visit) -> None:
@@ -257,6 +362,7 @@ def test_compare_shows_curves_and_pictures_side_by_side(visit: Visit) -> None:
     assert "?workflowType=machine_learning" in link.get_attribute("href")
     page.get_by_role("heading", name="Curves over k").scroll_into_view_if_needed()
     visit.keep("compare")
+    visit.fits("Compare")
     score = page.get_by_role("combobox", name=re.compile("Score on the left"))
     score.click()
     page.get_by_role("option", name=re.compile("Davies-Bouldin")).click()
@@ -272,6 +378,7 @@ def test_segments_are_described_and_members_searched(visit: Visit, looked_at: Sm
     visit.settle()
     page.get_by_text("Confidence", exact=True).first.wait_for()
     visit.keep("segments")
+    visit.fits("Segments")
     for tab in ("Rules", "Demographics", "Playbook", "Members"):
         page.get_by_role("tab", name=tab).click()
         visit.settle()
@@ -295,6 +402,7 @@ def test_a_slider_moves_the_answer_and_a_file_is_scored(visit: Visit, looked_at:
     page.wait_for_function(ANSWER_OTHER_THAN, arg=before)
     visit.settle()
     visit.keep("what-if")
+    visit.fits("What if")
     table = looked_at.table("features/customers.parquet").head(50).astype("object")
     column = json.loads((looked_at / "artifacts/registry/segmentation.json").read_text())["space"]["columns"][0]
     table.loc[1, column] = "many"
@@ -328,6 +436,7 @@ def test_monitor_shows_lights_and_says_refit_or_keep(visit: Visit) -> None:
     page.get_by_text(re.compile("Refit: |Keep")).first.wait_for()
     visit.has_charts(3)
     visit.keep("monitor")
+    visit.fits("Monitor")
     batch = page.get_by_role("combobox", name=re.compile("^Batch|Batch$|. Batch"))
     batch.first.click()
     page.get_by_role("option").last.click()

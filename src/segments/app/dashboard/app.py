@@ -27,7 +27,7 @@ PAGES: dict[str, tuple[str, Callable[[Config], None]]] = {
 
 def page(overrides: list[str]) -> None:
     """Show the page a person chose."""
-    st.set_page_config(page_title="Customer segments", layout="wide")
+    st.set_page_config(layout="wide")
     try:
         config = _config(tuple(overrides), max(path.stat().st_mtime_ns for path in Path("conf").rglob("*.yaml")))
     except SegmentsError as error:
@@ -38,6 +38,11 @@ def page(overrides: list[str]) -> None:
         for path, (title, show) in PAGES.items()
     ]
     page = st.navigation(made)
+    # Streamlit writes white on what was picked, in the dark on a pale blue
+    st.html(
+        "<style>[data-testid='stMultiSelectTagsContainer'] [data-tag] { background-color: #0072B2 !important; }</style>"
+    )
+    st.set_page_config(page_title=f"{page.title} · customer segments")
     with st.sidebar:
         st.caption(f"Source: **{config.source.name}**")
         at = f"at {config.tracking.uri}" if config.tracking.uri else "on this machine"

@@ -8,7 +8,7 @@ from textwrap import wrap
 import altair as alt
 import pandas as pd
 
-from segments.io.plots.style import INK, MUTED, PALE, PALETTE
+from segments.io.plots.style import MUTED, PALE, PALETTE
 from segments.model.segmentation import Segment
 
 HEIGHT = 340
@@ -16,8 +16,13 @@ ROOM = 90  # of the height of a chart, for its axis and title
 LINE = 18  # of the height, for one name in a legend
 LEVEL_LINE = 60  # letters that fit beside one another under a chart of half a page
 ONE_WORD_A_LINE = alt.Axis(labelAngle=0, labelOverlap=False, labelExpr="split(datum.label, ' ')", grid=True)
+NAMES_IN_LINES = alt.Axis(labelLimit=0, labelOverlap=False, labelExpr="split(datum.label, '\\n')")
 # Dashes tell lines apart where colours repeat or are not seen.
 DASHES = ([1, 0], [6, 3], [2, 2], [8, 2, 2, 2], [14, 4])
+# A line or bar that is seen on a light and on a dark ground; black, the seventh colour of the pictures, is not. Texts are left to Streamlit, which
+# is why its pages draw charts with theme=None: its own theme writes them paler than 4.5 : 1.
+EITHER_GROUND = "#808080"
+NAME_LINE = 24  # letters of a name beside an axis, so that a narrow screen keeps room for the bars
 LIGHTS = {"amber": "#E69F00", "red": "#D55E00"}
 
 
@@ -33,9 +38,14 @@ def _room(names: Sequence[str]) -> int:
     return round(0.65 * min(axis["labelLimit"], 6 * max(map(len, names), default=0))) if axis["labelAngle"] else 0
 
 
+def _in_lines(name: str) -> str:
+    return "\n".join(wrap(name, NAME_LINE))
+
+
 def altair_colour(segment: Segment) -> str:
-    """A segment's colour: the one it has in every picture."""
-    return PALETTE[segment.colour % len(PALETTE)]
+    """A segment's colour: the one it has in every picture, but for black."""
+    colour = PALETTE[segment.colour % len(PALETTE)]
+    return EITHER_GROUND if colour == "#000000" else colour
 
 
 def of_segments(segments: Sequence[Segment]) -> alt.Scale:
@@ -57,14 +67,14 @@ def shares(table: pd.DataFrame, segments: Sequence[Segment]) -> alt.Chart:
     known = [name for name in names if name in table]
     labels = [names[name] for name in known]
     long = table.melt(id_vars="segment", value_vars=known, var_name="of", value_name="value").assign(
-        of=lambda t: t["of"].map(names)
+        of=lambda t: t["of"].map(names), called=lambda t: t["segment"].map(_in_lines)
     )
     return (
         alt.Chart(long)
         .mark_bar(cornerRadiusEnd=2)
         .encode(
-            x=alt.X("value:Q", title=f"share of all {' and of '.join(labels)}", axis=alt.Axis(format="%")),
-            y=alt.Y("segment:N", title=None, sort=None, axis=alt.Axis(labelLimit=320, labelOverlap=False)),
+            x=alt.X("value:Q", title=f"share of {' and '.join(labels)}", axis=alt.Axis(format="%")),
+            y=alt.Y("called:N", title=None, sort=None, axis=NAMES_IN_LINES),
             yOffset=alt.YOffset("of:N", sort=labels),
             color=alt.Color("segment:N", scale=of_segments(segments), legend=None),
             opacity=alt.Opacity(
@@ -166,7 +176,9 @@ def lines(table: pd.DataFrame, title: str) -> alt.LayerChart:
     drawn = base.mark_line(strokeWidth=1.8).encode(strokeDash=dash)
     layers = [drawn, base.mark_circle(size=18)]
     if table["elbow"].any():
-        diamond = base.mark_point(shape="diamond", size=110, filled=True, opacity=1, stroke=INK, strokeWidth=1)
+        diamond = base.mark_point(
+            shape="diamond", size=110, filled=True, opacity=1, stroke=EITHER_GROUND, strokeWidth=1
+        )
         layers.append(diamond.transform_filter("datum.elbow"))
     return alt.layer(*layers).properties(
         height=400, description=f"{title} over the number of segments, one line per feature set and scaler"
@@ -204,7 +216,7 @@ def indices(table: pd.DataFrame, fill: str) -> alt.LayerChart:
     bars = base.mark_bar(color=fill).encode(
         x=alt.X("index:Q", title="index: 100 = mean of all customers"), x2=alt.datum(100)
     )
-    rule = alt.Chart(pd.DataFrame({"index": [100]})).mark_rule(color=INK).encode(x="index:Q")
+    rule = alt.Chart(pd.DataFrame({"index": [100]})).mark_rule(color=EITHER_GROUND).encode(x="index:Q")
     return alt.layer(bars, rule).properties(
         height=ROOM + 26 * len(table), description="Index of each feature of the segment, 100 is the mean of all"
     )
@@ -219,7 +231,7 @@ def demographics(table: pd.DataFrame, fill: str) -> alt.LayerChart:
     bars = base.mark_bar(color=fill).encode(
         x=alt.X("share:Q", title="share (tick: of all customers)", axis=alt.Axis(format="%")), tooltip=tooltip
     )
-    ticks = base.mark_tick(color=INK, thickness=2, size=14).encode(x="overall_share:Q", tooltip=tooltip)
+    ticks = base.mark_tick(color=EITHER_GROUND, thickness=2, size=14).encode(x="overall_share:Q", tooltip=tooltip)
     return alt.layer(bars, ticks).properties(
         height=ROOM + 26 * len(table), description="Make-up of the segment against all customers"
     )
@@ -228,17 +240,12 @@ def demographics(table: pd.DataFrame, fill: str) -> alt.LayerChart:
 def nearness(table: pd.DataFrame, segments: Sequence[Segment]) -> alt.Chart:
     """Bars of one customer's distance to every centre, nearest on top."""
     return (
-        alt.Chart(table.assign(called=["\n".join(wrap(name, 22)) for name in table["segment"]]))
+        alt.Chart(table.assign(called=table["segment"].map(_in_lines)))
         .mark_bar(cornerRadiusEnd=2)
         .encode(
             x=alt.X("distance:Q", title="distance to the centre"),
             # a narrow place: long names on one line would leave none to the bars
-            y=alt.Y(
-                "called:N",
-                sort=None,
-                title=None,
-                axis=alt.Axis(labelLimit=0, labelOverlap=False, labelExpr="split(datum.label, '\\n')"),
-            ),
+            y=alt.Y("called:N", sort=None, title=None, axis=NAMES_IN_LINES),
             color=alt.Color("segment:N", scale=of_segments(segments), legend=None),
             tooltip=["segment", alt.Tooltip("distance:Q", format=".3f")],
         )

@@ -94,7 +94,7 @@ def show(config: Config) -> None:
     chart = charts.parallels(
         lines, [figures.words(name) for name in axes], choice.candidate_id if choice else None, picked
     )
-    st.altair_chart(chart, width="stretch")
+    st.altair_chart(chart, width="stretch", theme=None)
     st.header("Side by side")
     _side_by_side(config, kept.set_index("candidate_id").loc[picked])
 
@@ -147,7 +147,7 @@ def _curves(kept: pd.DataFrame, choice: Choice | None) -> None:
             format_func=SHOWN_SCORES.__getitem__,
         )
         table = figures.curve_table(kept, score, choice.elbows if choice and score == "wcss" else [])
-        place.altair_chart(charts.lines(table, SHOWN_SCORES[score]), width="stretch")
+        place.altair_chart(charts.lines(table, SHOWN_SCORES[score]), width="stretch", theme=None)
     st.caption("Colour is the feature set, dashes the scaler. ◆ marks the elbow of a WCSS curve: advice, not a rule.")
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from segments.action.performance import IN_POINTS
+from segments.action.target_list import minimum_detectable_effect
 from segments.action.templates import gain, money, money_text, percent, plain, points, rate
 from segments.clustering.space import to_space
 from segments.data.formulas import neutralise
@@ -527,6 +528,30 @@ def campaign_rows(record: Mapping[str, Any], table: pd.DataFrame) -> list[dict[s
             }
         )
     return rows
+
+
+def smallest_effects(customers: int, control_share: float, base_rate: float) -> str:
+    """Which rise of responses a list can show, with the control share of the config and with larger ones.
+
+    Parameters
+    ----------
+    customers : int
+        On the list.
+    control_share, base_rate : float
+        As section `export` has them.
+
+    Examples
+    --------
+    >>> smallest_effects(30, 0.2, 0.05).split("; ")[1]
+    'with a control share of 50 % a rise of 40.4 points or more (export.control_share).'
+    """
+    found = []
+    for share in sorted({control_share, *(one for one in (0.2, 0.5) if one > control_share)}):
+        control = round(customers * share)
+        rise = minimum_detectable_effect(base_rate, customers - control, control)
+        told = "no rise of responses" if rise is None else f"a rise of {rise * 100:.1f} points or more"
+        found.append(f"with a control share of {percent(share)} {told}")
+    return f"What {customers:,} customers can show, where {percent(base_rate)} respond anyway: {'; '.join(found)} (export.control_share)."
 
 
 def ranges(model: Segmentation) -> pd.DataFrame:

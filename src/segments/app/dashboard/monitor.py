@@ -99,7 +99,7 @@ def _batch(config: Config, record: dict[str, Any], segments: Any) -> None:
     shares = [(name, one["training"], one["customers"]) for name, one in parts]
     trend = figures.trend([("training", {n: t for n, t, _ in shares}), ("this batch", {n: c for n, _, c in shares})])
     left.subheader("Segments")
-    left.altair_chart(charts.over_time(trend, segments or []), width="stretch")
+    left.altair_chart(charts.over_time(trend, segments or []), width="stretch", theme=None)
     psi = pd.DataFrame(
         [
             {
@@ -113,7 +113,7 @@ def _batch(config: Config, record: dict[str, Any], segments: Any) -> None:
     )
     right.subheader("Stability of segments and features")
     if len(psi):
-        right.altair_chart(charts.against_limits(psi, *known["psi"]), width="stretch")
+        right.altair_chart(charts.against_limits(psi, *known["psi"]), width="stretch", theme=None)
 
 
 def _history(config: Config, records: list[dict[str, Any]], record: dict[str, Any]) -> None:
@@ -133,7 +133,7 @@ def _history(config: Config, records: list[dict[str, Any]], record: dict[str, An
     # A silhouette's limits are losses, so they have no place on its own axis.
     drawn = {} if name == "silhouette" or amber is None or red is None else {"amber": amber, "red": red}
     table = pd.DataFrame(rows).astype({"low": "float64", "high": "float64"})
-    st.altair_chart(charts.batch_history(table, named[name], drawn), width="stretch")
+    st.altair_chart(charts.batch_history(table, named[name], drawn), width="stretch", theme=None)
 
 
 def _migration(config: Config, inuse: Champion | None) -> None:

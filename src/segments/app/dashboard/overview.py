@@ -144,7 +144,7 @@ def _segments(config: Config, inuse: Champion, *, described: bool) -> None:
         st.info(f"Churn risk and expected value: {why}.")
     elif isinstance(facts, PredictionFacts):
         st.caption(" ".join(facts.plain))
-    st.altair_chart(charts.shares(table, model.segments), width="stretch")
+    st.altair_chart(charts.shares(table, model.segments), width="stretch", theme=None)
     shown = figures.with_money(table, config.source.currency)
     st.dataframe(
         shown,
@@ -190,7 +190,7 @@ def _versions(config: Config, inuse: Champion) -> None:
         sizes.append((f"v{version.number}", members["segment"].value_counts().to_dict()))
     if sizes:
         chart = charts.over_time(figures.trend(sizes), inuse.model.segments, "version")
-        st.altair_chart(chart, width="stretch")
+        st.altair_chart(chart, width="stretch", theme=None)
 
 
 def _batches(inuse: Champion) -> None:
@@ -207,7 +207,7 @@ def _batches(inuse: Champion) -> None:
     sizes += [
         (candidate_label(one), {names[two["cluster"]]: two["customers"] for two in one["segments"]}) for one in own
     ]
-    st.altair_chart(charts.over_time(figures.trend(sizes), inuse.model.segments, "batch"), width="stretch")
+    st.altair_chart(charts.over_time(figures.trend(sizes), inuse.model.segments, "batch"), width="stretch", theme=None)
     st.markdown(f"Last batch, {code(own[-1]['input'])}: **{plain(own[-1]['sentence'])}** More on the page Monitor.")
 
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -11,10 +16,12 @@ import streamlit as st
 from segments.action.performance import IN_POINTS, MISSED, PerformanceFacts
 from segments.action.templates import money_text, percent, plain
 from segments.action.uplift import ALL
+from segments.app.commands import export, uplift
 from segments.app.dashboard import charts, figures, reading
 from segments.app.dashboard.reading import found
 from segments.config.root import Config
 from segments.data.formulas import neutralise
+from segments.errors import SegmentsError
 from segments.io.store import catalog
 from segments.model.segmentation import Segment
 
@@ -93,6 +100,7 @@ def _periods(config: Config, facts: PerformanceFacts, table: pd.DataFrame, segme
     st.altair_chart(
         charts.by_period(own[own["whole"] & (own["segment_id"] != ALL)], name, MEASURE_WORDS[name], segments),
         width="stretch",
+        theme=None,
     )
     said = [
         f"Churned: no purchase for {facts.inactive_days} days, counted where they bought last. Won back: bought after a longer silence.",
@@ -148,6 +156,8 @@ def _movers(config: Config, facts: PerformanceFacts) -> None:
 
 def _campaigns(config: Config) -> None:
     st.subheader("Campaigns")
+    _make_list(config)
+    _read_results(config)
     folders = reading.campaigns()
     rows: list[dict[str, Any]] = []
     for record, table in folders[:CAMPAIGNS_SHOWN]:
@@ -168,6 +178,71 @@ def _campaigns(config: Config) -> None:
     st.caption(
         "Gain: treated less control, with its 95 % interval. Where no control group was drawn by chance, there is a figure, not a gain."
     )
+
+
+def _make_list(config: Config) -> None:
+    """A target list with a control group, as `segments export` makes it."""
+    with st.expander("Make a list with a control group"):
+        inuse = found(reading.champion, config)
+        people = None if inuse is None else found(reading.people, inuse.version)
+        if inuse is None or people is None:
+            return
+        names = {"": "all segments"} | {
+            one.segment_id: f"{one.segment_id} · {one.name}" for one in inuse.model.segments
+        }
+        left, middle, right = st.columns(3)
+        campaign = left.text_input("Campaign", placeholder="a name, such as spring")
+        segment = middle.selectbox("Customers of", list(names), format_func=names.__getitem__)
+        traits = {"": "everybody"} | {name: one.label for name, one in config.overlay.traits.items()}
+        overlay = right.selectbox("Who are", list(traits), format_func=traits.__getitem__)
+        if not overlay:
+            customers = len(people) if not segment else int((people["segment_id"] == segment).sum())
+            st.caption(figures.smallest_effects(customers, config.export.control_share, config.export.base_rate))
+        if st.button(
+            "Make the list", type="primary", disabled=not campaign, help="Keeps who is in it, in record/campaigns/"
+        ):
+            st.session_state.pop("list", None)
+            with tempfile.TemporaryDirectory() as folder, _told():
+                file = Path(folder) / "list.csv"
+                said = export.run(config, str(file), campaign, segment, overlay)
+                st.session_state["list"] = (campaign, said.replace(f"{file}: ", ""), file.read_bytes())
+        if "list" in st.session_state:
+            campaign, said, content = st.session_state["list"]
+            st.code(said, language=None, wrap_lines=True)
+            st.download_button("Download the list", content, f"{campaign}.csv", "text/csv", on_click="ignore")
+
+
+def _read_results(config: Config) -> None:
+    """What a campaign brought, as `segments uplift` reads it."""
+    with st.expander("Read what a campaign brought"):
+        campaign = st.text_input("Campaign of the results", placeholder="as its list was called")
+        uploaded = st.file_uploader(
+            "Results: customer_id, and responded or spend, of everybody on the list, controls too",
+            type=["csv", "parquet", "xlsx"],
+        )
+        ready = uploaded is not None and bool(campaign)
+        if st.button(
+            "Read the results", type="primary", disabled=not ready, help="Keeps them in record/uplift/ and MLflow"
+        ):
+            st.session_state.pop("uplift", None)
+            with tempfile.TemporaryDirectory() as folder, _told():
+                assert uploaded is not None
+                # Path.name: what a browser calls a file must not lead out of the folder
+                file = Path(folder) / (Path(uploaded.name).name or "results.csv")
+                file.write_bytes(uploaded.getbuffer())
+                st.session_state["uplift"] = uplift.run(config, campaign, str(file))
+        if "uplift" in st.session_state:
+            # its headings below those of the page
+            st.markdown(re.sub("(?m)^#", "###", st.session_state["uplift"]).replace("$", "\\$"))
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What a person can mend is a sentence on the page."""
+    try:
+        yield
+    except SegmentsError as error:
+        st.error(plain(reading.sentence(error)))
 
 
 def _height(rows: int) -> int:

@@ -104,7 +104,7 @@ def _profile(segment: Segment, cluster: int) -> None:
         alt="Features of the segment against all customers",
     )
     drawn = table.dropna(subset=["index"])
-    right.altair_chart(charts.indices(drawn, charts.altair_colour(segment)), width="stretch")
+    right.altair_chart(charts.indices(drawn, charts.altair_colour(segment)), width="stretch", theme=None)
     if len(drawn) < len(table):
         right.caption("A feature with values below zero has no index: its mean is no measure of size.")
 
@@ -137,7 +137,7 @@ def _demographics(segment: Segment, cluster: int, labels: Labels) -> None:
         with places[number % 2]:
             st.subheader(figures.words(str(descriptor), labels))
             st.caption(f"Known for {rows['known'].iloc[0]:,} customers of the segment.")
-            st.altair_chart(charts.demographics(rows, charts.altair_colour(segment)), width="stretch")
+            st.altair_chart(charts.demographics(rows, charts.altair_colour(segment)), width="stretch", theme=None)
 
 
 def _playbook(cluster: int) -> None:

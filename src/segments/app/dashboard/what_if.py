@@ -101,7 +101,9 @@ def _sliders(inuse: Champion, labels: Labels) -> None:
             margin = "–" if answer["margin"] == float("inf") else f"{answer['margin']:.3f}"
             st.metric("Margin", margin, border=True, help="How much farther the next centre is, in the clustered space")
         warn(answer)
-        st.altair_chart(charts.nearness(figures.distances(model, customer), model.segments), width="stretch")
+        st.altair_chart(
+            charts.nearness(figures.distances(model, customer), model.segments), width="stretch", theme=None
+        )
 
 
 def _starts(inuse: Champion) -> dict[str, dict[str, float | str]]:
@@ -201,7 +203,7 @@ def _answered(answer: Answer, inuse: Champion) -> None:
         st.download_button("Download the answers", answer.content, "scored.csv", "text/csv", on_click="ignore")
         if answer.side:
             st.download_button("Download the rejected rows", answer.side, "rejected.csv", "text/csv", on_click="ignore")
-    st.altair_chart(charts.shares(answer.shares, inuse.model.segments), width="stretch")
+    st.altair_chart(charts.shares(answer.shares, inuse.model.segments), width="stretch", theme=None)
     st.caption(f"The first {len(answer.head):,} of {answer.scored:,}:")
     st.dataframe(
         neutralise(answer.head),

@@ -85,10 +85,12 @@ def dashboard_command(config: Config, port: int, overrides: Sequence[str]) -> li
         "client.showErrorDetails": "type",  # the message of a defect may hold a customer's row
         "client.showErrorLinks": "false",  # they lead to search engines
         "runner.magicEnabled": "false",
-        "theme.base": "light",  # the pictures have a light ground too
-        "theme.primaryColor": "#0072B2",
-        "theme.textColor": "#222222",
+        # no theme.base: the page is as light or dark as the reader's system
+        "theme.light.primaryColor": "#0072B2",
+        "theme.light.textColor": "#222222",
+        "theme.dark.primaryColor": "#56B4E9",
         "theme.metricValueFontSize": "1.5rem",
+        "theme.paddingTop": "3rem",
     }
     flags = [f"--{name}={value}" for name, value in options.items()]
     return [sys.executable, "-m", "streamlit", "run", str(APP), *flags, "--", *overrides]
