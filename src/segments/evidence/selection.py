@@ -545,9 +545,8 @@ def useful_in_words(row: Mapping[str, Any] | pd.Series[Any]) -> str:
     for name in AHEAD:
         if not np.isnan(value := row.get(f"useful_{name}", np.nan)):
             half = 1.96 * row[f"useful_{name}_error"]
-            shares.append(
-                f"{100 * value:.0f} % of {name.replace('_', ' ')} ({100 * (value - half):.0f} to {100 * (value + half):.0f})"
-            )
+            share, low, high = (round(100 * one) for one in (value, value - half, value + half))
+            shares.append(f"{share} % of {name.replace('_', ' ')} ({low} to {high})")
     return f"Of the time after its segments explain {', '.join(shares)}."
 
 

@@ -11,7 +11,7 @@ from segments.errors import SegmentsError
 
 ABOUT = {"Experiment": "", "typ": "", "Created": "2026-01-01"}
 SCALERS = "['standard', 'minmax', 'robust', 'power', 'quantile']"
-BASE = {**ABOUT, "rev": "main", "passed": "66", "firmness": "0.2896622378585669", "sweep.scalers": SCALERS}
+BASE = {**ABOUT, "rev": "main", "passed": "66", "agreement_min": "0.2896622378585669", "sweep.scalers": SCALERS}
 
 
 def test_many_experiments_fit_120_columns_in_parts_that_begin_with_the_commit() -> None:
@@ -21,7 +21,7 @@ def test_many_experiments_fit_120_columns_in_parts_that_begin_with_the_commit() 
     first, second = text.split("\n\n")
     assert first.splitlines()[0].split() == ["main", "number-0", "number-1", "number-2"]
     assert second.splitlines()[0].split() == ["main", "number-3", "number-4"]
-    assert "firmness" in second
+    assert "agreement_min" in second
     assert "0.28966" in second
     assert "'" not in text
     for scaler in ("standard", "minmax", "robust", "power", "quantile"):

@@ -112,6 +112,18 @@ def test_times_are_those_that_were_meant(tmp_path: Path, case: str) -> None:
     assert lines["purchased_at"].tolist() == [pd.Timestamp(time) for time in expected]
 
 
+@pytest.mark.parametrize(
+    ("zone", "days"),
+    [({}, [5, 5, 6]), ({"time_zone": "Europe/Berlin"}, [5, 6, 6]), ({"time_zone": "America/New_York"}, [5, 5, 5])],
+)
+def test_a_purchase_day_is_one_where_the_business_is(tmp_path: Path, zone: dict[str, str], days: list[int]) -> None:
+    """Half past nine and half past ten in the evening, and half past midnight, by UTC: in Berlin 23:30, 0:30 and 2:30; in New York one evening."""
+    cells = ["2024-07-05T21:30:00Z", "2024-07-05T22:30:00Z", "2024-07-06T00:30:00Z"]
+    (tmp_path / "log.csv").write_text("who;when;paid\n" + "".join(f"a;{cell};5\n" for cell in cells))
+    lines, _ = log("log.csv", tmp_path, **zone)
+    assert lines["order_id"].tolist() == [f"2024-07-0{day}" for day in days]
+
+
 ASKED: dict[str, tuple[str, str, str]] = {
     "a thousand or a decimal": ("a,2024-01-02,1.234\nb,2024-01-03,950\n", "thousands or decimals", "read.decimal"),
     "the largest purchases": (
