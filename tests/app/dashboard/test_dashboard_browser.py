@@ -308,6 +308,7 @@ def test_overview_says_who_is_in_use_and_since_when(visit: Visit) -> None:
     visit.open("overview")
     page = visit.page
     page.get_by_role("heading", name="Overview").wait_for()
+    page.get_by_text("Which model this is").click()
     page.get_by_text("customer-segments v").first.wait_for()
     page.get_by_text(re.compile(r"^20\d\d-\d\d-\d\d$")).first.wait_for()
     page.locator('[data-testid="stVegaLiteChart"]').nth(1).wait_for()
