@@ -14,7 +14,6 @@ from typing import Any
 import mlflow
 import pandas as pd
 import pytest
-from mlflow.exceptions import MlflowException
 
 import machine
 from small_project import LIMIT, STAGES, SmallProject, digest, expected_grid
@@ -295,18 +294,15 @@ def test_the_champion_takes_one_row_and_whole_numbers(champion: Any, reproduced:
     features = reproduced.table("features/customers.parquet")
     columns = champion.metadata.get_input_schema().input_names()
     whole = champion.predict(features[columns])
-    assert champion.predict(features[columns].astype("int32")).equals(whole), (
-        "incomes and scores are whole numbers here"
-    )
-    with pytest.raises(MlflowException, match="annual_income"):  # MLflow's rule: an int64 may be too large for a double
-        champion.predict(features[columns].astype("int64"))
+    assert champion.predict(features[columns].astype("int32")).equals(whole), "incomes and scores are whole here"
+    assert champion.predict(features[columns].astype("int64")).equals(whole)
     assert champion.predict(features[columns].tail(1)).iloc[0].to_dict() == whole.iloc[-1].to_dict()
     assert champion.predict(features[columns[::-1]]).equals(whole), "columns go by name, not by place"
 
 
-def test_the_champion_asks_for_doubles_and_says_what_it_is(champion: Any, reproduced: SmallProject) -> None:
-    schema = champion.metadata.get_input_schema()
-    assert {str(column.type) for column in schema.inputs} == {"DataType.double"}
+def test_the_champion_names_its_columns_and_says_what_it_is(champion: Any, reproduced: SmallProject) -> None:
+    columns = json.loads((reproduced / "artifacts/registry/segmentation.json").read_text())["space"]["columns"]
+    assert champion.metadata.get_input_schema().input_names() == columns
     assert champion.metadata.saved_input_example_info is not None
     version = reproduced.client().get_model_version_by_alias("customer-segments", "champion")
     for tag in ("candidate_id", "data_hash", "config_hash", "git_commit"):
