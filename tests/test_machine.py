@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 import dealing
 import machine
 import warm
+from small_project import CHECKOUT
 
 TESTS = Path(__file__).parent
 
@@ -89,13 +91,14 @@ def test_a_warm_command_is_a_process_of_its_own(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_signal_reaches_a_warm_command(tmp_path: Path) -> None:
-    """`segments describe` of a pipe that says nothing waits until it is told to end."""
-    os.mkfifo(tmp_path / "silent.csv")
-    words = [str(warm.folder() / "segments"), "describe", "silent.csv"]
-    with subprocess.Popen(words, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
-        writer = os.open(tmp_path / "silent.csv", os.O_WRONLY)  # opens when it reads: it has begun
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate()
-        os.close(writer)
+    """A command that asks a server which says nothing waits until it is told to end."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        uri = f"tracking.uri=http://127.0.0.1:{silent.getsockname()[1]}"
+        words = [str(warm.folder() / "segments"), "verify", uri, "tracking.timeout_seconds=300"]
+        with subprocess.Popen(words, cwd=CHECKOUT, stderr=subprocess.PIPE, text=True) as process:
+            asking, _ = silent.accept()  # it has begun
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate()
+            asking.close()
     assert process.returncode == 130
     assert "interrupted" in err

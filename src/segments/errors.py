@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 # What stands after a password's name, or between a user and a machine: an error is read by others than the one who wrote it.
 PASSWORD = re.compile(
-    r"""(://[^\s:/@]*:|(?:password|passwd|pwd)["']?\s*[=:]\s*["']?)[^\s"',;@{}]+(?=@|[\s"',;{}]|$)""", re.IGNORECASE
+    r"""(://[^\s:/@]*:(?!\d+/)(?=[^\s@]+@)|(?:password|passwd|pwd)["']?\s*[=:]\s*["']?)[^\s"',;@{}]+""", re.IGNORECASE
 )
 LONGEST = 600  # signs of each part of an error: what stands in a file or an override may be of any length
 
@@ -94,8 +94,8 @@ def quoted_part(text: str, longest: int = LONGEST) -> str:
     --------
     >>> quoted_part("a\n\x1b[31mb"), quoted_part("a" * 20, 5)
     ('a\\n\\x1b[31mb', 'aaaaa… (15 more)')
-    >>> quoted_part("postgresql://me:hunter2@db, password=hunter2")
-    'postgresql://me:***@db, password=***'
+    >>> quoted_part("postgresql://me:hunter2@db, password=hunter2, http://127.0.0.1:5000, http://h:5000/models/x@champion")
+    'postgresql://me:***@db, password=***, http://127.0.0.1:5000, http://h:5000/models/x@champion'
     """
     text = PASSWORD.sub(r"\1***", text)
     shown = "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)

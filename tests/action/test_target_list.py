@@ -388,7 +388,8 @@ def test_a_list_of_a_source_without_purchases(small_project: Callable[[], SmallP
     asked = ("segments", "export", "x.csv", "columns=[customer_id,churn_risk,group]")
     assert "there is no column 'churn_risk'" in project.run(*asked, fails=True)
     ahead = project / "artifacts/prediction/customers.parquet"
-    listed[["customer_id"]].assign(churn_risk=0.25, expected_value=9.0).to_parquet(ahead)
+    own = listed[["customer_id"]].assign(cluster=0, segment_id="S1", segment="all")
+    own.assign(churn_risk=0.25, expected_value=9.0, outside_learned=False).to_parquet(ahead)
     project.run(*asked)
     assert (pd.read_csv(project / "x.csv")["churn_risk"] == 0.25).all()
     ahead.unlink()

@@ -163,7 +163,7 @@ def test_without_prediction_and_evidence_the_rest_is_shown(house: Callable[..., 
     said = message(opened("overview"))
     assert "Not known yet: churn risk and expected value: run `segments prediction`, or `dvc repro`." in said
     assert "how stable its segments are" in said
-    assert "how much of the segments stays when something is changed" in said
+    assert "which candidate was chosen, and why" in said
     assert "how stable each candidate is" in message(opened("compare"))
     assert "2024-05-06" in [one.value for one in opened("overview").metric]
     app = opened("segment")

@@ -123,7 +123,11 @@ def track_evidence(tracker: Tracker, rows: Sequence[Mapping[str, Any]], sweep_id
             tags = {SAID: digest, GRADE: row["grade"], "segments.null": row["null"], "segments.why": row["reason"]}
             tracker.client.log_batch(
                 run.info.run_id,
-                metrics=[Metric(key, value, now, row["k"]) for key, value in scores.items() if math.isfinite(value)],
+                metrics=[
+                    Metric(key, value, now, row["k"])
+                    for key, value in scores.items()
+                    if math.isfinite(value) and run.data.metrics.get(key) != value  # what an earlier stage said stands
+                ],
                 tags=[RunTag(key, str(value)) for key, value in tags.items()],
             )
 

@@ -345,8 +345,7 @@ def _charts(visible: str, sections: dict[str, tuple[int, int, list[dict[str, Any
         {"type": "BAR", "metricKey": score} for score in SCORE_METRICS if score not in scores
     ]
     unwanted += [{"type": "IMAGE", "imageKeys": [key]} for key in PICTURES if key not in keys]
-    first = shown[0]["uuid"]
-    charts += [{**card, "uuid": f"x{i}", "metricSectionId": first, "deleted": True} for i, card in enumerate(unwanted)]
+    charts += [{**card, "deleted": True} for card in unwanted]
     order = {"compareRunSections": shown, "isAccordionReordered": True}
     return {"runsHiddenMode": visible, "compareRunCharts": charts, "hideEmptyCharts": True, **order}
 
