@@ -7,6 +7,7 @@ without tracebacks or customers in them, and the next version when the alias mov
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import time
@@ -40,7 +41,7 @@ Answers = list[dict[str, Any]]
 CUSTOMER_PATH = "/customers/"  # then an id
 PATHS = {"/invocations": "POST", "/health": "GET", "/ping": "GET", "/version": "GET", "/metrics": "GET"}
 SMALL_BODY = 2**16  # a body of so many bytes is answered between two others; a larger one in a thread
-THREADS = 2  # large bodies at once: more would only share the same cores
+THREADS = 1  # large bodies at once: two would only take turns at Python's lock
 MOST_HELD = 2**28  # bytes of large bodies that wait for a thread
 MOST_ARRIVING = 64  # bodies that are not whole yet; for one more, the oldest is given up
 PATIENCE_SECONDS = 20.0  # for a body to come, and for an answer to be taken
@@ -104,6 +105,8 @@ def run_model_api(config: Config, uri: str | None = None, say: Callable[[str], o
             timeout_graceful_shutdown=5,
         )
     )
+    gc.collect()
+    gc.freeze()  # what is loaded stays: a collection in mid-answer need not look through it
     try:
         # uvicorn ends in good order at a signal, and then raises it again for us
         with child.ended_by_signals():

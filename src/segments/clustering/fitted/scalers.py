@@ -40,18 +40,13 @@ def _rebuild(method: str, fitted: Mapping[str, Any], prefix: str) -> Any:
 
 def _yeo_johnson(X: NDArray[np.float64], lambdas: Sequence[float]) -> NDArray[np.float64]:
     """Yeo & Johnson (2000), Biometrika 87, 954-959, each column with its own parameter; scikit-learn's has another last digit per processor."""
-    return np.column_stack(
-        [
-            np.where(
-                column >= 0, _power(log1p(column.clip(min=0.0)), at), -_power(log1p(-column.clip(max=0.0)), 2.0 - at)
-            )
-            for column, at in zip(X.T, lambdas, strict=True)
-        ]
-    )
+    # all columns in one go: of a single row, most of the time goes into the calls
+    at = np.array(lambdas)
+    return np.where(X >= 0, _power(log1p(X.clip(min=0.0)), at), -_power(log1p(-X.clip(max=0.0)), 2.0 - at))
 
 
-def _power(logs: NDArray[np.float64], at: float) -> NDArray[np.float64]:
-    return expm1(at * logs) / at if at else logs
+def _power(logs: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.where(at == 0, logs, expm1(at * logs) / np.where(at == 0, 1.0, at))
 
 
 def _straightening(column: NDArray[np.float64]) -> float:
