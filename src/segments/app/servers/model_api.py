@@ -113,6 +113,8 @@ def run_model_api(config: Config, uri: str | None = None, say: Callable[[str], o
             server.run()
     except KeyboardInterrupt:
         pass
+    finally:
+        gc.unfreeze()
     say("\nStopped.")
     return 0
 
