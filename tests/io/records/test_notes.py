@@ -20,8 +20,8 @@ def test_the_sweeps_note_leads_with_the_reason_and_lists_finalists_and_segments(
     assert (
         "- Runner-up: rfm · robust · k=4 (reproducible, 0.113 ± 0.010)." in note.split("### The figures behind it")[1]
     )
-    assert "| rfm · robust · k=4 | reproducible | – | – | 0.113 ± 0.010 | 0.90 | 0.80 | 0.2500 |" in note
-    assert "| candidate | grade | usefulness | lowest agreement | excess | least stable segment |" in note
+    assert "| rfm · robust · k=4 | reproducible | – | – | 0.113 ± 0.010 | 0.90 | 0.2500 |" in note
+    assert "| candidate | grade | useful | firm | excess | Jaccard | silhouette over all features |" in note
     assert "The excess is the silhouette less that of data without clusters" in note
     assert (
         "data without clusters (a Gaussian copula with the data's columns, each made one-peaked, the unimodal null)"
