@@ -136,16 +136,24 @@ def preload() -> None:
             importlib.import_module(module.name)
     for name in LIBRARIES:
         importlib.import_module(name)
-    # and what these three bring in when they are used
+    # and what these bring in, or find out, when they are used
     import pandas
     import pandera.pandas
     from hydra.core.plugins import Plugins
+    from mlflow.utils.requirements_utils import _init_modules_to_packages_map
     from numba.core.registry import cpu_target
+    from sqlalchemy.orm import configure_mappers
+
+    from segments.clustering.meaning import code_meaning
 
     Plugins.instance()
     pandera.pandas.DataFrameSchema({"x": pandera.pandas.Column(int)}).validate(pandas.DataFrame({"x": [1]}))
     cpu_target.typing_context.refresh()
     cpu_target.target_context.refresh()
+    configure_mappers()
+    _init_modules_to_packages_map()  # which package each module of a model belongs to
+    for module in ("segments.clustering.candidate", "segments.evidence.grades"):
+        code_meaning(module)
     gc.freeze()  # a copy need not look through a million objects, nor copy the pages they lie on, whenever it collects
 
 
