@@ -371,7 +371,10 @@ def log_model(tracker: Tracker, run_id: str, files: Mapping[str, str], example: 
                 signature=signature,
                 input_example=example,
             )
-        logged = Path(mlflow.artifacts.download_artifacts(artifact_uri=info.model_uri, dst_path=f"{folder}/logged"))
+        # Where they lie, or a copy of what a server keeps: a copy of the package takes longer than to hash it
+        logged = _local(str(tracker.client.get_logged_model(str(info.model_id)).artifact_location))
+        if logged is None:
+            logged = Path(mlflow.artifacts.download_artifacts(artifact_uri=info.model_uri, dst_path=f"{folder}/logged"))
         found = {name: digest for name, digest in hashes(logged).items() if name != "registered_model_meta"}
         manifest = json.dumps(found, indent=1) + "\n"
         (Path(folder) / MANIFEST).write_text(manifest)
