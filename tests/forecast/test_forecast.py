@@ -40,6 +40,7 @@ from segments.forecast.forecast import (
     with_horizon,
 )
 from segments.forecast.models import GLOBAL, Snapshot, fit
+from segments.io.records import prediction
 from segments.io.records.prediction import write_prediction_record
 from segments.io.store.cache import forecasts
 from segments.io.store.files import artifact, read_json, read_table, write_json, write_table
@@ -490,8 +491,10 @@ def runs(tracker: Tracker, kind: str = "prediction") -> list[Any]:
     return list(tracker.client.search_runs([tracker.experiment_id], f"tags.`segments.kind` = '{kind}'"))
 
 
-def test_every_model_and_variant_is_a_run_once(root: Path, made: Prediction) -> None:
-    for _ in range(2):
+def test_every_model_and_variant_is_a_run_once(root: Path, made: Prediction, monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures = [prediction.png, lambda figure: b"a picture"]  # drawn once, too
+    for png in pictures:
+        monkeypatch.setattr(prediction, "png", png)
         folder = write_prediction_record(made, "shop", "c1", Start(1_700_000_000_000))
         with connect(TrackingConfig(), "shop") as tracker:
             track_candidates(tracker, [FACT])
@@ -535,8 +538,11 @@ def test_the_stage_says_that_it_does_not_apply(root: Path, made: Prediction) -> 
     assert sorted(path.name for path in artifact("prediction").iterdir()) == ["metrics.json", "prediction.json"]
 
 
-def test_the_candidates_run_tells_of_the_prediction_made_last(root: Path, made: Prediction) -> None:
+def test_the_candidates_run_tells_of_the_prediction_made_last(
+    root: Path, made: Prediction, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Another horizon, and back: MLflow would keep the larger of two values told at one instant."""
+    monkeypatch.setattr(prediction, "png", lambda figure: b"a picture")  # drawn above
     worse = replace(
         made,
         comparison=made.comparison.assign(value=2 * made.comparison["value"]),

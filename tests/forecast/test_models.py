@@ -174,7 +174,7 @@ def test_money_in_another_currency_is_the_same_prediction() -> None:
 
 
 def test_a_buy_till_you_die_model_does_not_look_at_the_outcome() -> None:
-    train, blind = snapshot(), snapshot()
+    train, blind = snapshot(n=120), snapshot(n=120)
     blind.churned[:] = 1 - blind.churned
     blind.spend[:] = 1.0
     for outcome in ("churn", "value"):
