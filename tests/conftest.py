@@ -25,8 +25,8 @@ PROJECT = Path(__file__).resolve().parent.parent
 MEMORY = tempfile.TemporaryDirectory(prefix="segments-configs-")  # as long as this process
 remembered.install(Path(MEMORY.name))
 
-# The same examples every time, so that what fails is the change at hand; `--hypothesis-profile=default` looks for new ones.
-settings.register_profile("repeatable", derandomize=True)
+# The same examples every time and no limit by the clock, so that what fails is the change at hand; `--hypothesis-profile=default` looks for new ones.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
 
