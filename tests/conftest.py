@@ -6,6 +6,7 @@ import itertools
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,13 @@ from hypothesis import settings
 
 import dealing
 import machine
+import remembered
 from segments.io.tracking.moved import mend_moved
 from small_project import SmallProject, make, make_record
 
 PROJECT = Path(__file__).resolve().parent.parent
+MEMORY = tempfile.TemporaryDirectory(prefix="segments-configs-")  # as long as this process
+remembered.install(Path(MEMORY.name))
 
 # The same examples every time, so that what fails is the change at hand; `--hypothesis-profile=default` looks for new ones.
 settings.register_profile("repeatable", derandomize=True)
