@@ -100,9 +100,8 @@ def customer_ids(
     """
     refuse_rounded(table, header, cell, where)
     own = id_sql(cell)
-    hidden = table.aggregate(
-        f"count(*) FILTER (WHERE regexp_matches({quoted(header)}::VARCHAR, '{INVISIBLE}'))"
-    ).fetchall()[0][0]
+    unseen = table.filter(f"regexp_matches({quoted(header)}::VARCHAR, '{INVISIBLE}')")
+    hidden = unseen.aggregate("count(*)").fetchall()[0][0]
     if hidden:
         notes.append(f"{hidden:,} ids of '{header}' held signs that nobody sees: they are taken out")
     if id_type == "text":
@@ -110,10 +109,10 @@ def customer_ids(
     spelled = table.project(f"row_number() OVER () AS {ROW_NUMBER}, {own} AS id").project(f"*, {key_sql('id')} AS key")
     twice = (
         spelled.filter("key IS NOT NULL")
-        .aggregate(f"key, first(id ORDER BY {ROW_NUMBER}) AS id, min(id) AS low, max(id) AS high", "key")
+        .aggregate(f"key, min_by(id, {ROW_NUMBER}) AS id, min(id) AS low, max(id) AS high", "key")
         .filter("low <> high")
     )
-    found = twice.aggregate("count(*), min(low), arg_min(high, low)").fetchall()[0]
+    found = twice.aggregate("count(*), min(low), min_by(high, low)").fetchall()[0]
     if not found[0]:
         return own
     if id_type == "auto":
