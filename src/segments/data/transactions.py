@@ -214,25 +214,34 @@ def clean_transactions(raw: RawLog, source: Source) -> tuple[duckdb.DuckDBPyRela
         "reason IS NOT NULL"
     ).create_view("rejected_lines")
 
-    found = dict(lines.aggregate("verdict, count(*)", "verdict").fetchall())
+    looked_at = _read_parts(spec)
+    asked = {f"{name}_blank": f"{name}_blank" for name in blank} | {"is_return": "amount < 0"}
+    asked |= {"is_timed": "purchased_at IS NOT NULL"}
+    asked |= {f"{key}_unread": _is_unread(text, value) for key, text, value, _ in looked_at}
+    by_verdict = _counted_by_verdict(lines, asked)
+    found = {verdict: count for verdict, (count, *_) in by_verdict.items()}
     rows_raw = sum(found.values())
     if not rows_raw:
         raise DataError("the transaction log has a header but no lines", where=spec.where, fix="check the file")
-    _some_time(lines, spec)
+    told = dict(zip(asked, map(sum, zip(*(more for _, *more in by_verdict.values()), strict=True)), strict=True))
+    if not told["is_timed"]:
+        _refuse_times(lines, spec)
     counts = [found.get(number, 0) for number in range(1, len(judged) + 1)]
     keeping = [0, *(number for number, (reason, _) in enumerate(judged, start=1) if reason.action == "keep")]
     kept = lines.filter(f"verdict IN ({', '.join(map(str, keeping))})")
+    of_kept = [by_verdict[number] for number in keeping if number in by_verdict]
+    told_of_kept = {key: sum(counts[at] for counts in of_kept) for at, key in enumerate(asked, start=1)}
     for name in blank:
-        if blanks := _one(kept.filter(f"{name}_blank").aggregate("count(*)")):
+        if blanks := told_of_kept[f"{name}_blank"]:
             notes.append(f"{blanks} lines lack a {name} value: it counts as 0")
-    notes += _unreadable(lines, headers, spec)
+    notes += _unreadable(lines, headers, [part for part in looked_at if told[f"{part[0]}_unread"]], spec)
     report = counted([reason for reason, _ in judged], counts, rows_raw, policy, notes, spec.where)
 
     if spec.order is not None:
         notes += _cancellations_that_pay(kept)
     notes += _gaps(_days(kept.project("CAST(purchased_at AS DATE) AS day")), date.fromisoformat(source.as_of))
     columns = [name for name in TRANSACTION_COLUMNS if name in parsed]
-    if policy.returns == "net" and _one(kept.filter("amount < 0").aggregate("count(*)")):
+    if policy.returns == "net" and told_of_kept["is_return"]:
         kept = _net(raw, kept, spec, notes)
         columns.append("sent_back_at")
     _check_lines(kept, columns, spec.where)
@@ -523,23 +532,42 @@ def _cancellations_that_pay(lines: duckdb.DuckDBPyRelation) -> list[str]:
     ]
 
 
-def _unreadable(lines: duckdb.DuckDBPyRelation, headers: dict[str, str], spec: Transactions) -> list[str]:
+def _counted_by_verdict(lines: duckdb.DuckDBPyRelation, asked: dict[str, str]) -> dict[int, tuple[int, ...]]:
+    """In one pass: the lines of each verdict, then of how many of them each thing asked holds."""
+    conditions = ", ".join(f"{condition} AS {key}" for key, condition in asked.items())
+    counts = ", ".join(f"count(*) FILTER (WHERE {key})" for key in asked)
+    of_lines = lines.project(f"verdict, {conditions}").aggregate(f"verdict, count(*), {counts}", "verdict")
+    return {verdict: tuple(more) for verdict, *more in of_lines.fetchall()}
+
+
+def _read_parts(spec: Transactions) -> list[tuple[str, str, str, str]]:
+    """What is read of a line: its key, its text, its value, and what the source says of how it is written."""
+    parts = [("time", "time_text", "purchased_at", "time_format")]
+    return parts + [(key, f"{key}_text", f"{key}_read", "read.decimal") for key in spec.money]
+
+
+def _is_unread(text: str, value: str) -> str:
+    return f"NOT is_repeat AND {text} IS NOT NULL AND {value} IS NULL"
+
+
+def _unreadable(
+    lines: duckdb.DuckDBPyRelation,
+    headers: dict[str, str],
+    parts: list[tuple[str, str, str, str]],
+    spec: Transactions,
+) -> list[str]:
     """Show two of the cells that cannot be read; several of one shape are an error."""
     notes = []
-    looked_at = [("time", "time_text", "purchased_at", "time_format")]
-    looked_at += [(key, f"{key}_text", f"{key}_read", "read.decimal") for key in spec.money]
-    for key, text, value, said in looked_at:
-        bad = lines.filter(f"NOT is_repeat AND {text} IS NOT NULL AND {value} IS NULL")
+    for key, text, value, said in parts:
+        bad = lines.filter(_is_unread(text, value))
         fix = f"see whether source.transactions.{said} says how all of them are written"
         if shown := refuse_pattern(bad, text, headers[key], spec.where, fix):
             notes.append(f"unreadable {key.replace('_', ' ')}, for example: {shown}")
     return notes
 
 
-def _some_time(lines: duckdb.DuckDBPyRelation, spec: Transactions) -> None:
-    """Refuse a log without one readable time: the format is wrong, not the lines."""
-    if _one(lines.aggregate("count(purchased_at)")):
-        return
+def _refuse_times(lines: duckdb.DuckDBPyRelation, spec: Transactions) -> None:
+    """A log without one readable time: the format is wrong, not the lines."""
     texts = (
         lines.filter("time_text IS NOT NULL")
         .project("time_text")

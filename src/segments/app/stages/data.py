@@ -45,11 +45,10 @@ def run(config: Config) -> None:
 
 def kept_by_engine(engine: LogEngine, lines: Any) -> EngineLog:
     """Have the engine keep the clean log of all, and bring the lines of those in the sample here, as the log of every later stage."""
-    log = engine.keep("transactions", lines.spark())
-    frame = engine.kept(log, "data")
-    until = engine.sample_until(frame)
+    log, _ = engine.keep("transactions", lines.spark())
+    until = engine.sample_until(log)
     with room() as folder:
-        rows = engine.fetch_rows(engine.sampled(frame, until), folder / "lines.parquet")
+        rows = engine.fetch_log(log, until, folder)
         catalog.stream(catalog.CLEAN_TRANSACTIONS, rows.project(", ".join(map(quoted, lines.columns))))
     return EngineLog(log, until)
 

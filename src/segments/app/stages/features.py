@@ -43,8 +43,8 @@ def summed_by_engine(config: Config) -> tuple[Summed, KeptTable]:
     with log_engine(config.source) as engine:
 
         def keep(features: Any) -> tuple[Any, RfmCuts | None]:
-            found.append(engine.keep("features", features))
-            everybody = engine.kept(found[0], "features")
+            kept, everybody = engine.keep("features", features)
+            found.append(kept)
             cuts = None if log.sample_until is None else engine.quantiles(everybody, RFM_COLUMNS, FIFTHS)
             return engine.sampled(everybody, log.sample_until), cuts
 

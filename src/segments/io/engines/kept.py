@@ -108,11 +108,11 @@ class LogEngine:
 
     # --- what is kept
 
-    def keep(self, name: str, frame: Any) -> KeptTable:
+    def keep(self, name: str, frame: Any) -> tuple[KeptTable, Any]:
         """Have a frame written by the engine, then looked at as it lies there."""
         place = self._place(name)
         frame.write.mode("overwrite").parquet(_address(place))
-        return self._looked_at(name, place)
+        return self._looked_at(name, place), self._opened(place)
 
     def _looked_at(self, name: str, place: str) -> KeptTable:
         """What a kept table holds now."""
@@ -150,16 +150,13 @@ class LogEngine:
 
     # --- the sample
 
-    def sample_until(self, frame: Any) -> str | None:
+    def sample_until(self, log: KeptTable) -> str | None:
         """The last hash of the sample: the customers of the smallest are in it; ``None`` where all are."""
-        hashes = self.session.sql(f"SELECT DISTINCT {HASH} AS hash FROM {{rows}}", rows=frame)  # noqa: S608 - SQL of our own
-        if hashes.count() <= self.engine.sample:
+        if log.customers <= self.engine.sample:
             return None
-        last = self.session.sql(
-            f"SELECT max(hash) FROM (SELECT hash FROM {{hashes}} ORDER BY hash LIMIT {self.engine.sample})",  # noqa: S608 - SQL of our own
-            hashes=hashes,
-        )
-        return str(last.collect()[0][0])
+        hashes = f"SELECT DISTINCT {HASH} AS hash FROM {{rows}} ORDER BY hash LIMIT {self.engine.sample}"  # noqa: S608 - SQL of our own
+        [(last,)] = self.session.sql(f"SELECT max(hash) FROM ({hashes})", rows=self._opened(log.place)).collect()  # noqa: S608 - SQL of our own
+        return str(last)
 
     def sampled(self, frame: Any, until: str | None) -> Any:
         """The rows of the customers in the sample."""
@@ -175,20 +172,23 @@ class LogEngine:
         cuts = iter(found)
         return {name: [float(next(cuts)) for _ in shares] for name in names}
 
-    def fetch_rows(self, frame: Any, target: Path) -> duckdb.DuckDBPyRelation:
-        """Bring rows here, a piece at a time, in the order of the log."""
-        rows = frame.count()
-        pieces = 1 + rows // ROWS_AT_ONCE
+    def fetch_log(self, log: KeptTable, until: str | None, folder: Path) -> duckdb.DuckDBPyRelation:
+        """The lines of the sample, here, in the order of the log: read where they lie, or brought to `folder` a piece at a time."""
+        files_here = f"{_address(log.place)}/*.parquet"
+        if is_foreign(log.place):
+            files_here = str(folder / "rows.parquet")
+            self._bring(self.sampled(self._opened(log.place), until), Path(files_here))
+        connection = duckdb.connect(config={"temp_directory": str(folder / "spill")})
+        rows = connection.read_parquet(files_here)
+        return (rows if until is None else rows.filter(f"{HASH} <= '{until}'")).order(ROW_NUMBER)
+
+    def _bring(self, frame: Any, target: Path) -> None:
+        pieces = 1 + frame.count() // ROWS_AT_ONCE
         with files.growing_table(target, raw=True) as write:
             for piece in range(pieces):
-                part = frame.where(f"pmod(xxhash64({CUSTOMER_ID}), {pieces}) = {piece}") if pieces > 1 else frame
+                part = frame.where(f"pmod(xxhash64({CUSTOMER_ID}), {pieces}) = {piece}")
                 for batch in part.toArrow().to_batches():
                     write(batch)
-        return (
-            duckdb.connect(config={"temp_directory": str(target.parent / "spill")})
-            .read_parquet(str(target))
-            .order(ROW_NUMBER)
-        )
 
 
 def _address(place: str) -> str:
