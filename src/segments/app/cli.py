@@ -12,6 +12,7 @@ import gc
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Sequence
 from functools import partial
 from importlib import import_module
@@ -68,6 +69,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     gc.set_threshold(100_000, 50, 100)
     # Whoever is interrupted has the process beside it that clears up what processes shared; it need not say what it found.
     os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")
+    # pandera imports PySpark where it is installed; what goes between it and us is Arrow, and pandas has no part in it.
+    warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
     if asked := os.environ.get(COMPLETE):  # a shell asks what could come next
         from click.shell_completion import shell_complete
 
