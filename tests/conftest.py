@@ -66,7 +66,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """A test that is not left out has what it needs, or fails."""
     if lacks := machine.lacking(getattr(item, "fixturenames", ()), machine.missing()):
-        pytest.fail(f"CI must run this too, and there is no {' and no '.join(lacks)}: run `make system`")
+        pytest.fail(f"CI must run this too, and there is no {' and no '.join(lacks)}: run {machine.advice(lacks)}")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

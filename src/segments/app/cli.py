@@ -12,6 +12,7 @@ import gc
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Sequence
 from functools import partial
 from importlib import import_module
@@ -21,7 +22,7 @@ import click
 
 from segments import __version__
 from segments.app import declare
-from segments.app.declare import EPILOG, Command, Here, Run, argument, because, print_lines, raw
+from segments.app.declare import EPILOG, Command, Here, Place, Run, argument, because, print_lines, raw
 from segments.errors import ConfigError, SegmentsError, quoted_part
 
 ENDINGS = (signal.SIGTERM, signal.SIGHUP)  # a service manager, a closed terminal
@@ -68,6 +69,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     gc.set_threshold(100_000, 50, 100)
     # Whoever is interrupted has the process beside it that clears up what processes shared; it need not say what it found.
     os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")
+    # pandera imports PySpark where it is installed; what goes between it and us is Arrow, and pandas has no part in it.
+    warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
     if asked := os.environ.get(COMPLETE):  # a shell asks what could come next
         from click.shell_completion import shell_complete
 
@@ -368,8 +371,15 @@ def track() -> Run:
 
 
 @of_project(
-    argument("input", type=Here()),
-    click.option("-o", "--output", metavar="OUTPUT", required=True, type=Here(), help="CSV or parquet, by its suffix."),
+    argument("input", type=Place()),
+    click.option(
+        "-o",
+        "--output",
+        metavar="OUTPUT",
+        required=True,
+        type=Place(),
+        help="CSV or parquet, by its suffix; of Spark a folder or address.",
+    ),
     click.option("--model", metavar="URI", help="models:/NAME@ALIAS or models:/NAME/VERSION; the champion by default."),
     raw,
     click.option("--record/--no-record", default=True, help="Keep counts and drift figures; yes by default."),
@@ -381,6 +391,12 @@ def track() -> Run:
     ),
     click.option("--read.separator", "separator", metavar="SIGN", help="The same."),
     click.option("--read.decimal", "decimal", metavar="SIGN", help="The same."),
+    click.option(
+        "--connect",
+        "spark",
+        metavar="PLACE",
+        help="Score on Spark: local[N] in this process, or sc://HOST:PORT, a Connect server.",
+    ),
 )
 def score() -> Run:
     """Give every row of a file its segment, by the registered model.
@@ -395,6 +411,10 @@ def score() -> Run:
             (source.policy: returns, zero amounts, lines after the as-of date) are no faults: they are counted in what is
             printed and in the record, but are neither in that file nor in the exit code. A log with a line that is not as
             long as its header is refused.
+
+    With connect, Spark scores where the rows lie, to the same bits: INPUT is table:NAME of its catalog, or parquet (a file, a folder,
+    an address) of feature rows; OUTPUT a folder or address where nothing is yet, for parquet, in no order. Rejected rows go to
+    OUTPUT.rejected with id and reason. Its workers need this package. No drift figures.
 
     The record: record/monitoring/ and MLflow's experiment `monitoring` keep counts and drift figures, no customers; the
     same file scored twice by the same version is one record.

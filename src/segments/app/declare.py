@@ -88,6 +88,15 @@ class Here(click.Path):
         return os.path.abspath(value) if value else value  # noqa: PTH100 - still text
 
 
+class Place(Here):
+    """A path from where the person stands, or what an engine finds: ``table:NAME``, an address."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Leave the latter as it is."""
+        of_engine = isinstance(value, str) and (value.startswith("table:") or "://" in value)
+        return value if of_engine else super().convert(value, param, ctx)
+
+
 def suggest(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Complete what can be chosen from the folders of ``conf/`` (``source=…``); files too, where one may stand."""
     from click.shell_completion import CompletionItem
