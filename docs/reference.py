@@ -192,7 +192,7 @@ def _default(one: Any) -> Any:
 
 
 def _short(value: Any) -> str:
-    text = "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    text = '""' if value == "" else "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
@@ -217,16 +217,10 @@ def python_page() -> str:
         found = getattr(segments, name)
         if not isinstance(found, str):
             kind = "autoclass" if inspect.isclass(found) else "autofunction"
-            members = (
-                "\n   :members:\n   :inherited-members: BaseEstimator, ClusterMixin, TransformerMixin, ClassNamePrefixFeaturesOutMixin"
-                if kind == "autoclass"
-                else ""
-            )
-            if name == "SegmentationModel":
-                members = "\n   :members: fit, predict, transform"
+            members = "\n   :members:" if kind == "autoclass" else ""
             parts += [
                 f"## segments.{name}",
-                f"```{{eval-rst}}\n.. {kind}:: {found.__module__}.{found.__qualname__}{members}\n```",
+                f"```{{eval-rst}}\n.. {kind}:: segments.{name}{members}\n```",
             ]
     parts += ["## The nouns", "They know no Hydra, MLflow, DVC or matplotlib: plain tables in, results out."]
     listed = "\n".join(f"python_{noun}" for noun in NOUNS)

@@ -16,7 +16,7 @@ import segments
 from segments.app.notebook.project import Project
 from segments.config.registry import TrackingConfig
 from segments.errors import ConfigError, DataError, StoreError, TrackingError
-from segments.io.registry.files import load_model
+from segments.io.registry.files import read_model, served
 from small_project import CHECKOUT, SmallProject
 
 CELLS: list[dict[str, Any]] = json.loads((CHECKOUT / "docs/notebook.ipynb").read_text())["cells"]
@@ -62,8 +62,8 @@ def test_it_scores_as_the_registered_model_does(here: Project, reproduced: Small
     assert scored.index[0] == 1000
     assert scored["customer_id"].tolist() == table["customer_id"].tolist()
     with chdir(reproduced.root):
-        served = load_model(TrackingConfig(), "models:/customer-segments@champion").predict(table)
-    pd.testing.assert_frame_equal(scored[list(served)].reset_index(drop=True), served, check_dtype=False)
+        answers = served(read_model(TrackingConfig(), "models:/customer-segments@champion")).predict(table)
+    pd.testing.assert_frame_equal(scored[list(answers)].reset_index(drop=True), answers, check_dtype=False)
     assert repr(here.champion).startswith("customer-segments version 1: ")
     column = here.champion.model.space.columns[0]
     with pytest.raises(DataError, match=f"no column {column}"):
