@@ -192,7 +192,15 @@ def _default(one: Any) -> Any:
 
 
 def _short(value: Any) -> str:
-    text = '""' if value == "" else "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    text = (
+        '""'
+        if value == ""
+        else "null"
+        if value is None
+        else str(value).lower()
+        if isinstance(value, bool)
+        else str(value)
+    )
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
