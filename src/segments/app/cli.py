@@ -479,7 +479,7 @@ def serve() -> Run:
     "--database", metavar="ADDRESS", required=True, help="postgresql://USER@HOST:PORT/NAME, without a password."
 )
 @click.option("--artifacts", metavar="FOLDER", help="A folder, or an address such as s3://...")
-@click.option("--port", metavar="N")
+@click.option("--port", metavar="N", help="5000 by default.")
 @click.option("--host", metavar="ADDRESS", help="127.0.0.1 by default; for another, the next two are needed.")
 @click.option("--allowed-hosts", metavar="NAMES", help="Names people reach the server by, separated by commas.")
 @click.option("--auth", metavar="FILE", help="Configuration of MLflow's basic-auth app: people sign in.")
