@@ -463,6 +463,20 @@ def clean() -> Run:
 
 
 @of_project(
+    click.option("--keep", metavar="N", required=True, help="How many sweeps of each source stay, the newest."),
+    click.option("--yes", metavar="true", help="Do it; without, only say which would go."),
+)
+def prune() -> Run:
+    """Let old sweeps go, with their runs in MLflow and what was finished for them alone.
+
+    The last run's sweep stays, and so does one that a registered version was chosen from. `mlflow gc` frees the space of runs that were deleted.
+    """
+    from segments.app.commands.prune import run
+
+    return run
+
+
+@of_project(
     click.option("--from", "origin", metavar="FILE", type=Here(), help="A CSV or parquet with a column of ids."),
     click.option("--columns", metavar="[a,b]", help="More headers of raw files that hold these ids."),
     click.option("--yes", metavar="true", help="Do it; without, only say what would be done."),

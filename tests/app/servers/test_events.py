@@ -16,7 +16,6 @@ import pytest
 import by_hand
 from segmentations import segmentation
 from segments.app.load import load
-from segments.app.servers import events
 from segments.app.servers.events import EventLog, read_events
 from segments.app.servers.invocations import RefusedError
 from segments.app.servers.model_api import SMALL_BODY, Serving, application
@@ -221,4 +220,3 @@ def test_a_large_body_is_answered_in_a_thread_and_without_tables_there_is_a_sent
 def test_a_body_that_is_no_json_is_refused_as_elsewhere(config: Config) -> None:
     ((status, told),) = ask(config, [])
     assert status == 400 and "an object" in told["error"]
-    assert events.KEYS == ("customer_id", "events", "as_of")

@@ -28,14 +28,14 @@ from segments.io.store.decisions import erased_of, erasure_key, write_decisions
 from segments.io.store.files import kept, read_json, write_json
 from segments.io.store.fingerprints import now, person
 
-WHERE = "segments forget"
-RECEIPTS = "erased"  # folder under record/
-SHOWN = 12  # digits of a hash that name a customer in the receipt
-IN_MODELS = (
+_WHERE = "segments forget"
+_RECEIPTS = "erased"  # folder under record/
+_SHOWN = 12  # digits of a hash that name a customer in the receipt
+_IN_MODELS = (
     "A model is centres, scales and deciles of all customers: no row of his is in it. The quantile scaler keeps the sorted values of each column, and arrays of "
     "finished candidates a cluster for each place of a list that is gone, without ids. What is made by `dvc repro` from now on has nothing of him"
 )
-OUT_OF_REACH = (
+_OUT_OF_REACH = (
     "what `dvc push` sent to a remote: after `dvc repro`, `dvc push` and `dvc gc --workspace --cloud` there",
     "files exported or copied out of this folder, and back-ups of it",
     "git's history, where somebody committed a file that names him",
@@ -74,17 +74,17 @@ def run(
         If nobody is named, or the source has no ids.
     """
     if yes not in ("", "true"):
-        raise ConfigError(f"yes is '{yes}'", where=WHERE, fix="write yes=true, or leave it out to be told only")
+        raise ConfigError(f"yes is '{yes}'", where=_WHERE, fix="write yes=true, or leave it out to be told only")
     source = config.source
     headers = _headers(source, columns)
     named = [*dict.fromkeys(one.strip() for one in [*ids, *(_listed(Path(origin), headers) if origin else [])])]
     if not all(named):
-        raise ConfigError("an id is empty", where=WHERE, fix="write the id as the raw file has it")
+        raise ConfigError("an id is empty", where=_WHERE, fix="write the id as the raw file has it")
+    if not named and origin:
+        raise ConfigError(f"{Path(origin).name} names nobody", where=origin, fix="write one id per row")
     if not named and not (named := returned(config)):
-        if ids or origin or not config.decisions.erased.get(source.name):
-            raise ConfigError(
-                "nobody is named", where=WHERE, fix="write segments forget ID, or from=FILE with a column of ids"
-            )
+        if not config.decisions.erased.get(source.name):
+            return f"nobody of the source {source.name} was erased so far; `segments forget ID` erases", 0
         return "nobody who was erased is in the raw files", 0
     wanted = Wanted(tuple(named), source.id_type, headers)
     sources = sources_here(source)
@@ -206,7 +206,7 @@ def _done(looked: Looked, wanted: Wanted, config: Config, sources: Sources) -> t
         "ended_at": None,
         "by": person(),
         "source": config.source.name,
-        "customers": [one[:SHOWN] for one in hashes],
+        "customers": [one[:_SHOWN] for one in hashes],
         "looked_at": {name: {"files": looked.files[name], "mib": round(looked.mib[name], 3)} for name in looked.files},
         "changed": read_json(path)["changed"] if path.is_file() else [],
         "left": [{"file": _shown(one.path, wanted), "why": one.why} for one in looked.findings if one.does == "left"],
@@ -233,8 +233,8 @@ def _done(looked: Looked, wanted: Wanted, config: Config, sources: Sources) -> t
         "ended_at": now(),
         "rebuild": _rebuild(config),
         "no_longer_verifies": _unproved(),
-        "models": IN_MODELS,
-        "out_of_reach": [*_record(config), *OUT_OF_REACH],
+        "models": _IN_MODELS,
+        "out_of_reach": [*_record(config), *_OUT_OF_REACH],
     }
     write_json(path, receipt)
     return _said(receipt, looked, wanted, path, config.source), 3 if receipt["left"] else 0
@@ -248,14 +248,14 @@ _OF_OLD = (
 
 def _receipt_path(hashes: list[str]) -> Path:
     """Of one that was begun for the same customers and not ended, else of a new one."""
-    folder, name = kept(RECEIPTS), "-".join(one[:SHOWN] for one in hashes[:1])
+    folder, name = kept(_RECEIPTS), "-".join(one[:_SHOWN] for one in hashes[:1])
     numbers = range(1, 10_000)
     for number in numbers:
         path = folder / f"{name}-{number}.json"
         if not path.is_file():
             return path
         begun = read_json(path)
-        if begun["ended_at"] is None and begun["customers"] == [one[:SHOWN] for one in hashes]:
+        if begun["ended_at"] is None and begun["customers"] == [one[:_SHOWN] for one in hashes]:
             return path
     raise ConfigError("too many receipts of one customer", where=str(folder), fix="move the old ones away")
 
@@ -299,4 +299,4 @@ def _said(receipt: dict[str, Any], looked: Looked, wanted: Wanted, path: Path, s
                 f"  {one}" if isinstance(one, str) else f"  {one['file']}: {one['why']}" for one in receipt[key]
             )
     yield receipt["models"] + "."
-    yield f"Receipt: record/{RECEIPTS}/{path.name}; commit conf/decisions.yaml and {raw_files.PINS}, keep record/erased.key secret and in your back-up."
+    yield f"Receipt: record/{_RECEIPTS}/{path.name}; commit conf/decisions.yaml and {raw_files.PINS}, keep record/erased.key secret and in your back-up."

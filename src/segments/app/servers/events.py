@@ -17,7 +17,7 @@ import orjson
 import pandas as pd
 import pyarrow.parquet as pq
 
-from segments.app.servers import invocations
+from segments.app.servers import invocations, known_customers
 from segments.app.servers.invocations import RefusedError
 from segments.config.features import RFM_SCORES
 from segments.config.root import Config
@@ -31,14 +31,14 @@ from segments.io.store import catalog
 from segments.io.store.files import read_made
 from segments.model.segmentation import Segmentation
 
-KEYS = ("customer_id", "events", "as_of")
-MONEY = ("amount", "discount", "coupon")
-YEARS = (1900, 9000)  # that a purchase may lie in
+_KEYS = ("customer_id", "events", "as_of")
+_MONEY = ("amount", "discount", "coupon")
+_YEARS = (1900, 9000)  # that a purchase may lie in
 _1970 = datetime(1970, 1, 1)
 
 
 @dataclass(frozen=True)
-class Purchases:
+class EventsAsked:
     """A request that is understood.
 
     Parameters
@@ -123,7 +123,7 @@ class EventLog:
             known |= self._person(asked)
         if absent := [name for name in wanted if name not in known]:
             raise RefusedError(400, f"{absent[0]} cannot be told from purchases")
-        told = {name: None if pd.isna(known[name]) else known[name] for name in wanted}
+        told = {name: known_customers.plain_cell(known[name]) for name in wanted}
         values = invocations.checked_values([[cell] for cell in told.values()], segmentation)
         (prediction,) = invocations.answers_of(segmentation, values)
         reply = {
@@ -134,7 +134,7 @@ class EventLog:
         }
         return orjson.dumps(reply)
 
-    def _person(self, asked: Purchases) -> dict[str, Any]:
+    def _person(self, asked: EventsAsked) -> dict[str, Any]:
         """What the customers table says of him, its days and ages as of that day; all missing of a stranger."""
         spec = self._config.source.customers
         if spec is None or self._people is None:
@@ -143,7 +143,7 @@ class EventLog:
         return {str(name): cells.iloc[0] for name, cells in derive(row, spec, str(asked.as_of), []).items()}
 
 
-def read_events(asked: Any, columns: list[str], source: Source, max_rows: int) -> Purchases:
+def read_events(asked: Any, columns: list[str], source: Source, max_rows: int) -> EventsAsked:
     """Check a request.
 
     Parameters
@@ -171,7 +171,7 @@ def read_events(asked: Any, columns: list[str], source: Source, max_rows: int) -
     >>> str(read_events({"customer_id": "7", "events": [event]}, list(event), source, 10).as_of)
     '2024-07-02'
     """
-    if not isinstance(asked, dict) or not {"customer_id", "events"} <= asked.keys() <= set(KEYS):
+    if not isinstance(asked, dict) or not {"customer_id", "events"} <= asked.keys() <= set(_KEYS):
         raise RefusedError(400, "the body must be an object with customer_id, events and, if wanted, as_of")
     customer_id, events = asked["customer_id"], asked["events"]
     if not isinstance(customer_id, str) or not customer_id.strip():
@@ -185,16 +185,16 @@ def read_events(asked: Any, columns: list[str], source: Source, max_rows: int) -
     known = date.fromisoformat(source.as_of)
     last = max(datetime.fromisoformat(event["purchased_at"]).date() for event in events)
     if "as_of" not in asked:
-        return Purchases(customer_id, lines, max(known, last))
+        return EventsAsked(customer_id, lines, max(known, last))
     try:
         as_of = date.fromisoformat(asked["as_of"])
     except (TypeError, ValueError):
         raise RefusedError(400, "as_of must be a day, written YYYY-MM-DD") from None
     if as_of < max(known, last):
         raise RefusedError(400, f"as_of lies before {max(known, last)}, up to which purchases are known")
-    if as_of.year > YEARS[1]:
+    if as_of.year > _YEARS[1]:
         raise RefusedError(400, "as_of lies too far ahead")
-    return Purchases(customer_id, lines, as_of)
+    return EventsAsked(customer_id, lines, as_of)
 
 
 def _line(number: int, event: Mapping[str, Any], columns: list[str], source: Source) -> dict[str, Any]:
@@ -208,7 +208,7 @@ def _line(number: int, event: Mapping[str, Any], columns: list[str], source: Sou
     line = dict(event)
     for name in columns:
         cell = event[name]
-        if name in MONEY:
+        if name in _MONEY:
             line[name] = _money(number, name, cell)
         elif name == "purchased_at":
             line[name] = _seconds(number, cell)
@@ -243,6 +243,6 @@ def _seconds(number: int, cell: Any) -> int:
         raise RefusedError(
             400, f"event {number}: purchased_at must be the time on the clocks of the business, without offset"
         )
-    if not YEARS[0] <= at.year <= YEARS[1]:
+    if not _YEARS[0] <= at.year <= _YEARS[1]:
         raise RefusedError(400, f"event {number}: purchased_at lies in the year {at.year}")
     return int((at - _1970).total_seconds() // 1)
