@@ -186,3 +186,12 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh_record: Path) ->
     (tmp_path / "dvc.yaml").write_text("stages: {}\n")
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[Any]:
+    """A Spark of one thread in this process, on loopback."""
+    from spark_session import session
+
+    with session() as made:
+        yield made

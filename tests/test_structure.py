@@ -47,6 +47,7 @@ PUBLIC = [
     "export",
     "uplift",
     "score",
+    "sql",
     "serve",
     "track",
     "forget",

@@ -407,6 +407,27 @@ def score() -> Run:
 
 
 @of_project(
+    click.option("--dialect", metavar="NAME", help="duckdb (by default), postgres, spark, bigquery or snowflake."),
+    click.option("--table", metavar="NAME", help="Table of feature rows; SCHEMA.TABLE too; customers by default."),
+    click.option("--id", metavar="COLUMN", help="Column of the ids; customer_id by default."),
+    click.option("--model", metavar="URI", help="models:/NAME@ALIAS or models:/NAME/VERSION; the champion by default."),
+)
+def sql() -> Run:
+    """Print the registered model as one SELECT, for tables that stay in their database.
+
+    `segments sql dialect=postgres table=shop.customers > segments.sql`. The table has the model's columns under their names, numbers
+    as numbers and categories as text. The SELECT gives every row once, with what `segments score` says of it: cluster, segment,
+    distance, margin, confidence and so on; a row that cannot be scored has the reason in the column `reason` and nothing else.
+
+    Equal to `segments score` on DuckDB, PostgreSQL and Spark (same segment, numbers to nine digits); BigQuery's and Snowflake's
+    begin with `-- not run here`. No drift figures, and no raw headers, texts for numbers or logs: that is `segments score`.
+    """
+    from segments.app.commands.sql import run
+
+    return run
+
+
+@of_project(
     click.option("--port", metavar="N", help="serving.port by default."),
     click.option("--model", metavar="URI", help="models:/NAME@ALIAS or models:/NAME/VERSION; the champion by default."),
     click.option("--host", metavar="ADDRESS", hidden=True),

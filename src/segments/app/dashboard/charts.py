@@ -271,6 +271,31 @@ def against_limits(table: pd.DataFrame, amber: float, red: float) -> alt.LayerCh
     )
 
 
+def spread(table: pd.DataFrame, feature: str) -> alt.Chart:
+    """Bars side by side for each bin of a feature: the share of the training customers, and of the batch."""
+    bins, sides = table["bin"].drop_duplicates().tolist(), table["of"].drop_duplicates().tolist()
+    return (
+        alt.Chart(table)
+        .mark_bar()
+        .encode(
+            x=alt.X("bin:N", sort=bins, title=feature, axis=_named(bins)),
+            xOffset=alt.XOffset("of:N", sort=sides),
+            y=alt.Y("share:Q", title="share of customers", axis=alt.Axis(format="%")),
+            color=alt.Color(
+                "of:N",
+                title=None,
+                scale=alt.Scale(domain=sides, range=[EITHER_GROUND, PALETTE[0]]),
+                legend=alt.Legend(orient="bottom"),
+            ),
+            tooltip=["bin", "of", alt.Tooltip("share:Q", format=".1%")],
+        )
+        .properties(
+            height=HEIGHT + _room(bins),
+            description=f"{feature}: share of the training customers and of the batch in each bin, as bars",
+        )
+    )
+
+
 def batch_history(table: pd.DataFrame, title: str, limits: Mapping[str, float]) -> alt.LayerChart:
     """One figure over the batches, with its limits."""
     order = table["batch"].tolist()
