@@ -15,6 +15,7 @@ import pytest
 from segments.app.commands import forget
 from segments.app.load import load
 from segments.errors import ConfigError, StoreError
+from segments.io.store.decisions import erasure_key
 from segments.io.store.raw_files import pin_of, read_pins
 from small_project import RAW, SmallProject
 
@@ -175,6 +176,19 @@ def test_a_file_that_people_wrote_is_left_and_said(small_project: Callable[[], S
     assert (process.returncode, err) == (3, "")
     assert "docs.md: people wrote it and git keeps it" in out
     assert naming(project.root) == ["docs.md"]
+
+
+def test_the_key_is_the_owner_s_and_git_does_not_see_it(root: Path, project: Path) -> None:
+    with pytest.raises(StoreError, match="the key to know them by is not here"):
+        erasure_key()
+    key = erasure_key(make=True)
+    assert erasure_key(make=True) == erasure_key() == key and len(key) == 32
+    file = root / "record/erased.key"
+    assert file.stat().st_mode & 0o077 == 0
+    assert "/record/" in (project / ".gitignore").read_text().splitlines()
+    file.write_text("abc")
+    with pytest.raises(StoreError, match="is no key"):
+        erasure_key()
 
 
 def test_what_cannot_be_meant_is_refused(root: Path, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
