@@ -1,6 +1,6 @@
 """The ``segments`` command. Comes in: a command and overrides. Goes out: an exit code; heavy libraries are imported only by the command that needs them.
 
-Exit codes: 0 done, 2 something a person can mend (one message, no traceback), 3 done but for the rows that `score` rejected, 129, 130 and 143 interrupted.
+Exit codes: 0 done, 2 something a person can mend (one message, no traceback), 3 done but for the rows that `score` rejected or files that `forget` left, 129, 130 and 143 interrupted.
 
 A command is declared here (:mod:`segments.app.declare` says how): its own words, its help, and the import of what it runs.
 """
@@ -468,6 +468,11 @@ def serve() -> Run:
     A request that cannot be answered gets {"error": "one sentence"}: 400 wrong columns or values, 408 a body that does
     not come in time, 413 too large, 415 another type, 503 too much at once. GET /health answers 200 however many wait, /version the model, /metrics Prometheus's text,
     /customers/ID what the last run knew of a customer: segment, confidence, churn risk and expected value, what to do.
+
+    POST /events with purchases that no run has seen yet, every column of the clean log in each (`segments catalog data` lists them)
+      {"customer_id": "7", "events": [{"order_id": "a1", "purchased_at": "2024-07-02T10:00", "amount": 12.5}]}
+    answer: {"customer_id": "7", "as_of": "2024-07-02", "features": {...}, "prediction": {...}}, the customer's segment after them, as if the whole log had
+    been summed up with them as of that day. Nothing is kept: the next run reads the purchases from the raw files.
     """
     from segments.app.commands.serve import run
 
@@ -494,6 +499,42 @@ def server(**given: str) -> None:
 def clean() -> Run:
     """Remove finished work that nothing refers to: no run of MLflow, no version, nothing in artifacts/."""
     from segments.app.commands.clean import run
+
+    return run
+
+
+@of_project(
+    click.option("--keep", metavar="N", required=True, help="How many sweeps of each source stay, the newest."),
+    click.option("--yes", metavar="true", help="Do it; without, only say which would go."),
+)
+def prune() -> Run:
+    """Let old sweeps go, with their runs in MLflow and what was finished for them alone.
+
+    The last run's sweep stays, and so does one that a registered version was chosen from. `mlflow gc` frees the space of runs that were deleted.
+    """
+    from segments.app.commands.prune import run
+
+    return run
+
+
+@of_project(
+    click.option("--from", "origin", metavar="FILE", type=Here(), help="A CSV or parquet with a column of ids."),
+    click.option("--columns", metavar="[a,b]", help="More headers of raw files that hold these ids."),
+    click.option("--yes", metavar="true", help="Do it; without, only say what would be done."),
+    rest="ids",
+)
+def forget() -> Run:
+    """Erase customers: from raw files, tables, lists, DVC's cache and the record, with a receipt.
+
+    Without yes=true it only says what would be done. With it a keyed hash of each id goes into conf/decisions.yaml, by which the stage `data` leaves
+    the customer out whenever he comes back with a raw file (counted as "erased" in its report); the key is record/erased.key. Then his rows are taken out of
+    every table in the project, raw files pinned anew, and copies that DVC keeps removed. The receipt, record/erased/*.json, holds no id: what was
+    looked at, how many rows went from which file, what must be rebuilt, what no longer verifies, what could not be reached.
+
+    Without an ID: whoever was erased and is in the raw files again. An id with a '=' goes into a file: from=FILE.
+    Killed in between, the same command goes on. Exit code: 0, or 3 when a file that names him was left; it is said which, and why.
+    """
+    from segments.app.commands.forget import run
 
     return run
 

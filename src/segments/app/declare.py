@@ -29,7 +29,17 @@ EPILOG = """Overrides are in Hydra's grammar (sweep.k_max=8, source=mall, experi
 
 
 class Command(click.Command):
-    """Overrides may stand anywhere among the words, an option ``--name VALUE`` may be written ``name=VALUE``, and help is the docstring as it stands."""
+    """Overrides may stand anywhere among the words, an option ``--name VALUE`` may be written ``name=VALUE``, and help is the docstring as it stands.
+
+    Parameters
+    ----------
+    rest : str
+        What the other words are to the command that takes any number of them; elsewhere they are an error.
+    """
+
+    def __init__(self, *args: Any, rest: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.rest = rest
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Take the overrides out, give the rest to click, and leave out what was given empty."""
@@ -62,13 +72,15 @@ class Command(click.Command):
         except click.UsageError as error:
             error.ctx = error.ctx or ctx
             raise
-        if stray := ctx.params.get("overrides"):
+        if (stray := ctx.params.get("overrides")) and not self.rest:
             raise ConfigError(
                 f"'{stray[0]}' is not an override", where=ctx.command_path, fix="write KEY=VALUE, such as source=mall"
             )
         ctx.params = {name: value for name, value in ctx.params.items() if value not in (None, "")}
         if takes_overrides:
             ctx.params["overrides"] = overrides
+        if self.rest:
+            ctx.params[self.rest] = list(stray or ())
         return left
 
     def get_short_help_str(self, limit: int = 45) -> str:
@@ -132,7 +144,12 @@ COMMON = (
 
 
 def of_project(
-    app: click.Group, *params: Callable[[Any], Any], together: bool = False, name: str = "", text: str = ""
+    app: click.Group,
+    *params: Callable[[Any], Any],
+    together: bool = False,
+    name: str = "",
+    text: str = "",
+    rest: str = "",
 ) -> Callable[[Callable[[], Run]], click.Command]:
     """Declare a command that runs in a project: the function under it imports and returns what to run.
 
@@ -146,6 +163,8 @@ def of_project(
         Whether what runs takes a list of configs, to make the combinations of ``-m`` side by side.
     name, text : str
         Command and help; the function's name and docstring by default.
+    rest : str
+        What words beside these are, where the command takes any number of them: ``ids``.
     """
 
     def declare(imports: Callable[[], Run]) -> click.Command:
@@ -180,9 +199,10 @@ def of_project(
                 click.echo(f"{called}: {time.perf_counter() - started:.2f} s in all", err=True)
             return max(codes)
 
-        for param in reversed((*params, *COMMON)):
+        words = argument("overrides", nargs=-1, metavar=f"[{rest.removesuffix('s').upper()}]... [KEY=VALUE]...")
+        for param in reversed((*params, words if rest else COMMON[0], *COMMON[1:])):
             param(run)
-        return app.command(called, cls=Command, help=text or getdoc(imports), epilog=EPILOG)(run)
+        return app.command(called, cls=Command, rest=rest, help=text or getdoc(imports), epilog=EPILOG)(run)
 
     return declare
 

@@ -186,7 +186,7 @@ async def request(
 
 
 def server(known: Any = None, patience_seconds: float = 1e6, **limits: Any) -> Any:
-    return application(Serving("toy", "3", MODEL), ServingConfig(**limits), known, patience_seconds)
+    return application(Serving("toy", "3", MODEL), ServingConfig(**limits), known, None, patience_seconds)
 
 
 LARGE = json.dumps(records(*[GOOD["dataframe_records"][0]] * (SMALL_BODY // 16))).encode()

@@ -13,12 +13,14 @@ import pandas as pd
 from segments.config.root import Config
 from segments.data.clean import joined_ids
 from segments.data.customers import clean_customers
+from segments.data.erased import with_erased, without_erased
 from segments.data.reading import files
 from segments.data.reading.query import asked
 from segments.data.rows import Report, quoted
 from segments.data.transactions import clean_transactions
 from segments.io.engines.kept import LogEngine, log_engine, room
 from segments.io.store import catalog, raw_files
+from segments.io.store.decisions import erased_of
 from segments.io.store.documents import EngineLog
 
 
@@ -68,28 +70,37 @@ class Cleaned:
 
 @contextmanager
 def cleaned(config: Config) -> Iterator[Cleaned]:
-    """Clean the tables of a source; the log lives as long as the ``with`` block.
+    """Clean the tables of a source, without customers who were erased; the log lives as long as the ``with`` block.
 
     Raises
     ------
     DataError
         If a file, or what the source says of it, is not as it should be.
+    StoreError
+        If customers were erased, and the key to know them by is not here.
     """
     source, found = config.source, Cleaned()
+    erased = erased_of(config.decisions, source)
     with asked(source, config.queries) as raw:
         if source.customers is not None:
-            with files.open_customers(raw.files) as table:
-                found.customers, found.reports["customers"] = clean_customers(table, source)
+            spec = source.customers
+            names = [spec.id, *spec.id_aliases] if spec.id is not None else []
+            with files.open_customers(raw.files) as people:
+                table, gone = without_erased(people, names, spec.read, erased)
+                found.customers, report = clean_customers(table, source)
+                found.reports["customers"] = with_erased(report, gone)
         if source.transactions is None:
             yield _noted(found, raw.notes)
             return
         with ExitStack() as opened:
             if source.engine is not None:
                 found.engine = opened.enter_context(log_engine(source))
-                log = found.engine.raw_log(opened.enter_context(room()))
+                whole = found.engine.raw_log(opened.enter_context(room()))
             else:
-                log = opened.enter_context(files.open_log(raw.files))
-            found.lines, found.reports["transactions"] = clean_transactions(log, source)
+                whole = opened.enter_context(files.open_log(raw.files))
+            log, gone = without_erased(whole, [source.transactions.customer], source.transactions.read, erased)
+            found.lines, report = clean_transactions(log, source)
+            found.reports["transactions"] = with_erased(report, gone)
             if found.customers is not None:
                 found.lines, notes = joined_ids(found.customers, found.lines, log.connection, source.id_type)
                 found.reports["transactions"]["notes"] += notes
