@@ -223,11 +223,8 @@ def test_a_sweep_has_config_note_dataset_and_marks_its_finalists(root: Path) -> 
     with connect(LOCAL, "toy") as tracker:
         track_candidates(tracker, [fact(), fact(4, "c4")], "s1")
         for finalists in (["c3"], ["c4"]):
-            told = {
-                "finalists": finalists,
-                "ranking": finalists + ["c3", "c4"][: -len(finalists)],
-                "misses": {"c3": ["k"]},
-            }
+            ranking = [*finalists, *({"c3", "c4"} - set(finalists))]
+            told = {"finalists": finalists, "ranking": ranking, "misses": {"c3": ["k"]}}
             run_id = track_sweep(tracker, record | told, files, "**c4 won**")
         [sweep] = runs(tracker, "sweep")
         assert sweep.info.run_id == run_id
