@@ -169,7 +169,7 @@ def _stage(name: str) -> Run:
 
 
 for _name, _text in STAGES.items():
-    of_project(name=_name, text=_text)(partial(_stage, _name))
+    of_project(name=_name, text=_text, stage=True)(partial(_stage, _name))
 
 # --- commands -----------------------------------------------------------------------------------------------------------
 
@@ -451,6 +451,7 @@ def sql() -> Run:
     click.option("--port", metavar="N", help="serving.port by default."),
     click.option("--model", metavar="URI", help="models:/NAME@ALIAS or models:/NAME/VERSION; the champion by default."),
     click.option("--host", metavar="ADDRESS", hidden=True),
+    serves=True,
 )
 def serve() -> Run:
     """Answer requests on 127.0.0.1 with the registered model.
@@ -539,7 +540,7 @@ def forget() -> Run:
     return run
 
 
-@of_project()
+@of_project(serves=True)
 def ui() -> Run:
     """MLflow's page on 127.0.0.1, with links to the right views."""
     from segments.app.servers.mlflow_ui import run_mlflow_ui
@@ -548,7 +549,7 @@ def ui() -> Run:
     return lambda config: ("", run_mlflow_ui(config, tracking_uri(config.tracking)))
 
 
-@of_project()
+@of_project(serves=True)
 def dashboard() -> Run:
     """A page on 127.0.0.1: champion, segments, customers, drift."""
     from segments.app.servers.dashboard import run_dashboard
@@ -557,13 +558,16 @@ def dashboard() -> Run:
 
 
 @app.command(cls=Command)
-def summary() -> None:
+@click.option(
+    "--json", "as_json", is_flag=True, help="For a machine: documents and tables of the catalog as one object."
+)
+def summary(as_json: bool = False) -> None:
     """What the last run chose and why."""
-    from segments.io.store import catalog as known
+    from segments.app.commands.summary import run
     from segments.io.store.files import find_project
 
     os.chdir(find_project())
-    click.echo(known.read(known.SUMMARY), nl=False)
+    click.echo(run(as_json=as_json, on_terminal=sys.stdout.isatty()))
 
 
 @app.command(cls=Command)

@@ -727,6 +727,7 @@ SELECTION_PICTURES = Pictures(
         "sensitivity": "agreement of the chosen segments with those after each change",
     },
 )
+SELECTION_VECTORS = SELECTION_PICTURES.as_vectors()
 FIRMNESS: Document[Firmness] = Document(
     "selection",
     "firmness.json",
@@ -861,6 +862,7 @@ PREDICTION_PICTURES = Pictures(
         "calibration_value": "predicted against observed value, recommended model",
     },
 )
+PREDICTION_VECTORS = PREDICTION_PICTURES.as_vectors()
 PREDICTION_METRICS: Document[PredictionMetrics] = Document(
     "prediction",
     "metrics.json",
@@ -1290,6 +1292,7 @@ BRIEFING_PICTURES = Pictures(
         "calibration_value": "predicted against observed spend",
     },
 )
+BRIEFING_VECTORS = BRIEFING_PICTURES.as_vectors()
 
 
 # --- registry ----------------------------------------------------------------------------------------------------------------
