@@ -149,7 +149,7 @@ def build_features(
     Raises
     ------
     DataError
-        If there are no customers, no numeric columns, no lines up to the as-of date, or two columns of one name.
+        If there are no customers, no columns, no lines up to the as-of date, or two columns of one name.
 
     Examples
     --------
@@ -191,12 +191,9 @@ def build_features(
     values = [name for name in table.columns if name not in ("customer_id", *scores)]
     numeric = [name for name in values if pd.api.types.is_numeric_dtype(table[name])]
     descriptors = [name for name in values if name not in numeric]
-    if not numeric:  # what is common to all segmentations of a source is measured in its numbers
-        fix = "add a column of kind number, date or birth_year, if only as a measure that no feature set names (a count of answers, say), or transactions"
+    if not values:
         raise DataError(
-            "all columns are categories, and what is common to all segmentations of a source is measured in its numbers",
-            where=where,
-            fix=fix,
+            "nothing is known of the customers but their ids", where=where, fix="name columns, or transactions"
         )
 
     floats = dict.fromkeys([*numeric, *scores], "float64")

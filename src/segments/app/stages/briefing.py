@@ -120,10 +120,10 @@ def _drawn(
     wide = partial(numbers.pivot, index="feature", columns="cluster")
     words = partial(label, labels=config.source.labels)
     ranks = wide(values="rank").loc[shown].rename(index=words)
-    figures = {
-        "heat_map": draw.heat_map(wide(values="index").loc[shown].rename(index=words).dropna(), names, colours),
-        "snake": draw.snake(ranks, names, colours),
-    }
+    figures = {}
+    if shown:
+        index = wide(values="index").loc[shown].rename(index=words).dropna()
+        figures = {"heat_map": draw.heat_map(index, names, colours), "snake": draw.snake(ranks, names, colours)}
     if len(ranks) > 2:
         figures |= {f"radar_{c}": draw.radar(ranks.iloc[:8, [c]], [names[c]], [colours[c]]) for c in range(len(names))}
         figures["radar"] = draw.radar(ranks.iloc[:8], names, colours)
