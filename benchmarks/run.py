@@ -1,6 +1,6 @@
 """`make bench`: every measurement, one after another, printed and written to benchmarks/results.md.
 
-``python benchmarks/run.py SECTION ...`` runs only some of: stages, silhouette, grid, large_grid, growth, floor, scoring, serving, calibration, gains, true_k;
+``python benchmarks/run.py SECTION ...`` runs only some of: stages, silhouette, grid, large_grid, growth, floor, scoring, serving, pages, calibration, gains, true_k, spark;
 the other sections of results.md stay.
 """
 
@@ -18,9 +18,11 @@ import calibration
 import floor
 import gains
 import growth
+import pages
 import scoring
 import serving
 import silhouette
+import spark_log
 import stages
 import true_k
 
@@ -38,6 +40,8 @@ HEADINGS = {
     "true_k": "Is the true number of clusters named, and nothing where there is none",
     "gains": "Gains of campaigns that did nothing",
     "serving": "`segments serve` under load (wrk, on the same two cores)",
+    "pages": "The dashboard of a million customers",
+    "spark": "A made log through the stages `data` and `features`: DuckDB beside Spark on two cores",
 }
 
 
@@ -114,11 +118,13 @@ MEASURES = {
     "growth": growth.table,
     "scoring": scoring.table,
     "serving": serving.table,
+    "pages": pages.table,
     "floor": floor.table,
     "calibration": calibration.table,
     "true_k": true_k.table,
     "gains": gains.table,
     "large_grid": measure_large_grid,
+    "spark": spark_log.table,
 }
 
 

@@ -1,6 +1,6 @@
 """Damaged files and strange ones, by the thousand: ``make fuzz``. No command may end but with exit code 0, 2 or 3, and none with a traceback.
 
-Three kinds of files: those that want a reader to fail, each as it is (:mod:`odd_files`), raw ones as strangers bring them, made of true ones and
+Three kinds of files, beside command lines (:mod:`fuzz_arguments`) and overrides: those that want a reader to fail, each as it is (:mod:`odd_files`), raw ones as strangers bring them, made of true ones and
 of those by what happens to files on their way (:func:`raw_files`), and files that this project made itself and that a disk, an editor or a copy changed since
 (:func:`damaged`). All comes from one seed.
 """
@@ -22,13 +22,14 @@ from pathlib import Path
 import yaml
 from pydantic import TypeAdapter
 
+import fuzz_arguments
 import fuzz_overrides
 import odd_files
 from segments.app.cli import main as segments
 from segments.config.source import Source
 from small_project import CHECKOUT, RAW, STAGES, SmallProject, make
 
-COUNT, MADE, OVERRIDES, SEED = 2000, 200, 200, 14
+COUNT, MADE, ARGUMENTS, OVERRIDES, SEED = 2000, 200, 300, 200, 14
 SMALL = 40_000  # bytes
 LONGEST = 2000  # characters of a message that a person still reads
 # Who reads what a stage made, besides the stages after it.
@@ -293,10 +294,13 @@ def main() -> int:
         project.go_on("data")
         made = fuzz_made(project, MADE, SEED)
         print(f"{MADE} damaged files of the project's own: {len(made)} findings", flush=True)
+        typed = fuzz_arguments.fuzz(project.root, ARGUMENTS, SEED)
+        print(f"{ARGUMENTS} command lines: {len(typed)} findings", flush=True)
     overrides = fuzz_overrides.fuzz(OVERRIDES, SEED)
     print(f"{OVERRIDES} lists of overrides: {len(overrides)} findings", flush=True)
-    print("\n\n".join([*found, *made, *overrides]))
-    return min(len(found) + len(made) + len(overrides), 1)
+    findings = [*found, *made, *typed, *overrides]
+    print("\n\n".join(findings))
+    return min(len(findings), 1)
 
 
 if __name__ == "__main__":

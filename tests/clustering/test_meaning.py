@@ -160,6 +160,7 @@ SAME: dict[str, Edit] = {
     "an import for types": edited("main", ("from toy.errors", "from typing import TYPE_CHECKING\n\nfrom toy.errors"), ("SIZES = ", "if TYPE_CHECKING:\n    from toy.unseen import Thing\n\nSIZES = ")),
     "a pass": edited("main", ("    total: float", "    pass\n    total: float")),
     "the version": edited("__init__", ('"1"', '"2"')),
+    "names that are looked up": edited("__init__", ('"1"\n', '"1"\n\n\ndef __getattr__(name):\n    raise AttributeError(name)\n')),
     "the order of statements": edited("loops", ("STEP = 0.5\n\n\n", ""), ("    return round(x)\n", "    return round(x)\n\n\nSTEP = 0.5\n")),
     "a twin imported": edited("maths", ("import STEP\n\nNumber = float\n", "import STEP, Number\n")),
     "a message": edited("errors", ("what went wrong", "what is wrong")),

@@ -95,6 +95,20 @@ def test_the_reference_space_holds_every_feature_once() -> None:
     np.testing.assert_allclose(reference_space(table), expected)
 
 
+def test_without_numbers_each_category_counts_in_the_reference_space_as_a_number_would() -> None:
+    plans, towns = ["a", "a", "b", "c"], ["x", "y", "x", "y"]
+    table = pd.DataFrame(
+        {"customer_id": list("pqrs"), "plan": plans, "town": towns, "same": ["z"] * 4, "gaps": ["u", None, "u", "v"]}
+    )
+    space = reference_space(table)
+    assert space.shape == (4, 3 + 2)
+    # the squared distance of two customers drawn at random is 2 in each category, as in a standardised number
+    for part in (space[:, :3], space[:, 3:]):
+        assert ((part[:, None] - part[None]) ** 2).sum(axis=2).mean() == pytest.approx(2.0)
+    numbers = reference_space(table.assign(age=[1.0, 2.0, 3.0, 5.0]))
+    assert numbers.shape == (4, 1), "where there are numbers, they alone are common"
+
+
 def test_every_silhouette_figure_is_there() -> None:
     X, labelings = customers()
     assert {*SILHOUETTES} - {"silhouette_reference"} <= set(score(X, labelings, ScoringConfig(), seed=0).scores[0])

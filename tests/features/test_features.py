@@ -352,7 +352,7 @@ def test_ids_that_are_not_all_integers_are_sorted_as_text() -> None:
     [
         (None, None, "2024-01-10", "neither customers nor transactions"),
         (PEOPLE.head(0), None, "2024-01-10", "no customers left"),
-        (PEOPLE[["customer_id", "gender"]], None, "2024-01-10", "all columns are categories"),
+        (PEOPLE[["customer_id"]], None, "2024-01-10", "nothing is known of the customers but their ids"),
         (
             PEOPLE.rename(columns={"age": "monetary", "gender": "r_score"}),
             LINES,

@@ -8,6 +8,7 @@ points, whatever made the labels; so a labeling can be scored in another space t
 
 from __future__ import annotations
 
+import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -201,13 +202,20 @@ def reference_space(features: pd.DataFrame) -> NDArray[np.float64]:
     -------
     ndarray of shape (n_customers, n_reference_columns)
         Every numeric feature, standard-scaled, except RFM scores (made of other features) and columns that are constant or
-        missing for somebody.
+        missing for somebody. Of a table without numbers, every category instead: a 0/1 column for each level, such that each category has
+        the variance of one number.
 
     Examples
     --------
     >>> reference_space(pd.DataFrame({"customer_id": ["a", "b"], "x": [0.0, 2.0], "y": [3.0, 3.0]})).tolist()
     [[-1.0], [1.0]]
+    >>> reference_space(pd.DataFrame({"customer_id": ["a", "b"], "plan": ["month", "year"]})).tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
     """
+    if not any(
+        pd.api.types.is_numeric_dtype(features[name]) for name in features.columns.drop("customer_id", errors="ignore")
+    ):
+        return _levels_space(features)
     columns: dict[str, tuple[float, float]] = {}
     for name in features.columns:
         if name in ("customer_id", *RFM_SCORES) or not pd.api.types.is_numeric_dtype(features[name]):
@@ -219,6 +227,16 @@ def reference_space(features: pd.DataFrame) -> NDArray[np.float64]:
     for column, (name, (mean, spread)) in zip(found.T, columns.items(), strict=False):
         np.divide(features[name].to_numpy(dtype=np.float64) - mean, spread, out=column)
     return found
+
+
+def _levels_space(features: pd.DataFrame) -> NDArray[np.float64]:
+    spaces = []
+    for name in features.columns.drop("customer_id", errors="ignore"):
+        numbers, levels = pd.factorize(features[name], sort=True)
+        shares = np.bincount(numbers[numbers >= 0], minlength=len(levels)) / len(features)
+        if (numbers >= 0).all() and (spread := float((shares * (1 - shares)).sum())) > 0:
+            spaces.append((numbers[:, None] == np.arange(len(levels))) / math.sqrt(spread))
+    return np.hstack(spaces) if spaces else np.zeros((len(features), 1))
 
 
 def compile_scores() -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -229,7 +229,7 @@ def explore(features: pd.DataFrame, config: ExploreConfig, labels: Labels = NONE
     Raises
     ------
     DataError
-        If the table is empty, has no numeric column, or holds infinite values.
+        If the table is empty, or holds infinite values.
 
     Examples
     --------
@@ -244,8 +244,6 @@ def explore(features: pd.DataFrame, config: ExploreConfig, labels: Labels = NONE
         raise DataError("the feature table is empty", where="features", fix="run `segments features`")
     values = [name for name in features.columns if name not in ("customer_id", *RFM_SCORES)]
     numeric = [name for name in values if pd.api.types.is_numeric_dtype(features[name])]
-    if not numeric:
-        raise DataError("the feature table has no numeric column", where="features", fix="run `segments features`")
     infinite = [name for name in numeric if np.isinf(features[name].to_numpy(dtype="float64", na_value=np.nan)).any()]
     if infinite:
         raise DataError(
@@ -255,7 +253,9 @@ def explore(features: pd.DataFrame, config: ExploreConfig, labels: Labels = NONE
         )
 
     numbers = features[numeric].astype("float64")
-    columns = pd.DataFrame([_summarise(numbers[name], config) for name in numeric])
+    columns = pd.DataFrame(
+        [_summarise(numbers[name], config) for name in numeric], columns=[one.name for one in fields(ColumnSummary)]
+    )
     log = dict(zip(columns["column"], columns["log_scale"], strict=True))
     filled = [name for name in numeric if numbers[name].notna().any()]
     varied = [name for name in numeric if numbers[name].nunique() > 1]

@@ -8,6 +8,7 @@ December differs from the year however sound a segmentation is: where a log reac
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import Counter
 from collections.abc import Mapping
@@ -318,6 +319,67 @@ def figures(tally: Tally, config: MonitoringConfig, labels: Labels = NONE) -> li
     for old, new in words.items():
         found = [replace(one, says=one.says.replace(old, new)) for one in found]
     return found
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """How the customers of training and batch are spread over one feature, in the bins its stability index is told from.
+
+    Parameters
+    ----------
+    feature : str
+        Its column.
+    bins : list of str
+        Between the deciles of the training customers, or its levels, in words.
+    training, batch : list of float
+        Share of the customers in each bin.
+    """
+
+    feature: str
+    bins: list[str]
+    training: list[float]
+    batch: list[float]
+
+    def to_plain(self) -> dict[str, Any]:
+        """The distribution as plain data, ready for JSON."""
+        return asdict(self)
+
+
+def distributions(tally: Tally) -> list[Distribution]:
+    """Of every feature of a batch, beside that of the training customers.
+
+    Parameters
+    ----------
+    tally : Tally
+        The batch.
+
+    Returns
+    -------
+    list of Distribution
+        In the order of the model's columns; none of an empty batch.
+
+    Examples
+    --------
+    >>> bins = {"edges": [1.0, 2.5], "counts": [2, 1, 1]}
+    >>> tally = type("Tally", (), {"reference": {"columns": {"x": bins}}, "bins": [np.array([0, 1, 3])]})
+    >>> distributions(tally)[0].to_plain()
+    {'feature': 'x', 'bins': ['≤ 1', '1 – 2.5', '> 2.5'], 'training': [0.5, 0.25, 0.25], 'batch': [0.0, 0.25, 0.75]}
+    """
+    made = []
+    for (name, bins), counts in zip(tally.reference["columns"].items(), tally.bins, strict=True):
+        training = np.asarray(bins["counts"], dtype=np.int64)
+        if counts.sum() and training.sum():
+            shares = [(side / side.sum()).round(6).tolist() for side in (training, counts)]
+            made.append(Distribution(name, bins.get("levels") or _between(bins["edges"]), *shares))
+    return made
+
+
+def _between(edges: list[float]) -> list[str]:
+    """Bins in words: an edge belongs to the bin below it."""
+    told = [f"{edge:.4g}" for edge in edges]
+    if not told:
+        return ["all"]
+    return [f"≤ {told[0]}", *(f"{low} – {high}" for low, high in itertools.pairwise(told)), f"> {told[-1]}"]
 
 
 def verdict(found: list[Figure]) -> tuple[str, str]:

@@ -255,8 +255,9 @@ def test_few_and_many_segments_are_shown(page: str, k: int, house: Callable[...,
     model = house(k)
     app = opened(page)
     if page == "overview":
-        assert app.dataframe[0].value["segment_id"].tolist() == [f"S{i + 1}" for i in range(k)]
-        assert app.dataframe[0].value["customers"].sum() == 300
+        shown = app.table[0].value
+        assert [one.split(" · ")[0] for one in shown.index] == [f"S{i + 1}" for i in range(k)]
+        assert sum(int(one.split()[0]) for one in shown["customers"]) == 300
     if page == "what_if":
         assert [one.label for one in app.slider] == [figures.words(name).capitalize() for name in model.space.columns]
 
@@ -267,6 +268,86 @@ def test_a_hundred_thousand_customers_send_a_page_of_them(house: Callable[..., S
     assert max(len(one.value) for one in app.dataframe) <= 200
     app.text_input(key="search").set_value("c00000").run()
     assert "25 customers; 50 a page." in message(app)
+
+
+def test_no_page_reads_a_table_of_all_customers(
+    house: Callable[..., Segmentation], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house()
+    features = read_table(artifact("features", "customers.parquet"))
+    write_table(artifact("prediction", "customers.parquet"), features[["customer_id"]].assign(churn_risk=0.25))
+    read: list[Path] = []
+    monkeypatch.setattr(reading, "read_table", lambda path: read.append(path) or read_table(path))
+    for page in ("overview", "segment", "what_if"):
+        app = opened(page)
+        for key in ("customer", "given"):
+            if key in [one.key for one in app.text_input]:
+                app.text_input(key=key).set_value("c0000004").run()
+                assert not app.exception
+    assert artifact("profiles", "profiles.parquet") in read
+    assert [path for path in read if path.is_file() and len(read_table(path)) == len(features)] == []
+
+
+def test_members_are_counted_searched_and_paged_in_the_order_of_their_ids(house: Callable[..., Segmentation]) -> None:
+    house(2, 300)
+    [version] = versions.registered(None, "")  # type: ignore[arg-type]
+    members = read_table(artifact("identity", "segments.parquet"))
+    members.loc[[0, 2], "customer_id"] = ["A.1", "ab1"]
+    write_table(artifact("identity", "segments.parquet"), members)
+    first = members.loc[0, "segment_id"]
+    risk = members[["customer_id"]].assign(churn_risk=np.arange(300) / 300, expected_value=2.0)
+    risk.loc[2, "churn_risk"] = np.nan
+    write_table(artifact("prediction", "customers.parquet"), risk.iloc[::-1])
+    own = members[members["segment_id"] == first]
+    pages = [reading.member_page(version, first, "", page) for page in (1, 2, 3)]
+    assert {count for count, _ in pages} == {len(own)} == {150}
+    known = pd.concat([shown for _, shown in pages], ignore_index=True)
+    expected = own.merge(risk, on="customer_id", how="left").reset_index(drop=True)
+    pd.testing.assert_frame_equal(known, expected, check_dtype=False)
+    pd.testing.assert_frame_equal(reading.all_members(version, first, "", 10**6), expected, check_dtype=False)
+    # as it is written, and whatever its case
+    for text, wanted in ((".1", ["A.1"]), (" a.1 ", ["A.1"]), ("AB", ["ab1"]), ("%", []), ("'", [])):
+        count, shown = reading.member_page(version, first, text, 1)
+        assert (count, shown["customer_id"].tolist()) == (len(wanted), wanted)
+    outlook = reading.outlook(version).set_index("segment_id").loc[first]
+    assert outlook["customers"] == 150 and outlook["expected_value_sum"] == 300
+    assert outlook["churn_risk_mean"] == pytest.approx(expected["churn_risk"].mean())
+    assert reading.customers(version, ["nobody"]).empty
+
+
+def test_an_id_that_earlier_code_kept_as_a_number_is_found(empty: Path) -> None:
+    write_table(artifact("features", "customers.parquet"), pd.DataFrame({"customer_id": [7, 77], "age": [30.0, 40.0]}))
+    assert reading.features_of(["77"])["age"].tolist() == [40.0]
+    assert reading.number_of_customers() == 2
+
+
+def test_a_damaged_table_of_customers_is_told_as_one(empty: Path) -> None:
+    path = artifact("features", "customers.parquet")
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"PAR1 but no more")
+    with pytest.raises(StoreError, match="segments features"):
+        reading.features_of(["7"])
+
+
+def test_what_if_begins_at_a_given_customer_with_risk_and_value(house: Callable[..., Segmentation]) -> None:
+    model = house(2)
+    features = read_table(artifact("features", "customers.parquet"))
+    members = read_table(artifact("identity", "segments.parquet"))
+    forecast = features[["customer_id"]].assign(churn_risk=0.25, expected_value=np.arange(300.0))
+    write_table(artifact("prediction", "customers.parquet"), forecast)
+    app = opened("what_if")
+    app.text_input(key="given").set_value("c0000004").run()
+    assert app.selectbox[0].value == "customer c0000004"
+    row = features.iloc[4]
+    assert [one.value for one in app.slider] == pytest.approx([row[name] for name in model.space.columns])
+    segment = members.loc[4, "segment_id"]
+    mean = forecast.loc[members["segment_id"] == segment, "expected_value"].mean()
+    shown = {one.label: (one.value, one.delta) for one in app.metric}
+    assert shown["Churn risk there"] == ("25 %", "today 25 %")
+    assert shown["Expected value there"] == (f"{mean:,.0f}", "today 4")
+    app.text_input(key="given").set_value("nobody").run()
+    assert "There is no customer 'nobody' among 300" in message(app)
+    assert app.selectbox[0].value == "the median of all customers"
 
 
 # --- what the pages answer -------------------------------------------------------------------------------------------------
@@ -450,6 +531,7 @@ def test_what_cannot_be_foreseen_is_no_figure_of_anybody(house: Callable[..., Se
     for app in (overview, segment):
         assert message(app).count(said) == 1
         assert not [one for one in app.dataframe if "churn_risk" in one.value]
+    assert "leaving" not in overview.table[0].value and "expected to spend" in overview.table[0].value
     assert [one.label for one in segment.metric if one.label in ("Churn risk", "Expected value")] == ["Expected value"]
 
 
@@ -492,6 +574,38 @@ def test_axes_say_what_they_measure_and_names_are_whole() -> None:
     assert drawn["encoding"]["color"]["legend"] == {"columns": 1, "labelLimit": 0, "orient": "bottom"}
 
 
+def test_the_chosen_one_is_marked_on_the_curves() -> None:
+    table = pd.DataFrame(
+        {"candidate_id": ["a", "b"], "feature_set": "x", "scaler": "none", "k": [2, 3], "silhouette": 0.5}
+    )
+    drawn = charts.lines(figures.curve_table(table, "silhouette", [], "b"), "silhouette").to_dict()
+    marked = [layer for layer in drawn["layer"] if {"filter": "datum.chosen"} in layer.get("transform", [])]
+    assert [layer["mark"]["type"] for layer in marked] == ["point", "text"]
+    assert marked[1]["encoding"]["text"] == {"value": "chosen"}
+    assert "chosen" not in json.dumps(
+        charts.lines(figures.curve_table(table, "silhouette", []), "s").to_dict()["layer"]
+    )
+
+
+def test_a_feature_is_drawn_in_training_and_batch() -> None:
+    told = {"feature": "age", "bins": ["≤ 30", "> 30"], "training": [0.5, 0.5], "batch": [0.2, 0.8]}
+    drawn = charts.spread(figures.spread(told), "age in years").to_dict()
+    assert drawn["encoding"]["x"]["sort"] == ["≤ 30", "> 30"] and drawn["encoding"]["x"]["title"] == "age in years"
+    assert drawn["encoding"]["color"]["scale"]["domain"] == ["training", "this batch"]
+
+
+def test_a_light_has_a_shape_a_word_and_a_colour() -> None:
+    one = {"name": "far", "says": "", "value": 0.3, "training": 0.1, "low": None, "high": None}
+    lit = [one | {"status": status} for status in ("green", "amber", "red", "-")]
+    shown = figures.lights(lit, {"far": (0.1, 0.2)})
+    assert shown.data["light"].tolist() == ["■ red", "▲ amber", "● green", "○ not known"]
+    grounds = [
+        found.split("background-color: ")[1][:7] for found in map(figures._coloured, shown.data["light"]) if found
+    ]
+    assert len(set(grounds)) == 3
+    assert "0.300" in shown.to_html() and "–" in shown.to_html()
+
+
 def test_limits_are_told_apart_by_their_dashes_too() -> None:
     batches = pd.DataFrame({"batch": ["may"], "value": 0.3, "low": np.nan, "high": np.nan, "status": "red"})
     features = pd.DataFrame({"feature": ["age"], "psi": [0.3], "status": ["red"]})
@@ -527,6 +641,11 @@ def test_a_scored_batch_shows_its_lights(house: Callable[..., Segmentation], tmp
     app = opened("monitor")
     assert "Refit:" in app.error[0].value
     assert app.dataframe[0].value["light"].iloc[0] == "■ red"
+    assert "One feature: training and batch" in message(app)
+    assert app.selectbox[1].value == "monetary", "what differs most comes first"
+    [record] = reading.batches()
+    [told] = [one for one in record["distributions"] if one["feature"] == "monetary"]
+    assert sum(told["training"]) == pytest.approx(1) and told["batch"][-1] > told["training"][-1]
     assert app.selectbox[0].options[0].startswith("odd.csv")
 
 
@@ -649,8 +768,3 @@ def test_without_streamlit_it_says_what_to_install(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(dashboard.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ConfigError, match="make install"):
         dashboard.run_dashboard(load(["source=mall"]))
-
-
-def test_searching_takes_the_text_as_it_is_written() -> None:
-    table = pd.DataFrame({"customer_id": ["a.1", "ab1"], "segment_id": ["S1", "S1"]})
-    assert figures.search(table, "", ".1")["customer_id"].tolist() == ["a.1"]

@@ -153,7 +153,7 @@ def by_period(table: pd.DataFrame, measure: str, title: str, segments: Sequence[
 
 
 def lines(table: pd.DataFrame, title: str) -> alt.LayerChart:
-    """A score over k: colour is the feature set, the dash the scaler; a diamond marks the elbow of a WCSS curve."""
+    """A score over k: colour is the feature set, the dash the scaler; a diamond marks the elbow of a WCSS curve, a ring and a word what was chosen."""
     sets, scalers = (table[name].drop_duplicates().tolist() for name in ("feature_set", "scaler"))
     base = alt.Chart(table).encode(
         x=alt.X(
@@ -180,6 +180,12 @@ def lines(table: pd.DataFrame, title: str) -> alt.LayerChart:
             shape="diamond", size=110, filled=True, opacity=1, stroke=EITHER_GROUND, strokeWidth=1
         )
         layers.append(diamond.transform_filter("datum.elbow"))
+    if table["chosen"].any():
+        own = base.transform_filter("datum.chosen")
+        layers += [
+            own.mark_point(shape="circle", size=260, opacity=1, strokeWidth=3).encode(color=alt.value(EITHER_GROUND)),
+            own.mark_text(dy=-18, fontWeight="bold").encode(text=alt.value("chosen"), color=alt.value(EITHER_GROUND)),
+        ]
     return alt.layer(*layers).properties(
         height=400, description=f"{title} over the number of segments, one line per feature set and scaler"
     )
@@ -268,6 +274,31 @@ def against_limits(table: pd.DataFrame, amber: float, red: float) -> alt.LayerCh
     )
     return alt.layer(bars, _limits({"amber": amber, "red": red}, alt.X("limit:Q"))).properties(
         height=ROOM + 60 + 34 * len(table), description="Stability index of segments and features, with its limits"
+    )
+
+
+def spread(table: pd.DataFrame, feature: str) -> alt.Chart:
+    """Bars side by side for each bin of a feature: the share of the training customers, and of the batch."""
+    bins, sides = table["bin"].drop_duplicates().tolist(), table["of"].drop_duplicates().tolist()
+    return (
+        alt.Chart(table)
+        .mark_bar()
+        .encode(
+            x=alt.X("bin:N", sort=bins, title=feature, axis=_named(bins)),
+            xOffset=alt.XOffset("of:N", sort=sides),
+            y=alt.Y("share:Q", title="share of customers", axis=alt.Axis(format="%")),
+            color=alt.Color(
+                "of:N",
+                title=None,
+                scale=alt.Scale(domain=sides, range=[EITHER_GROUND, PALETTE[0]]),
+                legend=alt.Legend(orient="bottom"),
+            ),
+            tooltip=["bin", "of", alt.Tooltip("share:Q", format=".1%")],
+        )
+        .properties(
+            height=HEIGHT + _room(bins),
+            description=f"{feature}: share of the training customers and of the batch in each bin, as bars",
+        )
     )
 
 

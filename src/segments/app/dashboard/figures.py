@@ -78,7 +78,7 @@ def people_table(members: pd.DataFrame, forecast: pd.DataFrame | None) -> pd.Dat
 
 
 def segments_overview(
-    segments: Sequence[Segment], sizes: Mapping[str, int], revenue: Mapping[str, float], forecast: pd.DataFrame | None
+    segments: Sequence[Segment], sizes: Mapping[str, int], revenue: Mapping[str, float], foreseen: pd.DataFrame | None
 ) -> pd.DataFrame:
     """One row per segment: how large, what it brings, what it risks.
 
@@ -90,8 +90,8 @@ def segments_overview(
         Customers by segment id.
     revenue : mapping of str to float
         Share of revenue by segment id; empty where money is not known.
-    forecast : DataFrame, optional
-        People with ``segment_id`` and what can be foreseen of ``churn_risk, expected_value``.
+    foreseen : DataFrame, optional
+        Mean and sum over its customers of what can be foreseen, by ``segment_id``: ``churn_risk_mean, expected_value_sum``.
 
     Returns
     -------
@@ -109,10 +109,9 @@ def segments_overview(
     made["share"] = made["customers"] / max(made["customers"].sum(), 1)
     if revenue:
         made["revenue_share"] = [revenue.get(one, np.nan) for one in ids]
-    if forecast is not None:
-        grouped = forecast.groupby("segment_id")
-        for name in [name for name in FORESEEN if name in forecast]:
-            made[name] = made["segment_id"].map(grouped[name].agg(FORESEEN[name]))
+    for name, how in FORESEEN.items():
+        if foreseen is not None and f"{name}_{how}" in foreseen:
+            made[name] = made["segment_id"].map(foreseen.set_index("segment_id")[f"{name}_{how}"])
     return made
 
 
@@ -194,7 +193,9 @@ def trend(sizes: Sequence[tuple[str, Mapping[str, int]]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["when", "order", "segment", "customers", "share"])
 
 
-def curve_table(candidates: pd.DataFrame, score: str, elbows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+def curve_table(
+    candidates: pd.DataFrame, score: str, elbows: Sequence[Mapping[str, Any]], chosen: str | None = None
+) -> pd.DataFrame:
     """A score over k, one line per feature set and scaler, with the elbow of each WCSS curve.
 
     WCSS has the unit of its own space, so each line is shown as a share of its value at the smallest k.
@@ -202,24 +203,27 @@ def curve_table(candidates: pd.DataFrame, score: str, elbows: Sequence[Mapping[s
     Parameters
     ----------
     candidates : DataFrame
-        ``feature_set, scaler, k`` and the score.
+        ``candidate_id, feature_set, scaler, k`` and the score.
     score : str
         Its column.
     elbows : sequence of mapping
         ``feature_set, scaler, k`` as the choice holds them.
+    chosen : str, optional
+        Id of the chosen candidate.
 
     Returns
     -------
     DataFrame
-        ``feature_set, scaler, k, value, elbow``.
+        ``feature_set, scaler, k, value, elbow, chosen``.
 
     Examples
     --------
-    >>> table = pd.DataFrame({"feature_set": "x", "scaler": "none", "k": [2, 3], "wcss": [8.0, 2.0]})
-    >>> curve_table(table, "wcss", [{"feature_set": "x", "scaler": "none", "k": 3}])[["value", "elbow"]].to_numpy().tolist()
-    [[1.0, False], [0.25, True]]
+    >>> table = pd.DataFrame({"candidate_id": ["a", "b"], "feature_set": "x", "scaler": "none", "k": [2, 3], "wcss": [8.0, 2.0]})
+    >>> curve_table(table, "wcss", [{"feature_set": "x", "scaler": "none", "k": 3}], "a")[["value", "elbow", "chosen"]].to_numpy().tolist()
+    [[1.0, False, True], [0.25, True, False]]
     """
     made = candidates[["feature_set", "scaler", "k"]].assign(value=candidates[score].astype("float64"))
+    made["chosen"] = candidates["candidate_id"] == chosen
     made = made.sort_values(["feature_set", "scaler", "k"], kind="stable").reset_index(drop=True)
     if score == "wcss":
         made["value"] /= made.groupby(["feature_set", "scaler"])["value"].transform("first")
@@ -334,33 +338,8 @@ def rules_in_words(rules: Mapping[str, Any], cluster: int) -> list[str]:
     return said
 
 
-def search(table: pd.DataFrame, segment_id: str, text: str) -> pd.DataFrame:
-    """Members of a segment whose id contains a text.
-
-    Parameters
-    ----------
-    table : DataFrame
-        People, with ``customer_id`` and ``segment_id``.
-    segment_id : str
-        Whom to keep; empty for everybody.
-    text : str
-        Part of an id, as it is written; case does not matter.
-
-    Examples
-    --------
-    >>> table = pd.DataFrame({"customer_id": ["a1", "b1", "b2"], "segment_id": ["S1", "S1", "S2"]})
-    >>> search(table, "S1", "B")["customer_id"].tolist()
-    ['b1']
-    """
-    kept = table[table["segment_id"] == segment_id] if segment_id else table
-    if text.strip():
-        ids = kept["customer_id"].astype("str")
-        kept = kept[ids.str.contains(re.escape(text.strip()), case=False, regex=True)]
-    return kept
-
-
-def lights(figures: Sequence[Mapping[str, Any]], limits: Mapping[str, tuple[float, float]]) -> pd.DataFrame:
-    """Figures of a batch with their limits and lights, the worst first.
+def lights(figures: Sequence[Mapping[str, Any]], limits: Mapping[str, tuple[float, float]]) -> Styler:
+    """Figures of a batch with their limits and lights, the worst first; each light is a shape, a word and a colour.
 
     Parameters
     ----------
@@ -372,7 +351,7 @@ def lights(figures: Sequence[Mapping[str, Any]], limits: Mapping[str, tuple[floa
     Examples
     --------
     >>> one = {"name": "psi.age", "says": "age (PSI)", "value": 0.3, "training": 0.0, "low": None, "high": None, "status": "red"}
-    >>> lights([one], {"psi": (0.1, 0.25)})[["light", "what", "value", "amber", "red"]].to_numpy().tolist()
+    >>> lights([one], {"psi": (0.1, 0.25)}).data[["light", "what", "value", "amber", "red"]].to_numpy().tolist()
     [['■ red', 'age (PSI)', 0.3, 0.1, 0.25]]
     """
     order = {"red": 0, "amber": 1, "green": 2, "-": 3}
@@ -389,12 +368,36 @@ def lights(figures: Sequence[Mapping[str, Any]], limits: Mapping[str, tuple[floa
                 "red": red,
             }
         )
-    return pd.DataFrame(rows).astype(dict.fromkeys(("value", "training", "low", "high", "amber", "red"), "float64"))
+    numbers = {
+        **dict.fromkeys(("value", "training", "low", "high"), "{:.3f}"),
+        **dict.fromkeys(("amber", "red"), "{:.3g}"),
+    }
+    made = pd.DataFrame(rows).astype(dict.fromkeys(numbers, "float64"))
+    return neutralise(made).style.format(numbers, na_rep="–").map(_coloured, subset=["light"])
 
 
-def target_table(
-    lights: pd.DataFrame, written: Callable[[str, float], str], names: Mapping[str, str]
-) -> pd.DataFrame | Styler:
+def spread(distribution: Mapping[str, Any]) -> pd.DataFrame:
+    """A feature's distribution in training and batch, long.
+
+    Parameters
+    ----------
+    distribution : mapping
+        As a batch's record holds it.
+
+    Examples
+    --------
+    >>> spread({"feature": "age", "bins": ["≤ 30", "> 30"], "training": [0.5, 0.5], "batch": [0.2, 0.8]}).iloc[-1].to_dict()
+    {'bin': '> 30', 'place': 1, 'of': 'this batch', 'share': 0.8}
+    """
+    bins, places = distribution["bins"], range(len(distribution["bins"]))
+    sides = (("training", distribution["training"]), ("this batch", distribution["batch"]))
+    return pd.concat(
+        [pd.DataFrame({"bin": bins, "place": places, "of": of, "share": shares}) for of, shares in sides],
+        ignore_index=True,
+    )
+
+
+def target_table(lights: pd.DataFrame, written: Callable[[str, float], str], names: Mapping[str, str]) -> Styler:
     """Targets in words, each with its light: a shape, a word and a colour.
 
     Parameters

@@ -12,6 +12,7 @@ from segments.app.dashboard import charts, figures, reading
 from segments.app.dashboard.overview import candidate_label
 from segments.app.dashboard.reading import Champion, found
 from segments.config.root import Config
+from segments.features.meanings import Labels
 from segments.io.store import catalog
 
 LISTED = 200  # batches to choose from
@@ -66,22 +67,20 @@ def _batch(config: Config, record: dict[str, Any], segments: Any) -> None:
     if record["reasons"]:
         st.caption("Rejected: " + ", ".join(f"{rows:,} {reason}" for reason, rows in record["reasons"].items()))
     known = limits(config)
-    table = figures.lights(record["figures"], known)
     st.dataframe(
-        table,
+        figures.lights(record["figures"], known),
         hide_index=True,
         width="stretch",
-        height=min(36 * len(table) + 40, 480),
+        height=min(36 * len(record["figures"]) + 40, 480),
         placeholder="–",
         column_config={
             "light": st.column_config.TextColumn("light", width="small"),
             "what": st.column_config.TextColumn("figure", width="large"),
-            "value": st.column_config.NumberColumn("value", format="%.3f"),
-            "training": st.column_config.NumberColumn("in training", format="%.3f"),
-            "low": st.column_config.NumberColumn("95 % from", format="%.3f"),
-            "high": st.column_config.NumberColumn("to", format="%.3f"),
-            "amber": st.column_config.NumberColumn("amber from", format="%.3g"),
-            "red": st.column_config.NumberColumn("red from", format="%.3g"),
+            "training": "in training",
+            "low": "95 % from",
+            "high": "to",
+            "amber": "amber from",
+            "red": "red from",
         },
         alt="Figures of the batch, each with its light and limits, the worst first",
     )
@@ -114,6 +113,20 @@ def _batch(config: Config, record: dict[str, Any], segments: Any) -> None:
     right.subheader("Stability of segments and features")
     if len(psi):
         right.altair_chart(charts.against_limits(psi, *known["psi"]), width="stretch", theme=None)
+    _distributions(record, config.source.labels)
+
+
+def _distributions(record: dict[str, Any], labels: Labels) -> None:
+    """How batch and training are spread over a feature: what a figure of drift is the sum of."""
+    known = {one["feature"]: one for one in record.get("distributions", [])}  # a record of old has none
+    if not known:
+        return
+    st.subheader("One feature: training and batch")
+    drift = {one["name"].partition(".")[2]: one["value"] or 0.0 for one in record["figures"]}
+    names = sorted(known, key=lambda name: -drift.get(name, 0.0))  # what differs most is looked at first
+    name = st.selectbox("Feature", names, format_func=lambda one: figures.words(one, labels))
+    chart = charts.spread(figures.spread(known[name]), figures.words(name, labels))
+    st.altair_chart(chart, width="stretch", theme=None)
 
 
 def _history(config: Config, records: list[dict[str, Any]], record: dict[str, Any]) -> None:

@@ -17,23 +17,6 @@ from segments.errors import SegmentsError
 from segments.io.store import catalog
 from segments.io.store.documents import NoPrediction, PredictionFacts
 
-TABLE_COLUMNS = {
-    "segment_id": st.column_config.TextColumn("id", width=50),
-    "segment": st.column_config.TextColumn("segment", width="medium"),
-    "customers": st.column_config.NumberColumn("customers", format="localized"),
-    "share": st.column_config.ProgressColumn("of customers", min_value=0.0, max_value=1.0, format="percent", width=110),
-    "revenue_share": st.column_config.ProgressColumn(
-        "of revenue", min_value=0.0, max_value=1.0, format="percent", width=110
-    ),
-    "churn_risk": st.column_config.NumberColumn(
-        "churn risk", format="percent", help="Mean risk of no purchase within the horizon"
-    ),
-    "expected_value": st.column_config.NumberColumn(
-        "expected value",
-        help="What its customers are expected to spend within the horizon, together",
-    ),
-}
-
 
 def show(config: Config) -> None:
     """Draw the page."""
@@ -110,9 +93,9 @@ def _is_evaluated(row: Mapping[str, Any]) -> bool:
 
 def _segments(config: Config, inuse: Champion, *, described: bool) -> None:
     model = inuse.model
-    people = found(reading.people, inuse.version)
-    if people is not None:
-        sizes = people["segment_id"].value_counts().to_dict()
+    outlook = found(reading.outlook, inuse.version)
+    if outlook is not None:
+        sizes = dict(zip(outlook["segment_id"], outlook["customers"], strict=True))
     elif inuse.reference is not None:
         counts = inuse.reference["segments"]["counts"]
         sizes = {segment.segment_id: n for segment, n in zip(model.segments, counts, strict=True)}
@@ -125,8 +108,7 @@ def _segments(config: Config, inuse: Champion, *, described: bool) -> None:
             model.segments[cluster].segment_id: share
             for cluster, share in zip(profiles["cluster"], profiles["revenue_share"], strict=True)
         }
-    forecast = people if people is not None and not figures.FORESEEN.keys().isdisjoint(people) else None
-    table = figures.segments_overview(model.segments, sizes, revenue, forecast)
+    table = figures.segments_overview(model.segments, sizes, revenue, outlook)
     plan = found(reading.table, catalog.PLAYBOOK_TABLE) if described else None
     advice = (
         {}
@@ -139,21 +121,12 @@ def _segments(config: Config, inuse: Champion, *, described: bool) -> None:
     facts = found(reading.stored_document, catalog.PREDICTION)
     if isinstance(facts, PredictionFacts) and facts.not_shown:
         st.info(" ".join(facts.plain))
-    elif facts is not None and forecast is None:
+    elif facts is not None and figures.FORESEEN.keys().isdisjoint(table):
         why = facts.reason if isinstance(facts, NoPrediction) else "made for other customers: run `segments prediction`"
         st.info(f"Churn risk and expected value: {why}.")
     elif isinstance(facts, PredictionFacts):
         st.caption(" ".join(facts.plain))
     st.altair_chart(charts.shares(table, model.segments), width="stretch", theme=None)
-    shown = figures.with_money(table, config.source.currency)
-    st.dataframe(
-        shown,
-        column_config=TABLE_COLUMNS,
-        hide_index=True,
-        width="stretch",
-        placeholder="–",
-        alt="Segments: size, share of revenue, churn risk, expected value",
-    )
 
 
 def _versions(config: Config, inuse: Champion) -> None:
@@ -184,10 +157,9 @@ def _versions(config: Config, inuse: Champion) -> None:
     sizes = []
     for version in versions[-12:]:
         try:
-            members = reading.members(version)
+            sizes.append((f"v{version.number}", reading.sizes(version)))
         except SegmentsError:
             continue  # made on another machine: the table above lists it
-        sizes.append((f"v{version.number}", members["segment"].value_counts().to_dict()))
     if sizes:
         chart = charts.over_time(figures.trend(sizes), inuse.model.segments, "version")
         st.altair_chart(chart, width="stretch", theme=None)

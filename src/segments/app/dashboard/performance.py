@@ -184,8 +184,8 @@ def _make_list(config: Config) -> None:
     """A target list with a control group, as `segments export` makes it."""
     with st.expander("Make a list with a control group"):
         inuse = found(reading.champion, config)
-        people = None if inuse is None else found(reading.people, inuse.version)
-        if inuse is None or people is None:
+        outlook = None if inuse is None else found(reading.outlook, inuse.version)
+        if inuse is None or outlook is None:
             return
         names = {"": "all segments"} | {
             one.segment_id: f"{one.segment_id} · {one.name}" for one in inuse.model.segments
@@ -196,7 +196,8 @@ def _make_list(config: Config) -> None:
         traits = {"": "everybody"} | {name: one.label for name, one in config.overlay.traits.items()}
         overlay = right.selectbox("Who are", list(traits), format_func=traits.__getitem__)
         if not overlay:
-            customers = len(people) if not segment else int((people["segment_id"] == segment).sum())
+            own = outlook if not segment else outlook[outlook["segment_id"] == segment]
+            customers = int(own["customers"].sum())
             st.caption(figures.smallest_effects(customers, config.export.control_share, config.export.base_rate))
         if st.button(
             "Make the list", type="primary", disabled=not campaign, help="Keeps who is in it, in record/campaigns/"

@@ -1,7 +1,8 @@
 """All that the pages read. Comes in: names. Goes out: tables, plain data and models, each read once per state of its file.
 
 What is not there is a :class:`SegmentsError` that names the command which makes it; :func:`found` shows it as one sentence. What is returned is shared by
-all who look at the page, and never changed.
+all who look at the page, and never changed. Tables of a row per customer are asked by DuckDB for the few rows that a page shows, and never read whole:
+a million customers would take seconds at the first look and a second at every click.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import duckdb
 import pandas as pd
 import streamlit as st
 
@@ -25,8 +27,8 @@ from segments.evidence.selection import Choice
 from segments.io.registry import files, versions
 from segments.io.registry.versions import Version
 from segments.io.store import catalog
-from segments.io.store.cache import batch_records, sweep_records, uplift_folders, version_file
-from segments.io.store.files import checkout, read_csv, read_json, read_table
+from segments.io.store.cache import batch_records, sweep_records, uplift_folders, version_file, version_folder
+from segments.io.store.files import checkout, read_csv, read_json, read_made, read_table, scan_tables
 from segments.io.store.kinds import Artifact, Document, Table
 from segments.io.tracking.candidates import pages_of
 from segments.model.segmentation import Segmentation
@@ -34,6 +36,7 @@ from segments.model.segmentation import Segmentation
 T = TypeVar("T")
 Stamp = tuple[int, ...]
 LOOK_AGAIN_SECONDS = 30  # at a record on a server, which has no file to look at
+MEMBERS = "members.parquet"  # of a registered version
 
 # What a missing artifact would have told.
 TOLD = {
@@ -178,28 +181,101 @@ def is_described(inuse: Champion) -> bool:
     return bool(choice().candidate_id == inuse.version.tags.get("candidate_id"))
 
 
-def members(version: Version) -> pd.DataFrame:
-    """Who was in which segment when a version was made: ``customer_id, cluster, segment_id, segment``."""
+def members_file(version: Version) -> Path:
+    """The table of who was in which segment when a version was made: ``customer_id, cluster, segment_id, segment``.
+
+    Raises
+    ------
+    StoreError
+        If it is not on this machine, or not as it was kept.
+    """
     tags = version.tags
-    path = version_file(tags.get("model_hash", ""), tags.get("candidate_id", ""), "members.parquet")
-    if path is not None:
-        return _table(str(path), _stamp(path))
+    names = tags.get("model_hash", ""), tags.get("candidate_id", "")
+    kept = _kept_members(*names, _stamp(version_folder(*names) / MEMBERS))
+    if kept is not None:
+        return kept
     if catalog.exists(catalog.CHOICE) and choice().candidate_id == tags.get("candidate_id"):
-        return table(catalog.NAMED_LABELS)
+        return catalog.path_of(catalog.NAMED_LABELS)
     raise StoreError(
         f"who is in which segment of version {version.number} is not on this machine",
         fix="run `dvc repro` here: lists of customers never leave the machine that made them",
     )
 
 
-def people(version: Version) -> pd.DataFrame:
-    """One row per customer of the version in use: segment, and risk and value where they are known."""
-    return _people(version, version.tags.get("model_hash", ""), _stamp(catalog.path_of(catalog.CUSTOMER_FORECAST)))
+def sizes(version: Version) -> dict[str, int]:
+    """Customers by the name of their segment, when a version was made."""
+    return dict(zip(*(outlook(version)[name] for name in ("segment", "customers")), strict=True))
 
 
-def features() -> pd.DataFrame:
-    """The feature table."""
-    return table(catalog.FEATURES)
+def outlook(version: Version) -> pd.DataFrame:
+    """Each segment of a version in figures.
+
+    Returns
+    -------
+    DataFrame
+        ``segment_id, segment, customers`` and, where they are known, mean and sum of ``churn_risk`` and ``expected_value`` over its customers:
+        ``churn_risk_mean`` and so on.
+    """
+    path = members_file(version)
+    return _outlook(str(path), _stamp(path), _stamp(catalog.path_of(catalog.CUSTOMER_FORECAST)))
+
+
+def member_page(version: Version, segment_id: str, text: str, page: int) -> tuple[int, pd.DataFrame]:
+    """A page of a segment's members whose id contains a text (case does not matter), and how many they are on all pages.
+
+    Parameters
+    ----------
+    version : Version
+        Whose members.
+    segment_id : str
+        Their segment.
+    text : str
+        Part of an id, as it is written.
+    page : int
+        From 1, of :data:`figures.ROWS_PER_PAGE` customers each.
+
+    Returns
+    -------
+    tuple of int and DataFrame
+        How many there are, and of those on the page what :func:`customers` knows.
+    """
+    path = members_file(version)
+    risk = _stamp(catalog.path_of(catalog.CUSTOMER_FORECAST))
+    return _member_page(str(path), _stamp(path), risk, segment_id, text.strip(), page)
+
+
+def all_members(version: Version, segment_id: str, text: str, most: int) -> pd.DataFrame:
+    """The members of :func:`member_page` on all pages, `most` of them at most."""
+    found = _asked(members_file(version), lambda table: _named(table, segment_id, text.strip()).limit(most))
+    foreseen = table(catalog.CUSTOMER_FORECAST) if catalog.exists(catalog.CUSTOMER_FORECAST) else None
+    return figures.people_table(found, foreseen)
+
+
+def customers(version: Version, ids: Sequence[str]) -> pd.DataFrame:
+    """Some customers of a version: segment, and risk and value where they are known; without those it does not know."""
+    found = rows_of(members_file(version), ids)
+    return figures.people_table(found, _forecast_of(found["customer_id"]))
+
+
+def rows_of(path: Path, ids: Sequence[str]) -> pd.DataFrame:
+    """The rows of some customers, of a table of one row per customer."""
+    return _asked(path, lambda table: table.filter(_id(table).isin(*map(duckdb.ConstantExpression, ids))))
+
+
+def features_of(ids: Sequence[str]) -> pd.DataFrame:
+    """The rows of some customers of the feature table."""
+    return _known(catalog.FEATURES, lambda stamp: rows_of(catalog.path_of(catalog.FEATURES), ids))
+
+
+def number_of_customers() -> int:
+    """Of the feature table."""
+    path = catalog.path_of(catalog.FEATURES)
+    return int(_asked(path, lambda table: table.aggregate("count(*) AS n"))["n"].iloc[0])
+
+
+def reasons_of(customer_id: str) -> pd.DataFrame:
+    """Why a customer is in their segment; no row of a stranger."""
+    return _known(catalog.REASONS, lambda stamp: rows_of(catalog.path_of(catalog.REASONS), [customer_id]))
 
 
 def pages(config: Config, candidate_ids: Sequence[str]) -> dict[str, str]:
@@ -262,10 +338,69 @@ def _model(_config: Config, number: str, address: str, name: str, stamp: Stamp) 
     return Segmentation.from_json(stored.document), stored.reference
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _people(_version: Version, model_hash: str, risk: Stamp) -> pd.DataFrame:
-    forecast = table(catalog.CUSTOMER_FORECAST) if risk else None
-    return figures.people_table(members(_version), forecast)
+@st.cache_resource(max_entries=20, show_spinner=False)
+def _kept_members(model_hash: str, candidate_id: str, stamp: Stamp) -> Path | None:
+    return version_file(model_hash, candidate_id, MEMBERS)
+
+
+@st.cache_resource(max_entries=20, show_spinner=False)
+def _outlook(members: str, stamp: Stamp, risk: Stamp) -> pd.DataFrame:
+    forecast = [catalog.path_of(catalog.CUSTOMER_FORECAST)] if risk else []
+
+    def summed(table: duckdb.DuckDBPyRelation, *foreseen: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
+        what, by = "segment_id, segment, count(*) AS customers", "segment_id, segment"
+        for other in foreseen:
+            known = [name for name in figures.FORESEEN if name in other.columns]
+            what += "".join(f", avg({name}) AS {name}_mean, sum({name}) AS {name}_sum" for name in known)
+            table = table.join(other.project(", ".join(["customer_id", *known])), "customer_id", how="left")
+        return table.aggregate(what, by)
+
+    return _asked(Path(members), summed, *forecast).sort_values(
+        "customers", ascending=False, kind="stable", ignore_index=True
+    )
+
+
+@st.cache_resource(max_entries=50, show_spinner=False)
+def _member_page(
+    members: str, stamp: Stamp, risk: Stamp, segment_id: str, text: str, page: int
+) -> tuple[int, pd.DataFrame]:
+    path, size = Path(members), figures.ROWS_PER_PAGE
+    count = _asked(path, lambda table: _named(table, segment_id, text).aggregate("count(*) AS n"))["n"].iloc[0]
+    # without a sort DuckDB keeps the order of the file, which is that of the ids
+    shown = _asked(path, lambda table: _named(table, segment_id, text).limit(size, (page - 1) * size))
+    return int(count), figures.people_table(shown, _forecast_of(shown["customer_id"]))
+
+
+def _forecast_of(ids: Sequence[str]) -> pd.DataFrame | None:
+    path = catalog.path_of(catalog.CUSTOMER_FORECAST)
+    return rows_of(path, ids) if catalog.exists(catalog.CUSTOMER_FORECAST) and len(ids) else None
+
+
+def _named(table: duckdb.DuckDBPyRelation, segment_id: str, text: str) -> duckdb.DuckDBPyRelation:
+    """Members of a segment whose id contains a text."""
+    own = table.filter(duckdb.ColumnExpression("segment_id") == duckdb.ConstantExpression(segment_id))
+    if not text:
+        return own
+    lower = [duckdb.FunctionExpression("lower", one) for one in (_id(table), duckdb.ConstantExpression(text))]
+    return own.filter(duckdb.FunctionExpression("contains", *lower))
+
+
+def _id(table: duckdb.DuckDBPyRelation) -> duckdb.Expression:
+    """The id as text; earlier code may have kept numbers."""
+    column = duckdb.ColumnExpression("customer_id")
+    return column if table.types[table.columns.index("customer_id")] == "VARCHAR" else column.cast("VARCHAR")
+
+
+def _asked(path: Path, ask: Callable[..., duckdb.DuckDBPyRelation], *others: Path) -> pd.DataFrame:
+    """What a question to a table of a row per customer, and to others beside it, is answered with."""
+
+    def read() -> pd.DataFrame:
+        try:
+            return ask(*scan_tables(path, *others)).to_arrow_table().to_pandas()
+        except duckdb.Error as error:
+            raise ValueError(str(error)) from error
+
+    return read_made(path, read)
 
 
 @st.cache_resource(max_entries=20, show_spinner=False)

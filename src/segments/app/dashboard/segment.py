@@ -37,7 +37,7 @@ def show(config: Config) -> None:
     inuse = found(reading.champion, config)
     if inuse is None:
         return
-    people = found(reading.people, inuse.version)
+    kept = found(reading.members_file, inuse.version) is not None
     # None: no choice is there to compare with, which `found` has said
     if (described := found(reading.is_described, inuse)) is False:
         st.warning(
@@ -45,7 +45,7 @@ def show(config: Config) -> None:
             "Put the new one in use (`segments promote VERSION --because WHY`) or run `dvc repro` with the old choice.",
             icon=":material/warning:",
         )
-    _look_up(inuse, people, bool(described), config.source)
+    _look_up(inuse, kept, bool(described), config.source)
     ids = [segment.segment_id for segment in inuse.model.segments]
     named = {segment.segment_id: segment for segment in inuse.model.segments}
     st.header("One segment")
@@ -59,8 +59,8 @@ def show(config: Config) -> None:
         "Playbook": lambda: _playbook(cluster),
     }
     tabs = dict(parts) if described else {}
-    if people is not None:
-        tabs["Members"] = lambda: _members(people, inuse, segment, config.source)
+    if kept:
+        tabs["Members"] = lambda: _members(inuse, segment, config.source)
     for tab, draw in zip(st.tabs(list(tabs)) if tabs else [], tabs.values(), strict=True):
         with tab:
             draw()
@@ -180,28 +180,30 @@ def _advise(book: dict[Any, Any]) -> None:
     st.markdown("\n".join(f"- **{title}**: {plain(book[key])}" for key, title in ADVICE.items() if book[key]))
 
 
-def _members(people: pd.DataFrame, inuse: Champion, segment: Segment, source: Source) -> None:
+def _members(inuse: Champion, segment: Segment, source: Source) -> None:
     left, middle, right = st.columns([3, 1, 1], vertical_alignment="bottom")
     text = left.text_input("Search by id", key="search", placeholder="part of a customer's id")
-    kept = figures.search(people, segment.segment_id, text)
-    last = max(1, -(-len(kept) // figures.ROWS_PER_PAGE))
+    count, shown = reading.member_page(inuse.version, segment.segment_id, text, 1)
+    last = max(1, -(-count // figures.ROWS_PER_PAGE))
     page = middle.number_input(f"Page (of {last:,})", 1, last, 1)
     right.download_button(
         "Export as CSV",
-        lambda: csv_text(kept.head(MOST_EXPORTED).drop(columns=["cluster"])).encode(),
+        lambda: csv_text(
+            reading.all_members(inuse.version, segment.segment_id, text, MOST_EXPORTED).drop(columns=["cluster"])
+        ).encode(),
         file_name=f"{segment.segment_id}.csv",
         mime="text/csv",
         help="All that the search found. For a campaign with a control group use `segments export`.",
         on_click="ignore",
     )
-    shown = kept.iloc[(page - 1) * figures.ROWS_PER_PAGE : page * figures.ROWS_PER_PAGE]
-    features = found(reading.features)
-    if features is not None and len(shown):
-        rows = features[features["customer_id"].isin(shown["customer_id"])]
+    if page > 1:
+        _, shown = reading.member_page(inuse.version, segment.segment_id, text, page)
+    rows = found(reading.features_of, shown["customer_id"].tolist()) if len(shown) else None
+    if rows is not None:
         shown = shown.merge(
             rows[["customer_id", *[c for c in inuse.model.space.columns if c in rows]]], on="customer_id", how="left"
         )
-    st.caption(f"{len(kept):,} customers; {figures.ROWS_PER_PAGE} a page.")
+    st.caption(f"{count:,} customers; {figures.ROWS_PER_PAGE} a page.")
     shown = shown.drop(columns=["cluster", "segment_id"])
     st.dataframe(
         figures.with_money(shown, source.currency),
@@ -221,18 +223,18 @@ def _members(people: pd.DataFrame, inuse: Champion, segment: Segment, source: So
     )
 
 
-def _look_up(inuse: Champion, people: pd.DataFrame | None, described: bool, source: Source) -> None:
+def _look_up(inuse: Champion, kept: bool, described: bool, source: Source) -> None:
     st.header("One customer")
     customer = st.text_input("Customer's id", key="customer", placeholder="for example 17").strip()
     if not customer:
         return
-    features = found(reading.features)
-    if features is None:
+    row = found(reading.features_of, [customer])
+    if row is None:
         return
-    row = features[features["customer_id"].astype("str") == customer]
     if row.empty:
         st.warning(
-            f"There is no customer '{customer}' among {len(features):,}. Ids are written as in the source, zeros in front included."
+            f"There is no customer '{plain(customer)}' among {reading.number_of_customers():,}. "
+            "Ids are written as in the source, zeros in front included."
         )
         return
     answer = inuse.model.predict(row).iloc[0]
@@ -246,7 +248,7 @@ def _look_up(inuse: Champion, people: pd.DataFrame | None, described: bool, sour
                 border=True,
                 help="0 on the border of two segments, 1 at the centre of its own",
             )
-            own = None if people is None else people[people["customer_id"].astype("str") == customer]
+            own = reading.customers(inuse.version, [customer]) if kept else None
             if own is not None and len(own):
                 one = own.iloc[0]
                 if "churn_risk" in one:
@@ -260,8 +262,7 @@ def _look_up(inuse: Champion, people: pd.DataFrame | None, described: bool, sour
             )
         warn(answer)
         if own is None or figures.FORESEEN.keys() - set(own):
-            forecast = found(reading.table, catalog.CUSTOMER_FORECAST)
-            facts = None if forecast is None else found(reading.stored_document, catalog.PREDICTION)
+            facts = found(reading.stored_document, catalog.PREDICTION)
             if facts is not None and facts.not_shown:
                 st.caption(" ".join(facts.not_shown))
         if described:
@@ -291,11 +292,8 @@ def warn(answer: pd.Series) -> None:
 
 
 def _reason(customer: str, labels: Labels) -> None:
-    reasons = found(reading.table, catalog.REASONS)
-    if reasons is None:
-        return
-    rows = reasons[reasons["customer_id"].astype("str") == customer]
-    if rows.empty:
+    rows = found(reading.reasons_of, customer)
+    if rows is None or rows.empty:
         return
     why = rows.iloc[0]
     parts = [

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from segments.action.templates import plain
+from segments.action.templates import money_text, percent, plain
 from segments.app.dashboard import charts, figures, reading
 from segments.app.dashboard.reading import Champion, found
 from segments.app.dashboard.segment import warn
 from segments.app.jobs.score_file import score_file
 from segments.config.root import Config
+from segments.config.source import Source
 from segments.data.formulas import neutralise
 from segments.errors import DataError, SegmentsError
-from segments.features.meanings import Labels
 from segments.io.store import catalog
 from segments.io.store.files import read_csv
 from segments.io.tracking.connection import connect
 from segments.io.tracking.results import track_batch
 from segments.model.drift import medians
+from segments.model.segmentation import Segmentation
 
 SHOWN = 200  # rows of an answer on the page; the file holds all
 
@@ -53,17 +56,24 @@ def show(config: Config) -> None:
         return
     one, file = st.tabs(["One customer", "A file"])
     with one:
-        _sliders(inuse, config.source.labels)
+        _sliders(inuse, config.source)
     with file:
         _file(config, inuse)
 
 
-def _sliders(inuse: Champion, labels: Labels) -> None:
-    model = inuse.model
+def _sliders(inuse: Champion, source: Source) -> None:
+    model, labels = inuse.model, source.labels
     ranges = figures.ranges(model).set_index("feature")
     starts = _starts(inuse)
     left, right = st.columns(2, gap="large")
     with left:
+        given = st.text_input("Customer's id", key="given", placeholder="to start from somebody").strip()
+        known = found(reading.features_of, [given]) if given else None
+        if known is not None and len(known):
+            # who is asked for comes first, and so is where the sliders begin
+            starts = {f"customer {given}": _begin(known.iloc[0], starts, model)} | starts
+        elif known is not None:
+            st.warning(f"There is no customer '{plain(given)}' among {reading.number_of_customers():,}.")
         start = st.selectbox("Start from", list(starts), help="Sets every slider; then move them as you like")
         values: dict[str, float | str] = {}
         places = st.columns(2)
@@ -100,10 +110,55 @@ def _sliders(inuse: Champion, labels: Labels) -> None:
             st.metric("Confidence", f"{answer['confidence']:.0%}", border=True)
             margin = "–" if answer["margin"] == float("inf") else f"{answer['margin']:.3f}"
             st.metric("Margin", margin, border=True, help="How much farther the next centre is, in the clustered space")
+        own = reading.customers(inuse.version, [given]) if known is not None and len(known) else None
+        _outlook(inuse, segment.segment_id, None if own is None or own.empty else own.iloc[0], source.currency)
         warn(answer)
         st.altair_chart(
             charts.nearness(figures.distances(model, customer), model.segments), width="stretch", theme=None
         )
+
+
+def _begin(
+    row: pd.Series[Any], starts: Mapping[str, Mapping[str, float | str]], model: Segmentation
+) -> dict[str, float | str]:
+    """A customer's values; what is not known of them, or is of no known level, is as in the first of the starts."""
+    others = next(iter(starts.values()))
+    levels = {name: model.space.levels(name) for name in model.space.columns}
+    return {
+        name: others[name]
+        if pd.isna(row[name]) or str(row[name]) not in (levels[name] or [str(row[name])])
+        else row[name]
+        for name in model.space.columns
+    }
+
+
+def _outlook(inuse: Champion, segment_id: str, own: pd.Series[Any] | None, currency: str) -> None:
+    """Risk and value in the segment of the answer; of a given customer, against what was foreseen for them as they are."""
+    table = found(reading.outlook, inuse.version)
+    if table is None:
+        return
+    table = table.set_index("segment_id")
+    known = [name for name in figures.FORESEEN if f"{name}_mean" in table]
+    if segment_id not in table.index or not known:
+        return
+    written: dict[str, Callable[[float], str]] = {
+        "churn_risk": percent,
+        "expected_value": partial(money_text, currency=currency),
+    }
+    with st.container(horizontal=True):
+        for name in known:
+            value = table.loc[segment_id, f"{name}_mean"]
+            today = "" if own is None or pd.isna(own.get(name)) else f"today {written[name](own[name])}"
+            st.metric(
+                f"{figures.words(name).capitalize()} there",
+                written[name](value),
+                today or None,
+                delta_color="off",
+                delta_arrow="off",
+                border=True,
+            )
+    who = "" if own is None else f" Today: what is foreseen for the customer, of {plain(own['segment'])}, as they are."
+    st.caption(f"There: the mean of the segment's customers within the horizon.{who}")
 
 
 def _starts(inuse: Champion) -> dict[str, dict[str, float | str]]:

@@ -35,7 +35,7 @@ from segments.io.store.cache import batch_record, kept_batch, version_file
 from segments.io.store.files import growing_table, read_table, remove, write_json
 from segments.io.store.fingerprints import Start, file_sha256, sha256
 from segments.model.answers import Rejected, find_columns, score_batches
-from segments.model.drift import Tally, figures, reference_of, verdict
+from segments.model.drift import Tally, distributions, figures, reference_of, verdict
 from segments.model.segmentation import Segmentation
 
 REJECTED_SIDE = pa.schema({"row": pa.int64(), "id": pa.string(), "reason": pa.string()})
@@ -251,6 +251,7 @@ def _record(
             )
         ],
         "figures": [figure.to_plain() for figure in found],
+        "distributions": [one.to_plain() for one in distributions(tally)],
         "compared_with": tally.day,
         "decision": decision,
         "sentence": sentence,

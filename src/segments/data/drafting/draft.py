@@ -132,9 +132,11 @@ def describe(
         )
         lines.append(f"# QUESTION: {comment(question)}")
     columns = columns_of(sample, identity)
-    if not any(re.match("kind: (number|date|birth_year)", one.meaning) for one in columns):
+    if not any(one.meaning for one in columns):
+        lines.append("# QUESTION: no column tells what customers are like: is there another table, or a log?")
+    elif not any(re.match("kind: (number|date|birth_year)", one.meaning) for one in columns):
         lines.append(
-            "# QUESTION: no column holds numbers or dates, and segments need one: is there another table, or a log?"
+            "# Note: no column holds numbers or dates: segments of categories alone are combinations of their levels, which others may call rules."
         )
     text = "\n".join([*lines, *customers_lines(raw, identity, columns, read)]) + "\n"
     features = [one.key for one in columns if one.decides]

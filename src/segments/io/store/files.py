@@ -205,18 +205,25 @@ def scan_table(path: Path) -> duckdb.DuckDBPyRelation:
     StoreError
         If it is missing or damaged; names the stage that makes it.
     """
+    return scan_tables(path)[0]
+
+
+def scan_tables(*paths: Path) -> list[duckdb.DuckDBPyRelation]:
+    """The same for several, which can be joined: they are of one connection."""
     import duckdb
 
     # What does not fit in memory spills beside other temporary files, not into the project.
     spill = str(Path(tempfile.gettempdir()) / f"segments-duckdb-{os.getpid()}")
 
-    def scan() -> duckdb.DuckDBPyRelation:
+    connection = duckdb.connect(config={"temp_directory": spill})
+
+    def scan(path: Path) -> duckdb.DuckDBPyRelation:
         try:
-            return duckdb.connect(config={"temp_directory": spill}).read_parquet(str(path))
+            return connection.read_parquet(str(path))
         except duckdb.Error as error:
             raise ValueError(str(error)) from error
 
-    return read_made(path, scan)
+    return [read_made(path, lambda path=path: scan(path)) for path in paths]  # type: ignore[misc]
 
 
 def damaged_table() -> StoreError | None:
