@@ -12,7 +12,8 @@ from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
 from segments.clustering.kmeans import _Population, _Search, best_kmeans, lean_kmeans
-from segments.clustering.kmeans_kernel import Fit
+from segments.clustering.kmeans_kernel import Fit, closest, squares_to, start
+from segments.clustering.space import nearest
 from segments.config.sweep import Algorithm
 
 
@@ -173,3 +174,23 @@ def test_the_seed_decides_where_a_search_begins() -> None:
     found = [wcss(X, best_kmeans(X, 9, little, seed).labels) for seed in (0, 1, 2, 1)]
     assert len(set(found)) == 3
     assert found[1] == found[3]
+
+
+@pytest.mark.parametrize("d", [1, 2, 3, 6])
+def test_the_loops_compute_what_numpy_does_to_the_last_bit(d: int) -> None:
+    random = np.random.default_rng(d)
+    X, centres = random.normal(size=(300, d)), random.normal(size=(4, d))
+    X[:100], centres[:2] = X[:100].round(), centres[:2].round()  # many are as near to one centre as to another
+    out, labels = np.empty(300), np.empty(300, dtype=np.int32)
+    squares_to(centres[0], X.T.copy(), out)
+    np.testing.assert_array_equal(out, sum((column - x) ** 2 for column, x in zip(X.T, centres[0], strict=True)))
+    closest(X.T.copy(), centres, labels)
+    np.testing.assert_array_equal(labels, nearest(X, centres)[0])
+
+
+def test_a_start_picks_the_point_at_which_what_is_owed_adds_up_to_the_draw() -> None:
+    """0, 2 and 10 owe 1, 2 and 1: from a quarter on the first centre is 2. Then they owe 4, 0 and 64, or else 0, 8 and 100."""
+    labels = np.empty(3, dtype=np.int32)
+    for draw, partition in ((0.25, [1, 0, 0]), (0.24, [0, 1, 1])):
+        start(np.array([[0.0, 2, 10]]), np.array([1.0, 2, 1]), np.array([[draw], [0.05]]), labels)
+        assert labels.tolist() == partition

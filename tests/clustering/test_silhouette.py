@@ -153,6 +153,15 @@ def test_threads_and_strips_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> No
         assert np.array_equal(silhouette_samples_many(X, labelings, threads=threads), one)
 
 
+@pytest.mark.parametrize("d", [1, 3, 4, 6])
+def test_columns_of_zeros_change_no_bit(d: int) -> None:
+    """The loop takes four features at a time, and gets zeros where there are fewer."""
+    random = np.random.default_rng(d)
+    X, labelings = random.normal(size=(150, d)), random.integers(0, 3, size=(2, 150)).astype(np.int32)
+    wider = np.hstack([X, np.zeros((150, 5))])
+    np.testing.assert_array_equal(silhouette_samples_many(X, labelings), silhouette_samples_many(wider, labelings))
+
+
 def test_the_order_of_the_rows_does_not_matter() -> None:
     random = np.random.default_rng(0)
     X = random.normal(size=(300, 2))

@@ -412,7 +412,9 @@ def test_where_clusters_lie_apart_resamples_are_searched_harder(
     monkeypatch: pytest.MonkeyPatch, p: float, times: int
 ) -> None:
     asked: list[int] = []
-    monkeypatch.setattr(grades, "stability", lambda X, labels, own, config, rows: asked.append(config.max_distances))
+    monkeypatch.setattr(
+        grades, "stability", lambda X, labels, own, config, rows, draws: asked.append(config.max_distances)
+    )
     monkeypatch.setattr(grades, "valley", lambda *_: Valley(p, (0, 1)))
     for name in ("existence", "gap_statistic"):
         monkeypatch.setattr(grades, name, lambda *_: None)

@@ -43,12 +43,15 @@ def total(values: Any) -> Any:
 @compiled
 def squares_to(centre: Any, points: Any, out: Any) -> None:
     """Squared distance of every point to one centre. points (features, n); centre (features,); out (n,) is filled."""
-    out[:] = 0.0
-    for f in range(len(points)):
-        x = centre[f]
+    odd = len(points) % 2
+    for i in range(len(out)):
+        difference = points[0, i] - centre[0] if odd else 0.0
+        out[i] = difference * difference
+    for f in range(odd, len(points), 2):  # two at a time: half as often through all points, and in the same order
+        x, y = centre[f], centre[f + 1]
         for i in range(len(out)):
-            difference = points[f, i] - x
-            out[i] += difference * difference
+            one, other = points[f, i] - x, points[f + 1, i] - y
+            out[i] = (out[i] + one * one) + other * other
 
 
 @compiled
@@ -75,12 +78,9 @@ def start(points: Any, weights: Any, draws: Any, labels: Any) -> None:
     owed = weights.copy()  # what each point costs so far; before the first centre, all are as far away
     tried, kept, cost = np.empty(n), np.empty(n), np.empty(n)
     for c in range(k):
-        in_all, lowest = total(owed), np.inf
+        in_all, sums, lowest = total(owed), np.cumsum(owed), np.inf
         for draw in draws[c, : 1 if c == 0 else n_tries]:
-            at, reached = 0, owed[0]
-            while reached <= draw * in_all and at < n - 1:
-                at += 1
-                reached += owed[at]
+            at = min(np.searchsorted(sums, draw * in_all, side="right"), n - 1)
             squares_to(points[:, at], points, tried)
             for i in range(n):
                 cost[i] = weights[i] * (tried[i] if tried[i] < least[i] else least[i])
@@ -109,6 +109,20 @@ def assign(points: Any, centres: Any, labels: Any) -> None:
 
 
 @compiled
+def closest(points: Any, centres: Any, labels: Any) -> None:
+    """The labels of :func:`segments.clustering.space.nearest`: distances that differ in their squares alone are a tie."""
+    n = points.shape[1]
+    least, square = np.full(n, np.inf), np.empty(n)
+    for c in range(len(centres)):
+        squares_to(centres[c], points, square)
+        for i in range(n):
+            distance = np.sqrt(square[i])
+            if distance < least[i]:
+                least[i] = distance
+                labels[i] = c
+
+
+@compiled
 def exchange(
     points: Any, weights: Any, max_passes: int, tolerance: float, target: float, labels: Any, centres: Any
 ) -> Any:
@@ -126,7 +140,7 @@ def exchange(
     sizes, middles = np.zeros(k), np.zeros((k, n_features))
     heaviest = 0.0
     for i in range(n):
-        c: Any = np.int64(labels[i])
+        c: Any = np.uintp(labels[i])  # without a sign, no index can count from the end, and none is looked at for that
         sizes[c] += weights[i]
         heaviest = max(heaviest, weights[i])
         for f in range(n_features):
@@ -140,7 +154,7 @@ def exchange(
     # Distance of each point to its own centre and to the nearest other when last measured, less what they had moved until then.
     near, far = np.empty(n), np.full(n, -np.inf)
     stays = np.empty(k)
-    at = np.empty(_LANES + 1, dtype=np.int64)
+    at = np.empty(_LANES + 1, dtype=np.uintp)
     block, mine = np.empty((n_features, _LANES)), np.empty(_LANES)
     own, other, cheapest = np.zeros(_LANES), np.empty(_LANES), np.empty(_LANES)
     costs = np.empty((k, _LANES))  # what joining each cluster would cost, once the squared distances
@@ -158,7 +172,7 @@ def exchange(
             filled = 0
             gone = before + furthest
             while first < n and filled < _LANES:
-                a: Any = np.int64(labels[first])  # as wide as a cluster's number in a loop
+                a: Any = np.uintp(labels[first])
                 at[filled] = first
                 filled += not (near[first] + moved[a]) * stays[a] < far[first] - gone
                 first += 1
@@ -188,12 +202,14 @@ def exchange(
                 other[lane] = np.sqrt(other[lane])
             for lane in range(filled):
                 i = at[lane]
-                near[i] = mine[lane] - moved[labels[i]]
+                near[i] = mine[lane] - moved[np.uintp(labels[i])]
                 far[i] = other[lane] + before
             for lane in range(filled):
                 i = at[lane]
-                a, weight = np.int64(labels[i]), weights[i]
+                a, weight = np.uintp(labels[i]), weights[i]
                 # As measured before the moves of this block, and as if all points were as heavy as the heaviest.
+                if cheapest[lane] * (sizes[a] - weight) > own[lane] * sizes[a] * (1.0 + _ROUNDING):
+                    continue  # as a division would say, which takes longer
                 limit = own[lane] * sizes[a] / (sizes[a] - weight) if sizes[a] > weight else 0.0
                 if cheapest[lane] >= limit:
                     continue
@@ -202,7 +218,7 @@ def exchange(
                     difference = block[f, lane] - middles[a, f]
                     now += difference * difference
                 now *= sizes[a] / (sizes[a] - weight) * (1.0 - _ROUNDING)
-                for c in range(k):
+                for c in range(np.uintp(k)):
                     if c != a and costs[c, lane] < limit:
                         cost = 0.0
                         for f in range(n_features):

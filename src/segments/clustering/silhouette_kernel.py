@@ -70,9 +70,9 @@ def silhouette_kernel(
 ) -> None:  # fmt: skip
     """Silhouettes of points[queries[begin:end]] under every labeling, into out[:, begin:end].
 
-    points (n, features), sorted by cell; weights (n,); ends (cells,) where each cell stops; cell_of (n,); clusters (cells, labelings)
-    number of the cluster that holds the cell, those of all labelings counted through; starts (labelings + 1,) first of these numbers
-    of each labeling; sizes (clusters,) their weights; out (labelings, queries).
+    points (n, features), sorted by cell, with columns of zeros up to a multiple of 4 features: a sum of four stays in the processor's registers;
+    weights (n,); ends (cells,) where each cell stops; cell_of (n,); clusters (cells, labelings) number of the cluster that holds the cell, those of
+    all labelings counted through; starts (labelings + 1,) first of these numbers of each labeling; sizes (clusters,) their weights; out (labelings, queries).
     """
     n_features, n_labelings = points.shape[1], len(starts) - 1
     query, square, cell_sum = np.empty((n_features, LANES)), np.empty(LANES), np.empty(LANES)
@@ -89,14 +89,21 @@ def silhouette_kernel(
             cell_sum[:] = 0.0
             for j in range(start, ends[cell]):
                 square[:] = 0.0
-                for f in range(n_features):
-                    x = points[j, f]
+                for f in range(0, n_features - 4, 4):
+                    a, b, c, d = points[j, f], points[j, f + 1], points[j, f + 2], points[j, f + 3]
                     for lane in range(LANES):
-                        difference = query[f, lane] - x
-                        square[lane] += difference * difference
+                        one, two = query[f, lane] - a, query[f + 1, lane] - b
+                        three, four = query[f + 2, lane] - c, query[f + 3, lane] - d
+                        square[lane] = (((square[lane] + one * one) + two * two) + three * three) + four * four
+                f = n_features - 4
+                a, b, c, d = points[j, f], points[j, f + 1], points[j, f + 2], points[j, f + 3]
                 weight = weights[j]
                 for lane in range(LANES):
-                    cell_sum[lane] += weight * math.sqrt(square[lane])
+                    one, two = query[f, lane] - a, query[f + 1, lane] - b
+                    three, four = query[f + 2, lane] - c, query[f + 3, lane] - d
+                    cell_sum[lane] += weight * math.sqrt(
+                        (((square[lane] + one * one) + two * two) + three * three) + four * four
+                    )
             start = ends[cell]
             for labeling in range(n_labelings):
                 row = sums[clusters[cell, labeling]]

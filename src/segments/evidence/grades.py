@@ -23,7 +23,7 @@ from segments.clustering.meaning import code_meaning
 from segments.config.evidence import EvidenceConfig, GradesConfig
 from segments.evidence.existence import Existence, Gap, existence, gap_statistic
 from segments.evidence.resample_fits import Floats, Integers
-from segments.evidence.stability import Stability, stability
+from segments.evidence.stability import Stability, bootstrap_draws, stability
 from segments.evidence.valleys import Valley, valley
 
 EVIDENCE_COLUMNS = (
@@ -163,8 +163,9 @@ def evaluate_cell(
         valleys = [valley(X[rows], labels[rows], own) for labels, own in zip(labelings, centres, strict=True)]
         # Where clusters lie apart, their return must not hang on how hard a resample is searched: fifteen are not found from one start.
         thorough = replace(config, max_distances=_THOROUGH * config.max_distances)
+        draws = bootstrap_draws(rows, config)
         found = [
-            stability(X, labels, own, thorough if between.p <= config.grades.gap_alpha else config, rows)
+            stability(X, labels, own, thorough if between.p <= config.grades.gap_alpha else config, rows, draws)
             if yes
             else None
             for labels, own, between, yes in zip(labelings, centres, valleys, wanted, strict=True)

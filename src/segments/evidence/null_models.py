@@ -145,10 +145,10 @@ def _hull(points: Floats, heights: Floats, rising: bool) -> Floats:
     """Heights of the greatest convex curve below (slopes rise) or the least concave one above (slopes fall)."""
     if len(points) < 3:
         return heights
-    from sklearn.isotonic import isotonic_regression
+    from scipy.optimize import isotonic_regression
 
     widths = np.diff(points)
-    slopes = isotonic_regression(np.diff(heights) / widths, sample_weight=widths, increasing=rising)
+    slopes = isotonic_regression(np.diff(heights) / widths, weights=widths, increasing=rising).x
     hull = heights[0] + np.append(0.0, np.cumsum(slopes * widths))
     hull[-1] = heights[-1]
     return np.maximum.accumulate(hull)

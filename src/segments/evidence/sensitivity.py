@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.metrics import adjusted_rand_score
 from threadpoolctl import threadpool_limits
 
 from segments.clustering.candidate import Spec, check_plan
@@ -24,6 +23,7 @@ from segments.clustering.space import fit_space, fold
 from segments.config.evidence import SensitivityConfig
 from segments.config.sweep import FeatureSet, Scaler
 from segments.errors import SweepError
+from segments.evidence.stability import adjusted_rand, contingency
 
 Partition = NDArray[np.integer[Any]]
 
@@ -130,7 +130,9 @@ def sensitivity(
             continue
         before = chosen.reindex(change.features["customer_id"])
         both = before.notna().to_numpy()
-        agreement = float(significant(adjusted_rand_score(before[both], other[both])))
+        one = before[both].to_numpy(dtype=np.int64)
+        table = contingency(one, other[both], int(one.max()) + 1, int(other.max()) + 1)
+        agreement = float(significant(adjusted_rand(table)))
         rows.append((change.change, change.detail, agreement, int(both.sum())))
     return pd.DataFrame(rows, columns=["change", "detail", "ari", "customers"]), notes
 

@@ -13,6 +13,7 @@ prediction strength
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +21,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from segments.clustering.exact import significant
-from segments.clustering.space import nearest
 from segments.config.evidence import EvidenceConfig
 from segments.evidence.resample_fits import Floats, Integers, refit, starts_for
 
@@ -68,8 +68,26 @@ class Stability:
     stopped: bool
 
 
+def bootstrap_draws(rows: NDArray[np.intp], config: EvidenceConfig) -> list[NDArray[np.intp]]:
+    """The points of each bootstrap: as many as there are, drawn with replacement; one drawn twice counts once.
+
+    Examples
+    --------
+    >>> [len(drawn) for drawn in bootstrap_draws(np.arange(1000), EvidenceConfig(bootstraps=3))]
+    [647, 631, 649]
+    """
+    return [
+        np.unique(np.random.default_rng([config.seed, 1, b]).choice(rows, len(rows))) for b in range(config.bootstraps)
+    ]
+
+
 def stability(
-    X: Floats, labels: Integers, centres: Floats, config: EvidenceConfig, rows: NDArray[np.intp] | None = None
+    X: Floats,
+    labels: Integers,
+    centres: Floats,
+    config: EvidenceConfig,
+    rows: NDArray[np.intp] | None = None,
+    draws: Sequence[NDArray[np.intp]] | None = None,
 ) -> Stability:
     """Judge one clustering by bootstraps and split halves.
 
@@ -85,6 +103,8 @@ def stability(
         Numbers of resamples, effort of the searches, when to stop, and the seed.
     rows : ndarray of shape (m,), optional
         Points to draw from, where there are very many; all by default. Agreement is told of all points.
+    draws : sequence of ndarray, optional
+        What :func:`bootstrap_draws` says of these rows, where it is known: the same for every k.
 
     Returns
     -------
@@ -103,14 +123,15 @@ def stability(
     >>> found.jaccard.round(2).tolist(), round(found.ari, 2), round(found.prediction_strength, 2), found.bootstraps
     ([1.0, 1.0], 1.0, 1.0, 100)
     """
+    from segments.clustering.kmeans_kernel import closest  # brings numba
+
     rows = np.arange(len(X)) if rows is None else rows
-    k = len(centres)
+    k, columns, nearest_to = len(centres), np.ascontiguousarray(X.T), np.empty(len(X), dtype=np.int32)
     jaccards, rands = [], []
     agreed = np.zeros(len(X))
     stopped = False
-    for b in range(config.bootstraps):
-        # the same draws for every k, and another stream of starts for each
-        drawn = np.unique(np.random.default_rng([config.seed, 1, b]).choice(rows, len(rows)))
+    # the same draws for every k, and another stream of starts for each
+    for b, drawn in enumerate(bootstrap_draws(rows, config) if draws is None else draws):
         random = np.random.default_rng([config.seed, 2, b, k])
         starts = starts_for(len(drawn) * k, config.starts, config.max_distances)
         fit = refit(X[drawn], k, starts, random)
@@ -118,7 +139,8 @@ def stability(
         match = jaccard(table)
         jaccards.append(match.max(axis=1))
         rands.append(adjusted_rand(table))
-        agreed += _partners(table)[nearest(X, fit.centres)[0]] == labels
+        closest(columns, fit.centres, nearest_to)
+        agreed += _partners(table)[nearest_to] == labels
         if stopped := _hopeless(np.array(jaccards), len(rows), config):
             break
     strength = np.nan if stopped else prediction_strength(X[rows], k, config)
@@ -157,6 +179,8 @@ def prediction_strength(X: Floats, k: int, config: EvidenceConfig) -> float:
     ----------
     Tibshirani & Walther (2005), Cluster validation by prediction strength, J. Comput. Graph. Stat. 14, 511-528.
     """
+    from segments.clustering.kmeans_kernel import closest  # brings numba
+
     half = len(X) // 2
     strengths = []
     for split in range(config.splits):
@@ -165,7 +189,9 @@ def prediction_strength(X: Floats, k: int, config: EvidenceConfig) -> float:
         halves = X[order[:half]], X[order[half:]]
         fits = [refit(own, k, starts_for(len(own) * k, config.starts, config.max_distances), random) for own in halves]
         for own, fit, other in zip(halves, fits, reversed(fits), strict=True):
-            strengths.append(_kept_together(contingency(fit.labels, nearest(own, other.centres)[0], k, k)))
+            theirs = np.empty(len(own), dtype=np.int32)
+            closest(np.ascontiguousarray(own.T), other.centres, theirs)
+            strengths.append(_kept_together(contingency(fit.labels, theirs, k, k)))
     return float(np.mean(strengths))
 
 

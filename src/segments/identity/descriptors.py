@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
 from segments.clustering.exact import significant
 from segments.config.features import RFM_SCORES
@@ -203,6 +202,8 @@ def holm(p: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _numbers(values: NDArray[np.float64], labels: NDArray[np.int32], k: int) -> list[dict[str, Any]]:
+    from scipy import stats  # half a second, and who only reads what was found needs none of it
+
     known = np.isfinite(values)
     ranks = np.full(len(values), np.nan)
     ranks[known] = stats.rankdata(values[known])
@@ -255,6 +256,8 @@ def _untested(note: str) -> dict[str, Any]:
 
 
 def _kruskal(values: pd.Series[Any], labels: NDArray[np.int32]) -> dict[str, Any]:
+    from scipy import stats
+
     groups = [group.to_numpy(dtype=np.float64) for _, group in values.groupby(labels)]
     if values.nunique() < 2 or len(groups) < 2:
         return _untested("the same for all")
@@ -264,6 +267,8 @@ def _kruskal(values: pd.Series[Any], labels: NDArray[np.int32]) -> dict[str, Any
 
 
 def _chi_square(values: pd.Series[Any], labels: NDArray[np.int32]) -> dict[str, Any]:
+    from scipy import stats
+
     counts = pd.crosstab(labels, values.to_numpy(dtype=object)).to_numpy()
     if min(counts.shape) < 2:
         return _untested("the same for all")

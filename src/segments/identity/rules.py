@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.model_selection import StratifiedKFold
-from sklearn.tree import DecisionTreeClassifier
 
 from segments.identity.profiles import as_numbers
+
+if TYPE_CHECKING:
+    from sklearn.tree import DecisionTreeClassifier  # who only reads rules does not wait a second for it
 
 CRITERIA = ("gini", "entropy")
 
@@ -237,12 +238,16 @@ def reasons(
 
 
 def _tree(criterion: str, depth: int, customers: int) -> DecisionTreeClassifier:
+    from sklearn.tree import DecisionTreeClassifier
+
     # A rule for a handful of customers is no rule; without a limit a tree makes some.
     smallest = max(1, customers // 200)
     return DecisionTreeClassifier(criterion=criterion, max_depth=depth, min_samples_leaf=smallest, random_state=0)
 
 
 def _unseen(X: NDArray[np.float64], labels: NDArray[np.int32], criterion: str, depth: int) -> float | None:
+    from sklearn.model_selection import StratifiedKFold
+
     folds = 5
     if np.bincount(labels).min() < folds:
         return None

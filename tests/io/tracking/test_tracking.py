@@ -104,6 +104,26 @@ def test_what_was_kept_before_that_says_nothing_made_up(root: Path) -> None:
     assert run.inputs.dataset_inputs == []
 
 
+def test_what_a_later_stage_does_not_know_of_a_candidate_is_not_written(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Firmness is known of a few candidates only; the runs of all others need not be touched for it."""
+    said = {"k": 3, "grade": "natural", "null": "unimodal", "reason": "x", "usefulness": float("nan")}
+    rows = [{"candidate_id": i, **said, **dict.fromkeys(EVIDENCE, 1.0)} for i in ("c3", "c4")]
+    with connect(LOCAL, "toy") as tracker:
+        track_candidates(tracker, [fact(), fact(4, "c4")], "s1")
+        track_evidence(tracker, rows, "s1")
+        written, log_batch = [], tracker.client.log_batch
+        monkeypatch.setattr(
+            tracker.client, "log_batch", lambda run_id, **what: (written.append(run_id), log_batch(run_id, **what))
+        )
+        track_evidence(tracker, [rows[0] | {"agreement_min": 0.7}, rows[1] | {"agreement_min": float("nan")}], "s1")
+        by_id = {run.data.tags["segments.candidate_id"]: run for run in runs(tracker)}
+    assert written == [by_id["c3"].info.run_id]
+    assert by_id["c3"].data.metrics["agreement_min"] == 0.7
+    assert {"agreement_min", "usefulness"}.isdisjoint(by_id["c4"].data.metrics)
+
+
 def aside(root: Path) -> Path:
     """A folder as DVC makes one for `dvc exp run --temp` and `--queue`."""
     folder = root / ".dvc/tmp/exps/tmp1"

@@ -51,7 +51,9 @@ class Cell:
 
 def evaluate_cells(cells: Sequence[Cell], config: EvidenceConfig, workers: int) -> Iterator[tuple[Cell, CellEvidence]]:
     """Evaluate cells side by side, each process on one thread; yields each as it is finished."""
-    tasks = ((number, cell, config) for number, cell in enumerate(cells))
+    # those of most columns, which take longest, first: the last to end leave no core idle for long
+    order = sorted(range(len(cells)), key=lambda number: -cells[number].X.shape[1])
+    tasks = ((number, cells[number], config) for number in order)
     for number, evidence in side_by_side(_evaluate, tasks, min(workers, len(cells))):
         yield cells[number], evidence
 

@@ -115,7 +115,8 @@ def track_evidence(tracker: Tracker, rows: Sequence[Mapping[str, Any]], sweep_id
         now = int(time.time() * 1000)
         for row in rows:
             run = known.get(row["candidate_id"])
-            scores = {key: float(row[key]) for key in (*EVIDENCE, *(key for key in MEASURED if key in row))}
+            told = {key: float(row[key]) for key in (*EVIDENCE, *(key for key in MEASURED if key in row))}
+            scores = {key: value for key, value in told.items() if math.isfinite(value)}
             plain = {**scores, **{key: row[key] for key in ("grade", "null", "reason")}}
             digest = hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16]
             if run is None or run.data.tags.get(SAID) == digest or (tracker.aside and SAID in run.data.tags):
@@ -126,7 +127,7 @@ def track_evidence(tracker: Tracker, rows: Sequence[Mapping[str, Any]], sweep_id
                 metrics=[
                     Metric(key, value, now, row["k"])
                     for key, value in scores.items()
-                    if math.isfinite(value) and run.data.metrics.get(key) != value  # what an earlier stage said stands
+                    if run.data.metrics.get(key) != value  # what an earlier stage said stands
                 ],
                 tags=[RunTag(key, str(value)) for key, value in tags.items()],
             )
