@@ -16,7 +16,8 @@ from typing import Any
 
 import duckdb
 
-from segments.config.source import CUSTOMER_ID, TABLE, Engine, Reader, Source, is_foreign, paths_of
+from segments.config.engine import Engine
+from segments.config.source import CUSTOMER_ID, TABLE, Reader, Source, is_foreign, paths_of
 from segments.data.reading import files as raw_reading
 from segments.data.rows import ROW_NUMBER, RawLog, quoted, quoted_list
 from segments.errors import DataError
@@ -87,7 +88,8 @@ class LogEngine:
             frames = [self._foreign(one).selectExpr("*", "monotonically_increasing_id() AS number") for one in paths]
             return _in_a_row(paths, frames), reader.decimal, []
         found = raw_reading.raw_files(Path(), path, self.source.name)
-        decimal, notes = reader.decimal, []
+        decimal: str | None = reader.decimal
+        notes: list[str] = []
         if any(one.suffix.lower() != ".parquet" for one in found):
             # A CSV or workbook is read by the one reader, and goes on as parquet.
             folder.mkdir(parents=True)
