@@ -7,6 +7,7 @@ are parted. Who is brought to this machine, a keyed hash of the id says: the sam
 from __future__ import annotations
 
 import hashlib
+import re
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -141,7 +142,7 @@ class LogEngine:
         try:
             found = self._looked_at(table.name, table.place)
         except Exception as error:
-            if "PATH_NOT_FOUND" not in str(error):
+            if not re.search("PATH_NOT_FOUND|UNABLE_TO_INFER_SCHEMA", str(error)):
                 raise
             raise DataError(f"the engine no longer has {table.place}", where=table.place, fix=fix) from error
         if found.digest != table.digest:
