@@ -23,14 +23,14 @@ from segments.data.reading import files as raw_reading
 from segments.data.rows import ROW_NUMBER, RawLog, quoted, quoted_list
 from segments.errors import DataError
 from segments.io.engines.spark import spark_session
-from segments.io.engines.spark_rows import PLACE, SparkTables, raw_log
+from segments.io.engines.spark_rows import RAW_PLACE, SparkTables, raw_log
 from segments.io.store import files
 from segments.io.store.documents import KeptTable
 
 SALT = "segments sample "  # another than that of control groups: who is looked at says nothing of who is left alone
 HASH = f"md5(concat('{SALT}', {CUSTOMER_ID}))"  # SQL of either engine
-ROWS_AT_ONCE = 1_000_000  # that come to this machine in one go
-NUMBER = ROW_NUMBER.strip('"')
+ROWS_BROUGHT = 1_000_000  # that come to this machine in one go
+ROW_COLUMN = ROW_NUMBER.strip('"')
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class LogEngine:
     def _looked_at(self, name: str, place: str) -> KeptTable:
         """What a kept table holds now."""
         frame = self._opened(place)
-        columns = {field.name: field.dataType.simpleString() for field in frame.schema if field.name != NUMBER}
+        columns = {field.name: field.dataType.simpleString() for field in frame.schema if field.name != ROW_COLUMN}
         listed = ", ".join(map(quoted, columns))
         [(rows, customers, total, mixed)] = self.session.sql(
             f"SELECT count(*), count(DISTINCT {CUSTOMER_ID}), sum(CAST(xxhash64({listed}) AS DECIMAL(38, 0))), bit_xor(xxhash64({listed}))"  # noqa: S608 - columns are quoted
@@ -186,7 +186,7 @@ class LogEngine:
         return (rows if until is None else rows.filter(f"{HASH} <= '{until}'")).order(ROW_NUMBER)
 
     def _bring(self, frame: Any, target: Path) -> None:
-        pieces = 1 + frame.count() // ROWS_AT_ONCE
+        pieces = 1 + frame.count() // ROWS_BROUGHT
         with files.growing_table(target, raw=True) as write:
             for piece in range(pieces):
                 part = frame.where(f"pmod(xxhash64({CUSTOMER_ID}), {pieces}) = {piece}")
@@ -212,7 +212,7 @@ def _in_a_row(names: list[str], frames: list[Any]) -> Any:
                 fix=f"all files that are read as one need the same columns; this one has {quoted_list(frame.columns[:-1])}",
             )
         columns = ["`" + column.replace("`", "``") + "`" for column in wanted]
-        placed.append(frame.selectExpr(*columns, f"{number << 40}L + number AS `{PLACE}`"))
+        placed.append(frame.selectExpr(*columns, f"{number << 40}L + number AS `{RAW_PLACE}`"))
     together, *others = placed
     for other in others:
         together = together.unionAll(other)
