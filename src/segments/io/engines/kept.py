@@ -149,7 +149,7 @@ class LogEngine:
             raise DataError(
                 f"the engine's table is not the one that artifacts/{stage} speaks of", where=table.place, fix=fix
             )
-        return self._opened(table.place)
+        return self._opened(table.place).drop(ROW_COLUMN)
 
     # --- the sample
 
