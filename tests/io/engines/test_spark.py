@@ -196,6 +196,8 @@ def test_the_stages_hand_on_the_same_bytes_and_a_sample_is_a_part_of_all(spark: 
     )
     pd.testing.assert_frame_equal(of_sample, log[log["customer_id"].isin(part["customer_id"])].reset_index(drop=True))
     assert catalog.read(catalog.RFM_CUTS) == cuts, "cut-points are those of all customers"
+    said = f"{len(whole)} customers are on the engine; here are the {len(part)} of the sample"
+    assert any(note.startswith(said) for note in catalog.read(catalog.FEATURES_REPORT).notes)
 
     Path("record/engine/shop/transactions").rename("record/engine/shop/gone")
     with pytest.raises(DataError, match="the engine no longer has engine/shop/transactions"):

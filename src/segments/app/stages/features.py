@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -49,4 +50,8 @@ def summed_by_engine(config: Config) -> tuple[Summed, KeptTable]:
             return engine.sampled(everybody, log.sample_until), cuts
 
         summed = sum_up(engine.kept(log.kept, "data"), config.source, config.features, keep)
-    return summed, found[0]
+    [everybody] = found
+    if log.sample_until is not None:
+        said = f"{everybody.rows:,} customers are on the engine; here are the {len(summed.table):,} of the sample, and every later figure is theirs"
+        summed = replace(summed, notes=[*summed.notes, said])
+    return summed, everybody

@@ -19,7 +19,7 @@ from segments.errors import DataError
 INTEGER = r"[+-]?[0-9]+([.,]0{1,2})?"  # not three zeros: 1.000 may be a thousand
 # A number written with an exponent: as an id it has lost its last digits, and several customers may now be one.
 ROUNDED_ID = r"[+-]?\d(\.\d+)?[eE]\+\d+"
-WHOLE = {
+WHOLE_TYPES = {
     "TINYINT",
     "SMALLINT",
     "INTEGER",
@@ -87,7 +87,7 @@ def refuse_rounded(table: duckdb.DuckDBPyRelation, header: str, cell: str, where
 
 
 def _is_whole(table: duckdb.DuckDBPyRelation, header: str) -> bool:
-    return dict(zip(table.columns, map(str, table.types), strict=True))[header] in WHOLE
+    return dict(zip(table.columns, map(str, table.types), strict=True))[header] in WHOLE_TYPES
 
 
 def customer_ids(

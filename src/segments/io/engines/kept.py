@@ -7,6 +7,7 @@ are parted. Who is brought to this machine, a keyed hash of the id says: the sam
 from __future__ import annotations
 
 import hashlib
+import re
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,19 +17,20 @@ from typing import Any
 
 import duckdb
 
-from segments.config.source import CUSTOMER_ID, TABLE, Engine, Reader, Source, is_foreign, paths_of
+from segments.config.engine import Engine
+from segments.config.source import CUSTOMER_ID, TABLE, Reader, Source, is_foreign, paths_of
 from segments.data.reading import files as raw_reading
 from segments.data.rows import ROW_NUMBER, RawLog, quoted, quoted_list
 from segments.errors import DataError
 from segments.io.engines.spark import spark_session
-from segments.io.engines.spark_rows import PLACE, SparkTables, raw_log
+from segments.io.engines.spark_rows import RAW_PLACE, SparkTables, raw_log
 from segments.io.store import files
 from segments.io.store.documents import KeptTable
 
 SALT = "segments sample "  # another than that of control groups: who is looked at says nothing of who is left alone
 HASH = f"md5(concat('{SALT}', {CUSTOMER_ID}))"  # SQL of either engine
-ROWS_AT_ONCE = 1_000_000  # that come to this machine in one go
-NUMBER = ROW_NUMBER.strip('"')
+ROWS_BROUGHT = 1_000_000  # that come to this machine in one go
+ROW_COLUMN = ROW_NUMBER.strip('"')
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,8 @@ class LogEngine:
             frames = [self._foreign(one).selectExpr("*", "monotonically_increasing_id() AS number") for one in paths]
             return _in_a_row(paths, frames), reader.decimal, []
         found = raw_reading.raw_files(Path(), path, self.source.name)
-        decimal, notes = reader.decimal, []
+        decimal: str | None = reader.decimal
+        notes: list[str] = []
         if any(one.suffix.lower() != ".parquet" for one in found):
             # A CSV or workbook is read by the one reader, and goes on as parquet.
             folder.mkdir(parents=True)
@@ -117,7 +120,7 @@ class LogEngine:
     def _looked_at(self, name: str, place: str) -> KeptTable:
         """What a kept table holds now."""
         frame = self._opened(place)
-        columns = {field.name: field.dataType.simpleString() for field in frame.schema if field.name != NUMBER}
+        columns = {field.name: field.dataType.simpleString() for field in frame.schema if field.name != ROW_COLUMN}
         listed = ", ".join(map(quoted, columns))
         [(rows, customers, total, mixed)] = self.session.sql(
             f"SELECT count(*), count(DISTINCT {CUSTOMER_ID}), sum(CAST(xxhash64({listed}) AS DECIMAL(38, 0))), bit_xor(xxhash64({listed}))"  # noqa: S608 - columns are quoted
@@ -139,14 +142,14 @@ class LogEngine:
         try:
             found = self._looked_at(table.name, table.place)
         except Exception as error:
-            if "PATH_NOT_FOUND" not in str(error):
+            if not re.search("PATH_NOT_FOUND|UNABLE_TO_INFER_SCHEMA", str(error)):
                 raise
             raise DataError(f"the engine no longer has {table.place}", where=table.place, fix=fix) from error
         if found.digest != table.digest:
             raise DataError(
                 f"the engine's table is not the one that artifacts/{stage} speaks of", where=table.place, fix=fix
             )
-        return self._opened(table.place)
+        return self._opened(table.place).drop(ROW_COLUMN)
 
     # --- the sample
 
@@ -183,7 +186,7 @@ class LogEngine:
         return (rows if until is None else rows.filter(f"{HASH} <= '{until}'")).order(ROW_NUMBER)
 
     def _bring(self, frame: Any, target: Path) -> None:
-        pieces = 1 + frame.count() // ROWS_AT_ONCE
+        pieces = 1 + frame.count() // ROWS_BROUGHT
         with files.growing_table(target, raw=True) as write:
             for piece in range(pieces):
                 part = frame.where(f"pmod(xxhash64({CUSTOMER_ID}), {pieces}) = {piece}")
@@ -209,7 +212,7 @@ def _in_a_row(names: list[str], frames: list[Any]) -> Any:
                 fix=f"all files that are read as one need the same columns; this one has {quoted_list(frame.columns[:-1])}",
             )
         columns = ["`" + column.replace("`", "``") + "`" for column in wanted]
-        placed.append(frame.selectExpr(*columns, f"{number << 40}L + number AS `{PLACE}`"))
+        placed.append(frame.selectExpr(*columns, f"{number << 40}L + number AS `{RAW_PLACE}`"))
     together, *others = placed
     for other in others:
         together = together.unionAll(other)

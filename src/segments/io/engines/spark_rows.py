@@ -21,7 +21,7 @@ from segments.data import returns
 from segments.data.rows import ROW_NUMBER, RawLog, quoted
 from segments.io.engines import carried
 
-PLACE = "segments place"  # of a raw row in its files
+RAW_PLACE = "segments place"  # of a raw row in its files
 _NUMBERED = "row_number() OVER ()"
 _EVERY = re.compile(r"(^|, )\*(?=$|, )")
 
@@ -121,12 +121,12 @@ class SparkRows:
     def project(self, expressions: str) -> SparkRows:
         """Columns by DuckDB's SQL."""
         if _NUMBERED in expressions:  # only raw rows have a place
-            assert self.hidden == PLACE, "only raw rows are numbered"
-            expressions = expressions.replace(_NUMBERED, quoted(PLACE))
+            assert self.hidden == RAW_PLACE, "only raw rows are numbered"
+            expressions = expressions.replace(_NUMBERED, quoted(RAW_PLACE))
         assert " OVER " not in expressions, "a worker sees some of the rows"
         if self.hidden:
             expressions = _EVERY.sub(lambda found: found[1] + ", ".join(map(quoted, self.columns)), expressions)
-        keeps = self.hidden if self.hidden != PLACE else ""
+        keeps = self.hidden if self.hidden != RAW_PLACE else ""
         more = f", {quoted(keeps)}" if keeps else ""
         return replace(self, layers=(*self.layers, (f"{expressions}{more}", "")), hidden=keeps)
 
@@ -249,15 +249,15 @@ class SparkLog(RawLog):
 
 
 def raw_log(tables: SparkTables, lines: Any, products: Any, decimal: str | None, notes: list[str]) -> RawLog:
-    """A raw log as the cleaner takes it, of frames that have a column :data:`PLACE`."""
+    """A raw log as the cleaner takes it, of frames that have a column :data:`RAW_PLACE`."""
     # The cleaner asks a relation for nothing that SparkRows has not.
     as_relation = cast("Any", SparkRows)
     return SparkLog(
         cast("duckdb.DuckDBPyConnection", tables),
-        as_relation(tables, lines, hidden=PLACE),
+        as_relation(tables, lines, hidden=RAW_PLACE),
         decimal,
         notes,
-        None if products is None else as_relation(tables, products, hidden=PLACE),
+        None if products is None else as_relation(tables, products, hidden=RAW_PLACE),
     )
 
 
