@@ -1,6 +1,7 @@
 """`make bench`: every measurement, one after another, printed and written to benchmarks/results.md.
 
-``python benchmarks/run.py SECTION ...`` runs only some of: stages, silhouette, grid, large_grid, growth, floor, scoring, serving, pages, calibration, gains, true_k, spark;
+``python benchmarks/run.py SECTION ...`` runs only some of: stages, silhouette, grid, large_grid, growth, floor, scoring, serving, pages, calibration, gains, true_k, spark,
+sql, spark_scoring;
 the other sections of results.md stay.
 """
 
@@ -23,6 +24,8 @@ import scoring
 import serving
 import silhouette
 import spark_log
+import spark_scoring
+import sql_engines
 import stages
 import true_k
 
@@ -42,6 +45,8 @@ HEADINGS = {
     "serving": "`segments serve` under load (wrk, on the same two cores)",
     "pages": "The dashboard of a million customers",
     "spark": "A made log through the stages `data` and `features`: DuckDB beside Spark on two cores",
+    "sql": "A hundred thousand rows through `segments sql`, each compared with the model",
+    "spark_scoring": "Ten million feature rows through `segments score connect=local[2]`, and without Spark",
 }
 
 
@@ -125,6 +130,8 @@ MEASURES = {
     "gains": gains.table,
     "large_grid": measure_large_grid,
     "spark": spark_log.table,
+    "sql": sql_engines.table,
+    "spark_scoring": spark_scoring.table,
 }
 
 

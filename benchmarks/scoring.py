@@ -51,30 +51,47 @@ def features(random, n):
     }
 
 
-def one(path: str, output: str) -> dict[str, float]:
+def training():
     import numpy as np
     import pandas as pd
 
-    from segments.app.jobs.score_file import score_file
+    return pd.DataFrame(features(np.random.default_rng(1), 5_000))
+
+
+def model():
+    import numpy as np
+
     from segments.clustering.kmeans import best_kmeans
     from segments.clustering.space import fit_space
     from segments.config.identity import ConfidenceConfig
-    from segments.config.root import Config
-    from segments.config.source import Customers, Source
-    from segments.config.sweep import Algorithm, Feature, FeatureSet, Scaler, SweepConfig
-    from segments.model.drift import reference_of
+    from segments.config.sweep import Algorithm, Scaler
     from segments.model.segmentation import Segmentation, fit_limits, number_segments
 
-    training = pd.DataFrame(features(np.random.default_rng(1), 5_000))
-    columns = FeatureSet("four", {name: Feature("log1p") for name in COLUMNS})
-    space, X = fit_space(training, columns, Scaler("quantile"))
+    customers = training()
+    space, X = fit_space(customers, feature_set(), Scaler("quantile"))
     centres = best_kmeans(X, 6, Algorithm(max_fits=20), seed=0).centres
-    limits = fit_limits(space, centres, training, ConfidenceConfig(), np.linspace(0, 1, len(training)))
-    segmentation = Segmentation("bench", space, centres, number_segments(list("abcdef")), limits)
-    reference = json.dumps(reference_of(training, segmentation))
+    limits = fit_limits(space, centres, customers, ConfidenceConfig(), np.linspace(0, 1, len(customers)))
+    return Segmentation("bench", space, centres, number_segments(list("abcdef")), limits)
+
+
+def feature_set():
+    from segments.config.sweep import Feature, FeatureSet
+
+    return FeatureSet("four", {name: Feature("log1p") for name in COLUMNS})
+
+
+def one(path: str, output: str) -> dict[str, float]:
+    from segments.app.jobs.score_file import score_file
+    from segments.config.root import Config
+    from segments.config.source import Customers, Source
+    from segments.config.sweep import Algorithm, Scaler, SweepConfig
+    from segments.model.drift import reference_of
+
+    segmentation = model()
+    reference = json.dumps(reference_of(training(), segmentation))
     config = Config(
         Source("bench", customers=Customers("-")),
-        columns,
+        feature_set(),
         Scaler("quantile"),
         Algorithm(),
         SweepConfig(["four"], ["none"]),

@@ -193,9 +193,10 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh_record: Path) ->
 
 
 @pytest.fixture(scope="session")
-def spark() -> Iterator[Any]:
-    """A Spark of one thread in this process, on loopback."""
-    from spark_session import session
+def spark() -> Any:
+    """A session of a Spark in this process, which lives as long as the process."""
+    from segments.config.engine import Engine
+    from segments.io.engines.spark import spark_session
 
-    with session() as made:
-        yield made
+    with spark_session(Engine(connect="local[2]"), "tests") as made:
+        return made

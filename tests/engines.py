@@ -37,6 +37,7 @@ def postgres_answers(server: Postgres) -> Ask:
             for field in table.schema
         ]
         with postgres_connection(server) as connection, connection.cursor() as cursor:
+            cursor.execute("SET jit = off")  # as the SELECT's comment says
             cursor.execute(f"CREATE TEMPORARY TABLE {name} ({', '.join(columns)})")
             with cursor.copy(f"COPY {name} FROM STDIN") as copy:
                 for row in zip(*(column.to_pylist() for column in table.columns), strict=True):

@@ -148,6 +148,7 @@ class Place(Here):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Leave the latter as it is."""
+        # as `segments.config.source.is_foreign`, whose import takes half a second
         of_engine = isinstance(value, str) and (value.startswith("table:") or "://" in value)
         return value if of_engine else super().convert(value, param, ctx)
 

@@ -87,6 +87,7 @@ DIALECTS = {
         # without it a step used twice is computed twice, and the one after it four times
         fence=" OFFSET 0",
         refuses_zero=True,
+        note="SET jit = off before: to compile so large an expression takes minutes, to compute it seconds",
     ),
     # its parser puts in ${variables} before it knows what is quoted
     "spark": SqlDialect("DOUBLE", "STRING", "`", "{}D", "ISNAN({})", "BTRIM({}, {})", forbidden=r"\0|\$\{"),
@@ -421,12 +422,14 @@ class _Writer:
         row = self._anyone()
         row[0, j] = value
         with np.errstate(all="ignore"):
-            return placed(self.space, row)[0]
+            found: Floats = placed(self.space, row)[0]
+        return found
 
     def _corner(self) -> Floats:
         """The farthest that categories lie on each axis."""
         rows = [self._place(j, i) for j, name in self.columns for i, _ in enumerate(self.space.levels(name) or ())]
-        return np.abs([*rows, self._place(0, self._anyone()[0, 0])]).max(axis=0)
+        farthest: Floats = np.abs([*rows, self._place(0, self._anyone()[0, 0])]).max(axis=0)
+        return farthest
 
     def _ends(self, j: int) -> tuple[float, float, Floats]:
         """Lowest and highest value of a column that the model can scale, found by asking it, and how far out they lie on each axis."""

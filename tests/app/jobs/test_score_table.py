@@ -118,7 +118,7 @@ def test_a_model_that_was_changed_is_not_taken_to_spark(tmp_path: Path, monkeypa
         raise TrackingError("toy version 3 is not what was registered")
 
     monkeypatch.setattr(files, "read_model", changed)
-    monkeypatch.setattr(score, "spark_session", lambda place: pytest.fail("Spark was asked"))
+    monkeypatch.setattr(score, "spark_session", lambda *_: pytest.fail("Spark was asked"))
     with pytest.raises(TrackingError, match="not what was registered"):
         score.run(config(), "table:shop.features", str(tmp_path / "out"), spark="local[1]")
 
@@ -138,9 +138,7 @@ def test_what_does_not_go_together_is_refused(given: dict[str, str], says: str, 
 
 
 @pytest.mark.parametrize("place", ["yarn", "local", "sc:/x", "http://127.0.0.1"])
-def test_a_place_where_no_spark_runs_is_refused(place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    registered = files.RegisteredModel("toy", "3", "models:/toy/3", "toy", {files.DOCUMENT: LINE.to_json().encode()})
-    monkeypatch.setattr(files, "read_model", lambda *_: registered)
+def test_a_place_where_no_spark_runs_is_refused(place: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="is no place Spark runs at"):
         score.run(config(), "rows.parquet", str(tmp_path / "out"), spark=place)
 

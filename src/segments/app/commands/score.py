@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from segments.app.jobs.score_file import score_file
-from segments.app.jobs.score_table import TABLE_OF_ENGINE, is_of_engine, score_table, spark_session
+from segments.app.jobs.score_table import score_table
 from segments.app.load import checked
+from segments.config.engine import Engine
 from segments.config.registry import IN_USE
 from segments.config.root import Config
-from segments.config.source import Reader
+from segments.config.source import TABLE, Reader, is_foreign
 from segments.errors import ConfigError, DataError
+from segments.io.engines.spark import spark_session
 from segments.io.registry import files
 from segments.io.store.files import refuse_kept
 from segments.io.tracking.connection import connect
@@ -31,13 +33,13 @@ def run(
     spark: str = "",
 ) -> tuple[str, int]:
     """Score a file, or a table of Spark, with a registered model (the champion by default); returns what to say, and the exit code: 3 when rows were rejected."""
-    if not is_of_engine(output):
+    if not is_foreign(output):
         refuse_kept(Path(output))
     if spark:
         return _on_spark(
             config, input, output, model, spark, {"encoding": encoding, "separator": separator, "decimal": decimal}
         )
-    if of_engine := [place for place in (input, output) if is_of_engine(place)]:
+    if of_engine := [place for place in (input, output) if is_foreign(place)]:
         raise ConfigError(
             f"{of_engine[0]} is found by an engine only",
             where="segments score",
@@ -85,7 +87,7 @@ def run(
 
 
 def _on_spark(config: Config, place: str, output: str, model: str, spark: str, read: dict[str, str]) -> tuple[str, int]:
-    if output.startswith(TABLE_OF_ENGINE):
+    if output.startswith(TABLE):
         raise ConfigError("answers are written as parquet", where="output", fix="name a folder or an address")
     if given := [key for key, value in read.items() if value]:
         raise ConfigError(
@@ -93,6 +95,7 @@ def _on_spark(config: Config, place: str, output: str, model: str, spark: str, r
             where="segments score",
             fix=f"leave read.{given[0]} out, or score the file without connect",
         )
+    engine = checked(Engine, {"connect": spark}, "")
     found = files.read_model(config.tracking, model or f"models:/{config.registry.model}@{IN_USE}")
     people, log = config.source.customers, config.source.transactions
     named = [
@@ -101,7 +104,7 @@ def _on_spark(config: Config, place: str, output: str, model: str, spark: str, r
     ]
     reader = people.read if people is not None and log is None else Reader()
     ids = ["customer_id", *(name for name in named if name is not None)]
-    with spark_session(spark) as session:
+    with spark_session(engine, "connect") as session:
         made = score_table(session, place, output, found.document, ids, reader.missing)
     lines = [f"{made.scored:,} rows scored by {found.name} version {found.version} -> {output}"]
     if rejected := sum(made.rejected.values()):

@@ -6,31 +6,17 @@ on nothing but the row. They need this package, and get the model as text: plain
 
 from __future__ import annotations
 
-import os
-import re
-import sys
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 
-from segments.errors import ConfigError, DataError, SegmentsError, StoreError, first_line
+from segments.config.source import TABLE
+from segments.errors import DataError, StoreError
 from segments.model.answers import find_columns, score_batch
 from segments.model.segmentation import Segmentation
 
-TABLE_OF_ENGINE = "table:"  # before the name of a table that Spark knows
-# Of a Spark in this process: it listens on the loopback only, and shows no page.
-LOCAL_SPARK = {
-    "spark.ui.enabled": "false",
-    "spark.ui.showConsoleProgress": "false",
-    "spark.driver.host": "127.0.0.1",
-    "spark.driver.bindAddress": "127.0.0.1",
-    "spark.log.level": "ERROR",
-    "spark.sql.catalogImplementation": "in-memory",
-}
 KIND, REASON = "segments_kind", "segments_reason"
 
 
@@ -51,17 +37,6 @@ class ScoredTable:
     scored: int
     rejected: dict[str, int]
     side: str
-
-
-def is_of_engine(place: str) -> bool:
-    """Whether only an engine finds what lies there.
-
-    Examples
-    --------
-    >>> is_of_engine("table:shop.features"), is_of_engine("s3a://shop/features"), is_of_engine("features.parquet")
-    (True, True, False)
-    """
-    return place.startswith(TABLE_OF_ENGINE) or "://" in place
 
 
 def score_table(
@@ -100,11 +75,7 @@ def score_table(
     from pyspark.storagelevel import StorageLevel
 
     model = Segmentation.from_json(document)
-    frame = (
-        session.table(place.removeprefix(TABLE_OF_ENGINE))
-        if place.startswith(TABLE_OF_ENGINE)
-        else session.read.parquet(place)
-    )
+    frame = session.table(place.removeprefix(TABLE)) if place.startswith(TABLE) else session.read.parquet(place)
     side = f"{output.rstrip('/')}.rejected"
     for where in (output, side):
         if _is_there(session, where):
@@ -173,54 +144,3 @@ def _scored_batch(model: Segmentation, batch: pa.RecordBatch, missing: frozenset
     )
     whole = pa.concat_tables([answered, rejected], promote_options="default")
     return pa.RecordBatch.from_arrays([column.combine_chunks() for column in whole.columns], whole.schema.names)
-
-
-@contextmanager
-def spark_session(connect: str) -> Iterator[Any]:
-    """A session at ``local[N]``, in this process, or ``sc://HOST:PORT``, of a Connect server.
-
-    Raises
-    ------
-    ConfigError
-        If the place is neither.
-    SegmentsError
-        If PySpark is not installed, or Spark fails within the block: its first line.
-    """
-    if not re.fullmatch(r"local\[(\*|[1-9]\d*)\]|sc://[\w.-]+(:\d+)?(/.*)?", connect):
-        raise ConfigError(
-            f"'{connect}' is no place Spark runs at", where="connect", fix="write local[2], or sc://HOST:PORT"
-        )
-    try:
-        from pyspark.errors import PySparkException
-        from pyspark.sql import SparkSession
-    except ImportError as error:
-        raise SegmentsError(
-            "PySpark is not installed", where="connect", fix="install it: `pip install 'segments[spark]'`"
-        ) from error
-    remote, session = connect.startswith("sc://"), None
-    try:
-        with warnings.catch_warnings():
-            # pandas 3 is newer than what PySpark 4.3 names; what goes between it and us is Arrow
-            warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
-            if remote:
-                session = SparkSession.builder.remote(connect).create()
-            else:
-                session = _local_spark(SparkSession.builder.master(connect))
-            yield session
-    except PySparkException as error:
-        raise DataError(
-            f"Spark fails: {first_line(error)}",
-            where=connect.partition("/;")[0],
-            fix="mend what it names, then run this again",
-        ) from error
-    finally:
-        if remote and session is not None:
-            session.stop()
-
-
-def _local_spark(builder: Any) -> Any:
-    os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    for name, value in LOCAL_SPARK.items():
-        builder = builder.config(name, value)
-    return builder.appName("segments").getOrCreate()
