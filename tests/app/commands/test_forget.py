@@ -84,6 +84,7 @@ def receipt_of(project: SmallProject) -> dict[str, object]:
     return found
 
 
+@pytest.mark.slow
 def test_nothing_names_him_any_more_and_he_does_not_come_back(small_project: Callable[[], SmallProject]) -> None:
     project = small_project()
     plant(project)
@@ -132,6 +133,7 @@ def test_nothing_names_him_any_more_and_he_does_not_come_back(small_project: Cal
     assert "the key to know them by is not here" in project.refuses("data")
 
 
+@pytest.mark.slow
 def test_killed_at_any_file_the_same_command_goes_on(
     small_project: Callable[[], SmallProject], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,6 +167,7 @@ def test_killed_at_any_file_the_same_command_goes_on(
     assert list(load(project=project.root).decisions.erased["mall"]) != []
 
 
+@pytest.mark.slow
 def test_a_file_that_people_wrote_is_left_and_said(small_project: Callable[[], SmallProject], tmp_path: Path) -> None:
     project = small_project()
     (project / "docs.md").write_text(f"He is {HIM}\n")

@@ -28,6 +28,7 @@ def after(path: Path, wanted: Wanted, reader: Reader | None = None) -> bytes:
     ("rows", "content", "without"),
     [
         (2, b'customer_id,n\n8,"a\nb"\n007,1\n7,2\n77,7\n', b'customer_id,n\n8,"a\nb"\n77,7\n'),
+        (1, b"7\n\nKunde;Ort\r\n7;Ulm\r\n8;Bonn\r\n", b"7\n\nKunde;Ort\r\n8;Bonn\r\n"),  # a title is nobody's row
         (1, b"Title\n\nKunde;Ort\r\n7;Ulm\r\n8;K\xf6ln\r\n", b"Title\n\nKunde;Ort\r\n8;K\xf6ln\r\n"),
         (1, b'n,customer_id\n1,"7"\n2,"8"\n3,"70"', b'n,customer_id\n2,"8"\n3,"70"'),
         (1, "customer_id\tn\n7\té\n8\tü\n".encode("utf-16"), "customer_id\tn\n8\tü\n".encode("utf-16")),
