@@ -217,7 +217,7 @@ def test_what_cannot_be_meant_is_refused(root: Path, project: Path, monkeypatch:
 def test_the_same_number_in_another_source_is_somebody_else(root: Path, project: Path) -> None:
     """Short ids only: `Zq-4711` is nobody else anywhere."""
     from segments.io.erasure.folders import look, sources_here
-    from segments.io.erasure.traces import Wanted
+    from segments.io.erasure.traces import Sought
 
     (root / "conf/source").mkdir()
     (root / "conf/source/mall.yaml").write_text(
@@ -238,13 +238,13 @@ def test_the_same_number_in_another_source_is_somebody_else(root: Path, project:
     source = load(["source=mall"], project).source
     headers = ("CustomerID", "customer_id")
     found = {
-        one.path.as_posix(): one.does for one in look(Wanted(("7",), "auto", headers), sources_here(source)).findings
+        one.path.as_posix(): one.does for one in look(Sought(("7",), "auto", headers), sources_here(source)).findings
     }
     assert found == {"data/mall/Mall_Customers.csv": "rows", "lists/a.csv": "left"}
     (root / "data/shop/log.csv").unlink()
     (root / "data/shop/old.csv").unlink()
     found = {
-        one.path.as_posix(): one.does for one in look(Wanted(("7",), "auto", headers), sources_here(source)).findings
+        one.path.as_posix(): one.does for one in look(Sought(("7",), "auto", headers), sources_here(source)).findings
     }
     assert found == {"data/mall/Mall_Customers.csv": "rows", "lists/a.csv": "rows", "artifacts/x/b.csv": "rows"}
     table = pd.read_csv(root / "lists/a.csv")

@@ -12,13 +12,13 @@ import pandas as pd
 import pytest
 
 from segments.config.source import Reader
-from segments.io.erasure.traces import Trace, Wanted, take_out, trace_in
+from segments.io.erasure.traces import Sought, Trace, take_out, trace_in
 
-HIM = Wanted(("Zq-4711",), "auto", ("customer_id", "Kunde"))
-SHORT = Wanted(("7",), "auto", ("customer_id", "Kunde"))
+HIM = Sought(("Zq-4711",), "auto", ("customer_id", "Kunde"))
+SHORT = Sought(("7",), "auto", ("customer_id", "Kunde"))
 
 
-def after(path: Path, wanted: Wanted, reader: Reader | None = None) -> bytes:
+def after(path: Path, wanted: Sought, reader: Reader | None = None) -> bytes:
     to = path.with_name("after" + path.suffix)
     take_out(path, wanted, to, reader)
     return to.read_bytes()
@@ -86,7 +86,7 @@ def test_an_id_that_is_nothing_else_is_found_in_every_kind_of_file(tmp_path: Pat
         "runs.db": "database",
     }
     assert found["list.json"] == Trace("document", 2)
-    nobody = Wanted(("Zq-4712",), "auto", HIM.headers)
+    nobody = Sought(("Zq-4712",), "auto", HIM.headers)
     assert {path.name for path in tmp_path.iterdir() if trace_in(path, nobody)} == set()
 
 

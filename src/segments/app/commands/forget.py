@@ -21,7 +21,7 @@ from segments.data.reading.query import asked
 from segments.data.rows import find_header
 from segments.errors import ConfigError
 from segments.io.erasure.folders import Looked, Sources, erase, look, old_examples, sources_here
-from segments.io.erasure.traces import Wanted
+from segments.io.erasure.traces import Sought
 from segments.io.store import raw_files
 from segments.io.store.cache import history
 from segments.io.store.decisions import erased_of, erasure_key, write_decisions
@@ -86,7 +86,7 @@ def run(
         if not config.decisions.erased.get(source.name):
             return f"nobody of the source {source.name} was erased so far; `segments forget ID` erases", 0
         return "nobody who was erased is in the raw files", 0
-    wanted = Wanted(tuple(named), source.id_type, headers)
+    wanted = Sought(tuple(named), source.id_type, headers)
     sources = sources_here(source)
     looked = look(wanted, sources)
     if not yes:
@@ -143,14 +143,14 @@ def _listed(path: Path, headers: tuple[str, ...]) -> list[str]:
     return [str(one) for one in cells[column].dropna()]
 
 
-def _shown(path: Path, wanted: Wanted) -> str:
+def _shown(path: Path, wanted: Sought) -> str:
     text = path.as_posix()
     for one in sorted(wanted.telling, key=len, reverse=True):
         text = text.replace(one, "[id]")
     return text
 
 
-def _would(looked: Looked, wanted: Wanted, config: Config) -> Iterator[str]:
+def _would(looked: Looked, wanted: Sought, config: Config) -> Iterator[str]:
     """What a dry run says."""
     yield from _looked(looked, wanted)
     for one in looked.findings:
@@ -169,7 +169,7 @@ def _would(looked: Looked, wanted: Wanted, config: Config) -> Iterator[str]:
     )
 
 
-def _looked(looked: Looked, wanted: Wanted) -> Iterator[str]:
+def _looked(looked: Looked, wanted: Sought) -> Iterator[str]:
     yield f"{len(wanted.ids)} customer(s): looked into {sum(looked.files.values()):,} files, {sum(looked.mib.values()):,.1f} MiB"
     if short := len(wanted.ids) - len(wanted.telling):
         yield (
@@ -178,7 +178,7 @@ def _looked(looked: Looked, wanted: Wanted) -> Iterator[str]:
         )
 
 
-def _unseen(looked: Looked, wanted: Wanted, source: Source) -> Iterator[str]:
+def _unseen(looked: Looked, wanted: Sought, source: Source) -> Iterator[str]:
     """A warning where only tables made of the raw files name him."""
     raw = any(one.path.parts[0] == raw_files.DATA for one in looked.findings)
     made = any(one.path.parts[0] == "artifacts" for one in looked.findings)
@@ -189,7 +189,7 @@ def _unseen(looked: Looked, wanted: Wanted, source: Source) -> Iterator[str]:
         )
 
 
-def _done(looked: Looked, wanted: Wanted, config: Config, sources: Sources) -> tuple[Iterator[str], int]:
+def _done(looked: Looked, wanted: Sought, config: Config, sources: Sources) -> tuple[Iterator[str], int]:
     """Erase, with the receipt begun before the first file and ended after the last."""
     erased = Erased(config.source.name, config.source.id_type, erasure_key(make=True))
     hashes = [erased.hash_of(one) for one in wanted.ids]
@@ -282,7 +282,7 @@ def _record(config: Config) -> list[str]:
     return [f"MLflow's server at {uri}: what it stores there was not looked at"] if uri else []
 
 
-def _said(receipt: dict[str, Any], looked: Looked, wanted: Wanted, path: Path, source: Source) -> Iterator[str]:
+def _said(receipt: dict[str, Any], looked: Looked, wanted: Sought, path: Path, source: Source) -> Iterator[str]:
     yield from _looked(looked, wanted)
     for one in receipt["changed"]:
         yield f"  {one['file']}: " + (f"{one['rows']:,} rows taken out" if one["rows"] else "removed")

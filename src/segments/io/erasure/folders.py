@@ -23,7 +23,7 @@ import yaml
 
 from segments.config.source import Reader, Source, paths_of
 from segments.errors import StoreError, first_line
-from segments.io.erasure.traces import Trace, Wanted, take_out, trace_in
+from segments.io.erasure.traces import Sought, Trace, take_out, trace_in
 from segments.io.store.files import ARTIFACTS, RECORD, read_json, write_json
 from segments.io.store.fingerprints import file_sha256
 from segments.io.store.raw_files import CACHE, DATA, PINS, pin_again, pin_of, read_pins
@@ -158,7 +158,7 @@ def _copies(project: Path) -> dict[str, str]:
     return found
 
 
-def look(wanted: Wanted, sources: Sources, project: Path = Path()) -> Looked:
+def look(wanted: Sought, sources: Sources, project: Path = Path()) -> Looked:
     """Look into every file of a project; nothing is changed.
 
     Raises
@@ -221,7 +221,7 @@ def _becomes(path: Path, trace: Trace, doubt: str, *, is_raw: bool, is_written: 
     return Finding(path, trace, "left", "it was not made by this project: look at it")
 
 
-def old_examples(wanted: Wanted, project: Path = Path()) -> list[str]:
+def old_examples(wanted: Sought, project: Path = Path()) -> list[str]:
     """Versions whose input example, in MLflow too, holds his figures without his id: until lately it was made of the first customers, now it is nobody's row."""
     found = []
     for folder in sorted((project / RECORD / "versions").glob("*-*")):
@@ -233,7 +233,7 @@ def old_examples(wanted: Wanted, project: Path = Path()) -> list[str]:
     return found
 
 
-def erase(finding: Finding, wanted: Wanted, sources: Sources, project: Path = Path()) -> tuple[str, str | None]:
+def erase(finding: Finding, wanted: Sought, sources: Sources, project: Path = Path()) -> tuple[str, str | None]:
     """Do what a finding says; killed at any instant, the file is as before or as after, and the next run goes on.
 
     Returns
