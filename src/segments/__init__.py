@@ -10,19 +10,18 @@ from typing import Any
 __version__ = "0.1.0"
 __all__ = ("Project", "SegmentationModel", "SweepResult", "__version__", "sweep")
 
-# By name, when it is asked for: a command that starts needs none of it, and no module below `app` shall depend on it.
-_HOMES = {
-    "Project": "segments.app.notebook.project",
-    "SegmentationModel": "segments.model.estimator",
-    "SweepResult": "segments.app.notebook.in_memory",
-    "sweep": "segments.app.notebook.in_memory",
-}
-
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    # By name, when it is asked for: a command that starts needs none of it, and no module below `app` shall depend on it.
+    homes = {
+        "Project": "segments.app.notebook.project",
+        "SegmentationModel": "segments.model.estimator",
+        "SweepResult": "segments.app.notebook.in_memory",
+        "sweep": "segments.app.notebook.in_memory",
+    }
+    if name not in homes:
         raise AttributeError(f"module 'segments' has no attribute '{name}'")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(homes[name]), name)
 
 
 def __dir__() -> list[str]:

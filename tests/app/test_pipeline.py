@@ -16,6 +16,8 @@ import pandas as pd
 import pytest
 
 import machine
+from segments.app.commands import summary
+from segments.io.store import catalog
 from small_project import LIMIT, STAGES, SmallProject, digest, expected_grid
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:.*Any type hint:UserWarning")]  # MLflow about itself
@@ -44,6 +46,25 @@ def test_from_nothing_to_a_registered_model(reproduced: SmallProject) -> None:
     choice = json.loads((reproduced / "artifacts/selection/choice.json").read_text())
     assert reproduced.champion() == choice["candidate_id"]
     assert "customer-segments@champion" in reproduced.run("segments", "summary")
+
+
+def test_the_summary_for_a_machine_is_what_the_catalog_says(
+    reproduced: SmallProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(reproduced.root)
+    said = json.loads(summary.run(as_json=True, on_terminal=False))
+    assert said["choice"] == catalog.CHOICE.plain(catalog.read(catalog.CHOICE))
+    assert said["model"] == catalog.RECEIPT.plain(catalog.read(catalog.RECEIPT))
+    assert said["firmness"] == catalog.read(catalog.FIRMNESS).firmness
+    assert said["sweep"]["candidates"] == len(reproduced.table("sweep/candidates.parquet"))
+    judged = reproduced.table("selection/candidates.parquet").set_index("candidate_id")
+    assert said["scores"]["silhouette"] == judged.loc[said["choice"]["candidate_id"], "silhouette"]
+    profiles, ids = reproduced.table("profiles/profiles.parquet"), catalog.read(catalog.SEGMENTS).ids
+    assert [(one["segment_id"], one["segment"], one["size"]) for one in said["segments"]] == [
+        (ids[row.cluster], row.segment, row.size) for row in profiles.itertuples()
+    ]
+    named = {column.name for column in catalog.PROFILES.columns if not column.is_family} | {"segment_id"}
+    assert all(set(one) <= named for one in said["segments"])
 
 
 def test_the_run_of_a_candidate_bears_the_names_of_the_table(reproduced: SmallProject) -> None:

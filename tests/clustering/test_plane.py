@@ -37,7 +37,12 @@ def test_three_features_lie_in_their_principal_plane() -> None:
     seen = plane(table(), space)
     values = np.linalg.eigvalsh(np.cov(X.T))[::-1]
     assert seen.points.var(axis=0, ddof=1) == pytest.approx(values[:2])
-    assert seen.labels[0] == f"principal axis 1 ({values[0] / values.sum():.0%})"
+    assert seen.labels[0].endswith(f" → ({values[0] / values.sum():.0%})")
+    # the feature that an axis is named by rises, or falls, along it more than any other
+    for axis in (0, 1):
+        along = [np.corrcoef(seen.points[:, axis], table()[c])[0, 1] for c in "abc"]
+        most = int(np.abs(along).argmax())
+        assert seen.labels[axis].startswith(f"{'more' if along[most] > 0 else 'less'} {'abc'[most]}")
 
 
 def test_one_feature_is_drawn_against_itself() -> None:

@@ -12,6 +12,7 @@ import gc
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Sequence
 from functools import partial
 from importlib import import_module
@@ -21,7 +22,7 @@ import click
 
 from segments import __version__
 from segments.app import declare
-from segments.app.declare import EPILOG, Command, Here, Run, argument, because, print_lines, raw
+from segments.app.declare import EPILOG, Command, Here, Place, Run, argument, because, print_lines, raw
 from segments.errors import ConfigError, SegmentsError, quoted_part
 
 ENDINGS = (signal.SIGTERM, signal.SIGHUP)  # a service manager, a closed terminal
@@ -68,6 +69,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     gc.set_threshold(100_000, 50, 100)
     # Whoever is interrupted has the process beside it that clears up what processes shared; it need not say what it found.
     os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")
+    # pandera imports PySpark where it is installed; what goes between it and us is Arrow, and pandas has no part in it.
+    warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
     if asked := os.environ.get(COMPLETE):  # a shell asks what could come next
         from click.shell_completion import shell_complete
 
@@ -166,7 +169,7 @@ def _stage(name: str) -> Run:
 
 
 for _name, _text in STAGES.items():
-    of_project(name=_name, text=_text)(partial(_stage, _name))
+    of_project(name=_name, text=_text, stage=True)(partial(_stage, _name))
 
 # --- commands -----------------------------------------------------------------------------------------------------------
 
@@ -368,8 +371,15 @@ def track() -> Run:
 
 
 @of_project(
-    argument("input", type=Here()),
-    click.option("-o", "--output", metavar="OUTPUT", required=True, type=Here(), help="CSV or parquet, by its suffix."),
+    argument("input", type=Place()),
+    click.option(
+        "-o",
+        "--output",
+        metavar="OUTPUT",
+        required=True,
+        type=Place(),
+        help="CSV or parquet, by its suffix; of Spark a folder or address.",
+    ),
     click.option("--model", metavar="URI", help="models:/NAME@ALIAS or models:/NAME/VERSION; the champion by default."),
     raw,
     click.option("--record/--no-record", default=True, help="Keep counts and drift figures; yes by default."),
@@ -381,6 +391,12 @@ def track() -> Run:
     ),
     click.option("--read.separator", "separator", metavar="SIGN", help="The same."),
     click.option("--read.decimal", "decimal", metavar="SIGN", help="The same."),
+    click.option(
+        "--connect",
+        "spark",
+        metavar="PLACE",
+        help="Score on Spark: local[N] in this process, or sc://HOST:PORT, a Connect server.",
+    ),
 )
 def score() -> Run:
     """Give every row of a file its segment, by the registered model.
@@ -395,6 +411,10 @@ def score() -> Run:
             (source.policy: returns, zero amounts, lines after the as-of date) are no faults: they are counted in what is
             printed and in the record, but are neither in that file nor in the exit code. A log with a line that is not as
             long as its header is refused.
+
+    With connect, Spark scores where the rows lie, to the same bits: INPUT is table:NAME of its catalog, or parquet (a file, a folder,
+    an address) of feature rows; OUTPUT a folder or address where nothing is yet, for parquet, in no order. Rejected rows go to
+    OUTPUT.rejected with id and reason. Its workers need this package. No drift figures.
 
     The record: record/monitoring/ and MLflow's experiment `monitoring` keep counts and drift figures, no customers; the
     same file scored twice by the same version is one record.
@@ -431,6 +451,7 @@ def sql() -> Run:
     click.option("--port", metavar="N", help="serving.port by default."),
     click.option("--model", metavar="URI", help="models:/NAME@ALIAS or models:/NAME/VERSION; the champion by default."),
     click.option("--host", metavar="ADDRESS", hidden=True),
+    serves=True,
 )
 def serve() -> Run:
     """Answer requests on 127.0.0.1 with the registered model.
@@ -464,7 +485,7 @@ def serve() -> Run:
     "--database", metavar="ADDRESS", required=True, help="postgresql://USER@HOST:PORT/NAME, without a password."
 )
 @click.option("--artifacts", metavar="FOLDER", help="A folder, or an address such as s3://...")
-@click.option("--port", metavar="N")
+@click.option("--port", metavar="N", help="5000 by default.")
 @click.option("--host", metavar="ADDRESS", help="127.0.0.1 by default; for another, the next two are needed.")
 @click.option("--allowed-hosts", metavar="NAMES", help="Names people reach the server by, separated by commas.")
 @click.option("--auth", metavar="FILE", help="Configuration of MLflow's basic-auth app: people sign in.")
@@ -519,7 +540,7 @@ def forget() -> Run:
     return run
 
 
-@of_project()
+@of_project(serves=True)
 def ui() -> Run:
     """MLflow's page on 127.0.0.1, with links to the right views."""
     from segments.app.servers.mlflow_ui import run_mlflow_ui
@@ -528,7 +549,7 @@ def ui() -> Run:
     return lambda config: ("", run_mlflow_ui(config, tracking_uri(config.tracking)))
 
 
-@of_project()
+@of_project(serves=True)
 def dashboard() -> Run:
     """A page on 127.0.0.1: champion, segments, customers, drift."""
     from segments.app.servers.dashboard import run_dashboard
@@ -537,13 +558,16 @@ def dashboard() -> Run:
 
 
 @app.command(cls=Command)
-def summary() -> None:
+@click.option(
+    "--json", "as_json", is_flag=True, help="For a machine: documents and tables of the catalog as one object."
+)
+def summary(as_json: bool = False) -> None:
     """What the last run chose and why."""
-    from segments.io.store import catalog as known
+    from segments.app.commands.summary import run
     from segments.io.store.files import find_project
 
     os.chdir(find_project())
-    click.echo(known.read(known.SUMMARY), nl=False)
+    click.echo(run(as_json=as_json, on_terminal=sys.stdout.isatty()))
 
 
 @app.command(cls=Command)

@@ -10,6 +10,7 @@ import re
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from inspect import getdoc
 from itertools import islice
@@ -18,11 +19,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from segments.app import terminal
 from segments.errors import ConfigError, SegmentsError
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+CLOCK_STEP = 10_000_000  # ns: a file system's clock may be that much behind
 Run = Callable[..., Any]  # takes the config and the command's own words; returns what to say, or that and an exit code
 EPILOG = """Overrides are in Hydra's grammar (sweep.k_max=8, source=mall, experiment=mall); with -m there is one run per combination
 (segments fit -m k='range(2,8)' scaler=robust,power). Options may be written name=VALUE too. `dvc repro` runs all stages."""
@@ -92,12 +95,61 @@ class Command(click.Command):
         formatter.write(f"\n{indent(self.help or '', '  ')}\n")
 
 
+class StageCommand(Command):
+    """A stage: its help shows what can be set."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the keys of its section with comments and defaults, as conf/ has them."""
+        for file, section in _settings(str(self.name)):
+            formatter.write(f"\nSettings in {file}\n")
+            formatter.write(indent(section, "  ") + "\n")
+        super().format_epilog(ctx, formatter)
+
+
+def _settings(stage: str) -> list[tuple[str, str]]:
+    """The section of a stage in conf/config.yaml, and its file in conf/settings/: each file's name and text."""
+    from segments.io.store.files import find_project
+
+    try:
+        conf = find_project() / "conf"
+        text = (conf / "config.yaml").read_text(encoding="utf-8")
+    except (SegmentsError, OSError):
+        return []  # help is for who has no project yet, too
+    section = re.search(rf"^{stage}:(?! {{}}).*\n(?:^[ \t].*\n)*", text, re.MULTILINE)
+    found = [("conf/config.yaml", section[0].rstrip())] if section else []
+    seldom = conf / "settings" / f"{stage}.yaml"
+    if seldom.is_file():
+        found.append((f"conf/settings/{stage}.yaml", seldom.read_text(encoding="utf-8").rstrip()))
+    return found
+
+
+def _written(stage: str, began: int) -> list[tuple[str, int | None]]:
+    """Files of a stage that were written since a time (ns), tables first, with their rows."""
+    from pyarrow.parquet import read_metadata
+
+    from segments.io.store import catalog
+
+    made = [file for one in catalog.CATALOG if one.stage == stage for file in one.files()]
+    fresh = [file for file in made if file.stat().st_mtime_ns >= began - CLOCK_STEP]
+    rows = {file: read_metadata(file).num_rows if file.suffix == ".parquet" else None for file in fresh}
+    return sorted(((file.name, rows[file]) for file in fresh), key=lambda one: one[1] is None)
+
+
 class Here(click.Path):
     """A path from where the person stands: commands run in the project's folder."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Make it absolute."""
         return os.path.abspath(value) if value else value  # noqa: PTH100 - still text
+
+
+class Place(Here):
+    """A path from where the person stands, or what an engine finds: ``table:NAME``, an address."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Leave the latter as it is."""
+        of_engine = isinstance(value, str) and (value.startswith("table:") or "://" in value)
+        return value if of_engine else super().convert(value, param, ctx)
 
 
 def suggest(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -138,6 +190,8 @@ def of_project(
     app: click.Group,
     *params: Callable[[Any], Any],
     together: bool = False,
+    stage: bool = False,
+    serves: bool = False,
     name: str = "",
     text: str = "",
     rest: str = "",
@@ -152,6 +206,10 @@ def of_project(
         click's arguments and options: the command's own words.
     together : bool
         Whether what runs takes a list of configs, to make the combinations of ``-m`` side by side.
+    stage : bool
+        Whether it is one: its help shows its settings, and it ends with a line that says what came out.
+    serves : bool
+        Whether it stays until it is stopped, and says itself what it does.
     name, text : str
         Command and help; the function's name and docstring by default.
     rest : str
@@ -159,7 +217,7 @@ def of_project(
     """
 
     def declare(imports: Callable[[], Run]) -> click.Command:
-        called = name or imports.__name__
+        called, about = name or imports.__name__, text or getdoc(imports) or ""
 
         def run(timings: bool, multirun: bool, overrides: list[str], **own: Any) -> int:
             from segments.io.store.files import find_project
@@ -170,8 +228,12 @@ def of_project(
             from segments.app import load
 
             def task(*configs: Any) -> None:
+                began, clock = time.time_ns(), time.perf_counter()
                 try:
-                    codes.append(print_lines(imports()(configs if together else configs[0], **own)))
+                    with nullcontext() if serves else terminal.working(f"{called}: {about.splitlines()[0]}"):
+                        codes.append(print_lines(imports()(configs if together else configs[0], **own)))
+                    if stage:
+                        click.echo(terminal.done(called, _written(called, began), time.perf_counter() - clock))
                 except Exception as error:
                     told = _of_others(error)
                     if told is None:
@@ -193,7 +255,8 @@ def of_project(
         words = argument("overrides", nargs=-1, metavar=f"[{rest.removesuffix('s').upper()}]... [KEY=VALUE]...")
         for param in reversed((*params, words if rest else COMMON[0], *COMMON[1:])):
             param(run)
-        return app.command(called, cls=Command, rest=rest, help=text or getdoc(imports), epilog=EPILOG)(run)
+        kind = StageCommand if stage else Command
+        return app.command(called, cls=kind, rest=rest, help=about, epilog=EPILOG)(run)
 
     return declare
 
@@ -203,6 +266,7 @@ def print_lines(said: Any) -> int:
     text, code = said if isinstance(said, tuple) else (said, 0)
     for line in [text] if isinstance(text, str) else text or ():
         if line:
+            terminal.hush()
             click.echo(line)
     return int(code)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,8 @@ from segments.clustering.space import Space, to_space
 
 # Customers drawn of many, and squares along each axis in which they compete for it.
 DRAWN, _SQUARES = 3000, 64
+# Features that name a principal axis, and the part of the largest weight that they have at least.
+NAMED, MOST = 2, 0.5
 
 
 @dataclass(frozen=True)
@@ -111,8 +114,27 @@ def plane(features: pd.DataFrame, space: Space) -> Plane:
     X = to_space(space, features)
     variances, axes = principal_axes(X)
     shares = variances[:2] / variances.sum()
-    return Plane(
-        product(X - X.mean(axis=0), axes[:, :2]),
-        (f"principal axis 1 ({shares[0]:.0%})", f"principal axis 2 ({shares[1]:.0%})"),
-        (False, False),
-    )
+    parts = [f"{axis.column}: {axis.level}" if axis.kind == "level" else axis.column for axis in space.axes]
+    first, second = (f"{made_of(axes[:, j], parts)} ({shares[j]:.0%})" for j in (0, 1))
+    return Plane(product(X - X.mean(axis=0), axes[:, :2]), (first, second), (False, False))
+
+
+def made_of(weights: NDArray[np.float64], parts: Sequence[str]) -> str:
+    """A principal axis in words: the features that make most of it, and which way they point.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (n_features,)
+        Of the features on the axis.
+    parts : sequence of str
+        What they are.
+
+    Examples
+    --------
+    >>> made_of(np.array([0.7, -0.6, 0.1]), ["stores", "gap_days_mean", "age"])
+    'more stores, less gap days mean →'
+    """
+    large = np.abs(weights) >= MOST * np.abs(weights).max()
+    order = sorted(np.flatnonzero(large).tolist(), key=lambda at: (-round(abs(float(weights[at])), 6), at))[:NAMED]
+    told = [f"{'more' if weights[at] > 0 else 'less'} {parts[at].replace('_', ' ')}" for at in order]
+    return f"{', '.join(told)} →"

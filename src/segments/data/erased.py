@@ -10,10 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-import pandas as pd
-
 from segments.config.source import Reader
-from segments.data.reading.cells import text_sql
+from segments.data.reading.cells import literal, text_sql
 from segments.data.reading.ids import id_key, id_sql
 from segments.data.rows import RawTable, Report, find_header
 
@@ -108,8 +106,7 @@ def without_erased(raw: Raw, names: Sequence[str], read: Reader, erased: Erased 
     found, own = erased_in(raw, names, read, erased)
     if not found:
         return raw, 0
-    raw.connection.from_df(pd.DataFrame({"id": found})).create("erased_ids")
-    is_erased = f"coalesce({own} IN (FROM erased_ids), false)"
+    is_erased = f"coalesce({own} IN ({', '.join(map(literal, found))}), false)"
     rows = int(raw.lines.filter(is_erased).aggregate("count(*)").fetchall()[0][0])
     return replace(raw, lines=raw.lines.filter(f"NOT {is_erased}")), rows
 

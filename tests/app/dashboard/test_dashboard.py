@@ -574,6 +574,38 @@ def test_axes_say_what_they_measure_and_names_are_whole() -> None:
     assert drawn["encoding"]["color"]["legend"] == {"columns": 1, "labelLimit": 0, "orient": "bottom"}
 
 
+def test_the_chosen_one_is_marked_on_the_curves() -> None:
+    table = pd.DataFrame(
+        {"candidate_id": ["a", "b"], "feature_set": "x", "scaler": "none", "k": [2, 3], "silhouette": 0.5}
+    )
+    drawn = charts.lines(figures.curve_table(table, "silhouette", [], "b"), "silhouette").to_dict()
+    marked = [layer for layer in drawn["layer"] if {"filter": "datum.chosen"} in layer.get("transform", [])]
+    assert [layer["mark"]["type"] for layer in marked] == ["point", "text"]
+    assert marked[1]["encoding"]["text"] == {"value": "chosen"}
+    assert "chosen" not in json.dumps(
+        charts.lines(figures.curve_table(table, "silhouette", []), "s").to_dict()["layer"]
+    )
+
+
+def test_a_feature_is_drawn_in_training_and_batch() -> None:
+    told = {"feature": "age", "bins": ["≤ 30", "> 30"], "training": [0.5, 0.5], "batch": [0.2, 0.8]}
+    drawn = charts.spread(figures.spread(told), "age in years").to_dict()
+    assert drawn["encoding"]["x"]["sort"] == ["≤ 30", "> 30"] and drawn["encoding"]["x"]["title"] == "age in years"
+    assert drawn["encoding"]["color"]["scale"]["domain"] == ["training", "this batch"]
+
+
+def test_a_light_has_a_shape_a_word_and_a_colour() -> None:
+    one = {"name": "far", "says": "", "value": 0.3, "training": 0.1, "low": None, "high": None}
+    lit = [one | {"status": status} for status in ("green", "amber", "red", "-")]
+    shown = figures.lights(lit, {"far": (0.1, 0.2)})
+    assert shown.data["light"].tolist() == ["■ red", "▲ amber", "● green", "○ not known"]
+    grounds = [
+        found.split("background-color: ")[1][:7] for found in map(figures._coloured, shown.data["light"]) if found
+    ]
+    assert len(set(grounds)) == 3
+    assert "0.300" in shown.to_html() and "–" in shown.to_html()
+
+
 def test_limits_are_told_apart_by_their_dashes_too() -> None:
     batches = pd.DataFrame({"batch": ["may"], "value": 0.3, "low": np.nan, "high": np.nan, "status": "red"})
     features = pd.DataFrame({"feature": ["age"], "psi": [0.3], "status": ["red"]})
@@ -609,6 +641,11 @@ def test_a_scored_batch_shows_its_lights(house: Callable[..., Segmentation], tmp
     app = opened("monitor")
     assert "Refit:" in app.error[0].value
     assert app.dataframe[0].value["light"].iloc[0] == "■ red"
+    assert "One feature: training and batch" in message(app)
+    assert app.selectbox[1].value == "monetary", "what differs most comes first"
+    [record] = reading.batches()
+    [told] = [one for one in record["distributions"] if one["feature"] == "monetary"]
+    assert sum(told["training"]) == pytest.approx(1) and told["batch"][-1] > told["training"][-1]
     assert app.selectbox[0].options[0].startswith("odd.csv")
 
 

@@ -111,7 +111,10 @@ def test_the_filter_names_the_kind_and_the_sweep() -> None:
 
 def test_the_best_candidates_come_first() -> None:
     for key in ("candidates", "table"):
-        assert (state(key, "s1")["orderByKey"], state(key, "s1")["orderByAsc"]) == ("metrics.`excess`", False)
+        assert (state(key, "s1")["orderByKey"], state(key, "s1")["orderByAsc"]) == ("tags.`segments.rank`", True)
+    columns = state("table")["selectedColumns"]
+    assert columns[0] == "tags.`segments.rank`"
+    assert columns[4:6] == ["tags.`segments.grade`", "tags.`segments.gates`"]
 
 
 def test_finalists_stand_in_the_order_they_were_ranked() -> None:

@@ -106,13 +106,15 @@ def tracked(tmp_path_factory: pytest.TempPathFactory, new_project: Callable[[Pat
     table["name"] = [f"{row.feature_set} · {row.scaler} · k={row.k}" for row in table.itertuples()]
     by_id = table.set_index("candidate_id")
     choice = json.loads((project / "artifacts/selection/choice.json").read_text())
+    sweep_id = json.loads((project / "artifacts/sweep/sweep.json").read_text())["sweep_id"]
+    record = json.loads((project / f"record/sweeps/{sweep_id}/record.json").read_text())
     an_experiment_aside(project)
     return Record(
         folder=project.root,
-        best_first=table.sort_values("excess", ascending=False)["name"].tolist(),
+        best_first=by_id.loc[record["ranking"], "name"].tolist(),
         finalists=[by_id.loc[identity, "name"] for identity in choice["finalists"]],
         cells=list(dict.fromkeys(zip(table["feature_set"], table["scaler"], strict=True))),
-        sweep_id=json.loads((project / "artifacts/sweep/sweep.json").read_text())["sweep_id"],
+        sweep_id=sweep_id,
         segments=project.table("profiles/profiles.parquet")["segment"].tolist(),
         params={row["name"]: (row["feature_set"], row["scaler"], row["k"]) for row in table.to_dict("records")},
     )
@@ -326,17 +328,18 @@ def test_the_table_shows_parameters_and_scores_best_first(served: Served, visit:
         """cells => cells.sort((a, b) => a.getBoundingClientRect().x - b.getBoundingClientRect().x)
             .map(cell => cell.getAttribute('col-id'))"""
     )
-    columns = [name for name in headers if name.startswith(("params.", "metrics."))]
-    assert columns[:5] == [
-        "params.`feature_set`",
-        "params.`scaler`",
-        "params.`k`",
+    columns = [name for name in headers if name.startswith(("params.", "metrics.", "tags."))]
+    assert columns[:8] == [
+        ui_views.BEST_FIRST,
+        *(f"params.`{name}`" for name in ("feature_set", "scaler", "k")),
+        *ui_views.VERDICT,
         *(f"metrics.`{score}`" for score in ui_views.SCORE_METRICS[:2]),
     ]
     cells = page.locator(".ag-center-cols-container .ag-row[row-index='0'] .ag-cell")
     by_column = dict(cells.evaluate_all("cells => cells.map(cell => [cell.getAttribute('col-id'), cell.innerText])"))
     feature_set, scaler, k = tracked.params[tracked.best_first[0]]
-    assert [by_column[column] for column in columns[:3]] == [feature_set, scaler, str(k)]
+    assert [by_column[column] for column in columns[:4]] == ["01", feature_set, scaler, str(k)]
+    assert tracked.best_first[0] == tracked.finalists[0], "the chosen one comes first"
 
 
 def test_all_curves_overlay_in_one_chart_each_in_its_colour(served: Served, visit: Visit, tracked: Record) -> None:

@@ -73,6 +73,8 @@ def test_the_summary_says_what_was_swept_chosen_and_registered() -> None:
     text = notes.summary("mall", choice, candidates(), profiles(), receipt)
     assert "3 candidates (1 feature set × 1 scaler × k 3–5) on 2,469 customers" in text
     assert "models:/customer-segments@champion (version 3): the first one" in text
+    named = notes.summary("mall", choice, candidates(), profiles(), receipt, segment_ids=["S2", "S1"])
+    assert "        S2  frequent customers      1,500 customers   60.0%" in named
 
 
 def test_the_note_and_the_summary_say_how_firm_it_is() -> None:

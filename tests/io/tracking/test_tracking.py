@@ -223,7 +223,9 @@ def test_a_sweep_has_config_note_dataset_and_marks_its_finalists(root: Path) -> 
     with connect(LOCAL, "toy") as tracker:
         track_candidates(tracker, [fact(), fact(4, "c4")], "s1")
         for finalists in (["c3"], ["c4"]):
-            run_id = track_sweep(tracker, record | {"finalists": finalists}, files, "**c4 won**")
+            ranking = [*finalists, *({"c3", "c4"} - set(finalists))]
+            told = {"finalists": finalists, "ranking": ranking, "misses": {"c3": ["k"]}}
+            run_id = track_sweep(tracker, record | told, files, "**c4 won**")
         [sweep] = runs(tracker, "sweep")
         assert sweep.info.run_id == run_id
         assert sweep.data.tags["mlflow.note.content"].startswith("**c4 won**")
@@ -232,6 +234,8 @@ def test_a_sweep_has_config_note_dataset_and_marks_its_finalists(root: Path) -> 
         tags = {r.data.tags["segments.candidate_id"]: r.data.tags for r in runs(tracker)}
         assert {identity: tag.get("segments.finalist") for identity, tag in tags.items()} == {"c3": None, "c4": "true"}
         assert {identity: tag.get("segments.place") for identity, tag in tags.items()} == {"c3": None, "c4": "01"}
+        verdicts = {i: (tag["segments.rank"], tag["segments.gates"]) for i, tag in tags.items()}
+        assert verdicts == {"c3": ("2", "fails k"), "c4": ("1", "passes all")}
         experiment = tracker.client.get_experiment(tracker.experiment_id)
         assert "Customer segmentations of **toy**" in experiment.tags["mlflow.note.content"]
         assert any(tag.startswith("mlflow.sharedViewState.") for tag in experiment.tags)

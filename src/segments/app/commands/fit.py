@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from segments.app.jobs.candidates import make_cell, make_cells
+from segments.app.terminal import columns
 from segments.clustering.candidate import Spec, check_plan, workers_of
 from segments.config.root import Config
 from segments.errors import SegmentsError
@@ -58,11 +59,29 @@ def run(configs: Sequence[Config]) -> Iterator[str]:
             make_cells(features, cells, workers) if len(cells) > 1 else alone as made,
             connect(tracked_to, cells[0][0].source) as tracker,
         ):
+            every = []
             for finished in made:
                 track_candidates(tracker, finished)
                 yield from (_line(facts) for facts in finished)
+                every += finished
+            if len(every) > 1:
+                yield from _ranked(every)
     if refused:
         raise refused[0]
+
+
+def _ranked(every: list[dict[str, Any]]) -> list[str]:
+    """All candidates as a table, the best first by the silhouette over all features: the one score here that feature sets can be compared by."""
+    every = sorted(every, key=lambda facts: -facts["scores"]["silhouette_reference"])
+    heads = ["rank", "candidate", "feature set", "scaler", "k", "silhouette over all", "silhouette", "smallest segment"]
+    rows = []
+    for rank, facts in enumerate(every, start=1):
+        params, scores = facts["params"], facts["scores"]
+        figures = [f"{scores[name]:.4f}" for name in ("silhouette_reference", "silhouette")]
+        names = [facts["candidate_id"], params["feature_set"], params["scaler"], str(params["k"])]
+        rows.append([str(rank), *names, *figures, f"{scores['smallest_share']:.1%}"])
+    said = "Ranked by the silhouette over all features. It says nothing of stability: `segments sweep` and the stages after it choose."
+    return ["", *columns(heads, rows), said]
 
 
 def _line(facts: dict[str, Any]) -> str:

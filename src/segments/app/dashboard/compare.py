@@ -146,7 +146,8 @@ def _curves(kept: pd.DataFrame, choice: Choice | None) -> None:
             index=known.index(default) if default in known else 0,
             format_func=SHOWN_SCORES.__getitem__,
         )
-        table = figures.curve_table(kept, score, choice.elbows if choice and score == "wcss" else [])
+        elbows = choice.elbows if choice and score == "wcss" else []
+        table = figures.curve_table(kept, score, elbows, choice.candidate_id if choice else None)
         place.altair_chart(charts.lines(table, SHOWN_SCORES[score]), width="stretch", theme=None)
     st.caption("Colour is the feature set, dashes the scaler. ◆ marks the elbow of a WCSS curve: advice, not a rule.")
 

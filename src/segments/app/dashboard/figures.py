@@ -193,7 +193,9 @@ def trend(sizes: Sequence[tuple[str, Mapping[str, int]]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["when", "order", "segment", "customers", "share"])
 
 
-def curve_table(candidates: pd.DataFrame, score: str, elbows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+def curve_table(
+    candidates: pd.DataFrame, score: str, elbows: Sequence[Mapping[str, Any]], chosen: str | None = None
+) -> pd.DataFrame:
     """A score over k, one line per feature set and scaler, with the elbow of each WCSS curve.
 
     WCSS has the unit of its own space, so each line is shown as a share of its value at the smallest k.
@@ -201,24 +203,27 @@ def curve_table(candidates: pd.DataFrame, score: str, elbows: Sequence[Mapping[s
     Parameters
     ----------
     candidates : DataFrame
-        ``feature_set, scaler, k`` and the score.
+        ``candidate_id, feature_set, scaler, k`` and the score.
     score : str
         Its column.
     elbows : sequence of mapping
         ``feature_set, scaler, k`` as the choice holds them.
+    chosen : str, optional
+        Id of the chosen candidate.
 
     Returns
     -------
     DataFrame
-        ``feature_set, scaler, k, value, elbow``.
+        ``feature_set, scaler, k, value, elbow, chosen``.
 
     Examples
     --------
-    >>> table = pd.DataFrame({"feature_set": "x", "scaler": "none", "k": [2, 3], "wcss": [8.0, 2.0]})
-    >>> curve_table(table, "wcss", [{"feature_set": "x", "scaler": "none", "k": 3}])[["value", "elbow"]].to_numpy().tolist()
-    [[1.0, False], [0.25, True]]
+    >>> table = pd.DataFrame({"candidate_id": ["a", "b"], "feature_set": "x", "scaler": "none", "k": [2, 3], "wcss": [8.0, 2.0]})
+    >>> curve_table(table, "wcss", [{"feature_set": "x", "scaler": "none", "k": 3}], "a")[["value", "elbow", "chosen"]].to_numpy().tolist()
+    [[1.0, False, True], [0.25, True, False]]
     """
     made = candidates[["feature_set", "scaler", "k"]].assign(value=candidates[score].astype("float64"))
+    made["chosen"] = candidates["candidate_id"] == chosen
     made = made.sort_values(["feature_set", "scaler", "k"], kind="stable").reset_index(drop=True)
     if score == "wcss":
         made["value"] /= made.groupby(["feature_set", "scaler"])["value"].transform("first")

@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 from joblib import Parallel, delayed, parallel_config
 from tqdm import tqdm
 
+from segments.app.terminal import hush
+
 Item = TypeVar("Item")
 
 
@@ -78,6 +80,7 @@ def progress(items: Iterator[Item], total: int, message: Callable[[Item], str]) 
     told : callable
         What the line says of a cell.
     """
+    hush()
     started = time.perf_counter()
     for number, item in enumerate(tqdm(items, total=total, unit="cell", disable=not sys.stderr.isatty()), start=1):
         if not sys.stderr.isatty():

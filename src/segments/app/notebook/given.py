@@ -77,7 +77,10 @@ def read_given(df: Any, features: Wanted = None, id: str | None = None) -> Given
         raise DataError(
             "there is no column to cluster on", where=WHERE, fix="name numbers or categories in features=[…]"
         )
-    wanted = list(dict.fromkeys(name for one in sets for name in one.columns))
+    named = dict.fromkeys(name for one in sets for name in one.columns)
+    wanted = sorted(
+        named, key=lambda name: list(table).index(name) if name in table else -1
+    )  # as they came: their order is part of the data
     if unknown := [name for name in wanted if name not in table or name in (id, ID)]:
         known = ", ".join(name for name in table if name not in (id, ID))
         raise DataError(f"unknown feature {', '.join(unknown)}", where=WHERE, fix=f"the DataFrame has: {known}")

@@ -222,7 +222,7 @@ class Project:
         return answers
 
     def __repr__(self) -> str:
-        return f"Project({str(self.root)!r})"
+        return f"project {self.root.name} of {self.config.source.name}"
 
     def _repr_html_(self) -> str:
         choice = self._choice()

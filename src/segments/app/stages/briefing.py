@@ -14,7 +14,7 @@ from segments.config.root import Config
 from segments.features.meanings import called, label
 from segments.identity.profiles import OUTLOOK
 from segments.io.plots import profiles as draw
-from segments.io.plots.style import PALETTE, png
+from segments.io.plots.style import PALETTE, png, svg
 from segments.io.records.notes import swept
 from segments.io.store import catalog
 from segments.io.store.documents import BriefingList, NoPrediction
@@ -45,8 +45,9 @@ def run(config: Config) -> None:
     }
     named = catalog.read(catalog.SEGMENTS)
     colours = [PALETTE[colour % len(PALETTE)] for colour in named.colours]
-    figures = _drawn(config, table, named.names, colours)
-    figures["certainty"] = draw.certainty(in_plane, members, named.names, colours)
+    names = [f"{identity} · {name}" for identity, name in zip(named.ids, named.names, strict=True)]
+    figures = _drawn(config, table, names, named.ids, colours)
+    figures["certainty"] = draw.certainty(in_plane, members, names, colours)
     pictures = {key: png(figure) for key, figure in figures.items()}
     drawn = catalog.read(catalog.PREDICTION_PICTURES)
     pictures |= {key: drawn[key] for key in ("calibration_churn", "calibration_value") if key in drawn}
@@ -74,6 +75,11 @@ def run(config: Config) -> None:
     )
     catalog.write(catalog.REPORT, page)
     catalog.write(catalog.BRIEFING_PICTURES, pictures)
+    vectors = {key: svg(figure) for key, figure in figures.items()}
+    if catalog.exists(catalog.PREDICTION_VECTORS):
+        ahead = catalog.read(catalog.PREDICTION_VECTORS)
+        vectors |= {key: ahead[key] for key in pictures if key in ahead}
+    catalog.write(catalog.BRIEFING_VECTORS, vectors)
     catalog.write(catalog.BRIEFING, BriefingList(sorted(pictures)))
 
 
@@ -106,7 +112,9 @@ def _followed() -> dict[str, Any]:
     return found | {"last_period": catalog.read(catalog.PERFORMANCE_FACTS).last or ""}
 
 
-def _drawn(config: Config, table: dict[str, Any], names: list[str], colours: list[str]) -> dict[str, Any]:
+def _drawn(
+    config: Config, table: dict[str, Any], names: list[str], ids: list[str], colours: list[str]
+) -> dict[str, Any]:
     numbers = table["descriptors"][table["descriptors"]["kind"] == "number"]
     shown = compared_features(table["tests"], config.briefing.features)
     wide = partial(numbers.pivot, index="feature", columns="cluster")
@@ -120,7 +128,7 @@ def _drawn(config: Config, table: dict[str, Any], names: list[str], colours: lis
         figures |= {f"radar_{c}": draw.radar(ranks.iloc[:8, [c]], [names[c]], [colours[c]]) for c in range(len(names))}
         figures["radar"] = draw.radar(ranks.iloc[:8], names, colours)
     if "revenue" in table["profiles"]:
-        figures["bubble"] = draw.bubble(table["profiles"], colours, config.source.currency)
+        figures["bubble"] = draw.bubble(table["profiles"], ids, colours, config.source.currency)
     make_up = table["make_up"].assign(
         descriptor=table["make_up"]["descriptor"].map(partial(called, labels=config.source.labels))
     )

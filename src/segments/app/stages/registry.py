@@ -44,6 +44,7 @@ def run(config: Config) -> str | None:
     catalog.write(catalog.REGISTRY_METRICS, registry_metrics(receipt))
     firmness = catalog.read(catalog.FIRMNESS).firmness
     found = (choice.to_plain(), candidates, profiles, asdict(receipt), firmness, not_foreseen)
-    said = notes.summary(config.source.name, *found)
+    ids = [] if profiles is None else catalog.read(catalog.SEGMENTS).ids
+    said = notes.summary(config.source.name, *found, ids)
     catalog.write(catalog.SUMMARY, said + "\n")
     return receipt.verdict

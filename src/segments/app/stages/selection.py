@@ -11,7 +11,7 @@ from segments.evidence.selection import choose, name_of
 from segments.evidence.sensitivity import firmness, sensitivity_in_words
 from segments.io.plots.selection import front
 from segments.io.plots.sensitivity import agreement
-from segments.io.plots.style import png
+from segments.io.plots.style import png, svg
 from segments.io.store import catalog
 from segments.io.store.documents import Firmness
 
@@ -29,7 +29,7 @@ def run(config: Config) -> str:
     catalog.write(catalog.SELECTION_METRICS, selection_metrics(choice, table))
     shown = (table, config.selection.metric, choice.front, choice.misses, choice.candidate_id)
     catalog.write(catalog.FRONT_POINTS, front_points(*shown))
-    pictures = {"front": png(front(*shown))}
+    drawn = {"front": front(*shown)}
     if choice.candidate_id is None:
         catalog.drop(catalog.CHOSEN_LABELS)
         catalog.write(catalog.FIRMNESS, Firmness(None, None, [], ["nothing was chosen"]))
@@ -41,8 +41,9 @@ def run(config: Config) -> str:
         said = Firmness(name, firmness(own, config.sensitivity), sensitivity_in_words(own), notes)
         catalog.write(catalog.FIRMNESS, said)
         if len(own):
-            pictures["sensitivity"] = png(agreement(own, name))
+            drawn["sensitivity"] = agreement(own, name)
         every = catalog.read(catalog.LABELS)[["customer_id", choice.candidate_id]]
         catalog.write(catalog.CHOSEN_LABELS, every.rename(columns={choice.candidate_id: "cluster"}))
-    catalog.write(catalog.SELECTION_PICTURES, pictures)
+    catalog.write(catalog.SELECTION_PICTURES, {name: png(figure) for name, figure in drawn.items()})
+    catalog.write(catalog.SELECTION_VECTORS, {name: svg(figure) for name, figure in drawn.items()})
     return choice.reason

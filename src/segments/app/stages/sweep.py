@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 from typing import Any
 
@@ -62,7 +63,22 @@ def run(config: Config) -> str:
     new = [fact for candidate_id, fact in known.items() if candidate_id not in before]
     fits, pictures = (sum(fact[key] for fact in new) for key in ("seconds", "drawing_seconds"))
     said = f"{len(known)} candidates, {len(new)} new: {started.seconds:.1f} s (fits and scores {fits:.1f} s and pictures {pictures:.1f} s, side by side; tracking {tracked_seconds:.1f} s meanwhile)"
-    return "".join(["; ".join([said, *capped(config, cells)]), *(f"\n  {note}" for note in dropped)])
+    notes = [f"\n  {note}" for note in dropped] + [f"\n{note}" for note in _alone(identity)]
+    return "".join(["; ".join([said, *capped(config, cells)]), *notes])
+
+
+def _alone(sweep_id: str) -> list[str]:
+    """What a person is told whose sweep is no part of `dvc repro`: the stages after it have not seen it."""
+    if "DVC_STAGE" in os.environ:  # DVC goes on by itself
+        return []
+    before = catalog.read(catalog.RECEIPT).sweep_id if catalog.exists(catalog.RECEIPT) else None
+    if before == sweep_id:
+        return []
+    still = f"; what is chosen is still of sweep {before}" if before else ""
+    return [
+        f"Nothing is chosen from sweep {sweep_id} yet{still}. To choose from it, write these settings into conf/ and run `dvc repro` (or one "
+        "experiment: `dvc exp run -S 'conf/config.yaml:KEY=VALUE'`). To go back to the sweep of conf/: `dvc repro` as it is; what is finished is kept."
+    ]
 
 
 def _write(features: pd.DataFrame, known: dict[str, dict[str, Any]], sweep: Sweep) -> None:

@@ -48,7 +48,7 @@ def calibration(groups: pd.DataFrame, outcome: str, title: str, note: str) -> Fi
     return figure
 
 
-def comparison(scores: pd.DataFrame, title: str, label: str) -> Figure:
+def comparison(scores: pd.DataFrame, title: str, label: str, recommended: tuple[str, str] | None = None) -> Figure:
     """One line per model and variant: its score with its interval, over all customers.
 
     Parameters
@@ -59,6 +59,8 @@ def comparison(scores: pd.DataFrame, title: str, label: str) -> Figure:
         Heading.
     label : str
         What the axis is, and which direction is better.
+    recommended : (str, str), optional
+        Model and variant that are recommended: marked by shape, colour and a word.
 
     Examples
     --------
@@ -67,11 +69,17 @@ def comparison(scores: pd.DataFrame, title: str, label: str) -> Figure:
     1
     """
     figure = Figure(figsize=(8.0, 1.4 + 0.34 * len(scores)))
-    axis = figure.add_axes((0.3, 0.16, 0.66, 0.72))
+    axis = figure.add_axes((0.4, 0.16, 0.56, 0.72))  # room for the longest name, marked
     y = np.arange(len(scores))
     axis.hlines(y, scores["low"], scores["high"], color=PALETTE[0], linewidth=2)
     axis.plot(scores["value"], y, "o", color=PALETTE[0], markersize=6)
-    axis.set_yticks(y, [f"{row.model} · {row.variant}" for row in scores.itertuples()])
+    own = [(row.model, row.variant) == recommended for row in scores.itertuples()]
+    ticks = [f"{row.model} · {row.variant}" for row in scores.itertuples()]
+    axis.set_yticks(y, [f"recommended: {one}" if marked else one for one, marked in zip(ticks, own, strict=True)])
+    for at in np.flatnonzero(own):
+        axis.hlines(y[at], scores["low"].iloc[at], scores["high"].iloc[at], color=PALETTE[5], linewidth=3)
+        axis.plot(scores["value"].iloc[at], y[at], "D", color=PALETTE[5], markersize=9)
+        axis.get_yticklabels()[at].set_fontweight("bold")
     axis.invert_yaxis()
     axis.set_xlabel(label, fontsize=10)
     _tidy(axis)

@@ -145,20 +145,20 @@ def radar(ranks: pd.DataFrame, names: Sequence[str], colours: Sequence[str]) -> 
     return figure
 
 
-def bubble(profiles: pd.DataFrame, colours: Sequence[str], currency: str) -> Figure:
+def bubble(profiles: pd.DataFrame, ids: Sequence[str], colours: Sequence[str], currency: str) -> Figure:
     """Size against value: customers across, revenue per customer up, revenue in all as area.
 
     Parameters
     ----------
     profiles : DataFrame of shape (k, ...)
         ``segment, size, revenue, revenue_share``.
-    colours : sequence of str
+    ids, colours : sequence of str
         Of each segment.
     currency : str
         Unit of the revenue.
     """
-    numbered = [f"{number + 1}: {name}" for number, name in enumerate(profiles["segment"])]
-    height = 4.65 + _legend_height(numbered, 8.0)
+    names = [f"{identity} · {name}" for identity, name in zip(ids, profiles["segment"], strict=True)]
+    height = 4.65 + _legend_height(names, 8.0)
     figure = Figure(figsize=(8.0, height))
     axes = figure.add_axes((0.1, 0.55 / height, 0.86, 4.0 / height))
     value = profiles["revenue"] / profiles["size"]
@@ -166,9 +166,9 @@ def bubble(profiles: pd.DataFrame, colours: Sequence[str], currency: str) -> Fig
     axes.scatter(
         profiles["size"], value, s=7000 * share + 60, c=list(colours), alpha=0.75, edgecolors="white", linewidths=1
     )
-    for number, (x, y, part, colour) in enumerate(zip(profiles["size"], value, share, colours, strict=True)):
+    for identity, x, y, part, colour in zip(ids, profiles["size"], value, share, colours, strict=True):
         axes.annotate(
-            f"{number + 1}: {part:.0%}",
+            f"{identity}: {part:.0%}",
             (x, y),
             xytext=(0, math.sqrt(7000 * part + 60) / 2 + 3),
             textcoords="offset points",
@@ -193,7 +193,7 @@ def bubble(profiles: pd.DataFrame, colours: Sequence[str], currency: str) -> Fig
     axes.grid(color=PALE, linewidth=0.5)
     axes.set_axisbelow(True)
     _plain(axes)
-    _legend(figure, numbered, colours)
+    _legend(figure, names, colours)
     return figure
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import pandas as pd
@@ -99,6 +100,7 @@ def summary(
     receipt: Mapping[str, Any],
     firmness: str | None = None,
     not_foreseen: Sequence[str] = (),
+    segment_ids: Sequence[str] = (),
 ) -> str:
     """The end of ``make repro``: what was swept, what was chosen and why, who the segments are.
 
@@ -112,9 +114,13 @@ def summary(
         The registry stage's receipt.
     firmness, not_foreseen
         As in :func:`sweep_note`.
+    segment_ids : sequence of str
+        Ids of the segments, in the order of their clusters.
     """
     segments = [] if profiles is None else profiles.to_dict("records")
-    width = max((len(row["segment"]) for row in segments), default=0)
+    for row, identity in zip_longest(segments, segment_ids):
+        row["called"] = f"{identity}  {row['segment']}" if identity else row["segment"]
+    width = max((len(row["called"]) for row in segments), default=0)
     given: dict[str, Any] = {
         "source": source,
         "choice": choice,

@@ -9,11 +9,12 @@ import json
 from pathlib import Path
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from segments.forecast.comparison import DECIDES, EVERYBODY, OUTCOME_WORDS, rows_of
 from segments.forecast.forecast import Prediction
 from segments.io.plots import prediction as draw
-from segments.io.plots.style import png
+from segments.io.plots.style import png, svg
 from segments.io.store import catalog
 from segments.io.store.cache import forecast
 from segments.io.store.files import read_json, write_bytes, write_csv, write_json
@@ -43,17 +44,18 @@ def write_prediction_record(made: Prediction, source: str, candidate_id: str, st
     made_for = {"candidate_id": candidate_id, "prediction_id": identity}
     folder = forecast(identity)
     files = folder / "files"
-    pictures = {}
+    figures = {}
     for outcome, metric in DECIDES.items():
         rows = rows_of(made.comparison, outcome=outcome, metric=metric, segment=EVERYBODY)
-        figure = draw.comparison(rows, f"{outcome}, on later time", f"{OUTCOME_WORDS[metric]}, smaller is better")
-        pictures[f"comparison_{outcome}"] = png(figure)
         best = made.facts["recommended"][outcome]
-        pictures[f"calibration_{outcome}"] = _calibration(made, outcome, best["model"], best["variant"])
+        own, axis = (best["model"], best["variant"]), f"{OUTCOME_WORDS[metric]}, smaller is better"
+        figures[f"comparison_{outcome}"] = draw.comparison(rows, f"{outcome}, on later time", axis, own)
+        figures[f"calibration_{outcome}"] = _calibration(made, outcome, *own)
         for number, run in enumerate(runs):
-            picture = _calibration(made, outcome, run["params"]["model"], run["params"]["variant"])
+            picture = png(_calibration(made, outcome, run["params"]["model"], run["params"]["variant"]))
             write_bytes(folder / "runs" / str(number) / f"calibration_{outcome}.png", picture)
-    catalog.write(catalog.PREDICTION_PICTURES, pictures)
+    catalog.write(catalog.PREDICTION_PICTURES, {name: png(figure) for name, figure in figures.items()})
+    catalog.write(catalog.PREDICTION_VECTORS, {name: svg(figure) for name, figure in figures.items()})
     catalog.write(catalog.PREDICTION, catalog.PREDICTION.of(made.facts | made_for))
     for path in [*catalog.PREDICTION_PICTURES.files(), *catalog.PREDICTION.files()]:
         write_bytes(files / path.name, path.read_bytes())
@@ -85,10 +87,10 @@ def _scores(made: Prediction, outcome: str) -> dict[str, float]:
     return {row.metric: float(row.value) for row in own.itertuples() if np.isfinite(row.value)}
 
 
-def _calibration(made: Prediction, outcome: str, model: str, variant: str) -> bytes:
+def _calibration(made: Prediction, outcome: str, model: str, variant: str) -> Figure:
     groups = rows_of(made.calibration, outcome=outcome, model=model, variant=variant)
     metric = "calibration_error" if outcome == "churn" else "total_ratio"
     scores = rows_of(made.comparison, outcome=outcome, model=model, variant=variant, metric=metric, segment=EVERYBODY)
     row = scores.iloc[0]
     note = f"{OUTCOME_WORDS[metric]} {row['value']:.3g} ({row['low']:.3g} to {row['high']:.3g}), {row['customers']:,} customers"
-    return png(draw.calibration(groups, outcome, f"{outcome} · {model} · {variant}", note))
+    return draw.calibration(groups, outcome, f"{outcome} · {model} · {variant}", note)

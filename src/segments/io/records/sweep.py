@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from segments.clustering.candidate import hash_table
@@ -126,6 +127,8 @@ def write_sweep_record(
         "candidate_ids": candidates["candidate_id"].tolist(),
         "candidate_id": choice.candidate_id,
         "finalists": choice.finalists,
+        "ranking": _ranking(choice, candidates, config.selection.metric),
+        "misses": {identity: list(gates) for identity, gates in choice.misses.items()},
         "params": _params(config),
         "data": dataset_of(config.source.name, features, hash_table(features)),
         "origin": timing.get("origin", {}),
@@ -135,6 +138,16 @@ def write_sweep_record(
     }
     write_json(known, record)
     seal(folder)
+
+
+def _ranking(choice: Choice, candidates: pd.DataFrame, metric: str) -> list[str]:
+    """Every candidate, best first: finalists as they were ranked, then by the number of gates they fail and the metric."""
+    known = candidates.set_index("candidate_id")[metric].fillna(-np.inf)
+    places = {identity: place for place, identity in enumerate(choice.finalists)}
+    last = len(places)
+    return sorted(
+        known.index, key=lambda one: (places.get(one, last), len(choice.misses.get(one, ())), -float(known[one]))
+    )
 
 
 def _write_cards(config: Config, folder: Path, choice: Choice, candidates: pd.DataFrame, firmness: str | None) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -269,7 +269,7 @@ class Text(Artifact[str]):
 
 @dataclass(frozen=True)
 class Pictures(Artifact[dict[str, bytes]]):
-    """All PNGs of a stage, by name without suffix.
+    """All pictures of a stage, by name without suffix: PNG, or SVG by the suffix of `file`.
 
     Parameters
     ----------
@@ -279,13 +279,17 @@ class Pictures(Artifact[dict[str, bytes]]):
 
     shows: Mapping[str, str] = ()  # type: ignore[assignment]
 
+    def as_vectors(self) -> Pictures:
+        """The same pictures as SVG."""
+        return replace(self, file="*.svg", grain=f"{self.grain}, as SVG for print and slides")
+
     def covers(self, name: str) -> bool:
         """Whether a file of the stage's folder is one of them."""
-        return any(TableColumn(f"{shown}.png", "", "").covers(name) for shown in self.shows)
+        return any(TableColumn(f"{shown}{self.path.suffix}", "", "").covers(name) for shown in self.shows)
 
     def files(self) -> list[Path]:
         """Those that are there, sorted by name."""
-        return sorted(path for path in self.path.parent.glob("*.png") if self.covers(path.name))
+        return sorted(path for path in self.path.parent.glob(self.file) if self.covers(path.name))
 
     def remove(self) -> None:
         """Remove all of them."""
@@ -298,7 +302,7 @@ class Pictures(Artifact[dict[str, bytes]]):
     def dump(self, content: dict[str, bytes]) -> None:
         """Write these, and remove those that earlier data gave and these do not."""
         for name, picture in content.items():
-            write_bytes(self.path.with_name(f"{name}.png"), picture)
+            write_bytes(self.path.with_name(f"{name}{self.path.suffix}"), picture)
         for stale in self.files():
             if stale.stem not in content:
                 remove(stale)

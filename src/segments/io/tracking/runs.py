@@ -41,6 +41,8 @@ KIND, COMPLETE, CANDIDATE, CURVE, CELL, SWEEP, FINALIST, CHAMPION, UPLIFT, CAUSA
     )
 )
 PLACE = "segments.place"  # "01" for the first finalist: MLflow sorts tags as text
+RANK = "segments.rank"  # "001" for what is chosen, then the other finalists, then who fails the fewest gates
+GATES = "segments.gates"  # those it fails, or that it passes all
 SAID, GRADE, CARD = "segments.evidence", "segments.grade", "segments.evidence_card"
 ASIDE = "segments.aside"  # of a sweep in DVC's temporary folder
 PREDICTION, MEMBER = "segments.prediction_id", "segments.prediction_run"

@@ -17,9 +17,11 @@ from segments.io.tracking.runs import (
     CANDIDATE,
     CARD,
     FINALIST,
+    GATES,
     KIND,
     NOTE,
     PLACE,
+    RANK,
     SWEEP,
     log_images,
     log_run,
@@ -64,7 +66,7 @@ def track_sweep(tracker: Tracker, record: Mapping[str, Any], folder: Path, note:
     tracker : Tracker
         The open record.
     record : mapping
-        ``sweep_id, candidate_ids, candidate_id, finalists, params, data, origin, aside, started_ms, seconds`` as the registry stage
+        ``sweep_id, candidate_ids, candidate_id, finalists, ranking, misses, params, data, origin, aside, started_ms, seconds`` as the registry stage
         writes them. A sweep aside leaves the experiment's views where they are, and alone the candidates that other sweeps have too.
     folder : Path
         Its files become the run's artifacts.
@@ -92,8 +94,15 @@ def track_sweep(tracker: Tracker, record: Mapping[str, Any], folder: Path, note:
         members = runs_of(tracker, {KIND: "candidate", member_of(identity): "true"}, CANDIDATE)
         if aside:  # those that are others' too stay as they are shown there
             members = {i: run for i, run in members.items() if _sweeps(run) == {member_of(identity)}}
+        ranking = list(record.get("ranking", ()))  # of an earlier record it is not known
+        ranks = {one: f"{rank:0{len(str(len(ranking)))}}" for rank, one in enumerate(ranking, start=1)}
+        misses = record.get("misses", {})
         for candidate_id, candidate in members.items():
-            tag(tracker, candidate, {SWEEP: identity})
+            told = {SWEEP: identity}
+            if rank := ranks.get(candidate_id):
+                fails = ", ".join(misses.get(candidate_id, ()))
+                told |= {RANK: rank, GATES: f"fails {fails}" if fails else "passes all"}
+            tag(tracker, candidate, told)
             mark(tracker, candidate, FINALIST, "true" if candidate_id in places else None)
             mark(tracker, candidate, PLACE, places.get(candidate_id))
             if (path := folder.parent / "cards" / f"{candidate_id}.png").is_file():

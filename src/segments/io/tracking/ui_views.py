@@ -49,7 +49,8 @@ SCORE_METRICS = (
         if score not in ("excess", "z_silhouette", "jaccard_min", "prediction_strength", "usefulness", "agreement_min")
     ),
 )
-BEST_FIRST = "metrics.`excess`"
+BEST_FIRST = "tags.`segments.rank`"  # the chosen one, the other finalists, then who fails the fewest gates
+VERDICT = ("tags.`segments.grade`", "tags.`segments.gates`")
 PICTURES = ("clusters", "silhouette", "elbow", "evidence")
 # Scores that are shown as bars; wcss and calinski_harabasz mean little between different feature sets and scalers.
 BARS = ("excess", "jaccard_min", "silhouette_reference", "silhouette", "davies_bouldin", "smallest_share")
@@ -121,7 +122,11 @@ def links(base_url: str, record: Record) -> list[Link]:
 
     found = [
         view("candidates", "CHART", "the ten best candidates side by side, the best hundred in one parallel chart"),
-        view("table", "TABLE", "every candidate with parameters and scores, best first, a hundred at a time"),
+        view(
+            "table",
+            "TABLE",
+            "every candidate with rank, grade, gates and scores, the chosen one first, a hundred at a time",
+        ),
         view("curves", "CHART", "scores over k, one line per feature set and scaler"),
         view("finalists", "CHART", "the finalists' pictures and scores side by side"),
     ]
@@ -189,7 +194,7 @@ def view_states(sweep_id: str | None = None) -> dict[str, str]:
         facets = {
             "searchFilter": _filter(conditions),
             "orderByKey": order,
-            "orderByAsc": order != BEST_FIRST,
+            "orderByAsc": True,
             "startTime": "ALL",
         }
         states[TAG + key] = json.dumps({**facets, **view}, separators=(",", ":"))
@@ -236,7 +241,7 @@ def candidates_page(experiment_id: str, sweep_id: str) -> str:
     '#/experiments/1/runs?workflowType=machine_learning&compareRunsMode=TABLE'
     """
     listed = quote(_filter({"segments.kind": "candidate", f"segments.sweep_id.{sweep_id}": "true"}), safe="")
-    order = f"orderByKey={quote(BEST_FIRST, safe='')}&orderByAsc=false&startTime=ALL"
+    order = f"orderByKey={quote(BEST_FIRST, safe='')}&orderByAsc=true&startTime=ALL"
     runs = f"#/experiments/{quote(experiment_id, safe='')}/runs"
     return f"{runs}?{TRAINING}&{MODE}TABLE&searchFilter={listed}&{order}"
 
@@ -298,9 +303,8 @@ def _candidates() -> dict[str, Any]:
 
 
 def _table() -> dict[str, Any]:
-    columns = [f"params.`{name}`" for name in ("feature_set", "scaler", "k")] + [
-        f"metrics.`{score}`" for score in SCORE_METRICS
-    ]
+    params = [f"params.`{name}`" for name in ("feature_set", "scaler", "k")]
+    columns = [BEST_FIRST, *params, *VERDICT, *(f"metrics.`{score}`" for score in SCORE_METRICS)]
     return {
         "selectedColumns": columns,
         "columnOrder": ["attributes.`Run Name`", *columns, "runDateAndNestInfo", "duration"],
