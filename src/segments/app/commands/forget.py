@@ -82,7 +82,7 @@ def run(
         raise ConfigError("an id is empty", where=_WHERE, fix="write the id as the raw file has it")
     if not named and origin:
         raise ConfigError(f"{Path(origin).name} names nobody", where=origin, fix="write one id per row")
-    if not named and not (named := returned(config)):
+    if not named and not (named := come_back(config)):
         if not config.decisions.erased.get(source.name):
             return f"nobody of the source {source.name} was erased so far; `segments forget ID` erases", 0
         return "nobody who was erased is in the raw files", 0
@@ -94,7 +94,7 @@ def run(
     return _done(looked, wanted, config, sources)
 
 
-def returned(config: Config) -> list[str]:
+def come_back(config: Config) -> list[str]:
     """Ids of erased customers that are in the raw files again, as they are written there."""
     source = config.source
     if (erased := erased_of(config.decisions, source)) is None:
@@ -105,7 +105,7 @@ def returned(config: Config) -> list[str]:
             names = [source.customers.id, *source.customers.id_aliases]
             with files.open_customers(raw.files) as table:
                 found += erased_in(table, names, source.customers.read, erased)[0]
-        if source.transactions is not None:
+        if source.transactions is not None and source.engine is None:  # what an engine reads is not ours to write
             with files.open_log(raw.files) as log:
                 found += erased_in(log, [source.transactions.customer], source.transactions.read, erased)[0]
     return list(dict.fromkeys(found))
@@ -278,8 +278,14 @@ def _unproved() -> list[str]:
 
 
 def _record(config: Config) -> list[str]:
-    uri = config.tracking.uri
-    return [f"MLflow's server at {uri}: what it stores there was not looked at"] if uri else []
+    uri, engine = config.tracking.uri, config.source.engine
+    found = [f"MLflow's server at {uri}: what it stores there was not looked at"] if uri else []
+    if engine is not None:
+        found.append(
+            "raw files and tables that the engine keeps outside this folder: the next `dvc repro` leaves him out of the tables it keeps; "
+            "his rows in the raw files are for whoever owns them"
+        )
+    return found
 
 
 def _said(receipt: dict[str, Any], looked: Looked, wanted: Sought, path: Path, source: Source) -> Iterator[str]:

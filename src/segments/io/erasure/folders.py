@@ -268,6 +268,7 @@ def erase(finding: Finding, wanted: Sought, sources: Sources, project: Path = Pa
             if shown in read_pins(project):
                 pin_again(shown, pin_of(fresh), project)
             _seal_again(finding.path, after, project)
+            path.with_name(f".{path.name}.crc").unlink(missing_ok=True)  # Spark's, of the file as it was
             fresh.replace(path)  # of a link, the link: what it led to is a copy, and goes by itself
         finally:
             fresh.unlink(missing_ok=True)
