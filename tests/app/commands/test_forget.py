@@ -247,5 +247,7 @@ def test_the_same_number_in_another_source_is_somebody_else(root: Path, project:
         one.path.as_posix(): one.does for one in look(Sought(("7",), "auto", headers), sources_here(source)).findings
     }
     assert found == {"data/mall/Mall_Customers.csv": "rows", "lists/a.csv": "rows", "artifacts/x/b.csv": "rows"}
+    (root / "data.dvc").write_text(f"outs: [{{md5: {'a' * 32}, size: 1, hash: md5, path: data/shop/log.csv}}]\n")
+    assert sources_here(source).others == {"shop": ["data/shop/*.csv"]}  # who is not here now may come back
     table = pd.read_csv(root / "lists/a.csv")
     assert list(table["customer_id"]) == [7, 8]  # looking changes nothing

@@ -127,13 +127,14 @@ class Sources:
 
 
 def sources_here(own: Source, project: Path = Path()) -> Sources:
-    """The customer's source, and the others whose raw files lie here."""
-    others = {}
+    """The customer's source, and the others whose raw files lie here, or did: their pins say so."""
+    others, pins = {}, read_pins(project)
     for path in sorted((project / "conf/source").glob("*.yaml")):
         text = path.read_text()
         name = re.search(r"^name: *[\"']?([\w.-]+)", text, re.MULTILINE)
         paths = sorted(set(re.findall(rf"\b{DATA}/[^\s,\]}}\"':]+", text)))
-        if name and name[1] != own.name and any(any(project.glob(one)) for one in paths):
+        here = any(any(project.glob(one)) or any(fnmatch(pin, one) for pin in pins) for one in paths)
+        if name and name[1] != own.name and here:
             others[name[1]] = paths
     return Sources(own, others, _copies(project), project)
 
