@@ -198,6 +198,7 @@ def test_the_month_moves_the_day_and_calls_one_after_another(tmp_path: Path) -> 
     assert f'as_of: "{day.strip()}"' in (tmp_path / "conf/source/shop.yaml").read_text()
 
 
+@pytest.mark.slow
 def test_the_record_goes_and_comes_back(small_project: Callable[[], SmallProject], tmp_path: Path) -> None:
     project = small_project()
     shutil.copytree(FILES, project / "operations")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -39,8 +40,8 @@ def line(columns: list[str], *, bought: bool = False) -> st.SearchStrategy[dict[
 @st.composite
 def cases(draw: st.DrawFn) -> tuple[pd.DataFrame, list[dict[str, Any]], date, FeaturesConfig]:
     columns = draw(st.sampled_from([[], ["discount", "product_id"], list(MORE)]))
-    log = draw(st.lists(line(columns), min_size=1, max_size=8))
-    customers = draw(st.lists(st.sampled_from(["7", "8"]), min_size=len(log), max_size=len(log)))
+    log = draw(st.lists(line(columns), min_size=2, max_size=8))
+    customers = draw(st.lists(st.sampled_from(["7", "7", "8"]), min_size=len(log), max_size=len(log)))
     lines = pd.DataFrame(log).assign(customer_id=customers)
     if draw(st.booleans()):
         back = [
@@ -50,7 +51,7 @@ def cases(draw: st.DrawFn) -> tuple[pd.DataFrame, list[dict[str, Any]], date, Fe
         lines["sent_back_at"] = pd.Series(back, dtype="datetime64[us]")
     events = draw(st.lists(line(columns, bought=True), max_size=4))
     config = FeaturesConfig(window_days=draw(st.sampled_from([None, 10])))
-    return lines, events, (BEGIN + timedelta(days=draw(st.integers(0, 45)))).date(), config
+    return lines, events, (BEGIN + timedelta(days=45 - draw(st.integers(0, 45)))).date(), config
 
 
 def typed(lines: pd.DataFrame) -> pd.DataFrame:
@@ -84,6 +85,50 @@ def test_after_events_the_features_are_those_of_the_whole_log(
         return
     assert found is not None
     assert found == expected.loc["7"].to_dict()
+
+
+@pytest.mark.parametrize("window", [None, 15])
+def test_on_a_log_of_all_kinds_of_lines(window: int | None) -> None:
+    """Every column at once, with lines on the edges of days, weekends, halves, and of being sent back."""
+    random, n = np.random.default_rng(3), 400
+    days, config = random.integers(0, 40, n), FeaturesConfig(window_days=window)
+    seconds = random.choice([0, 1, 43_199, 43_200, 61_199, 61_200, 86_399], n)
+    at = pd.Timestamp(BEGIN) + pd.to_timedelta(days * 86_400 + seconds, unit="s")
+    lines = pd.DataFrame({
+        "customer_id": random.choice(["7", "8", "9", "10"], n),
+        "order_id": random.choice([f"o{number}" for number in range(90)], n),
+        "purchased_at": at,
+        "amount": random.choice([0.0, 0.00005, 3.333, 19.99, -3.333, 250.0], n),
+        "discount": random.choice([0.0, 0.1, 1.25], n),
+        "coupon": random.choice([0.0, 1.0], n),
+        "product_id": random.choice(["p1", "p2", "p3", None], n),
+        "store_id": random.choice(["s1", "s2", None], n),
+        "department": random.choice(["bread", "fish"], n),
+        "private_label": random.random(n) < 0.4,
+        "sent_back_at": pd.Series(at.normalize() + pd.to_timedelta(random.integers(1, 9, n), unit="D")).where(random.random(n) < 0.3),
+    })  # fmt: skip
+    old, new = (
+        lines[days < 30],
+        lines[(days >= 30) & (lines["amount"] > 0) & (lines["customer_id"] == "7")].assign(sent_back_at=pd.NaT),
+    )
+    assert len(new) > 10
+    log = CustomerLog(pa.Table.from_pandas(typed(old), preserve_index=False))
+    told = new.drop(columns="sent_back_at").replace({np.nan: None}).to_dict("records")
+    events = log.lines_of_events(
+        [one | {"purchased_at": int((one["purchased_at"] - pd.Timestamp(0)).total_seconds())} for one in told]
+    )
+    for as_of in (date(2024, 1, 20), date(2024, 1, 31), date(2024, 2, 9), date(2024, 2, 14)):
+        expected = transaction_features(typed(pd.concat([old, new])), as_of, config).set_index("customer_id")
+        assert log.features("7", events, as_of, config) == expected.loc["7"].to_dict()
+        none = log.lines_of_events([])
+        before = (
+            transaction_features(typed(old), as_of, config).set_index("customer_id")
+            if as_of < date(2024, 2, 9)
+            else None
+        )
+        for other in ("8", "9", "10"):
+            if before is not None:
+                assert log.features(other, none, as_of, config) == before.loc[other].to_dict()
 
 
 def test_a_stranger_is_what_the_events_say() -> None:

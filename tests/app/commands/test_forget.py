@@ -84,6 +84,7 @@ def receipt_of(project: SmallProject) -> dict[str, object]:
     return found
 
 
+@pytest.mark.slow
 def test_nothing_names_him_any_more_and_he_does_not_come_back(small_project: Callable[[], SmallProject]) -> None:
     project = small_project()
     plant(project)
@@ -132,6 +133,7 @@ def test_nothing_names_him_any_more_and_he_does_not_come_back(small_project: Cal
     assert "the key to know them by is not here" in project.refuses("data")
 
 
+@pytest.mark.slow
 def test_killed_at_any_file_the_same_command_goes_on(
     small_project: Callable[[], SmallProject], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,6 +167,7 @@ def test_killed_at_any_file_the_same_command_goes_on(
     assert list(load(project=project.root).decisions.erased["mall"]) != []
 
 
+@pytest.mark.slow
 def test_a_file_that_people_wrote_is_left_and_said(small_project: Callable[[], SmallProject], tmp_path: Path) -> None:
     project = small_project()
     (project / "docs.md").write_text(f"He is {HIM}\n")
@@ -214,7 +217,7 @@ def test_what_cannot_be_meant_is_refused(root: Path, project: Path, monkeypatch:
 def test_the_same_number_in_another_source_is_somebody_else(root: Path, project: Path) -> None:
     """Short ids only: `Zq-4711` is nobody else anywhere."""
     from segments.io.erasure.folders import look, sources_here
-    from segments.io.erasure.traces import Wanted
+    from segments.io.erasure.traces import Sought
 
     (root / "conf/source").mkdir()
     (root / "conf/source/mall.yaml").write_text(
@@ -235,14 +238,16 @@ def test_the_same_number_in_another_source_is_somebody_else(root: Path, project:
     source = load(["source=mall"], project).source
     headers = ("CustomerID", "customer_id")
     found = {
-        one.path.as_posix(): one.does for one in look(Wanted(("7",), "auto", headers), sources_here(source)).findings
+        one.path.as_posix(): one.does for one in look(Sought(("7",), "auto", headers), sources_here(source)).findings
     }
     assert found == {"data/mall/Mall_Customers.csv": "rows", "lists/a.csv": "left"}
     (root / "data/shop/log.csv").unlink()
     (root / "data/shop/old.csv").unlink()
     found = {
-        one.path.as_posix(): one.does for one in look(Wanted(("7",), "auto", headers), sources_here(source)).findings
+        one.path.as_posix(): one.does for one in look(Sought(("7",), "auto", headers), sources_here(source)).findings
     }
     assert found == {"data/mall/Mall_Customers.csv": "rows", "lists/a.csv": "rows", "artifacts/x/b.csv": "rows"}
+    (root / "data.dvc").write_text(f"outs: [{{md5: {'a' * 32}, size: 1, hash: md5, path: data/shop/log.csv}}]\n")
+    assert sources_here(source).others == {"shop": ["data/shop/*.csv"]}  # who is not here now may come back
     table = pd.read_csv(root / "lists/a.csv")
     assert list(table["customer_id"]) == [7, 8]  # looking changes nothing

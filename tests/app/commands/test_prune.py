@@ -91,6 +91,7 @@ def test_what_is_no_number_is_refused(project: Path, keep: str, yes: str) -> Non
         prune.run(load([], project), keep, yes)
 
 
+@pytest.mark.slow
 def test_the_last_run_s_sweep_stays(small_project: Callable[[], SmallProject]) -> None:
     project = small_project()
     [folder] = (project / "record/sweeps").glob("*")

@@ -142,6 +142,15 @@ def test_every_form_gives_the_model_s_answers_to_the_last_bit(rows: list[tuple[f
 
 
 @pytest.mark.filterwarnings("ignore:.*Any type hint")  # MLflow's own, as it is imported
+def test_a_row_is_written_as_json_whatever_a_segment_is_called() -> None:
+    names = ['a, "b" 100 %s \\', "Käufer\n{}"]
+    model = segmentation("c0", Space(["x"], ["identity"], [1.0], "none", {}), np.array([[0.0], [9.0]]), names)
+    values = np.array([[0.5], [8.0], [1.0]])
+    told = json.loads(invocations.to_json(invocations.answers_of(model, values)))["predictions"]
+    assert [one["segment"] for one in told] == [names[0], names[1], names[0]]
+    assert told == model.predict(pd.DataFrame(values, columns=["x"])).to_dict("records")
+
+
 def test_mlflow_s_own_server_answers_the_same() -> None:
     from mlflow.models import Model, infer_signature
     from mlflow.pyfunc import scoring_server

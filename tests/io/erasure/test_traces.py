@@ -12,13 +12,13 @@ import pandas as pd
 import pytest
 
 from segments.config.source import Reader
-from segments.io.erasure.traces import Trace, Wanted, take_out, trace_in
+from segments.io.erasure.traces import Sought, Trace, take_out, trace_in
 
-HIM = Wanted(("Zq-4711",), "auto", ("customer_id", "Kunde"))
-SHORT = Wanted(("7",), "auto", ("customer_id", "Kunde"))
+HIM = Sought(("Zq-4711",), "auto", ("customer_id", "Kunde"))
+SHORT = Sought(("7",), "auto", ("customer_id", "Kunde"))
 
 
-def after(path: Path, wanted: Wanted, reader: Reader | None = None) -> bytes:
+def after(path: Path, wanted: Sought, reader: Reader | None = None) -> bytes:
     to = path.with_name("after" + path.suffix)
     take_out(path, wanted, to, reader)
     return to.read_bytes()
@@ -28,6 +28,7 @@ def after(path: Path, wanted: Wanted, reader: Reader | None = None) -> bytes:
     ("rows", "content", "without"),
     [
         (2, b'customer_id,n\n8,"a\nb"\n007,1\n7,2\n77,7\n', b'customer_id,n\n8,"a\nb"\n77,7\n'),
+        (1, b"7\n\nKunde;Ort\r\n7;Ulm\r\n8;Bonn\r\n", b"7\n\nKunde;Ort\r\n8;Bonn\r\n"),  # a title is nobody's row
         (1, b"Title\n\nKunde;Ort\r\n7;Ulm\r\n8;K\xf6ln\r\n", b"Title\n\nKunde;Ort\r\n8;K\xf6ln\r\n"),
         (1, b'n,customer_id\n1,"7"\n2,"8"\n3,"70"', b'n,customer_id\n2,"8"\n3,"70"'),
         (1, "customer_id\tn\n7\té\n8\tü\n".encode("utf-16"), "customer_id\tn\n8\tü\n".encode("utf-16")),
@@ -85,7 +86,7 @@ def test_an_id_that_is_nothing_else_is_found_in_every_kind_of_file(tmp_path: Pat
         "runs.db": "database",
     }
     assert found["list.json"] == Trace("document", 2)
-    nobody = Wanted(("Zq-4712",), "auto", HIM.headers)
+    nobody = Sought(("Zq-4712",), "auto", HIM.headers)
     assert {path.name for path in tmp_path.iterdir() if trace_in(path, nobody)} == set()
 
 

@@ -21,7 +21,7 @@ from segments.data.reading.query import asked
 from segments.data.rows import find_header
 from segments.errors import ConfigError
 from segments.io.erasure.folders import Looked, Sources, erase, look, old_examples, sources_here
-from segments.io.erasure.traces import Wanted
+from segments.io.erasure.traces import Sought
 from segments.io.store import raw_files
 from segments.io.store.cache import history
 from segments.io.store.decisions import erased_of, erasure_key, write_decisions
@@ -82,11 +82,11 @@ def run(
         raise ConfigError("an id is empty", where=_WHERE, fix="write the id as the raw file has it")
     if not named and origin:
         raise ConfigError(f"{Path(origin).name} names nobody", where=origin, fix="write one id per row")
-    if not named and not (named := returned(config)):
+    if not named and not (named := come_back(config)):
         if not config.decisions.erased.get(source.name):
             return f"nobody of the source {source.name} was erased so far; `segments forget ID` erases", 0
         return "nobody who was erased is in the raw files", 0
-    wanted = Wanted(tuple(named), source.id_type, headers)
+    wanted = Sought(tuple(named), source.id_type, headers)
     sources = sources_here(source)
     looked = look(wanted, sources)
     if not yes:
@@ -94,7 +94,7 @@ def run(
     return _done(looked, wanted, config, sources)
 
 
-def returned(config: Config) -> list[str]:
+def come_back(config: Config) -> list[str]:
     """Ids of erased customers that are in the raw files again, as they are written there."""
     source = config.source
     if (erased := erased_of(config.decisions, source)) is None:
@@ -105,7 +105,7 @@ def returned(config: Config) -> list[str]:
             names = [source.customers.id, *source.customers.id_aliases]
             with files.open_customers(raw.files) as table:
                 found += erased_in(table, names, source.customers.read, erased)[0]
-        if source.transactions is not None:
+        if source.transactions is not None and source.engine is None:  # what an engine reads is not ours to write
             with files.open_log(raw.files) as log:
                 found += erased_in(log, [source.transactions.customer], source.transactions.read, erased)[0]
     return list(dict.fromkeys(found))
@@ -143,14 +143,14 @@ def _listed(path: Path, headers: tuple[str, ...]) -> list[str]:
     return [str(one) for one in cells[column].dropna()]
 
 
-def _shown(path: Path, wanted: Wanted) -> str:
+def _shown(path: Path, wanted: Sought) -> str:
     text = path.as_posix()
     for one in sorted(wanted.telling, key=len, reverse=True):
         text = text.replace(one, "[id]")
     return text
 
 
-def _would(looked: Looked, wanted: Wanted, config: Config) -> Iterator[str]:
+def _would(looked: Looked, wanted: Sought, config: Config) -> Iterator[str]:
     """What a dry run says."""
     yield from _looked(looked, wanted)
     for one in looked.findings:
@@ -169,7 +169,7 @@ def _would(looked: Looked, wanted: Wanted, config: Config) -> Iterator[str]:
     )
 
 
-def _looked(looked: Looked, wanted: Wanted) -> Iterator[str]:
+def _looked(looked: Looked, wanted: Sought) -> Iterator[str]:
     yield f"{len(wanted.ids)} customer(s): looked into {sum(looked.files.values()):,} files, {sum(looked.mib.values()):,.1f} MiB"
     if short := len(wanted.ids) - len(wanted.telling):
         yield (
@@ -178,7 +178,7 @@ def _looked(looked: Looked, wanted: Wanted) -> Iterator[str]:
         )
 
 
-def _unseen(looked: Looked, wanted: Wanted, source: Source) -> Iterator[str]:
+def _unseen(looked: Looked, wanted: Sought, source: Source) -> Iterator[str]:
     """A warning where only tables made of the raw files name him."""
     raw = any(one.path.parts[0] == raw_files.DATA for one in looked.findings)
     made = any(one.path.parts[0] == "artifacts" for one in looked.findings)
@@ -189,7 +189,7 @@ def _unseen(looked: Looked, wanted: Wanted, source: Source) -> Iterator[str]:
         )
 
 
-def _done(looked: Looked, wanted: Wanted, config: Config, sources: Sources) -> tuple[Iterator[str], int]:
+def _done(looked: Looked, wanted: Sought, config: Config, sources: Sources) -> tuple[Iterator[str], int]:
     """Erase, with the receipt begun before the first file and ended after the last."""
     erased = Erased(config.source.name, config.source.id_type, erasure_key(make=True))
     hashes = [erased.hash_of(one) for one in wanted.ids]
@@ -278,11 +278,17 @@ def _unproved() -> list[str]:
 
 
 def _record(config: Config) -> list[str]:
-    uri = config.tracking.uri
-    return [f"MLflow's server at {uri}: what it stores there was not looked at"] if uri else []
+    uri, engine = config.tracking.uri, config.source.engine
+    found = [f"MLflow's server at {uri}: what it stores there was not looked at"] if uri else []
+    if engine is not None:
+        found.append(
+            "raw files and tables that the engine keeps outside this folder: the next `dvc repro` leaves him out of the tables it keeps; "
+            "his rows in the raw files are for whoever owns them"
+        )
+    return found
 
 
-def _said(receipt: dict[str, Any], looked: Looked, wanted: Wanted, path: Path, source: Source) -> Iterator[str]:
+def _said(receipt: dict[str, Any], looked: Looked, wanted: Sought, path: Path, source: Source) -> Iterator[str]:
     yield from _looked(looked, wanted)
     for one in receipt["changed"]:
         yield f"  {one['file']}: " + (f"{one['rows']:,} rows taken out" if one["rows"] else "removed")

@@ -130,7 +130,7 @@ class EventLog:
             "customer_id": asked.customer_id,
             "as_of": str(asked.as_of),
             "features": told,
-            "prediction": prediction,
+            "prediction": orjson.Fragment(prediction),
         }
         return orjson.dumps(reply)
 

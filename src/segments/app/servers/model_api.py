@@ -37,7 +37,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Message, Receive, Send], Awaitable[None]]
 Values = NDArray[np.float64]
-Answers = list[dict[str, Any]]
+Answers = list[bytes]
 
 CUSTOMER_PATH = "/customers/"  # then an id
 EVENTS = "/events"

@@ -23,7 +23,7 @@ import yaml
 
 from segments.config.source import Reader, Source, paths_of
 from segments.errors import StoreError, first_line
-from segments.io.erasure.traces import Trace, Wanted, take_out, trace_in
+from segments.io.erasure.traces import Sought, Trace, take_out, trace_in
 from segments.io.store.files import ARTIFACTS, RECORD, read_json, write_json
 from segments.io.store.fingerprints import file_sha256
 from segments.io.store.raw_files import CACHE, DATA, PINS, pin_again, pin_of, read_pins
@@ -127,13 +127,14 @@ class Sources:
 
 
 def sources_here(own: Source, project: Path = Path()) -> Sources:
-    """The customer's source, and the others whose raw files lie here."""
-    others = {}
+    """The customer's source, and the others whose raw files lie here, or did: their pins say so."""
+    others, pins = {}, read_pins(project)
     for path in sorted((project / "conf/source").glob("*.yaml")):
         text = path.read_text()
         name = re.search(r"^name: *[\"']?([\w.-]+)", text, re.MULTILINE)
         paths = sorted(set(re.findall(rf"\b{DATA}/[^\s,\]}}\"':]+", text)))
-        if name and name[1] != own.name and any(any(project.glob(one)) for one in paths):
+        here = any(any(project.glob(one)) or any(fnmatch(pin, one) for pin in pins) for one in paths)
+        if name and name[1] != own.name and here:
             others[name[1]] = paths
     return Sources(own, others, _copies(project), project)
 
@@ -158,7 +159,7 @@ def _copies(project: Path) -> dict[str, str]:
     return found
 
 
-def look(wanted: Wanted, sources: Sources, project: Path = Path()) -> Looked:
+def look(wanted: Sought, sources: Sources, project: Path = Path()) -> Looked:
     """Look into every file of a project; nothing is changed.
 
     Raises
@@ -221,7 +222,7 @@ def _becomes(path: Path, trace: Trace, doubt: str, *, is_raw: bool, is_written: 
     return Finding(path, trace, "left", "it was not made by this project: look at it")
 
 
-def old_examples(wanted: Wanted, project: Path = Path()) -> list[str]:
+def old_examples(wanted: Sought, project: Path = Path()) -> list[str]:
     """Versions whose input example, in MLflow too, holds his figures without his id: until lately it was made of the first customers, now it is nobody's row."""
     found = []
     for folder in sorted((project / RECORD / "versions").glob("*-*")):
@@ -233,7 +234,7 @@ def old_examples(wanted: Wanted, project: Path = Path()) -> list[str]:
     return found
 
 
-def erase(finding: Finding, wanted: Wanted, sources: Sources, project: Path = Path()) -> tuple[str, str | None]:
+def erase(finding: Finding, wanted: Sought, sources: Sources, project: Path = Path()) -> tuple[str, str | None]:
     """Do what a finding says; killed at any instant, the file is as before or as after, and the next run goes on.
 
     Returns
@@ -268,6 +269,7 @@ def erase(finding: Finding, wanted: Wanted, sources: Sources, project: Path = Pa
             if shown in read_pins(project):
                 pin_again(shown, pin_of(fresh), project)
             _seal_again(finding.path, after, project)
+            path.with_name(f".{path.name}.crc").unlink(missing_ok=True)  # Spark's, of the file as it was
             fresh.replace(path)  # of a link, the link: what it led to is a copy, and goes by itself
         finally:
             fresh.unlink(missing_ok=True)

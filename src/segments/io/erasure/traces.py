@@ -1,6 +1,6 @@
 """What one file holds of a customer. Comes in: a file, and whom to look for. Goes out: how many rows, and the same file without them.
 
-A row is his by a column that holds customers. An id that can be taken for nothing else (:attr:`Wanted.telling`) is looked for in every cell and every byte,
+A row is his by a column that holds customers. An id that can be taken for nothing else (:attr:`Sought.telling`) is looked for in every cell and every byte,
 whatever the file; a short number would be found everywhere, so it is looked for in such columns only.
 """
 
@@ -37,7 +37,7 @@ _ROWS = 1 << 17  # at once
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Sought:
     """Whom to look for.
 
     Parameters
@@ -60,7 +60,7 @@ class Wanted:
 
         Examples
         --------
-        >>> Wanted(("7", "C-4711", "0004711"), "auto", ("customer_id",)).telling
+        >>> Sought(("7", "C-4711", "0004711"), "auto", ("customer_id",)).telling
         ['C-4711']
         """
         return [one for one in self.ids if len(one) >= _FEWEST_SIGNS and not _SHORT_NUMBER.fullmatch(one)]
@@ -104,14 +104,14 @@ class Trace:
     rows: int
 
 
-def trace_in(path: Path, wanted: Wanted, reader: Reader | None = None) -> Trace | None:
+def trace_in(path: Path, wanted: Sought, reader: Reader | None = None) -> Trace | None:
     """What a file holds of him; ``None``, nothing that can be seen.
 
     Parameters
     ----------
     path : Path
         The file; what it is, its first bytes say.
-    wanted : Wanted
+    wanted : Sought
         Who.
     reader : Reader, optional
         How a raw CSV is read, where its source says so.
@@ -143,14 +143,14 @@ def trace_in(path: Path, wanted: Wanted, reader: Reader | None = None) -> Trace 
     return Trace("other", 1) if wanted.telling and wanted.in_bytes(path.read_bytes()) else None
 
 
-def take_out(path: Path, wanted: Wanted, to: Path, reader: Reader | None = None) -> int:
+def take_out(path: Path, wanted: Sought, to: Path, reader: Reader | None = None) -> int:
     """Write a table without his rows, every other row as it was; returns how many are left.
 
     Parameters
     ----------
     path : Path
         A file in which :func:`trace_in` saw a table.
-    wanted : Wanted
+    wanted : Sought
         Who.
     to : Path
         The new file.
@@ -167,12 +167,12 @@ def take_out(path: Path, wanted: Wanted, to: Path, reader: Reader | None = None)
 # --- parquet ------------------------------------------------------------------------------------------------------------
 
 
-def _parquet(path: Path, wanted: Wanted) -> Iterator[tuple[pa.RecordBatch, pa.Array]]:
+def _parquet(path: Path, wanted: Sought) -> Iterator[tuple[pa.RecordBatch, pa.Array]]:
     for batch in pq.ParquetFile(path).iter_batches(batch_size=_ROWS):
         yield batch, _his(batch, wanted)
 
 
-def _his(batch: pa.RecordBatch, wanted: Wanted) -> pa.Array:
+def _his(batch: pa.RecordBatch, wanted: Sought) -> pa.Array:
     mask = pa.array(np.zeros(batch.num_rows, dtype=bool))
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         own = column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
@@ -187,7 +187,7 @@ def _his(batch: pa.RecordBatch, wanted: Wanted) -> pa.Array:
     return mask
 
 
-def _in_texts(path: Path, wanted: Wanted) -> Trace | None:
+def _in_texts(path: Path, wanted: Sought) -> Trace | None:
     """Columns of a parquet in whose texts a telling id stands beside other things, and its metadata."""
     found = int(wanted.in_bytes(repr(pq.read_metadata(path).metadata).encode()))
     for batch in pq.ParquetFile(path).iter_batches(batch_size=_ROWS) if wanted.telling else ():
@@ -197,7 +197,7 @@ def _in_texts(path: Path, wanted: Wanted) -> Trace | None:
     return Trace("other", found) if found else None
 
 
-def _take_out_of_parquet(path: Path, wanted: Wanted, to: Path) -> int:
+def _take_out_of_parquet(path: Path, wanted: Sought, to: Path) -> int:
     file = pq.ParquetFile(path)
     groups = file.metadata
     codec = groups.row_group(0).column(0).compression if groups.num_row_groups and groups.num_columns else "ZSTD"
@@ -213,7 +213,7 @@ def _take_out_of_parquet(path: Path, wanted: Wanted, to: Path) -> int:
 # --- texts --------------------------------------------------------------------------------------------------------------
 
 
-def _in_text_table(path: Path, head: bytes, wanted: Wanted, reader: Reader | None) -> int:
+def _in_text_table(path: Path, head: bytes, wanted: Sought, reader: Reader | None) -> int:
     """His rows of a CSV; none of what is none."""
     try:
         return sum(is_his for _, is_his in _records(path, head, wanted, reader))
@@ -221,7 +221,7 @@ def _in_text_table(path: Path, head: bytes, wanted: Wanted, reader: Reader | Non
         return 0
 
 
-def _records(path: Path, head: bytes, wanted: Wanted, reader: Reader | None) -> Iterator[tuple[str, bool]]:
+def _records(path: Path, head: bytes, wanted: Sought, reader: Reader | None) -> Iterator[tuple[str, bool]]:
     """Every record of a CSV as it is written, and whether it is his; what stands above its rows is nobody's."""
     dialect = dialect_of(path, head, reader or Reader())
     header = dialect.header
@@ -246,7 +246,7 @@ def _records(path: Path, head: bytes, wanted: Wanted, reader: Reader | None) -> 
             yield rest, False
 
 
-def _take_out_of_text(path: Path, head: bytes, wanted: Wanted, to: Path, reader: Reader | None) -> int:
+def _take_out_of_text(path: Path, head: bytes, wanted: Sought, to: Path, reader: Reader | None) -> int:
     encoding, left = dialect_of(path, head, reader or Reader()).encoding, 0
     with to.open("w", encoding=encoding, newline="") as file:
         for record, is_his in _records(path, head, wanted, reader):
@@ -259,7 +259,7 @@ def _take_out_of_text(path: Path, head: bytes, wanted: Wanted, to: Path, reader:
 # --- documents, archives, databases -------------------------------------------------------------------------------------
 
 
-def _in_document(content: Any, wanted: Wanted, column: str) -> int:
+def _in_document(content: Any, wanted: Sought, column: str) -> int:
     """How many values and keys of a JSON document name him."""
     if isinstance(content, dict):
         if isinstance(columns := content.get("columns"), list) and isinstance(content.get("data"), list):
@@ -277,7 +277,7 @@ def _in_document(content: Any, wanted: Wanted, column: str) -> int:
     return 0
 
 
-def _in_zip(path: Path, wanted: Wanted) -> int:
+def _in_zip(path: Path, wanted: Sought) -> int:
     """How many parts of an archive (a workbook, arrays) name him."""
     try:
         with zipfile.ZipFile(path) as archive:
@@ -289,7 +289,7 @@ def _in_zip(path: Path, wanted: Wanted) -> int:
     return found
 
 
-def _in_workbook(path: Path, wanted: Wanted) -> int:
+def _in_workbook(path: Path, wanted: Sought) -> int:
     from segments.data.reading.workbook import EVERY_SHEET, sheets
 
     found = 0
@@ -299,7 +299,7 @@ def _in_workbook(path: Path, wanted: Wanted) -> int:
     return found
 
 
-def _in_database(path: Path, wanted: Wanted) -> int:
+def _in_database(path: Path, wanted: Sought) -> int:
     """Rows of a SQLite database in which an id is a cell, or a telling one stands in it."""
     found = 0
     with (
