@@ -589,7 +589,7 @@ def test_the_chosen_one_is_marked_on_the_curves() -> None:
 
 def test_a_feature_is_drawn_in_training_and_batch() -> None:
     told = {"feature": "age", "bins": ["≤ 30", "> 30"], "training": [0.5, 0.5], "batch": [0.2, 0.8]}
-    drawn = charts.spread(figures.spread(told), "age in years").to_dict()
+    drawn = charts.spread(figures.spread_table(told), "age in years").to_dict()
     assert drawn["encoding"]["x"]["sort"] == ["≤ 30", "> 30"] and drawn["encoding"]["x"]["title"] == "age in years"
     assert drawn["encoding"]["color"]["scale"]["domain"] == ["training", "this batch"]
 
