@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 TESTING := $(VENV)/.testing
+SPARK := $(VENV)/.spark
+DOCS := $(VENV)/.docs
 # Bytecode makes every command start seconds faster; some shells forbid it.
 unexport PYTHONDONTWRITEBYTECODE
 export MLFLOW_DISABLE_TELEMETRY := true
@@ -12,7 +14,7 @@ export DVC_SITE_CACHE_DIR ?= $(CURDIR)/.dvc/tmp/site-cache
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help install repro test test-fast fuzz mutants portable audit system check format ui dashboard screenshots bench lock clean
+.PHONY: help install spark repro test test-fast fuzz mutants portable audit system check format ui dashboard screenshots docs notebook bench lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
@@ -41,6 +43,16 @@ $(TESTING): $(INSTALLED) requirements-test.lock
 	$(call lay,requirements-test.lock)
 	@touch $@
 
+spark: $(SPARK) ## add PySpark, for sources whose log is too large for one machine (docs/scale.md); needs Java 17, which `make system` installs
+
+$(SPARK): $(INSTALLED) requirements-spark.lock
+	$(call lay,requirements-spark.lock)
+	@touch $@
+
+$(DOCS): $(INSTALLED) requirements-docs.lock
+	$(call lay,requirements-docs.lock)
+	@touch $@
+
 repro: $(INSTALLED) ## fetch the data, run every stage that is not up to date, say what came out
 	@started=$$(date +%s) && segments fetch && dvc repro && echo && segments summary && \
 	echo "Took    $$(( $$(date +%s) - started )) s" && echo "Next    make dashboard, or make ui"
@@ -58,9 +70,9 @@ fuzz: $(TESTING) ## thousands of strange files and overrides: no command may end
 mutants: $(TESTING) ## do the tests bite? small faults in the nouns that decide, a sample of which must be found (ten minutes)
 	python tests/mutants.py
 
-system: ## Debian's packages that some tests need: a browser with a font, a database (as root)
+system: ## Debian's packages that some tests need: a browser with a font, a database, Java for Spark (as root)
 	apt-get update -qq
-	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core postgresql >/dev/null
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core postgresql openjdk-17-jre-headless >/dev/null
 
 check: $(TESTING) ## lint, formatting, types, import directions
 	ruff check .
@@ -81,6 +93,13 @@ dashboard: $(INSTALLED) ## champion, segments, customers, what-if and drift on o
 screenshots: $(TESTING) ## look at every page of the dashboard in a browser, and keep what was seen in docs/
 	SEGMENTS_SCREENSHOTS=docs python -m pytest tests/app/dashboard/test_dashboard_browser.py
 
+# -W: a page that nobody finds, or a name that is not there, is an error. The last step refuses a page that loads from the network.
+docs: $(DOCS) ## the site: tutorial, how-to, reference from the code, reasons; in site/, needs no network
+	python -m sphinx -q -W --keep-going -j auto -d .sphinx -b html docs site && echo "site/index.html"
+
+notebook: $(DOCS) ## run docs/notebook.ipynb in this project, after make repro, and keep what it shows
+	python docs/execute.py
+
 portable: $(TESTING) ## is the result the same on other processors, numbers of threads and Pythons? (an hour on two cores)
 	python tests/portable.py
 
@@ -88,7 +107,7 @@ portable: $(TESTING) ## is the result the same on other processors, numbers of t
 audit: $(INSTALLED) ## is anything known against the locked versions? (asks the advisories of PyPI)
 	$(BIN)/python -m venv $(VENV)/audit
 	$(VENV)/audit/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r audit.lock
-	@for lock in requirements.lock requirements-test.lock; do \
+	@for lock in requirements.lock requirements-test.lock requirements-spark.lock requirements-docs.lock; do \
 	  $(VENV)/audit/bin/python -m pip_audit --strict --require-hashes --disable-pip --progress-spinner off -r $$lock || \
 	  { echo "$$lock: advisories found, or nobody could be asked (offline): this says nothing good of it"; exit 1; }; done
 
@@ -101,6 +120,8 @@ lock: $(TESTING) ## compile the locks anew
 	echo pip-audit | $(COMPILE) - -o audit.lock
 	$(COMPILE) --extra dashboard --extra build pyproject.toml -o requirements.lock
 	$(COMPILE) --extra dashboard --extra build --extra dev --extra server -c requirements.lock pyproject.toml -o requirements-test.lock
+	$(COMPILE) --extra spark -c requirements.lock pyproject.toml -o requirements-spark.lock
+	$(COMPILE) --group docs -c requirements-test.lock -o requirements-docs.lock
 
 clean: ## remove everything that was made, except the raw data, the venv and MLflow's record
-	rm -rf artifacts multirun outputs dvc_plots .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf artifacts multirun outputs dvc_plots site .sphinx docs/made .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

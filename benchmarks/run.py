@@ -1,6 +1,6 @@
 """`make bench`: every measurement, one after another, printed and written to benchmarks/results.md.
 
-``python benchmarks/run.py SECTION ...`` runs only some of: stages, silhouette, grid, large_grid, growth, floor, scoring, serving, pages, calibration, gains, true_k;
+``python benchmarks/run.py SECTION ...`` runs only some of: stages, silhouette, grid, large_grid, growth, floor, scoring, serving, pages, calibration, gains, true_k, spark;
 the other sections of results.md stay.
 """
 
@@ -22,6 +22,7 @@ import pages
 import scoring
 import serving
 import silhouette
+import spark_log
 import stages
 import true_k
 
@@ -40,6 +41,7 @@ HEADINGS = {
     "gains": "Gains of campaigns that did nothing",
     "serving": "`segments serve` under load (wrk, on the same two cores)",
     "pages": "The dashboard of a million customers",
+    "spark": "A made log through the stages `data` and `features`: DuckDB beside Spark on two cores",
 }
 
 
@@ -122,6 +124,7 @@ MEASURES = {
     "true_k": true_k.table,
     "gains": gains.table,
     "large_grid": measure_large_grid,
+    "spark": spark_log.table,
 }
 
 

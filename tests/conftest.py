@@ -6,6 +6,7 @@ import itertools
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,13 @@ from hypothesis import settings
 
 import dealing
 import machine
+import remembered
 from segments.io.tracking.moved import mend_moved
 from small_project import SmallProject, make, make_record
 
 PROJECT = Path(__file__).resolve().parent.parent
+MEMORY = tempfile.TemporaryDirectory(prefix="segments-configs-")  # as long as this process
+remembered.install(Path(MEMORY.name))
 
 # The same examples every time, so that what fails is the change at hand; `--hypothesis-profile=default` looks for new ones.
 settings.register_profile("repeatable", derandomize=True)
@@ -62,7 +66,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """A test that is not left out has what it needs, or fails."""
     if lacks := machine.lacking(getattr(item, "fixturenames", ()), machine.missing()):
-        pytest.fail(f"CI must run this too, and there is no {' and no '.join(lacks)}: run `make system`")
+        pytest.fail(f"CI must run this too, and there is no {' and no '.join(lacks)}: run {machine.advice(lacks)}")
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -186,3 +190,12 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh_record: Path) ->
     (tmp_path / "dvc.yaml").write_text("stages: {}\n")
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[Any]:
+    """A Spark of one thread in this process, on loopback."""
+    from spark_session import session
+
+    with session() as made:
+        yield made

@@ -1,10 +1,12 @@
 """What the tests need of the machine beyond Python: which tests need it, and what is said of those that are left out.
 
-A machine without Chromium or PostgreSQL still ends green, and says so in one line; where CI=true, a missing one is a failure.
+A machine without Chromium, PostgreSQL or Spark still ends green, and says so in one line; where CI=true, a missing one is a failure.
 """
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import shutil
 from collections import Counter
 from collections.abc import Collection, Mapping
@@ -14,6 +16,7 @@ from pathlib import Path
 NEEDED = {
     "chromium": ("pages in a browser", "browser"),
     "postgresql": ("a database", "postgres"),
+    "spark": ("Spark", "spark"),  # PySpark of `make spark`, and Java
 }
 
 
@@ -24,7 +27,11 @@ def chromium() -> str | None:
 
 def missing() -> set[str]:
     """What of it this machine does not have."""
-    found = {"chromium": chromium(), "postgresql": list(Path("/usr/lib/postgresql").glob("*/bin/initdb"))}
+    found = {
+        "chromium": chromium(),
+        "postgresql": list(Path("/usr/lib/postgresql").glob("*/bin/initdb")),
+        "spark": (shutil.which("java") or os.environ.get("JAVA_HOME")) and importlib.util.find_spec("pyspark"),
+    }
     return {package for package in NEEDED if not found[package]}
 
 
@@ -41,7 +48,12 @@ def is_failure(variables: Mapping[str, str]) -> bool:
 def left_out(counts: Mapping[str, int]) -> str:
     """The line at the end: how many tests lack what, and what to run."""
     parts = [f"{counts[package]} tests of {NEEDED[package][0]} (no {package})" for package in sorted(counts)]
-    return f"Left out: {', '.join(parts)}. `make system` installs what they need." if parts else ""
+    return f"Left out: {', '.join(parts)}. {advice(counts)} installs what they need." if parts else ""
+
+
+def advice(lacks: Collection[str]) -> str:
+    """What to run for it."""
+    return "`make system spark`" if "spark" in lacks else "`make system`"
 
 
 def count(lacks: Collection[Collection[str]]) -> dict[str, int]:

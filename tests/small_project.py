@@ -268,20 +268,25 @@ def make_record(database: Path) -> None:
     MlflowClient(f"sqlite:///{database}").search_experiments(max_results=1)
 
 
+def write_conf(root: Path) -> None:
+    """This checkout's conf/ with a grid of seconds."""
+    shutil.copytree(CHECKOUT / "conf", root / "conf", symlinks=True)
+    for path, changes in EDITS.items():
+        SmallProject(root).edit(path, changes)
+
+
 def make(root: Path, mall: Path, record: Path | None = None) -> SmallProject:
     """A git and DVC project at `root`, its raw data fetched, nothing run yet; with a copy of an empty `record`, which takes seconds to make."""
     root.mkdir(parents=True)
     project = SmallProject(root)
-    for name in ("conf", ".dvc/plots"):
-        shutil.copytree(CHECKOUT / name, root / name, symlinks=True)
+    shutil.copytree(CHECKOUT / ".dvc/plots", root / ".dvc/plots", symlinks=True)
     # With what Python and numba have compiled: both know it by the time and size of the source, which a copy keeps.
     shutil.copytree(CHECKOUT / "src", root / "src", ignore=shutil.ignore_patterns("*.egg-info"))
     for name in ("dvc.yaml", ".dvcignore", ".gitignore", ".dvc/config", ".dvc/.gitignore"):
         shutil.copyfile(CHECKOUT / name, root / name)
     if record is not None:
         shutil.copyfile(record, root / "mlflow.db")
-    for path, changes in EDITS.items():
-        project.edit(path, changes)
+    write_conf(root)
     project.run("git", "init", "--quiet")
     project.run("git", "config", "user.name", "A Tester")
     project.run("git", "config", "user.email", "tester@example.org")

@@ -28,6 +28,10 @@ def test_what_is_missing_is_said_in_one_line() -> None:
         "Left out: 2 tests of pages in a browser (no chromium), 1 tests of a database (no postgresql)."
         " `make system` installs what they need."
     )
+    assert (
+        machine.left_out({"spark": 3})
+        == "Left out: 3 tests of Spark (no spark). `make system spark` installs what they need."
+    )
     assert machine.left_out({}) == ""
 
 

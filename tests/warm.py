@@ -1,6 +1,6 @@
 """`segments` and `dvc` for tests, without the seconds that each start takes to import its libraries.
 
-A process that has imported them waits (:func:`folder` starts it); the two programs in the folder it makes are small: each asks it for a copy of itself
+A process that has imported them waits (:func:`folder` starts it); the programs in the folder it makes are small: each asks it for a copy of itself
 (a fork) with the caller's words, folder, variables, streams and file size limit, and ends as that copy ends. So every command still is a process of its
 own, with its own exit code and nothing left from another; it only does not import again. What a test proves of the start itself (imports, signals to a
 group, another processor, edited code) needs the true commands: see :meth:`small_project.SmallProject.environment`.
@@ -25,9 +25,12 @@ import sys
 import tempfile
 import threading
 import traceback
+import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
+
+import remembered
 
 # What commands import on their way, inside functions.
 LIBRARIES = [
@@ -71,6 +74,7 @@ LIBRARIES = [
     "sqlalchemy.dialects.sqlite",
     "duckdb",
 ]
+PROGRAMS = ("segments", "dvc", "rebuild")
 # -I -S: this program imports in 15 ms what it needs and nothing else.
 PROGRAM = """#!{python} -IS
 import json, os, resource, signal, socket, sys
@@ -95,10 +99,10 @@ sys.exit(status)
 
 @functools.cache
 def folder(python: str = sys.executable) -> Path:
-    """Where the two programs lie, to be put first on PATH; the process behind them ends with this one. Of another Python, its own package."""
+    """Where the programs lie, to be put first on PATH; the process behind them ends with this one. Of another Python, its own package."""
     made = Path(tempfile.mkdtemp(prefix="warm-"))
     address = str(made / "line")
-    for name in ("segments", "dvc"):
+    for name in PROGRAMS:
         (made / name).write_text(PROGRAM.format(python=python, address=address))
         (made / name).chmod(0o755)
     kept = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")}
@@ -132,16 +136,24 @@ def preload() -> None:
             importlib.import_module(module.name)
     for name in LIBRARIES:
         importlib.import_module(name)
-    # and what these three bring in when they are used
+    # and what these bring in, or find out, when they are used
     import pandas
     import pandera.pandas
     from hydra.core.plugins import Plugins
+    from mlflow.utils.requirements_utils import _init_modules_to_packages_map
     from numba.core.registry import cpu_target
+    from sqlalchemy.orm import configure_mappers
+
+    from segments.clustering.meaning import code_meaning
 
     Plugins.instance()
     pandera.pandas.DataFrameSchema({"x": pandera.pandas.Column(int)}).validate(pandas.DataFrame({"x": [1]}))
     cpu_target.typing_context.refresh()
     cpu_target.target_context.refresh()
+    configure_mappers()
+    _init_modules_to_packages_map()  # which package each module of a model belongs to
+    for module in ("segments.clustering.candidate", "segments.evidence.grades"):
+        code_meaning(module)
     gc.freeze()  # a copy need not look through a million objects, nor copy the pages they lie on, whenever it collects
 
 
@@ -196,9 +208,28 @@ def become(line: socket.socket) -> Callable[[], Any]:
     sys.modules["__main__"].__dict__.pop("__file__")  # processes it spawns shall not run this file
     if program == "dvc":
         from dvc.cli import main
+    elif program == "rebuild":
+        from segments.app.commands import rebuild
+
+        return rebuild.main
     else:
         from segments.app.cli import main
     return functools.partial(main, words)
+
+
+def rebuild_warm(programs: Path) -> None:
+    """What makes a version again is started by `segments` itself, in a process of its own: where that is to run this very code, it may be warm too."""
+    import segments
+    from segments.io.registry import proof
+
+    here = str(Path(segments.__file__).parents[1])
+
+    def run(words: list[str], **options: Any) -> Any:
+        if words[1:3] == ["-m", proof.REBUILT_BY[0]] and options["env"]["PYTHONPATH"] == here:
+            words = [str(programs / "rebuild"), *words[3:]]
+        return subprocess.run(words, **options)
+
+    proof.subprocess = types.SimpleNamespace(run=run)
 
 
 def end(command: Callable[[], Any]) -> NoReturn:
@@ -221,4 +252,7 @@ def end(command: Callable[[], Any]) -> NoReturn:
 
 if __name__ == "__main__":
     preload()
+    programs = Path(sys.argv[1]).parent
+    remembered.install(programs)
+    rebuild_warm(programs)
     end(serve(sys.argv[1]))

@@ -248,7 +248,7 @@ def test_what_yaml_reads_in_its_own_way_is_one_error(here: Path, text: str, what
 
 
 def test_odd_overrides_are_done_or_refused_in_three_lines(fresh_record: Path) -> None:
-    assert fuzz(25, 0, fresh_record) == []
+    assert fuzz(12, 0, fresh_record) == []  # `make fuzz` asks thousands
 
 
 def test_what_the_lot_would_find_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.slow
 PARTS = (
     "src",
     "conf",
+    "operations",
     ".dvc",
     "mlruns",
     "dvc.yaml",

@@ -1,6 +1,6 @@
 """The ``segments`` command. Comes in: a command and overrides. Goes out: an exit code; heavy libraries are imported only by the command that needs them.
 
-Exit codes: 0 done, 2 something a person can mend (one message, no traceback), 3 done but for the rows that `score` rejected, 129, 130 and 143 interrupted.
+Exit codes: 0 done, 2 something a person can mend (one message, no traceback), 3 done but for the rows that `score` rejected or files that `forget` left, 129, 130 and 143 interrupted.
 
 A command is declared here (:mod:`segments.app.declare` says how): its own words, its help, and the import of what it runs.
 """
@@ -12,6 +12,7 @@ import gc
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Sequence
 from functools import partial
 from importlib import import_module
@@ -21,7 +22,7 @@ import click
 
 from segments import __version__
 from segments.app import declare
-from segments.app.declare import EPILOG, Command, Here, Run, argument, because, print_lines, raw
+from segments.app.declare import EPILOG, Command, Here, Place, Run, argument, because, print_lines, raw
 from segments.errors import ConfigError, SegmentsError, quoted_part
 
 ENDINGS = (signal.SIGTERM, signal.SIGHUP)  # a service manager, a closed terminal
@@ -68,6 +69,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     gc.set_threshold(100_000, 50, 100)
     # Whoever is interrupted has the process beside it that clears up what processes shared; it need not say what it found.
     os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")
+    # pandera imports PySpark where it is installed; what goes between it and us is Arrow, and pandas has no part in it.
+    warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
     if asked := os.environ.get(COMPLETE):  # a shell asks what could come next
         from click.shell_completion import shell_complete
 
@@ -368,8 +371,15 @@ def track() -> Run:
 
 
 @of_project(
-    argument("input", type=Here()),
-    click.option("-o", "--output", metavar="OUTPUT", required=True, type=Here(), help="CSV or parquet, by its suffix."),
+    argument("input", type=Place()),
+    click.option(
+        "-o",
+        "--output",
+        metavar="OUTPUT",
+        required=True,
+        type=Place(),
+        help="CSV or parquet, by its suffix; of Spark a folder or address.",
+    ),
     click.option("--model", metavar="URI", help="models:/NAME@ALIAS or models:/NAME/VERSION; the champion by default."),
     raw,
     click.option("--record/--no-record", default=True, help="Keep counts and drift figures; yes by default."),
@@ -381,6 +391,12 @@ def track() -> Run:
     ),
     click.option("--read.separator", "separator", metavar="SIGN", help="The same."),
     click.option("--read.decimal", "decimal", metavar="SIGN", help="The same."),
+    click.option(
+        "--connect",
+        "spark",
+        metavar="PLACE",
+        help="Score on Spark: local[N] in this process, or sc://HOST:PORT, a Connect server.",
+    ),
 )
 def score() -> Run:
     """Give every row of a file its segment, by the registered model.
@@ -396,12 +412,37 @@ def score() -> Run:
             printed and in the record, but are neither in that file nor in the exit code. A log with a line that is not as
             long as its header is refused.
 
+    With connect, Spark scores where the rows lie, to the same bits: INPUT is table:NAME of its catalog, or parquet (a file, a folder,
+    an address) of feature rows; OUTPUT a folder or address where nothing is yet, for parquet, in no order. Rejected rows go to
+    OUTPUT.rejected with id and reason. Its workers need this package. No drift figures.
+
     The record: record/monitoring/ and MLflow's experiment `monitoring` keep counts and drift figures, no customers; the
     same file scored twice by the same version is one record.
 
     Exit code: 0 all rows scored, 3 some rejected (the others are scored), 2 no row scored.
     """
     from segments.app.commands.score import run
+
+    return run
+
+
+@of_project(
+    click.option("--dialect", metavar="NAME", help="duckdb (by default), postgres, spark, bigquery or snowflake."),
+    click.option("--table", metavar="NAME", help="Table of feature rows; SCHEMA.TABLE too; customers by default."),
+    click.option("--id", metavar="COLUMN", help="Column of the ids; customer_id by default."),
+    click.option("--model", metavar="URI", help="models:/NAME@ALIAS or models:/NAME/VERSION; the champion by default."),
+)
+def sql() -> Run:
+    """Print the registered model as one SELECT, for tables that stay in their database.
+
+    `segments sql dialect=postgres table=shop.customers > segments.sql`. The table has the model's columns under their names, numbers
+    as numbers and categories as text. The SELECT gives every row once, with what `segments score` says of it: cluster, segment,
+    distance, margin, confidence and so on; a row that cannot be scored has the reason in the column `reason` and nothing else.
+
+    Equal to `segments score` on DuckDB, PostgreSQL and Spark (same segment, numbers to nine digits); BigQuery's and Snowflake's
+    begin with `-- not run here`. No drift figures, and no raw headers, texts for numbers or logs: that is `segments score`.
+    """
+    from segments.app.commands.sql import run
 
     return run
 
@@ -428,6 +469,11 @@ def serve() -> Run:
     A request that cannot be answered gets {"error": "one sentence"}: 400 wrong columns or values, 408 a body that does
     not come in time, 413 too large, 415 another type, 503 too much at once. GET /health answers 200 however many wait, /version the model, /metrics Prometheus's text,
     /customers/ID what the last run knew of a customer: segment, confidence, churn risk and expected value, what to do.
+
+    POST /events with purchases that no run has seen yet, every column of the clean log in each (`segments catalog data` lists them)
+      {"customer_id": "7", "events": [{"order_id": "a1", "purchased_at": "2024-07-02T10:00", "amount": 12.5}]}
+    answer: {"customer_id": "7", "as_of": "2024-07-02", "features": {...}, "prediction": {...}}, the customer's segment after them, as if the whole log had
+    been summed up with them as of that day. Nothing is kept: the next run reads the purchases from the raw files.
     """
     from segments.app.commands.serve import run
 
@@ -439,7 +485,7 @@ def serve() -> Run:
     "--database", metavar="ADDRESS", required=True, help="postgresql://USER@HOST:PORT/NAME, without a password."
 )
 @click.option("--artifacts", metavar="FOLDER", help="A folder, or an address such as s3://...")
-@click.option("--port", metavar="N")
+@click.option("--port", metavar="N", help="5000 by default.")
 @click.option("--host", metavar="ADDRESS", help="127.0.0.1 by default; for another, the next two are needed.")
 @click.option("--allowed-hosts", metavar="NAMES", help="Names people reach the server by, separated by commas.")
 @click.option("--auth", metavar="FILE", help="Configuration of MLflow's basic-auth app: people sign in.")
@@ -454,6 +500,42 @@ def server(**given: str) -> None:
 def clean() -> Run:
     """Remove finished work that nothing refers to: no run of MLflow, no version, nothing in artifacts/."""
     from segments.app.commands.clean import run
+
+    return run
+
+
+@of_project(
+    click.option("--keep", metavar="N", required=True, help="How many sweeps of each source stay, the newest."),
+    click.option("--yes", metavar="true", help="Do it; without, only say which would go."),
+)
+def prune() -> Run:
+    """Let old sweeps go, with their runs in MLflow and what was finished for them alone.
+
+    The last run's sweep stays, and so does one that a registered version was chosen from. `mlflow gc` frees the space of runs that were deleted.
+    """
+    from segments.app.commands.prune import run
+
+    return run
+
+
+@of_project(
+    click.option("--from", "origin", metavar="FILE", type=Here(), help="A CSV or parquet with a column of ids."),
+    click.option("--columns", metavar="[a,b]", help="More headers of raw files that hold these ids."),
+    click.option("--yes", metavar="true", help="Do it; without, only say what would be done."),
+    rest="ids",
+)
+def forget() -> Run:
+    """Erase customers: from raw files, tables, lists, DVC's cache and the record, with a receipt.
+
+    Without yes=true it only says what would be done. With it a keyed hash of each id goes into conf/decisions.yaml, by which the stage `data` leaves
+    the customer out whenever he comes back with a raw file (counted as "erased" in its report); the key is record/erased.key. Then his rows are taken out of
+    every table in the project, raw files pinned anew, and copies that DVC keeps removed. The receipt, record/erased/*.json, holds no id: what was
+    looked at, how many rows went from which file, what must be rebuilt, what no longer verifies, what could not be reached.
+
+    Without an ID: whoever was erased and is in the raw files again. An id with a '=' goes into a file: from=FILE.
+    Killed in between, the same command goes on. Exit code: 0, or 3 when a file that names him was left; it is said which, and why.
+    """
+    from segments.app.commands.forget import run
 
     return run
 

@@ -32,7 +32,17 @@ EPILOG = """Overrides are in Hydra's grammar (sweep.k_max=8, source=mall, experi
 
 
 class Command(click.Command):
-    """Overrides may stand anywhere among the words, an option ``--name VALUE`` may be written ``name=VALUE``, and help is the docstring as it stands."""
+    """Overrides may stand anywhere among the words, an option ``--name VALUE`` may be written ``name=VALUE``, and help is the docstring as it stands.
+
+    Parameters
+    ----------
+    rest : str
+        What the other words are to the command that takes any number of them; elsewhere they are an error.
+    """
+
+    def __init__(self, *args: Any, rest: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.rest = rest
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Take the overrides out, give the rest to click, and leave out what was given empty."""
@@ -65,13 +75,15 @@ class Command(click.Command):
         except click.UsageError as error:
             error.ctx = error.ctx or ctx
             raise
-        if stray := ctx.params.get("overrides"):
+        if (stray := ctx.params.get("overrides")) and not self.rest:
             raise ConfigError(
                 f"'{stray[0]}' is not an override", where=ctx.command_path, fix="write KEY=VALUE, such as source=mall"
             )
         ctx.params = {name: value for name, value in ctx.params.items() if value not in (None, "")}
         if takes_overrides:
             ctx.params["overrides"] = overrides
+        if self.rest:
+            ctx.params[self.rest] = list(stray or ())
         return left
 
     def get_short_help_str(self, limit: int = 45) -> str:
@@ -131,6 +143,15 @@ class Here(click.Path):
         return os.path.abspath(value) if value else value  # noqa: PTH100 - still text
 
 
+class Place(Here):
+    """A path from where the person stands, or what an engine finds: ``table:NAME``, an address."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Leave the latter as it is."""
+        of_engine = isinstance(value, str) and (value.startswith("table:") or "://" in value)
+        return value if of_engine else super().convert(value, param, ctx)
+
+
 def suggest(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Complete what can be chosen from the folders of ``conf/`` (``source=…``); files too, where one may stand."""
     from click.shell_completion import CompletionItem
@@ -173,6 +194,7 @@ def of_project(
     serves: bool = False,
     name: str = "",
     text: str = "",
+    rest: str = "",
 ) -> Callable[[Callable[[], Run]], click.Command]:
     """Declare a command that runs in a project: the function under it imports and returns what to run.
 
@@ -190,6 +212,8 @@ def of_project(
         Whether it stays until it is stopped, and says itself what it does.
     name, text : str
         Command and help; the function's name and docstring by default.
+    rest : str
+        What words beside these are, where the command takes any number of them: ``ids``.
     """
 
     def declare(imports: Callable[[], Run]) -> click.Command:
@@ -228,10 +252,11 @@ def of_project(
                 click.echo(f"{called}: {time.perf_counter() - started:.2f} s in all", err=True)
             return max(codes)
 
-        for param in reversed((*params, *COMMON)):
+        words = argument("overrides", nargs=-1, metavar=f"[{rest.removesuffix('s').upper()}]... [KEY=VALUE]...")
+        for param in reversed((*params, words if rest else COMMON[0], *COMMON[1:])):
             param(run)
         kind = StageCommand if stage else Command
-        return app.command(called, cls=kind, help=about, epilog=EPILOG)(run)
+        return app.command(called, cls=kind, rest=rest, help=about, epilog=EPILOG)(run)
 
     return declare
 

@@ -314,7 +314,9 @@ class _Package:
 
 
 def _about_the_file(node: ast.stmt) -> bool:
-    """Whether it is `__version__ = ...`, `__all__ = ...` and the like."""
+    """Whether it is `__version__ = ...`, `__all__ = ...` and the like, or what a module answers when it is asked for a name: a way to what stands elsewhere."""
+    if isinstance(node, ast.FunctionDef):
+        return node.name in ("__getattr__", "__dir__")
     targets = [target.id for target in getattr(node, "targets", []) if isinstance(target, ast.Name)]
     return any(name.startswith("__") and name.endswith("__") for name in targets)
 

@@ -49,6 +49,20 @@ class GivenName:
 
 
 @dataclass(frozen=True, config=CLOSED)
+class Erasure:
+    """That a customer is erased, in ``conf/decisions.yaml`` under a keyed hash of the id; ``segments forget`` writes it.
+
+    Parameters
+    ----------
+    by, at : str
+        Who, and when (ISO, UTC).
+    """
+
+    by: str
+    at: str
+
+
+@dataclass(frozen=True, config=CLOSED)
 class Decisions:
     """What people decided against the rules: ``conf/decisions.yaml``, in git like everything a result depends on.
 
@@ -58,7 +72,10 @@ class Decisions:
         Per source the candidate that was chosen by hand.
     names : dict of str to dict of str to GivenName
         Per source and segment id the name that was given by hand.
+    erased : dict of str to dict of str to Erasure
+        Per source the keyed hashes of customers who are left out of whatever is read (:mod:`segments.data.erased`).
     """
 
     selected: dict[str, Decision] = field(default_factory=dict)
     names: dict[str, dict[str, GivenName]] = field(default_factory=dict)
+    erased: dict[str, dict[str, Erasure]] = field(default_factory=dict)

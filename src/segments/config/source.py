@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import field, replace
 from pathlib import PurePosixPath
@@ -12,6 +13,7 @@ from pydantic.dataclasses import dataclass
 
 from segments.config.checks import CLOSED, Day, Share, TimeZone, filled, rule, without_password
 from segments.config.columns import MISSING_WORDS, Entry, Label
+from segments.config.engine import Engine
 
 EPOCHS = {"epoch_s": 1, "epoch_ms": 1000}  # times that are counted from 1970 in UTC, and how many make a second
 BLANKS = "blanks"
@@ -53,8 +55,29 @@ def is_query(path: object) -> bool:
     return isinstance(path, str) and PurePosixPath(path).parent == QUERIES and path.endswith(".sql")
 
 
+TABLE = "table:"  # before the name of a table that the engine knows
+
+
+def is_foreign(path: str) -> bool:
+    """Whether raw data lie where only the source's engine finds them: a table of its catalog, or an address.
+
+    Examples
+    --------
+    >>> is_foreign("table:shop.lines"), is_foreign("s3a://shop/lines"), is_foreign("data/shop/lines.parquet")
+    (True, True, False)
+    """
+    return path.startswith(TABLE) or "://" in path
+
+
 def _query_as_path(given: Any) -> Any:
-    """``query: conf/query/NAME.sql`` in place of a path."""
+    """``query: conf/query/NAME.sql``, or ``table: NAME``, in place of a path."""
+    if isinstance(given, dict) and "table" in given and "path" not in given and "query" not in given:
+        named = given["table"]
+        if not isinstance(named, str) or not re.fullmatch(r"[\w-]+(\.[\w-]+){0,2}", named):
+            raise rule(
+                f"'{named}' is no name of a table", "write it as the engine knows it, such as sales.shop.lines", "table"
+            )
+        return {"path": TABLE + named, **{key: value for key, value in given.items() if key != "table"}}
     if not isinstance(given, dict) or "query" not in given:
         return given
     if "path" in given or not is_query(given["query"]):
@@ -371,7 +394,7 @@ class Transactions:
     discount_unit: Literal["share", "percent"] | None = None
     line: str | None = None
     exclude: dict[str, Annotated[list[Written], filled("name at least one value")]] = field(default_factory=dict)
-    products: Products | None = None
+    products: Annotated[Products | None, BeforeValidator(_query_as_path)] = None
     read: Reader = field(default_factory=Reader)
 
     @property
@@ -390,6 +413,11 @@ class Transactions:
             raise rule("the money is named twice", "keep amount, or quantity and price", "amount", "price")
         if self.discount_rate and self.list_price and (self.amount or self.price):
             raise rule("the discount is named twice", "keep discount_rate or list_price", "discount_rate", "list_price")
+
+    @property
+    def paths(self) -> list[str]:
+        """Where the log and its products lie."""
+        return [*paths_of(self.path), *(paths_of(self.products.path) if self.products else [])]
 
     @property
     def money(self) -> dict[str, str]:
@@ -527,6 +555,9 @@ class Source:
         Log with one row per purchase line.
     campaigns : Campaigns, optional
         Past campaigns, for `segments uplift`.
+    engine : Engine, optional
+        Who cleans and sums up the log; DuckDB on this machine by default. Spark reads it from parquet, CSV, an address (``s3a://…``) or
+        (``table: NAME`` in place of the path) a table of its catalog.
     currency : str
         Unit of money in profiles and pictures.
     fetch : Fetch
@@ -545,6 +576,7 @@ class Source:
     customers: Annotated[Customers | None, BeforeValidator(_query_as_path)] = None
     transactions: Annotated[Transactions | None, BeforeValidator(_query_as_path)] = None
     campaigns: Campaigns | None = None
+    engine: Engine | None = None
     currency: str = ""
     fetch: Fetch = field(default_factory=Fetch)
     policy: Policy = field(default_factory=Policy)
@@ -568,6 +600,21 @@ class Source:
                 "as_of",
             )
 
+        if self.engine is not None and (self.transactions is None or self.queries):
+            raise rule(
+                "an engine reads a purchase log, and this source has "
+                + ("none" if self.transactions is None else "queries, which run on this machine"),
+                "leave engine out" if self.transactions is None else "make the query a table of the engine",
+                "engine",
+            )
+        foreign = [path for path in self._paths if is_foreign(path)]
+        log = [] if self.transactions is None else self.transactions.paths
+        if foreign and (self.engine is None or not set(foreign) <= set(log)):
+            raise rule(
+                f"{foreign[0].removeprefix(TABLE)} lies where only an engine finds it",
+                "write engine: {kind: spark, connect: ...}; it reads transactions and products, all else is a file of data/",
+                "engine",
+            )
         if bool(self.tables) != bool(self.queries):
             given, lacks = ("tables", "no query reads them") if self.tables else ("a query", "no tables to read")
             raise rule(
@@ -597,11 +644,13 @@ class Source:
     @property
     def raw_paths(self) -> list[str]:
         """Raw files this source reads, relative to the project, each once; a name with ``*`` stands for all that it fits."""
+        return [path for path in self._paths if not is_foreign(path)]
+
+    @property
+    def _paths(self) -> list[str]:
         paths = [path for table in self.tables.values() for path in paths_of(table.path)]
         if self.customers is not None:
             paths += paths_of(self.customers.path)
         if self.transactions is not None:
-            paths += paths_of(self.transactions.path)
-            if self.transactions.products is not None:
-                paths += paths_of(self.transactions.products.path)
+            paths += self.transactions.paths
         return [path for path in dict.fromkeys(paths) if not is_query(path)]

@@ -22,7 +22,7 @@ import pandas as pd
 
 from segments.config.source import CUSTOMER_ID
 from segments.data.reading.ids import id_key, key_sql
-from segments.data.rows import ROW_NUMBER, quoted_list
+from segments.data.rows import quoted_list
 from segments.errors import DataError
 
 
@@ -56,7 +56,7 @@ def joined_ids(
     """
     known = {str(one) if id_type == "text" else id_key(str(one)): str(one) for one in customers[CUSTOMER_ID]}
     key = key_sql(CUSTOMER_ID, id_type)
-    buyers = dict(lines.aggregate(CUSTOMER_ID).project(f"{CUSTOMER_ID}, {key}").fetchall())
+    buyers = dict(lines.project(CUSTOMER_ID).distinct().project(f"{CUSTOMER_ID}, {key}").fetchall())
     keys = set(buyers.values())
     if not keys & known.keys():
         raise DataError(
@@ -73,13 +73,12 @@ def joined_ids(
             f"{len(other)} customers are written otherwise in the log ('{one}' is '{another}'): they have the id of the customers table"
         )
         connection.register("other_names", pd.DataFrame({"log_id": list(other), "table_id": list(other.values())}))
+        known_as = f"(SELECT table_id FROM other_names WHERE log_id = {CUSTOMER_ID})"  # noqa: S608 - names of our own
         own = ", ".join(
-            f"coalesce(table_id, {CUSTOMER_ID}) AS {CUSTOMER_ID}" if name == CUSTOMER_ID else name
+            f"coalesce({known_as}, {CUSTOMER_ID}) AS {CUSTOMER_ID}" if name == CUSTOMER_ID else name
             for name in lines.columns
         )
-        numbered = lines.project(f"row_number() OVER () AS {ROW_NUMBER}, *")
-        joined = numbered.join(connection.table("other_names"), condition=f"{CUSTOMER_ID} = log_id", how="left")
-        lines = joined.order(ROW_NUMBER).project(own)
+        lines = lines.project(own)
     if strangers := len(keys - known.keys()):
         notes.append(f"{strangers} of {len(keys)} customers of the log are not in the customers table")
     if quiet := len(known.keys() - keys):

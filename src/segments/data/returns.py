@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import NamedTuple
+from itertools import groupby
+from typing import Any, NamedTuple
+
+RETURN_KEYS = ("customer_id", "product")  # whose lines a return may take back
+RETURN_ORDER = ("purchased_at", "is_return", "otherwise", "row")  # what goes first of them
 
 
 class Line(NamedTuple):
@@ -90,3 +94,22 @@ def sent_back(lines: Iterable[Line]) -> dict[int, datetime]:
                 else:
                     found[row] = line.at
     return found
+
+
+def returned(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[int, datetime]]:
+    """The same for many customers and products, one after another.
+
+    Parameters
+    ----------
+    rows : iterable of tuple
+        :data:`RETURN_KEYS`, then a :class:`Line`, then more; sorted by the keys, then by :data:`RETURN_ORDER`.
+
+    Examples
+    --------
+    >>> bought, back = datetime(2024, 1, 1), datetime(2024, 1, 2)
+    >>> list(returned([("7", "tea", 1, bought, None, 2), ("7", "tea", 2, back, None, -2), ("8", "tea", 3, bought, None, 2)]))
+    [(1, datetime.datetime(2024, 1, 2, 0, 0))]
+    """
+    keys, fields = len(RETURN_KEYS), len(Line._fields)
+    for _, of_one in groupby(rows, key=lambda row: row[:keys]):
+        yield from sent_back(Line(*row[keys : keys + fields]) for row in of_one).items()

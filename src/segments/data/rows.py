@@ -6,15 +6,18 @@ import difflib
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import duckdb
 import pandas as pd
 
 from segments.config.source import Policy
+from segments.data.returns import RETURN_KEYS, RETURN_ORDER, returned
 from segments.errors import DataError
 
 Report = dict[str, Any]
+ROWS_FETCHED = 100_000
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,22 @@ class RawLog(RawTable):
     """
 
     products: duckdb.DuckDBPyRelation | None = None
+
+    def whole_returns(self, rows: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
+        """Which purchase lines were sent back as a whole, and when: ``row`` and ``sent_back_at``.
+
+        Parameters
+        ----------
+        rows : DuckDBPyRelation
+            Lines of customers and products that have returns: :data:`RETURN_KEYS`, then what :class:`~segments.data.returns.Line` has, then
+            :data:`RETURN_ORDER`.
+        """
+        cursor = self.connection.cursor().execute(
+            f"FROM ({rows.sql_query()}) ORDER BY {', '.join((*RETURN_KEYS, *RETURN_ORDER))}"
+        )
+        fetched = chain.from_iterable(iter(lambda: cursor.fetchmany(ROWS_FETCHED), []))
+        frame = pd.DataFrame(returned(fetched), columns=["row", "sent_back_at"])
+        return self.connection.from_df(frame.astype({"row": "int64", "sent_back_at": "datetime64[us]"}))
 
 
 @dataclass(frozen=True)
@@ -251,13 +270,15 @@ def repeated_rows(raw: RawTable, numbered: duckdb.DuckDBPyRelation) -> str:
     A 64-bit hash per row finds the few that may be equal; only those are compared in full.
     """
     columns = ", ".join(quoted(header) for header in raw.lines.columns)
-    hashed = numbered.project(f"{ROW_NUMBER}, hash({columns}) AS hashed")
+    of_row = f"CAST(hash({columns}) // 2 AS BIGINT)"  # not every engine has the 64th bit
+    hashed = numbered.project(f"{of_row} AS hashed")
     hashed.aggregate("hashed, count(*) AS n", "hashed").filter("n > 1").project("hashed").create("repeated_hashes")
     if not raw.connection.table("repeated_hashes").aggregate("count(*)").fetchall()[0][0]:
         return "false"
-    maybe = numbered.filter(f"hash({columns}) IN (FROM repeated_hashes)")
-    ranked = maybe.project(f"{ROW_NUMBER}, row_number() OVER (PARTITION BY {columns} ORDER BY {ROW_NUMBER}) AS nth")
-    ranked.filter("nth > 1").project(ROW_NUMBER).create("repeated_rows")
+    maybe = numbered.filter(f"{of_row} IN (FROM repeated_hashes)")
+    firsts = maybe.aggregate(f"{columns}, min({ROW_NUMBER}) AS first_row", columns)
+    firsts.project("first_row").create("first_rows")
+    maybe.filter(f"{ROW_NUMBER} NOT IN (FROM first_rows)").project(ROW_NUMBER).create("repeated_rows")
     return f"{ROW_NUMBER} IN (FROM repeated_rows)"
 
 

@@ -7,18 +7,16 @@ expressions have no Narwhals spelling that all engines share.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from functools import cache
-from itertools import groupby, pairwise
+from itertools import pairwise
 from typing import Any
 
 import duckdb
-import pandas as pd
 
 from segments.config.source import Policy, Products, Reader, Source, Transactions
 from segments.data.reading.cells import instants, literal, number_in, refuse_pattern, text_sql, time_sql
 from segments.data.reading.ids import customer_ids, one_spelling, refuse_rounded
-from segments.data.returns import Line, sent_back
 from segments.data.rows import (
     ROW_NUMBER,
     RawLog,
@@ -50,32 +48,33 @@ TRANSACTION_COLUMNS = {
     "sent_back_at": "TIMESTAMP",
 }
 MONEY_DIGITS = 4  # quantity x price is rounded to these: floats make 0.30000000000000004 of 3 x 0.1
-FETCHED_ROWS = 100_000
 FAR_DAYS, FAR_TIMES, FEWEST_DAYS = 31, 5, 10  # when a day lies far from the rest; of fewer days nothing is said
 CANCELS = r"[Cc]\d+"  # an order called so cancels the one of this number
 # An order is cancelled when its cancellation brings back as much as it cost, whatever its lines are called.
 CANCELLED_ORDERS = """
-INSERT INTO sent_back
 WITH cancels AS (
     SELECT customer_id, bare_order, sum(paid) AS paid, max(purchased_at) AS last_time
     FROM sized_lines WHERE paid < 0 AND order_id <> bare_order GROUP BY ALL
 ), orders AS (SELECT customer_id, order_id, sum(paid) AS paid FROM sized_lines WHERE paid >= 0 GROUP BY ALL)
-SELECT row, last_time FROM sized_lines AS line
+SELECT row, last_time AS sent_back_at FROM sized_lines AS line
 JOIN cancels ON line.customer_id = cancels.customer_id AND line.order_id = cancels.bare_order
 JOIN orders ON line.customer_id = orders.customer_id AND line.order_id = orders.order_id
 WHERE line.paid >= 0 AND orders.paid + cancels.paid <= 0
 """
 LINES_OF_RETURNS = """
-WITH open_lines AS (
-    SELECT * FROM sized_lines WHERE row NOT IN (SELECT row FROM sent_back) AND NOT (
-        paid < 0 AND order_id IS DISTINCT FROM bare_order AND (customer_id, bare_order) IN
-            (SELECT (customer_id, order_id) FROM sized_lines WHERE row IN (SELECT row FROM sent_back))
-    )
+WITH cancelled AS (
+    SELECT line.row, line.customer_id, line.order_id FROM sized_lines AS line
+    JOIN cancelled_lines ON line.row = cancelled_lines.row
+), open_lines AS (
+    SELECT * FROM sized_lines AS line WHERE NOT EXISTS (SELECT 1 FROM cancelled WHERE cancelled.row = line.row)
+    AND NOT (paid < 0 AND order_id IS DISTINCT FROM bare_order AND EXISTS (
+        SELECT 1 FROM cancelled WHERE cancelled.customer_id = line.customer_id AND cancelled.order_id = line.bare_order
+    ))
 )
-SELECT line.customer_id, line.product, row, purchased_at, bare_order, size FROM open_lines AS line
+SELECT line.customer_id, line.product, row, purchased_at, bare_order, size, paid < 0 AS is_return, otherwise
+FROM open_lines AS line
 JOIN (SELECT DISTINCT customer_id, product FROM open_lines WHERE paid < 0) AS of_return
 ON line.customer_id = of_return.customer_id AND line.product IS NOT DISTINCT FROM of_return.product
-ORDER BY line.customer_id, line.product, purchased_at, paid < 0, otherwise, row
 """
 
 
@@ -215,26 +214,35 @@ def clean_transactions(raw: RawLog, source: Source) -> tuple[duckdb.DuckDBPyRela
         "reason IS NOT NULL"
     ).create_view("rejected_lines")
 
-    found = dict(lines.aggregate("verdict, count(*)", "verdict").fetchall())
+    looked_at = _read_parts(spec)
+    asked = {f"{name}_blank": f"{name}_blank" for name in blank} | {"is_return": "amount < 0"}
+    asked |= {"is_timed": "purchased_at IS NOT NULL"}
+    asked |= {f"{key}_unread": _is_unread(text, value) for key, text, value, _ in looked_at}
+    by_verdict = _counted_by_verdict(lines, asked)
+    found = {verdict: count for verdict, (count, *_) in by_verdict.items()}
     rows_raw = sum(found.values())
     if not rows_raw:
         raise DataError("the transaction log has a header but no lines", where=spec.where, fix="check the file")
-    _some_time(lines, spec)
+    told = dict(zip(asked, map(sum, zip(*(more for _, *more in by_verdict.values()), strict=True)), strict=True))
+    if not told["is_timed"]:
+        _refuse_times(lines, spec)
     counts = [found.get(number, 0) for number in range(1, len(judged) + 1)]
     keeping = [0, *(number for number, (reason, _) in enumerate(judged, start=1) if reason.action == "keep")]
     kept = lines.filter(f"verdict IN ({', '.join(map(str, keeping))})")
+    of_kept = [by_verdict[number] for number in keeping if number in by_verdict]
+    told_of_kept = {key: sum(counts[at] for counts in of_kept) for at, key in enumerate(asked, start=1)}
     for name in blank:
-        if blanks := _one(kept.filter(f"{name}_blank").aggregate("count(*)")):
+        if blanks := told_of_kept[f"{name}_blank"]:
             notes.append(f"{blanks} lines lack a {name} value: it counts as 0")
-    notes += _unreadable(lines, headers, spec)
+    notes += _unreadable(lines, headers, [part for part in looked_at if told[f"{part[0]}_unread"]], spec)
     report = counted([reason for reason, _ in judged], counts, rows_raw, policy, notes, spec.where)
 
     if spec.order is not None:
         notes += _cancellations_that_pay(kept)
     notes += _gaps(_days(kept.project("CAST(purchased_at AS DATE) AS day")), date.fromisoformat(source.as_of))
     columns = [name for name in TRANSACTION_COLUMNS if name in parsed]
-    if policy.returns == "net" and _one(kept.filter("amount < 0").aggregate("count(*)")):
-        kept = _net(raw.connection, kept, spec, notes)
+    if policy.returns == "net" and told_of_kept["is_return"]:
+        kept = _net(raw, kept, spec, notes)
         columns.append("sent_back_at")
     _check_lines(kept, columns, spec.where)
     if spec.products is not None and raw.products is not None:
@@ -461,9 +469,7 @@ def _excluded(
     return found
 
 
-def _net(
-    connection: duckdb.DuckDBPyConnection, lines: duckdb.DuckDBPyRelation, spec: Transactions, notes: list[str]
-) -> duckdb.DuckDBPyRelation:
+def _net(raw: RawLog, lines: duckdb.DuckDBPyRelation, spec: Transactions, notes: list[str]) -> duckdb.DuckDBPyRelation:
     """Add to each purchase line when it was sent back as a whole (``sent_back_at``), and tell how many were."""
 
     def whole(number: str) -> str:
@@ -480,16 +486,10 @@ def _net(
         f"CASE WHEN amount < 0 THEN -{size} ELSE {size} END AS size, "
         f"concat_ws(' ', ''{others}) AS otherwise"
     ).create_view("sized_lines")
-    connection.execute("CREATE TABLE sent_back (row BIGINT, sent_back_at TIMESTAMP)")
-    connection.execute(CANCELLED_ORDERS)
-    rows = connection.cursor().execute(LINES_OF_RETURNS)
-    back: list[tuple[int, datetime]] = []
-    for _, of_one in groupby(_fetched(rows), key=lambda row: row[:2]):
-        back += sent_back(Line(*row[2:]) for row in of_one).items()
-    frame = pd.DataFrame(back, columns=["row", "sent_back_at"]).astype(
-        {"row": "int64", "sent_back_at": "datetime64[us]"}
-    )
-    connection.from_df(frame).insert_into("sent_back")
+    connection = raw.connection
+    connection.sql(CANCELLED_ORDERS).create("cancelled_lines")
+    raw.whole_returns(connection.sql(LINES_OF_RETURNS)).create("returned_lines")
+    connection.sql("SELECT * FROM cancelled_lines UNION ALL SELECT * FROM returned_lines").create("sent_back")
     returns = _one(lines.filter("amount < 0").aggregate("count(*)"))
     back_whole = _one(connection.table("sent_back").aggregate("count(*)"))
     notes.append(
@@ -523,9 +523,8 @@ def _gaps(days: Sequence[tuple[date, int]], as_of: date) -> list[str]:
 def _cancellations_that_pay(lines: duckdb.DuckDBPyRelation) -> list[str]:
     """Say so where orders are called as cancellations are, among numbers, and have money above zero."""
     called = f"regexp_full_match(order_id, '{CANCELS}')"
-    paying, numbers = lines.aggregate(
-        f"count_if({called} AND amount > 0), count_if(regexp_full_match(order_id, '\\d+'))"
-    ).fetchall()[0]
+    told = lines.project(f"{called} AND amount > 0 AS paying, regexp_full_match(order_id, '\\d+') AS is_number")
+    paying, numbers = told.aggregate("count_if(paying), count_if(is_number)").fetchall()[0]
     if not paying or not numbers:
         return []
     return [
@@ -533,28 +532,42 @@ def _cancellations_that_pay(lines: duckdb.DuckDBPyRelation) -> list[str]:
     ]
 
 
-def _fetched(cursor: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
-    while rows := cursor.fetchmany(FETCHED_ROWS):
-        yield from rows
+def _counted_by_verdict(lines: duckdb.DuckDBPyRelation, asked: dict[str, str]) -> dict[int, tuple[int, ...]]:
+    """In one pass: the lines of each verdict, then of how many of them each thing asked holds."""
+    conditions = ", ".join(f"{condition} AS {key}" for key, condition in asked.items())
+    counts = ", ".join(f"count(*) FILTER (WHERE {key})" for key in asked)
+    of_lines = lines.project(f"verdict, {conditions}").aggregate(f"verdict, count(*), {counts}", "verdict")
+    return {verdict: tuple(more) for verdict, *more in of_lines.fetchall()}
 
 
-def _unreadable(lines: duckdb.DuckDBPyRelation, headers: dict[str, str], spec: Transactions) -> list[str]:
+def _read_parts(spec: Transactions) -> list[tuple[str, str, str, str]]:
+    """What is read of a line: its key, its text, its value, and what the source says of how it is written."""
+    parts = [("time", "time_text", "purchased_at", "time_format")]
+    return parts + [(key, f"{key}_text", f"{key}_read", "read.decimal") for key in spec.money]
+
+
+def _is_unread(text: str, value: str) -> str:
+    return f"NOT is_repeat AND {text} IS NOT NULL AND {value} IS NULL"
+
+
+def _unreadable(
+    lines: duckdb.DuckDBPyRelation,
+    headers: dict[str, str],
+    parts: list[tuple[str, str, str, str]],
+    spec: Transactions,
+) -> list[str]:
     """Show two of the cells that cannot be read; several of one shape are an error."""
     notes = []
-    looked_at = [("time", "time_text", "purchased_at", "time_format")]
-    looked_at += [(key, f"{key}_text", f"{key}_read", "read.decimal") for key in spec.money]
-    for key, text, value, said in looked_at:
-        bad = lines.filter(f"NOT is_repeat AND {text} IS NOT NULL AND {value} IS NULL")
+    for key, text, value, said in parts:
+        bad = lines.filter(_is_unread(text, value))
         fix = f"see whether source.transactions.{said} says how all of them are written"
         if shown := refuse_pattern(bad, text, headers[key], spec.where, fix):
             notes.append(f"unreadable {key.replace('_', ' ')}, for example: {shown}")
     return notes
 
 
-def _some_time(lines: duckdb.DuckDBPyRelation, spec: Transactions) -> None:
-    """Refuse a log without one readable time: the format is wrong, not the lines."""
-    if _one(lines.aggregate("count(purchased_at)")):
-        return
+def _refuse_times(lines: duckdb.DuckDBPyRelation, spec: Transactions) -> None:
+    """A log without one readable time: the format is wrong, not the lines."""
     texts = (
         lines.filter("time_text IS NOT NULL")
         .project("time_text")
@@ -595,14 +608,16 @@ def _with_products(
         expressions["private_label"] = f"coalesce({cells['brand']} = {literal(spec.private_label or '')}, false)"
         added.append("private_label")
     products = raw.products.project(", ".join(f"{expression} AS {name}" for name, expression in expressions.items()))
-    firsts = ", ".join(f"first({name} ORDER BY {ROW_NUMBER}) AS {name}" for name in added)
-    products.filter("known_id IS NOT NULL").aggregate(
-        f"known_id, count(*) AS n{', ' * bool(firsts)}{firsts}", "known_id"
-    ).create("known_products")
+    products = products.filter("known_id IS NOT NULL")
+    firsts = products.aggregate(f"known_id AS first_id, count(*) AS n, min({ROW_NUMBER}) AS first_row", "known_id")
+    firsts.create("product_firsts")
+    listed = raw.connection.table("product_firsts").join(products, condition=f"first_row = {ROW_NUMBER}")
+    listed.project(", ".join(["known_id", "n", *added])).create("known_products")
     known = raw.connection.table("known_products")
     if repeated := _one(known.filter("n > 1").aggregate("count(*)")):
         notes.append(f"{repeated} products are listed more than once in {spec.where}: the first row of each is used")
-    joined = lines.join(known, condition=f"{known_id('product_id')} = known_id", how="left")
+    keyed = lines.project(f"*, {known_id('product_id')} AS product_key")
+    joined = keyed.join(known, condition="product_key = known_id", how="left")
     if unknown := _one(joined.filter("known_id IS NULL").aggregate("count(*)")):
         notes.append(f"{unknown} lines name a product that is not in {spec.where}: no department, not a private label")
     names = [name for name in (ROW_NUMBER, *lines.columns) if name != ROW_NUMBER.strip('"') and name not in added]

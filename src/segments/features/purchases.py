@@ -26,7 +26,7 @@ MAIN_DEPARTMENTS = 10  # of the basket mix
 COUNTED = {"department": "departments", "product_id": "products", "store_id": "stores"}
 
 
-def transaction_features(lines: Any, as_of: date, config: FeaturesConfig) -> Any:
+def transaction_features(lines: Any, as_of: date, config: FeaturesConfig, span: LogSpan | None = None) -> Any:
     """Sum up a transaction log, one row per customer who bought something up to the end of the as-of date.
 
     Parameters
@@ -39,6 +39,8 @@ def transaction_features(lines: Any, as_of: date, config: FeaturesConfig) -> Any
         The "today" of the features. Later lines change nothing.
     config : FeaturesConfig
         Edges of morning and evening, and the days looked back.
+    span : LogSpan, optional
+        Of the whole log, where these are the lines of some of its customers only; found out from the lines by default.
 
     Returns
     -------
@@ -96,7 +98,7 @@ def transaction_features(lines: Any, as_of: date, config: FeaturesConfig) -> Any
             fix="run `segments data`: it makes a clean log from the raw one",
         )
     frame = _known(frame, as_of, config)
-    log = _span(frame, as_of)
+    log = span or _span(frame, as_of)
 
     today = as_of.toordinal()
     bought = purchases(frame, as_of)
@@ -211,7 +213,17 @@ def sort_key(ids: pd.Series[str]) -> pd.Series[Any]:
     return ids
 
 
-class _Log(NamedTuple):
+class LogSpan(NamedTuple):
+    """What is told of a log as a whole, as of a day, and enters the features of each customer.
+
+    Parameters
+    ----------
+    first_day : int
+        Its first day that counts, numbered as ``date.toordinal`` does.
+    tells_time : bool
+        Whether any of its lines tells the time of day.
+    """
+
     first_day: int
     tells_time: bool
 
@@ -247,7 +259,7 @@ def _only(condition: nw.Expr) -> nw.Expr:
     return nw.when(condition).then(nw.col("sum_spend")).otherwise(0)
 
 
-def _span(frame: nw.LazyFrame[Any], as_of: date) -> _Log:
+def _span(frame: nw.LazyFrame[Any], as_of: date) -> LogSpan:
     at, amount = nw.col("purchased_at").dt, nw.col("amount")
     clock = at.hour().cast(nw.Int64) * 3600 + at.minute().cast(nw.Int64) * 60 + at.second().cast(nw.Int64)
     unfit = nw.when(amount.is_null() | ~(amount.abs() < LARGEST_AMOUNT)).then(1).otherwise(0)
@@ -261,10 +273,10 @@ def _span(frame: nw.LazyFrame[Any], as_of: date) -> _Log:
     if n_unfit:
         what = f"{int(n_unfit)} transaction lines have no amount, or one beyond {LARGEST_AMOUNT:g}"
         raise DataError(what, where="transactions", fix="run `segments data`: it drops such lines and counts them")
-    return _Log(int(day), bool(clock_max))
+    return LogSpan(int(day), bool(clock_max))
 
 
-def _per_line(frame: nw.LazyFrame[Any], log: _Log, today: int, config: FeaturesConfig) -> nw.LazyFrame[Any]:
+def _per_line(frame: nw.LazyFrame[Any], log: LogSpan, today: int, config: FeaturesConfig) -> nw.LazyFrame[Any]:
     names = frame.collect_schema().names()
     paid, hour = whole_units("amount"), nw.col("purchased_at").dt.hour()
     position = (nw.col("day") - log.first_day) * 2 - (today - log.first_day)  # < 0: earlier half, > 0: recent half

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeAlias
 
 import narwhals as nw
 import numpy as np
@@ -19,6 +19,8 @@ from segments.errors import ConfigError, DataError
 from segments.features.derived import derive
 from segments.features.purchases import customers_without_purchase, sort_key, transaction_features
 
+FIFTHS = (0.2, 0.4, 0.6, 0.8)
+RfmCuts: TypeAlias = dict[str, list[float]]
 RFM_COLUMNS = dict(zip(("recency_days", "frequency", "monetary"), RFM_SCORES, strict=True))
 
 
@@ -91,12 +93,32 @@ class Features:
     report: FeaturesReport
 
 
+@dataclass(frozen=True)
+class Summed:
+    """A log, summed up.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Of :func:`segments.features.purchases.transaction_features`: one row per customer.
+    cuts : dict of str to list of float, optional
+        RFM cut-points, where they are not those of the table.
+    notes : list of str
+        What a person should know.
+    """
+
+    table: pd.DataFrame
+    cuts: RfmCuts | None
+    notes: list[str]
+
+
 def build_features(
     customers: pd.DataFrame | None,
     transactions: Any | None,
     source: Source,
     config: FeaturesConfig,
     used: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    summed: Summed | None = None,
 ) -> Features:
     """All features of all customers of a source, in one table.
 
@@ -116,6 +138,8 @@ def build_features(
     used : mapping of str to sequence of str
         Columns whose missing values nothing stands in for, with the feature sets that use them: who lacks one of these is left out, and
         counted. What no feature set uses may be missing.
+    summed : Summed, optional
+        The log, summed up already: by an engine that has more customers than come here.
 
     Returns
     -------
@@ -143,11 +167,13 @@ def build_features(
     if customers is not None and source.customers is not None:
         customers = derive(customers, source.customers, source.as_of, notes)
     if transactions is not None:
-        table = _sum_up(transactions, source, config, notes)
+        summed = summed or sum_up(transactions, source, config)
+        table = summed.table
+        notes += summed.notes
         if table.empty:
             fix = "look into artifacts/data/report.json: it counts every line that was dropped or sent back"
             raise DataError(f"nobody bought anything by {source.as_of} and kept it", where=where, fix=fix)
-        cuts = rfm_cut_points(table)
+        cuts = summed.cuts or rfm_cut_points(table)
         table = pd.concat([table, rfm_scores(table, cuts)], axis="columns")
         if customers is not None:
             strangers = _compare(table, customers, where, notes)
@@ -243,8 +269,7 @@ def rfm_cut_points(features: pd.DataFrame) -> dict[str, list[float]]:
     >>> rfm_cut_points(pd.DataFrame({name: [1.0, 2, 3, 4, 5] for name in RFM_COLUMNS}))["monetary"]
     [1.0, 2.0, 3.0, 4.0]
     """
-    fifths = [0.2, 0.4, 0.6, 0.8]
-    quantiles = {name: np.quantile(features[name].to_numpy(), fifths, method="inverted_cdf") for name in RFM_COLUMNS}
+    quantiles = {name: np.quantile(features[name].to_numpy(), FIFTHS, method="inverted_cdf") for name in RFM_COLUMNS}
     return {name: [float(cut) for cut in cuts] for name, cuts in quantiles.items()}
 
 
@@ -298,19 +323,46 @@ def rfm_scores(features: pd.DataFrame, cuts: dict[str, list[float]]) -> pd.DataF
     return scores
 
 
-def _sum_up(transactions: Any, source: Source, config: FeaturesConfig, notes: list[str]) -> pd.DataFrame:
+def sum_up(
+    transactions: Any,
+    source: Source,
+    config: FeaturesConfig,
+    keep: Callable[[Any], tuple[Any, RfmCuts | None]] | None = None,
+) -> Summed:
+    """Sum up a log of any engine.
+
+    Parameters
+    ----------
+    transactions : native frame
+        Clean transaction lines, as any frame Narwhals knows.
+    source : Source
+        Its ``as_of`` is the "today" of the features.
+    config : FeaturesConfig
+        Edges of morning and evening.
+    keep : callable, optional
+        Gets the features of everybody on the engine; gives those that come here, and the RFM cut-points of everybody.
+
+    Raises
+    ------
+    DataError
+        As :func:`build_features`.
+    """
     if source.as_of is None:
         fix = "write as_of: YYYY-MM-DD, the last day of the log"
         raise DataError("the source has transactions but no as-of date", where="source.as_of", fix=fix)
     today = date.fromisoformat(source.as_of)
     summed = transaction_features(transactions, today, config)
+    cuts: RfmCuts | None = None
+    if keep is not None:
+        summed, cuts = keep(summed)
+    notes = []
     table: pd.DataFrame = nw.from_native(summed).lazy().collect("pandas").to_native()
     without = customers_without_purchase(transactions, today, config)
     if without:
         notes.append(f"{without} customers of the log have no purchase that they kept by {today}: they have no row")
     if "morning_share" not in table:
         notes.append("no line tells the time of day: there is no morning_share and no evening_share")
-    return table
+    return Summed(table.astype({"customer_id": "str"}), cuts, notes)
 
 
 def _complete(

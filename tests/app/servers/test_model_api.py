@@ -186,7 +186,7 @@ async def request(
 
 
 def server(known: Any = None, patience_seconds: float = 1e6, **limits: Any) -> Any:
-    return application(Serving("toy", "3", MODEL), ServingConfig(**limits), known, patience_seconds)
+    return application(Serving("toy", "3", MODEL), ServingConfig(**limits), known, None, patience_seconds)
 
 
 LARGE = json.dumps(records(*[GOOD["dataframe_records"][0]] * (SMALL_BODY // 16))).encode()
@@ -447,14 +447,14 @@ def test_a_port_nobody_may_listen_on_is_refused(project: Path) -> None:
         run(load(["source=mall"], project), port="80")
 
 
-def test_help_asks_for_the_columns_that_the_readme_asks_for(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_asks_for_the_columns_that_the_page_on_results_asks_for(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["serve", "--help"]) == 0
     said = " ".join(capsys.readouterr().out.split())
     decoder = json.JSONDecoder()
     one = decoder.raw_decode(said, said.index('{"dataframe_records"'))[0]["dataframe_records"][0]
     split = decoder.raw_decode(said, said.index('{"dataframe_split"'))[0]["dataframe_split"]
     assert [one] == [dict(zip(split["columns"], row, strict=True)) for row in split["data"]]
-    example = (CHECKOUT / "README.md").read_text().split("champion.predict(")[1].split("```")[0]
+    example = (CHECKOUT / "docs/results.md").read_text().split(".score(")[1].split("```")[0]
     assert {name: [value] for name, value in one.items()} == ast.literal_eval(
         example[example.index("{") : example.rindex("}") + 1]
     )

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from segments.app.jobs.score_file import score_file
+from segments.app.jobs.score_table import TABLE_OF_ENGINE, is_of_engine, score_table, spark_session
 from segments.app.load import checked
 from segments.config.registry import IN_USE
 from segments.config.root import Config
 from segments.config.source import Reader
-from segments.errors import DataError
+from segments.errors import ConfigError, DataError
 from segments.io.registry import files
 from segments.io.store.files import refuse_kept
 from segments.io.tracking.connection import connect
@@ -27,9 +28,21 @@ def run(
     encoding: str = "",
     separator: str = "",
     decimal: str = "",
+    spark: str = "",
 ) -> tuple[str, int]:
-    """Score a file with a registered model (the champion by default); returns what to say, and the exit code: 3 when rows were rejected."""
-    refuse_kept(Path(output))
+    """Score a file, or a table of Spark, with a registered model (the champion by default); returns what to say, and the exit code: 3 when rows were rejected."""
+    if not is_of_engine(output):
+        refuse_kept(Path(output))
+    if spark:
+        return _on_spark(
+            config, input, output, model, spark, {"encoding": encoding, "separator": separator, "decimal": decimal}
+        )
+    if of_engine := [place for place in (input, output) if is_of_engine(place)]:
+        raise ConfigError(
+            f"{of_engine[0]} is found by an engine only",
+            where="segments score",
+            fix="add connect=local[2], or connect=sc://HOST:PORT",
+        )
     # a shell leaves \t as it is
     given = {"encoding": encoding, "separator": separator.replace("\\t", "\t"), "decimal": decimal}
     read = {key: value for key, value in given.items() if value}
@@ -68,4 +81,31 @@ def run(
         lines.append(
             "no drift figures: this version was registered without; `segments registry` registers one with them"
         )
+    return "\n".join(lines), 3 if rejected else 0
+
+
+def _on_spark(config: Config, place: str, output: str, model: str, spark: str, read: dict[str, str]) -> tuple[str, int]:
+    if output.startswith(TABLE_OF_ENGINE):
+        raise ConfigError("answers are written as parquet", where="output", fix="name a folder or an address")
+    if given := [key for key, value in read.items() if value]:
+        raise ConfigError(
+            f"read.{given[0]} is of text files, and Spark reads tables and parquet here",
+            where="segments score",
+            fix=f"leave read.{given[0]} out, or score the file without connect",
+        )
+    found = files.read_model(config.tracking, model or f"models:/{config.registry.model}@{IN_USE}")
+    people, log = config.source.customers, config.source.transactions
+    named = [
+        *([people.id, *people.id_aliases] if people is not None else []),
+        *([log.customer] if log is not None else []),
+    ]
+    reader = people.read if people is not None and log is None else Reader()
+    ids = ["customer_id", *(name for name in named if name is not None)]
+    with spark_session(spark) as session:
+        made = score_table(session, place, output, found.document, ids, reader.missing)
+    lines = [f"{made.scored:,} rows scored by {found.name} version {found.version} -> {output}"]
+    if rejected := sum(made.rejected.values()):
+        told = ", ".join(f"{rows:,} {reason}" for reason, rows in made.rejected.items())
+        lines.append(f"{rejected:,} row{'s' * (rejected != 1)} rejected ({told}) -> {made.side}")
+    lines.append("no drift figures: those are of files scored here")
     return "\n".join(lines), 3 if rejected else 0

@@ -9,13 +9,15 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from segments.config.root import Config
-from segments.features.table import Features, as_of, build_features
+from segments.features.table import Features, Summed, as_of, build_features
 from segments.io.store import catalog
 
 Open: TypeAlias = Callable[[Any], Any]  # a table of the catalog -> its rows, on an engine
 
 
-def features_as_of(config: Config, day: str | None, open_log: Open = catalog.scan) -> Features:
+def features_as_of(
+    config: Config, day: str | None, open_log: Open = catalog.scan, summed: Summed | None = None
+) -> Features:
     """Read the clean tables of the source and build the features as they were at the end of a day; later lines change nothing.
 
     Raises
@@ -28,7 +30,12 @@ def features_as_of(config: Config, day: str | None, open_log: Open = catalog.sca
     if config.source.customers is not None:
         customers = catalog.read(catalog.CLEAN_CUSTOMERS)
     return build_features(
-        customers, purchase_log(config, open_log), as_of(config.source, day), config.features, config.used_columns
+        customers,
+        purchase_log(config, open_log),
+        as_of(config.source, day),
+        config.features,
+        config.used_columns,
+        summed,
     )
 
 

@@ -42,7 +42,7 @@ from segments.io.store.fingerprints import code_hash, file_sha256, git_commit, l
 from segments.io.store.seals import seal
 from segments.io.tracking.candidates import scores_of
 from segments.io.tracking.connection import Tracker, lock_of
-from segments.model.drift import reference_of
+from segments.model.drift import medians, reference_of
 from segments.model.promotion import Verdict, admit, judge
 from segments.model.segmentation import Segmentation, fit_limits
 
@@ -96,12 +96,15 @@ def keep_version(
         (kept_candidate(candidate_id) or {}).get("command"),
     )
     write_text(folder / "description.md", card)
-    write_json(folder / "reference.json", reference_of(features, segmentation))
+    reference = reference_of(features, segmentation)
+    write_json(folder / "reference.json", reference)
     write_bytes(folder / "identity.json", catalog.path_of(catalog.IDENTITY).read_bytes())
     members = catalog.read(catalog.NAMED_LABELS)
     write_table(folder / "members.parquet", members)
     write_bytes(folder / "playbook.json", catalog.path_of(catalog.PLAYBOOKS).read_bytes())
-    write_table(folder / "example.parquet", features[segmentation.space.columns].head(5))
+    kinds = features[segmentation.space.columns].dtypes
+    typical = pd.DataFrame([medians(reference)], columns=list(kinds.index)).astype(kinds)  # nobody's row
+    write_table(folder / "example.parquet", typical)
     write_json(folder / "model.json", model)
     seal(folder)
     replace_folder(folder, kept)

@@ -73,9 +73,7 @@ def read(body: bytes, content_type: str, segmentation: Segmentation, max_rows: i
     Traceback (most recent call last):
     segments.app.servers.invocations.RefusedError: row 2: x is not a number: '9'
     """
-    if content_type.partition(";")[0].strip().lower() != "application/json":
-        raise RefusedError(415, "the body must be JSON, with the header Content-Type: application/json")
-    asked = _parsed(body)
+    asked = parsed(body, content_type)
     if not isinstance(asked, dict) or len(asked) != 1 or (form := next(iter(asked))) not in BODY_FORMATS:
         raise RefusedError(
             400, f"the body must be an object with one key, {', '.join(BODY_FORMATS[:-1])} or {BODY_FORMATS[-1]}"
@@ -89,7 +87,14 @@ def read(body: bytes, content_type: str, segmentation: Segmentation, max_rows: i
         raise RefusedError(
             413, f"{rows} rows are more than the {max_rows} a request may have: use `segments score` for files"
         )
-    values, unreadable = np.full((rows, len(columns)), np.nan), np.zeros((rows, len(columns)), dtype=bool)
+    return checked_values(cells, segmentation)
+
+
+def checked_values(cells: list[list[Any]], segmentation: Segmentation) -> NDArray[np.float64]:
+    """Rows of a request, column by column in the model's order, as :func:`read` gives them; same errors."""
+    columns = segmentation.space.columns
+    shape = (len(cells[0]), len(columns))
+    values, unreadable = np.full(shape, np.nan), np.zeros(shape, dtype=bool)
     for j, column in enumerate(cells):
         values[:, j], unreadable[:, j] = _numbers(column, segmentation.space.levels(columns[j]))
     for kind, wrong, quoted in faults(values, unreadable, segmentation.space):
@@ -147,7 +152,16 @@ def _too_large(segmentation: Segmentation, values: NDArray[np.float64]) -> str:
     return f"row {rejected[0].row}: {rejected[0].reason}" if rejected else ""
 
 
-def _parsed(body: bytes) -> Any:
+def parsed(body: bytes, content_type: str) -> Any:
+    """The JSON of a request.
+
+    Raises
+    ------
+    RefusedError
+        If it is none, or does not say so.
+    """
+    if content_type.partition(";")[0].strip().lower() != "application/json":
+        raise RefusedError(415, "the body must be JSON, with the header Content-Type: application/json")
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:

@@ -88,10 +88,11 @@ def facts_of(table: pd.DataFrame, customer_id: str) -> dict[str, Any] | None:
         return None
     at = table.index.get_loc(customer_id)
     cells = {column: table[column].iloc[at] for column in table.columns}
-    return {"customer_id": customer_id} | {column: _plain(cell) for column, cell in cells.items()}
+    return {"customer_id": customer_id} | {column: plain_cell(cell) for column, cell in cells.items()}
 
 
-def _plain(cell: Any) -> Any:
+def plain_cell(cell: Any) -> Any:
+    """A cell of a table as JSON has it: a number, text or null."""
     if pd.isna(cell):
         return None
     return cell.item() if hasattr(cell, "item") else cell

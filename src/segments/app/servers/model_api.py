@@ -22,6 +22,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from segments.app.servers import child, invocations, known_customers
+from segments.app.servers.events import EventLog
 from segments.app.servers.metrics import Metrics
 from segments.config.registry import IN_USE, TrackingConfig
 from segments.config.root import Config
@@ -39,7 +40,8 @@ Values = NDArray[np.float64]
 Answers = list[dict[str, Any]]
 
 CUSTOMER_PATH = "/customers/"  # then an id
-PATHS = {"/invocations": "POST", "/health": "GET", "/ping": "GET", "/version": "GET", "/metrics": "GET"}
+EVENTS = "/events"
+PATHS = {"/invocations": "POST", EVENTS: "POST", "/health": "GET", "/ping": "GET", "/version": "GET", "/metrics": "GET"}
 SMALL_BODY = 2**16  # a body of so many bytes is answered between two others; a larger one in a thread
 THREADS = 1  # large bodies at once: two would only take turns at Python's lock
 MOST_HELD = 2**28  # bytes of large bodies that wait for a thread
@@ -95,7 +97,7 @@ def run_model_api(config: Config, uri: str | None = None, say: Callable[[str], o
 
     server = Announced(
         uvicorn.Config(
-            application(serving, limits, Known(config, serving)),
+            application(serving, limits, Known(config, serving), EventLog(config)),
             host=child.HOST,
             port=port,
             lifespan="off",
@@ -292,7 +294,11 @@ class Reply(NamedTuple):
 
 
 def application(
-    serving: Serving, limits: ServingConfig, known: Known | None = None, patience_seconds: float = PATIENCE_SECONDS
+    serving: Serving,
+    limits: ServingConfig,
+    known: Known | None = None,
+    events: EventLog | None = None,
+    patience_seconds: float = PATIENCE_SECONDS,
 ) -> Application:
     """The server as an ASGI application: it lets in what it can answer, and nobody who is slow keeps others waiting.
 
@@ -304,6 +310,8 @@ def application(
         Rows and size of a request.
     known : Known, optional
         For ``/customers/ID``; nobody is known by default.
+    events : EventLog, optional
+        For ``/events``; there is no log by default.
     patience_seconds : float
         How long a body may take to come, and an answer to be taken.
 
@@ -341,7 +349,10 @@ def application(
             if method == "GET":  # whether it is well is told however many wait
                 return told(scope["path"])
             body = await whole(headers, receive)
-            return Reply(0) if body is None else await scored(body, headers.get("content-type", ""))
+            if body is None:
+                return Reply(0)
+            kind = headers.get("content-type", "")
+            return await (after_events if scope["path"] == EVENTS else scored)(body, kind)
         except invocations.RefusedError as refused:
             return Reply(refused.status, json.dumps({"error": refused.sentence}, ensure_ascii=False).encode())
         except Exception:  # our own fault; what there is to say of it may hold the rows that came
@@ -364,18 +375,31 @@ def application(
         return Reply(200, json.dumps(facts, ensure_ascii=False).encode())
 
     async def scored(body: bytes, content_type: str) -> Reply:
-        nonlocal held
         segmentation = serving.segmentation
         if len(body) <= SMALL_BODY:
             values = invocations.read(body, content_type, segmentation, limits.max_rows)
             answers = await together.answer(segmentation, values)
             return Reply(200, invocations.to_json(answers), len(answers))
+        return await apart(body, _scored, content_type, segmentation, limits.max_rows)
+
+    async def after_events(body: bytes, content_type: str) -> Reply:
+        if events is None:
+            raise invocations.RefusedError(404, "there is no log of purchases here")
+        await events.ready()
+        about = (content_type, serving.segmentation, limits.max_rows)
+        if len(body) <= SMALL_BODY:
+            return Reply(200, events.answer(body, *about), 1)
+        return await apart(body, lambda *asked: Reply(200, events.answer(*asked), 1), *about)
+
+    async def apart(body: bytes, answer: Callable[..., Reply], *about: Any) -> Reply:
+        """Answer a large body in a thread, so that small ones need not wait."""
+        nonlocal held
         if held + len(body) > MOST_HELD:
             raise invocations.RefusedError(503, "too many large requests are waiting: try again in a moment")
         held += len(body)
         try:
             async with threads:
-                return await asyncio.to_thread(_scored, body, content_type, segmentation, limits.max_rows)
+                return await asyncio.to_thread(answer, body, *about)
         finally:
             held -= len(body)
 

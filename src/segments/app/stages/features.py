@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 from segments.app.jobs.inputs import Open, features_as_of, purchase_log
 from segments.config.root import Config
 from segments.features.purchases import basket_mix
-from segments.features.table import check_complete
+from segments.features.table import FIFTHS, RFM_COLUMNS, RfmCuts, Summed, check_complete, sum_up
+from segments.io.engines.kept import log_engine
 from segments.io.store import catalog
+from segments.io.store.documents import KeptTable
 
 
 def run(config: Config, open_log: Open = catalog.scan) -> None:
     """Build every feature once, write the table, its report and the cut-points."""
-    features = features_as_of(config, config.source.as_of, open_log)
+    summed = None
+    if config.source.engine is not None:
+        summed, kept = summed_by_engine(config)
+        catalog.write(catalog.ENGINE_FEATURES, kept)
+    else:
+        catalog.drop(catalog.ENGINE_FEATURES)
+    features = features_as_of(config, config.source.as_of, open_log, summed)
     check_complete(features.report, config.source)
     catalog.write(catalog.FEATURES, features.table)
     catalog.write(catalog.RFM_CUTS, features.rfm_cuts)
@@ -25,3 +34,19 @@ def run(config: Config, open_log: Open = catalog.scan) -> None:
         catalog.write(
             catalog.BASKET_MIX, basket_mix(transactions, date.fromisoformat(config.source.as_of), config.features)
         )
+
+
+def summed_by_engine(config: Config) -> tuple[Summed, KeptTable]:
+    """Sum up the log of everybody where it lies, and have the engine keep that; the customers of the sample come here."""
+    log = catalog.read(catalog.ENGINE_LOG)
+    found: list[KeptTable] = []
+    with log_engine(config.source) as engine:
+
+        def keep(features: Any) -> tuple[Any, RfmCuts | None]:
+            kept, everybody = engine.keep("features", features)
+            found.append(kept)
+            cuts = None if log.sample_until is None else engine.quantiles(everybody, RFM_COLUMNS, FIFTHS)
+            return engine.sampled(everybody, log.sample_until), cuts
+
+        summed = sum_up(engine.kept(log.kept, "data"), config.source, config.features, keep)
+    return summed, found[0]

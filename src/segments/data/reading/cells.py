@@ -195,8 +195,9 @@ def decimal_of(cells: duckdb.DuckDBPyRelation, header: str, found: str | None, w
     """Decide the decimal mark of a column ``cell`` of texts, and whether all of them are plain numbers; as :func:`number_in`."""
     maybe = "regexp_full_match(cell, '[+-]?[1-9][0-9]{0,2}[.][0-9]{3}')"
     plain = f"regexp_full_match(cell, {literal(NUMBER['.'])})"
-    present, plains, points, unsure = cells.aggregate(
-        f"count(*), count(*) FILTER (WHERE {plain}), count(*) FILTER (WHERE {plain} AND contains(cell, '.')), count(*) FILTER (WHERE {maybe})"
+    told = cells.project(f"{plain} AS plain, {plain} AND contains(cell, '.') AS pointed, {maybe} AS unsure")
+    present, plains, points, unsure = told.aggregate(
+        "count(*), count(*) FILTER (WHERE plain), count(*) FILTER (WHERE pointed), count(*) FILTER (WHERE unsure)"
     ).fetchall()[0]
     if plains == present and points > unsure:
         return ".", True
@@ -211,9 +212,13 @@ def decimal_of(cells: duckdb.DuckDBPyRelation, header: str, found: str | None, w
         currency = (
             f"CASE WHEN point OR comma THEN nullif(lower(regexp_extract(cell, {literal(CURRENCY_SIGN)})), '') END"
         )
-        points, commas, unsure, one, another = marks.aggregate(
-            "count(*) FILTER (WHERE point AND NOT comma), count(*) FILTER (WHERE comma AND NOT point), "
-            f"count(*) FILTER (WHERE point AND comma AND regexp_matches(cell, '[0-9][.,][0-9]')), min({currency}), max({currency})"
+        told = marks.project(
+            "point AND NOT comma AS pointed, comma AND NOT point AS with_comma, "
+            f"point AND comma AND regexp_matches(cell, '[0-9][.,][0-9]') AS unsure, {currency} AS currency"
+        )
+        points, commas, unsure, one, another = told.aggregate(
+            "count(*) FILTER (WHERE pointed), count(*) FILTER (WHERE with_comma), count(*) FILTER (WHERE unsure), "
+            "min(currency), max(currency)"
         ).fetchall()[0]
         if one != another:
             raise DataError(
@@ -349,7 +354,8 @@ def instants(
     of_zone = f"regexp_extract({cell}, '^{ZONE}$', 1)"
     found = (
         rows.filter(f"regexp_full_match({cell}, '{ISO_TIME}')")
-        .aggregate(f"{of_zone} AS zone, count(*) AS n", of_zone)
+        .project(f"{of_zone} AS zone")
+        .aggregate("zone, count(*) AS n", "zone")
         .order("n DESC, zone")
         .fetchall()
     )

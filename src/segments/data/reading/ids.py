@@ -19,6 +19,17 @@ from segments.errors import DataError
 INTEGER = r"[+-]?[0-9]+([.,]0{1,2})?"  # not three zeros: 1.000 may be a thousand
 # A number written with an exponent: as an id it has lost its last digits, and several customers may now be one.
 ROUNDED_ID = r"[+-]?\d(\.\d+)?[eE]\+\d+"
+WHOLE = {
+    "TINYINT",
+    "SMALLINT",
+    "INTEGER",
+    "BIGINT",
+    "UTINYINT",
+    "USMALLINT",
+    "UINTEGER",
+    "UBIGINT",
+    "HUGEINT",
+}  # one spelling each
 INVISIBLE = "[\u200b-\u200d\u2060\ufeff\u00ad]"
 
 
@@ -68,9 +79,15 @@ def refuse_rounded(table: duckdb.DuckDBPyRelation, header: str, cell: str, where
     DataError
         Shows one of them.
     """
+    if _is_whole(table, header):
+        return
     found = table.filter(f"regexp_full_match({cell}, '{ROUNDED_ID}')").limit(1).project(cell).fetchall()
     if found:
         raise rounded_ids(header, found[0][0], where)
+
+
+def _is_whole(table: duckdb.DuckDBPyRelation, header: str) -> bool:
+    return dict(zip(table.columns, map(str, table.types), strict=True))[header] in WHOLE
 
 
 def customer_ids(
@@ -98,11 +115,12 @@ def customer_ids(
     DataError
         If ids were rounded, or one number is written in two ways and the source does not say what that means.
     """
-    refuse_rounded(table, header, cell, where)
     own = id_sql(cell)
-    hidden = table.aggregate(
-        f"count(*) FILTER (WHERE regexp_matches({quoted(header)}::VARCHAR, '{INVISIBLE}'))"
-    ).fetchall()[0][0]
+    if _is_whole(table, header):
+        return own
+    refuse_rounded(table, header, cell, where)
+    unseen = table.filter(f"regexp_matches({quoted(header)}::VARCHAR, '{INVISIBLE}')")
+    hidden = unseen.aggregate("count(*)").fetchall()[0][0]
     if hidden:
         notes.append(f"{hidden:,} ids of '{header}' held signs that nobody sees: they are taken out")
     if id_type == "text":
@@ -110,10 +128,10 @@ def customer_ids(
     spelled = table.project(f"row_number() OVER () AS {ROW_NUMBER}, {own} AS id").project(f"*, {key_sql('id')} AS key")
     twice = (
         spelled.filter("key IS NOT NULL")
-        .aggregate(f"key, first(id ORDER BY {ROW_NUMBER}) AS id, min(id) AS low, max(id) AS high", "key")
+        .aggregate(f"key, min_by(id, {ROW_NUMBER}) AS id, min(id) AS low, max(id) AS high", "key")
         .filter("low <> high")
     )
-    found = twice.aggregate("count(*), min(low), arg_min(high, low)").fetchall()[0]
+    found = twice.aggregate("count(*), min(low), min_by(high, low)").fetchall()[0]
     if not found[0]:
         return own
     if id_type == "auto":

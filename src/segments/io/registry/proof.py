@@ -28,6 +28,7 @@ import segments
 from segments.errors import SegmentsError, StoreError
 from segments.io.registry.files import DOCUMENT, compare
 from segments.io.store import catalog, fingerprints
+from segments.io.store.decisions import ERASURE_KEY
 from segments.io.store.files import RECORD, checkout, read_json, read_table
 from segments.io.store.raw_files import raw_place
 from segments.io.store.seals import differing, listed
@@ -347,6 +348,11 @@ def _lay_out(claim: Claim, project: Path, folder: Path, proof: Proof) -> bool:
     (folder / "conf/config.yaml").touch()
     (folder / "dvc.yaml").touch()
     (folder / "config.json").write_text(claim.config)
+    if (
+        key := project / RECORD / ERASURE_KEY
+    ).is_file():  # who was erased by then must not be among the customers again
+        (folder / RECORD).mkdir()
+        shutil.copyfile(key, folder / RECORD / ERASURE_KEY)
     sizes = {path: (folder / path).stat().st_size for path in wanted if (folder / path).exists()}
     outs = [{"md5": wanted[path], "size": size, "hash": "md5", "path": path} for path, size in sizes.items()]
     (folder / "data.dvc").write_text(yaml.safe_dump({"outs": outs}))

@@ -47,10 +47,12 @@ if TYPE_CHECKING:
         Average,
         BriefingList,
         CleaningReport,
+        EngineLog,
         EvidenceMetrics,
         EvidenceRun,
         Firmness,
         Fits,
+        KeptTable,
         NoPrediction,
         PerformanceMetrics,
         PredictionFacts,
@@ -270,6 +272,7 @@ def _note(name: str) -> Callable[[], Any]:
 
 NO_CHOICE = "nothing was chosen"
 NO_LOG = "the source has no purchases"
+NO_ENGINE = "the source has no engine"
 NO_PREDICTION = "the source has no purchases, or nothing was chosen"
 
 CUSTOMER_ID = TableColumn("customer_id", TEXT, "the customer's id, as the source writes it")
@@ -442,6 +445,13 @@ CLEAN_TRANSACTIONS = Table(
         ),
     ),
 )
+ENGINE_LOG: Document[EngineLog] = Document(
+    "data",
+    "engine.json",
+    "the clean log of all customers as the source's engine keeps it: where, schema, counts, digest; and who of them is here",
+    NO_ENGINE,
+    type_of=_note("EngineLog"),
+)
 CLEANING_REPORT: Document[CleaningReport] = Document(
     "data", "report.json", "what became of the raw files", type_of=_note("CleaningReport")
 )
@@ -449,6 +459,13 @@ CLEANING_REPORT: Document[CleaningReport] = Document(
 
 # --- features ----------------------------------------------------------------------------------------------------------------
 
+ENGINE_FEATURES: Document[KeptTable] = Document(
+    "features",
+    "engine.json",
+    "the features of all customers as the source's engine keeps them: where, schema, counts, digest",
+    NO_ENGINE,
+    type_of=_note("KeptTable"),
+)
 FEATURES = Table(
     "features",
     "customers.parquet",

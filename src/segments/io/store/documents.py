@@ -71,6 +71,46 @@ class CleaningReport:
 
 
 @dataclass(frozen=True)
+class KeptTable:
+    """A table that an engine keeps.
+
+    Parameters
+    ----------
+    name, place : str
+        What it is called, and where it lies: a folder, or an address.
+    rows, customers : int
+        Its rows, and their different customers.
+    columns : dict of str to str
+        Name -> the engine's type.
+    digest : str
+        Of all its values; neither the order of rows nor how they are parted changes it.
+    """
+
+    name: str
+    place: str
+    rows: int
+    customers: int
+    columns: dict[str, str]
+    digest: str
+
+
+@dataclass(frozen=True)
+class EngineLog:
+    """The clean log that an engine keeps, and who of its customers is here.
+
+    Parameters
+    ----------
+    kept : KeptTable
+        The log.
+    sample_until : str or None
+        The customers whose hash is not above it are here; ``None``: all are.
+    """
+
+    kept: KeptTable
+    sample_until: str | None
+
+
+@dataclass(frozen=True)
 class Sweep:
     """Which candidates a sweep has.
 

@@ -247,8 +247,13 @@ def fetch(
                 lines.append(f"{path}: already there and as pinned")
     if changed:
         _write_outs(project, document, changed)
-    _fill_cache(project, {path: changed.get(path) or pins[path] for path in paths})
+    fill_cache(project, {path: changed.get(path) or pins[path] for path in paths})
     return lines
+
+
+def pin_again(path: str, pin: Pin, project: Path = Path()) -> None:
+    """Write another pin of a raw file; the file itself is put there next (:func:`fill_cache` hands it to DVC's cache)."""
+    _write_outs(project, _read_outs(project), {path: pin})
 
 
 # --- where files come from ----------------------------------------------------------------------------------------
@@ -427,14 +432,14 @@ def _write_outs(project: Path, document: dict[str, Any], changed: dict[str, Pin]
     write_text(project / PINS, text)
 
 
-def _fill_cache(project: Path, pins: dict[str, Pin]) -> None:
+def fill_cache(project: Path, pins: Mapping[str, Pin]) -> None:
     """Copy files that DVC's cache lacks into it, so that `dvc push` and runs in temporary folders find them."""
     if not (project / ".dvc").is_dir():
         return
     cache = project / ".dvc" / "cache"
     if all(_cached(cache, pin).is_file() for pin in pins.values()):
         return
-    cache = _cache_folder(project) or cache
+    cache = cache_folder(project) or cache
     for path, pin in pins.items():
         if not _cached(cache, pin).is_file():
             _copy(project / path, _cached(cache, pin), mode=0o444)  # DVC keeps its cache read-only
@@ -444,7 +449,7 @@ def _cached(cache: Path, pin: Pin) -> Path:
     return cache / "files" / "md5" / pin.md5[:2] / pin.md5[2:]
 
 
-def _cache_folder(project: Path) -> Path | None:
+def cache_folder(project: Path) -> Path | None:
     """Where this project's cache lies: only DVC knows, when its config moves it."""
     configs = [project / ".dvc" / name for name in ("config", "config.local")]
     if not any(re.search(r"^\s*dir\s*=", config.read_text(), re.MULTILINE) for config in configs if config.is_file()):

@@ -1,0 +1,202 @@
+"""A DataFrame as somebody has it -> a feature table as a stage hands it on. Comes in: any table, what is wanted of it. Goes out: features, feature sets, notes.
+
+What cannot be clustered is refused in one error that names every such column, or left out with a note; never silently.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from segments.clustering.fitted.columns import MOST_LEVELS
+from segments.config.sweep import Feature, FeatureSet
+from segments.data.drafting.headers import id_like
+from segments.errors import DataError
+
+Wanted = Sequence[str] | Mapping[str, "Sequence[str] | FeatureSet"] | None
+WHERE = "segments.sweep"
+EVERY = "all"  # name of the feature set of all usable columns
+ID = "customer_id"
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a DataFrame holds, ready for a sweep.
+
+    Parameters
+    ----------
+    features : DataFrame of shape (n_customers, ...)
+        ``customer_id`` and the columns that some feature set names.
+    feature_sets : list of FeatureSet
+        What is clustered on.
+    index : Index
+        Of the DataFrame as it came, or the ids.
+    notes : list of str
+        What was left out, and why.
+    """
+
+    features: pd.DataFrame
+    feature_sets: list[FeatureSet]
+    index: pd.Index[Any]
+    notes: list[str]
+
+
+def read_given(df: Any, features: Wanted = None, id: str | None = None) -> Given:
+    """Read a DataFrame; arguments and errors as :func:`segments.sweep`.
+
+    Examples
+    --------
+    >>> people = pd.DataFrame({"customer_id": ["a", "b"], "age": [20, 30], "name": ["Ada Lovelace", "Alan Turing"], "born": pd.to_datetime(["2000", "1990"])})
+    >>> given = read_given(people)
+    >>> list(given.features), given.notes[-1]
+    (['customer_id', 'age', 'name'], "'born' is a time, and is left out: make it days before a day, such as (day - df['born']).dt.days")
+    """
+    table = _table(df)
+    notes: list[str] = []
+    if id is None and features is None:
+        id = next(
+            (name for name in table if id_like(name) and table[name].is_unique and table[name].notna().all()), None
+        )
+        if id is not None:
+            notes.append(f"'{id}' tells customers apart, and plays no other part")
+    ids = _ids(table, id)
+    if isinstance(features, str):
+        raise DataError(f"features is '{features}', not a list", where=WHERE, fix=f"write features=['{features}']")
+    if features is None:
+        sets, more = _every(table, id)
+        notes += more
+    elif isinstance(features, Mapping):
+        sets = [_named(name, one) for name, one in features.items()]
+    else:
+        sets = [_named("features", features)]
+    if not sets or not all(one.columns for one in sets):
+        raise DataError(
+            "there is no column to cluster on", where=WHERE, fix="name numbers or categories in features=[…]"
+        )
+    named = dict.fromkeys(name for one in sets for name in one.columns)
+    wanted = sorted(
+        named, key=lambda name: list(table).index(name) if name in table else -1
+    )  # as they came: their order is part of the data
+    if unknown := [name for name in wanted if name not in table or name in (id, ID)]:
+        known = ", ".join(name for name in table if name not in (id, ID))
+        raise DataError(f"unknown feature {', '.join(unknown)}", where=WHERE, fix=f"the DataFrame has: {known}")
+    filled = {name for name in wanted if all(one.columns[name].fills for one in sets if name in one.columns)}
+    columns = {name: _column(table[name]) for name in wanted}
+    _refuse(columns, filled)
+    return Given(pd.DataFrame({ID: ids, **columns}), sets, table.index if id is None else pd.Index(ids, name=id), notes)
+
+
+def _table(df: Any) -> pd.DataFrame:
+    """The table as pandas has it, its columns named by text."""
+    table = df.to_pandas() if hasattr(df, "to_pandas") else df
+    if not isinstance(table, pd.DataFrame):
+        raise DataError(
+            f"a sweep takes a DataFrame, not {type(df).__name__}", where=WHERE, fix="write pd.DataFrame(…) around it"
+        )
+    if len(table) == 0:
+        raise DataError("the DataFrame has no rows", where=WHERE, fix="give it one row per customer")
+    names = [str(name) for name in table.columns]
+    if doubled := sorted({name for name in names if names.count(name) > 1}):
+        raise DataError(f"two columns are called {', '.join(doubled)}", where=WHERE, fix="rename them")
+    return table.set_axis(names, axis=1)
+
+
+def _ids(table: pd.DataFrame, id: str | None) -> list[str]:
+    """Who each row is."""
+    if id is None:
+        return [str(one) for one in (table.index if table.index.is_unique else range(len(table)))]
+    if id not in table:
+        raise DataError(f"there is no column '{id}'", where=f"{WHERE}: id", fix=f"name one of: {', '.join(table)}")
+    column = table[id]
+    if column.isna().any():
+        raise DataError(
+            f"{int(column.isna().sum())} rows have no {id}", where=f"{WHERE}: id", fix=f"df.dropna(subset=['{id}'])"
+        )
+    if column.duplicated().any():
+        raise DataError(
+            f"{id} {column[column.duplicated()].iloc[0]} stands in more than one row",
+            where=f"{WHERE}: id",
+            fix="make it one row per customer: a log of purchases is summed up first (`segments new --from FILE` does so)",
+        )
+    return [str(one) for one in column]
+
+
+def _every(table: pd.DataFrame, id: str | None) -> tuple[list[FeatureSet], list[str]]:
+    """One feature set of all columns that can be clustered on, and what is said of the others."""
+    kept, notes = {}, []
+    for name in table:
+        column = table[name]
+        if name == id:
+            continue
+        if reason := _unusable(name, column):
+            notes.append(f"'{name}' {reason}")
+        else:
+            kept[name] = Feature()
+    if not kept:
+        raise DataError("no column can be clustered on", where=WHERE, fix="give it numbers or categories", listed=notes)
+    return [FeatureSet(EVERY, kept)], notes
+
+
+def _unusable(name: str, column: pd.Series[Any]) -> str:
+    """Why a column that nobody asked for is left out; "" where it is not."""
+    if id_like(name):
+        return f"is called like an id, and is left out: name it in features=['{name}', …] if it is a figure"
+    if pd.api.types.is_datetime64_any_dtype(column) or pd.api.types.is_timedelta64_dtype(column):
+        return f"is a time, and is left out: make it days before a day, such as (day - df['{name}']).dt.days"
+    if not pd.api.types.is_numeric_dtype(column) and (levels := column.nunique()) > MOST_LEVELS:
+        return f"is text with {levels} different values, and is left out: a category has at most {MOST_LEVELS}; pd.to_numeric(df['{name}']) reads numbers"
+    return ""
+
+
+def _named(name: str, wanted: Sequence[str] | FeatureSet) -> FeatureSet:
+    if isinstance(wanted, FeatureSet):
+        return FeatureSet(name, wanted.columns)
+    return FeatureSet(name, {str(column): Feature() for column in wanted}) if len(wanted) else _nothing(name)
+
+
+def _nothing(name: str) -> FeatureSet:
+    raise DataError(f"the feature set '{name}' is empty", where=f"{WHERE}: features", fix="name at least one column")
+
+
+def _column(column: pd.Series[Any]) -> pd.Series[Any]:
+    """As a feature table has it: numbers as float64, categories as text."""
+    if pd.api.types.is_complex_dtype(column):
+        raise DataError(f"'{column.name}' holds complex numbers", where=WHERE, fix="leave it out, or take their size")
+    if pd.api.types.is_datetime64_any_dtype(column) or pd.api.types.is_timedelta64_dtype(column):
+        raise DataError(
+            f"'{column.name}' is a time",
+            where=f"{WHERE}: features",
+            fix=f"make it days before a day, such as (day - df['{column.name}']).dt.days",
+        )
+    if pd.api.types.is_numeric_dtype(column):  # yes/no too
+        return pd.Series(column.to_numpy(dtype=np.float64, na_value=np.nan))
+    return (
+        column.astype("object")
+        .where(column.notna(), None)
+        .map(lambda one: one if one is None else str(one))
+        .reset_index(drop=True)
+        .astype("str")
+    )
+
+
+def _refuse(columns: Mapping[str, pd.Series[Any]], filled: set[str]) -> None:
+    """One error for all columns that lack values or hold infinite ones."""
+    found = []
+    for name, column in columns.items():
+        missing = 0 if name in filled else int(column.isna().sum())
+        infinite = int(np.isinf(column.to_numpy()).sum()) if pd.api.types.is_float_dtype(column) else 0
+        said = [f"lacks a value in {missing} of {len(column)} rows"] * (missing > 0)
+        said += [f"is infinite in {infinite} of {len(column)} rows"] * (infinite > 0)
+        found += [f"'{name}' {' and '.join(said)}"] * bool(said)
+    if found:
+        raise DataError(
+            "not every row can be clustered:",
+            where=WHERE,
+            fix="fill or drop these (df.fillna, df.dropna), leave the columns out (features=[…]), or say what stands in: "
+            "features={'name': FeatureSet('name', {'column': Feature(missing='median')})} of segments.config.sweep",
+            listed=found,
+        )

@@ -1,0 +1,229 @@
+"""A log on Spark and on DuckDB: the same rows, reasons and features, however it is parted. One session for all of the file."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from segments.app.stages import data, features
+from segments.config.engine import Engine
+from segments.config.root import Config
+from segments.config.source import Policy, Products, Source, Transactions
+from segments.config.sweep import Algorithm, Feature, FeatureSet, Scaler, SweepConfig
+from segments.data.reading import files
+from segments.data.rows import Report
+from segments.data.transactions import clean_transactions
+from segments.errors import DataError
+from segments.io.engines.kept import LogEngine, log_engine, room
+from segments.io.engines.spark import lacks
+from segments.io.store import catalog, raw_files
+from segments.io.store.documents import KeptTable
+from spark_server import connect_server
+
+pytestmark = [pytest.mark.server, pytest.mark.slow]
+LOCAL = Engine(connect="local[2]")
+LOG = Transactions(
+    "data/log-*.parquet",
+    customer="Who",
+    time="When",
+    order="Order",
+    product="Item",
+    quantity="Units",
+    price="Price",
+    discounts=["Off"],
+    exclude={"Item": ["postage"]},
+    products=Products("data/products.csv", id="Item", department="Department", brand="Brand", private_label="Own"),
+)
+NASTY = Source(
+    "nasty",
+    as_of="2024-12-31",
+    id_type="integer",
+    transactions=LOG,
+    policy=Policy(max_bad_share=1),
+    engine=Engine(connect="local[2]"),
+)
+
+
+@pytest.fixture(scope="module")
+def spark() -> Iterator[None]:
+    """Only tests that need PySpark and Java ask for it; the session lives as long as the process."""
+    yield
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with nothing in it."""
+    for name in ("conf", "data"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "conf/config.yaml").write_text("")
+    (tmp_path / "dvc.yaml").write_text("stages: {}\n")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def nasty(rows: int, parts: int, seed: int) -> None:
+    """A log with everything that may be wrong with a cell, in `parts` files."""
+    random = np.random.default_rng(seed)
+
+    def some(*cells: str | None) -> list[str | None]:
+        weights = np.array([8.0, 6, 4] + [1] * (len(cells) - 3))
+        return [cells[one] for one in random.choice(len(cells), rows, p=weights / weights.sum())]
+
+    days = [
+        str(day) for day in pd.Timestamp("2024-01-01") + pd.to_timedelta(random.integers(0, 380 * 24, rows), unit="h")
+    ]
+    odd = random.random(rows)
+    times = [
+        None if at < 0.02 else "soon" if at < 0.022 else f"{day[:10]}T{day[11:]}" if at < 0.2 else day
+        for day, at in zip(days, odd, strict=True)
+    ]
+    log = pd.DataFrame(
+        {
+            "Who": some("7", "12", "88", "007", "12.0", "A-4", " 12 ", "8\u200b8", "", None, "?", "Ünal"),
+            "When": times,
+            "Order": some("100", "101", "102", "C100", "C101", "c102", None, "103", "x9"),
+            "Item": some("tea", "pot", "cup", " tea", "POSTAGE", None, "mug", "1", "01"),
+            "Units": some("1", "2", "3", "-1", "-2", "-3", "(2)", "0", "1e2", "∞", "", "two"),
+            "Price": some(
+                "1.335", "19.99", "2.5", "$ 3.00", "(4.50)", "5.25-", "1,234.50", "7.", ".5", None, "-1", "n/a"
+            ),
+            "Off": some("0", "0.10", "", "-0.25", None, "x"),
+        }
+    ).astype("str")
+    log = pd.concat([log, log.iloc[: rows // 10]], ignore_index=True)  # and written twice
+    for number, part in enumerate(np.array_split(np.arange(len(log)), parts)):
+        log.iloc[part].to_parquet(f"data/log-{number:02}.parquet", index=False)
+    Path("data/products.csv").write_text(
+        "Item,Department,Brand\ntea,Food,Own\npot,Kitchen,Best\ntea,Drinks,Best\ncup,Kitchen,Own\n1,,Own\nmug,Kitchen,\n"
+    )
+
+
+def by_duckdb(source: Source) -> tuple[pd.DataFrame, Report]:
+    with files.open_log(source) as log:
+        lines, report = clean_transactions(log, source)
+        return lines.df(), report
+
+
+def by_spark(source: Source, folder: Path) -> tuple[pd.DataFrame, Report, KeptTable]:
+    """Clean lines in the order of the log, their report, and the pointer to them."""
+    with log_engine(source) as engine, room() as raw:
+        lines, report = clean_transactions(engine.raw_log(raw), source)
+        pointer, _ = engine.keep("transactions", lines.spark())
+        got = engine.fetch_log(pointer, None, folder)
+        return got.project(", ".join(lines.columns)).df(), report, pointer
+
+
+def shop(parts: int, engine: Engine | None, customers: int = 150) -> Config:
+    """A shop of whole purchases in `parts` files, a config of it, and its customers' ages in a CSV."""
+    random, n = np.random.default_rng(1), 6 * customers
+    who = random.integers(1, customers + 1, n)
+    log = pd.DataFrame(
+        {
+            "customer": who,
+            "order": np.arange(n),
+            "time": pd.Timestamp("2024-01-01") + pd.to_timedelta(random.integers(0, 180 * 24, n), unit="h"),
+            "amount": (random.gamma(2, 10, n) * (1 + who % 3)).round(2) - 5,
+        }
+    ).astype({"time": "datetime64[us]"})
+    for old in Path("data").glob("log-*"):
+        old.unlink()
+    for number, part in enumerate(np.array_split(np.arange(n), parts)):
+        log.iloc[part].to_parquet(f"data/log-{number:02}.parquet", index=False)
+    transactions = Transactions("data/log-*.parquet", customer="customer", time="time", order="order", amount="amount")
+    source = Source("shop", as_of="2024-06-30", transactions=transactions, engine=engine)
+    raw_files.fetch(source, accept=True)
+    columns = {"recency_days": Feature()}
+    return Config(
+        source=source,
+        feature_set=FeatureSet("rfm", columns),
+        scaler=Scaler("standard"),
+        algorithm=Algorithm("kmeans"),
+        sweep=SweepConfig(feature_sets=["rfm"], scalers=["standard"]),
+    )
+
+
+def made() -> dict[str, bytes]:
+    """What the two stages hand on, without what an engine says of itself."""
+    return {str(path): path.read_bytes() for path in Path("artifacts").rglob("*.*") if path.name != "engine.json"}
+
+
+def run_both(config: Config) -> dict[str, bytes]:
+    data.run(config)
+    features.run(config)
+    return made()
+
+
+# --- tests ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_nasty_log_gives_the_same_lines_and_reasons_on_spark_however_it_is_parted(spark: None, folder: Path) -> None:
+    digests = {}
+    for parts in (1, 3):
+        nasty(400, parts, 0)
+        expected, report = by_duckdb(NASTY)
+        got, got_report, pointer = by_spark(NASTY, folder)
+        pd.testing.assert_frame_equal(got, expected, check_exact=True)
+        assert got_report == report
+        assert len({item["reason"] for item in report["reasons"]}) > 8 and expected["sent_back_at"].notna().any()
+        digests[parts] = pointer.digest
+    assert digests[1] == digests[3]
+
+
+def test_the_stages_hand_on_the_same_bytes_and_a_sample_is_a_part_of_all(spark: None, folder: Path) -> None:
+    everybody = run_both(shop(1, None))
+    assert run_both(shop(3, LOCAL)) == everybody
+    whole, pointers = (
+        catalog.read(catalog.FEATURES),
+        (catalog.read(catalog.ENGINE_LOG), catalog.read(catalog.ENGINE_FEATURES)),
+    )
+    assert pointers[0].sample_until is None and pointers[0].kept.customers == pointers[1].rows == len(whole)
+
+    cuts, log = catalog.read(catalog.RFM_CUTS), catalog.read(catalog.CLEAN_TRANSACTIONS)
+    run_both(shop(7, replace(LOCAL, sample=100)))
+    part, of_sample = catalog.read(catalog.FEATURES), catalog.read(catalog.CLEAN_TRANSACTIONS)
+    again = catalog.read(catalog.ENGINE_LOG), catalog.read(catalog.ENGINE_FEATURES)
+    assert [one.digest for one in (again[0].kept, again[1])] == [pointers[0].kept.digest, pointers[1].digest]
+    assert again[0].sample_until is not None and of_sample["customer_id"].nunique() == 100
+    pd.testing.assert_frame_equal(
+        part, whole[whole["customer_id"].isin(of_sample["customer_id"])].reset_index(drop=True)
+    )
+    pd.testing.assert_frame_equal(of_sample, log[log["customer_id"].isin(part["customer_id"])].reset_index(drop=True))
+    assert catalog.read(catalog.RFM_CUTS) == cuts, "cut-points are those of all customers"
+
+    Path("record/engine/shop/transactions").rename("record/engine/shop/gone")
+    with pytest.raises(DataError, match="the engine no longer has engine/shop/transactions"):
+        features.run(shop(7, replace(LOCAL, sample=100)))
+
+
+def test_a_client_without_java_works_at_a_server_and_says_in_one_sentence_that_it_went_away(
+    spark: None, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everybody = run_both(shop(1, None))
+    original = LogEngine.keep
+    with connect_server(folder) as server:
+
+        def killed(*words: Any) -> Any:
+            server.kill()
+            return original(*words)
+
+        config = shop(3, Engine(connect=server.address))
+        with monkeypatch.context() as patched:
+            patched.setenv("PATH", str(Path(sys.executable).parent))
+            patched.delenv("JAVA_HOME", raising=False)
+            assert lacks(LOCAL) == ["Java"] and config.source.engine is not None and lacks(config.source.engine) == []
+            assert run_both(config) == everybody
+            patched.setattr(LogEngine, "keep", killed)
+            with pytest.raises(DataError, match=r"the Spark Connect server at sc://127.0.0.1:\d+ went away"):
+                data.run(config)
+        assert made() == everybody, "nothing made earlier is lost"
+        with pytest.raises(DataError, match=r"no Spark Connect server answers at sc://127\.0\.0\.1"):
+            data.run(config)
+        server.start()
+        assert run_both(config) == everybody
