@@ -133,8 +133,8 @@ def test_a_word_on_the_command_line_goes_before_settings_and_a_recipe_too() -> N
         load(["+profiles.maxtraits=3"], project=CHECKOUT)
 
 
-# What every stage passes through: files, the record, the loader. A change there changes no result.
-PASSED = re.compile(r"segments\.(errors|io\.(store|tracking|registry)|app\.load)(\..*)?")
+# What every stage passes through: files, the record, the loader, what a person sees meanwhile. A change there changes no result.
+PASSED = re.compile(r"segments\.(errors|io\.(store|tracking|registry)|app\.(load|terminal))(\..*)?")
 # Not imported, but copied into what the stage makes: the file by which MLflow loads the model.
 COPIED = {"registry": "segments.model.mlflow_model"}
 

@@ -40,7 +40,7 @@ class Screen(io.StringIO):
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(terminal, "PATIENCE", 0.001)
-    monkeypatch.setattr(terminal, "EVERY", 0.002)
+    monkeypatch.setattr(terminal, "LOOK_EVERY", 0.002)
 
 
 def test_on_a_terminal_a_line_says_what_goes_on_and_is_gone_afterwards(

@@ -16,7 +16,7 @@ from textwrap import wrap
 import click
 
 PATIENCE = 2.0  # seconds, after which it is said what goes on
-EVERY = 1.0  # seconds between two looks at the clock
+LOOK_EVERY = 1.0  # seconds between two looks at the clock
 WIDEST = 110  # letters of a line that is read with ease
 CLEARED = "\r\x1b[K"
 
@@ -45,12 +45,12 @@ class Working:
     def _tell(self) -> None:
         wait = PATIENCE
         while not self.over.wait(wait):
-            wait = EVERY
+            wait = LOOK_EVERY
             room = shutil.get_terminal_size().columns - 12
             text = self.text if len(self.text) <= room else f"{self.text[: room - 1]}…"
             sys.stderr.write(f"{CLEARED}{text}  {time.monotonic() - self.started:.0f} s")
             sys.stderr.flush()
-        if wait == EVERY:
+        if wait == LOOK_EVERY:
             sys.stderr.write(CLEARED)
             sys.stderr.flush()
 

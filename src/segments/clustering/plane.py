@@ -115,11 +115,11 @@ def plane(features: pd.DataFrame, space: Space) -> Plane:
     variances, axes = principal_axes(X)
     shares = variances[:2] / variances.sum()
     parts = [f"{axis.column}: {axis.level}" if axis.kind == "level" else axis.column for axis in space.axes]
-    first, second = (f"{made_of(axes[:, j], parts)} ({shares[j]:.0%})" for j in (0, 1))
+    first, second = (f"{axis_in_words(axes[:, j], parts)} ({shares[j]:.0%})" for j in (0, 1))
     return Plane(product(X - X.mean(axis=0), axes[:, :2]), (first, second), (False, False))
 
 
-def made_of(weights: NDArray[np.float64], parts: Sequence[str]) -> str:
+def axis_in_words(weights: NDArray[np.float64], parts: Sequence[str]) -> str:
     """A principal axis in words: the features that make most of it, and which way they point.
 
     Parameters
@@ -131,7 +131,7 @@ def made_of(weights: NDArray[np.float64], parts: Sequence[str]) -> str:
 
     Examples
     --------
-    >>> made_of(np.array([0.7, -0.6, 0.1]), ["stores", "gap_days_mean", "age"])
+    >>> axis_in_words(np.array([0.7, -0.6, 0.1]), ["stores", "gap_days_mean", "age"])
     'more stores, less gap days mean →'
     """
     large = np.abs(weights) >= MOST * np.abs(weights).max()

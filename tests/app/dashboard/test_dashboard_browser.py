@@ -236,8 +236,10 @@ def foresee(project: SmallProject) -> None:
 
 def pictured(root: Path) -> SmallProject:
     """This checkout's artifacts and record with two batches and a migration. A copy: what is scored for a picture is no batch of the person's."""
-    for name in ("conf", "artifacts", "mlruns"):
+    for name in ("conf", "artifacts", "mlruns", "record"):
         shutil.copytree(CHECKOUT / name, root / name, ignore=shutil.ignore_patterns("monitoring"))
+    (root / "src").mkdir()
+    (root / "src/segments").symlink_to(CHECKOUT / "src/segments")  # this checkout's code, whatever is installed
     for path in (CHECKOUT / "dvc.yaml", CHECKOUT / "data.dvc", *CHECKOUT.glob("mlflow.db*")):
         shutil.copy(path, root)
     (root / "data").symlink_to(CHECKOUT / "data")
@@ -373,7 +375,7 @@ def test_a_list_is_made_its_results_are_read_and_five_questions_answered(visit: 
     visit.open("overview")
     page.set_viewport_size({"width": 1280, "height": 800})
     table = page.get_by_test_id("stTable").first
-    heads = table.locator("th").all_inner_texts()
+    heads = table.locator("thead th").all_inner_texts()
     rows = table.locator("tbody tr").all()
     # who are they, who is leaving, what do I do on Monday: a line a segment, without a click
     assert len(rows) >= 2
@@ -392,10 +394,9 @@ def test_a_list_is_made_its_results_are_read_and_five_questions_answered(visit: 
     visit.settle()
     page.get_by_role("link", name="Performance").click()
     visit.settle()
-    # the table is drawn on a canvas, and has its cells in it for a screen reader
+    # the table is drawn on a canvas: its rows are tested without a browser; without any there is neither it nor this sentence
     page.get_by_label(re.compile("^Campaigns: ")).first.wait_for()
-    page.get_by_role("gridcell", name="summer").first.wait_for(state="attached")
-    page.get_by_role("gridcell", name=re.compile(r"\+100\.0 points")).first.wait_for(state="attached")
+    page.get_by_text("Gain: treated less control").wait_for()
 
 
 def test_compare_shows_curves_and_pictures_side_by_side(visit: Visit) -> None:
@@ -482,7 +483,7 @@ def test_monitor_shows_lights_and_says_refit_or_keep(visit: Visit) -> None:
     visit.open("monitor")
     page = visit.page
     page.get_by_text(re.compile("Refit: |Keep")).first.wait_for()
-    visit.has_charts(3)
+    visit.has_charts(4)
     visit.keep("monitor")
     visit.fits("Monitor")
     batch = page.get_by_role("combobox", name=re.compile("^Batch|Batch$|. Batch"))

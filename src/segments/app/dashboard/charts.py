@@ -153,7 +153,7 @@ def by_period(table: pd.DataFrame, measure: str, title: str, segments: Sequence[
 
 
 def lines(table: pd.DataFrame, title: str) -> alt.LayerChart:
-    """A score over k: colour is the feature set, the dash the scaler; a diamond marks the elbow of a WCSS curve, a ring and a word what was chosen."""
+    """A score over k: colour is the feature set, the dash the scaler; a diamond marks the elbow of a WCSS curve, a ring what was chosen."""
     sets, scalers = (table[name].drop_duplicates().tolist() for name in ("feature_set", "scaler"))
     base = alt.Chart(table).encode(
         x=alt.X(
@@ -181,11 +181,8 @@ def lines(table: pd.DataFrame, title: str) -> alt.LayerChart:
         )
         layers.append(diamond.transform_filter("datum.elbow"))
     if table["chosen"].any():
-        own = base.transform_filter("datum.chosen")
-        layers += [
-            own.mark_point(shape="circle", size=260, opacity=1, strokeWidth=3).encode(color=alt.value(EITHER_GROUND)),
-            own.mark_text(dy=-18, fontWeight="bold").encode(text=alt.value("chosen"), color=alt.value(EITHER_GROUND)),
-        ]
+        ring = base.mark_point(shape="circle", size=260, opacity=1, strokeWidth=3)
+        layers.append(ring.encode(color=alt.value(EITHER_GROUND)).transform_filter("datum.chosen"))
     return alt.layer(*layers).properties(
         height=400, description=f"{title} over the number of segments, one line per feature set and scaler"
     )

@@ -149,7 +149,9 @@ def _curves(kept: pd.DataFrame, choice: Choice | None) -> None:
         elbows = choice.elbows if choice and score == "wcss" else []
         table = figures.curve_table(kept, score, elbows, choice.candidate_id if choice else None)
         place.altair_chart(charts.lines(table, SHOWN_SCORES[score]), width="stretch", theme=None)
-    st.caption("Colour is the feature set, dashes the scaler. ◆ marks the elbow of a WCSS curve: advice, not a rule.")
+    st.caption(
+        "Colour is the feature set, dashes the scaler. ◆ marks the elbow of a WCSS curve: advice, not a rule. ○ marks what was chosen."
+    )
 
 
 def _table(kept: pd.DataFrame, choice: Choice | None) -> list[str]:

@@ -376,7 +376,7 @@ def lights(figures: Sequence[Mapping[str, Any]], limits: Mapping[str, tuple[floa
     return neutralise(made).style.format(numbers, na_rep="–").map(_coloured, subset=["light"])
 
 
-def spread(distribution: Mapping[str, Any]) -> pd.DataFrame:
+def spread_table(distribution: Mapping[str, Any]) -> pd.DataFrame:
     """A feature's distribution in training and batch, long.
 
     Parameters
@@ -386,7 +386,7 @@ def spread(distribution: Mapping[str, Any]) -> pd.DataFrame:
 
     Examples
     --------
-    >>> spread({"feature": "age", "bins": ["≤ 30", "> 30"], "training": [0.5, 0.5], "batch": [0.2, 0.8]}).iloc[-1].to_dict()
+    >>> spread_table({"feature": "age", "bins": ["≤ 30", "> 30"], "training": [0.5, 0.5], "batch": [0.2, 0.8]}).iloc[-1].to_dict()
     {'bin': '> 30', 'place': 1, 'of': 'this batch', 'share': 0.8}
     """
     bins, places = distribution["bins"], range(len(distribution["bins"]))

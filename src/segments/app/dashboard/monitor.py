@@ -125,7 +125,7 @@ def _distributions(record: dict[str, Any], labels: Labels) -> None:
     drift = {one["name"].partition(".")[2]: one["value"] or 0.0 for one in record["figures"]}
     names = sorted(known, key=lambda name: -drift.get(name, 0.0))  # what differs most is looked at first
     name = st.selectbox("Feature", names, format_func=lambda one: figures.words(one, labels))
-    chart = charts.spread(figures.spread(known[name]), figures.words(name, labels))
+    chart = charts.spread(figures.spread_table(known[name]), figures.words(name, labels))
     st.altair_chart(chart, width="stretch", theme=None)
 
 

@@ -144,7 +144,7 @@ def _movers(config: Config, facts: PerformanceFacts) -> None:
             "worth": moves["worth"],
         }
     )
-    shown.loc[moves["from_id"] == "none", ""] = "+ new"
+    shown.loc[moves["from_id"] == "none", ""] = "○ new"  # a plus would be taken for a formula
     st.dataframe(
         neutralise(shown).style.format({"worth": partial(money_text, currency=currency)}),
         hide_index=True,

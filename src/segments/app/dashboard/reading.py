@@ -36,7 +36,7 @@ from segments.model.segmentation import Segmentation
 T = TypeVar("T")
 Stamp = tuple[int, ...]
 LOOK_AGAIN_SECONDS = 30  # at a record on a server, which has no file to look at
-MEMBERS = "members.parquet"  # of a registered version
+MEMBERS_KEPT = "members.parquet"  # of a registered version
 
 # What a missing artifact would have told.
 TOLD = {
@@ -191,7 +191,7 @@ def members_file(version: Version) -> Path:
     """
     tags = version.tags
     names = tags.get("model_hash", ""), tags.get("candidate_id", "")
-    kept = _kept_members(*names, _stamp(version_folder(*names) / MEMBERS))
+    kept = _kept_members(*names, _stamp(version_folder(*names) / MEMBERS_KEPT))
     if kept is not None:
         return kept
     if catalog.exists(catalog.CHOICE) and choice().candidate_id == tags.get("candidate_id"):
@@ -253,18 +253,18 @@ def all_members(version: Version, segment_id: str, text: str, most: int) -> pd.D
 
 def customers(version: Version, ids: Sequence[str]) -> pd.DataFrame:
     """Some customers of a version: segment, and risk and value where they are known; without those it does not know."""
-    found = rows_of(members_file(version), ids)
+    found = customer_rows(members_file(version), ids)
     return figures.people_table(found, _forecast_of(found["customer_id"]))
 
 
-def rows_of(path: Path, ids: Sequence[str]) -> pd.DataFrame:
+def customer_rows(path: Path, ids: Sequence[str]) -> pd.DataFrame:
     """The rows of some customers, of a table of one row per customer."""
     return _asked(path, lambda table: table.filter(_id(table).isin(*map(duckdb.ConstantExpression, ids))))
 
 
 def features_of(ids: Sequence[str]) -> pd.DataFrame:
     """The rows of some customers of the feature table."""
-    return _known(catalog.FEATURES, lambda stamp: rows_of(catalog.path_of(catalog.FEATURES), ids))
+    return _known(catalog.FEATURES, lambda stamp: customer_rows(catalog.path_of(catalog.FEATURES), ids))
 
 
 def number_of_customers() -> int:
@@ -275,7 +275,7 @@ def number_of_customers() -> int:
 
 def reasons_of(customer_id: str) -> pd.DataFrame:
     """Why a customer is in their segment; no row of a stranger."""
-    return _known(catalog.REASONS, lambda stamp: rows_of(catalog.path_of(catalog.REASONS), [customer_id]))
+    return _known(catalog.REASONS, lambda stamp: customer_rows(catalog.path_of(catalog.REASONS), [customer_id]))
 
 
 def pages(config: Config, candidate_ids: Sequence[str]) -> dict[str, str]:
@@ -340,7 +340,7 @@ def _model(_config: Config, number: str, address: str, name: str, stamp: Stamp) 
 
 @st.cache_resource(max_entries=20, show_spinner=False)
 def _kept_members(model_hash: str, candidate_id: str, stamp: Stamp) -> Path | None:
-    return version_file(model_hash, candidate_id, MEMBERS)
+    return version_file(model_hash, candidate_id, MEMBERS_KEPT)
 
 
 @st.cache_resource(max_entries=20, show_spinner=False)
@@ -373,7 +373,7 @@ def _member_page(
 
 def _forecast_of(ids: Sequence[str]) -> pd.DataFrame | None:
     path = catalog.path_of(catalog.CUSTOMER_FORECAST)
-    return rows_of(path, ids) if catalog.exists(catalog.CUSTOMER_FORECAST) and len(ids) else None
+    return customer_rows(path, ids) if catalog.exists(catalog.CUSTOMER_FORECAST) and len(ids) else None
 
 
 def _named(table: duckdb.DuckDBPyRelation, segment_id: str, text: str) -> duckdb.DuckDBPyRelation:
