@@ -209,8 +209,8 @@ def reference_space(features: pd.DataFrame) -> NDArray[np.float64]:
     --------
     >>> reference_space(pd.DataFrame({"customer_id": ["a", "b"], "x": [0.0, 2.0], "y": [3.0, 3.0]})).tolist()
     [[-1.0], [1.0]]
-    >>> reference_space(pd.DataFrame({"customer_id": ["a", "b"], "plan": ["month", "year"]})).tolist()
-    [[1.0, 0.0], [0.0, 1.0]]
+    >>> reference_space(pd.DataFrame({"customer_id": ["a", "b"], "plan": ["month", "year"]})).round(3).tolist()
+    [[1.414, 0.0], [0.0, 1.414]]
     """
     if not any(
         pd.api.types.is_numeric_dtype(features[name]) for name in features.columns.drop("customer_id", errors="ignore")
