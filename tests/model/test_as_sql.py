@@ -125,6 +125,28 @@ def test_of_a_shared_value_every_engine_takes_the_middle_of_its_step() -> None:
     compare(model, rows, engines.duckdb_answers(as_sql(model, "duckdb"), rows, "customers"))
 
 
+@pytest.mark.parametrize("scaler", ["none", "power"])
+def test_what_is_tiny_keeps_its_digits(scaler: str) -> None:
+    """Of LN(1 + x) and EXP(x) - 1 as they stand, half the digits would be gone."""
+    fitted = {
+        "lambdas_": [-0.5],
+        "inner_mean_": [0.0],
+        "inner_scale_": [1.0],
+        "inner_var_": [1.0],
+        "inner_n_features_in_": 1,
+    }
+    space = Space(
+        ["x"], ["identity" if scaler == "power" else "log1p"], [1.0], scaler, fitted if scaler == "power" else {}
+    )
+    model = segmentation("c0", space, np.array([[0.0], [1.0]]), ["zero", "one"])
+    tiny = [1e-3, 1e-9, 3e-12, 1e-20, 1e-150]
+    rows = pa.table({"customer_id": [str(i) for i in range(len(tiny))], "x": tiny})
+    found = engines.duckdb_answers(as_sql(model, "duckdb"), rows, "customers")
+    assert found["distance"].to_numpy() == pytest.approx(
+        model.predict(pd.DataFrame({"x": tiny}))["distance"], rel=1e-14, abs=0
+    )
+
+
 # --- PostgreSQL --------------------------------------------------------------------------------------------------------
 
 
