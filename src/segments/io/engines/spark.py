@@ -86,9 +86,11 @@ def spark_session(engine: Engine, where: str) -> Iterator[Any]:
             ),
         )
     with warnings.catch_warnings():
-        # pandas 3 is newer than what PySpark 4.3 names; what goes between it and us is Arrow, and pandas has no part in it.
+        # pandas 3 is newer than what PySpark 4.3 names; what goes to workers and back is Arrow, and pandas has no part in it.
         warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
         warnings.filterwarnings("ignore", r"\[RETRIES_EXCEEDED\]", UserWarning)  # the error says it
+        # so does its toPandas, by which Narwhals collects
+        warnings.filterwarnings("ignore", "The copy keyword is deprecated", DeprecationWarning)
         with _told(engine, where):
             session = _remote(engine) if engine.is_remote else _local(engine)
             for name, value in SETTINGS.items():
