@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from segments.app.jobs.inputs import sample_in_words
 from segments.app.stages import data, features
 from segments.config.engine import Engine
 from segments.config.root import Config
@@ -179,6 +180,7 @@ def test_the_stages_hand_on_the_same_bytes_and_a_sample_is_a_part_of_all(spark: 
         catalog.read(catalog.FEATURES),
         (catalog.read(catalog.ENGINE_LOG), catalog.read(catalog.ENGINE_FEATURES)),
     )
+    assert sample_in_words() == "", "everybody is here"
     assert pointers[0].sample_until is None and pointers[0].kept.customers == pointers[1].rows == len(whole)
 
     cuts, log = catalog.read(catalog.RFM_CUTS), catalog.read(catalog.CLEAN_TRANSACTIONS)
@@ -192,6 +194,7 @@ def test_the_stages_hand_on_the_same_bytes_and_a_sample_is_a_part_of_all(spark: 
     )
     pd.testing.assert_frame_equal(of_sample, log[log["customer_id"].isin(part["customer_id"])].reset_index(drop=True))
     assert catalog.read(catalog.RFM_CUTS) == cuts, "cut-points are those of all customers"
+    assert sample_in_words() == f"these are the {len(part)} customers of the sample, of {len(whole)} on the engine"
     said = f"{len(whole)} customers are on the engine; here are the {len(part)} of the sample"
     assert any(note.startswith(said) for note in catalog.read(catalog.FEATURES_REPORT).notes)
 

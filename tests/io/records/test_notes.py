@@ -56,6 +56,10 @@ def test_what_cannot_be_foreseen_is_said() -> None:
     choice = choose(candidates(), SelectionConfig()).to_plain()
     said = "The risk of leaving is not shown: no model is better."
     assert said in notes.sweep_note(choice, candidates(), profiles(), not_foreseen=[said]).splitlines()
+    whose = "these are the 5 customers of the sample, of 9 on the engine"
+    swept = notes.sweep_note(choice, candidates(), profiles(), sampled=whose)
+    summed = notes.summary("mall", choice, candidates(), profiles(), {}, sampled=whose)
+    assert [text.count(f"; {whose}") for text in (swept, summed)] == [1, 1]
     assert f"\nAhead   {said}" in notes.summary("mall", choice, candidates(), profiles(), {}, not_foreseen=[said])
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 import segments.action.target_list as room
 from segments.action.overlay import pick_overlay
 from segments.action.uplift import spend_between
+from segments.app.jobs.inputs import sample_in_words
 from segments.config.root import Config
 from segments.errors import ConfigError
 from segments.io.registry.champion import plans_of, segmentation_of, version_in_use
@@ -81,6 +82,8 @@ def run(
         write_table(out, asked)
     said = [f"{out}: {len(asked):,} customers, campaign '{campaign}', columns {', '.join(asked.columns)}"]
     shown = room.arms(rows, config.export.base_rate)
+    if sampled := sample_in_words():
+        said.append(f"  {sampled}: `segments score INPUT -o OUT connect=…` gives everybody there a segment")
     said += [f"  {arm.words(config.source.currency)}" for arm in shown]
     said.append("  (in 80 of 100 such campaigns; response rate without the campaign from export.base_rate)")
     if any(arm.detectable_spend is not None for arm in shown):

@@ -42,3 +42,11 @@ def features_as_of(
 def purchase_log(config: Config, open_log: Open = catalog.scan) -> Any:
     """The clean purchase lines, streamed by DuckDB unless they are opened otherwise; ``None`` where the source has none."""
     return None if config.source.transactions is None else open_log(catalog.CLEAN_TRANSACTIONS)
+
+
+def sample_in_words() -> str:
+    """Whose figures and lists these are, where an engine has more customers than are here; "" where everybody is."""
+    if not catalog.exists(catalog.ENGINE_LOG) or catalog.read(catalog.ENGINE_LOG).sample_until is None:
+        return ""
+    here = catalog.read(catalog.FEATURES_REPORT).customers
+    return f"these are the {here:,} customers of the sample, of {catalog.read(catalog.ENGINE_FEATURES).rows:,} on the engine"

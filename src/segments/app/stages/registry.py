@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 
+from segments.app.jobs.inputs import sample_in_words
 from segments.app.jobs.metrics import registry_metrics
 from segments.app.jobs.versions import keep_version, put_in_use, register
 from segments.config.root import Config
@@ -27,8 +28,8 @@ def run(config: Config) -> str | None:
     chosen = choice.chosen
     profiles = None if chosen is None else catalog.read(catalog.PROFILES)
     folder = sweep_record(sweep.sweep_id)
-    not_foreseen = catalog.read(catalog.PREDICTION).not_shown
-    write_sweep_record(config, folder, sweep, choice, candidates, features, profiles, not_foreseen)
+    not_foreseen, sampled = catalog.read(catalog.PREDICTION).not_shown, sample_in_words()
+    write_sweep_record(config, folder, sweep, choice, candidates, features, profiles, not_foreseen, sampled)
     receipt = Receipt(None, None, None, None, sweep.sweep_id, choice.candidate_id)
     if profiles is None:  # left over from an earlier choice
         catalog.drop(catalog.SEGMENTATION)
@@ -45,6 +46,6 @@ def run(config: Config) -> str | None:
     firmness = catalog.read(catalog.FIRMNESS).firmness
     found = (choice.to_plain(), candidates, profiles, asdict(receipt), firmness, not_foreseen)
     ids = [] if profiles is None else catalog.read(catalog.SEGMENTS).ids
-    said = notes.summary(config.source.name, *found, ids)
+    said = notes.summary(config.source.name, *found, ids, sampled)
     catalog.write(catalog.SUMMARY, said + "\n")
     return receipt.verdict

@@ -27,6 +27,7 @@ def sweep_note(
     profiles: pd.DataFrame | None,
     firmness: str | None = None,
     not_foreseen: Sequence[str] = (),
+    sampled: str = "",
 ) -> str:
     """Markdown that says what was swept, what won and why, and what the segments are.
 
@@ -42,6 +43,8 @@ def sweep_note(
         What the sensitivity found, in a sentence.
     not_foreseen : sequence of str
         Sentences on what cannot be foreseen of the segments.
+    sampled : str
+        Whose figures these are, where an engine has more customers than are here.
     """
     null = next(str(name) for name in candidates["null"] if name)  # all that were evaluated have the same
     finalists = candidates.set_index("candidate_id").loc[choice["finalists"]]
@@ -52,7 +55,7 @@ def sweep_note(
         firmness=firmness,
         useful=_useful(choice, candidates),
         not_foreseen=not_foreseen,
-        swept=swept(candidates),
+        swept=_of(sampled, swept(candidates)),
         finalists=finalists.to_dict("records"),
         null=null,
         null_in_words=NULLS[null],
@@ -101,6 +104,7 @@ def summary(
     firmness: str | None = None,
     not_foreseen: Sequence[str] = (),
     segment_ids: Sequence[str] = (),
+    sampled: str = "",
 ) -> str:
     """The end of ``make repro``: what was swept, what was chosen and why, who the segments are.
 
@@ -112,7 +116,7 @@ def summary(
         As in :func:`sweep_note`.
     receipt : mapping
         The registry stage's receipt.
-    firmness, not_foreseen
+    firmness, not_foreseen, sampled
         As in :func:`sweep_note`.
     segment_ids : sequence of str
         Ids of the segments, in the order of their clusters.
@@ -126,10 +130,14 @@ def summary(
         "choice": choice,
         "receipt": receipt,
         "firmness": firmness,
-        "swept": swept(candidates),
+        "swept": _of(sampled, swept(candidates)),
     }
     given |= {"segments": segments, "width": width, "not_foreseen": not_foreseen, "useful": _useful(choice, candidates)}
     return fill(__package__, "texts/summary.txt.j2", **given).removesuffix("\n")
+
+
+def _of(sampled: str, swept_so: str) -> str:
+    return f"{swept_so}; {sampled}" if sampled else swept_so
 
 
 def _useful(choice: Mapping[str, Any], candidates: pd.DataFrame) -> str:

@@ -79,6 +79,7 @@ def write_sweep_record(
     features: pd.DataFrame,
     profiles: pd.DataFrame | None,
     not_foreseen: Sequence[str] = (),
+    sampled: str = "",
 ) -> None:
     """Write all of a sweep's MLflow run into its folder.
 
@@ -96,6 +97,8 @@ def write_sweep_record(
         One row per segment; ``None`` when nothing was chosen.
     not_foreseen : sequence of str
         Sentences on what cannot be foreseen of them.
+    sampled : str
+        Whose figures these are, where an engine has more customers than are here.
     """
     files = folder / ".files"  # takes the place of "files" when it is whole
     clear(files)
@@ -117,7 +120,8 @@ def write_sweep_record(
     replace_folder(files, folder / "files")
     firmness = catalog.read(catalog.FIRMNESS).firmness
     _write_cards(config, folder / "cards", choice, candidates, firmness)
-    write_text(folder / "note.md", notes.sweep_note(choice.to_plain(), candidates, profiles, firmness, not_foreseen))
+    said = notes.sweep_note(choice.to_plain(), candidates, profiles, firmness, not_foreseen, sampled)
+    write_text(folder / "note.md", said)
     record_folder = folder / "sweep.json"
     if not record_folder.is_file():  # DVC brought the sweep back from its cache: when it ran is not known here
         write_json(record_folder, asdict(sweep) | {"started_ms": 0, "seconds": 0.0})
