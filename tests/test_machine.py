@@ -51,7 +51,7 @@ def test_without_a_browser_the_suite_is_green_and_says_so_or_fails_in_ci(
     """With this suite's own conftest, and no Chromium on PATH."""
     if workers and not pytestconfig.pluginmanager.hasplugin("xdist"):
         pytest.skip("needs pytest-xdist, which the lock has")
-    for name in ("conftest.py", "dealing.py", "machine.py", "small_project.py", "warm.py"):
+    for name in ("conftest.py", "dealing.py", "machine.py", "remembered.py", "small_project.py", "warm.py"):
         (tmp_path / name).symlink_to(TESTS / name)
     (tmp_path / "test_it.py").write_text(
         "import pytest\n@pytest.fixture\ndef browser(): pass\ndef test_page(browser): pass\ndef test_other(): pass\n"

@@ -42,7 +42,12 @@ def test_any_other_is_refused(connect: str, said: str) -> None:
 
 def test_a_folder_is_the_clusters() -> None:
     assert Engine(connect="sc://host", folder="s3a://bucket/segments").folder == "s3a://bucket/segments"
-    for connect, folder in (("local[2]", "s3a://b/c"), ("sc://host", "/etc"), ("sc://host", "s3a://key:word@b/c")):
+    for connect, folder in (
+        ("local[2]", "s3a://b/c"),
+        ("sc://host", "/etc"),
+        ("sc://host", "s3a://key:word@b/c"),
+        ("sc://host", "file:///etc"),
+    ):
         with pytest.raises(ValidationError, match="is no place for a cluster's tables"):
             Engine(connect=connect, folder=folder)
 
@@ -58,6 +63,10 @@ def test_what_only_an_engine_finds_is_no_raw_file() -> None:
     for log in (table, LOG | {"path": "s3a://shop/lines"}):
         with pytest.raises(ValidationError, match="lies where only an engine finds it"):
             source(transactions=log)
+    for elsewhere in ("file:///etc/passwd", "jar:file:///a.jar!/x", "FILE://x/y", "https://example.org/x.parquet"):
+        assert source(engine=engine, transactions=LOG | {"path": elsewhere}).raw_paths == [elsewhere], (
+            "a path, and refused as one"
+        )
     with pytest.raises(ValidationError, match="is no name of a table"):
         source(engine=engine, transactions=table | {"table": "lines; drop table lines"})
     with pytest.raises(ValidationError, match="this source has none"):

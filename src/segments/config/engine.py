@@ -13,6 +13,24 @@ from segments.config.checks import CLOSED, rule
 TOKEN = "SPARK_CONNECT_AUTHENTICATE_TOKEN"  # noqa: S105 - the name of a variable: the one secret Spark Connect knows
 _PLACES = re.compile(r"local\[(\*|[1-9]\d*)\]|sc://[\w.-]+(:\d+)?(/(;[\w.-]+=[^;]*)*)?")
 
+# Stores of clusters; `file:` and the like would lead a config out of the project. Azure's have a container before the @; nobody's key is taken.
+_ADDRESS = re.compile(
+    r"(s3[an]?|gs|abfss?|wasbs?|adl|hdfs|viewfs|dbfs|oss|cosn|obs)://([\w.-]+@)?[\w.-]*(:\d+)?(/\S*)?"
+)
+
+
+def is_address(text: str) -> bool:
+    """Whether a text is the address of something in a cluster's store.
+
+    Examples
+    --------
+    >>> is_address("s3a://shop/lines"), is_address("abfss://shop@account.dfs.core.windows.net/lines"), is_address("hdfs:///lines")
+    (True, True, True)
+    >>> is_address("file:///etc/passwd"), is_address("s3a://key:word@shop/lines"), is_address("data/lines.parquet")
+    (False, False, False)
+    """
+    return bool(_ADDRESS.fullmatch(text))
+
 
 def _place(text: str) -> str:
     if "@" in text or re.search(r";\s*(token|password|user_id)\s*=", text, re.IGNORECASE):
@@ -52,7 +70,7 @@ class Engine:
     sample: Annotated[int, Field(ge=100)] = 200_000
 
     def __post_init__(self) -> None:
-        if self.folder is not None and (not self.is_remote or "://" not in self.folder or "@" in self.folder):
+        if self.folder is not None and not (self.is_remote and is_address(self.folder)):
             raise rule(
                 f"'{self.folder}' is no place for a cluster's tables",
                 "write an address the cluster can write, such as s3a://bucket/segments, beside connect: sc://…; "

@@ -13,7 +13,7 @@ from pydantic.dataclasses import dataclass
 
 from segments.config.checks import CLOSED, Day, Share, TimeZone, filled, rule, without_password
 from segments.config.columns import MISSING_WORDS, Entry, Label
-from segments.config.engine import Engine
+from segments.config.engine import Engine, is_address
 
 EPOCHS = {"epoch_s": 1, "epoch_ms": 1000}  # times that are counted from 1970 in UTC, and how many make a second
 BLANKS = "blanks"
@@ -66,7 +66,7 @@ def is_foreign(path: str) -> bool:
     >>> is_foreign("table:shop.lines"), is_foreign("s3a://shop/lines"), is_foreign("data/shop/lines.parquet")
     (True, True, False)
     """
-    return path.startswith(TABLE) or "://" in path
+    return path.startswith(TABLE) or is_address(path)
 
 
 def _query_as_path(given: Any) -> Any:

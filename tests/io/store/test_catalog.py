@@ -50,9 +50,15 @@ def test_every_file_a_stage_writes_is_one_entry(reproduced: SmallProject, stage:
 def test_what_is_always_there_is_there(reproduced: SmallProject, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(reproduced.root)
     assert [named(one) for one in catalog.CATALOG if not one.absent and not catalog.exists(one)] == []
-    # mall has no purchases, and nobody asked for a migration: all other absences would be of a run that chose nothing
+    # mall has no purchases and no engine, and nobody asked for a migration: all other absences would be of a run that chose nothing
     missing = {one.absent for one in catalog.CATALOG if one.absent and not catalog.exists(one)}
-    assert missing == {catalog.NO_LOG, catalog.NO_PREDICTION, catalog.RFM_MEMBERS.absent, catalog.MIGRATION.absent}
+    assert missing == {
+        catalog.NO_LOG,
+        catalog.NO_ENGINE,
+        catalog.NO_PREDICTION,
+        catalog.RFM_MEMBERS.absent,
+        catalog.MIGRATION.absent,
+    }
 
 
 @pytest.mark.slow

@@ -203,7 +203,7 @@ ELSEWHERE = [
         "data\\..\\x.csv",
         "https://example.org/x.csv",
         "file:///etc/passwd",
-        "s3://x/y",
+        "gopher://x/y",
         "data/x\n.csv",
         "data/x\0.csv",
         "Data/x.csv",

@@ -6,14 +6,17 @@ import os
 import secrets
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 
 from segments.config.decisions import Decisions
 from segments.config.source import Source
-from segments.data.erased import Erased
 from segments.errors import ConfigError, StoreError
 from segments.io.store.files import find_project, kept, read_text, write_text
+
+if TYPE_CHECKING:
+    from segments.data.erased import Erased
 
 DECISIONS = "decisions.yaml"
 ERASURE_KEY = "erased.key"  # under record/, and in no commit
@@ -50,8 +53,11 @@ def erased_of(decisions: Decisions, source: Source) -> Erased | None:
     StoreError
         If there are some, and the key that their hashes were made with is not here.
     """
-    hashes = decisions.erased.get(source.name)
-    return Erased(source.name, source.id_type, erasure_key(), frozenset(hashes)) if hashes else None
+    if not (hashes := decisions.erased.get(source.name)):
+        return None
+    from segments.data.erased import Erased  # reads tables: what composes a config needs none of that
+
+    return Erased(source.name, source.id_type, erasure_key(), frozenset(hashes))
 
 
 def erasure_key(*, make: bool = False) -> bytes:

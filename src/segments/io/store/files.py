@@ -419,8 +419,19 @@ def replace_folder(new: Path, folder: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a made file, if it is there."""
-    path.unlink(missing_ok=True)
+    """Remove a made file, if it is there.
+
+    Raises
+    ------
+    StoreError
+        If it may not be removed.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"cannot write {path}: {first_line(error)}", fix="check free space and permissions, then run this again"
+        ) from error
 
 
 def clear(folder: Path) -> None:
