@@ -184,8 +184,7 @@ class Visit:
             for scheme in ("light", "dark"):
                 self.page.emulate_media(color_scheme=scheme)
                 self.page.wait_for_function(TURNED, arg=scheme)
-                self.page.evaluate("window.still = undefined")
-                self.page.wait_for_function(STILL, polling=100)
+                self.stand_still()
                 grounds.add(
                     self.page.evaluate(
                         "getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor"
@@ -195,6 +194,13 @@ class Visit:
         assert len(grounds) == 2, "the page does not follow the system"
         self.page.emulate_media(color_scheme="light")
         self.page.set_viewport_size(before)
+        self.page.wait_for_function(TURNED, arg="light")
+        self.stand_still()  # what is opened while the page still moves is closed again
+
+    def stand_still(self) -> None:
+        """Wait until nothing moves."""
+        self.page.evaluate("window.still = undefined")
+        self.page.wait_for_function(STILL, polling=100)
 
     def keep(self, name: str) -> None:
         if PICTURES:
@@ -230,7 +236,8 @@ def looked_at(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 
 def foresee(project: SmallProject) -> None:
     """Risk and value, as of a source with a log."""
-    risk = project.table("features/customers.parquet")[["customer_id"]].assign(churn_risk=0.25, expected_value=99.0)
+    known = project.table("profiles/segments.parquet")[["customer_id", "cluster", "segment_id", "segment"]]
+    risk = known.assign(churn_risk=0.25, expected_value=99.0, outside_learned=False)
     risk.to_parquet(project / "artifacts/prediction/customers.parquet", index=False)
 
 
