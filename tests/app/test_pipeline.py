@@ -20,7 +20,7 @@ from segments.app.commands import summary
 from segments.io.store import catalog
 from small_project import LIMIT, STAGES, SmallProject, digest, expected_grid
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:.*Any type hint:UserWarning")]  # MLflow about itself
+pytestmark = pytest.mark.slow
 GRID = expected_grid(["income_spending", "age_income"], ["quantile", "none"], range(2, 5))
 NAMES = "candidate_id source feature_set scaler algorithm k seed n_customers wcss silhouette davies_bouldin calinski_harabasz smallest_share"
 COMPUTED = [

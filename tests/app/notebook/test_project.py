@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import json
-import warnings
 from contextlib import chdir
 from pathlib import Path
 from typing import Any
@@ -64,8 +63,7 @@ def test_it_scores_as_the_registered_model_does(here: Project, reproduced: Small
     scored = here.score(table.set_index(np.arange(1000, 1000 + len(table))))
     assert scored.index[0] == 1000
     assert scored["customer_id"].tolist() == table["customer_id"].tolist()
-    with chdir(reproduced.root), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".*Any type hint is inferred")  # the signature says what goes in
+    with chdir(reproduced.root):
         answers = served(read_model(TrackingConfig(), "models:/customer-segments@champion")).predict(table)
     pd.testing.assert_frame_equal(scored[list(answers)].reset_index(drop=True), answers, check_dtype=False)
     assert repr(here.champion).startswith("customer-segments version 1: ")

@@ -141,7 +141,6 @@ def test_every_form_gives_the_model_s_answers_to_the_last_bit(rows: list[tuple[f
         assert answers == told.to_dict("records")
 
 
-@pytest.mark.filterwarnings("ignore:.*Any type hint")  # MLflow's own, as it is imported
 def test_a_row_is_written_as_json_whatever_a_segment_is_called() -> None:
     names = ['a, "b" 100 %s \\', "Käufer\n{}"]
     model = segmentation("c0", Space(["x"], ["identity"], [1.0], "none", {}), np.array([[0.0], [9.0]]), names)

@@ -42,6 +42,8 @@ def _yeo_johnson(X: NDArray[np.float64], lambdas: Sequence[float]) -> NDArray[np
     """Yeo & Johnson (2000), Biometrika 87, 954-959, each column with its own parameter; scikit-learn's has another last digit per processor."""
     # all columns in one go: of a single row, most of the time goes into the calls
     at = np.array(lambdas)
+    if (X >= 0).all():  # as nearly always: the other side of zero costs as much again
+        return _power(log1p(X), at)
     return np.where(X >= 0, _power(log1p(X.clip(min=0.0)), at), -_power(log1p(-X.clip(max=0.0)), 2.0 - at))
 
 
