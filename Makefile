@@ -124,4 +124,4 @@ lock: $(TESTING) ## compile the locks anew
 	$(COMPILE) --group docs -c requirements-test.lock -o requirements-docs.lock
 
 clean: ## remove everything that was made, except the raw data, the venv and MLflow's record
-	rm -rf artifacts multirun outputs dvc_plots site .sphinx docs/made .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf artifacts multirun outputs dvc_plots site jupyter_execute .sphinx docs/made .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -38,6 +38,9 @@ LEFT_OUT = pytest.StashKey[dict[str, int]]()
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
     """Run long ones first, so that no worker is left with one at the end, and leave out what this machine cannot run."""
+    for item in items:
+        if "reproduced" in getattr(item, "fixturenames", ()):  # a whole pipeline for the first of them
+            item.add_marker("slow")
     result = yield  # here -k and -m choose
     items.sort(key=lambda item: dealing.turn(item.path.stem, slow=item.get_closest_marker("slow") is not None))
     absent = machine.missing()

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from fuzz_files import damaged, fuzz_raw, judged
 from small_project import SmallProject
 
 
+@pytest.mark.slow
 def test_strange_raw_files_get_a_draft_that_loads_or_one_error(shared_data: Path, tmp_path: Path) -> None:
     assert fuzz_raw(tmp_path, shared_data, 60, seed=3) == []
 

@@ -122,6 +122,7 @@ def test_dvc_shows_few_params() -> None:
     assert 10 < len(shown) <= 25
 
 
+@pytest.mark.slow
 def test_a_word_on_the_command_line_goes_before_settings_and_a_recipe_too() -> None:
     before = load(project=CHECKOUT)
     assert (before.profiles.max_traits, before.evidence.bootstraps, before.evidence.starts) == (2, 100, 20)
@@ -157,6 +158,7 @@ def test_a_stage_reruns_when_code_it_imports_changes(name: str) -> None:
     assert sorted(path for path in tree if not any(under(path, one) for one in listed)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STAGES)
 def test_a_stage_reruns_for_no_code_it_does_not_import(name: str) -> None:
     tree = tree_of(name, lambda module: False)

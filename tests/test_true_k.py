@@ -16,6 +16,7 @@ import true_k
 QUICK = EvidenceConfig(bootstraps=4, splits=2, nulls=19, references=2, starts=2, grades=GradesConfig(alpha=0.05))
 
 
+@pytest.mark.slow
 def test_planted_sets_are_as_unlike_as_they_should_be() -> None:
     sets = [true_k.planted(0, number) for number in range(28)]
     assert {int(one.labels.max()) + 1 for one in sets} == set(range(2, 16))

@@ -103,6 +103,7 @@ def test_the_order_of_the_customers_moves_no_limit() -> None:
     assert difference_of_means(treated[::-1], control[::-1]) == pytest.approx(difference_of_means(treated, control))
 
 
+@pytest.mark.slow
 def test_much_of_nothing_and_a_long_tail_show_no_gain_that_is_none() -> None:
     """One in 40 campaigns that did nothing may show a gain. Welch's interval has one in five do so."""
     gains, welch = 0, 0

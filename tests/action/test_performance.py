@@ -160,6 +160,7 @@ def test_only_the_latest_periods_are_shown_and_that_is_said() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_the_members_of_a_month_are_those_its_features_are_scored_into(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -201,6 +202,7 @@ def test_a_light_for_each_target() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_targets_are_read_from_conf_and_a_wrong_one_is_an_error(tmp_path: Path) -> None:
     assert load(project=CHECKOUT).targets["completejourney"][0] == Target("revenue", at_least=400000)
     shutil.copytree(CHECKOUT / "conf", tmp_path / "conf")

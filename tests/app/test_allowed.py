@@ -210,12 +210,14 @@ def test_what_is_meant_to_be_said_can_be_said(here: Path) -> None:
     assert (config.source.name, config.k, config.decisions.names["mall"]["S1"].name) == ("mall", 4, "${5}")
 
 
+@pytest.mark.slow
 def test_a_multirun_writes_its_note_into_one_folder(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["fit", "-m", "k=2,3"]) == 2  # there are no features
     assert sorted(path.name for path in here.iterdir()) == ["conf", "data.dvc", "dvc.yaml", "multirun"]
     assert [path.name for path in (here / "multirun").iterdir()] == ["multirun.yaml"]
 
 
+@pytest.mark.slow
 def test_members_of_a_grid_are_names_and_interpolations_end(here: Path) -> None:
     (here / "secret.yaml").write_text("name: secret\n")
     with pytest.raises(ConfigError, match="is not a name"):
@@ -247,6 +249,7 @@ def test_what_yaml_reads_in_its_own_way_is_one_error(here: Path, text: str, what
 # --- odd overrides, drawn by lot --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_odd_overrides_are_done_or_refused_in_three_lines(fresh_record: Path) -> None:
     assert fuzz(12, 0, fresh_record) == []  # `make fuzz` asks thousands
 
@@ -277,6 +280,7 @@ def test_what_the_lot_would_find_is_seen(monkeypatch: pytest.MonkeyPatch) -> Non
     ]
 
 
+@pytest.mark.slow
 def test_secrets_of_the_environment_are_not_recorded(monkeypatch: pytest.MonkeyPatch, fresh_record: Path) -> None:
     """Neither who signs in to the tracking server nor an address with a password: not in MLflow, not in files, not on the screen."""
     secret = "sesame-open"

@@ -126,6 +126,7 @@ def test_the_shell_completes_commands_and_choices(
     assert [re.sub(r"^(plain|file),|\t.*", "", line) for line in lines] == found
 
 
+@pytest.mark.slow
 def test_combinations_come_together_only_under_the_launcher_that_runs_them_one_by_one(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

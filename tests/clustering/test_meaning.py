@@ -313,6 +313,7 @@ def reprinted(path: Path, edit: ast.NodeTransformer | None = None) -> None:
     path.write_text(ast.unparse(edit.visit(tree) if edit else tree))
 
 
+@pytest.mark.slow
 def test_the_real_code_means_the_same_in_another_dress(src: Path) -> None:
     """Every file printed anew, with comments; one file renamed, with all imports of it."""
     files = list((src / "segments").rglob("*.py"))
@@ -401,6 +402,7 @@ def pythons() -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 def test_every_version_of_python_finds_the_same(src: Path) -> None:
     """As this one does."""
     others = {version: path for version, path in pythons().items() if version != "{}.{}".format(*sys.version_info)}

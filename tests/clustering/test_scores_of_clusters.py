@@ -48,6 +48,7 @@ def test_four_points_by_hand() -> None:
     assert scores["silhouette_simplified"][0] == pytest.approx((10 / 10.5 + 9 / 9.5) / 2)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10_000), st.integers(4, 200), st.sampled_from([1, 3, 30]), st.sampled_from([0.0, 1e8]))
 @settings(max_examples=60, deadline=None)
 def test_agrees_with_scikit_learn_and_the_definitions(seed: int, n: int, d: int, offset: float) -> None:

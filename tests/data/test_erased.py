@@ -44,6 +44,7 @@ def test_another_source_another_key_and_another_column_name_nobody() -> None:
     assert "7" not in repr(erased).replace(next(iter(erased.hashes)), "") and KEY.hex() not in repr(erased)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=25)
 @given(
     st.lists(st.sampled_from(["a", "b", "7", "007", "x'y", 'q"z', "é"]), min_size=1),

@@ -285,6 +285,7 @@ def by_pandas(raw: pd.DataFrame, as_of: date) -> pd.DataFrame:
     )
 
 
+@pytest.mark.slow
 def test_a_log_of_units_prices_and_cancellations_is_as_pandas_says_for_every_customer(tmp_path: Path) -> None:
     raw = online_retail(6_000)
     raw.to_csv(tmp_path / "data.csv", index=False)

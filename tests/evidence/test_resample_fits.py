@@ -25,6 +25,7 @@ def wcss_of(X: np.ndarray, labels: np.ndarray) -> float:
     return sum(float(((X[labels == c] - X[labels == c].mean(axis=0)) ** 2).sum()) for c in np.unique(labels))
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10_000), st.integers(2, 3))
 @settings(max_examples=25, deadline=None)
 def test_of_all_ways_to_cut_seven_points_the_best_is_found(seed: int, k: int) -> None:

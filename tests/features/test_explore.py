@@ -230,6 +230,7 @@ def configured() -> Config:
     )
 
 
+@pytest.mark.slow
 def test_the_stage_writes_the_same_bytes_again(
     mall: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -254,6 +254,7 @@ LOGS = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None)
 @given(LOGS)
 def test_engines_and_thread_counts_agree_to_the_last_bit_and_nothing_is_missing(lines: pd.DataFrame) -> None:
@@ -277,6 +278,7 @@ def test_engines_agree_on_money_that_lies_halfway_between_two_units() -> None:
     np.testing.assert_allclose(on_pandas(lines)["monetary"], amounts, atol=0.00005001)
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(LOGS, st.randoms(use_true_random=False))
 def test_row_order_is_irrelevant(lines: pd.DataFrame, random: Any) -> None:
@@ -286,6 +288,7 @@ def test_row_order_is_irrelevant(lines: pd.DataFrame, random: Any) -> None:
     assert_equal(on_pandas(lines.iloc[order].reset_index(drop=True), as_of), on_pandas(lines, as_of))
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None)
 @given(LOGS, st.dates(date(2023, 11, 1), date(2024, 2, 1)))
 def test_lines_after_the_as_of_date_change_nothing(lines: pd.DataFrame, as_of: date) -> None:
@@ -449,6 +452,7 @@ def configured(source: Source) -> Config:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("customers", [Customers("people.csv"), None])
 def test_the_stage_writes_the_same_bytes_again_and_on_the_other_engine(
     customers: Customers | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -60,6 +60,7 @@ def typed(lines: pd.DataFrame) -> pd.DataFrame:
     return lines.astype(dict.fromkeys(texts, "string") | dict.fromkeys(times, "datetime64[us]"))
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=50)
 @given(cases())
 def test_after_events_the_features_are_those_of_the_whole_log(

@@ -125,6 +125,7 @@ def test_published_customer() -> None:
     assert expected_purchases(MODELS["bg_nbd"], known, WEEKS)[0] == pytest.approx(1.226, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_published_holdout(log: pd.DataFrame, published: pd.DataFrame) -> None:
     """39 weeks later: 1,882 purchases happened, BG/NBD expected 1,653.4."""
     expected = expected_purchases(fit_purchases(published, "bg_nbd"), published, WEEKS)
@@ -151,6 +152,7 @@ def test_trap_one_time_buyers_never_leave_under_bg_nbd(published: pd.DataFrame) 
         assert risk.max() - risk.min() > 0.02
 
 
+@pytest.mark.slow
 def test_trap_without_one_time_buyers_the_fit_is_of_other_people(published: pd.DataFrame) -> None:
     fitted = fit_purchases(published[published["frequency"] > 0], "bg_nbd")
     assert fitted.params == pytest.approx({"r": 2.88, "alpha": 20.3, "a": 0.67, "b": 1.21}, rel=0.01)
@@ -216,6 +218,7 @@ def test_bg_likelihood_by_hand() -> None:
     assert btyd._bg(params, *(np.array([float(value)]) for value in (x, t_x, T)))[0] == pytest.approx(paper, rel=1e-12)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=200)
 @given(
     kind=st.sampled_from(["mbg_nbd", "pareto_nbd"]),
@@ -254,6 +257,7 @@ def test_leaving_at_exactly_one_is_no_singularity() -> None:
     assert near[2] == pytest.approx(near[3], rel=1e-3)
 
 
+@pytest.mark.slow
 def test_known_parameters_are_found_again() -> None:
     random, n, T = np.random.default_rng(0), 4000, 52.0
     rows = []

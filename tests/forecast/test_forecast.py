@@ -250,6 +250,7 @@ def test_our_own_features_are_blind(log: pd.DataFrame) -> None:
     pd.testing.assert_frame_equal(*inputs)
 
 
+@pytest.mark.slow
 def test_what_is_learned_does_not_depend_on_the_holdout(log: pd.DataFrame, made: Prediction) -> None:
     """With the holdout's outcome changed, calibration bins still have the same predictions in them."""
     changed = log.copy()
@@ -382,6 +383,7 @@ def test_simple_models_come_first_however_they_are_listed(made: Prediction) -> N
     assert [step["to"] for step in made.facts["steps"] if step["outcome"] == "churn"][-1] == "linear · per segment"
 
 
+@pytest.mark.slow
 def test_equal_inputs_give_equal_tables_on_any_number_of_threads(log: pd.DataFrame, made: Prediction) -> None:
     with threadpool_limits(limits=1):
         again = predicted(log)
@@ -402,6 +404,7 @@ def test_forecasts_add_up(log: pd.DataFrame, made: Prediction) -> None:
     assert segments["at_risk_revenue"].sum() == pytest.approx(weighted.sum())
 
 
+@pytest.mark.slow
 def test_a_model_that_cannot_be_fitted_is_left_out_and_said() -> None:
     """Nobody buys again before the cutoff of training: there is no rate of return to learn."""
     log = shop()
@@ -491,6 +494,7 @@ def runs(tracker: Tracker, kind: str = "prediction") -> list[Any]:
     return list(tracker.client.search_runs([tracker.experiment_id], f"tags.`segments.kind` = '{kind}'"))
 
 
+@pytest.mark.slow
 def test_every_model_and_variant_is_a_run_once(root: Path, made: Prediction, monkeypatch: pytest.MonkeyPatch) -> None:
     pictures = [prediction.png, lambda figure: b"a picture"]  # drawn once, too
     for png in pictures:
@@ -538,6 +542,7 @@ def test_the_stage_says_that_it_does_not_apply(root: Path, made: Prediction) -> 
     assert sorted(path.name for path in artifact("prediction").iterdir()) == ["metrics.json", "prediction.json"]
 
 
+@pytest.mark.slow
 def test_the_candidates_run_tells_of_the_prediction_made_last(
     root: Path, made: Prediction, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -571,6 +576,7 @@ def test_the_candidates_run_tells_of_the_prediction_made_last(
     assert message(forecasts()) == (pytest.approx(best), 90)
 
 
+@pytest.mark.slow
 def test_what_is_predicted_bears_the_segments_names_and_flows_into_the_profiles(
     root: Path, made: Prediction, monkeypatch: pytest.MonkeyPatch
 ) -> None:

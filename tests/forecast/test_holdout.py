@@ -44,6 +44,7 @@ def sample(seed: int, n: int = 200, ties: bool = True) -> tuple[np.ndarray, np.n
     return y, p, random.multinomial(n, np.full(n, 1 / n), size=5).astype(float)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=30)
 @given(seed=st.integers(0, 10_000), ties=st.booleans())
 def test_equal_to_the_libraries_on_every_resample(seed: int, ties: bool) -> None:

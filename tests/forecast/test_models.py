@@ -64,6 +64,7 @@ def snapshot(seed: int = 0, n: int = 600, opposite: bool = False) -> Snapshot:
     return Snapshot(date(2024, 1, 1), ids, pd.DataFrame(inputs), segment, btyd, spend, churned)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("outcome", ["churn", "value"])
 def test_every_model_answers_one_sound_number_per_customer(name: str, outcome: str) -> None:
@@ -118,6 +119,7 @@ def test_a_segment_unknown_when_learning_uses_the_global_model() -> None:
     assert len(fit(MODELS["linear"], FEATURE, "churn", train, CONFIG)[0](later)) == 600
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["linear", "mbg_nbd"])
 def test_no_forecast_of_money_is_above_what_anybody_spent(name: str) -> None:
     """Each figure is one that was learned, both together never were: on a logarithmic scale they multiply; so do orders and money of each."""
@@ -173,6 +175,7 @@ def test_money_in_another_currency_is_the_same_prediction() -> None:
         assert fit(MODELS[name], GLOBAL, "value", cents, CONFIG)[0](later) == pytest.approx(euros * 100, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_a_buy_till_you_die_model_does_not_look_at_the_outcome() -> None:
     train, blind = snapshot(n=120), snapshot(n=120)
     blind.churned[:] = 1 - blind.churned

@@ -114,6 +114,7 @@ def test_decimal_commas() -> None:
     assert read_numbers(pa.array(["1,5", "2"]), "x", frozenset(), ",")[0].tolist() == [1.5, 2.0]
 
 
+@pytest.mark.slow
 @given(st.lists(st.floats(allow_nan=False).map(repr) | st.from_regex(NUMBER["."], fullmatch=True).filter(str.isascii)))
 def test_text_is_read_to_the_last_bit(texts: list[str]) -> None:
     values, unreadable = read_numbers(pa.array([*texts, "odd"], pa.string()), "x", frozenset(), ".")

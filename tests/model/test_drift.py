@@ -151,6 +151,7 @@ def test_the_same_data_show_no_drift(skewed: tuple[Segmentation, pd.DataFrame]) 
     assert [found[name].value for name in ("psi.segments", "psi.frequency", "psi.money")] == [0, 0, 0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1, 7, 999, 3000])
 def test_however_it_is_cut_a_batch_gives_the_same_figures(
     skewed: tuple[Segmentation, pd.DataFrame], monkeypatch: pytest.MonkeyPatch, size: int

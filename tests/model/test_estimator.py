@@ -24,6 +24,7 @@ PEOPLE = pd.DataFrame(
 )
 
 
+@pytest.mark.slow
 def test_check_estimator_passes() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what scikit-learn says of checks that do not apply

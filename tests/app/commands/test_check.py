@@ -21,6 +21,7 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_draft_agrees_with_its_file_and_not_with_another(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     people = made / "people.csv"
     people.write_text("CLIENTNUM,age,spend\n" + "".join(f"{700 + n},{20 + n},{n}\n" for n in range(40)) + ",,\n" * 9)
@@ -40,6 +41,7 @@ def test_a_draft_agrees_with_its_file_and_not_with_another(made: Path, capsys: p
     assert not Path("artifacts").exists()
 
 
+@pytest.mark.slow
 def test_one_file_a_day_is_one_log_and_each_is_pinned(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     days = made / "days"
     days.mkdir()

@@ -30,6 +30,7 @@ def pipeline(project: Path) -> dict[str, Any]:
     return stages
 
 
+@pytest.mark.slow
 def test_a_project_has_all_that_its_stages_depend_on(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["new", "deep/shop"]) == 0
     assert "cd deep/shop\n        segments fetch" in capsys.readouterr().out
@@ -53,6 +54,7 @@ def test_a_project_has_all_that_its_stages_depend_on(capsys: pytest.CaptureFixtu
     assert read_pins(project) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "source", "feature_sets"), [(PEOPLE, "people", ["people"]), (LOG, "people", ["rfm"])], ids=["table", "log"]
 )

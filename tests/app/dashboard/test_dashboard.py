@@ -158,6 +158,7 @@ def test_an_empty_registry_says_what_to_run(empty: Path, monkeypatch: pytest.Mon
     assert "no model is registered yet: run `dvc repro`" in message(opened("overview"))
 
 
+@pytest.mark.slow
 def test_without_prediction_and_evidence_the_rest_is_shown(house: Callable[..., Segmentation]) -> None:
     house()
     said = message(opened("overview"))
@@ -262,6 +263,7 @@ def test_few_and_many_segments_are_shown(page: str, k: int, house: Callable[...,
         assert [one.label for one in app.slider] == [figures.words(name).capitalize() for name in model.space.columns]
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_customers_send_a_page_of_them(house: Callable[..., Segmentation]) -> None:
     house(4, 100_000)
     app = opened("segment")
@@ -270,6 +272,7 @@ def test_a_hundred_thousand_customers_send_a_page_of_them(house: Callable[..., S
     assert "25 customers; 50 a page." in message(app)
 
 
+@pytest.mark.slow
 def test_no_page_reads_a_table_of_all_customers(
     house: Callable[..., Segmentation], monkeypatch: pytest.MonkeyPatch
 ) -> None:

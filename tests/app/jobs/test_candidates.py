@@ -53,6 +53,7 @@ def specs(*ks: int) -> list[Spec]:
     return [Spec("toy", SET, Scaler("none"), Algorithm(starts=2, max_fits=6), k, 0) for k in ks]
 
 
+@pytest.mark.slow
 def test_everything_of_a_candidate_is_in_the_cache(features: pd.DataFrame) -> None:
     [facts] = make_cell(features, specs(3))
     identity = facts["candidate_id"]

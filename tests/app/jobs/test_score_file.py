@@ -247,6 +247,7 @@ def ragged(root: Path, rows: int, odd: dict[int, str]) -> Path:
     return root / "in.csv"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at_once", [1, 64, 1 << 22])
 def test_rows_not_as_long_as_the_header_are_rejected_in_their_places(
     root: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
@@ -583,6 +584,7 @@ def test_the_command_scores_as_the_registered_model_does(small_project: Callable
     assert command("in.csv", "-o", "out.csv")[0] == 0 and len(project.runs("batch", "monitoring")) == 3
 
 
+@pytest.mark.slow
 def test_scoring_without_a_model_says_what_to_run(
     root: Path, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -79,6 +79,7 @@ def test_what_a_notebook_shows(result: SweepResult) -> None:
         result.plot_elbow("x")
 
 
+@pytest.mark.slow
 def test_it_is_the_pipelines_sweep(reproduced: SmallProject, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(reproduced.root)
     config, features = load(), reproduced.table("features/customers.parquet")

@@ -31,6 +31,7 @@ def here(reproduced: SmallProject) -> Project:
     return found
 
 
+@pytest.mark.slow
 def test_its_tables_are_those_of_the_catalog(here: Project, reproduced: SmallProject) -> None:
     assert here.root == reproduced.root
     for found, path in (
@@ -105,6 +106,7 @@ def run_cell(source: str, names: dict[str, Any]) -> Any:
     return None if last is None else eval(compile(ast.Expression(last.value), "cell", "eval"), names)  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_the_notebook_shows_what_it_says(reproduced: SmallProject, capsys: pytest.CaptureFixture[str]) -> None:
     """Cells on the shop's data show now what the page shows; those on a project run on the small one."""
     names: dict[str, Any] = {}
@@ -130,6 +132,7 @@ def test_the_notebook_shows_what_it_says(reproduced: SmallProject, capsys: pytes
     assert compared > 4
 
 
+@pytest.mark.slow
 def test_the_readmes_lines_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     [block] = (CHECKOUT / "README.md").read_text().split("```python\n")[1:]
     random, group = np.random.default_rng(0), np.arange(60) % 3

@@ -79,6 +79,7 @@ def we(other: Tracker, method: str, happens: Callable[..., Any]) -> Tracker:
     return replace(other, client=Between(other.client, method, happens))  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["create_run", "set_terminated", "log_batch"])
 @pytest.mark.parametrize("later", [-1, 1], ids=["we are older", "we are younger"])
 def test_of_a_candidate_recorded_by_two_at_once_one_stays_and_belongs_to_both_sweeps(
@@ -126,6 +127,7 @@ def test_an_experiment_made_by_somebody_else_meanwhile_is_taken(other: Tracker) 
     assert ours == connection._experiment(other.client, "new", local=False)
 
 
+@pytest.mark.slow
 def test_of_a_model_registered_by_two_at_once_the_first_version_stays(other: Tracker) -> None:
     track_candidates(other, [fact()])
     numbers = []
@@ -137,6 +139,7 @@ def test_of_a_model_registered_by_two_at_once_the_first_version_stays(other: Tra
     assert len(other.client.search_logged_models([other.experiment_id])) == 1
 
 
+@pytest.mark.slow
 def test_two_who_put_the_same_version_in_use_agree(other: Tracker) -> None:
     track_candidates(other, [fact(), fact(4, "c4")])
     promote(other, add(other, "c4"))
@@ -147,6 +150,7 @@ def test_two_who_put_the_same_version_in_use_agree(other: Tracker) -> None:
     assert versions.wanted(other, CONFIG.model, "champion").tags["replaces"] == "1"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "method", ["set_registered_model_alias", "set_model_version_tag", "delete_registered_model_alias"]
 )
@@ -170,6 +174,7 @@ def test_what_the_database_refuses_since_somebody_wrote_it_an_instant_ago_is_loo
     assert {"proof": "holds", "replaces": "1"}.items() <= versions.wanted(other, CONFIG.model, "2").tags.items()
 
 
+@pytest.mark.slow
 def test_the_mark_of_the_champion_follows_the_alias_when_two_promote_at_once(other: Tracker) -> None:
     track_candidates(other, [fact(), fact(4, "c4")])
     first, second = add(other, "c3"), add(other, "c4")

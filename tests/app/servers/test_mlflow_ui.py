@@ -144,6 +144,7 @@ def test_a_state_fits_into_a_tag() -> None:
     assert max(map(len, ui_views.view_states("f" * 64).values())) < 5000
 
 
+@pytest.mark.slow
 @given(st.integers(1, 8), st.integers(1, 6))
 def test_every_curve_has_its_own_colour(sets: int, scalers: int) -> None:
     cells = [(f"set{i}", f"scaler{j}") for i in range(sets) for j in range(scalers)]

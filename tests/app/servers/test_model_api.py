@@ -122,6 +122,7 @@ def test_another_type_is_refused(kind: str) -> None:
     assert found is not None and found[0] == 415
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.tuples(st.floats(0, 1e9) | st.integers(0, 2**60), st.floats(-1e9, 1e9) | st.integers(-(2**60), 2**60)),
@@ -468,6 +469,7 @@ def test_help_asks_for_the_columns_that_the_page_on_results_asks_for(capsys: pyt
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_any_signal_ends_it_in_good_order(monkeypatch: pytest.MonkeyPatch, number: signal.Signals) -> None:
     model = SimpleNamespace(document=MODEL.to_json(), uri="models:/toy/3", reference="", name="toy", version="3")

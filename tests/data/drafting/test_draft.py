@@ -149,6 +149,7 @@ def test_log_draft_reads_the_log(tmp_path):
     assert report["rows_clean"] == rows and report["reasons"] == []
 
 
+@pytest.mark.slow
 def test_a_draft_of_the_usual_log_reads_it_as_pandas_does(tmp_path):
     """Quantity x price, cancellations netted, ids no missing values; what only a person knows stands beside it."""
     raw = online_retail(3_000)

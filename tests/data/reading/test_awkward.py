@@ -104,6 +104,7 @@ TIMES: dict[str, tuple[list[str], dict[str, str], list[str]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", TIMES)
 def test_times_are_those_that_were_meant(tmp_path: Path, case: str) -> None:
     cells, keys, expected = TIMES[case]

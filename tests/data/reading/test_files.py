@@ -149,6 +149,7 @@ def test_xlsx_sheets_and_leading_blank_rows(tmp_path):
     assert "first, second" in error.value.fix
 
 
+@pytest.mark.slow
 def test_a_log_is_the_same_clean_table_from_every_kind_of_file(tmp_path):
     frame = pd.DataFrame(
         {

@@ -51,6 +51,7 @@ def test_cells_are_text_as_written_no_value_is_null_and_sums_are_exact() -> None
     ]
 
 
+@pytest.mark.slow
 def test_the_webshop_agrees_with_pandas() -> None:
     """The three files of docs/webshop through the two queries of conf/query."""
     config = load(["source=webshop"], project=CHECKOUT)
@@ -174,6 +175,7 @@ def test_what_a_query_may_not_do_is_one_error_that_names_its_file(sql: str, what
     assert fix in caught.value.fix
 
 
+@pytest.mark.slow
 def test_decimal_marks_that_differ_are_asked_about() -> None:
     Path("items.csv").write_text("id;price;n\n01;19,99;3\n")
     orders = Path("orders.csv").read_text().splitlines()

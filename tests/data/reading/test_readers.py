@@ -90,6 +90,7 @@ def shop(name: str) -> Source:
     return Source("shop", as_of=str(LAST), transactions=spec, policy=Policy(duplicate_rows="keep"))
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=4)
 @given(LINES)
 def test_money_days_and_ids_of_a_log_are_those_of_the_file_whatever_its_kind(lines: list[Line]) -> None:

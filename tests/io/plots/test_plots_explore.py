@@ -41,6 +41,7 @@ def shown(figure: Figure) -> list[str]:
     return [axes.get_title() for axes in figure.axes if axes.get_visible() and axes.get_title()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("columns", "categories"), [(2, 0), (3, 1), (25, 4)])
 def test_two_or_many_columns_are_drawn_each_with_its_panel(columns: int, categories: int) -> None:
     seen = look(table(60, columns, categories))
@@ -54,6 +55,7 @@ def test_two_or_many_columns_are_drawn_each_with_its_panel(columns: int, categor
     assert all(png(drawn[name]).startswith(b"\x89PNG") for name in written)
 
 
+@pytest.mark.slow
 def test_equal_tables_give_equal_bytes_without_a_mark_of_the_machine() -> None:
     first, second = (exploratory_pictures(look(table(80, 2, 1))) for _ in range(2))
     for name in EVERY:
@@ -62,6 +64,7 @@ def test_equal_tables_give_equal_bytes_without_a_mark_of_the_machine() -> None:
         assert b"Software" not in content and b"tEXt" not in content
 
 
+@pytest.mark.slow
 def test_other_numbers_give_another_picture() -> None:
     changed = table(80, 2).assign(column_0=lambda customers: customers["column_0"] * np.repeat([2, 1], 40))
     for draw in (histograms, box_plots, pair_plot, correlation_heat_map):

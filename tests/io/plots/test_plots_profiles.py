@@ -85,12 +85,14 @@ def test_each_is_drawn_with_every_name(k: int) -> None:
         assert all(name in said for name in names), key
 
 
+@pytest.mark.slow
 def test_equal_segments_give_equal_bytes() -> None:
     first, second = every(5), every(5)
     for key, figure in first.items():
         assert png(figure) == png(second[key]), key
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("k", MANY)
 def test_nothing_said_lies_outside_the_picture(k: int) -> None:
     """Names are long, segments many: no text may be cut at an edge."""

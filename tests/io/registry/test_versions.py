@@ -35,11 +35,13 @@ def tracker(root: Path) -> Iterator[Tracker]:
         yield tracker
 
 
+@pytest.mark.slow
 def test_the_same_model_is_registered_once(tracker: Tracker) -> None:
     assert [add(tracker, c).number for c in ("c3", "c4", "c3")] == ["1", "2", "1"]
     assert aliases(tracker) == {"1": [], "2": []}
 
 
+@pytest.mark.slow
 def test_what_could_not_be_proved_is_registered_anew_under_another_claim(tracker: Tracker) -> None:
     first = add(tracker, "c3", code_hash="a")
     versions.set_tags(tracker, first, {"proof": "x.csv was changed"})
@@ -50,6 +52,7 @@ def test_what_could_not_be_proved_is_registered_anew_under_another_claim(tracker
     assert add(tracker, "c3", code_hash="c").number == "2"
 
 
+@pytest.mark.slow
 def test_a_new_champion_leaves_the_old_one_within_reach(tracker: Tracker) -> None:
     for candidate in ("c3", "c4", "c5"):
         version = add(tracker, candidate)
@@ -63,6 +66,7 @@ def test_a_new_champion_leaves_the_old_one_within_reach(tracker: Tracker) -> Non
     assert versions.wanted(tracker, CONFIG.model, "2").tags["replaces"] == "1"
 
 
+@pytest.mark.slow
 def test_the_card_of_a_version_says_who_put_it_in_use(tracker: Tracker) -> None:
     first, second = add(tracker, "c3"), add(tracker, "c4")
 
@@ -83,12 +87,14 @@ def test_the_card_of_a_version_says_who_put_it_in_use(tracker: Tracker) -> None:
     assert "By Ada, 2026-01-02" in card(second)
 
 
+@pytest.mark.slow
 def test_a_challenger_waits_beside_the_champion(tracker: Tracker) -> None:
     promote(tracker, add(tracker, "c3"))
     versions.challenge(tracker, add(tracker, "c4"))
     assert aliases(tracker) == {"1": ["champion"], "2": ["challenger"]}
 
 
+@pytest.mark.slow
 def test_a_champion_that_changed_meanwhile_is_not_replaced(tracker: Tracker) -> None:
     first, second, third = (add(tracker, c) for c in ("c3", "c4", "c5"))
     promote(tracker, first)
@@ -98,6 +104,7 @@ def test_a_champion_that_changed_meanwhile_is_not_replaced(tracker: Tracker) -> 
     assert aliases(tracker)["2"] == ["champion"]
 
 
+@pytest.mark.slow
 def test_who_is_overtaken_is_compared_with_the_new_champion(tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second, third = (add(tracker, c) for c in ("c3", "c4", "c5"))
     promote(tracker, first)
@@ -118,6 +125,7 @@ def test_who_is_overtaken_is_compared_with_the_new_champion(tracker: Tracker, mo
     assert aliases(tracker) == {"1": [], "2": ["previous"], "3": ["champion"]}
 
 
+@pytest.mark.slow
 def test_only_the_champions_run_is_marked(tracker: Tracker) -> None:
     promote(tracker, add(tracker, "c3"))
     promote(tracker, add(tracker, "c4"))
@@ -150,6 +158,7 @@ def test_the_files_of_a_version_are_listed_and_served(tracker: Tracker) -> None:
     assert found["MLmodel"] == (checkout() / place / "MLmodel").read_bytes()
 
 
+@pytest.mark.slow
 def test_no_byte_of_a_model_that_is_not_the_registered_one_is_used(tracker: Tracker) -> None:
     version = add(tracker, "c3")
     folder = model_folder(tracker, version)
@@ -228,6 +237,7 @@ def test_the_hash_of_the_list_is_the_registrys_and_not_the_folders(tracker: Trac
         read(version)
 
 
+@pytest.mark.slow
 def test_a_model_whose_files_were_changed_is_registered_anew(tracker: Tracker) -> None:
     first = add(tracker, "c3")
     (model_folder(tracker, first) / "MLmodel").write_text("{}")

@@ -344,6 +344,7 @@ def test_new_pins_go_to_the_end_and_others_stay(home):
     assert document["outs"][1] == {"md5": pin_of(home / ONE).md5, "size": 7, "hash": "md5", "path": ONE}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     ["outs: [", "outs: 3", "[]", "outs:\n- md5: 1\n", "x: 1", "outs: 2020-13-45", f"outs: {'9' * 5000}", "[" * 3000],
