@@ -43,8 +43,7 @@ def test_every_file_that_is_dealt_out_in_its_own_way_is_there() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("workers", [[], ["-n", "1"]], ids=["alone", "with a worker"])
-@pytest.mark.parametrize("ci", ["true", "false"])
+@pytest.mark.parametrize(("workers", "ci"), [([], "true"), (["-n", "1"], "false")], ids=["alone", "with a worker"])
 def test_without_a_browser_the_suite_is_green_and_says_so_or_fails_in_ci(
     tmp_path: Path, pytestconfig: pytest.Config, workers: list[str], ci: str
 ) -> None:
