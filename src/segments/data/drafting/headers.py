@@ -60,6 +60,14 @@ CODES = (  # of what a whole number is the code of a group, and no amount
     r"(^|_)(type|typ|channel|kanal|region|area|country|state|city|location|education|occupation|profession|job|status"
     r"|class|category|kategorie|group|gruppe|code|sex|gender|geschlecht|marital|plan|tier|level|settlement|branch)(_|$)"
 )
+# Whole numbers that begin again: their names, and the first and the last of them.
+TURNS = {
+    "a day of the month": (r"day|tag|jour|d[ií]a|giorno|\w*day_?of_?(the_)?month|monatstag", 1, 31),
+    "a day of the week": (r"\w*weekday|\w*day_?of_?(the_)?week|(\w+_)?dow|wochentag|jour_semaine", 0, 7),
+    "a month of the year": (r"month|monat|mois|mes|mese|\w*month_?of_?(the_)?year", 1, 12),
+    "a week of the year": (r"week|woche|kw|semaine|semana|\w*week_?of_?(the_)?year", 0, 53),
+    "an hour of the day": (r"hour|stunde|heure|hora|\w*hour_?of_?(the_)?day", 0, 24),
+}
 # What short words in headers stand for, at the beginning of a header and anywhere.
 _BEGINNINGS = {"mnt": "spent on", "num": "number of", "nb": "number of", "cnt": "number of", "nr": "number of"}
 _SHORT = {"avg": "mean", "amt": "amount", "qty": "quantity", "pct": "percent", "trx": "transactions", "tot": "total"}
@@ -86,6 +94,23 @@ def key_of(header: str, taken: set[str]) -> str:
         unique, number = f"{key}_{number}", number + 1
     taken.add(unique)
     return unique
+
+
+def turn_of(header: str, low: float, high: float) -> str:
+    """What of the calendar or the clock whole numbers are, by their header and range; nothing where they are no such thing.
+
+    Examples
+    --------
+    >>> turn_of("day", 1, 31), turn_of("Order_DayOfWeek", 0, 6), turn_of("day", 1, 400), turn_of("Days", 1, 31)
+    ('a day of the month', 'a day of the week', '', '')
+    """
+    words = words_of(header)
+    fits = (
+        turn
+        for turn, (name, first, last) in TURNS.items()
+        if first <= low and high <= last and re.fullmatch(name, words)
+    )
+    return next(fits, "")
 
 
 def words_of(header: str) -> str:
