@@ -14,8 +14,21 @@ NAMELESS = re.compile(r"column \d+|unnamed: \d+|index|")
 CUSTOMER = (
     *("household", "customer", "client", "member", "shopper", "user", "account", "kunde", "kdnr", "mitglied", "nutzer"),
     *("käufer", "acheteur", "abonn", "adhérent", "cliente", "cust"),
+    *(
+        "debitor",
+        "buyer",
+        "loyaltyid",
+        "loyaltycard",
+        "loyaltyn",
+        "kartennr",
+        "kartennummer",
+        "cardnumber",
+        "cardno",
+        "cardid",
+    ),
 )
 ABOUT_CUSTOMERS = r"(type|typ|segment|group|gruppe|class|klasse|category|kategorie|status|gender|sex|age|alter|since|count|city|country|region|state)$"  # not who they are
+ABOUT_ORDERS = r"(status|state|type|typ|art|kind|class|channel|source|currency|country|method)$"  # not which one
 ORDER = (
     *("basket", "order", "invoice", "receipt", "ticket", "transaction", "bill"),
     *(
@@ -56,6 +69,14 @@ OUTCOME = (
     r"(^|_)(churn|churned|attrition|attrited|exited|response|target|outcome|segment|segmentation|cluster|classifier"
     r"|predicted|prediction)(_|$)|^(y|label)$"
 )
+# Words for a line that was never paid, or was paid back, and ids that stand for whoever has none.
+NO_PURCHASE = (
+    r"cancel|annul|storn|refund|return|retour|retoure|erstatt|rembours|credit_?note|gutschrift|charge_?back|dispute"
+    r"|failed|fehlgeschlagen|declined|void|unpaid|abandon"
+)
+REFUND = r"refund|erstatt|rembours|reembols|credited"
+CURRENCY = r"(^|_)(currency|waehrung|währung|währ|waers|devise|moneda|valuta)(_|$)"
+NOBODY = r"0+|-1|9{5,}|guest|gast|invité|anonymous|anonym|unknown|unbekannt|none|no_?customer"
 CODES = (  # of what a whole number is the code of a group, and no amount
     r"(^|_)(type|typ|channel|kanal|region|area|country|state|city|location|education|occupation|profession|job|status"
     r"|class|category|kategorie|group|gruppe|code|sex|gender|geschlecht|marital|plan|tier|level|settlement|branch)(_|$)"
