@@ -75,7 +75,7 @@ NO_PURCHASE = (
     r"|failed|fehlgeschlagen|declined|void|unpaid|abandon"
 )
 REFUND = r"refund|erstatt|rembours|reembols|credited"
-CURRENCY = r"(^|_)(currency|waehrung|währung|währ|waers|devise|moneda|valuta)(_|$)"
+CURRENCY_NAME = r"(^|_)(currency|waehrung|währung|währ|waers|devise|moneda|valuta)(_|$)"
 NOBODY = r"0+|-1|9{5,}|guest|gast|invité|anonymous|anonym|unknown|unbekannt|none|no_?customer"
 CODES = (  # of what a whole number is the code of a group, and no amount
     r"(^|_)(type|typ|channel|kanal|region|area|country|state|city|location|education|occupation|profession|job|status"

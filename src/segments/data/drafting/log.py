@@ -10,7 +10,7 @@ import pandas as pd
 
 from segments.config.source import Policy
 from segments.data.drafting.cells import FEW_VALUES, Sample
-from segments.data.drafting.headers import CURRENCY, NAMELESS, NO_PURCHASE, NOBODY, REFUND, words_of
+from segments.data.drafting.headers import CURRENCY_NAME, NAMELESS, NO_PURCHASE, NOBODY, REFUND, words_of
 from segments.data.drafting.roles import Roles
 from segments.data.drafting.texts import comment, one_line, quote
 from segments.data.transactions import main_days
@@ -131,7 +131,7 @@ def _left_out(sample: Sample, roles: Roles) -> list[str]:
             words = [str(word) for word in telling.value_counts().index]
         if words:
             found[header], counts[header] = words, int(values.isin(words).sum())
-        if header not in played and re.search(CURRENCY, words_of(header)) and values.nunique() > 1:
+        if header not in played and re.search(CURRENCY_NAME, words_of(header)) and values.nunique() > 1:
             several = ", ".join(map(one_line, values.value_counts().index[:5]))
             lines.append(
                 f"  # QUESTION: {one_line(header)} has {several}: money of several currencies is added up as it stands; choose one, or convert in a query"
