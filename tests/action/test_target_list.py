@@ -150,6 +150,12 @@ def test_the_smallest_effect_has_the_power_it_claims(base: float, treatment: int
     assert np.mean(shown) == pytest.approx(0.8, abs=0.02)  # 3.5 standard errors of 5000 campaigns
 
 
+def test_one_customer_is_a_group_and_nobody_is_none() -> None:
+    assert minimum_detectable_effect(0.05, 400, 1) == pytest.approx(0.763, abs=0.001)
+    assert minimum_detectable_effect(0.01, 1, 400) is not None
+    assert minimum_detectable_effect(0.05, 400, 0) is minimum_detectable_effect(0.05, 0, 400) is None
+
+
 def test_the_smallest_effect_by_enumeration() -> None:
     """Every outcome of 6 against 4, by hand."""
     effect = minimum_detectable_effect(0.1, 6, 4)

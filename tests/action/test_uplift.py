@@ -298,7 +298,7 @@ SPEC = Campaigns("m", "r", "d", customer="household", campaign="id", start="from
 
 
 def past(name: str) -> tuple[set[str], set[str], datetime, datetime]:
-    mailings = text(household=["01", "2", "3"], id=["7", "7", "8"])
+    mailings = text(household=["01", "2", "3", "4"], id=["7", "7", "8", None])  # nobody knows what the last one got
     redemptions = text(household=["1", "1", "3"], id=["7", "7", "8"])
     days = text(**{"id": ["7", "8"], "from": ["2017-03-03 00:00:00", "2017-04-01"], "to": ["2017-03-09", "2017-04-02"]})
     return past_campaign(mailings, redemptions, days, SPEC, name)
@@ -359,6 +359,12 @@ def test_a_past_campaign_is_described_and_never_an_effect() -> None:
     assert list(pictured(table)) == ["redemption"]
     with pytest.raises(DataError, match="in no segment: 1"):
         describe_campaign(everybody(), {"9"}, set(), ({}, 1.0), ({}, 1.0))
+
+
+def test_segments_stand_in_the_order_of_their_numbers_whatever_they_are_called() -> None:
+    named = everybody().assign(segment_id=["S10", "S10", "S2", "S2"], segment=["a", "a", "a long name", "a long name"])
+    table = describe_campaign(named, {"1"}, set(), ({}, 1.0), ({}, 1.0))
+    assert table["segment_id"].tolist()[:4] == ["S2", "S2", "S10", "S10"]
 
 
 def test_a_time_the_log_does_not_cover_has_no_spend() -> None:

@@ -160,6 +160,19 @@ def test_default_policy_stops_at_conflicting_ids():
     with pytest.raises(DataError, match="duplicate customer id") as stopped:
         customers({"id": ["1", "1"], "age": ["20", "30"], "city": ["a", "b"]})
     assert "source.policy.duplicate_ids" in str(stopped.value)
+    assert "2 lines are of 1 customers; 'id' with 'age', 'city' tells lines apart" in str(stopped.value)
+    assert "of a log write transactions:" in str(stopped.value)
+
+
+def test_what_is_done_to_ids_without_asking_is_counted():
+    ids = [" 1", "2\u00a0", "3", "e\u0301", "4\u200b", "5 6", "\t7 "]
+    table, report = customers({"id": ids, "age": ["30"] * 7, "city": ["a"] * 7})
+    assert sorted(table["customer_id"]) == ["1", "2", "3", "4", "5 6", "7", "é"]
+    assert report["notes"] == [
+        "1 ids of 'id' held signs that nobody sees: they are taken out",
+        "3 ids of 'id' had blanks around them: they are taken off",
+        "1 ids of 'id' had letters in two parts: they are composed (NFC)",
+    ]
 
 
 @pytest.mark.parametrize(

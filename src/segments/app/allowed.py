@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from segments.errors import ConfigError
+from segments.errors import PASSWORD, ConfigError
 from segments.io.store.decisions import DECISIONS
 
 if TYPE_CHECKING:
@@ -32,12 +32,16 @@ KEY = re.compile(r"\w[\w-]*([./]\w[\w-]*)*")
 MAKES = re.compile(r"_\w+_|\(\)")
 OTHER_KEY = re.compile(r"\$\{(?!hydra\b)[\w.\[\]-]+\}")
 # A file without any of these can say nothing that is refused here, and need not be parsed: most of conf/.
-SUSPECT = re.compile(r"[!&*%?@\\]|\$\{|<<|hydra|defaults|\(\)|(?<!\w)_\w+_(?!\w)")
+SUSPECT = re.compile(r"[!&*%?@\\]|\$\{|<<|hydra|defaults|\(\)|(?<!\w)_\w+_(?!\w)|(?i:passw|pwd)")
 INT, NULL, MERGE = (f"tag:yaml.org,2002:{kind}" for kind in ("int", "null", "merge"))
 PLAIN_TAGS = {INT, NULL, *(f"tag:yaml.org,2002:{kind}" for kind in ("str", "float", "bool", "timestamp", "map", "seq"))}
 LONGEST_OVERRIDE = 4_000  # signs of an override: what reads them takes seconds for much more
 MOST_RUNS = 10_000
 WRITE_IT = "write the value; the only interpolation is that of another key of conf/, ${key.of.conf}"
+LEAVE_IT_OUT = (
+    "leave it out: a database has it from PGPASSWORD or ~/.pgpass, a tracking server from MLFLOW_TRACKING_PASSWORD"
+)
+IN_CLEAR = "the value holds a password, and configs are kept in git and MLflow"
 OF_HYDRA = (
     "of Hydra, only the launcher and its number of jobs can be chosen: hydra/launcher=NAME hydra.launcher.n_jobs=N"
 )
@@ -168,6 +172,8 @@ def _check_file(root: yaml.Node, text: str, shown: str, *, free_text: bool) -> N
                 raise _at(node, f"'{node.value}' is not a known key", shown, "remove it: no config names code to run")
             if not free_text and _reaches_out(node.value):
                 raise _at(node, _read_elsewhere(node.value), shown, WRITE_IT)
+            if not free_text and PASSWORD.search(node.value):
+                raise _at(node, IN_CLEAR, shown, LEAVE_IT_OUT)
 
 
 def _nodes(root: yaml.Node) -> Iterator[tuple[yaml.Node, bool]]:
@@ -238,6 +244,8 @@ def _check_override(override: Override, text: str, groups: Collection[str]) -> N
             raise ConfigError(f"'{word}' is not a known key", where=text, fix="remove it: no config names code to run")
         if _reaches_out(word):
             raise ConfigError(_read_elsewhere(word), where=text, fix=WRITE_IT)
+        if PASSWORD.search(word):
+            raise ConfigError(IN_CLEAR, where=text, fix=LEAVE_IT_OUT)
     if key in groups:
         _check_choice(override, text)
 

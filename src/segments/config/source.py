@@ -55,6 +55,7 @@ def is_query(path: object) -> bool:
     return isinstance(path, str) and PurePosixPath(path).parent == QUERIES and path.endswith(".sql")
 
 
+DATABASE_TABLE = re.compile(r"[^:/=@.]+(\.[^:/=@.]+)?")  # TABLE or SCHEMA.TABLE
 TABLE = "table:"  # before the name of a table that the engine knows
 
 
@@ -491,7 +492,19 @@ class Fetch:
 
     def __post_init__(self) -> None:
         if self.connect is None:
+            if self.files and self.package is None:
+                raise rule(
+                    "nothing gives these files",
+                    "say package: NAME, or connect: postgresql, or leave files out",
+                    "files",
+                )
             return
+        if any(not is_query(table) and not DATABASE_TABLE.fullmatch(table) for table in self.files.values()):
+            raise rule(
+                "what stands for a database's file is no table and no query",
+                "write TABLE, SCHEMA.TABLE or conf/query/NAME.sql; where the database is, PGHOST and so on say",
+                "files",
+            )
         if self.package or self.url or not self.files or any(not path.endswith(".parquet") for path in self.files):
             raise rule(
                 "a database gives parquet files, each of one table or query, and nothing else gives the source's files then",

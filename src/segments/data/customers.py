@@ -20,6 +20,7 @@ from segments.data.rows import (
     find_header,
     in_order,
     judged_rows,
+    quoted,
     quoted_list,
     repeated_rows,
     require,
@@ -138,7 +139,12 @@ def clean_customers(raw: RawTable, source: Source) -> tuple[pd.DataFrame, Report
     for (verdict,) in again:
         if verdict:
             counts[verdict - 1] -= 1
-    report = counted([*reasons, twice], [*counts, len(again)], rows, policy, notes, spec.where)
+    try:
+        report = counted([*reasons, twice], [*counts, len(again)], rows, policy, notes, spec.where)
+    except DataError as error:
+        if twice.action != "stop" or not again or id_header is None:
+            raise
+        raise _several_lines(error, raw.lines, parsed["id"], id_header) from None
     said = " ".join(f"WHEN {number} THEN {literal(reason.text)}" for number, reason in enumerate(reasons, start=1))
     alone = f"CASE WHEN {kept} THEN 'clean' ELSE {literal(twice.text)} END"
     dead = lines.filter(f"verdict NOT IN ({', '.join(map(str, keeping))})").project(
@@ -154,6 +160,21 @@ def clean_customers(raw: RawTable, source: Source) -> tuple[pd.DataFrame, Report
     frame = frame.loc[_id_order(frame[CUSTOMER_ID])].reset_index(drop=True)
     _validate(frame, spec)
     return frame, report
+
+
+def _several_lines(error: DataError, lines: duckdb.DuckDBPyRelation, own: str, id_header: str) -> DataError:
+    """The same error, with what such a table may be: a log, or one whose key is of two columns."""
+    others = [header for header in lines.columns if header != id_header]
+    cells = ", ".join([f"{own} AS own", *(f"{quoted(header)} AS other_{n}" for n, header in enumerate(others))])
+    pairs = ["count(*)", "count(DISTINCT own)", *(f"count(DISTINCT (own, other_{n}))" for n in range(len(others)))]
+    rows, ids, *counts = lines.project(cells).filter("own IS NOT NULL").aggregate(", ".join(pairs)).fetchall()[0]
+    keys = [header for header, count in zip(others, counts, strict=True) if count == rows]
+    said = f"{rows:,} lines are of {ids:,} customers"
+    if keys:
+        said += f"; '{id_header}' with {quoted_list(keys, 3)} tells lines apart"
+    what, where, fix, listed = error.given
+    fix += "; of a log write transactions: in place of customers:, or make one line of each customer by a query (docs/your-data.md)"
+    return DataError(f"{what}. {said}", where=where, fix=fix, listed=listed)
 
 
 def told_customers(raw: RawTable) -> pd.DataFrame:

@@ -71,6 +71,31 @@ def test_a_year_of_birth_is_an_age_and_asks_for_the_day_of_the_table() -> None:
     assert [one.key for one in both] == ["age", "year_birth"]
 
 
+@pytest.mark.parametrize("header", ["Geburtsdatum", "date_of_birth", "DOB", "birthday", "Date de naissance"])
+def test_a_date_of_birth_is_an_age_and_no_recency(header: str) -> None:
+    one = only(header, ["1950-12-31", "1961-02-01"])
+    assert (one.meaning, one.label) == ("kind: date", "age in days")
+    assert "a date of birth: becomes the age in days" in one.remark
+
+
+@pytest.mark.parametrize(
+    ("header", "values", "decides"),
+    [
+        ("day", [*range(1, 32)], False),  # bank marketing
+        ("day", [*range(1, 20), 45], True),
+        ("order_hour_of_day", [*range(24)], False),
+        ("Monat", [*range(1, 13)], False),
+        ("days", [*range(1, 32)], True),
+    ],
+)
+def test_a_number_that_begins_again_does_not_decide_without_a_word(
+    header: str, values: list[object], decides: bool
+) -> None:
+    one = only(header, values)
+    assert one.meaning and one.decides == decides
+    assert decides or "its last value stands beside its first" in one.line
+
+
 @pytest.mark.parametrize("header", ["Churn", "Attrition_Flag", "Response", "Segmentation", "y"])
 def test_an_outcome_describes_and_does_not_decide(header: str) -> None:
     one = only(header, ["a", "b", "c"])
@@ -105,7 +130,8 @@ def test_lines_of_customers_who_come_again_are_no_customers_table() -> None:
     orders = sample(order_id=list(range(ROWS)), user_id=list(range(20)), order_dow=list(range(7)))
     draft = describe(orders, "data/orders.csv", roles=guess_roles(orders), rows=ROWS)
     assert '# QUESTION: "user_id" stands in several lines' in draft.text
-    assert '  id: "user_id"' in draft.text and draft.features == ["order_dow"]
+    assert '  id: "user_id"' in draft.text and draft.features == []
+    assert draft.left_out["order_dow"].startswith("a day of the week")
 
 
 def test_one_purchase_each_is_a_log_and_the_last_order_of_each_is_none() -> None:

@@ -16,6 +16,7 @@ from segments.config.source import Column, Customers, Products, Reader, Source, 
 from segments.data.customers import clean_customers
 from segments.data.drafting.draft import describe_file
 from segments.data.reading import files
+from segments.data.reading.dialect import header_of
 from segments.data.reading.kinds import first_bytes, guarded
 from segments.data.transactions import clean_transactions
 from segments.errors import DataError
@@ -94,6 +95,24 @@ def test_cyrillic_text_is_recognised(tmp_path):
     words = ["Москва", "Санкт-Петербург", "Новосибирск", "Екатеринбург", "покупатель", "магазин"]
     content = "id,город\n" + "".join(f"{number},{words[number % 6]} большой город на реке\n" for number in range(200))
     assert cells(write(tmp_path, content.encode("cp1251")))["город"][0] == "Москва большой город на реке"
+
+
+def test_german_text_is_no_code_page_of_a_printer(tmp_path):
+    lines = [f"{row};Köln;{row % 90},50;01.02.20{row % 24:02}" for row in range(200)]
+    path = write(tmp_path, "\r\n".join(["Nr;Ort;Umsatz (€);Tag", *lines]).encode("cp1252"))
+    assert list(cells(path))[2] == "Umsatz (€)" and cells(path)["Ort"][0] == "Köln"
+
+
+def test_titles_of_a_sheet_are_above_its_header_though_all_rows_are_as_long(tmp_path):
+    rows = [
+        ["Report 2024", "", "", ""],
+        ["printed on", "", "2024-07-01", ""],
+        ["", "", "", ""],
+        ["No", "Invoice", "Date", "Net"],
+    ]
+    body = [[str(row), f"R{row}", "2024-01-02", "1.5"] for row in range(5)]
+    assert header_of([*rows, *body], Reader()).above == 3
+    assert header_of(rows[3:] + body, Reader()).above == 0
 
 
 @pytest.mark.parametrize(

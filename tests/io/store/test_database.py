@@ -178,10 +178,16 @@ def test_a_colleague_needs_no_database_for_what_is_there(reached: Postgres, monk
         {"connect": "postgresql", "files": {"data/shop/raw.csv": "people"}},
         {"connect": "postgresql", "files": {"data/shop/raw.parquet": "people"}, "package": "x"},
         {"connect": "mysql", "files": {"data/shop/raw.parquet": "people"}},
+        {"connect": "postgresql", "files": {"data/shop/raw.parquet": "postgresql://h/d"}},
+        {"connect": "postgresql", "files": {"data/shop/raw.parquet": "host=h dbname=d"}},
+        {"connect": "postgresql", "files": {"data/shop/raw.parquet": "a.b.c"}},
+        {"files": {"data/shop/raw.parquet": "people"}},
     ],
 )
 def test_what_a_database_can_give_is_said_in_the_config(given: dict[str, object]) -> None:
-    with pytest.raises(ConfigError, match=r"a database gives parquet files|not a known value"):
+    with pytest.raises(
+        ConfigError, match=r"a database gives parquet files|not a known value|no table and no query|nothing gives"
+    ):
         checked(Source, {"name": "shop", "customers": {"path": "data/shop/raw.parquet"}, "fetch": given}, "source")
 
 

@@ -220,7 +220,7 @@ def test_a_config_names_no_path_outside_data(home, tmp_path, path):
     given = put(tmp_path, path="given.csv")
     before = every_file(tmp_path)
     named = Source("shop", customers=Customers(path))
-    extra = Source("shop", customers=Customers(ONE), fetch=Fetch(files={path: "x"}))
+    extra = Source("shop", customers=Customers(ONE), fetch=Fetch(package="x", files={path: "x"}))
     for refuse in (
         lambda: fetch(named, given, project=home),
         lambda: fetch(named, project=home),

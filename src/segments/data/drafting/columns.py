@@ -22,6 +22,7 @@ from segments.data.drafting.headers import (
     id_like,
     key_of,
     label_of,
+    turn_of,
     words_of,
 )
 from segments.data.drafting.scales import UNKNOWN, no_yes, order_of
@@ -137,6 +138,9 @@ def _column(sample: Sample, header: str, key: str) -> ColumnDraft:
     is_number = looks_numeric(values, numbers)
     whole = is_number and bool((numbers.dropna() % 1 == 0).all())
     nameless = NAMELESS.fullmatch(header.casefold()) is not None
+    if whole and (turn := turn_of(header, float(numbers.min()), float(numbers.max()))):
+        found = _number(out, values, numbers, whole, _lacking(lacks, rows, "median"))
+        return replace(found, kept_out=f"{turn}: its last value stands beside its first, not far from it")
     if whole and different == rows and (id_like(header) or nameless):
         return replace(out, remark="has another whole number in every row: an id or a counter")
     if re.search(ADDRESS, words) and different > FEW_VALUES:
@@ -203,14 +207,15 @@ def _dates(out: ColumnDraft, values: pd.Series, layouts: list[str], lacking: str
     known = [(day, count) for day, count in days if day <= date.today()] or days
     words = [word for word in label_of(out.header)[0].split() if word not in ("date", "dt", "datum", "day", "at", "on")]
     born = re.search(BIRTH, words_of(out.header)) is not None
-    remark = f"dates from {days[0][0]} to {days[-1][0]}{lacking}; becomes days before as_of"
+    becomes = "a date of birth: becomes the age in days" if born else "becomes days before as_of"
+    remark = f"dates from {days[0][0]} to {days[-1][0]}{lacking}; {becomes}"
     last = None if born else main_days(known)[1]
     return replace(
         out,
         meaning=f"kind: date{layout}",
         remark=remark,
         last_day=last,
-        label=f"days since {' '.join(words) or 'then'}",
+        label="age in days" if born else f"days since {' '.join(words) or 'then'}",
     )
 
 

@@ -14,8 +14,21 @@ NAMELESS = re.compile(r"column \d+|unnamed: \d+|index|")
 CUSTOMER = (
     *("household", "customer", "client", "member", "shopper", "user", "account", "kunde", "kdnr", "mitglied", "nutzer"),
     *("käufer", "acheteur", "abonn", "adhérent", "cliente", "cust"),
+    *(
+        "debitor",
+        "buyer",
+        "loyaltyid",
+        "loyaltycard",
+        "loyaltyn",
+        "kartennr",
+        "kartennummer",
+        "cardnumber",
+        "cardno",
+        "cardid",
+    ),
 )
 ABOUT_CUSTOMERS = r"(type|typ|segment|group|gruppe|class|klasse|category|kategorie|status|gender|sex|age|alter|since|count|city|country|region|state)$"  # not who they are
+ABOUT_ORDERS = r"(status|state|type|typ|art|kind|class|channel|source|currency|country|method)$"  # not which one
 ORDER = (
     *("basket", "order", "invoice", "receipt", "ticket", "transaction", "bill"),
     *(
@@ -56,10 +69,26 @@ OUTCOME = (
     r"(^|_)(churn|churned|attrition|attrited|exited|response|target|outcome|segment|segmentation|cluster|classifier"
     r"|predicted|prediction)(_|$)|^(y|label)$"
 )
+# Words for a line that was never paid, or was paid back, and ids that stand for whoever has none.
+NO_PURCHASE = (
+    r"cancel|annul|storn|refund|return|retour|retoure|erstatt|rembours|credit_?note|gutschrift|charge_?back|dispute"
+    r"|failed|fehlgeschlagen|declined|void|unpaid|abandon"
+)
+REFUND = r"refund|erstatt|rembours|reembols|credited"
+CURRENCY_NAME = r"(^|_)(currency|waehrung|währung|währ|waers|devise|moneda|valuta)(_|$)"
+NOBODY = r"0+|-1|9{5,}|guest|gast|invité|anonymous|anonym|unknown|unbekannt|none|no_?customer"
 CODES = (  # of what a whole number is the code of a group, and no amount
     r"(^|_)(type|typ|channel|kanal|region|area|country|state|city|location|education|occupation|profession|job|status"
     r"|class|category|kategorie|group|gruppe|code|sex|gender|geschlecht|marital|plan|tier|level|settlement|branch)(_|$)"
 )
+# Whole numbers that begin again: their names, and the first and the last of them.
+TURNS = {
+    "a day of the month": (r"day|tag|jour|d[ií]a|giorno|\w*day_?of_?(the_)?month|monatstag", 1, 31),
+    "a day of the week": (r"\w*weekday|\w*day_?of_?(the_)?week|(\w+_)?dow|wochentag|jour_semaine", 0, 7),
+    "a month of the year": (r"month|monat|mois|mes|mese|\w*month_?of_?(the_)?year", 1, 12),
+    "a week of the year": (r"week|woche|kw|semaine|semana|\w*week_?of_?(the_)?year", 0, 53),
+    "an hour of the day": (r"hour|stunde|heure|hora|\w*hour_?of_?(the_)?day", 0, 24),
+}
 # What short words in headers stand for, at the beginning of a header and anywhere.
 _BEGINNINGS = {"mnt": "spent on", "num": "number of", "nb": "number of", "cnt": "number of", "nr": "number of"}
 _SHORT = {"avg": "mean", "amt": "amount", "qty": "quantity", "pct": "percent", "trx": "transactions", "tot": "total"}
@@ -86,6 +115,23 @@ def key_of(header: str, taken: set[str]) -> str:
         unique, number = f"{key}_{number}", number + 1
     taken.add(unique)
     return unique
+
+
+def turn_of(header: str, low: float, high: float) -> str:
+    """What of the calendar or the clock whole numbers are, by their header and range; nothing where they are no such thing.
+
+    Examples
+    --------
+    >>> turn_of("day", 1, 31), turn_of("Order_DayOfWeek", 0, 6), turn_of("day", 1, 400), turn_of("Days", 1, 31)
+    ('a day of the month', 'a day of the week', '', '')
+    """
+    words = words_of(header)
+    fits = (
+        turn
+        for turn, (name, first, last) in TURNS.items()
+        if first <= low and high <= last and re.fullmatch(name, words)
+    )
+    return next(fits, "")
 
 
 def words_of(header: str) -> str:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import date
 
+import pandas as pd
+
 from segments.config.source import Policy
 from segments.data.drafting.cells import FEW_VALUES, Sample
-from segments.data.drafting.headers import NAMELESS
+from segments.data.drafting.headers import CURRENCY_NAME, NAMELESS, NO_PURCHASE, NOBODY, REFUND, words_of
 from segments.data.drafting.roles import Roles
 from segments.data.drafting.texts import comment, one_line, quote
 from segments.data.transactions import main_days
+
+MANY_TIMES = 5  # as many lines as the median customer: a number that may stand for nobody then does
 
 
 def as_of_line(days: Sequence[tuple[date, int]], today: date) -> str:
@@ -95,7 +100,68 @@ def log_lines(sample: Sample, path: str, roles: Roles, days: Sequence[tuple[date
     for key, headers in (("discounts", money.discounts), ("coupons", money.coupons)):
         if headers:
             lines.append(f"  {key}: [{', '.join(map(quote, headers))}]")
-    return lines + read + _of_lines(sample, roles)
+    return lines + _left_out(sample, roles) + read + _of_lines(sample, roles)
+
+
+def _left_out(sample: Sample, roles: Roles) -> list[str]:
+    """Lines that say of themselves that they are no purchase, or nobody's; and what else an amount alone does not say."""
+    played = {getattr(roles, key) for key in ("customer", "time", "order", "line", "product", "store")}
+    money = roles.money
+    named = [money.amount, money.quantity, money.price, money.list_price, *money.discounts, *money.coupons]
+    paid = [header for header in named[:3] if header is not None]
+    below = sample.numbers(paid[0]) if paid else pd.Series(dtype="float64")
+    back = set(below[below < 0].index)
+    found: dict[str, list[str]] = {}
+    counts: dict[str, int] = {}
+    lines: list[str] = []
+    if paid and (lacks := 1 - len(sample.present(paid[0])) / max(1, len(sample.cells))) > Policy().max_bad_share:
+        lines.append(
+            f"  # QUESTION: {one_line(paid[0])} is missing on {lacks:.0%} of the lines: does it stand once for each order? "
+            f"Then leave the others out with policy: {{max_bad_share: {min(lacks + 0.05, 0.95):.2f}}}; if not, name what was paid for each line"
+        )
+    for header in sample.headers:
+        values = sample.present(header)
+        if header == roles.customer:
+            words = _nobodies(values)
+        elif header in played or header in named or values.nunique() > FEW_VALUES:
+            words = []
+        else:
+            codes = values[~values.index.isin(back)]  # money below zero is a return, which is netted
+            telling = codes[codes.str.contains(NO_PURCHASE, case=False) & ~codes.str.contains("part|teil", case=False)]
+            words = [str(word) for word in telling.value_counts().index]
+        if words:
+            found[header], counts[header] = words, int(values.isin(words).sum())
+        if header not in played and re.search(CURRENCY_NAME, words_of(header)) and values.nunique() > 1:
+            several = ", ".join(map(one_line, values.value_counts().index[:5]))
+            lines.append(
+                f"  # QUESTION: {one_line(header)} has {several}: money of several currencies is added up as it stands; choose one, or convert in a query"
+            )
+        if header not in played and re.search(REFUND, words_of(header)) and (sample.numbers(header).abs() > 0).any():
+            some = int((sample.numbers(header).abs() > 0).sum())
+            lines.append(
+                f"  # CHECK: {one_line(header)} is above 0 on {some:,} lines, and is not taken off what was paid; a query can (docs/your-data.md)"
+            )
+    if found:
+        said = ", ".join(f"{one_line(header)} on {counts[header]:,} lines" for header in found)
+        listed = ", ".join(f"{quote(header)}: [{', '.join(map(quote, words))}]" for header, words in found.items())
+        lines.append(
+            f"  exclude: {{{listed}}} # CHECK: no purchases, or nobody's? ({said}) What was paid back in a line of its own is not taken off"
+        )
+    return lines
+
+
+def _nobodies(ids: pd.Series) -> list[str]:
+    """Ids that stand for whoever has none: words for it, and numbers of that kind that are no part of a count or come far more often."""
+    lines = ids.value_counts()
+    known = set(map(str, lines.index))
+    found = []
+    for word, count in lines[lines.index.str.casefold().str.fullmatch(NOBODY)].items():
+        name = str(word)
+        number = re.fullmatch(r"-?\d+", name)
+        counted = number is not None and str(abs(int(name)) + (1 if int(name) <= 0 else -1)) in known
+        if count > 1 and (not counted or count > MANY_TIMES * lines.median()):
+            found.append(name)
+    return found
 
 
 def _below_zero(sample: Sample, roles: Roles) -> dict[str, float]:

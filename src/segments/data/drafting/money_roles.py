@@ -33,7 +33,11 @@ LIST = "list|regular|original|msrp|rrp|uvp|catalog|before|normal"
 QUANTITY = "quantity|quantit|qty|units|menge|anzahl|stueck|stück|cantidad|pieces|pcs"
 DISCOUNT = "disc|rebate|rabatt|remise|nachlass|skonto"
 RATE = "rate|percent|pct|prozent|ratio|share|margin|score|rating"
-NO_PAY = "^(freight|fracht|shipping|delivery|versand|livraison|(sales|gross)?tax|vat|mwst|steuer|profit|gewinn|margin)"  # money, but not what was paid for goods
+# money, but not what was paid for goods
+NO_PAY = (
+    "^(freight|fracht|shipping|delivery|versand|livraison|(sales|gross)?tax|vat|mwst|steuer|profit|gewinn|margin)"
+    "|shipping|freight|versand|refund|erstatt|rembours|tax(es|amount)?$|fees?$"
+)
 COUNT = f"count|number|requests|visits|nights|items|points|{QUANTITY}"
 FEW_COUNTS = 12  # different whole numbers, of many lines: codes or counts, not money
 MANY_LINES = 30
@@ -105,6 +109,7 @@ def money_roles(numbers: Mapping[str, pd.Series[float]]) -> MoneyRoles:
     quantity = next((name for name in free if re.search(QUANTITY, called[name]) and name not in prices), None)
     named = [name for word in AMOUNT for name in free if word in called[name] and name not in prices]
     named = [name for name in dict.fromkeys(named) if name != quantity and not re.search(NO_PAY, called[name])]
+    named.sort(key=lambda name: "subtotal" in called[name])  # the whole before a part of it
     amount = next((name for name in named if not _no_money(called[name], numbers[name])), None)
     for name in named:
         if amount is None and (why := _no_money(called[name], numbers[name])):

@@ -11,6 +11,7 @@ import pandas as pd
 from segments.data.drafting.cells import Sample
 from segments.data.drafting.headers import (
     ABOUT_CUSTOMERS,
+    ABOUT_ORDERS,
     CUSTOMER,
     LINE_NUMBER,
     NAMELESS,
@@ -103,10 +104,17 @@ def guess_roles(sample: Sample) -> Roles:
             free.remove(time)
     who = [name for name in free if _may_be_customer(name, cells[name])]
     customer = take(CUSTOMER, sorted(who, key=lambda name: not id_like(name)))
+    if customer is None:  # an address that comes again tells people apart, whatever its column is called
+        mail = [name for name in who if name in free and cells[name].str.contains(".@.").mean() > 0.9]
+        customer = next((name for name in mail if cells[name].duplicated().any()), None)
+        free = [name for name in free if name != customer]
     if customer is None and nameless:
         customer = next((name for name in who if not times[name] and cells[name].duplicated().any()), None)
         free = [name for name in free if name != customer]
-    order = take(ORDER, sorted((name for name in free if not times[name]), key=lambda name: not id_like(name)))
+    # ten digits are a number of something, or seconds since 1970
+    ids = [name for name in free if not times[name] or (name in numbers and not _is_timely(name))]
+    ids = [name for name in ids if not re.search(ABOUT_ORDERS, words_of(name))]
+    order = take(ORDER, sorted(ids, key=lambda name: not id_like(name)))
     product = take(PRODUCT, [name for name in free if id_like(name) or "sku" in normal_header(name)])
     store = take(STORE, [name for name in free if id_like(name)])
     line = next((name for name in free if name in numbers and re.search(LINE_NUMBER, words_of(name))), None)
@@ -139,6 +147,10 @@ def guess_roles(sample: Sample) -> Roles:
         is_log=bool((repeats or orders) and customer and time and (money.knows_money or money.questions)),
         repeats=bool(repeats and customer is not None and id_like(customer)),
     )
+
+
+def _is_timely(header: str) -> bool:
+    return any(word in normal_header(header) for word in TIME)
 
 
 def _may_be_customer(header: str, values: pd.Series) -> bool:

@@ -27,6 +27,10 @@ SEPARATORS = (",", ";", "\t", "|")
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 FIRST_LINES = 1_000
 WESTERN = ("Unknown", "English", "French", "German", "Spanish", "Portuguese", "Italian", "Dutch")
+# Code pages that files outside the West come in: others are only ever guessed by mistake (German text as hp_roman8).
+OTHER_PAGES = re.compile(
+    r"cp(125[013-8]|866|852|932|949)|koi8_[ru]|shift_jis.*|euc_.*|gb.*|big5.*|iso8859_[2-9]|mac_(cyrillic|greek|turkish)|tis_620|cp874"
+)
 MOST_ABOVE = 30  # rows above a header, at most
 
 
@@ -237,10 +241,8 @@ def _titles(rows: Sequence[Sequence[str]], start: int, width: int) -> int:
     """Rows before the header: of few cells, where the row after them has many, none of them a number."""
     at = start
     while at < min(len(rows), MOST_ABOVE):
-        filled = sum(bool(cell.strip()) for cell in rows[at])
-        is_title = not filled or (
-            filled <= max(1, width // 2) and (len(rows[at]) < width or (width > 2 and filled == 1))
-        )
+        filled, reach = sum(bool(cell.strip()) for cell in rows[at]), _reach(rows[at])
+        is_title = not filled or (filled <= max(1, width // 2) and (reach < width or (width > 2 and filled == 1)))
         if not is_title:
             break
         at += 1
@@ -248,6 +250,11 @@ def _titles(rows: Sequence[Sequence[str]], start: int, width: int) -> int:
     below = [row for row in rows[at + 1 :] if any(row)]
     whole = len(header) >= width > 1 and sum(map(bool, header)) > width // 2
     return at if whole and below and _is_header(header, below) else start
+
+
+def _reach(row: Sequence[str]) -> int:
+    """Up to which column there is something: a sheet's rows are all as long as the longest."""
+    return max((place for place, cell in enumerate(row, start=1) if cell.strip()), default=0)
 
 
 def _is_header(first: Sequence[str], below: Sequence[Sequence[str]]) -> bool:
@@ -462,7 +469,7 @@ def _guess_encoding(path: Path) -> str:
     guesses = ["cp1252", "latin_1"]
     if size > 2_000:  # a few letters fit every code page
         best = from_bytes(sample).best()
-        if best is not None and best.language not in WESTERN:
+        if best is not None and best.language not in WESTERN and OTHER_PAGES.fullmatch(best.encoding):
             guesses.insert(0, best.encoding)
     for guess in guesses:
         with suppress(UnicodeDecodeError):

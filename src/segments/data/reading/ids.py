@@ -32,6 +32,13 @@ WHOLE_TYPES = {
 }  # one spelling each
 INVISIBLE = "[\u200b-\u200d\u2060\ufeff\u00ad]"
 
+# What is done to ids without asking, in how many rows, by the condition on a raw cell.
+MENDED = {
+    f"regexp_matches({{0}}, '{INVISIBLE}')": "held signs that nobody sees: they are taken out",
+    r"regexp_matches({0}, '^[\s\x{{a0}}]+\S|\S[\s\x{{a0}}]+$')": "had blanks around them: they are taken off",
+    "nfc_normalize({0}) <> {0}": "had letters in two parts: they are composed (NFC)",
+}
+
 
 def id_sql(cell: str) -> str:
     """Write SQL for an id as it is written: only what nobody sees is taken out, and letters are composed (NFC)."""
@@ -119,10 +126,11 @@ def customer_ids(
     if _is_whole(table, header):
         return own
     refuse_rounded(table, header, cell, where)
-    unseen = table.filter(f"regexp_matches({quoted(header)}::VARCHAR, '{INVISIBLE}')")
-    hidden = unseen.aggregate("count(*)").fetchall()[0][0]
-    if hidden:
-        notes.append(f"{hidden:,} ids of '{header}' held signs that nobody sees: they are taken out")
+    raw = f"{quoted(header)}::VARCHAR"
+    counts = ", ".join(f"count(*) FILTER ({condition.format(raw)})" for condition in MENDED)
+    for rows, said in zip(table.aggregate(counts).fetchall()[0], MENDED.values(), strict=True):
+        if rows:
+            notes.append(f"{rows:,} ids of '{header}' {said}")
     if id_type == "text":
         return own
     spelled = table.project(f"row_number() OVER () AS {ROW_NUMBER}, {own} AS id").project(f"*, {key_sql('id')} AS key")
