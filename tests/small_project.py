@@ -150,7 +150,8 @@ class SmallProject:
             for root in (self.root, CHECKOUT)
         )
         return own.keys() == checkout.keys() and all(
-            filecmp.cmp(own[name], checkout[name]) for name in own  # copies keep the time; where it differs, the bytes
+            filecmp.cmp(own[name], checkout[name])
+            for name in own  # copies keep the time; where it differs, the bytes
         )
 
     def repro(self, *words: str) -> list[str]:
