@@ -5,6 +5,7 @@ Seconds depend on the machine; the shares are what to look at.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -33,9 +34,9 @@ def fresh_copy(folder: Path) -> Path:
 
 
 def seconds(command: list[str], folder: Path) -> tuple[float, str]:
-    """Wall time of a command and what it wrote to stderr and stdout."""
-    started = time.perf_counter()
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    """Wall time of a command, told that DVC runs it, and what it wrote to stderr and stdout."""
+    started, environment = time.perf_counter(), {**os.environ, "DVC_STAGE": command[1]}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr}")
     return time.perf_counter() - started, done.stderr + done.stdout

@@ -234,6 +234,14 @@ def test_the_rule_is_at_most_six_contracts_over_folders() -> None:
     assert len(contracts) <= 6
 
 
+def test_pandera_is_imported_where_rows_are_cleaned_alone() -> None:
+    # a third of a second of every process that reads a table, and more where PySpark is installed, which it imports
+    named = [
+        path for path in HOUSE.rglob("*.py") if "import pandera" in (text := path.read_text()) or "from pandera" in text
+    ]
+    assert {path.relative_to(HOUSE).parts[0] for path in named} == {"data"}
+
+
 # --- the console command -------------------------------------------------------------------------------------------------
 
 

@@ -224,12 +224,12 @@ def rebuild_warm(programs: Path) -> None:
 
     here = str(Path(segments.__file__).parents[1])
 
-    def run(words: list[str], **options: Any) -> Any:
+    def begin(words: list[str], **options: Any) -> Any:
         if words[1:3] == ["-m", proof.REBUILT_BY[0]] and options["env"]["PYTHONPATH"] == here:
             words = [str(programs / "rebuild"), *words[3:]]
-        return subprocess.run(words, **options)
+        return subprocess.Popen(words, **options)
 
-    proof.subprocess = types.SimpleNamespace(run=run)
+    proof.subprocess = types.SimpleNamespace(**{**vars(subprocess), "Popen": begin})
 
 
 def end(command: Callable[[], Any]) -> NoReturn:

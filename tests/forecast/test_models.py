@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from segments.config.prediction import PredictionConfig, PredictionModel
+from segments.forecast import models
 from segments.forecast.models import (
     FEATURE,
     GLOBAL,
@@ -75,6 +77,22 @@ def test_every_model_answers_one_sound_number_per_customer(name: str, outcome: s
         assert made.shape == (600,) and np.isfinite(made).all() and (made >= 0).all()
         assert (made <= (1 if outcome == "churn" else most_seen(train, later))).all()
         assert made.tolist() == predictor(later).tolist()
+
+
+def test_what_variants_and_outcomes_share_is_learned_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    train, later, known = snapshot(), snapshot(1), dict[Any, Any]()
+    alone = fit(MODELS["linear"], PER_SEGMENT, "churn", train, CONFIG)[0](later)
+    bought = fit(MODELS["mbg_nbd"], GLOBAL, "value", train, CONFIG)[0](later)
+    fit(MODELS["linear"], GLOBAL, "churn", train, CONFIG, known)
+    fit(MODELS["mbg_nbd"], GLOBAL, "churn", train, CONFIG, known)
+    groups, learn = [], models._learn
+    monkeypatch.setattr(
+        models, "_learn", lambda *own, **more: groups.append(len(own[2].segment)) or learn(*own, **more)
+    )
+    monkeypatch.setattr(models, "fit_purchases", None)
+    assert fit(MODELS["linear"], PER_SEGMENT, "churn", train, CONFIG, known)[0](later).tolist() == alone.tolist()
+    assert fit(MODELS["mbg_nbd"], GLOBAL, "value", train, CONFIG, known)[0](later).tolist() == bought.tolist()
+    assert groups == [300, 300], "each segment, and not everybody once more"
 
 
 @pytest.mark.parametrize("name", ["recency", "linear", "boosting"])

@@ -290,7 +290,8 @@ class _Cells:
         self.weights = np.ones(n) if weights is None else weights[self.order]
         cell_weights = np.bincount(self.cell_of, self.weights)
         self.sizes = np.concatenate([np.bincount(labels, cell_weights) for labels in cell_labels])
-        self.points = np.zeros((n, n_features + -n_features % 4))  # as many columns as the kernel wants
+        spare = 0 if n_features > 4 and n_features % 4 == 1 else -n_features % 4  # as many columns as the kernel wants
+        self.points = np.zeros((n, n_features + spare))
         # A power of two changes no digit and keeps squares from overflowing.
         exponent = -int(np.frexp(max(X.max(), -X.min()))[1])
         for j in range(n_features):  # column by column: all at once would be a second copy of the table

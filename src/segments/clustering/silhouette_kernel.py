@@ -70,12 +70,14 @@ def silhouette_kernel(
 ) -> None:  # fmt: skip
     """Silhouettes of points[queries[begin:end]] under every labeling, into out[:, begin:end].
 
-    points (n, features), sorted by cell, with columns of zeros up to a multiple of 4 features: a sum of four stays in the processor's registers;
+    points (n, features), sorted by cell, with columns of zeros up to a multiple of 4 features, or to one more: a sum of four stays in the processor's
+    registers;
     weights (n,); ends (cells,) where each cell stops; cell_of (n,); clusters (cells, labelings) number of the cluster that holds the cell, those of
     all labelings counted through; starts (labelings + 1,) first of these numbers of each labeling; sizes (clusters,) their weights; out (labelings, queries).
     """
     n_features, n_labelings = points.shape[1], len(starts) - 1
-    query, square, cell_sum = np.empty((n_features, LANES)), np.empty(LANES), np.empty(LANES)
+    odd = n_features % 4
+    query, square, cell_sum = np.empty((n_features, LANES)), np.zeros(LANES), np.empty(LANES)
     sums = np.empty((len(sizes), LANES))  # of distances, from every query to every cluster
     for first in range(begin, end, LANES):
         n_queries = min(LANES, end - first)
@@ -88,8 +90,14 @@ def silhouette_kernel(
         for cell in range(len(ends)):
             cell_sum[:] = 0.0
             for j in range(start, ends[cell]):
-                square[:] = 0.0
-                for f in range(0, n_features - 4, 4):
+                if odd:
+                    a = points[j, 0]
+                    for lane in range(LANES):
+                        one = query[0, lane] - a
+                        square[lane] = one * one
+                elif n_features > 4:
+                    square[:] = 0.0
+                for f in range(odd, n_features - 4, 4):
                     a, b, c, d = points[j, f], points[j, f + 1], points[j, f + 2], points[j, f + 3]
                     for lane in range(LANES):
                         one, two = query[f, lane] - a, query[f + 1, lane] - b

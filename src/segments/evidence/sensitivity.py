@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
+from itertools import groupby
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -121,19 +122,25 @@ def sensitivity(
             earlier = (day, table[table["customer_id"].isin(features["customer_id"])].reset_index(drop=True))
         notes.append(f"segmented anew were {config.sample:,} of {len(chosen):,} customers, drawn at random")
     rows = []
-    for change in _changes(features, spec, scalers, config, earlier):
-        try:
-            other = made[change.detail] if change.change == "scaler" and change.detail in made else None
-            [other] = [other] if other is not None else labels_of(change.features, [change.spec])
-        except SweepError as error:
-            notes.append(f"{change.change} {change.detail}: {error.what}")
-            continue
-        before = chosen.reindex(change.features["customer_id"])
-        both = before.notna().to_numpy()
-        one = before[both].to_numpy(dtype=np.int64)
-        table = contingency(one, other[both], int(one.max()) + 1, int(other.max()) + 1)
-        agreement = float(significant(adjusted_rand(table)))
-        rows.append((change.change, change.detail, agreement, int(both.sum())))
+    with threadpool_limits(limits=1):  # once for all: it looks through everything that the process has loaded
+        # changes of the seed alone share their space
+        for _, group in groupby(_changes(features, spec, scalers, config, earlier), _space):
+            same = list(group)
+            try:
+                if same[0].change == "scaler" and same[0].detail in made:
+                    others = [made[same[0].detail]]
+                else:
+                    others = _labels_of(same[0].features, [change.spec for change in same])
+            except SweepError as error:
+                notes += [f"{change.change} {change.detail}: {error.what}" for change in same]
+                continue
+            before = chosen.reindex(same[0].features["customer_id"])
+            both = before.notna().to_numpy()
+            one = before[both].to_numpy(dtype=np.int64)
+            for change, other in zip(same, others, strict=True):
+                table = contingency(one, other[both], int(one.max()) + 1, int(other.max()) + 1)
+                agreement = float(significant(adjusted_rand(table)))
+                rows.append((change.change, change.detail, agreement, int(both.sum())))
     return pd.DataFrame(rows, columns=["change", "detail", "ari", "customers"]), notes
 
 
@@ -157,11 +164,15 @@ def labels_of(features: pd.DataFrame, specs: Sequence[Spec]) -> list[Partition]:
     SweepError
         If the features cannot be clustered this way.
     """
-    check_plan(features, [specs])
     with threadpool_limits(limits=1):  # how floats are summed depends on the number of threads
-        _, X = fit_space(features, specs[0].feature_set, specs[0].scaler)
-        points, own, weights = fold(X) or (X, slice(None), None)
-        return [best_kmeans(points, spec.k, spec.algorithm, spec.seed, weights).labels[own] for spec in specs]
+        return _labels_of(features, specs)
+
+
+def _labels_of(features: pd.DataFrame, specs: Sequence[Spec]) -> list[Partition]:
+    check_plan(features, [specs])
+    _, X = fit_space(features, specs[0].feature_set, specs[0].scaler)
+    points, own, weights = fold(X) or (X, slice(None), None)
+    return [best_kmeans(points, spec.k, spec.algorithm, spec.seed, weights).labels[own] for spec in specs]
 
 
 def hold(table: pd.DataFrame, config: SensitivityConfig) -> Hold:
@@ -303,6 +314,11 @@ def _in_words(change: str, detail: str) -> str:
         "as-of date": f"with the as-of date {detail}",
         "extreme customers left out": f"with the {detail} most extreme customers left out",
     }[change]
+
+
+def _space(change: Change) -> tuple[int, FeatureSet, Scaler]:
+    """What decides where customers lie: changes that agree in it are fitted to the same points."""
+    return id(change.features), change.spec.feature_set, change.spec.scaler
 
 
 def _changes(

@@ -31,7 +31,17 @@ from segments.forecast.comparison import (
     recommendation,
     simple_first,
 )
-from segments.forecast.models import CONSTANT, OUTCOMES, Predictor, Snapshot, constant, fit, most_seen, variants
+from segments.forecast.models import (
+    CONSTANT,
+    OUTCOMES,
+    Learned,
+    Predictor,
+    Snapshot,
+    constant,
+    fit,
+    most_seen,
+    variants,
+)
 
 Floats = NDArray[np.float64]
 Build = Callable[[Any, date], pd.DataFrame]
@@ -465,10 +475,11 @@ def _fit_all(
         outcome: {BASELINE: constant(train.outcome(outcome), outcome)} for outcome in OUTCOMES
     }
     notes: list[str] = []
+    known: Learned = {}
     for name in simple_first(models):
         for variant in variants(models[name]):
             try:
-                made = {outcome: fit(models[name], variant, outcome, train, config) for outcome in OUTCOMES}
+                made = {outcome: fit(models[name], variant, outcome, train, config, known) for outcome in OUTCOMES}
             except DataError as error:
                 notes.append(f"{name} is left out: {error.what}")
                 continue

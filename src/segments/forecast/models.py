@@ -6,7 +6,7 @@ know no segments.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -32,6 +32,7 @@ from segments.forecast.btyd import (
 
 Floats = NDArray[np.float64]
 Predictor = Callable[["Snapshot"], Floats]
+Learned = dict[Hashable, Any]  # what was learned of one snapshot
 
 OUTCOMES = ("churn", "value")
 CONSTANT = "constant"  # a model of nothing: the same of everybody
@@ -104,7 +105,12 @@ def variants(model: PredictionModel) -> tuple[str, ...]:
 
 
 def fit(
-    model: PredictionModel, variant: str, outcome: str, train: Snapshot, config: PredictionConfig
+    model: PredictionModel,
+    variant: str,
+    outcome: str,
+    train: Snapshot,
+    config: PredictionConfig,
+    known: Learned | None = None,
 ) -> tuple[Predictor, list[str]]:
     """Fit one model for one outcome.
 
@@ -120,6 +126,8 @@ def fit(
         Its outcome is known.
     config : PredictionConfig
         Horizon, seed, and the smallest group a model is fitted on.
+    known : dict, optional
+        What was learned of this snapshot already, which other variants and the other outcome need too; more is put there.
 
     Returns
     -------
@@ -133,7 +141,7 @@ def fit(
     DataError
         If a BTYD model cannot be fitted on these customers.
     """
-    exact, notes = _fitted(model, variant, outcome, train, config)
+    exact, notes = _fitted(model, variant, outcome, train, config, {} if known is None else known)
 
     def rounded(snapshot: Snapshot) -> Floats:
         made = exact(snapshot)
@@ -158,17 +166,28 @@ def most_seen(train: Snapshot, now: Snapshot) -> float:
 
 
 def _fitted(
-    model: PredictionModel, variant: str, outcome: str, train: Snapshot, config: PredictionConfig
+    model: PredictionModel, variant: str, outcome: str, train: Snapshot, config: PredictionConfig, known: Learned
 ) -> tuple[Predictor, list[str]]:
     whole = too_few(train, outcome, config)
     if whole and model.kind != "btyd":
         return constant(train.outcome(outcome), outcome), [f"{whole}: everybody gets the same prediction"]
     if model.kind in ("linear", "boosting"):
-        everybody = _learn(model, outcome, train, config, with_segments=variant == FEATURE)
+        marked = variant == FEATURE
+        everybody = _once(
+            known, (model, outcome, marked), lambda: _learn(model, outcome, train, config, with_segments=marked)
+        )
         if variant != PER_SEGMENT:
             return everybody, []
         return _per_segment(model, outcome, train, config, everybody)
-    return {"recency": _recency, "last_period": _last_period, "btyd": _btyd}[model.kind](model, outcome, train, config)
+    if model.kind == "btyd":
+        return _btyd(model, outcome, train, config, known)
+    return {"recency": _recency, "last_period": _last_period}[model.kind](model, outcome, train, config)
+
+
+def _once(known: Learned, key: Hashable, learn: Callable[[], Any]) -> Any:
+    if key not in known:
+        known[key] = learn()
+    return known[key]
 
 
 def too_few(train: Snapshot, outcome: str, config: PredictionConfig) -> str:
@@ -351,11 +370,11 @@ def _last_period(
 
 
 def _btyd(
-    model: PredictionModel, outcome: str, train: Snapshot, config: PredictionConfig
+    model: PredictionModel, outcome: str, train: Snapshot, config: PredictionConfig, known: Learned
 ) -> tuple[Predictor, list[str]]:
     # These models learn from the purchases up to the cutoff alone: the outcome after it is not looked at.
     weeks = config.horizon_days / DAYS_PER_WEEK
-    purchases = fit_purchases(train.btyd, model.purchases)
+    purchases = _once(known, (model, "purchases"), lambda: fit_purchases(train.btyd, model.purchases))
     notes = [f"the data do not pin down {', '.join(purchases.at_bound)} of {model.name}"] if purchases.at_bound else []
     if outcome == "churn":
         return lambda snapshot: silent(purchases, snapshot.btyd, weeks), notes

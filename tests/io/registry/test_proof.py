@@ -5,18 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import signal
 import sqlite3
+import subprocess
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import yaml
 
 from segmentations import TABLE, on_a_line
-from segments.errors import StoreError
+from segments.errors import StoreError, TrackingError
 from segments.io.registry import proof as proof_module
 from segments.io.registry.files import DOCUMENT
 from segments.io.registry.proof import (
@@ -68,7 +72,7 @@ def test_model_files_as_registered_have_no_difference(tmp_path: Path) -> None:
 def test_a_tag_names_no_foreign_code_to_run(tmp_path: Path) -> None:
     version, proof = claim(tmp_path), Proof()
     version.tags.update(candidate_id="c", rebuilt_by="antigravity")
-    assert proof_module._rebuild(version, CHECKOUT / "src", tmp_path, proof) is None
+    assert proof_module._rebuild(version, CHECKOUT / "src", tmp_path, proof, []) is None
     assert proof.differences == ["its tag rebuilt_by names 'antigravity', which is no part of this package"]
 
 
@@ -79,9 +83,44 @@ def test_versions_of_today_and_of_before_the_folders_are_made_again(tmp_path: Pa
     version, proof = claim(tmp_path), Proof()
     version.tags.update({"candidate_id": "c"} | ({} if named is None else {"rebuilt_by": named}))
     (tmp_path / "config.json").write_text('{"source": 1}')
-    assert proof_module._rebuild(version, CHECKOUT / "src", tmp_path, proof) is None
+    assert proof_module._rebuild(version, CHECKOUT / "src", tmp_path, proof, []) is None
     [difference] = proof.differences
     assert difference.startswith("it cannot be rebuilt: ") and "source" in difference and "Traceback" not in difference
+
+
+def test_what_was_begun_beforehand_is_not_made_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+
+    def make(version: Claim, *_: Any) -> tuple[Proof, None]:
+        made.append(version.tags["candidate_id"])
+        return Proof(["the code"], differences=["made again"]), None
+
+    monkeypatch.setattr(proof_module, "_made_again", make)
+    monkeypatch.setattr(proof_module, "checkout", lambda: tmp_path)
+    version = claim(tmp_path)
+    version.tags.update(candidate_id="c")
+    with proof_module.rebuilding(version) as begun:
+        found = proof_module.prove(version, begun)
+        assert made == ["c"] and found.differences == ["made again"] and "the code" in found.checked
+        proof_module.prove(replace(version, tags={**version.tags, "candidate_id": "d"}), begun)
+    assert made == ["c", "d"], "another claim is proved by itself"
+
+
+def test_what_is_not_needed_any_more_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    running, processes = threading.Event(), list[subprocess.Popen[str]]()
+
+    def make(_: Claim, folder: Path, started: list[subprocess.Popen[str]]) -> tuple[Proof, None]:
+        started.append(subprocess.Popen(["tail", "-f", "/dev/null"], text=True))
+        processes.extend(started)
+        running.set()
+        started[0].wait()
+        return Proof(), None
+
+    monkeypatch.setattr(proof_module, "_made_again", make)
+    with pytest.raises(TrackingError), proof_module.rebuilding(claim(tmp_path)) as begun:
+        assert running.wait(60)
+        raise TrackingError("the server has gone", where="")
+    assert processes[0].returncode == -signal.SIGKILL and not begun.folder.exists()
 
 
 def test_each_touched_model_file_is_named(tmp_path: Path) -> None:

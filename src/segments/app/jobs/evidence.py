@@ -5,6 +5,7 @@ A cell that is finished is never made again: a killed run continues from those.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -12,13 +13,19 @@ import pandas as pd
 
 from segments.app.jobs.pool import side_by_side
 from segments.config.evidence import EvidenceConfig
+from segments.config.root import Config
 from segments.evidence.grades import CellEvidence, evaluate_cell, evidence_id
 from segments.evidence.resample_fits import Floats, Integers
 from segments.evidence.selection import largest_revenue_shares
 from segments.io.store import catalog
 from segments.io.store.cache import keep_evidence, kept_evidence
 from segments.io.tracking.candidates import track_evidence
-from segments.io.tracking.connection import Tracker
+from segments.io.tracking.connection import Tracker, connect
+
+BEFORE_THE_LAST = (
+    "evidence",
+    "usefulness",
+)  # stages that measure and after which `sensitivity` comes, which depends on both
 
 
 @dataclass(frozen=True)
@@ -80,6 +87,14 @@ def measured_candidates() -> pd.DataFrame:
     if "monetary" in features:
         table["revenue_share"] = largest_revenue_shares(labels[table["candidate_id"].tolist()], features["monetary"])
     return table.merge(useful, on="candidate_id", how="left", validate="one_to_one")
+
+
+def record_measured(config: Config) -> None:
+    """Put what was measured so far on the candidates' runs; among the stages of `dvc repro`, the last that measures does so for all."""
+    if os.environ.get("DVC_STAGE") in BEFORE_THE_LAST:  # to open MLflow's record takes two seconds, to write it as long
+        return
+    with connect(config.tracking, config.source.name) as tracker:
+        record_evidence(tracker)
 
 
 def record_evidence(tracker: Tracker) -> None:

@@ -16,7 +16,7 @@ from segments.identity.names import renamed, reworded
 from segments.io.registry import versions
 from segments.io.store.cache import version_file
 from segments.io.store.files import read_table
-from segments.io.tracking.connection import connect
+from segments.io.tracking.connection import connect, surely_no_version
 from segments.model.segmentation import Segmentation
 
 
@@ -45,6 +45,8 @@ def recognised(
 def _to_those_who_know_the_champion(
     config: Config, candidate_id: str, features: pd.DataFrame, clusters: np.ndarray[Any, Any], names: list[str]
 ) -> Identity:
+    if surely_no_version(config.tracking):
+        return matching.first(names)
     with connect(config.tracking, config.source.name) as tracker:
         champion = versions.find(tracker, config.registry.model, IN_USE)
         if champion is None or champion.tags.get("source") != config.source.name:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ from segments.io.records import notes
 from segments.io.records.sweep import config_hash, config_text
 from segments.io.registry import versions
 from segments.io.registry.files import folder_of, manifest_of, place_of
-from segments.io.registry.proof import REBUILT_BY, Claim, Proof, check_kept, made_of, prove
+from segments.io.registry.proof import REBUILT_BY, Claim, Proof, Rebuilding, check_kept, made_of, prove, rebuilding
 from segments.io.store import catalog, raw_files
 from segments.io.store.cache import kept_candidate, remember, version_folder
 from segments.io.store.files import (
@@ -135,6 +137,19 @@ def deployable(
     return segmentation, stored
 
 
+@contextmanager
+def made_again(tracker: Tracker, folder: Path) -> Iterator[Rebuilding | None]:
+    """Begin to make a kept version again, by which it will be proved; ``None`` where :func:`put_in_use` will not ask for a proof."""
+    model = read_json(folder / "model.json")
+    tags, current = model["tags"], versions.find(tracker, model["name"], IN_USE)
+    in_use = current is not None and all(current.tags.get(key) == tags[key] for key in ("model_hash", "candidate_id"))
+    if in_use or find_project() != checkout():
+        yield None
+        return
+    with rebuilding(Claim(tags, read_text(folder / "config.json"), {}, folder, str(folder), {}, folder)) as begun:
+        yield begun
+
+
 def register(tracker: Tracker, folder: Path) -> versions.Version:
     """Register what a version's folder holds.
 
@@ -166,6 +181,7 @@ def put_in_use(
     features: pd.DataFrame,
     *,
     chosen: dict[str, Any] | None,
+    begun: Rebuilding | None = None,
 ) -> dict[str, Any]:
     """Let a version be champion if the rule says so; an experiment in DVC's temporary folder never asks."""
     if find_project() != checkout():
@@ -174,7 +190,7 @@ def put_in_use(
     if current is not None and current.number == version.number:
         return {"alias": IN_USE, "verdict": version.tags.get("verdict", "in use")}
     versions.challenge(tracker, version)
-    proof = proof_of(tracker, version, config)
+    proof = proof_of(tracker, version, config, begun)
     proved = "holds" if proof.holds else "; ".join(proof.differences)[:4000]
     versions.set_tags(tracker, version, {"proof": proved})
     verdict = admit(proof.differences, version.tags, current.tags if current else None, config.registry, chosen=chosen)
@@ -187,7 +203,7 @@ def put_in_use(
         try:
             versions.promote(tracker, version, current, tags)
         except versions.OvertakenError:  # a colleague was faster: the rule asks again, about the one in use now
-            return put_in_use(tracker, config, version, features, chosen=chosen)
+            return put_in_use(tracker, config, version, features, chosen=chosen, begun=begun)
         event["what"] = "promoted"
     else:
         versions.set_tags(tracker, version, {"verdict": verdict.reason})
@@ -212,7 +228,7 @@ def kept_folder(version: versions.Version) -> Path:
     return version_folder(version.tags.get("model_hash", ""), version.tags.get("candidate_id", ""))
 
 
-def proof_of(tracker: Tracker, version: versions.Version, config: Config) -> Proof:
+def proof_of(tracker: Tracker, version: versions.Version, config: Config, begun: Rebuilding | None = None) -> Proof:
     """Make a version again and compare it with what is on record."""
     entity = tracker.client.get_model_version(version.name, version.number)
     try:
@@ -231,4 +247,4 @@ def proof_of(tracker: Tracker, version: versions.Version, config: Config) -> Pro
             manifest,
             kept_folder(version),
         )
-        return prove(claim)
+        return prove(claim, begun)

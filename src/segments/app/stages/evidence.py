@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from segments.app.jobs.evidence import Cell, evaluate_cells, record_evidence
+from segments.app.jobs.evidence import Cell, evaluate_cells, record_measured
 from segments.app.jobs.metrics import evidence_metrics
 from segments.app.jobs.pool import progress
 from segments.clustering.candidate import workers_of
@@ -19,7 +19,6 @@ from segments.io.plots.style import png
 from segments.io.store import catalog
 from segments.io.store.documents import EvidenceRun
 from segments.io.store.fingerprints import Start
-from segments.io.tracking.connection import connect
 
 
 def run(config: Config) -> str:
@@ -55,8 +54,7 @@ def run(config: Config) -> str:
     swept = catalog.read(catalog.CANDIDATES).merge(rows, on="candidate_id")
     catalog.write(catalog.EVIDENCE_PICTURES, {"evidence": png(evidence_overview(swept))})
     catalog.write(catalog.EVIDENCE_METRICS, evidence_metrics(rows))
-    with connect(config.tracking, config.source.name) as tracker:
-        record_evidence(tracker)
+    record_measured(config)
     grades = ", ".join(
         f"{count} {grade}" for grade, count in rows.loc[rows["evaluated"], "grade"].value_counts().items()
     )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 
 from segments.app.jobs.inputs import sample_in_words
 from segments.app.jobs.metrics import registry_metrics
-from segments.app.jobs.versions import keep_version, put_in_use, register
+from segments.app.jobs.versions import keep_version, made_again, put_in_use, register
 from segments.config.root import Config
 from segments.io.records import notes
 from segments.io.records.sweep import write_sweep_record
@@ -33,13 +34,17 @@ def run(config: Config) -> str | None:
     receipt = Receipt(None, None, None, None, sweep.sweep_id, choice.candidate_id)
     if profiles is None:  # left over from an earlier choice
         catalog.drop(catalog.SEGMENTATION)
-    with connect(config.tracking, config.source.name) as tracker:
-        track_sweep(tracker, read_json(folder / "record.json"), folder / "files", (folder / "note.md").read_text())
+    with connect(config.tracking, config.source.name) as tracker, ExitStack() as beside:
+        begun = None
         if chosen is not None and profiles is not None:
             with lock_of(tracker):  # experiments at once may come to the same model
                 kept = keep_version(config, choice, chosen, features, profiles)
+            # the proof's other process works while this one records
+            begun = beside.enter_context(made_again(tracker, kept))
+        track_sweep(tracker, read_json(folder / "record.json"), folder / "files", (folder / "note.md").read_text())
+        if chosen is not None and profiles is not None:
             version = register(tracker, kept)
-            became = put_in_use(tracker, config, version, features, chosen=choice.overruled)
+            became = put_in_use(tracker, config, version, features, chosen=choice.overruled, begun=begun)
             receipt = replace(receipt, name=version.name, version=version.number, **became)
     catalog.write(catalog.RECEIPT, receipt)
     catalog.write(catalog.REGISTRY_METRICS, registry_metrics(receipt))

@@ -7,7 +7,7 @@ from datetime import date
 
 import pandas as pd
 
-from segments.app.jobs.evidence import measured_candidates, record_evidence
+from segments.app.jobs.evidence import measured_candidates, record_measured
 from segments.app.jobs.inputs import features_as_of
 from segments.app.jobs.metrics import sensitivity_metrics
 from segments.app.jobs.pool import side_by_side
@@ -21,7 +21,6 @@ from segments.evidence.selection import to_try
 from segments.evidence.sensitivity import Partition, hold, months_before, sensitivity
 from segments.io.store import catalog
 from segments.io.store.documents import SensitivityRun
-from segments.io.tracking.connection import connect
 
 
 def run(config: Config) -> str:
@@ -60,8 +59,7 @@ def run(config: Config) -> str:
     catalog.write(catalog.HOLDS, held.astype({"agreement_min": "float64", "firm": "bool"}))
     catalog.write(catalog.SENSITIVITY_RUN, SensitivityRun(wanted.firm, {i: found[i][1] for i in ids}))
     catalog.write(catalog.SENSITIVITY_METRICS, sensitivity_metrics(held))
-    with connect(config.tracking, config.source.name) as tracker:
-        record_evidence(tracker)
+    record_measured(config)
     if not ids:
         return "no candidate passes the gates, so there is nothing to change"
     best = held.loc[held["agreement_min"].idxmax()] if held["agreement_min"].notna().any() else None

@@ -9,7 +9,7 @@ from typing import Any
 import narwhals as nw
 import pandas as pd
 
-from segments.app.jobs.evidence import record_evidence
+from segments.app.jobs.evidence import record_measured
 from segments.app.jobs.inputs import purchase_log
 from segments.app.jobs.metrics import usefulness_metrics
 from segments.app.jobs.pool import side_by_side
@@ -23,7 +23,6 @@ from segments.features.purchases import basket_mix, transaction_features
 from segments.features.table import build_features
 from segments.io.store import catalog
 from segments.io.store.documents import UsefulnessRun
-from segments.io.tracking.connection import connect
 
 
 def run(config: Config) -> str:
@@ -42,8 +41,7 @@ def run(config: Config) -> str:
         catalog.drop(catalog.USEFULNESS_WITHOUT)
     else:
         catalog.write(catalog.USEFULNESS_WITHOUT, without)
-    with connect(config.tracking, config.source.name) as tracker:
-        record_evidence(tracker)
+    record_measured(config)
     if made.as_of is None:
         return f"how useful segments are is not known: {made.notes[0]}"
     best = candidates.loc[rows["usefulness"].idxmax()] if rows["usefulness"].notna().any() else None

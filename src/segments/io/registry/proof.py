@@ -17,7 +17,9 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,6 +40,8 @@ from segments.model.segmentation import Segmentation
 TOLERANCE = 1e-9
 # Modules that make a version again: today's, whose name a version bears in its tags, and that of versions without such a tag.
 REBUILT_BY = ("segments.app.commands.rebuild", "segments.stages.rebuild")
+# Tags that say what is made again, and by what.
+REBUILT_FROM = ("candidate_id", "source", "raw", "code_hash", "git_commit", "rebuilt_by")
 # What of a candidate is counted in another machine's time, or depends on what a server rounds, is not proved.
 UNPROVED = ("seconds",)
 
@@ -87,13 +91,48 @@ class Proof:
         return not self.differences
 
 
-def prove(claim: Claim) -> Proof:
+@dataclass(frozen=True)
+class Rebuilding:
+    """A version that is being made again in a process beside this one: what it is of, where, and what comes of it."""
+
+    claim: Claim
+    folder: Path
+    outcome: Future[tuple[Proof, dict[str, Any] | None]]
+
+    def answers(self, claim: Claim) -> bool:
+        """Whether what is made is what this claim is about."""
+        own, other = ({key: of.tags.get(key) for key in REBUILT_FROM} for of in (self.claim, claim))
+        return own == other and self.claim.config == claim.config
+
+
+@contextmanager
+def rebuilding(claim: Claim) -> Iterator[Rebuilding]:
+    """Make a version again while this process goes on; what is not finished at the end of the block is given up.
+
+    Parameters
+    ----------
+    claim : Claim
+        Of which the config and the tags ``REBUILT_FROM`` matter.
+    """
+    with tempfile.TemporaryDirectory(prefix="segments-proof-") as name, ThreadPoolExecutor(1) as beside:
+        started: list[subprocess.Popen[str]] = []
+        try:
+            yield Rebuilding(claim, Path(name), beside.submit(_made_again, claim, Path(name), started))
+        finally:
+            beside.shutdown(wait=False, cancel_futures=True)
+            for process in started:
+                process.kill()
+
+
+def prove(claim: Claim, begun: Rebuilding | None = None) -> Proof:
     """Make a version again, and compare.
 
     Parameters
     ----------
     claim : Claim
         What the version says of itself.
+    begun : Rebuilding, optional
+        What was begun beforehand; of another claim, it is passed over.
 
     Returns
     -------
@@ -107,17 +146,24 @@ def prove(claim: Claim) -> Proof:
     check_cache(project, proof)
     if proof.differences:
         return proof  # what is damaged cannot be proved by what it is made of
-    with tempfile.TemporaryDirectory(prefix="segments-proof-") as name:
-        folder = Path(name)
-        code = _code(claim, folder, proof)
-        raw = _lay_out(claim, project, folder, proof)
-        if code is None or not raw:
-            return proof
-        rebuilt = _rebuild(claim, code, folder, proof)
+    ready = nullcontext(begun) if begun is not None and begun.answers(claim) else rebuilding(claim)
+    with ready as remade:
+        made, rebuilt = remade.outcome.result()
+        proof.checked += made.checked
+        proof.differences += made.differences
         if rebuilt is not None:
             compare_rebuilt(claim, rebuilt, proof)
-            check_answers(claim, rebuilt, folder / catalog.path_of(catalog.FEATURES), proof)
+            check_answers(claim, rebuilt, remade.folder / catalog.path_of(catalog.FEATURES), proof)
     return proof
+
+
+def _made_again(
+    claim: Claim, folder: Path, started: list[subprocess.Popen[str]]
+) -> tuple[Proof, dict[str, Any] | None]:
+    proof = Proof()
+    code = _code(claim, folder, proof)
+    raw = _lay_out(claim, checkout(), folder, proof)
+    return proof, None if code is None or not raw else _rebuild(claim, code, folder, proof, started)
 
 
 def check_model(claim: Claim, proof: Proof) -> None:
@@ -360,23 +406,27 @@ def _lay_out(claim: Claim, project: Path, folder: Path, proof: Proof) -> bool:
     return whole
 
 
-def _rebuild(claim: Claim, code: Path, folder: Path, proof: Proof) -> dict[str, Any] | None:
-    """Features and the one fit, in a process of its own with that code."""
+def _rebuild(
+    claim: Claim, code: Path, folder: Path, proof: Proof, started: list[subprocess.Popen[str]]
+) -> dict[str, Any] | None:
+    """Features and the one fit, in a process of its own with that code, which `started` is told of."""
     module = claim.tags.get("rebuilt_by", REBUILT_BY[-1])
     if module not in REBUILT_BY:  # a tag is no place to name code to run
         proof.differences.append(f"its tag rebuilt_by names '{module}', which is no part of this package")
         return None
     environment = {**os.environ, "PYTHONPATH": str(code), "PYTHONSAFEPATH": "1"}
-    done = subprocess.run(
+    process = subprocess.Popen(
         [sys.executable, "-m", module, claim.tags["candidate_id"]],
         cwd=folder,
         env=environment,
-        capture_output=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
     )
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+    started.append(process)
+    said = process.communicate()[1]
+    if process.returncode:
+        last = (said.strip().splitlines() or ["no message"])[-1]
         proof.differences.append(f"it cannot be rebuilt: {last}")
         return None
     found: dict[str, Any] = json.loads((folder / "rebuilt.json").read_text())

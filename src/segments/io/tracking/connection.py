@@ -163,6 +163,18 @@ def look_local(database: Path) -> None:
     _ask(database, [f"SELECT 1 FROM {table} LIMIT 1" for table in tables])  # noqa: S608 - names from the line above
 
 
+def surely_no_version(config: TrackingConfig) -> bool:
+    """Whether nothing was ever registered in the local record: SQLite says so at once, MLflow takes two seconds to start. Of doubt, MLflow is asked."""
+    database = checkout() / "mlflow.db"
+    if config.uri is not None or not database.is_file():
+        return False
+    try:
+        with closing(sqlite3.connect(database, timeout=30)) as connection:
+            return not connection.execute("SELECT 1 FROM model_versions LIMIT 1").fetchall()
+    except sqlite3.Error:
+        return False
+
+
 def _ask(database: Path, statements: Iterable[str]) -> None:
     """Have SQLite itself do something: MLflow would retry for minutes, and then say with a traceback that it cannot be done."""
     try:
