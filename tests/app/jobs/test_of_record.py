@@ -79,7 +79,7 @@ def config(root: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
 
 
 def chosen_labels(config: Config) -> list[int]:
-    every = pd.DataFrame({"customer_id": list("abcd"), "cluster": [0, 0, 0, 1]})
+    every = pd.DataFrame({"customer_id": list("abcd"), "cluster": [0, 0, 1, 1]})  # c was elsewhere
     choice: Any = SimpleNamespace(chosen=Chosen("c0", "x", "x · none"))
     return selection._of_record(config, choice, every)["cluster"].tolist()
 
@@ -95,7 +95,7 @@ def test_the_chosen_centres_are_those_of_everybody(config: Config) -> None:
 def test_where_everybody_is_here_nothing_is_polished(config: Config) -> None:
     chosen_labels(config)
     catalog.write(catalog.ENGINE_LOG, EngineLog(KEPT, None))
-    assert chosen_labels(config) == [0, 0, 0, 1] and not catalog.exists(catalog.FIT_OF_RECORD)
+    assert chosen_labels(config) == [0, 0, 1, 1] and not catalog.exists(catalog.FIT_OF_RECORD)
     assert chosen_centres("c0").tolist() == START and everybody_in_words() == ""
 
 
