@@ -24,8 +24,8 @@ WHERE a.cluster IS DISTINCT FROM b.cluster OR a.segment IS DISTINCT FROM b.segme
 
 
 def on_spark(path: str, output: str) -> dict[str, float]:
-    from segments.app.jobs.score_table import score_table
     from segments.config.engine import Engine
+    from segments.io.engines.score_table import score_table
     from segments.io.engines.spark import spark_session
 
     with spark_session(Engine(connect="local[2]"), "benchmark") as session:

@@ -198,8 +198,11 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh_record: Path) ->
 @pytest.fixture(scope="session")
 def spark() -> Any:
     """A session of a Spark in this process, which lives as long as the process."""
+    import spark_server
     from segments.config.engine import Engine
-    from segments.io.engines.spark import spark_session
+    from segments.io.engines import spark as engine
 
-    with spark_session(Engine(connect="local[2]"), "tests") as made:
+    os.environ["JDK_JAVA_OPTIONS"] = spark_server.JAVA
+    engine.LOCAL.update(spark_server.SMALL)
+    with engine.spark_session(Engine(connect="local[2]"), "tests") as made:
         return made

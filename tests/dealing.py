@@ -23,6 +23,8 @@ FIRST = [
 ]
 # Tests of these files go one by one to whoever is free. Of any other file, one worker runs all: they share what they set up.
 SPREAD = {"test_champions", "test_pipeline", "test_entry_points", "test_bad_input", "test_proof"}
+# Tests of these go to one worker: each worker would start a Java of its own.
+ON_SPARK = {"test_as_sql", "test_score_table", "test_spark"}
 
 
 def unit(nodeid: str) -> str:
@@ -34,7 +36,8 @@ def unit(nodeid: str) -> str:
     ('tests/test_mlflow_team.py', 'tests/app/test_entry_points.py::test_b')
     """
     file = nodeid.partition("::")[0]
-    return nodeid if Path(file).stem in SPREAD else file
+    stem = Path(file).stem
+    return nodeid if stem in SPREAD else "Spark" if stem in ON_SPARK else file
 
 
 def turn(stem: str, *, slow: bool) -> tuple[bool, int]:

@@ -14,6 +14,18 @@ from pathlib import Path
 
 from postgresql import port
 
+# What a second of work on a few hundred rows needs: code that is compiled for hours of work costs ten times as much as the work.
+JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto"
+SMALL = {
+    "spark.ui.enabled": "false",
+    "spark.sql.shuffle.partitions": "2",
+    "spark.sql.adaptive.enabled": "false",
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.cleaner.referenceTracking": "false",
+    "spark.sql.sources.parallelPartitionDiscovery.threshold": "1000",
+}
+
 
 class Server:
     """It runs from :meth:`start` until :meth:`kill`."""
@@ -36,8 +48,7 @@ class Server:
             "spark.connect.grpc.binding.port": str(self.port),
             "spark.driver.host": "127.0.0.1",
             "spark.driver.bindAddress": "127.0.0.1",
-            "spark.ui.enabled": "false",
-            "spark.sql.shuffle.partitions": "2",
+            **SMALL,
             "spark.sql.warehouse.dir": str(self.folder / "warehouse"),
         }
         words = [word for name, value in settings.items() for word in ("--conf", f"{name}={value}")]
@@ -46,6 +57,7 @@ class Server:
                 [str(home / "sbin/start-connect-server.sh"), "--wait", "--master", "local[2]", *words],
                 env={
                     **os.environ,
+                    "JDK_JAVA_OPTIONS": JAVA,
                     "SPARK_HOME": str(home),
                     "PYSPARK_PYTHON": sys.executable,
                     "SPARK_LOG_DIR": str(self.folder),

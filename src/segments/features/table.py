@@ -320,6 +320,22 @@ def rfm_scores(features: pd.DataFrame, cuts: dict[str, list[float]]) -> pd.DataF
     return scores
 
 
+def rfm_scores_sql(cuts: RfmCuts) -> list[str]:
+    """The expressions that :func:`rfm_scores` computes, as SQL of any engine; none without cut-points.
+
+    Examples
+    --------
+    >>> rfm_scores_sql({"recency_days": [10.0], "frequency": [1.0], "monetary": []})[0]
+    'CAST(5 - CASE WHEN recency_days > 10.0 THEN 1 ELSE 0 END AS DOUBLE) AS r_score'
+    """
+    said = []
+    for name, score in RFM_COLUMNS.items() if cuts else ():
+        sign, lowest = ("-", 5) if name == "recency_days" else ("+", 1)
+        exceeded = [f" {sign} CASE WHEN {name} > {float(edge)!r} THEN 1 ELSE 0 END" for edge in cuts[name]]
+        said.append(f"CAST({lowest}{''.join(exceeded)} AS DOUBLE) AS {score}")
+    return said
+
+
 def sum_up(
     transactions: Any,
     source: Source,

@@ -1,9 +1,9 @@
-"""A log on Spark and on DuckDB: the same rows, reasons and features, however it is parted. One session for all of the file."""
+"""A log on Spark and on DuckDB: the same rows, reasons and features, however it is parted; in this process, and at a server."""
 
 from __future__ import annotations
 
+import shutil
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.typing import NDArray
 
+import odd_log
+from segments.app.commands import check
 from segments.app.jobs.inputs import sample_in_words
+from segments.app.jobs.of_record import of_everybody
 from segments.app.stages import data, features
+from segments.clustering.kmeans import best_kmeans
+from segments.clustering.space import Space, fit_space, to_space
 from segments.config.engine import Engine
 from segments.config.root import Config
 from segments.config.source import Policy, Products, Source, Transactions
@@ -23,9 +29,10 @@ from segments.data.rows import Report
 from segments.data.transactions import clean_transactions
 from segments.errors import DataError
 from segments.io.engines.kept import LogEngine, log_engine, room
-from segments.io.engines.spark import lacks
+from segments.io.engines.spark import lacks, spark_session
 from segments.io.store import catalog, raw_files
 from segments.io.store.documents import KeptTable
+from segments.model.of_record import fit_of_record
 from spark_server import connect_server
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
@@ -52,12 +59,6 @@ NASTY = Source(
 )
 
 
-@pytest.fixture(scope="module")
-def spark() -> Iterator[None]:
-    """Only tests that need PySpark and Java ask for it; the session lives as long as the process."""
-    yield
-
-
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project with nothing in it."""
@@ -69,7 +70,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def nasty(rows: int, parts: int, seed: int) -> None:
+def nasty(rows: int, parts: int, seed: int) -> pd.DataFrame:
     """A log with everything that may be wrong with a cell, in `parts` files."""
     random = np.random.default_rng(seed)
 
@@ -104,6 +105,8 @@ def nasty(rows: int, parts: int, seed: int) -> None:
     Path("data/products.csv").write_text(
         "Item,Department,Brand\ntea,Food,Own\npot,Kitchen,Best\ntea,Drinks,Best\ncup,Kitchen,Own\n1,,Own\nmug,Kitchen,\n"
     )
+    log = log.astype(object)
+    return log.where(log.notna(), None)
 
 
 def by_duckdb(source: Source) -> tuple[pd.DataFrame, Report]:
@@ -133,11 +136,13 @@ def shop(parts: int, engine: Engine | None, customers: int = 150) -> Config:
             "amount": (random.gamma(2, 10, n) * (1 + who % 3)).round(2) - 5,
         }
     ).astype({"time": "datetime64[us]"})
-    for old in Path("data").glob("log-*"):
-        old.unlink()
+    shutil.rmtree("data/parts", ignore_errors=True)
+    Path("data/parts").mkdir()
     for number, part in enumerate(np.array_split(np.arange(n), parts)):
-        log.iloc[part].to_parquet(f"data/log-{number:02}.parquet", index=False)
-    transactions = Transactions("data/log-*.parquet", customer="customer", time="time", order="order", amount="amount")
+        log.iloc[part].to_parquet(f"data/parts/log-{number:02}.parquet", index=False)
+    transactions = Transactions(
+        "data/parts/log-*.parquet", customer="customer", time="time", order="order", amount="amount"
+    )
     source = Source("shop", as_of="2024-06-30", transactions=transactions, engine=engine)
     raw_files.fetch(source, accept=True)
     columns = {"recency_days": Feature()}
@@ -161,52 +166,58 @@ def run_both(config: Config) -> dict[str, bytes]:
     return made()
 
 
+def as_table(source: Source, name: str) -> Source:
+    """A source whose lines are a table of the engine's catalog."""
+    assert source.transactions is not None
+    return replace(source, transactions=replace(source.transactions, path=f"table:{name}"))
+
+
+def fit(features: pd.DataFrame) -> tuple[Space, NDArray[np.float64], Algorithm]:
+    """A candidate of three clusters, with a score among its columns: it is not in the engine's table."""
+    columns = {"monetary": Feature("log1p"), "frequency": Feature(), "r_score": Feature()}
+    space, points = fit_space(features, FeatureSet("few", columns), Scaler("standard"))
+    return space, best_kmeans(points, 3, Algorithm(max_fits=20), 0).centres, Algorithm(max_iter=4)
+
+
 # --- tests ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_nasty_log_gives_the_same_lines_and_reasons_on_spark(spark: None, folder: Path) -> None:
-    nasty(400, 3, 0)
+def test_a_nasty_log_gives_the_same_lines_and_reasons_on_spark(spark: Any, folder: Path) -> None:
+    log = nasty(400, 3, 0)
     expected, report = by_duckdb(NASTY)
     got, got_report, _ = by_spark(NASTY, folder)
     pd.testing.assert_frame_equal(got, expected, check_exact=True)
-    assert got_report == report
-    assert len({item["reason"] for item in report["reasons"]}) > 8 and expected["sent_back_at"].notna().any()
+    assert got_report == report and expected["sent_back_at"].notna().any()
+    check_by_hand(log, expected, report)
 
 
-def test_the_stages_hand_on_the_same_bytes_and_a_sample_is_a_part_of_all(spark: None, folder: Path) -> None:
-    everybody = run_both(shop(3, None))
-    assert run_both(shop(3, LOCAL)) == everybody
-    whole, pointers = (
-        catalog.read(catalog.FEATURES),
-        (catalog.read(catalog.ENGINE_LOG), catalog.read(catalog.ENGINE_FEATURES)),
-    )
-    assert sample_in_words() == "", "everybody is here"
-    assert pointers[0].sample_until is None and pointers[0].kept.customers == pointers[1].rows == len(whole)
-
-    cuts, log = catalog.read(catalog.RFM_CUTS), catalog.read(catalog.CLEAN_TRANSACTIONS)
-    run_both(shop(7, replace(LOCAL, sample=100)))
-    part, of_sample = catalog.read(catalog.FEATURES), catalog.read(catalog.CLEAN_TRANSACTIONS)
-    again = catalog.read(catalog.ENGINE_LOG), catalog.read(catalog.ENGINE_FEATURES)
-    assert [one.digest for one in (again[0].kept, again[1])] == [pointers[0].kept.digest, pointers[1].digest]
-    assert again[0].sample_until is not None and of_sample["customer_id"].nunique() == 100
-    pd.testing.assert_frame_equal(
-        part, whole[whole["customer_id"].isin(of_sample["customer_id"])].reset_index(drop=True)
-    )
-    pd.testing.assert_frame_equal(of_sample, log[log["customer_id"].isin(part["customer_id"])].reset_index(drop=True))
-    assert catalog.read(catalog.RFM_CUTS) == cuts, "cut-points are those of all customers"
-    assert sample_in_words() == f"these are the {len(part)} customers of the sample, of {len(whole)} on the engine"
-    said = f"{len(whole)} customers are on the engine; here are the {len(part)} of the sample"
-    assert any(note.startswith(said) for note in catalog.read(catalog.FEATURES_REPORT).notes)
-
-    Path("record/engine/shop/transactions").rename("record/engine/shop/gone")
-    with pytest.raises(DataError, match="the engine no longer has engine/shop/transactions"):
-        features.run(shop(7, replace(LOCAL, sample=100)))
+@pytest.mark.parametrize("seed", range(1, 4))
+def test_a_nasty_log_comes_to_what_a_person_says_of_it(folder: Path, seed: int) -> None:
+    check_by_hand(nasty(400, 2, seed), *by_duckdb(NASTY))
 
 
-def test_a_client_without_java_works_at_a_server_and_says_in_one_sentence_that_it_went_away(
-    spark: None, folder: Path, monkeypatch: pytest.MonkeyPatch
+def check_by_hand(log: pd.DataFrame, lines: pd.DataFrame, report: Report) -> None:
+    expected, reasons = odd_log.cleaned(log)
+    pd.testing.assert_frame_equal(lines[expected.columns], expected, check_exact=True)
+    assert {one["reason"]: one["rows"] for one in report["reasons"]} == {
+        name: rows for name, rows in reasons.items() if name
+    }
+    assert len(reasons) > 8
+
+
+def test_a_source_is_checked_where_it_lies(spark: Any, folder: Path) -> None:
+    said = list(check.run(shop(2, None)))
+    assert list(check.run(shop(2, LOCAL))) == said and said[-1] == "conf/source/shop.yaml agrees with its files."
+    assert not (folder / "artifacts").exists() and not (folder / "record").exists()
+
+
+def test_a_client_without_java_goes_the_whole_way_at_a_server_that_may_go_away(
+    spark: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Everybody is here first, and every byte as by DuckDB; the server is killed; then a sample of the same log, as a table of its catalog."""
     everybody = run_both(shop(3, None))
+    whole, log = catalog.read(catalog.FEATURES), catalog.read(catalog.CLEAN_TRANSACTIONS)
+    cuts, candidate = catalog.read(catalog.RFM_CUTS), fit(whole)
     original = LogEngine.keep
     with connect_server(folder) as server:
 
@@ -215,16 +226,52 @@ def test_a_client_without_java_works_at_a_server_and_says_in_one_sentence_that_i
             return original(*words)
 
         config = shop(3, Engine(connect=server.address))
+        monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
+        monkeypatch.delenv("JAVA_HOME", raising=False)
+        assert lacks(LOCAL) == ["Java"] and config.source.engine is not None and lacks(config.source.engine) == []
+        assert run_both(config) == everybody
+        assert sample_in_words() == "" and of_everybody(config, "c0", *candidate) is None, "everybody is here"
+        pointers = catalog.read(catalog.ENGINE_LOG), catalog.read(catalog.ENGINE_FEATURES)
+        assert pointers[0].sample_until is None and pointers[0].kept.customers == pointers[1].rows == len(whole)
         with monkeypatch.context() as patched:
-            patched.setenv("PATH", str(Path(sys.executable).parent))
-            patched.delenv("JAVA_HOME", raising=False)
-            assert lacks(LOCAL) == ["Java"] and config.source.engine is not None and lacks(config.source.engine) == []
-            assert run_both(config) == everybody
             patched.setattr(LogEngine, "keep", killed)
             with pytest.raises(DataError, match=r"the Spark Connect server at sc://127.0.0.1:\d+ went away"):
                 data.run(config)
         assert made() == everybody, "nothing made earlier is lost"
         with pytest.raises(DataError, match=r"no Spark Connect server answers at sc://127\.0\.0\.1"):
             data.run(config)
+        monkeypatch.undo()
+        monkeypatch.chdir(folder)
         server.start()
-        assert run_both(config) == everybody
+
+        config = shop(7, Engine(connect=server.address, sample=100))
+        with spark_session(config.source.engine, "test") as session:  # type: ignore[arg-type]
+            session.sql(f"CREATE TABLE shop_lines USING parquet LOCATION '{folder / 'data/parts'}'")
+        config = replace(config, source=as_table(config.source, "shop_lines"))
+        run_both(config)
+        part, lines = catalog.read(catalog.FEATURES), catalog.read(catalog.CLEAN_TRANSACTIONS)
+        again = catalog.read(catalog.ENGINE_LOG), catalog.read(catalog.ENGINE_FEATURES)
+        assert again[1].digest == pointers[1].digest and again[0].kept.rows == pointers[0].kept.rows
+        assert again[0].kept.digest == pointers[0].kept.digest
+        assert again[0].sample_until is not None and lines["customer_id"].nunique() == 100
+        mine = whole["customer_id"].isin(lines["customer_id"])
+        pd.testing.assert_frame_equal(part, whole[mine].reset_index(drop=True))
+        expected = log[log["customer_id"].isin(part["customer_id"])]
+        pd.testing.assert_frame_equal(*(one.sort_values("order_id", ignore_index=True) for one in (lines, expected)))
+        assert catalog.read(catalog.RFM_CUTS) == cuts, "cut-points are those of all customers"
+        assert sample_in_words() == f"these are the {len(part)} customers of the sample, of {len(whole)} on the engine"
+        said = f"{len(whole)} customers are on the engine; here are the {len(part)} of the sample"
+        assert any(note.startswith(said) for note in catalog.read(catalog.FEATURES_REPORT).notes)
+
+        # the centres of the sample, polished over everybody: as one machine does that has everybody
+        space, centres, algorithm = fit(part)
+        got = of_everybody(config, "c0", space, centres, algorithm)
+        points = to_space(space, part)
+        own = fit_of_record(
+            "c0", space, centres, points, lambda one: one.over_points(to_space(space, whole)), algorithm
+        )
+        assert got == own and got.customers == len(whole) and got.of_sample == 100
+
+        Path("record/engine/shop/features").rename("record/engine/shop/gone")
+        with pytest.raises(DataError, match="the engine no longer has engine/shop/features"):
+            of_everybody(config, "c0", space, centres, algorithm)

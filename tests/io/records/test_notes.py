@@ -119,7 +119,10 @@ def test_the_model_card_says_what_a_user_must_know() -> None:
         in card
     )
     assert "Firm: nothing moves them." in card
-    assert "By `segments fit k=3`" in card
+    assert "By `segments fit k=3`" in card and "sample" not in card
+    everybody = data | {"everybody": "the centres are those of all 20,000 customers"}
+    card = notes.model_card(choice, row, profiles(), ["recency_days"], everybody)
+    assert "log.csv. They are the sample of a larger table; the centres are those of all 20,000 customers.\n" in card
 
 
 def test_the_card_of_many_segments_is_one_a_database_takes() -> None:

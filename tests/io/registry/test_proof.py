@@ -177,6 +177,26 @@ def test_a_score_that_is_not_on_record_is_a_difference_and_not_counted(
     assert (proof.checked[-1], proof.differences) == (checked, differences)
 
 
+@pytest.mark.parametrize(
+    ("then", "now", "differences"),
+    [
+        ("r", "r", 0),
+        (None, None, 0),
+        ("r", "s", 1),
+        ("r", None, 1),
+        (None, "r", 1),
+    ],
+)
+def test_a_fit_of_record_that_comes_out_otherwise_is_a_difference(
+    tmp_path: Path, then: str | None, now: str | None, differences: int
+) -> None:
+    tags = {"data_hash": "d", "labels_hash": "l"} | ({} if then is None else {"of_record": then})
+    rebuilt = {"data_hash": "d", "labels_hash": "l", "n_customers": 6, "scores": {}, "of_record": now}
+    compare_rebuilt(replace(claim(tmp_path), scores={}, tags=tags), rebuilt, proof := Proof())
+    assert len(proof.differences) == differences
+    assert ("the fit of record over all customers" in proof.checked) == (then == now == "r")
+
+
 def test_another_config_than_the_tags_say_is_a_difference(tmp_path: Path) -> None:
     message, proof = claim(tmp_path), Proof()
     check_model(replace(message, config='{"k": 9}'), proof)

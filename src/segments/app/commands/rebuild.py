@@ -6,10 +6,14 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
+
+from segments.app.jobs.of_record import of_everybody
 from segments.app.jobs.specs import grid
 from segments.app.load import checked
 from segments.app.stages import data, features
 from segments.clustering.candidate import candidate_ids, hash_table, sweep_cell, workers_of
+from segments.clustering.space import nearest, to_space
 from segments.config.root import Config
 from segments.errors import SegmentsError
 from segments.io.store import catalog
@@ -35,10 +39,16 @@ def run(config: Config, candidate_id: str) -> None:
     wanted = [cell[ids.index(candidate_id)]] if cell[0].scoring.is_exact(len(table)) else cell
     every = sweep_cell(table, wanted, workers_of(config.sweep.workers), known)
     made = {c.candidate_id: c for c in every}[candidate_id]
+    labels = made.labels
+    fit = of_everybody(config, candidate_id, made.space, made.centres, made.spec.algorithm)
+    if fit is not None:
+        catalog.write(catalog.FIT_OF_RECORD, fit)
+        labels, _ = nearest(to_space(made.space, table), np.array(fit.centres))
     found = {
         "candidate_id": candidate_id,
         "data_hash": file_sha256(catalog.path_of(catalog.FEATURES)),
-        "labels_hash": labels_hash(made.labels),
+        "labels_hash": labels_hash(labels),
+        "of_record": None if fit is None else file_sha256(catalog.path_of(catalog.FIT_OF_RECORD)),
         "n_customers": made.n_customers,
         "scores": made.scores,
     }

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from segments.app.jobs.score_file import score_file
-from segments.app.jobs.score_table import score_table
 from segments.app.load import checked
 from segments.config.engine import Engine
 from segments.config.registry import IN_USE
 from segments.config.root import Config
 from segments.config.source import TABLE, Reader, is_foreign
 from segments.errors import ConfigError, DataError
+from segments.io.engines.score_table import score_table
 from segments.io.engines.spark import spark_session
 from segments.io.registry import files
 from segments.io.store.files import refuse_kept

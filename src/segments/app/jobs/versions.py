@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from segments.app.jobs.inputs import chosen_centres, everybody_in_words
 from segments.config.identity import ConfidenceConfig
 from segments.config.registry import IN_USE
 from segments.config.root import Config
@@ -56,6 +57,7 @@ def keep_version(
     candidate_id = chosen.candidate_id
     segmentation, clusters = deployable(candidate_id, chosen.cell, features, config.confidence)
     document = segmentation.to_json()
+    of_record = catalog.FIT_OF_RECORD if catalog.exists(catalog.FIT_OF_RECORD) else None
     pins = raw_files.read_pins()
     tags = {
         "source": config.source.name,
@@ -67,6 +69,7 @@ def keep_version(
         "code_hash": code_hash(),
         "git_commit": git_commit(),
         "rebuilt_by": REBUILT_BY[0],
+        **({} if of_record is None else {"of_record": file_sha256(catalog.path_of(of_record))}),
         "next_number": str(catalog.read(catalog.IDENTITY).known.next_number),
         "raw": json.dumps({path: pins[path].md5 for path in raw_files.every_path(config.source, pins) if path in pins}),
     }
@@ -93,6 +96,7 @@ def keep_version(
             "hash": tags["data_hash"],
             "raw": sorted(config.source.raw_paths),
             "as_of": config.source.as_of,
+            "everybody": everybody_in_words(brief=True),
         },
         catalog.read(catalog.FIRMNESS).firmness,
         (kept_candidate(candidate_id) or {}).get("command"),
@@ -118,8 +122,7 @@ def deployable(
     candidate_id: str, cell: str, features: pd.DataFrame, config: ConfidenceConfig
 ) -> tuple[Segmentation, np.ndarray[Any, Any]]:
     """The chosen candidate as a deployable model, checked: it must give every customer the stored cluster."""
-    fits = catalog.read(catalog.FITS)
-    space, centres = fits.spaces[cell], np.array(fits.centres[candidate_id])
+    space, centres = catalog.read(catalog.FITS).spaces[cell], chosen_centres(candidate_id)
     segments = catalog.read(catalog.IDENTITY).known.segments
     agreement = catalog.read(catalog.SEGMENT_MEMBERS).get("agreement")
     limits = fit_limits(space, centres, features, config, None if agreement is None else agreement.to_numpy("float64"))

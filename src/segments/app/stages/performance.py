@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from segments.action.performance import MISSED, THEN, no_performance, performance, targets_met
 from segments.action.uplift import ALL
-from segments.app.jobs.inputs import features_as_of, purchase_log
+from segments.app.jobs.inputs import chosen_centres, features_as_of, purchase_log
 from segments.config.root import Config
 from segments.errors import DataError
 from segments.features.purchases import COUNTED
@@ -56,8 +55,7 @@ def run(config: Config) -> str:
 
 def _model(config: Config, candidate_id: str, cell: str, segments: list[Segment]) -> Segmentation:
     """The chosen segmentation, which answers as the registered model will."""
-    fits = catalog.read(catalog.FITS)
-    space, centres = fits.spaces[cell], np.array(fits.centres[candidate_id])
+    space, centres = catalog.read(catalog.FITS).spaces[cell], chosen_centres(candidate_id)
     limits = fit_limits(space, centres, catalog.read(catalog.FEATURES), config.confidence)
     return Segmentation(candidate_id, space, centres, segments, limits)
 

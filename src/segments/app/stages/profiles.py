@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
+from segments.app.jobs.inputs import chosen_centres
 from segments.app.jobs.metrics import profiles_metrics, segment_sizes
 from segments.clustering.space import to_space
 from segments.config.features import RFM_SCORES
@@ -43,8 +43,7 @@ def _describe(config: Config, candidate_id: str, feature_set: str, cell: str) ->
     clusters = members["cluster"].to_numpy()
     names = [segment.name for segment in segments]
     known = _with_basket_mix(features)
-    fits = catalog.read(catalog.FITS)
-    space, centres = fits.spaces[cell], np.array(fits.centres[candidate_id])
+    space, centres = catalog.read(catalog.FITS).spaces[cell], chosen_centres(candidate_id)
     columns, X = space.columns, to_space(space, features)
     limits = fit_limits(space, centres, features, config.confidence)
     axes = [axis.column for axis in space.axes]

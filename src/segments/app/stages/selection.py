@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from segments.app.jobs.evidence import measured_candidates
 from segments.app.jobs.metrics import front_points, selection_metrics
+from segments.app.jobs.of_record import of_everybody
+from segments.clustering.space import nearest, to_space
 from segments.config.root import Config
-from segments.evidence.selection import choose, name_of
+from segments.evidence.selection import Choice, choose, name_of
 from segments.evidence.sensitivity import firmness, sensitivity_in_words
 from segments.io.plots.selection import front
 from segments.io.plots.sensitivity import agreement
@@ -32,6 +35,7 @@ def run(config: Config) -> str:
     drawn = {"front": front(*shown)}
     if choice.candidate_id is None:
         catalog.drop(catalog.CHOSEN_LABELS)
+        catalog.drop(catalog.FIT_OF_RECORD)
         catalog.write(catalog.FIRMNESS, Firmness(None, None, [], ["nothing was chosen"]))
     else:
         changes = catalog.read(catalog.SENSITIVITY)
@@ -43,7 +47,22 @@ def run(config: Config) -> str:
         if len(own):
             drawn["sensitivity"] = agreement(own, name)
         every = catalog.read(catalog.LABELS)[["customer_id", choice.candidate_id]]
-        catalog.write(catalog.CHOSEN_LABELS, every.rename(columns={choice.candidate_id: "cluster"}))
+        every = every.rename(columns={choice.candidate_id: "cluster"})
+        catalog.write(catalog.CHOSEN_LABELS, _of_record(config, choice, every))
     catalog.write(catalog.SELECTION_PICTURES, {name: png(figure) for name, figure in drawn.items()})
     catalog.write(catalog.SELECTION_VECTORS, {name: svg(figure) for name, figure in drawn.items()})
     return choice.reason
+
+
+def _of_record(config: Config, choice: Choice, every: pd.DataFrame) -> pd.DataFrame:
+    """Polish the chosen centres over everybody on an engine, if not all are here; returns who is in which cluster then."""
+    assert choice.chosen is not None
+    fits = catalog.read(catalog.FITS)
+    space, centres = fits.spaces[choice.chosen.cell], np.array(fits.centres[choice.chosen.candidate_id])
+    fit = of_everybody(config, choice.chosen.candidate_id, space, centres, config.algorithm)
+    if fit is None:
+        catalog.drop(catalog.FIT_OF_RECORD)
+        return every
+    catalog.write(catalog.FIT_OF_RECORD, fit)
+    labels, _ = nearest(to_space(space, catalog.read(catalog.FEATURES)), np.array(fit.centres))
+    return every.assign(cluster=labels.astype(every["cluster"].dtype))

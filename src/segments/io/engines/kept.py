@@ -9,19 +9,22 @@ from __future__ import annotations
 import hashlib
 import re
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pandas as pd
+import pyarrow as pa
 
 from segments.config.engine import Engine
 from segments.config.source import CUSTOMER_ID, TABLE, Reader, Source, is_foreign, paths_of
 from segments.data.reading import files as raw_reading
 from segments.data.rows import ROW_NUMBER, RawLog, quoted, quoted_list
 from segments.errors import DataError
+from segments.io.engines import carried
 from segments.io.engines.spark import spark_session
 from segments.io.engines.spark_rows import RAW_PLACE, SparkTables, raw_log
 from segments.io.store import files
@@ -151,6 +154,22 @@ class LogEngine:
             )
         return self._opened(table.place).drop(ROW_COLUMN)
 
+    # --- everybody
+
+    def joined(self, frame: Any, people: pd.DataFrame) -> Any:
+        """Customers of the engine with what a table of this machine knows of them; it may lack some."""
+        here = self.session.createDataFrame(pa.Table.from_pandas(people, preserve_index=False))
+        return frame.join(here, "customer_id", "left")
+
+    def complete(self, frame: Any, asked: Sequence[str], columns: Sequence[str]) -> Any:
+        """Some columns of the rows that lack none of those asked for."""
+        whole = frame.dropna(subset=list(asked)) if asked else frame
+        return whole.select(*(f"`{name.replace('`', '``')}`" for name in columns))
+
+    def told_by_parts(self, frame: Any, work: Callable[[Iterable[pa.RecordBatch]], str]) -> list[str]:
+        """What workers say of a frame: a text for each of its parts, in any order; they need what `work` needs."""
+        return [row.told for row in frame.mapInArrow(carried.told(work), "told STRING").collect()]
+
     # --- the sample
 
     def sample_until(self, log: KeptTable) -> str | None:
@@ -183,7 +202,11 @@ class LogEngine:
             self._bring(self.sampled(self._opened(log.place), until), Path(files_here))
         connection = duckdb.connect(config={"temp_directory": str(folder / "spill")})
         rows = connection.read_parquet(files_here)
-        return (rows if until is None else rows.filter(f"{HASH} <= '{until}'")).order(ROW_NUMBER)
+        rows = (rows if until is None else rows.filter(f"{HASH} <= '{until}'")).order(ROW_NUMBER)
+        # Of one file DuckDB knows which columns lack nothing, of several it does not, and what is written says so:
+        # it would be another file for every number of parts that the engine wrote.
+        rows.write_parquet(here := str(folder / "in_order.parquet"), compression="zstd")
+        return connection.read_parquet(here)
 
     def _bring(self, frame: Any, target: Path) -> None:
         pieces = 1 + frame.count() // ROWS_BROUGHT

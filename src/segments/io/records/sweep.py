@@ -51,6 +51,7 @@ COPIED = (
     catalog.USEFULNESS_RUN,
     catalog.SELECTION_PICTURES,
     catalog.FIRMNESS,
+    catalog.FIT_OF_RECORD,
     catalog.PLAYBOOKS,
     catalog.PLAYBOOK_PAGE,
     catalog.PERFORMANCE_FACTS,

@@ -443,6 +443,10 @@ def compare_rebuilt(claim: Claim, rebuilt: Mapping[str, Any], proof: Proof) -> N
         proof.differences.append("the refitted labels differ from the stored ones")
     else:
         proof.checked.append(f"{rebuilt['n_customers']:,} labels, refitted")
+    if rebuilt.get("of_record") != claim.tags.get("of_record"):
+        proof.differences.append("the fit of record, polished over all customers again, differs from the one of then")
+    elif rebuilt.get("of_record"):
+        proof.checked.append("the fit of record over all customers")
     compared = 0
     for name, value in rebuilt["scores"].items():
         if name in UNPROVED:

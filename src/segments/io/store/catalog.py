@@ -69,6 +69,7 @@ if TYPE_CHECKING:
         UsefulnessMetrics,
         UsefulnessRun,
     )
+    from segments.model.of_record import FitOfRecord
 
 OfSource = TypeVar("OfSource", bound="Sourced")
 
@@ -211,6 +212,12 @@ def _choice() -> type[Choice]:
     return Choice
 
 
+def _fit_of_record() -> type[FitOfRecord]:
+    from segments.model.of_record import FitOfRecord
+
+    return FitOfRecord
+
+
 def _features_report() -> type[FeaturesReport]:
     from segments.features.table import FeaturesReport
 
@@ -273,6 +280,7 @@ def _note(name: str) -> Callable[[], Any]:
 NO_CHOICE = "nothing was chosen"
 NO_LOG = "the source has no purchases"
 NO_ENGINE = "the source has no engine"
+NO_SAMPLE = "all customers are here, or nothing was chosen"
 NO_PREDICTION = "the source has no purchases, or nothing was chosen"
 
 CUSTOMER_ID = TableColumn("customer_id", TEXT, "the customer's id, as the source writes it")
@@ -717,6 +725,13 @@ CHOSEN_LABELS = Table(
     "one row per customer, in the order of the feature table",
     NO_CHOICE,
     columns=(CUSTOMER_ID, CLUSTER),
+)
+FIT_OF_RECORD: Document[FitOfRecord] = Document(
+    "selection",
+    "fit_of_record.json",
+    "the chosen centres, polished over all customers on the engine; sizes and scores of all of them",
+    NO_SAMPLE,
+    type_of=_fit_of_record,
 )
 SELECTION_PICTURES = Pictures(
     "selection",

@@ -15,11 +15,11 @@ import pytest
 import odd_rows
 from segmentations import on_a_line
 from segments.app.commands import score
-from segments.app.jobs.score_table import ScoredTable, score_table
 from segments.config.root import Config
 from segments.config.source import Customers, Reader, Source
 from segments.config.sweep import Algorithm, Feature, FeatureSet, Scaler, SweepConfig
 from segments.errors import ConfigError, DataError, StoreError, TrackingError
+from segments.io.engines.score_table import ScoredTable, score_table
 from segments.io.registry import files
 from segments.model.answers import score_batches
 from segments.model.segmentation import Segmentation

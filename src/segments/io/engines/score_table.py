@@ -1,4 +1,4 @@
-"""A table of Spark -> a table of answers, and one of rejected rows. Comes in: a session, a place, a registered model. Goes out: parquet where Spark writes.
+"""A table of Spark -> a table of answers, and one of rejected rows. Comes in: a session, a place, a model as text. Goes out: parquet where Spark writes.
 
 The workers score with the function that files are scored with, chunk by chunk of Arrow, so the answers are the same to the last bit; a row's depends
 on nothing but the row. They need this package, and get the model as text: plain numbers, read by each worker.
