@@ -303,8 +303,9 @@ def asked(one: Set, config: EvidenceConfig) -> Answer:
     X, found = candidates(one)
     ids = [candidate.candidate_id for candidate in found]
     evidence = evaluate_cell(X, [c.labels for c in found], [c.centres for c in found], config)
-    rows, _ = cell_table(ids, evidence, config)
-    table = candidates_table([candidate.to_plain() for candidate in found]).merge(rows, on="candidate_id")
+    table = candidates_table([candidate.to_plain() for candidate in found])
+    rows, _ = cell_table(ids, evidence, config, silhouettes=table["silhouette"].tolist())
+    table = table.merge(rows, on="candidate_id")
     k_of = table.set_index("candidate_id")["k"]
     choice = choose(table, RULE)
     true_k = int(one.labels.max()) + 1

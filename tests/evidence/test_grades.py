@@ -27,6 +27,7 @@ from segments.evidence.grades import (
     chosen_for,
     evaluate_cell,
     evidence_id,
+    finer,
     grade,
     not_evaluated,
     p_in_words,
@@ -323,6 +324,51 @@ def test_the_reason_word_for_word(change: dict[str, float], reason: str) -> None
     assert grade(FACTS | change, GradesConfig())[1] == reason
 
 
+NATURAL = {"grade": "natural", "jaccard_min": 0.95, "p_adjusted": 0.01, "valley_p": 0.001}
+FINER = {"grade": "reproducible", "jaccard_min": 0.75, "p_adjusted": 0.01, "valley_p": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("rows", "silhouettes", "expected"),
+    [
+        ([NATURAL, FINER], [0.3, 0.31], 1),
+        ([NATURAL, FINER], [0.3, 0.3], None),  # no tighter
+        ([NATURAL, FINER | {"jaccard_min": 0.7499}], [0.3, 0.4], None),
+        ([NATURAL, FINER | {"p_adjusted": 0.02}], [0.3, 0.4], None),
+        ([NATURAL, FINER | {"valley_p": 0.5001}], [0.3, 0.4], None),  # two are rather one
+        ([NATURAL, FINER | {"jaccard_min": np.nan}], [0.3, 0.4], None),  # not evaluated
+        ([FINER, FINER], [0.3, 0.4], None),  # no clusters exist
+        ([FINER, NATURAL], [0.4, 0.3], None),  # a coarser one
+        ([NATURAL, FINER, NATURAL, FINER, FINER], [0.3, 0.9, 0.4, 0.6, 0.5], 3),  # beyond the finest natural one, the tightest
+    ],
+)  # fmt: skip
+def test_of_the_candidates_beyond_a_natural_one_the_tightest_is_natural_too(
+    rows: list[dict[str, float]], silhouettes: list[float], expected: int | None
+) -> None:
+    assert finer(rows, silhouettes, GradesConfig()) == expected
+
+
+def test_eight_clusters_of_which_two_cannot_prove_their_gap_go_before_two_that_hide_them() -> None:
+    """Told by the table: without the silhouettes the fine candidate is only reproducible."""
+    steady, few = np.full(8, 0.9), np.full(8, 0.01)
+    found = CellEvidence(
+        [2, 8],
+        Existence(np.array([-1.0, -3.0]), np.array([0.2, 0.5]), np.tile([[0.0], [-0.1], [-0.2]], 2), np.tile([[0.1], [0.11], [0.12]], 2), np.full(2, 0.01)),
+        Gap([1, 2, 8], [0.0, 0.25, 0.75], [0.0, 0.1, 0.2], 8, 8),
+        [Stability(steady[:k], few[:k], steady[:k], few[:k], 0.9, 0.6, np.ones(5), 40, stopped=False) for k in (2, 8)],
+        [Valley(0.001, (0, 1)), Valley(0.2, (3, 5))],
+    )  # fmt: skip
+    config = dataclasses.replace(QUICK, grades=GradesConfig(alpha=0.25))
+    assert cell_table(["a", "b"], found, config)[0]["grade"].tolist() == ["natural", "reproducible"]
+    table, _ = cell_table(["a", "b"], found, config, silhouettes=[0.21, 0.52])
+    assert table["grade"].tolist() == ["natural", "natural"]
+    assert table.loc[1, "reason"] == (
+        "Natural: clusters exist (2 of them have a gap between every two), and these are tighter (silhouette 0.520, of the 2 0.210) "
+        "and no two of them rather one (at worst 3 and 5, p = 0.2); its weakest cluster returns with Jaccard 0.900."
+    )
+    assert "gap between every two" in table.loc[0, "reason"]
+
+
 def found_by_hand() -> CellEvidence:
     """Two of three candidates evaluated; of three null data sets none is as good at 3, the second is at 4."""
     half, third = np.full(3, 1 / 2), np.array([0.9, 0.8, 1 / 3])
@@ -396,7 +442,9 @@ def test_many_customers_are_judged_by_a_sample_in_which_each_is_once(
     asked: list[list[float]] = []
     monkeypatch.setattr(grades, "existence", lambda X, *_: asked.append(X[:, 0].tolist()))
     monkeypatch.setattr(grades, "gap_statistic", lambda X, *_: asked.append(X[:, 0].tolist()))
-    monkeypatch.setattr(grades, "valley", lambda X, labels, _: asked.append(X[:, 0].tolist()) or labels.tolist())
+    monkeypatch.setattr(
+        grades, "valley", lambda X, labels, _: asked.append(X[:, 0].tolist()) or Valley(1.0, tuple(labels))
+    )
     X = np.arange(float(rows))[:, None]
     labels = (X[:, 0] >= rows / 2).astype(np.int32)
     config = EvidenceConfig(sample=100)
@@ -404,23 +452,28 @@ def test_many_customers_are_judged_by_a_sample_in_which_each_is_once(
     assert found.stability == [None]
     assert asked[0] == asked[1] == asked[2] == sorted(set(asked[0]))
     assert len(asked[0]) == seen
-    assert found.valleys == [[int(x >= rows / 2) for x in asked[0]]], "each with its own label"
+    assert found.valleys[0].pair == tuple(int(x >= rows / 2) for x in asked[0]), "each with its own label"
 
 
-@pytest.mark.parametrize(("p", "times"), [(0.05, 100), (0.051, 1)])
+@pytest.mark.parametrize(
+    ("p", "times"), [([0.05], [100]), ([0.051], [1]), ([0.5, 0.05, 0.5, 0.51, 0.5], [1, 100, 100, 1, 100])]
+)
 def test_where_clusters_lie_apart_resamples_are_searched_harder(
-    monkeypatch: pytest.MonkeyPatch, p: float, times: int
+    monkeypatch: pytest.MonkeyPatch, p: list[float], times: list[int]
 ) -> None:
+    """Beyond the first that lie apart, also those of which no two are rather one."""
     asked: list[int] = []
     monkeypatch.setattr(
         grades, "stability", lambda X, labels, own, config, rows, draws: asked.append(config.max_distances)
     )
-    monkeypatch.setattr(grades, "valley", lambda *_: Valley(p, (0, 1)))
+    told = iter(p)
+    monkeypatch.setattr(grades, "valley", lambda *_: Valley(next(told), (0, 1)))
     for name in ("existence", "gap_statistic"):
         monkeypatch.setattr(grades, name, lambda *_: None)
     config = EvidenceConfig(max_distances=1000, grades=GradesConfig(gap_alpha=0.05))
-    evaluate_cell(np.zeros((4, 1)), [np.zeros(4, dtype=np.int32)], [np.zeros((2, 1))], config)
-    assert asked == [1000 * times]
+    many = len(p)
+    evaluate_cell(np.zeros((4, 1)), [np.zeros(4, dtype=np.int32)] * many, [np.zeros((2, 1))] * many, config)
+    assert asked == [1000 * one for one in times]
 
 
 def test_the_smallest_p_is_at_most_and_the_next_is_itself() -> None:

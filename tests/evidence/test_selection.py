@@ -270,7 +270,7 @@ def test_word_for_word() -> None:
     assert choice.finalists == ["c6", "c7"]
     assert choice.reason == (
         "rfm · robust · k=6 is chosen: 6 segments, graded natural. Of 6 candidates 6 pass the gates; of these one is natural, the finest of its cell. "
-        "There are clusters in the data: a gap between every two of these, and they come back with other customers."
+        "There are clusters in the data: these lie apart, and they come back with other customers."
     )
 
 

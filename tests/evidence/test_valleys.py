@@ -112,11 +112,32 @@ def test_a_bend_is_no_gap_though_fewer_points_fall_half_way(turn: float, monkeyp
     assert max(cut(X, 2).p for X in clouds) < 0.01
 
 
+def test_a_wave_that_runs_through_the_middle_is_no_gap(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng([2000, 4])
+    along = random.uniform(0, 4 * np.pi, 2000)
+    X = np.column_stack([along, 2 * np.sin(along)]) + random.normal(0, 0.2, (2000, 2))
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    assert cut(X, 2) == Valley(1.0, (0, 1))
+    monkeypatch.setattr(valleys, "_THROUGH", np.inf)  # its points lie on the line
+    assert cut(X, 2).p < 0.01
+
+
 def test_an_arc_with_a_piece_cut_out_has_a_gap() -> None:
     random = np.random.default_rng(3)
     along = random.uniform(0, 1.5 * np.pi, 1500)
     arc = bent(random, along[np.abs(along - 0.75 * np.pi) > 0.4])
     assert cut(arc, 2).p < 1e-6
+
+
+@pytest.mark.parametrize(("dimensions", "apart"), [(5, 4.5), (8, 5.0)])
+def test_two_evenly_filled_balls_are_no_bend(dimensions: int, apart: float) -> None:
+    """At a ball's border points are as near to one another as in its middle; but a bend's points half way lie off the line, these on it."""
+    for seed in range(5):
+        random = np.random.default_rng([seed, 11])
+        X = random.normal(size=(300, dimensions))
+        X *= np.sqrt(dimensions + 2) * random.uniform(size=(300, 1)) ** (1 / dimensions) / np.linalg.norm(X, axis=1)[:, None]  # fmt: skip
+        X[150:, 0] += apart
+        assert cut(X, 2).p < 0.01, seed
 
 
 def test_a_tight_cluster_beside_a_wide_one_is_compared_with_its_own_side() -> None:

@@ -2,6 +2,7 @@
 
 Existence is asked of a cell (a feature set with a scaler) as a whole, see :mod:`segments.evidence.existence`;
 ``valley_p`` asks the candidate itself for a gap between every two clusters: no null knows of every shape that one cloud can have.
+Where clusters exist, :func:`finer` asks whether a coarse candidate hides some.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from segments.config.evidence import EvidenceConfig, GradesConfig
 from segments.evidence.existence import Existence, Gap, existence, gap_statistic
 from segments.evidence.resample_fits import Floats, Integers
 from segments.evidence.stability import Stability, bootstrap_draws, stability
-from segments.evidence.valleys import Valley, valley
+from segments.evidence.valleys import UNDECIDED, Valley, valley
 
 EVIDENCE_COLUMNS = (
     "candidate_id",
@@ -164,12 +165,12 @@ def evaluate_cell(
         # Where clusters lie apart, their return must not hang on how hard a resample is searched: fifteen are not found from one start.
         thorough = replace(config, max_distances=_THOROUGH * config.max_distances)
         draws = bootstrap_draws(rows, config)
-        found = [
-            stability(X, labels, own, thorough if between.p <= config.grades.gap_alpha else config, rows, draws)
-            if yes
-            else None
-            for labels, own, between, yes in zip(labelings, centres, valleys, wanted, strict=True)
-        ]
+        found: list[Stability | None] = []
+        enough = config.grades.gap_alpha  # for the first that lie apart; then for finer ones
+        for labels, own, between, yes in zip(labelings, centres, valleys, wanted, strict=True):
+            apart = between.p <= enough
+            found.append(stability(X, labels, own, thorough if apart else config, rows, draws) if yes else None)
+            enough = max(enough, UNDECIDED) if apart else enough
         return CellEvidence(
             ks,
             existence(X[rows], ks, config),
@@ -250,6 +251,47 @@ def grade(facts: Mapping[str, Any], limits: GradesConfig) -> tuple[str, str]:
     return "natural", f"Natural: {clusters}, {returns}."
 
 
+def finer(rows: Sequence[Mapping[str, Any]], silhouettes: Sequence[float], limits: GradesConfig) -> int | None:
+    """The candidate of which a natural one of its cell hides clusters, as its place; ``None`` if there is none.
+
+    Clusters exist in a cell with a natural candidate, and of these merges have gaps too. How many they are is another question, and there the burden of proof is another: of k(k-1)/2
+    pairs of small clusters one always lacks the customers to prove its gap. So of the candidates finer than the finest natural one the tightest (by silhouette)
+    is natural too, if it is tighter than that one, every cluster returns as *reproducible* asks, and of no two clusters it is more likely that they are one.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        Of a cell, k rising: ``grade``, ``jaccard_min``, ``p_adjusted``, ``valley_p``.
+    silhouettes : sequence of float
+        Of the same candidates.
+    limits : GradesConfig
+        What each grade asks for.
+
+    Returns
+    -------
+    int or None
+
+    Examples
+    --------
+    >>> rows = [{"grade": said, "jaccard_min": 0.9, "p_adjusted": 0.01, "valley_p": p} for said, p in (("natural", 0.01), ("reproducible", 0.1))]
+    >>> finer(rows, [0.3, 0.5], GradesConfig()), finer(rows, [0.5, 0.3], GradesConfig())
+    (1, None)
+    """
+    natural = [i for i, row in enumerate(rows) if row["grade"] == "natural"]
+    if not natural:
+        return None
+    tighter = [
+        i
+        for i, row in enumerate(rows)
+        if i > natural[-1]
+        and silhouettes[i] > silhouettes[natural[-1]]
+        and row["jaccard_min"] >= limits.reproducible_jaccard
+        and row["p_adjusted"] <= limits.alpha
+        and row["valley_p"] <= UNDECIDED
+    ]
+    return max(tighter, key=lambda i: silhouettes[i], default=None)
+
+
 def p_in_words(p: float, nulls: int) -> str:
     """A p that is a rank among so many null data sets; the smallest there is says no more than "at most".
 
@@ -262,7 +304,11 @@ def p_in_words(p: float, nulls: int) -> str:
 
 
 def cell_table(
-    candidate_ids: Sequence[str], found: CellEvidence, config: EvidenceConfig, peaks: Floats | None = None
+    candidate_ids: Sequence[str],
+    found: CellEvidence,
+    config: EvidenceConfig,
+    peaks: Floats | None = None,
+    silhouettes: Sequence[float] = (),
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """One row per candidate of a cell, and one per cluster.
 
@@ -276,6 +322,8 @@ def cell_table(
         For the null's name and the grades.
     peaks : ndarray of shape (2, nulls), optional
         The best z of every draw in all cells of the sweep, for which the p are adjusted; by default for this cell alone.
+    silhouettes : sequence of float, optional
+        Of the candidates, as the sweep measured them: by these a finer one is natural, see :func:`finer`; without, none is.
 
     Returns
     -------
@@ -322,6 +370,13 @@ def cell_table(
                 )
             )
         ]
+    if len(silhouettes) and (place := finer(rows, silhouettes, config.grades)) is not None:
+        row, coarse = rows[place], max(i for i, row in enumerate(rows[:place]) if row["grade"] == "natural")
+        row["grade"] = "natural"
+        row["reason"] = (
+            f"Natural: clusters exist ({found.ks[coarse]} of them have a gap between every two), and these are tighter (silhouette {silhouettes[place]:.3f}, of the {found.ks[coarse]} "
+            f"{silhouettes[coarse]:.3f}) and no two of them rather one (at worst {row['valley_pair']}, p = {row['valley_p']:.2g}); its weakest cluster returns with Jaccard {row['jaccard_min']:.3f}."
+        )
     return pd.DataFrame(rows, columns=list(EVIDENCE_COLUMNS)), pd.DataFrame(
         clusters, columns=["candidate_id", "cluster", "jaccard", "recovered", "dissolved"]
     )

@@ -2,7 +2,7 @@
 
 Gates first: what a segmentation must have to be one at all. Those that pass are narrowed down, one question after another, until one is left:
 
-1. Are there clusters? Natural candidates go first, and of those of a cell the finest: where there is a gap between every two of k + 1 clusters, k of them hide one.
+1. Are there clusters? Natural candidates go first, and of those of a cell the finest: where there is a gap between every two of k + 1 clusters, k of them hide one (:func:`segments.evidence.grades.finer`).
 2. Does it stay? Segments that are firm under every single change go before those that hang on one feature, scaler or day.
 3. The better grade.
 4. Is it as useful as the best: does it explain nearly as much of what customers did in the time after, or as much within the error of the difference?
@@ -516,7 +516,7 @@ def _reason(candidates: pd.DataFrame, passing: pd.DataFrame, passed: int, steps:
     of = f"Of {len(candidates)} candidates {passed} {'passes' if passed == 1 else 'pass'} the gates"
     why = f"{of}; of these {', then of these '.join(steps)}." if steps else f"{of}."
     sure = {
-        "natural": "There are clusters in the data: a gap between every two of these, and they come back with other customers.",
+        "natural": "There are clusters in the data: these lie apart, and they come back with other customers.",
         "reproducible": "The segments come back with other customers, but they are cuts of a continuum: no clusters lie apart at this k.",
         "constructive": "The segments come back as a pattern only: useful cuts, no clusters.",
         "not supported": "The segments do not come back with other customers.",

@@ -8,6 +8,7 @@ still one cloud. What true clusters have and one cloud lacks is a gap: fewer poi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -18,11 +19,13 @@ from segments.clustering.exact import product, significant
 from segments.evidence.lumps import without_lumps
 from segments.evidence.resample_fits import Floats, Integers
 
-# Where a pair's p is above this, it has no gap, whatever lies half way: the costly look at it is spared.
-_UNDECIDED = 0.1
-# A bend: half way more than a handful of points, at least this share of those of the poorer end, whose nearest neighbours are farther than those of points of their end
-# in less than this share of comparisons (one half: as near). Clusters that k-means recovers reach it in one set of fifty (docs/decisions.md).
-_HANDFUL, _BRIDGE, _AS_NEAR = 5, 0.2, 2 / 3
+# Where a pair's p is above this, half way lie rather more than at an end: it has no gap, and the costly look at a bend is spared.
+UNDECIDED = 0.5
+# A bend: half way more than a handful of points, at least this share of those of the poorer end. Compared with those of their end, a point with a point, their nearest
+# neighbours are farther in less than this share (one half: as near), and they themselves farther off the line in more than that (docs/decisions.md).
+_HANDFUL, _BRIDGE, _AS_NEAR, _AS_FAR_OFF = 5, 0.2, 2 / 3, 0.5
+# Or, of not too few, this share in the middle half of that third (one half: evenly along it).
+_MANY, _THROUGH = 20, 0.4
 _NEIGHBOURS = 10
 
 
@@ -54,9 +57,10 @@ def valley(X: Floats, labels: Integers, centres: Floats) -> Valley:
     So each test takes the mid-p, which is as strict on average as it says: the exact p would ask a cluster of 1.5 % for more customers than it has.
 
     A bent cloud (an arc, a ring, a wave) has its ends across the line and its middle along it, so that fewer points fall half way
-    though they lie no farther apart. So where every pair is convincing, the points half way are looked at: where they are more than
-    a handful and their tenth neighbour is not farther, as a rule, than that of points at the end of their own side, the two are a
-    bend and no clusters.
+    though they lie no farther apart. So where no pair lacks a gap for sure, the points half way are looked at: where they are more than
+    a handful, their tenth neighbour is not farther, as a rule, than that of points at the end of their own side, and they lie farther off the line
+    than those do (an arc) or run through its middle (a wave), the two are a bend and no clusters. Two evenly filled balls have points as near to one another at their
+    borders, but on the line and on either side of its middle.
 
     Where it ends: the line and the intervals come from the same points; k-means that cuts one cloud puts its centres where they
     make no gap (measured, not proved: see the tests). The two cells of a pair are a part of the cloud, and a part of an even spread
@@ -96,7 +100,7 @@ def valley(X: Floats, labels: Integers, centres: Floats) -> Valley:
         )
     tried = [_pair(smooth, labels, centres, a, b) for a, b in combinations(range(len(centres)), 2)]
     worst = max(tried, key=lambda one: one.p)
-    if worst.p > _UNDECIDED:
+    if worst.p > UNDECIDED:
         return worst
     return next((replace(one, p=1.0) for one in tried if _bent(smooth, labels, centres, *one.pair)), worst)
 
@@ -119,20 +123,32 @@ def _pair(X: Floats, labels: Integers, centres: Floats, a: int, b: int) -> Valle
 
 def _bent(X: Floats, labels: Integers, centres: Floats, a: int, b: int) -> bool:
     from scipy.spatial import KDTree
-    from scipy.stats import rankdata
 
     points, places, (one, middle, other) = _places(X, labels, centres, a, b)
     if middle.sum() < max(_HANDFUL, _BRIDGE * min(one.sum(), other.sum())):
         return False
     neighbours = min(_NEIGHBOURS, len(points) - 1)
-    reach = significant(KDTree(points).query(points, [neighbours + 1])[0][:, 0])
-    farther = compared = 0.0
-    for side, end in ((places <= 0.5, one), (places > 0.5, other)):
-        here, there = reach[middle & side], reach[end]
-        # Mann and Whitney's U: pairs of which the point half way has the farther neighbour, a tie as half
-        farther += float(rankdata(np.concatenate([here, there]))[: len(here)].sum()) - len(here) * (len(here) + 1) / 2
+    reach = KDTree(points).query(points, [neighbours + 1])[0][:, 0]
+    line = centres[b] - centres[a]
+    off = np.sqrt(((points - centres[a] - np.multiply.outer(places, line)) ** 2).sum(axis=1))
+    sides = [(middle & (places <= 0.5), one), (middle & (places > 0.5), other)]
+    if _larger(significant(reach), sides) >= _AS_NEAR:
+        return False
+    through = middle.sum() >= _MANY and (np.abs(places - 0.5) <= 1 / 12).sum() >= _THROUGH * middle.sum()
+    return bool(through or _larger(significant(off), sides) > _AS_FAR_OFF)
+
+
+def _larger(values: Floats, sides: Sequence[tuple[NDArray[np.bool_], NDArray[np.bool_]]]) -> float:
+    """The share of comparisons, a point half way with one at the end of its side, in which the former has the larger value."""
+    from scipy.stats import rankdata
+
+    larger = compared = 0.0
+    for middle, end in sides:
+        here, there = values[middle], values[end]
+        # Mann and Whitney's U, a tie as half
+        larger += float(rankdata(np.concatenate([here, there]))[: len(here)].sum()) - len(here) * (len(here) + 1) / 2
         compared += len(here) * len(there)
-    return farther < _AS_NEAR * compared
+    return larger / compared if compared else 0.0
 
 
 def _mid_p(few: int, of: int) -> float:

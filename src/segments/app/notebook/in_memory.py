@@ -325,9 +325,10 @@ def _evidence(
     tasks = ((n, features, cell, [bool(chosen[i.candidate_id]) for i in cell], config) for n, cell in enumerate(asked))
     found: list[CellEvidence] = _in_order(side_by_side(_evaluated, tasks, min(workers, len(asked))))
     peaks = peaks_of([one.existence for one in found])
+    silhouettes = table.set_index("candidate_id")["silhouette"]
+    ids = [[i.candidate_id for i in cell] for cell in asked]
     rows = [
-        cell_table([i.candidate_id for i in cell], one, config, peaks)[0]
-        for cell, one in zip(asked, found, strict=True)
+        cell_table(own, one, config, peaks, silhouettes[own].tolist())[0] for own, one in zip(ids, found, strict=True)
     ]
     known = {i.candidate_id for cell in asked for i in cell}
     left = [not_evaluated(i) for i in chosen if i not in known]

@@ -33,7 +33,11 @@ def run(config: Config) -> str:
         found[cell.name] = (cell, evidence)
     in_order = [found[cell.name] for cell in cells]  # they finish in any order
     peaks = peaks_of([evidence.existence for _, evidence in in_order])
-    tables = [cell_table(cell.candidate_ids, evidence, wanted, peaks) for cell, evidence in in_order]
+    silhouettes = catalog.read(catalog.CANDIDATES).set_index("candidate_id")["silhouette"]
+    tables = [
+        cell_table(cell.candidate_ids, evidence, wanted, peaks, silhouettes[cell.candidate_ids].tolist())
+        for cell, evidence in in_order
+    ]
     rows = pd.concat([*(table for table, _ in tables), pd.DataFrame([not_evaluated(i) for i in left_out])])
     agreement = {"customer_id": catalog.read(catalog.FEATURES)["customer_id"]} | {
         i: stable.agreement.astype(np.float32)
