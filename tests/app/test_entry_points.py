@@ -1,4 +1,4 @@
-"""Every way to ask for candidates: `dvc repro`, `segments fit`, `fit -m`, `dvc exp run`, in place, in a temporary folder, queued.
+"""Every way to ask for candidates: `dvc repro`, `segments fit`, `fit -m`, `dvc exp run` in a temporary folder and queued (in place: see where a grid grows).
 
 Whichever entry point it came through, an alternative has one id and stands in MLflow once. docs/sweeps.md has these commands.
 """
@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import pytest
 
-from small_project import STAGES, SmallProject, expected_grid, ran, write_shop
+from small_project import SmallProject, expected_grid, write_shop
 
 pytestmark = pytest.mark.slow
 GRID = expected_grid(["income_spending", "age_income"], ["quantile", "none"], range(2, 5))
@@ -59,23 +59,6 @@ def test_multirun_makes_the_candidates_of_the_grid(small_project: Callable[[], S
 
 
 # --- dvc exp run ---------------------------------------------------------------------------------------------------------
-
-
-def test_an_experiment_in_place_switches_lists_and_range(small_project: Callable[[], SmallProject]) -> None:
-    project = small_project()
-    kept = project.kept()
-    overrides = ["sweep.k_max=3", "sweep.scalers=[none,robust]", "sweep.feature_sets=[income_spending]"]
-    words = [word for override in overrides for word in ("-S", f"conf/config.yaml:{override}")]
-    assert ran(project.run("dvc", "exp", "run", *words)) == STAGES[STAGES.index("features") :], (
-        "whom the features keep hangs on the columns that are used"
-    )
-    wanted = expected_grid(["income_spending"], ["none", "robust"], range(2, 4))
-    table = project.table("sweep/candidates.parquet")
-    assert sorted(zip(table["feature_set"], table["scaler"], table["k"], strict=True)) == wanted
-    assert project.tracked() == sorted({*GRID, *wanted})
-    assert project.kept().items() >= kept.items()
-    choice = json.loads((project / "artifacts/selection/choice.json").read_text())
-    assert project.champion() == choice["candidate_id"], "the model in use is that of the folder"
 
 
 def test_a_queue_of_experiments_reaches_the_record_of_the_checkout(small_project: Callable[[], SmallProject]) -> None:

@@ -182,7 +182,7 @@ def test_killed_alone_its_helpers_end_without_a_word(project: SmallProject) -> N
 
 def test_several_at_once_on_a_fresh_store(project: SmallProject, swept: SmallProject) -> None:
     """The same fit twice and another one, all first: all succeed, nothing is doubled, and a sweep goes on from there."""
-    at_once = [project.start(*FIT, "k=3"), project.start(*FIT, "k=3"), project.start(*FIT, "k=4")]
+    at_once = [project.start(*FIT, k, warm=True) for k in ("k=3", "k=3", "k=4")]
     said = [process.communicate(timeout=LIMIT) for process in at_once]
     assert [process.returncode for process in at_once] == [0, 0, 0], said
     assert len(project.kept()) == 2
@@ -196,7 +196,7 @@ def test_several_at_once_on_a_fresh_store(project: SmallProject, swept: SmallPro
 
 
 def test_the_database_is_deleted_in_mid_sweep(project: SmallProject, swept: SmallProject) -> None:
-    process = project.start(*ALONE)
+    process = project.start(*ALONE, warm=True)
     wait_for(lambda: len(project.kept()) >= 4, process)
     for path in project.root.glob("mlflow.db*"):
         path.unlink()

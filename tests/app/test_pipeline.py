@@ -18,7 +18,7 @@ import pytest
 import machine
 from segments.app.commands import summary
 from segments.io.store import catalog
-from small_project import LIMIT, STAGES, SmallProject, digest, expected_grid
+from small_project import LIMIT, STAGES, SmallProject, digest, expected_grid, ran
 
 pytestmark = pytest.mark.slow
 GRID = expected_grid(["income_spending", "age_income"], ["quantile", "none"], range(2, 5))
@@ -160,9 +160,14 @@ def test_a_grown_grid_computes_only_what_is_new_and_the_record_follows_back(
     (project / "conf/feature_set/score.yaml").write_text("name: score\ncolumns:\n  spending_score: {weight: 2}\n")
     project.edit("conf/source/mall.yaml", {"[income_spending, age_income]": "[income_spending, score]"})
     project.edit("conf/config.yaml", {"k_max: 4": "k_max: 5", "scalers: [quantile, none]": "scalers: [quantile]"})
-    foretold, ran = project.would_run(), project.repro()
-    assert {"sweep", "registry"} <= set(ran), "the feature sets of a source are part of the grid"
-    assert set(ran) <= set(foretold)
+    foretold = project.would_run()
+    project.run("git", "checkout", "--", "conf/config.yaml")  # an experiment in place makes the same edits
+    words = ["-S", "conf/config.yaml:sweep.k_max=5", "-S", "conf/config.yaml:sweep.scalers=[quantile]"]
+    done = ran(project.run("dvc", "exp", "run", *words))
+    assert {"sweep", "registry"} <= set(done), "the feature sets of a source are part of the grid"
+    assert set(done) <= set(foretold)
+    choice = json.loads((project / "artifacts/selection/choice.json").read_text())
+    assert project.champion() == choice["candidate_id"], "the model in use is that of the folder"
     grown = expected_grid(["income_spending", "score"], ["quantile"], range(2, 6))
     table = project.table("sweep/candidates.parquet")
     assert sorted(zip(table["feature_set"], table["scaler"], table["k"], strict=True)) == grown

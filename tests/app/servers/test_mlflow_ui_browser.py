@@ -75,6 +75,7 @@ class Record:
     finalists: list[str]
     cells: list[tuple[str, str]]
     sweep_id: str
+    reason: str
     segments: list[str]
     params: dict[str, tuple[str, str, int]]
 
@@ -115,6 +116,7 @@ def tracked(tmp_path_factory: pytest.TempPathFactory, new_project: Callable[[Pat
         finalists=[by_id.loc[identity, "name"] for identity in choice["finalists"]],
         cells=list(dict.fromkeys(zip(table["feature_set"], table["scaler"], strict=True))),
         sweep_id=sweep_id,
+        reason=choice["reason"],
         segments=project.table("profiles/profiles.parquet")["segment"].tolist(),
         params={row["name"]: (row["feature_set"], row["scaler"], row["k"]) for row in table.to_dict("records")},
     )
@@ -434,7 +436,7 @@ def test_the_registry_page_shows_alias_and_description(served: Served, visit: Vi
     page = visit.page
     page.goto(served.links["registry"])
     page.get_by_role("heading", name="Version 1").wait_for()
-    page.get_by_text("has the highest silhouette").first.wait_for()
+    page.get_by_text(tracked.reason.partition(". ")[0]).first.wait_for()
     page.get_by_text(re.compile(r"@\s*champion")).first.wait_for()
     page.get_by_role("link", name=tracked.finalists[0]).wait_for()
     for title in ("Data", "Features and k", "Evidence", "Limits", "Intended use", "Put in use"):

@@ -55,6 +55,7 @@ def test_what_is_always_there_is_there(reproduced: SmallProject, monkeypatch: py
     assert missing == {
         catalog.NO_LOG,
         catalog.NO_ENGINE,
+        catalog.FIT_OF_RECORD.absent,
         catalog.NO_PREDICTION,
         catalog.RFM_MEMBERS.absent,
         catalog.MIGRATION.absent,

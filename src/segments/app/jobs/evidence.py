@@ -22,10 +22,8 @@ from segments.io.store.cache import keep_evidence, kept_evidence
 from segments.io.tracking.candidates import track_evidence
 from segments.io.tracking.connection import Tracker, connect
 
-BEFORE_THE_LAST = (
-    "evidence",
-    "usefulness",
-)  # stages that measure and after which `sensitivity` comes, which depends on both
+# Stages that measure, and after which `sensitivity` comes: it depends on both.
+BEFORE_THE_LAST = ("evidence", "usefulness")
 
 
 @dataclass(frozen=True)

@@ -57,9 +57,11 @@ def run(config: Config) -> str:
 def _of_record(config: Config, choice: Choice, every: pd.DataFrame) -> pd.DataFrame:
     """Polish the chosen centres over everybody on an engine, if not all are here; returns who is in which cluster then."""
     assert choice.chosen is not None
-    fits = catalog.read(catalog.FITS)
-    space, centres = fits.spaces[choice.chosen.cell], np.array(fits.centres[choice.chosen.candidate_id])
-    fit = of_everybody(config, choice.chosen.candidate_id, space, centres, config.algorithm)
+    fit = None
+    if config.source.engine is not None:
+        fits = catalog.read(catalog.FITS)
+        space, centres = fits.spaces[choice.chosen.cell], np.array(fits.centres[choice.chosen.candidate_id])
+        fit = of_everybody(config, choice.chosen.candidate_id, space, centres, config.algorithm)
     if fit is None:
         catalog.drop(catalog.FIT_OF_RECORD)
         return every
