@@ -28,8 +28,9 @@ from segments.data.reading import files
 from segments.data.rows import Report
 from segments.data.transactions import clean_transactions
 from segments.errors import DataError
-from segments.io.engines.kept import LogEngine, log_engine, room
+from segments.io.engines.kept import log_engine, room
 from segments.io.engines.spark import lacks, spark_session
+from segments.io.engines.spark_rows import SparkRows
 from segments.io.store import catalog, raw_files
 from segments.io.store.documents import KeptTable
 from segments.model.of_record import fit_of_record
@@ -218,12 +219,12 @@ def test_a_client_without_java_goes_the_whole_way_at_a_server_that_may_go_away(
     everybody = run_both(shop(3, None))
     whole, log = catalog.read(catalog.FEATURES), catalog.read(catalog.CLEAN_TRANSACTIONS)
     cuts, candidate = catalog.read(catalog.RFM_CUTS), fit(whole)
-    original = LogEngine.keep
+    original = SparkRows.arrow
     with connect_server(folder) as server:
 
-        def killed(*words: Any) -> Any:
+        def killed(rows: SparkRows) -> Any:
             server.kill()
-            return original(*words)
+            return original(rows)
 
         config = shop(3, Engine(connect=server.address))
         monkeypatch.setenv("PATH", str(Path(sys.executable).parent))
@@ -234,7 +235,7 @@ def test_a_client_without_java_goes_the_whole_way_at_a_server_that_may_go_away(
         pointers = catalog.read(catalog.ENGINE_LOG), catalog.read(catalog.ENGINE_FEATURES)
         assert pointers[0].sample_until is None and pointers[0].kept.customers == pointers[1].rows == len(whole)
         with monkeypatch.context() as patched:
-            patched.setattr(LogEngine, "keep", killed)
+            patched.setattr(SparkRows, "arrow", killed)
             with pytest.raises(DataError, match=r"the Spark Connect server at sc://127.0.0.1:\d+ went away"):
                 data.run(config)
         assert made() == everybody, "nothing made earlier is lost"
