@@ -67,7 +67,6 @@ def text(**columns: list[object]) -> RawCells:
 # --- what is found -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("lift", [SEGMENTS, dict.fromkeys(SEGMENTS, 0.0)], ids=["planted", "nothing"])
 def test_intervals_hold_what_was_planted(lift: dict[str, float]) -> None:
     """Of 20 campaigns, the 95 % intervals hold the truth in about 95 of 100: in segments and over all, also where it is nothing."""
@@ -84,7 +83,6 @@ def test_intervals_hold_what_was_planted(lift: dict[str, float]) -> None:
         assert np.mean(hits) == pytest.approx(0.95, abs=3.5 * math.sqrt(0.05 * 0.95 / len(hits))), kind
 
 
-@pytest.mark.slow
 def test_a_large_effect_is_found_where_it_is() -> None:
     table = compare_groups(campaign(0, SEGMENTS, n=30_000), causal=True).set_index(["outcome", "segment_id"])
     assert (table.loc[[("responded", "S1"), ("spend", "S1"), ("responded", "all"), ("spend", "all")], "low"] > 0).all()
@@ -376,7 +374,6 @@ def test_a_time_the_log_does_not_cover_has_no_spend() -> None:
 # --- pictures and the record ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("k", [2, 12])
 def test_the_forest_shows_every_row(k: int) -> None:
     table = compare_groups(campaign(0, {f"S{i}": 0.01 for i in range(1, k + 1)}), causal=True)

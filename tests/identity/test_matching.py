@@ -336,7 +336,6 @@ def test_every_segment_is_accounted_for(table: list[list[int]]) -> None:
     ], "the ids tell the same story"
 
 
-@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=60), st.lists(st.integers(0, 2), min_size=60, max_size=60))
 def test_counts_add_up(old: list[int], new: list[int]) -> None:
