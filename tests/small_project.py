@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+import stat
 import subprocess
 import sys
 from collections.abc import Collection, Iterable
@@ -255,6 +256,31 @@ class SmallProject:
         """Digest of every file under these folders."""
         files = [path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()]
         return {str(path.relative_to(self.root)): digest(path) for path in files}
+
+    def restore(self, original: SmallProject) -> None:
+        """Make it again what it was when it was copied: a tenth of the work of another copy."""
+
+        def found(root: Path) -> dict[Path, tuple[bool, int, int]]:
+            """Files and links by size and time, which a copy keeps; folders."""
+            told = {}
+            for folder, folders, files in os.walk(root):
+                here = Path(folder).relative_to(root)
+                for name in folders + files:
+                    own = os.lstat(Path(folder, name))
+                    is_folder = stat.S_ISDIR(own.st_mode)
+                    told[here / name] = (is_folder, *((0, 0) if is_folder else (own.st_size, own.st_mtime_ns)))
+            return told
+
+        mine, theirs = found(self.root), found(original.root)
+        for path in sorted(mine, reverse=True):  # what is in a folder before the folder
+            if mine[path] != theirs.get(path):
+                (self.root / path).rmdir() if mine[path][0] else (self.root / path).unlink()
+        for path in sorted(theirs):
+            if mine.get(path) != theirs[path]:
+                if theirs[path][0]:
+                    (self.root / path).mkdir()
+                else:
+                    shutil.copy2(original.root / path, self.root / path, follow_symlinks=False)
 
     def copy(self, root: Path) -> SmallProject:
         """The whole project, with its record and DVC's cache, in another folder."""

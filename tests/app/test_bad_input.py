@@ -9,7 +9,7 @@ import resource
 import shutil
 import socket
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -20,10 +20,17 @@ from small_project import CHECKOUT, LIMIT, RAW, STAGES, SmallProject
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def project(small_project: Callable[[], SmallProject]) -> SmallProject:
+@pytest.fixture(scope="module")
+def damaged(reproduced: SmallProject, tmp_path_factory: pytest.TempPathFactory) -> SmallProject:
     """A copy to damage."""
-    return small_project()
+    return reproduced.copy(tmp_path_factory.mktemp("damaged") / "project")
+
+
+@pytest.fixture
+def project(reproduced: SmallProject, damaged: SmallProject) -> Iterator[SmallProject]:
+    """The same one for each, mended in between."""
+    yield damaged
+    damaged.restore(reproduced)
 
 
 @pytest.fixture(scope="module")
