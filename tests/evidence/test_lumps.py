@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from segments.evidence.lumps import categories_of
+from segments.evidence.lumps import categories_of, without_lumps
 from segments.evidence.null_models import null_model
 from segments.evidence.valleys import valley
 
@@ -53,3 +53,11 @@ def test_customers_who_answer_everything_otherwise_are_clusters() -> None:
     answers = [np.where(random.random(900) < 0.9, kind, random.integers(3, size=900)) for _ in range(8)]
     X = np.hstack([one_hot(answer) for answer in answers])
     assert valley(X, kind.astype(np.int32), clouds(kind, X)).p < 0.001
+
+
+def test_the_levels_of_a_scale_are_spread_half_way_to_their_neighbours() -> None:
+    column = np.repeat([0.0, 1.0, 4.0], 40)
+    smooth = without_lumps(column[:, None])[:, 0]
+    for level, low, high in ((0, 0, 0.5), (1, 0.5, 2.5), (4, 2.5, 4)):
+        own = smooth[column == level]
+        assert low <= own.min() < low + (high - low) / 8 and high - (high - low) / 8 < own.max() <= high

@@ -71,6 +71,10 @@ def test_differences_are_told_on_the_same_customers() -> None:
     assert error_of((found.without["a"] - found.without["b"]).to_numpy()) < found.table["usefulness_error"]["a"] / 5
 
 
+def test_one_group_of_customers_tells_no_error() -> None:
+    assert np.isnan(error_of(np.array([0.3])))
+
+
 def test_what_it_is_made_for_decides_the_mean() -> None:
     spend, visits = outcome([0.0, 0, 9, 9]), outcome([0.0, 9, 0, 9], name="visits")
     labels = {"s": np.array([0, 0, 1, 1])}
