@@ -17,6 +17,7 @@ from small_project import CHECKOUT
 REAL = load.load.__wrapped__  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_a_config_is_composed_once_for_each_conf_and_overrides(tmp_path: Path) -> None:
     composed: list[list[str]] = []
 

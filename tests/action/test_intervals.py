@@ -21,6 +21,7 @@ from segments.action.intervals import (
 )
 
 
+@pytest.mark.slow
 @given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 def test_wilson_is_scipys(case: tuple[int, int]) -> None:
     made = stats.binomtest(*case).proportion_ci(method="wilson")

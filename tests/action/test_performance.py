@@ -107,6 +107,7 @@ def test_movers_of_the_last_whole_month_and_what_they_are_worth() -> None:
     assert begun.facts.notes == ["2024-04 is not whole: the log covers 29 of its 30 days"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("period", "frequency"), [("month", "M"), ("week", "W-SUN")])
 def test_segments_and_periods_add_up_to_the_log(period: str, frequency: str) -> None:
     random = np.random.default_rng(1)

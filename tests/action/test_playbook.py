@@ -187,6 +187,7 @@ def test_a_feature_that_can_be_negative_has_no_index(shift: float) -> None:
     assert "index" not in big.evidence[0].words()
 
 
+@pytest.mark.slow
 @given(st.permutations(range(12)), st.permutations(["a", "b", "c", "rest"]))
 @settings(max_examples=30, deadline=None)
 def test_neither_the_order_of_rows_nor_of_playbooks_matters(rows: list[int], order: list[str]) -> None:

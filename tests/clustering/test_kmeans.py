@@ -62,6 +62,7 @@ def test_the_last_fit_is_scikit_learns_and_stops_where_that_does() -> None:
         assert np.array_equal(ours.cluster_centers_, theirs.cluster_centers_)
 
 
+@pytest.mark.slow
 def test_a_large_table_needs_less_than_two_more_of_its_size() -> None:
     X = np.tile(blobs(1000), (200, 4))
     best_kmeans(X, 4, Algorithm(sample_rows=500), seed=0)  # whatever is made once

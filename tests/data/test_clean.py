@@ -587,6 +587,7 @@ def stage(source: Source) -> dict:
     return read_json(artifact("data", "report.json"))
 
 
+@pytest.mark.slow
 def test_stage_writes_tables_and_report_and_removes_another_sources_table(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("data").mkdir()

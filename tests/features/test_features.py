@@ -410,6 +410,7 @@ def test_on_cdnow_all_who_bought_once_score_the_same(cdnow: pd.DataFrame) -> Non
     assert set(made.table["f_score"]) == {1, 3, 4, 5}
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.integers(0, 12).map(float), min_size=1, max_size=50),

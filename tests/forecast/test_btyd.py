@@ -103,6 +103,7 @@ def test_a_purchase_that_came_back_was_one_until_then():
     assert [as_known(days, date(2024, 1, day))["spend"].tolist() for day in (10, 11)] == [[12.0], [5.0]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["bg_nbd", "mbg_nbd", pytest.param("pareto_nbd", marks=pytest.mark.slow)])
 def test_published_fits(kind: str, published: pd.DataFrame) -> None:
     params, log_likelihood = PUBLISHED[kind]

@@ -440,6 +440,7 @@ def unknowable() -> Prediction:
     return predicted(coins(), models, replace(CONFIG, horizon_days=60))
 
 
+@pytest.mark.slow
 def test_a_log_of_coin_flips_shows_no_risk_and_no_value(unknowable: Prediction) -> None:
     facts = unknowable.facts
     assert facts["recommended"] == {outcome: {"model": "constant", "variant": GLOBAL} for outcome in ("churn", "value")}

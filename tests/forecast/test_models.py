@@ -79,6 +79,7 @@ def test_every_model_answers_one_sound_number_per_customer(name: str, outcome: s
         assert made.tolist() == predictor(later).tolist()
 
 
+@pytest.mark.slow
 def test_what_variants_and_outcomes_share_is_learned_once(monkeypatch: pytest.MonkeyPatch) -> None:
     train, later, known = snapshot(), snapshot(1), dict[Any, Any]()
     alone = fit(MODELS["linear"], PER_SEGMENT, "churn", train, CONFIG)[0](later)
@@ -105,6 +106,7 @@ def test_what_is_there_is_learned(name: str) -> None:
     assert value.sum() == pytest.approx(later.spend.sum(), rel=0.1), "a mean: totals can be added up"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["linear", "boosting"])
 def test_segments_are_used_where_they_tell_something(name: str) -> None:
     """A linear model cannot turn a slope round by adding a column; one per segment can."""

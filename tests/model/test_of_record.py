@@ -74,6 +74,7 @@ def test_what_one_machine_found_of_everybody_stays_as_it_is() -> None:
     assert fit.sizes == fit.sample_sizes == np.bincount(found.labels).tolist()
 
 
+@pytest.mark.slow
 def test_rows_are_placed_as_the_space_says_and_who_has_no_place_is_counted() -> None:
     model = odd_rows.of_everything()
     rows = odd_rows.rows(model, 400).select(model.space.columns).combine_chunks()

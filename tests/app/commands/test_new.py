@@ -75,6 +75,7 @@ def test_with_a_file_its_source_is_drafted_chosen_fetched_and_pinned(
     assert Path("shop/data/people/people.csv").read_text() == text
 
 
+@pytest.mark.slow
 def test_a_file_called_like_a_bundled_feature_set_does_not_replace_it() -> None:
     Path("rfm.csv").write_text(PEOPLE)
     assert main(["new", "shop", "--from", "rfm.csv"]) == 0

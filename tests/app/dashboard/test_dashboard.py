@@ -291,6 +291,7 @@ def test_no_page_reads_a_table_of_all_customers(
     assert [path for path in read if path.is_file() and len(read_table(path)) == len(features)] == []
 
 
+@pytest.mark.slow
 def test_members_are_counted_searched_and_paged_in_the_order_of_their_ids(house: Callable[..., Segmentation]) -> None:
     house(2, 300)
     [version] = versions.registered(None, "")  # type: ignore[arg-type]
@@ -356,6 +357,7 @@ def test_what_if_begins_at_a_given_customer_with_risk_and_value(house: Callable[
 # --- what the pages answer -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_customer_is_looked_up(house: Callable[..., Segmentation]) -> None:
     model = house()
     app = opened("segment")
@@ -484,6 +486,7 @@ def test_the_sidebar_says_where_the_record_is(more: list[str], at: str, house: C
     assert at in app.sidebar.caption[1].value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
 def test_heads_are_words_and_what_is_not_known_is_a_dash(page: str, house: Callable[..., Segmentation]) -> None:
     from segments.app.jobs.score_file import score_file
@@ -509,6 +512,7 @@ def test_heads_are_words_and_what_is_not_known_is_a_dash(page: str, house: Calla
         assert " UTC · version 1" in app.selectbox[0].options[0]
 
 
+@pytest.mark.slow
 def test_what_cannot_be_foreseen_is_no_figure_of_anybody(house: Callable[..., Segmentation]) -> None:
     house()
     features = read_table(artifact("features", "customers.parquet"))

@@ -71,6 +71,7 @@ def test_the_command_asks_for_the_same_candidate(folder: Path, other: Callable[[
     assert candidate_ids([asked(load(words[2:]))], data) == candidate_ids([wanted], data)
 
 
+@pytest.mark.slow
 def test_it_also_holds_when_an_edit_of_conf_is_taken_back(folder: Path) -> None:
     path = folder / "conf/algorithm/kmeans.yaml"
     committed = path.read_text()

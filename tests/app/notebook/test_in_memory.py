@@ -181,6 +181,7 @@ def test_a_missing_value_may_be_stood_in_for() -> None:
     assert len(sweep(lacking, k=3, scalers="none", features=wanted, evidence=QUICK).labels) == 90
 
 
+@pytest.mark.slow
 def test_on_record_each_candidate_once(
     result: SweepResult, fresh_record: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -293,6 +293,7 @@ def test_a_password_in_the_address_of_the_server_is_refused() -> None:
     assert "hunter2" not in f"{error.value}{error.value.__cause__}"
 
 
+@pytest.mark.slow
 def test_the_server_is_one_choice_and_its_address_another() -> None:
     assert load([], project=CHECKOUT).tracking.uri is None
     assert load(["tracking=server"], project=CHECKOUT).tracking.uri == "http://127.0.0.1:5000"

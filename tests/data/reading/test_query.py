@@ -155,6 +155,7 @@ def test_words_in_texts_names_and_comments_are_no_calls(sql: str, database: str,
     assert len(pd.read_parquet(tmp_path / "answer.parquet")) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sql", "what", "fix"),
     [

@@ -142,6 +142,7 @@ def read(version: versions.Version) -> files.RegisteredModel:
     return files.read_model(TrackingConfig(), f"models:/{version.name}/{version.number}")
 
 
+@pytest.mark.slow
 def test_the_files_of_a_version_are_listed_and_served(tracker: Tracker) -> None:
     version = add(tracker, "c3")
     found = versions.files_of(tracker, version)
@@ -201,6 +202,7 @@ def test_no_byte_of_a_model_that_is_not_the_registered_one_is_used(tracker: Trac
     assert read(version).document
 
 
+@pytest.mark.slow
 def test_code_in_the_folder_of_a_model_is_never_run(tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even where it is what was registered: this package answers."""
     monkeypatch.setattr("mlflow.pyfunc.load_model", None)
@@ -209,6 +211,7 @@ def test_code_in_the_folder_of_a_model_is_never_run(tracker: Tracker, monkeypatc
     assert model.predict(pd.DataFrame({"x": [0.0, 20.0]}))["segment"].tolist() == ["low", "high"]
 
 
+@pytest.mark.slow
 def test_numbers_of_any_kind_are_numbers(tracker: Tracker) -> None:
     """As anybody loads a model of the registry, without this package's help."""
     version = add(tracker, "c3")
@@ -222,6 +225,7 @@ def test_numbers_of_any_kind_are_numbers(tracker: Tracker) -> None:
             model.predict(pd.DataFrame({"x": pd.Series(cells, dtype="object")}))
 
 
+@pytest.mark.slow
 def test_the_hash_of_the_list_is_the_registrys_and_not_the_folders(tracker: Tracker) -> None:
     version = add(tracker, "c3")
     [listed] = (checkout() / "mlruns").rglob(files.manifest_path(version.source))
@@ -250,6 +254,7 @@ def test_a_model_whose_files_were_changed_is_registered_anew(tracker: Tracker) -
     )
 
 
+@pytest.mark.slow
 def test_a_version_that_does_not_exist_is_an_error_that_lists_those_that_do(tracker: Tracker) -> None:
     with pytest.raises(TrackingError, match="no version of customer-segments is registered yet"):
         versions.wanted(tracker, CONFIG.model, "champion")
