@@ -20,6 +20,11 @@ FIRST = [
     "test_pipeline",
     "test_entry_points",
     "test_outside",
+    # the longest of what is not slow
+    "test_structure",
+    "test_draft",
+    "test_awkward",
+    "test_money",
 ]
 # Tests of these files go one by one to whoever is free. Of any other file, one worker runs all: they share what they set up.
 SPREAD = {"test_champions", "test_pipeline", "test_entry_points", "test_bad_input", "test_proof"}
