@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -10,11 +11,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from dvc.utils.serialize import modify_yaml
 
 import dealing
 import machine
 import warm
-from small_project import CHECKOUT
+from small_project import CHECKOUT, SmallProject
 
 TESTS = Path(__file__).parent
 
@@ -105,3 +107,18 @@ def test_a_signal_reaches_a_warm_command(tmp_path: Path) -> None:
             asking.close()
     assert process.returncode == 130
     assert "interrupted" in err
+
+
+@pytest.mark.slow
+def test_a_warm_dvc_writes_the_lock_that_dvc_would(reproduced: SmallProject, tmp_path: Path) -> None:
+    written = []
+    for modify in (warm.modified_lock, modify_yaml):
+        path = tmp_path / "dvc.lock"
+        shutil.copyfile(reproduced / "dvc.lock", path)
+        with modify(path) as lock:
+            lock["stages"]["data"]["params"]["conf/decisions.yaml"] = {"erased": {"c": 1e-07}}
+        with modify(path) as lock:
+            lock["stages"]["data"]["deps"][0]["md5"] = "1" * 20 + "e" + "1" * 11  # as a hash may be
+            lock["stages"]["data"]["params"]["conf/config.yaml"] = {"a": None, "b": 1e-05, "c": "größe", "d": []}
+        written.append(path.read_text())
+    assert written[0] == written[1] != (reproduced / "dvc.lock").read_text()

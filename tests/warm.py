@@ -16,6 +16,7 @@ import importlib
 import json
 import os
 import pkgutil
+import re
 import resource
 import selectors
 import shutil
@@ -26,9 +27,12 @@ import tempfile
 import threading
 import traceback
 import types
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
+
+import yaml
 
 import remembered
 
@@ -207,7 +211,10 @@ def become(line: socket.socket) -> Callable[[], Any]:
     sys.path[0] = ""
     sys.modules["__main__"].__dict__.pop("__file__")  # processes it spawns shall not run this file
     if program == "dvc":
+        from dvc import dvcfile
         from dvc.cli import main
+
+        dvcfile.modify_yaml = modified
     elif program == "rebuild":
         from segments.app.commands import rebuild
 
@@ -215,6 +222,42 @@ def become(line: socket.socket) -> Callable[[], Any]:
     else:
         from segments.app.cli import main
     return functools.partial(main, words)
+
+
+def modified(path: str, fs: Any = None) -> Any:
+    """`dvc.lock` to change, by libyaml. DVC reads and writes the whole of it again after every stage, in Python: a second for one that is full.
+
+    That libyaml writes the same bytes is tested (test_machine.py).
+    """
+    from dvc.utils.serialize import modify_yaml
+
+    return modified_lock(Path(path)) if Path(path).name == "dvc.lock" else modify_yaml(path, fs=fs)
+
+
+@contextlib.contextmanager
+def modified_lock(path: Path) -> Iterator[dict[str, Any]]:
+    data = yaml.load(path.read_bytes(), LockLoader) if path.exists() else {}
+    yield data
+    path.write_text(yaml.dump(data, Dumper=LockDumper, sort_keys=False, allow_unicode=True))
+
+
+class LockLoader(yaml.CSafeLoader):
+    """Reads what that writes."""
+
+
+class LockDumper(yaml.CSafeDumper):
+    """Writes null as nothing, and what stands twice twice, as DVC does."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+LockDumper.add_representer(type(None), lambda self, _: self.represent_scalar("tag:yaml.org,2002:null", ""))
+LockDumper.add_representer(OrderedDict, lambda self, data: self.represent_dict(data.items()))
+LockDumper.add_representer(float, lambda self, x: self.represent_scalar("tag:yaml.org,2002:float", repr(x)))
+# What YAML 1.2 takes for a number must be in quotes: a hash may be digits and one e.
+for kind in (LockLoader, LockDumper):
+    kind.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"-?[0-9]+e[-+]?[0-9]+$"), list("-0123456789"))
 
 
 def rebuild_warm(programs: Path) -> None:
