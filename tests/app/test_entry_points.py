@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import pytest
 
-from small_project import SmallProject, expected_grid, write_shop
+from small_project import SmallProject, expected_grid, ran, write_shop
 
 pytestmark = pytest.mark.slow
 GRID = expected_grid(["income_spending", "age_income"], ["quantile", "none"], range(2, 5))
@@ -61,66 +61,61 @@ def test_multirun_makes_the_candidates_of_the_grid(small_project: Callable[[], S
 # --- dvc exp run ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_queue_of_experiments_reaches_the_record_of_the_checkout(small_project: Callable[[], SmallProject]) -> None:
+def test_experiments_aside_reach_the_record_of_the_checkout(small_project: Callable[[], SmallProject]) -> None:
+    """Two in a queue, at once: another grid, and another source. One in a temporary folder, of which one stage runs."""
     project = small_project()
-    before = project.hashes(["sweep", "selection", "registry"])
     champion, shown = project.champion(), project.experiment_tags()
-    finalists = marked(project)
-    words = ["-S", "conf/config.yaml:sweep.k_max=range(5,7)", "-S", "conf/config.yaml:sweep.scalers=[quantile]"]
-    queued = project.run("dvc", "exp", "run", "--queue", *words)
-    assert queued.count("Queued experiment") == 2
-    project.run("dvc", "exp", "run", "--run-all", "--jobs", "2")  # what `dvc queue start --jobs 2` does, but waits
-    assert project.tracked() == sorted(
-        {*GRID, *expected_grid(["income_spending", "age_income"], ["quantile"], range(2, 7))}
-    )
-    sweeps = project.runs("sweep")
-    assert sorted(run.data.tags.get("segments.aside", "false") for run in sweeps) == ["false", "true", "true"]
-    assert {run.data.tags["mlflow.source.git.commit"] for run in sweeps} <= commits(project)
-    # What MLflow shows of the folder's own sweep stays: the views, the description, and which candidates are finalists.
-    assert project.experiment_tags() == shown
-    assert {name: place for name, place in marked(project).items() if name in finalists} == finalists
     own = json.loads((project / "artifacts/sweep/sweep.json").read_text())["sweep_id"]
-    assert all(
-        own in shown[f"mlflow.sharedViewState.{view}"] for view in ("candidates", "table", "curves", "finalists")
-    )
-    assert len(project.kept()) == 16
-    told = project.run("segments", "experiments")
-    assert max(map(len, told.splitlines())) <= 120
-    lines = {line.split()[0]: line.split()[1:] for line in told.splitlines()}
-    assert [lines["sweep.k_max"][0], *sorted(lines["sweep.k_max"][1:])] == ["4", "5", "6"], "the commit comes first"
-    assert sorted(lines["candidates"], key=int) == ["8", "10", "12"]
-    # The checkout itself stays as it was, and so does the model in use.
-    assert project.hashes(["sweep", "selection", "registry"]) == before
-    assert project.changes() == ""
-    assert project.champion() == champion
-    assert project.repro() == []
-
-
-def test_a_temporary_experiment_on_another_source(small_project: Callable[[], SmallProject]) -> None:
-    project = small_project()
-    champion, shown = project.champion(), project.experiment_tags()
+    recorded = project.digests([project / f"record/sweeps/{own}"])
+    temporary = project.run("dvc", "exp", "run", "--temp", "-S", "conf/config.yaml:registry.tolerance=1.5")
+    assert ran(temporary) == ["registry"]
+    assert (project.digests([project / f"record/sweeps/{own}"]), project.experiment_tags()) == (recorded, shown)
     write_shop(project.root)
     project.run("segments", "fetch", "source=shop")
     project.commit()
-    prediction = ["horizon_days=30", "models=[recency,last_period]"]
-    words = ["-S", "conf/config.yaml:defaults.1.source=shop"]
-    words += [word for change in prediction for word in ("-S", f"conf/config.yaml:prediction.{change}")]
-    project.run("dvc", "exp", "run", "--temp", "--name", "shop", *words)
-    wanted = expected_grid(["rfm"], ["quantile", "none"], range(2, 5))
-    assert project.tracked("shop") == wanted
-    assert project.tracked() == GRID
+    before = project.hashes(["sweep", "selection", "registry"])
+    finalists = marked(project)
+    fewer = ["-S", "conf/config.yaml:sweep.scalers=[quantile]"]
+    shop = ["defaults.1.source=shop", "prediction.horizon_days=30", "prediction.models=[recency,last_period]"]
+    words = [word for change in shop for word in ("-S", f"conf/config.yaml:{change}")]
+    queued = project.run("dvc", "exp", "run", "--queue", *fewer, "-S", "conf/config.yaml:sweep.k_max=5")
+    queued += project.run("dvc", "exp", "run", "--queue", "--name", "shop", *words)
+    assert queued.count("Queued experiment") == 2
+    project.run("dvc", "exp", "run", "--run-all", "--jobs", "2")  # what `dvc queue start --jobs 2` does, but waits
+    assert project.tracked() == sorted(
+        {*GRID, *expected_grid(["income_spending", "age_income"], ["quantile"], range(2, 6))}
+    )
+    of_shop = expected_grid(["rfm"], ["quantile", "none"], range(2, 5))
+    assert project.tracked("shop") == of_shop
+    sweeps = project.runs("sweep")
+    assert sorted(run.data.tags.get("segments.aside", "false") for run in sweeps) == ["false", "true"]
+    assert {run.data.tags["mlflow.source.git.commit"] for run in sweeps} <= commits(project)
     [sweep] = project.runs("sweep", "shop")
     assert sweep.data.tags["segments.aside"] == "true"
     assert "ran aside" in sweep.data.tags["mlflow.note.content"]
+    # What MLflow shows of the folder's own sweep stays: the views, the description, and which candidates are finalists.
     assert project.experiment_tags() == shown
-    assert project.champion() == champion, "an experiment aside may not replace the model in use"
+    assert {name: place for name, place in marked(project).items() if name in finalists} == finalists
+    assert all(
+        own in shown[f"mlflow.sharedViewState.{view}"] for view in ("candidates", "table", "curves", "finalists")
+    )
+    assert len(project.kept()) == 12 + 2 + 6
+    told = project.run("segments", "experiments")
+    assert max(map(len, told.splitlines())) <= 120
+    lines = {line.split()[0]: line.split()[1:] for line in told.splitlines()}
+    assert [lines["sweep.k_max"][0], *sorted(lines["sweep.k_max"][1:])] == ["4", "4", "5"], "the commit comes first"
+    assert sorted(lines["candidates"], key=int) == ["6", "8", "12"]
+    # The checkout itself stays as it was, and so does the model in use.
+    assert project.hashes(["sweep", "selection", "registry"]) == before
     assert project.changes() == ""
+    assert project.champion() == champion, "an experiment aside may not replace the model in use"
 
     project.run("dvc", "exp", "apply", "shop")
-    assert "models:/customer-segments/2: registered beside the one in use" in project.run("segments", "summary")
-    project.run("segments", "promote", "2", "--because", "it was tried aside and is better")
+    assert "registered beside the one in use" in project.run("segments", "summary")
+    number = json.loads((project / "artifacts/registry/receipt.json").read_text())["version"]
+    project.run("segments", "promote", str(number), "--because", "it was tried aside and is better")
     assert project.champion() != champion, "taken over on purpose"
-    assert project.tracked("shop") == wanted
+    assert project.tracked("shop") == of_shop
 
 
 def marked(project: SmallProject) -> dict[str, str]:

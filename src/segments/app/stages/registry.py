@@ -10,7 +10,7 @@ from segments.app.jobs.metrics import registry_metrics
 from segments.app.jobs.versions import keep_version, made_again, put_in_use, register
 from segments.config.root import Config
 from segments.io.records import notes
-from segments.io.records.sweep import write_sweep_record
+from segments.io.records.sweep import is_left_alone, write_sweep_record
 from segments.io.store import catalog
 from segments.io.store.cache import sweep_record
 from segments.io.store.documents import Receipt
@@ -31,7 +31,8 @@ def run(config: Config) -> str | None:
     folder = sweep_record(sweep.sweep_id)
     not_foreseen = catalog.read(catalog.PREDICTION).not_shown
     sampled = "; ".join(filter(None, [sample_in_words(), everybody_in_words()]))
-    write_sweep_record(config, folder, sweep, choice, candidates, features, profiles, not_foreseen, sampled)
+    if not (left_alone := is_left_alone(folder)):
+        write_sweep_record(config, folder, sweep, choice, candidates, features, profiles, not_foreseen, sampled)
     receipt = Receipt(None, None, None, None, sweep.sweep_id, choice.candidate_id)
     if profiles is None:  # left over from an earlier choice
         catalog.drop(catalog.SEGMENTATION)
@@ -42,7 +43,8 @@ def run(config: Config) -> str | None:
                 kept = keep_version(config, choice, chosen, features, profiles)
             # the proof's other process works while this one records
             begun = beside.enter_context(made_again(tracker, kept))
-        track_sweep(tracker, read_json(folder / "record.json"), folder / "files", (folder / "note.md").read_text())
+        if not left_alone:
+            track_sweep(tracker, read_json(folder / "record.json"), folder / "files", (folder / "note.md").read_text())
         if chosen is not None and profiles is not None:
             version = register(tracker, kept)
             became = put_in_use(tracker, config, version, features, chosen=choice.overruled, begun=begun)

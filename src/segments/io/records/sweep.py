@@ -71,6 +71,12 @@ TABLES_WHEN_CHOSEN = (
 )
 
 
+def is_left_alone(folder: Path) -> bool:
+    """Whether an experiment in DVC's temporary folder meets the sweep that the checkout has recorded: it may choose otherwise from the same candidates."""
+    known = folder / "record.json"
+    return find_project() != checkout() and known.is_file() and not read_json(known).get("aside", False)
+
+
 def write_sweep_record(
     config: Config,
     folder: Path,
@@ -126,7 +132,7 @@ def write_sweep_record(
     record_folder = folder / "sweep.json"
     if not record_folder.is_file():  # DVC brought the sweep back from its cache: when it ran is not known here
         write_json(record_folder, asdict(sweep) | {"started_ms": 0, "seconds": 0.0})
-    timing, known = read_json(record_folder), folder / "record.json"
+    timing = read_json(record_folder)
     record = {
         "sweep_id": sweep.sweep_id,
         "candidate_ids": candidates["candidate_id"].tolist(),
@@ -137,11 +143,11 @@ def write_sweep_record(
         "params": _params(config),
         "data": dataset_of(config.source.name, features, hash_table(features)),
         "origin": timing.get("origin", {}),
-        "aside": find_project() != checkout() and (not known.is_file() or read_json(known).get("aside", False)),
+        "aside": find_project() != checkout(),
         "started_ms": timing["started_ms"],
         "seconds": timing["seconds"],
     }
-    write_json(known, record)
+    write_json(folder / "record.json", record)
     seal(folder)
 
 
