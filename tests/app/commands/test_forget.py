@@ -6,7 +6,9 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import openpyxl
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -172,13 +174,21 @@ def test_a_file_that_people_wrote_is_left_and_said(small_project: Callable[[], S
     project = small_project()
     (project / "docs.md").write_text(f"He is {HIM}\n")
     project.run("git", "add", "docs.md")
+    book = openpyxl.Workbook()
+    sheet = book.create_sheet("Old")
+    for row in (["CustomerID", "Age"], [HIM, 20], ["8", 30]):
+        sheet.append(row)
+    book.save(project / "data/mall/old.xlsx")
     listed = tmp_path / "who.csv"
     listed.write_text(f"customer_id,why\n{HIM},asked\n")
     process = project.start("forget", f"from={listed}", "yes=true", warm=True)
     out, err = process.communicate()
     assert (process.returncode, err) == (3, "")
     assert "docs.md: people wrote it and git keeps it" in out
+    assert "data/mall/old.xlsx: rows of such a file cannot be taken out here (1 in sheet 'Old')" in out
     assert naming(project.root) == ["docs.md"]
+    left: Any = receipt_of(project)["left"]
+    assert [one["file"] for one in left] == ["docs.md", "data/mall/old.xlsx"] and "sheet 'Old'" in left[1]["why"]
 
 
 def test_the_key_is_the_owner_s_and_git_does_not_see_it(root: Path, project: Path) -> None:
