@@ -48,6 +48,7 @@ LOG = Transactions(
     price="Price",
     discounts=["Off"],
     exclude={"Item": ["postage"]},
+    refunds={"Item": ["MUG"]},
     products=Products("data/products.csv", id="Item", department="Department", brand="Brand", private_label="Own"),
 )
 NASTY = Source(
