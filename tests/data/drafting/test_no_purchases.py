@@ -51,6 +51,7 @@ def test_lines_that_say_they_are_no_purchase_are_left_out_with_a_word(
 ) -> None:
     text, log = drafted(**{header: values})
     assert {name: sorted(words) for name, words in log.exclude.items()} == ({header: left_out} if left_out else {})
+    assert log.refunds == {}
     assert ("# CHECK: no purchases" in text) == (left_out is not None)
 
 
