@@ -231,8 +231,11 @@ def _done(looked: Looked, wanted: Sought, config: Config, sources: Sources) -> t
         }
         receipt["changed"].append(entry)
         write_json(path, receipt)
-    pins = raw_files.read_pins()
-    raw_files.fill_cache(Path().absolute(), {name: pin for name, pin in pins.items() if Path(name).is_file()})
+    # What was left names him, and the copy that was removed shall not be back; nor what was edited, under the hash of before.
+    left = {one.path.as_posix() for one in looked.findings if one.does == "left"}
+    pins = {name: pin for name, pin in raw_files.read_pins().items() if name not in left and Path(name).is_file()}
+    pins = {name: pin for name, pin in pins.items() if raw_files.pin_of(Path(name)) == pin}
+    raw_files.fill_cache(Path().absolute(), pins)
     receipt |= {
         "ended_at": now(),
         "rebuild": _rebuild(config),
