@@ -37,6 +37,8 @@ def cleaned(log: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
         amount = 0.0 if quantity is None or paid is None else round(quantity * paid, 4)
         if quantity is not None and paid is not None and quantity < 0 and paid < 0:  # brought back, and said twice
             amount = -amount
+        if item == "mug":  # paid back, whatever its sign
+            amount = -abs(amount)
         faults = {
             "excluded (Item: postage)": item == "POSTAGE",
             "missing customer id": customer is None,

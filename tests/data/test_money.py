@@ -216,6 +216,38 @@ def test_returns_without_orders_and_products_go_by_money():
     assert bought(rows, spec | {"amount": None}).loc["1"].tolist() == [334, 2, 9]
 
 
+@pytest.mark.parametrize(
+    "spec", [UNITS, SHOP | {"amount": "each"}, SHOP | {"amount": "each", "order": None, "product": None}]
+)
+def test_lines_that_say_they_are_refunds_are_netted_whatever_their_sign(spec):
+    # 5 and 30 and 12.50 bought, 12.50 and 4 and 1 paid back: 30 to the cent; on 2024-03-01 the 12.50 is wholly back
+    cells = [
+        ("5", "sale"),
+        ("30", "Sale"),
+        ("12.50", ""),
+        ("12.50", "REFUND "),
+        ("-4", "refund"),
+        ("1", "refund"),
+        ("0", "refund"),
+    ]
+    items = ["z", "a", "b", "b", "c", "d", "e"]
+    days = ["2024-01-02", "2024-01-05", "2024-02-01", "2024-03-01", "2024-03-02", "2024-03-02", "2024-03-02"]
+    rows = [
+        {"n": "1", "each": each, "what": what, "no": item, "item": item, "when": day}
+        for (each, what), item, day in zip(cells, items, days, strict=True)
+    ]
+    table, report = clean(rows, spec | {"refunds": {"What": ["Refund", "gone"]}})
+    assert table["amount"].tolist() == [5, 30, 12.5, -12.5, -4, -1]
+    assert table["sent_back_at"].notna().tolist() == [False, False, True, False, False, False]
+    assert counts(report) == {"return (amount below zero)": 3, "zero amount": 1}
+    assert "3 lines are of money paid back (refunds): it counts as below zero" in report["notes"]
+    assert "refunds: no line has 'gone' in column 'what'" in report["notes"]
+    found = build_features(None, table, source_of(spec), FeaturesConfig()).table
+    assert found[["frequency", "monetary"]].to_numpy().tolist() == [[2, 30.0]]
+    kept, report = clean(rows, spec | {"refunds": {"What": ["Refund"]}}, returns="drop")
+    assert kept["amount"].tolist() == [5, 30, 12.5] and counts(report)["return (amount below zero)"] == 3
+
+
 def test_drop_and_keep_do_what_they_did():
     rows = [OTHER, ("7", "a", 3, 10), ("C8", "a", -3, 10)]
     assert bought(rows, returns="drop").loc["1"].tolist() == [361, 2, 31]

@@ -6,6 +6,7 @@ import dataclasses
 import gzip
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -331,7 +332,7 @@ FINER = {"grade": "reproducible", "jaccard_min": 0.75, "p_adjusted": 0.01, "vall
 @pytest.mark.parametrize(
     ("rows", "silhouettes", "expected"),
     [
-        ([NATURAL, FINER], [0.3, 0.31], 1),
+        ([NATURAL, FINER], [0.3, 0.31], (1, 0)),
         ([NATURAL, FINER], [0.3, 0.3], None),  # no tighter
         ([NATURAL, FINER | {"jaccard_min": 0.7499}], [0.3, 0.4], None),
         ([NATURAL, FINER | {"p_adjusted": 0.02}], [0.3, 0.4], None),
@@ -339,13 +340,13 @@ FINER = {"grade": "reproducible", "jaccard_min": 0.75, "p_adjusted": 0.01, "vall
         ([NATURAL, FINER | {"jaccard_min": np.nan}], [0.3, 0.4], None),  # not evaluated
         ([FINER, FINER], [0.3, 0.4], None),  # no clusters exist
         ([FINER, NATURAL], [0.4, 0.3], None),  # a coarser one
-        ([NATURAL, FINER, NATURAL, FINER, FINER], [0.3, 0.9, 0.4, 0.6, 0.5], 3),  # beyond the finest natural one, the tightest
+        ([NATURAL, FINER, NATURAL, FINER, FINER], [0.3, 0.9, 0.4, 0.6, 0.5], (3, 2)),  # beyond the finest natural one, the tightest
     ],
 )  # fmt: skip
 def test_of_the_candidates_beyond_a_natural_one_the_tightest_is_natural_too(
-    rows: list[dict[str, float]], silhouettes: list[float], expected: int | None
+    rows: list[dict[str, Any]], silhouettes: list[float], expected: tuple[int, int] | None
 ) -> None:
-    assert finer(rows, silhouettes, GradesConfig()) == expected
+    assert finer(rows, [row["grade"] for row in rows], silhouettes, GradesConfig()) == expected
 
 
 def test_eight_clusters_of_which_two_cannot_prove_their_gap_go_before_two_that_hide_them() -> None:

@@ -372,6 +372,8 @@ class Transactions:
         Header of the number of a line within its order. With it, equal lines are one line written twice; without, two equal items.
     exclude : dict of str to list of str
         Header -> values: lines that are no purchases of goods, such as postage. Case and surrounding blanks do not matter.
+    refunds : dict of str to list of str
+        Header -> values: lines of money paid back, as returns are; what is written there counts as below zero, whatever its sign.
     products : Products, optional
         Table that tells each product's department and brand.
     read : Reader
@@ -395,6 +397,7 @@ class Transactions:
     discount_unit: Literal["share", "percent"] | None = None
     line: str | None = None
     exclude: dict[str, Annotated[list[Written], filled("name at least one value")]] = field(default_factory=dict)
+    refunds: dict[str, Annotated[list[Written], filled("name at least one value")]] = field(default_factory=dict)
     products: Annotated[Products | None, BeforeValidator(_query_as_path)] = None
     read: Reader = field(default_factory=Reader)
 

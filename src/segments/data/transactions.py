@@ -149,7 +149,14 @@ def clean_transactions(raw: RawLog, source: Source) -> tuple[duckdb.DuckDBPyRela
     reductions = {"coupon": [f"coupon {position}" for position in range(len(spec.coupons))]}
     reductions["discount"] = [f"discount {position}" for position in range(len(spec.discounts))]
     sums = {name: [f"abs(coalesce({number(part)}, 0))" for part in parts] for name, parts in reductions.items()}
-    parsed["amount"] = _amount(money, rate, sums["discount"])
+    amount = _amount(money, rate, sums["discount"])
+    refunds = [condition for _, condition in _marked(raw.lines, types, spec, "refunds", notes)]
+    parsed["is_refund"] = " OR ".join(refunds) or "false"
+    parsed["amount"] = (
+        f"CASE WHEN ({parsed['is_refund']}) AND ({amount}) > 0 THEN -({amount}) ELSE {amount} END"
+        if refunds
+        else amount
+    )
     reductions["discount"] += [key for key in ("discount_rate", "list_price") if key in headers and key not in money]
     sums["discount"] += _price_cuts(spec, number, money, rate)
     blank = {}
@@ -167,7 +174,10 @@ def clean_transactions(raw: RawLog, source: Source) -> tuple[duckdb.DuckDBPyRela
         parsed["product_id"] = cell("product")
     if "store" in headers:
         parsed["store_id"] = cell("store")
-    excluded = _excluded(raw.lines, types, spec, notes)
+    excluded = [
+        (Reason(f"excluded ({what})", "drop", "exclude", fault=False), condition)
+        for what, condition in _marked(raw.lines, types, spec, "exclude", notes)
+    ]
     parsed |= {f"excluded_{number}": condition for number, (_, condition) in enumerate(excluded)}
 
     after = date.fromisoformat(source.as_of) + timedelta(days=1)
@@ -215,7 +225,7 @@ def clean_transactions(raw: RawLog, source: Source) -> tuple[duckdb.DuckDBPyRela
     ).create_view("rejected_lines")
 
     looked_at = _read_parts(spec)
-    asked = {f"{name}_blank": f"{name}_blank" for name in blank} | {"is_return": "amount < 0"}
+    asked = {f"{name}_blank": f"{name}_blank" for name in blank} | {"is_return": "amount < 0", "is_refund": "is_refund"}
     asked |= {"is_timed": "purchased_at IS NOT NULL"}
     asked |= {f"{key}_unread": _is_unread(text, value) for key, text, value, _ in looked_at}
     by_verdict = _counted_by_verdict(lines, asked)
@@ -234,6 +244,8 @@ def clean_transactions(raw: RawLog, source: Source) -> tuple[duckdb.DuckDBPyRela
     for name in blank:
         if blanks := told_of_kept[f"{name}_blank"]:
             notes.append(f"{blanks} lines lack a {name} value: it counts as 0")
+    if spec.refunds:
+        notes.append(f"{told_of_kept['is_refund']} lines are of money paid back (refunds): it counts as below zero")
     notes += _unreadable(lines, headers, [part for part in looked_at if told[f"{part[0]}_unread"]], spec)
     report = counted([reason for reason, _ in judged], counts, rows_raw, policy, notes, spec.where)
 
@@ -367,7 +379,8 @@ def _log_headers(headers: list[str], spec: Transactions) -> dict[str, str]:
     named = spec.money | {
         key: getattr(spec, key) for key in ("order", "product", "store", "list_price", "discount_rate")
     }
-    named |= {"quantity": spec.quantity, "line": spec.line} | {f"exclude {name}": name for name in spec.exclude}
+    named |= {"quantity": spec.quantity, "line": spec.line}
+    named |= {f"{key} {name}": name for key in ("exclude", "refunds") for name in getattr(spec, key)}
     wanted |= {key: [name] for key, name in named.items() if name is not None}
     for key, names in (("discount", spec.discounts), ("coupon", spec.coupons)):
         wanted |= {f"{key} {position}": [name] for position, name in enumerate(names)}
@@ -451,12 +464,12 @@ def _faults_of_money(spec: Transactions, policy: Policy) -> list[tuple[Reason, s
     ]
 
 
-def _excluded(
-    lines: duckdb.DuckDBPyRelation, types: dict[str, str], spec: Transactions, notes: list[str]
-) -> list[tuple[Reason, str]]:
-    """The lines that the source leaves out by a value; notes values that no line has."""
+def _marked(
+    lines: duckdb.DuckDBPyRelation, types: dict[str, str], spec: Transactions, key: str, notes: list[str]
+) -> list[tuple[str, str]]:
+    """The lines that the source's `exclude` or `refunds` names by a value, in words and in SQL; notes values that no line has."""
     found = []
-    for name, values in spec.exclude.items():
+    for name, values in getattr(spec, key).items():
         header = find_header(list(types), [name])
         assert header is not None, "required before"
         cell = f"lower({text_sql(header, types[header], spec.read)})"
@@ -464,8 +477,8 @@ def _excluded(
         condition = f"coalesce({cell} IN ({', '.join(map(literal, words))}), false)"
         known = {row[0] for row in lines.filter(condition).project(cell).distinct().fetchall()}
         if unknown := [word for word in words if word not in known]:
-            notes.append(f"exclude: no line has {quoted_list(unknown)} in column '{header}'")
-        found.append((Reason(f"excluded ({header}: {', '.join(values)})", "drop", "exclude", fault=False), condition))
+            notes.append(f"{key}: no line has {quoted_list(unknown)} in column '{header}'")
+        found.append((f"{header}: {', '.join(values)}", condition))
     return found
 
 

@@ -251,8 +251,10 @@ def grade(facts: Mapping[str, Any], limits: GradesConfig) -> tuple[str, str]:
     return "natural", f"Natural: {clusters}, {returns}."
 
 
-def finer(rows: Sequence[Mapping[str, Any]], silhouettes: Sequence[float], limits: GradesConfig) -> int | None:
-    """The candidate of which a natural one of its cell hides clusters, as its place; ``None`` if there is none.
+def finer(
+    rows: Sequence[Mapping[str, Any]], grades: Sequence[str], silhouettes: Sequence[float], limits: GradesConfig
+) -> tuple[int, int] | None:
+    """The candidate of which a natural one of its cell hides clusters, and that one, as their places; ``None`` if there is none.
 
     Clusters exist in a cell with a natural candidate, and of these merges have gaps too. How many they are is another question, and there the burden of proof is another: of k(k-1)/2
     pairs of small clusters one always lacks the customers to prove its gap. So of the candidates finer than the finest natural one the tightest (by silhouette)
@@ -261,7 +263,9 @@ def finer(rows: Sequence[Mapping[str, Any]], silhouettes: Sequence[float], limit
     Parameters
     ----------
     rows : sequence of mapping
-        Of a cell, k rising: ``grade``, ``jaccard_min``, ``p_adjusted``, ``valley_p``.
+        Of a cell, k rising: ``jaccard_min``, ``p_adjusted``, ``valley_p``.
+    grades : sequence of str
+        Of the same candidates, each by itself (:func:`grade`).
     silhouettes : sequence of float
         Of the same candidates.
     limits : GradesConfig
@@ -269,27 +273,25 @@ def finer(rows: Sequence[Mapping[str, Any]], silhouettes: Sequence[float], limit
 
     Returns
     -------
-    int or None
+    tuple of (int, int) or None
 
     Examples
     --------
-    >>> rows = [{"grade": said, "jaccard_min": 0.9, "p_adjusted": 0.01, "valley_p": p} for said, p in (("natural", 0.01), ("reproducible", 0.1))]
-    >>> finer(rows, [0.3, 0.5], GradesConfig()), finer(rows, [0.5, 0.3], GradesConfig())
-    (1, None)
+    >>> rows = [{"jaccard_min": 0.9, "p_adjusted": 0.01, "valley_p": p} for p in (0.01, 0.1)]
+    >>> [finer(rows, ["natural", "reproducible"], silhouettes, GradesConfig()) for silhouettes in ([0.3, 0.5], [0.5, 0.3])]
+    [(1, 0), None]
     """
-    natural = [i for i, row in enumerate(rows) if row["grade"] == "natural"]
-    if not natural:
-        return None
+    coarse = max((i for i, one in enumerate(grades) if one == "natural"), default=len(rows))  # after it there is none
     tighter = [
         i
         for i, row in enumerate(rows)
-        if i > natural[-1]
-        and silhouettes[i] > silhouettes[natural[-1]]
+        if i > coarse
+        and silhouettes[i] > silhouettes[coarse]
         and row["jaccard_min"] >= limits.reproducible_jaccard
         and row["p_adjusted"] <= limits.alpha
         and row["valley_p"] <= UNDECIDED
     ]
-    return max(tighter, key=lambda i: silhouettes[i], default=None)
+    return (max(tighter, key=lambda i: silhouettes[i]), coarse) if tighter else None
 
 
 def p_in_words(p: float, nulls: int) -> str:
@@ -359,7 +361,6 @@ def cell_table(
         }
         # ten digits before anything is compared with a limit: the sixteenth decides nothing
         row |= {name: float(significant(value)) for name, value in row.items() if isinstance(value, float)}
-        row["grade"], row["reason"] = grade(row, config.grades)
         rows.append(row)
         clusters += [
             {"candidate_id": candidate_id, "cluster": c, "jaccard": j, "recovered": r, "dissolved": d}
@@ -370,14 +371,17 @@ def cell_table(
                 )
             )
         ]
-    if len(silhouettes) and (place := finer(rows, silhouettes, config.grades)) is not None:
-        row, coarse = rows[place], max(i for i, row in enumerate(rows[:place]) if row["grade"] == "natural")
-        row["grade"] = "natural"
-        row["reason"] = (
-            f"Natural: clusters exist ({found.ks[coarse]} of them have a gap between every two), and these are tighter (silhouette {silhouettes[place]:.3f}, of the {found.ks[coarse]} "
-            f"{silhouettes[coarse]:.3f}) and no two of them rather one (at worst {row['valley_pair']}, p = {row['valley_p']:.2g}); its weakest cluster returns with Jaccard {row['jaccard_min']:.3f}."
+    said = [grade(row, config.grades) if row["evaluated"] else ("", "") for row in rows]
+    if len(silhouettes) and (places := finer(rows, [one for one, _ in said], silhouettes, config.grades)):
+        place, coarse = places
+        row, k = rows[place], found.ks[coarse]
+        said[place] = (
+            "natural",
+            f"Natural: clusters exist ({k} of them have a gap between every two), and these are tighter (silhouette {silhouettes[place]:.3f}, of the {k} "
+            f"{silhouettes[coarse]:.3f}) and no two of them rather one (at worst {row['valley_pair']}, p = {row['valley_p']:.2g}); its weakest cluster returns with Jaccard {row['jaccard_min']:.3f}.",
         )
-    return pd.DataFrame(rows, columns=list(EVIDENCE_COLUMNS)), pd.DataFrame(
+    graded = [{**row, "grade": one, "reason": why} for row, (one, why) in zip(rows, said, strict=True)]
+    return pd.DataFrame(graded, columns=list(EVIDENCE_COLUMNS)), pd.DataFrame(
         clusters, columns=["candidate_id", "cluster", "jaccard", "recovered", "dissolved"]
     )
 

@@ -6,7 +6,9 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import openpyxl
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,8 +17,9 @@ import pytest
 from segments.app.commands import forget
 from segments.app.load import load
 from segments.errors import ConfigError, StoreError
+from segments.io.erasure.folders import cache_entry
 from segments.io.store.decisions import erasure_key
-from segments.io.store.raw_files import pin_of, read_pins
+from segments.io.store.raw_files import pin_again, pin_of, read_pins
 from small_project import RAW, SmallProject
 
 HIM = "Zq-Unusual-4711"
@@ -172,13 +175,26 @@ def test_a_file_that_people_wrote_is_left_and_said(small_project: Callable[[], S
     project = small_project()
     (project / "docs.md").write_text(f"He is {HIM}\n")
     project.run("git", "add", "docs.md")
+    book = openpyxl.Workbook()
+    sheet = book.create_sheet("Old")
+    for row in (["CustomerID", "Age"], [HIM, 20], ["8", 30]):
+        sheet.append(row)
+    book.save(project / "data/mall/old.xlsx")
+    pin_again("data/mall/old.xlsx", pin_of(project / "data/mall/old.xlsx"), project.root)
+    copy = project / cache_entry(pin_of(project / "data/mall/old.xlsx").md5)
+    copy.parent.mkdir(exist_ok=True)
+    shutil.copyfile(project / "data/mall/old.xlsx", copy)
     listed = tmp_path / "who.csv"
     listed.write_text(f"customer_id,why\n{HIM},asked\n")
     process = project.start("forget", f"from={listed}", "yes=true", warm=True)
     out, err = process.communicate()
     assert (process.returncode, err) == (3, "")
     assert "docs.md: people wrote it and git keeps it" in out
+    assert "data/mall/old.xlsx: rows of such a file cannot be taken out here (1 in sheet 'Old')" in out
     assert naming(project.root) == ["docs.md"]
+    assert not copy.exists()
+    left: Any = receipt_of(project)["left"]
+    assert [one["file"] for one in left] == ["docs.md", "data/mall/old.xlsx"] and "sheet 'Old'" in left[1]["why"]
 
 
 def test_the_key_is_the_owner_s_and_git_does_not_see_it(root: Path, project: Path) -> None:

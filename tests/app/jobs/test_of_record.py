@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from segments.app.jobs import of_record
-from segments.app.jobs.inputs import chosen_centres, everybody_in_words
+from segments.app.jobs.inputs import chosen_centres
 from segments.app.stages import selection
 from segments.clustering.space import Space
 from segments.config.engine import Engine
@@ -23,6 +23,7 @@ from segments.config.source import Source, Transactions
 from segments.config.sweep import Algorithm, Feature, FeatureSet, Scaler, SweepConfig
 from segments.evidence.selection import Chosen
 from segments.features.table import RFM_COLUMNS, rfm_scores, rfm_scores_sql
+from segments.io.records.notes import everybody_in_words
 from segments.io.store import catalog
 from segments.io.store.documents import EngineLog, Fits, KeptTable
 from segments.model.of_record import FitOfRecord, fit_of_record

@@ -40,10 +40,10 @@ def drafted(**columns: list[str]) -> tuple[str, Transactions]:
     ("header", "values", "left_out"),
     [
         ("Status", ["Paid", "Paid", "Failed", "Refunded"], ["Failed", "Refunded"]),
-        ("event_name", ["purchase", "refund"], ["refund"]),
-        ("Belegart", ["Rechnung", "Rechnung", "Gutschrift", "Storno"], ["Gutschrift", "Storno"]),
+        ("event_name", ["purchase", "cancelled"], ["cancelled"]),
         ("Order Status", ["Completed", "Cancelled", "partially_refunded"], ["Cancelled"]),
         ("Status", ["Paid", "Completed"], None),
+        ("Customer Type", ["New", "Returning"], None),
     ],
 )
 def test_lines_that_say_they_are_no_purchase_are_left_out_with_a_word(
@@ -51,12 +51,32 @@ def test_lines_that_say_they_are_no_purchase_are_left_out_with_a_word(
 ) -> None:
     text, log = drafted(**{header: values})
     assert {name: sorted(words) for name, words in log.exclude.items()} == ({header: left_out} if left_out else {})
+    assert log.refunds == {}
     assert ("# CHECK: no purchases" in text) == (left_out is not None)
+
+
+@pytest.mark.parametrize(
+    ("columns", "refunds", "left_out"),
+    [
+        ({"event_name": ["purchase", "refund"]}, {"event_name": ["refund"]}, {}),
+        ({"Belegart": ["Rechnung", "Rechnung", "Gutschrift", "Storno"]}, {"Belegart": ["Gutschrift"]}, {"Belegart": ["Storno"]}),
+        # a status is of an order: of its only line that was paid back, or of a line beside the purchase's
+        ({"Status": ["Paid", "Refunded"], "Order No": [f"A{i}" for i in range(ROWS)]}, {}, {"Status": ["Refunded"]}),
+        ({"Status": ["Paid", "Refunded"], "Order No": [f"A{i // 2}" for i in range(ROWS)]}, {"Status": ["Refunded"]}, {}),
+    ],
+)  # fmt: skip
+def test_money_paid_back_in_lines_of_its_own_is_taken_off(
+    columns: dict[str, list[str]], refunds: dict[str, list[str]], left_out: dict[str, list[str]]
+) -> None:
+    text, log = drafted(**columns)
+    assert (log.refunds, log.exclude) == (refunds, left_out)
+    assert ("# CHECK: money paid back" in text) == ("feature_sets: [rfm_net]" in text) == bool(refunds)
 
 
 def test_money_below_zero_is_a_return_and_not_left_out() -> None:
     amounts = ["10.5", "-10.5", "20.1", "-3.3", "7.7", "-7.7"]
-    assert drafted(Amount=amounts, Type=["sale", "refund"])[1].exclude == {}
+    _, log = drafted(Amount=amounts, Type=["sale", "refund"])
+    assert (log.refunds, log.exclude) == ({}, {})
 
 
 def test_an_id_of_nobody_is_nobody_and_an_address_is_somebody() -> None:

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 import odd_log
 from segments.app.commands import check
-from segments.app.jobs.inputs import sample_in_words
 from segments.app.jobs.of_record import of_everybody
 from segments.app.stages import data, features
 from segments.clustering.kmeans import best_kmeans
@@ -31,6 +30,7 @@ from segments.errors import DataError
 from segments.io.engines.kept import log_engine, room
 from segments.io.engines.spark import lacks, spark_session
 from segments.io.engines.spark_rows import SparkRows
+from segments.io.records.notes import sample_in_words
 from segments.io.store import catalog, raw_files
 from segments.io.store.documents import KeptTable
 from segments.model.of_record import fit_of_record
@@ -48,6 +48,7 @@ LOG = Transactions(
     price="Price",
     discounts=["Off"],
     exclude={"Item": ["postage"]},
+    refunds={"Item": ["MUG"]},
     products=Products("data/products.csv", id="Item", department="Department", brand="Brand", private_label="Own"),
 )
 NASTY = Source(

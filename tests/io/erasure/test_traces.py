@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import sqlite3
 import zipfile
 from pathlib import Path
 
 import numpy as np
+import openpyxl
 import pandas as pd
 import pytest
 
@@ -109,3 +111,41 @@ def test_a_raw_file_is_read_as_its_source_says(tmp_path: Path) -> None:
     reader = Reader(separator="|", names=["Kunde", "n"])
     assert trace_in(path, SHORT, reader) == Trace("table", 1)
     assert after(path, SHORT, reader) == b"8|b\n"
+
+
+def workbook(path: Path, **sheets: list[list[object]]) -> None:
+    book = openpyxl.Workbook()
+    book.active.title = "Cover"  # without a table
+    for name, rows in sheets.items():
+        for row in [book.create_sheet(name), *rows][1:]:
+            book[name].append(row)
+    book.save(path)
+
+
+@pytest.mark.parametrize("name", ["log.xlsx", "0a1b2c"])  # DVC's cache has no suffixes
+def test_of_a_workbook_every_sheet_that_names_him_is_said(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    header: list[object] = ["Kunde", "n"]
+    workbook(tmp_path / "a.xlsx", Jan=[header, [7, 1], [8, 2], ["007", 3]], Feb=[header, [8, 7]], Mar=[header, [7, 1]])
+    (tmp_path / "a.xlsx").rename(path)
+    assert trace_in(path, SHORT) == Trace("other", 3, "2 in sheet 'Jan', 1 in sheet 'Mar'")
+    assert trace_in(path, Sought(("9",), "auto", SHORT.headers)) is None
+    workbook(path.with_suffix(".xlsx"), Jan=[["Zq-4711", 1], ["b", 2]])
+    path.with_suffix(".xlsx").rename(path)
+    assert trace_in(path, HIM) == Trace("other", 1, "1 in sheet 'Jan'")
+    workbook(path.with_suffix(".xlsx"), Jan=[[7, 1], [8, 2]], Feb=[header, [7, 1]])
+    path.with_suffix(".xlsx").rename(path)
+    assert trace_in(path, SHORT, Reader(names=["Kunde", "n"])) == Trace(
+        "other", 2, "1 in sheet 'Jan', 1 in sheet 'Feb'"
+    )
+
+
+def test_what_is_packed_is_looked_into(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv.gz"
+    path.write_bytes(gzip.compress(b"Kunde,n\nZq-4711,1\n007,2\n8,3\n"))
+    assert trace_in(path, HIM) == trace_in(path, SHORT) == Trace("other", 1)
+    assert trace_in(path, Sought(("Zq-4712", "9"), "auto", HIM.headers)) is None
+    path.write_bytes(gzip.compress(b"Zq-4711\n" + bytes(1 << 20))[:-9])  # broken off
+    assert trace_in(path, HIM) == Trace("other", 1)
+    path.write_bytes(b"\x1f\x8bZq-4711")  # none, whatever its first bytes say
+    assert trace_in(path, HIM) is None

@@ -10,9 +10,9 @@ import pandas as pd
 import segments.action.target_list as room
 from segments.action.overlay import pick_overlay
 from segments.action.uplift import spend_between
-from segments.app.jobs.inputs import sample_in_words
 from segments.config.root import Config
 from segments.errors import ConfigError
+from segments.io.records.notes import sample_in_words
 from segments.io.registry.champion import plans_of, segmentation_of, version_in_use
 from segments.io.store import cache, catalog
 from segments.io.store.files import artifact, read_json, read_table, refuse_kept, write_csv, write_json, write_table

@@ -143,8 +143,8 @@ def _listed(path: Path, headers: tuple[str, ...]) -> list[str]:
     return [str(one) for one in cells[column].dropna()]
 
 
-def _shown(path: Path, wanted: Sought) -> str:
-    text = path.as_posix()
+def _shown(path: Path | str, wanted: Sought) -> str:
+    text = str(path)
     for one in sorted(wanted.telling, key=len, reverse=True):
         text = text.replace(one, "[id]")
     return text
@@ -157,7 +157,7 @@ def _would(looked: Looked, wanted: Sought, config: Config) -> Iterator[str]:
         what = {
             "rows": f"{one.trace.rows:,} rows would be taken out",
             "file": "the file would be removed",
-            "left": f"would stay: {one.why}",
+            "left": f"would stay: {_shown(one.why, wanted)}",
         }
         yield f"  {_shown(one.path, wanted)}: {what[one.does]}"
     if not looked.findings:
@@ -209,7 +209,11 @@ def _done(looked: Looked, wanted: Sought, config: Config, sources: Sources) -> t
         "customers": [one[:_SHOWN] for one in hashes],
         "looked_at": {name: {"files": looked.files[name], "mib": round(looked.mib[name], 3)} for name in looked.files},
         "changed": read_json(path)["changed"] if path.is_file() else [],
-        "left": [{"file": _shown(one.path, wanted), "why": one.why} for one in looked.findings if one.does == "left"],
+        "left": [
+            {"file": _shown(one.path, wanted), "why": _shown(one.why, wanted)}
+            for one in looked.findings
+            if one.does == "left"
+        ],
     }
     receipt["left"] += [{"file": f"record/versions/{one}, and its model in MLflow", "why": _OF_OLD} for one in examples]
     write_json(path, receipt)
@@ -227,8 +231,11 @@ def _done(looked: Looked, wanted: Sought, config: Config, sources: Sources) -> t
         }
         receipt["changed"].append(entry)
         write_json(path, receipt)
-    pins = raw_files.read_pins()
-    raw_files.fill_cache(Path().absolute(), {name: pin for name, pin in pins.items() if Path(name).is_file()})
+    # What was left names him, and the copy that was removed shall not be back; nor what was edited, under the hash of before.
+    left = {one.path.as_posix() for one in looked.findings if one.does == "left"}
+    pins = {name: pin for name, pin in raw_files.read_pins().items() if name not in left and Path(name).is_file()}
+    pins = {name: pin for name, pin in pins.items() if raw_files.pin_of(Path(name)) == pin}
+    raw_files.fill_cache(Path().absolute(), pins)
     receipt |= {
         "ended_at": now(),
         "rebuild": _rebuild(config),

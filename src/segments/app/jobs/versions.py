@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from segments.app.jobs.inputs import chosen_centres, everybody_in_words
+from segments.app.jobs.inputs import chosen_centres
 from segments.config.identity import ConfidenceConfig
 from segments.config.registry import IN_USE
 from segments.config.root import Config
@@ -96,7 +96,7 @@ def keep_version(
             "hash": tags["data_hash"],
             "raw": sorted(config.source.raw_paths),
             "as_of": config.source.as_of,
-            "everybody": everybody_in_words(brief=True),
+            "everybody": notes.everybody_in_words(brief=True),
         },
         catalog.read(catalog.FIRMNESS).firmness,
         (kept_candidate(candidate_id) or {}).get("command"),

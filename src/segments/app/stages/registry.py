@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 
-from segments.app.jobs.inputs import everybody_in_words, sample_in_words
 from segments.app.jobs.metrics import registry_metrics
 from segments.app.jobs.versions import keep_version, made_again, put_in_use, register
 from segments.config.root import Config
@@ -30,7 +29,7 @@ def run(config: Config) -> str | None:
     profiles = None if chosen is None else catalog.read(catalog.PROFILES)
     folder = sweep_record(sweep.sweep_id)
     not_foreseen = catalog.read(catalog.PREDICTION).not_shown
-    sampled = "; ".join(filter(None, [sample_in_words(), everybody_in_words()]))
+    sampled = "; ".join(filter(None, [notes.sample_in_words(), notes.everybody_in_words()]))
     if not (left_alone := is_left_alone(folder)):
         write_sweep_record(config, folder, sweep, choice, candidates, features, profiles, not_foreseen, sampled)
     receipt = Receipt(None, None, None, None, sweep.sweep_id, choice.candidate_id)

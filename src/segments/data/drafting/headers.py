@@ -71,9 +71,12 @@ OUTCOME = (
 )
 # Words for a line that was never paid, or was paid back, and ids that stand for whoever has none.
 NO_PURCHASE = (
-    r"cancel|annul|storn|refund|return|retour|retoure|erstatt|rembours|credit_?note|gutschrift|charge_?back|dispute"
+    r"cancel|annul|storn|refund|return(?!ing)|retour|retoure|erstatt|rembours|credit_?note|gutschrift|charge_?back|dispute"
     r"|failed|fehlgeschlagen|declined|void|unpaid|abandon"
 )
+# Of these, words for money that was paid back, and headers that say what a line is, not how it went with its order.
+PAID_BACK = r"refund|return|retour|erstatt|rembours|credit_?note|gutschrift|charge_?back"
+LINE_KIND = r"(^|_)(type|typ|kind|art|\w*art|event|event_name|vorgang|nature)(_|$)"
 REFUND = r"refund|erstatt|rembours|reembols|credited"
 CURRENCY_NAME = r"(^|_)(currency|waehrung|währung|währ|waers|devise|moneda|valuta)(_|$)"
 NOBODY = r"0+|-1|9{5,}|guest|gast|invité|anonymous|anonym|unknown|unbekannt|none|no_?customer"

@@ -10,7 +10,16 @@ import pandas as pd
 
 from segments.config.source import Policy
 from segments.data.drafting.cells import FEW_VALUES, Sample
-from segments.data.drafting.headers import CURRENCY_NAME, NAMELESS, NO_PURCHASE, NOBODY, REFUND, words_of
+from segments.data.drafting.headers import (
+    CURRENCY_NAME,
+    LINE_KIND,
+    NAMELESS,
+    NO_PURCHASE,
+    NOBODY,
+    PAID_BACK,
+    REFUND,
+    words_of,
+)
 from segments.data.drafting.roles import Roles
 from segments.data.drafting.texts import comment, one_line, quote
 from segments.data.transactions import main_days
@@ -63,6 +72,7 @@ def log_lines(sample: Sample, path: str, roles: Roles, days: Sequence[tuple[date
         Lines that say how the file is read.
     """
     money = roles.money
+    left_out, refunds = _left_out(sample, roles)
     lines, returns = [as_of_line(days, date.today())], _below_zero(sample, roles)
     if returns:
         header, share = max(returns.items(), key=lambda item: item[1])
@@ -70,7 +80,9 @@ def log_lines(sample: Sample, path: str, roles: Roles, days: Sequence[tuple[date
             f"# {one_line(header)} is below zero on {share:.2%} of the lines: returns, which are netted (policy.returns: net, drop or keep);",
             "# rfm_net is rfm with a logarithm that takes money below zero",
         ]
-    lines.append(f"feature_sets: [{'rfm_net' if returns else 'rfm'}] # those of conf/feature_set you want swept")
+    lines.append(
+        f"feature_sets: [{'rfm_net' if returns or refunds else 'rfm'}] # those of conf/feature_set you want swept"
+    )
     lines += ["transactions:", f"  path: {quote(path)}"]
     lines += [f"  # QUESTION: {comment(question)}" for question in money.questions]
     if not money.knows_money:
@@ -100,11 +112,11 @@ def log_lines(sample: Sample, path: str, roles: Roles, days: Sequence[tuple[date
     for key, headers in (("discounts", money.discounts), ("coupons", money.coupons)):
         if headers:
             lines.append(f"  {key}: [{', '.join(map(quote, headers))}]")
-    return lines + _left_out(sample, roles) + read + _of_lines(sample, roles)
+    return lines + left_out + read + _of_lines(sample, roles)
 
 
-def _left_out(sample: Sample, roles: Roles) -> list[str]:
-    """Lines that say of themselves that they are no purchase, or nobody's; and what else an amount alone does not say."""
+def _left_out(sample: Sample, roles: Roles) -> tuple[list[str], bool]:
+    """Lines that say of themselves that they are no purchase, or nobody's, or money paid back (whether there are such); and what else an amount alone does not say."""
     played = {getattr(roles, key) for key in ("customer", "time", "order", "line", "product", "store")}
     money = roles.money
     named = [money.amount, money.quantity, money.price, money.list_price, *money.discounts, *money.coupons]
@@ -112,7 +124,7 @@ def _left_out(sample: Sample, roles: Roles) -> list[str]:
     below = sample.numbers(paid[0]) if paid else pd.Series(dtype="float64")
     back = set(below[below < 0].index)
     found: dict[str, list[str]] = {}
-    counts: dict[str, int] = {}
+    refunds: dict[str, list[str]] = {}
     lines: list[str] = []
     if paid and (lacks := 1 - len(sample.present(paid[0])) / max(1, len(sample.cells))) > Policy().max_bad_share:
         lines.append(
@@ -129,8 +141,12 @@ def _left_out(sample: Sample, roles: Roles) -> list[str]:
             codes = values[~values.index.isin(back)]  # money below zero is a return, which is netted
             telling = codes[codes.str.contains(NO_PURCHASE, case=False) & ~codes.str.contains("part|teil", case=False)]
             words = [str(word) for word in telling.value_counts().index]
+            back_words = [word for word in words if re.search(PAID_BACK, word, re.IGNORECASE)]
+            if back_words and _stand_alone(sample, roles, header, telling[telling.isin(back_words)]):
+                refunds[header] = back_words
+                words = [word for word in words if word not in back_words]
         if words:
-            found[header], counts[header] = words, int(values.isin(words).sum())
+            found[header] = words
         if header not in played and re.search(CURRENCY_NAME, words_of(header)) and values.nunique() > 1:
             several = ", ".join(map(one_line, values.value_counts().index[:5]))
             lines.append(
@@ -141,13 +157,31 @@ def _left_out(sample: Sample, roles: Roles) -> list[str]:
             lines.append(
                 f"  # CHECK: {one_line(header)} is above 0 on {some:,} lines, and is not taken off what was paid; a query can (docs/your-data.md)"
             )
-    if found:
-        said = ", ".join(f"{one_line(header)} on {counts[header]:,} lines" for header in found)
-        listed = ", ".join(f"{quote(header)}: [{', '.join(map(quote, words))}]" for header, words in found.items())
-        lines.append(
-            f"  exclude: {{{listed}}} # CHECK: no purchases, or nobody's? ({said}) What was paid back in a line of its own is not taken off"
-        )
-    return lines
+    for key, told, asked in (
+        (
+            "exclude",
+            found,
+            "no purchases, or nobody's? ({}) Money paid back in a line of its own is taken off by refunds",
+        ),
+        ("refunds", refunds, "money paid back in lines of its own? ({}) It is taken off, whatever its sign"),
+    ):
+        if told:
+            counts = {header: int(sample.present(header).isin(words).sum()) for header, words in told.items()}
+            said = ", ".join(f"{one_line(header)} on {count:,} lines" for header, count in counts.items())
+            listed = ", ".join(f"{quote(header)}: [{', '.join(map(quote, words))}]" for header, words in told.items())
+            lines.append(f"  {key}: {{{listed}}} # CHECK: {asked.format(said)}")
+    return lines, bool(refunds)
+
+
+def _stand_alone(sample: Sample, roles: Roles, header: str, back: pd.Series) -> bool:
+    """Whether money is paid back in lines of its own, beside the purchase's; else the purchase's own line says that it was."""
+    if re.search(LINE_KIND, words_of(header)):
+        return True
+    if roles.order is None:
+        return False
+    orders = sample.present(roles.order)
+    others = set(orders[~orders.index.isin(back.index)])
+    return float(orders[orders.index.isin(back.index)].isin(others).mean()) > 0.5  # most
 
 
 def _nobodies(ids: pd.Series) -> list[str]:

@@ -25,7 +25,7 @@ from segments.data.reading import files as raw_reading
 from segments.data.rows import ROW_NUMBER, RawLog, quoted, quoted_list
 from segments.errors import DataError
 from segments.io.engines import carried
-from segments.io.engines.spark import spark_session
+from segments.io.engines.spark import back_quoted, spark_session
 from segments.io.engines.spark_rows import RAW_PLACE, SparkTables, raw_log
 from segments.io.store import files
 from segments.io.store.documents import KeptTable
@@ -164,7 +164,7 @@ class LogEngine:
     def complete(self, frame: Any, asked: Sequence[str], columns: Sequence[str]) -> Any:
         """Some columns of the rows that lack none of those asked for."""
         whole = frame.dropna(subset=list(asked)) if asked else frame
-        return whole.select(*(f"`{name.replace('`', '``')}`" for name in columns))
+        return whole.select(*map(back_quoted, columns))
 
     def told_by_parts(self, frame: Any, work: Callable[[Iterable[pa.RecordBatch]], str]) -> list[str]:
         """What workers say of a frame: a text for each of its parts, in any order; they need what `work` needs."""
@@ -234,8 +234,7 @@ def _in_a_row(names: list[str], frames: list[Any]) -> Any:
                 where=name,
                 fix=f"all files that are read as one need the same columns; this one has {quoted_list(frame.columns[:-1])}",
             )
-        columns = ["`" + column.replace("`", "``") + "`" for column in wanted]
-        placed.append(frame.selectExpr(*columns, f"{number << 40}L + number AS `{RAW_PLACE}`"))
+        placed.append(frame.selectExpr(*map(back_quoted, wanted), f"{number << 40}L + number AS `{RAW_PLACE}`"))
     together, *others = placed
     for other in others:
         together = together.unionAll(other)

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from segments.config.source import TABLE
 from segments.errors import DataError, StoreError
+from segments.io.engines.spark import back_quoted
 from segments.model.answers import find_columns, score_batch
 from segments.model.segmentation import Segmentation
 
@@ -81,7 +82,7 @@ def score_table(
         if _is_there(session, where):
             raise StoreError("something lies where the answers shall go", where=where, fix="name another place")
     columns = find_columns(frame.columns, model.space.columns, ids)
-    frame = frame.select(*map(_quoted, columns))
+    frame = frame.select(*map(back_quoted, columns))
     words = frozenset(word.strip().casefold() for word in missing) | {""}
     # of no rows, here: what is neither number nor text is told before any worker is asked
     empty = frame.limit(0).toArrow()
@@ -96,16 +97,12 @@ def score_table(
             said = ", ".join(f"{rows:,} {reason}" for reason, rows in counts.items()) or "it has no rows"
             raise DataError(f"no row of {place} can be scored: {said}", where=place, fix="check the table")
         if counts:
-            told = f"CAST({_quoted(columns[0])} AS STRING) AS id", f"{REASON} AS reason"
+            told = f"CAST({back_quoted(columns[0])} AS STRING) AS id", f"{REASON} AS reason"
             answered.where(f"{KIND} IS NOT NULL").selectExpr(*told).write.parquet(side)
         answered.where(f"{KIND} IS NULL").drop(KIND, REASON).write.parquet(output)
     finally:
         answered.unpersist()
     return ScoredTable(scored, counts, side)
-
-
-def _quoted(name: str) -> str:
-    return f"`{name.replace('`', '``')}`"
 
 
 def _is_there(session: Any, place: str) -> bool:

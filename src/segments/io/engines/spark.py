@@ -60,6 +60,17 @@ def lacks(engine: Engine) -> list[str]:
     ]
 
 
+def back_quoted(name: str) -> str:
+    """A column as Spark's SQL names it.
+
+    Examples
+    --------
+    >>> back_quoted("unit `price`")
+    '`unit ``price```'
+    """
+    return f"`{name.replace('`', '``')}`"
+
+
 @contextmanager
 def spark_session(engine: Engine, where: str) -> Iterator[Any]:
     """Open a session; that of a server ends with the block, that of this process with the process.

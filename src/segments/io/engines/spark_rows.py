@@ -20,6 +20,7 @@ import pyarrow as pa
 from segments.data import returns
 from segments.data.rows import ROW_NUMBER, RawLog, quoted
 from segments.io.engines import carried
+from segments.io.engines.spark import back_quoted
 
 RAW_PLACE = "segments place"  # of a raw row in its files
 _NUMBERED = "row_number() OVER ()"
@@ -98,7 +99,7 @@ class SparkRows:
         text = " ".join(part for layer in self.layers for part in layer)
         takes_all = all(selected.startswith("*") for selected, _ in self.layers)
         needed = [name for name in self.frame.columns if takes_all or quoted(name)[1:-1] in text]
-        frame = self.frame.select(*("`" + name.replace("`", "``") + "`" for name in needed or self.frame.columns[:1]))
+        frame = self.frame.select(*map(back_quoted, needed or self.frame.columns[:1]))
         return frame.mapInArrow(carried.rows_by_sql(self._query("batch"), self._sides), from_arrow_schema(self._schema))
 
     def arrow(self) -> pa.Table:
@@ -155,7 +156,7 @@ class SparkRows:
 
     def distinct(self) -> SparkRows:
         """Different rows."""
-        shown = self.spark().select(*("`" + name.replace("`", "``") + "`" for name in self.columns))
+        shown = self.spark().select(*map(back_quoted, self.columns))
         return SparkRows(self.tables, shown.distinct())
 
     def join(self, other: SparkRows, condition: str, how: str = "inner") -> SparkRows:

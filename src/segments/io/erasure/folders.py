@@ -215,7 +215,8 @@ def _becomes(path: Path, trace: Trace, doubt: str, *, is_raw: bool, is_written: 
             path,
             trace,
             "left",
-            "rows of such a file cannot be taken out: do so with the program that made it, then `segments fetch accept=true`",
+            f"rows of such a file cannot be taken out here ({trace.where or trace.rows}): do so with the program that made it, "
+            "run `segments fetch accept=true`, then this again: copies of it go",
         )
     if path.parts[0] in (ARTIFACTS.name, RECORD.name, "mlruns"):
         return Finding(path, trace, "file")

@@ -7,13 +7,17 @@ whatever the file; a short number would be found everywhere, so it is looked for
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 import re
+import shutil
 import sqlite3
+import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +33,7 @@ from segments.data.reading.kinds import FILE_KINDS, HEAD_BYTES
 from segments.data.rows import normal_header
 from segments.errors import DataError
 
-_PARQUET, _ZIP, _SQLITE = b"PAR1", b"PK\x03\x04", b"SQLite format 3\x00"
+_PARQUET, _ZIP, _GZIP, _SQLITE = b"PAR1", b"PK\x03\x04", b"\x1f\x8b", b"SQLite format 3\x00"
 _BOMS = (b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")
 _SHORT_NUMBER = re.compile(r"[+-]?\d{1,7}([.,]0{1,2})?")
 _FEWEST_SIGNS = 5  # of an id that can be taken for nothing else
@@ -98,10 +102,13 @@ class Trace:
         Rows can be taken out of a table; of what else there is only the whole file can go.
     rows : int
         Rows, values or places that name him.
+    where : str
+        Of a workbook, the sheets that hold these rows.
     """
 
     kind: str
     rows: int
+    where: str = ""
 
 
 def trace_in(path: Path, wanted: Sought, reader: Reader | None = None) -> Trace | None:
@@ -130,8 +137,9 @@ def trace_in(path: Path, wanted: Sought, reader: Reader | None = None) -> Trace 
         rows = _in_database(path, wanted) or int(wanted.in_bytes(path.read_bytes()))
         return Trace("database", rows) if rows else None
     if head.startswith(_ZIP):
-        rows = _in_zip(path, wanted)
-        return Trace("other", rows) if rows else None
+        return _in_zip(path, wanted, reader)
+    if head.startswith(_GZIP):
+        return _in_gzip(path, wanted, reader)
     if head.lstrip()[:1] in (b"{", b"["):
         with suppress(ValueError, RecursionError):
             rows = _in_document(json.loads(path.read_bytes()), wanted, "")
@@ -277,26 +285,45 @@ def _in_document(content: Any, wanted: Sought, column: str) -> int:
     return 0
 
 
-def _in_zip(path: Path, wanted: Sought) -> int:
-    """How many parts of an archive (a workbook, arrays) name him."""
+def _in_zip(path: Path, wanted: Sought, reader: Reader | None) -> Trace | None:
+    """Rows of a workbook that name him, or parts of any other archive (arrays), or of a workbook beside its rows."""
+    sheets: dict[str, int] = {}
     try:
         with zipfile.ZipFile(path) as archive:
-            found = sum(wanted.in_bytes(archive.read(name)) for name in archive.namelist())
+            parts = archive.namelist()
+            found = sum(wanted.in_bytes(archive.read(name)) for name in parts)
+        if "xl/workbook.xml" in parts:  # by its name it is none in DVC's cache
+            sheets = _in_workbook(path, wanted, reader or Reader())
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError):
-        return int(wanted.in_bytes(path.read_bytes()))
-    if not found and FILE_KINDS.get(path.suffix.lower()) == "xlsx":
-        found = _in_workbook(path, wanted)
-    return found
+        found = int(wanted.in_bytes(path.read_bytes()))
+    said = ", ".join(f"{rows:,} in sheet '{name}'" for name, rows in sheets.items())
+    return Trace("other", sum(sheets.values()) or found, said) if sheets or found else None
 
 
-def _in_workbook(path: Path, wanted: Sought) -> int:
-    from segments.data.reading.workbook import EVERY_SHEET, sheets
+def _in_workbook(path: Path, wanted: Sought, reader: Reader) -> dict[str, int]:
+    """How many rows of each sheet are his, by the source's reading of it or by any; a sheet without a table has none."""
+    from segments.data.reading.workbook import sheets, sheets_of
 
-    found = 0
+    found: dict[str, int] = {}
     with suppress(DataError):
-        for _, table, _ in sheets(path, Reader(sheet=EVERY_SHEET)):
-            found += sum(int(pc.sum(_his(batch, wanted)).as_py() or 0) for batch in table.to_batches())
-    return found
+        for name in sheets_of(path):
+            for way in (reader, Reader()):
+                with suppress(DataError):
+                    for _, table, _ in sheets(path, replace(way, sheet=[name])):
+                        rows = sum(int(pc.sum(_his(batch, wanted)).as_py() or 0) for batch in table.to_batches())
+                        found[name] = max(rows, found.get(name, 0))
+    return {name: rows for name, rows in found.items() if rows}
+
+
+def _in_gzip(path: Path, wanted: Sought, reader: Reader | None) -> Trace | None:
+    """What the unpacked file holds; its rows are not taken out, as no source reads it packed."""
+    with tempfile.TemporaryDirectory() as folder:
+        unpacked = Path(folder, path.stem if path.suffix == ".gz" else path.name)
+        # of a broken one, as far as it could be unpacked
+        with suppress(gzip.BadGzipFile, EOFError, zlib.error), gzip.open(path) as packed, unpacked.open("wb") as file:
+            shutil.copyfileobj(packed, file)
+        trace = trace_in(unpacked, wanted, reader)
+    return trace and Trace("other", trace.rows, trace.where)
 
 
 def _in_database(path: Path, wanted: Sought) -> int:

@@ -11,6 +11,7 @@ import pandas as pd
 from segments.action.templates import fill
 from segments.config.evidence import NULLS
 from segments.evidence.selection import useful_in_words
+from segments.io.store import catalog
 
 # Of a segment, where they are known: what they are called, and how they are written.
 SEGMENT_FIGURES = {
@@ -134,6 +135,42 @@ def summary(
     }
     given |= {"segments": segments, "width": width, "not_foreseen": not_foreseen, "useful": _useful(choice, candidates)}
     return fill(__package__, "texts/summary.txt.j2", **given).removesuffix("\n")
+
+
+def sample_in_words() -> str:
+    """Whose figures and lists these are, where an engine has more customers than are here; "" where everybody is."""
+    if not catalog.exists(catalog.ENGINE_LOG) or catalog.read(catalog.ENGINE_LOG).sample_until is None:
+        return ""
+    here = catalog.read(catalog.FEATURES_REPORT).customers
+    return f"these are the {here:,} customers of the sample, of {catalog.read(catalog.ENGINE_FEATURES).rows:,} on the engine"
+
+
+def everybody_in_words(*, brief: bool = False) -> str:
+    """What the fit of record says of all customers, and how the sample lies among them; "" where there is none.
+
+    In brief it is of some 500 signs, whatever the number of segments: a model card may not outgrow a database's column.
+    """
+    if not catalog.exists(catalog.FIT_OF_RECORD):
+        return ""
+    fit = catalog.read(catalog.FIT_OF_RECORD)
+    names = [f"{one.segment_id} {one.name}" for one in catalog.read(catalog.IDENTITY).known.segments]
+    each_share = [f"{name} {size / fit.customers:.1%}" for name, size in zip(names, fit.sizes, strict=True)]
+    shares = "" if brief else f", shares {', '.join(each_share)}"
+    said = (
+        f"the centres are those of all {fit.customers:,} customers, polished in {fit.passes} passes over them"
+        f" in the space of the sample; of all of them: WCSS {fit.wcss:.6g}, Davies-Bouldin {fit.davies_bouldin:.4f},"
+        f" Calinski-Harabasz {fit.calinski_harabasz:.6g}{shares}; of the sample: every other figure"
+    )
+    if fit.without:
+        each = ", ".join(f"{count:,} customers ({why})" for why, count in fit.without.items())
+        said += "; in no segment: " + (f"{sum(fit.without.values()):,} customers" if brief else each)
+    off = [
+        f"{names[c]} is {fit.sample_sizes[c] / fit.of_sample:.1%} of the sample and {fit.sizes[c] / fit.customers:.1%} of all"
+        for c in fit.far_off[: 1 if brief else None]
+    ]
+    if off:
+        return f"{said}. The sample is not like the rest: {'; '.join(off)}. Take a larger one (engine.sample)"
+    return f"{said}; the sample's shares are those of all, within chance"
 
 
 def _of(sampled: str, swept_so: str) -> str:
