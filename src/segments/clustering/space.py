@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from segments.clustering.exact import log1p
 from segments.clustering.fitted.columns import _rounded, _usable, as_levels
-from segments.clustering.fitted.scalers import _FITTED, _estimator, _plain, _rebuild, _straightening, _yeo_johnson
+from segments.clustering.fitted.scalers import _FITTED, _estimator, _plain, _scaled, _straightening, _yeo_johnson
 from segments.config.sweep import FeatureSet, Scaler
 from segments.errors import SweepError
 
@@ -92,7 +93,7 @@ class Space:
             )
         return found
 
-    @property
+    @cached_property
     def axes(self) -> list[Axis]:
         """What each dimension of the space is."""
         found = []
@@ -347,7 +348,7 @@ def _scale(space: Space, Z: NDArray[np.float64]) -> NDArray[np.float64]:
     if method == "power":
         Z = _yeo_johnson(Z, space.fitted["lambdas_"])
         method, prefix = "standard", "inner_"
-    return Z if method == "none" else np.asarray(_rebuild(method, space.fitted, prefix).transform(Z))
+    return Z if method == "none" else _scaled(method, Z, space.fitted, prefix)
 
 
 def _evened_out(space: Space, values: NDArray[np.float64]) -> Space:

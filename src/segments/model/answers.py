@@ -23,11 +23,11 @@ from numpy.typing import NDArray
 
 from segments.clustering.fitted.columns import as_levels
 from segments.clustering.silhouette import threads_of
-from segments.clustering.space import Space
+from segments.clustering.space import Space, place
 from segments.data.reading.cells import read_number, tells_decimal
 from segments.data.rows import find_header
 from segments.errors import DataError, SegmentsError
-from segments.model.segmentation import Segmentation, placed
+from segments.model.segmentation import Segmentation
 
 # Smallest value each transform takes, and whether that one is taken.
 DOMAINS = {"log1p": (-1.0, False), "sqrt": (0.0, True)}
@@ -227,7 +227,7 @@ def score_batch(
         answers = _predict(segmentation, values[alive])
         if answers is None:
             fine = alive.copy()
-            fine[alive] = np.isfinite(placed(space, values[alive])).all(axis=1)
+            fine[alive] = np.isfinite(place(space, values[alive])).all(axis=1)
             reject(~fine, "too large to be scaled")
             answers = _predict(segmentation, values[alive])
     if answers is not None and not (measured := np.isfinite(answers["distance"].to_numpy())).all():

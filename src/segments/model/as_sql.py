@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from segments.clustering.space import Axis, Space, place
 from segments.errors import ConfigError, DataError
 from segments.model.answers import DOMAINS
-from segments.model.segmentation import Segmentation, placed
+from segments.model.segmentation import Segmentation
 
 Floats = NDArray[np.float64]
 LARGEST_FLOAT = 1.7976931348623157e308
@@ -422,7 +422,7 @@ class _Writer:
         row = self._anyone()
         row[0, j] = value
         with np.errstate(all="ignore"):
-            found: Floats = placed(self.space, row)[0]
+            found: Floats = place(self.space, row)[0]
         return found
 
     def _corner(self) -> Floats:

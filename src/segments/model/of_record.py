@@ -18,11 +18,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from segments.clustering.space import Space, nearest
+from segments.clustering.space import Space, nearest, place
 from segments.config.sweep import Algorithm
 from segments.errors import SweepError
 from segments.model.answers import faults, read_levels, read_numbers
-from segments.model.segmentation import placed
 
 Floats = NDArray[np.float64]
 _PARTS = 44  # bits behind the point: some 6e-14 of the largest centre
@@ -224,7 +223,7 @@ def place_batch(space: Space, batch: pa.RecordBatch) -> tuple[Floats, dict[str, 
     if not alive.any():
         return np.empty((0, len(space.axes))), dict(+without)
     with np.errstate(all="ignore"):
-        points = placed(space, values[alive])
+        points = place(space, values[alive])
     fine = (np.abs(points) < 2.0**500).all(axis=1)  # beyond, squares overflow
     without["too large to be scaled"] += int((~fine).sum())
     return points[fine], dict(+without)

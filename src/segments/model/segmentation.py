@@ -143,7 +143,7 @@ def fit_limits(
     ([1.0, 2.0], [0.0], [12.0])
     """
     raw = read_columns(space, features)
-    labels, distances = nearest(placed(space, raw), centres)
+    labels, distances = nearest(place(space, raw), centres)
     own = distances.min(axis=1)
     reach = [
         float(np.quantile(own[labels == c], config.reach)) if (labels == c).any() else 0.0 for c in range(len(centres))
@@ -153,25 +153,6 @@ def fit_limits(
         confidence, each = _two_nearest(distances)[2], range(len(centres))
         curves = [_agreement_curve(confidence[labels == c], agreement[labels == c]) for c in each]
     return Limits(np.array(reach), np.nanmin(raw, axis=0), np.nanmax(raw, axis=0), config.boundary, curves)
-
-
-def placed(space: Space, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """As :func:`segments.clustering.space.place`; what overflows is infinite, also where scikit-learn would refuse to go on with it.
-
-    Examples
-    --------
-    >>> space = Space(["x"], ["identity"], [1.0], "power", {"lambdas_": [3.0], "inner_mean_": [0.0], "inner_scale_": [1.0],
-    ...     "inner_var_": [1.0], "inner_n_features_in_": 1})
-    >>> placed(space, np.array([[0.0], [1e300]])).tolist()
-    [[0.0], [inf]]
-    """
-    try:
-        return place(space, values)
-    except ValueError:
-        from sklearn import config_context
-
-        with config_context(assume_finite=True):
-            return place(space, values)
 
 
 def _agreement_curve(
@@ -288,7 +269,7 @@ class Segmentation:
 
     def columns(self, values: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
         """As :meth:`answers`, as plain arrays; ``segment_id`` and ``segment`` are cluster numbers still."""
-        X = placed(self.space, values)
+        X = place(self.space, values)
         bad = ~np.isfinite(X)
         if bad.any():
             row, axis = np.argwhere(bad)[0]
