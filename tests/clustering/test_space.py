@@ -56,6 +56,15 @@ def test_scalers_are_scikit_learns(scaler: str, reference) -> None:
         np.testing.assert_allclose(space.fitted["lambdas_"], reference.lambdas_, atol=6e-5)
 
 
+@pytest.mark.parametrize("scaler", ["standard", "minmax", "robust"])
+@pytest.mark.parametrize("seed", range(3))
+def test_scaled_numbers_are_scikit_learns_to_the_last_bit(scaler: str, seed: int) -> None:
+    reference = {"standard": preprocessing.StandardScaler, "minmax": preprocessing.MinMaxScaler, "robust": preprocessing.RobustScaler}[scaler]().fit(rows(seed))  # fmt: skip
+    space, _ = fit_space(rows(seed), FeatureSet("plain", {name: Feature() for name in rows()}), Scaler(scaler))
+    other = rows(seed + 10) * 3.7  # beyond what it was fitted on, too
+    assert np.array_equal(to_space(space, other), reference.transform(other))
+
+
 def test_the_power_scaler_takes_any_parameter_and_sign() -> None:
     """Yeo and Johnson's two borders, 0 and 2, where a power becomes a logarithm."""
     space, _ = fit_space(rows(), SKEWED, Scaler("power"))
