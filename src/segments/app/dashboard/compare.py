@@ -118,7 +118,7 @@ def _why(choice: Choice, inuse: Champion | None) -> None:
                 f"In use is another: {version.name} v{version.number}, candidate `{tags.get('candidate_id', '?')}`. "
                 f"Why: {plain(tags.get('verdict') or 'not recorded')}"
             )
-        if front := catalog.read(catalog.SELECTION_PICTURES).get("front"):
+        if front := catalog.read(catalog.SELECTION_PICTURES).get("front.png"):
             with st.expander("Fit, stability and simplicity of every candidate"):
                 caption = "Candidates by fit and stability; the front is what nothing beats on all three"
                 st.image(front, caption=caption, alt=caption)
