@@ -14,6 +14,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
+from segments.app.terminal import working
 from segments.errors import SegmentsError
 from segments.io.store.files import find_project
 
@@ -32,9 +33,10 @@ def run() -> str:
         If DVC cannot tell.
     """
     words = ["exp", "show", "--csv", "--only-changed", "--drop", NO_CHOICE_OF_A_PERSON]
-    done = subprocess.run(
-        [sys.executable, "-m", "dvc", *words], cwd=find_project(), capture_output=True, text=True, check=False
-    )
+    with working("experiments: dvc exp show"):
+        done = subprocess.run(
+            [sys.executable, "-m", "dvc", *words], cwd=find_project(), capture_output=True, text=True, check=False
+        )
     if done.returncode:
         said = done.stderr.strip().splitlines() or ["no message"]
         raise SegmentsError(said[0].removeprefix("ERROR: "), where="dvc exp show", fix="see `dvc exp show -v`")
