@@ -382,7 +382,7 @@ EVIDENCE_COLUMNS = (
     TableColumn("grade", TEXT, "natural, reproducible, constructive or not supported"),
     TableColumn("reason", TEXT, "why that grade, with the numbers"),
     TableColumn("null", TEXT, "the null model it was compared with"),
-    TableColumn("valley_pair", TEXT, "the two clusters of valley_p"),
+    TableColumn("valley_pair", TEXT, "the two clusters of valley_p, by letter: A is cluster 0"),
 )
 
 
