@@ -116,9 +116,11 @@ def test_a_stage_ends_with_what_came_out(
 
     monkeypatch.setattr(cli, "import_module", lambda name: type("stage", (), {"run": staticmethod(run)}))
     monkeypatch.setattr(declare.time, "perf_counter", lambda: 7.0)
-    monkeypatch.setattr("segments.app.load.load", lambda overrides: None)
+    begun = []
+    monkeypatch.setattr("segments.app.load.load", lambda overrides: begun.extend(terminal._now))
     monkeypatch.setattr("segments.io.store.files.find_project", lambda: root)
     assert cli.main(["features"]) == 0
+    assert [one.text.partition(":")[0] for one in begun] == ["features"], "it is said while settings are read"
     last = "✓ features: 2 rows in customers.parquet, 1 more file; 0.0 s"
     assert capsys.readouterr().out.splitlines() == ["what the stage says", last]
 
