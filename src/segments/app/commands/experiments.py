@@ -82,7 +82,7 @@ def compared(rows: Sequence[dict[str, str]]) -> str:
     parts = []
     for start in range(0, len(others), SIDE_BY_SIDE - 1):
         shown = [first, *others[start : start + SIDE_BY_SIDE - 1]]
-        table = [["", *(row["Experiment"] or row["rev"] for row in shown)]]
+        table = [["", *(row.get("Experiment") or row["rev"] for row in shown)]]
         for title, those in (("changed", changed), ("brought", [name for name in names if name not in changed])):
             table += [[title]] if those else []
             table += [[f"  {name}", *_said(name, [row[name] for row in shown])] for name in those]
