@@ -6,6 +6,7 @@ import io
 import os
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 
 from segments.app import cli, terminal
 from segments.app.commands import fit, summary
+from segments.app.jobs.pool import progress
 from segments.app.stages import sweep
 from segments.io.store import catalog
 from segments.io.store.documents import Receipt
@@ -54,7 +56,7 @@ def test_on_a_terminal_a_line_says_what_goes_on_and_is_gone_afterwards(
     assert screen.getvalue().endswith(terminal.CLEARED)
 
 
-def test_a_result_or_a_bar_ends_it(hasty: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_result_ends_it(hasty: None, monkeypatch: pytest.MonkeyPatch) -> None:
     screen = Screen(person=True)
     monkeypatch.setattr(sys, "stderr", screen)
     with terminal.working("sweep: every candidate"):
@@ -64,6 +66,26 @@ def test_a_result_or_a_bar_ends_it(hasty: None, monkeypatch: pytest.MonkeyPatch)
         assert before.endswith(terminal.CLEARED)
         assert not [one for one in terminal._now if one.thread.is_alive()]
     assert screen.getvalue() == before
+
+
+def test_the_line_says_how_many_cells_are_done(hasty: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Screen(person=True)
+    monkeypatch.setattr(sys, "stderr", screen)
+
+    def cells() -> Iterator[int]:
+        for cell in range(3):
+            screen.written.clear()
+            assert screen.written.wait(60), "it goes on while a cell is computed"
+            yield cell
+
+    with terminal.working("sweep: every candidate"):
+        assert list(progress(cells(), 3, str)) == [0, 1, 2]
+        screen.written.clear()
+        assert screen.written.wait(60), "and after the last"
+    lines = screen.getvalue().split(terminal.CLEARED)
+    assert "sweep: every candidate · 0 of 3  0 s" in lines
+    assert "sweep: every candidate · 2 of 3, about 0 s to go  0 s" in lines
+    assert lines[-2] == "sweep: every candidate  0 s"
 
 
 def test_who_is_no_terminal_is_told_nothing_meanwhile(hasty: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,9 +116,11 @@ def test_a_stage_ends_with_what_came_out(
 
     monkeypatch.setattr(cli, "import_module", lambda name: type("stage", (), {"run": staticmethod(run)}))
     monkeypatch.setattr(declare.time, "perf_counter", lambda: 7.0)
-    monkeypatch.setattr("segments.app.load.load", lambda overrides: None)
+    begun = []
+    monkeypatch.setattr("segments.app.load.load", lambda overrides: begun.extend(terminal._now))
     monkeypatch.setattr("segments.io.store.files.find_project", lambda: root)
     assert cli.main(["features"]) == 0
+    assert [one.text.partition(":")[0] for one in begun] == ["features"], "it is said while settings are read"
     last = "✓ features: 2 rows in customers.parquet, 1 more file; 0.0 s"
     assert capsys.readouterr().out.splitlines() == ["what the stage says", last]
 

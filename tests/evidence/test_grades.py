@@ -46,7 +46,7 @@ FACTS = {
     "nulls": 99,
     "null": "unimodal",
     "valley_p": 0.001,
-    "valley_pair": "0 and 1",
+    "valley_pair": "A and B",
     "bootstraps": 100,
     "stopped": False,
 }
@@ -83,8 +83,8 @@ def test_gap_rules_on_a_curve_where_they_differ() -> None:
     [
         ({}, "natural", "clusters exist"),
         ({"p_adjusted": 0.2}, "reproducible", "no evidence of clusters: stable cuts of a continuum (p = 0.2 against the unimodal null"),
-        ({"valley_p": 0.3, "valley_pair": "1 and 3"}, "reproducible", "but no gap between clusters 1 and 3 (p = 0.3)"),
-        ({"valley_p": 0.3, "jaccard_min": 0.65}, "constructive", "but no gap between clusters 0 and 1"),
+        ({"valley_p": 0.3, "valley_pair": "B and D"}, "reproducible", "but no gap between clusters B and D (p = 0.3)"),
+        ({"valley_p": 0.3, "jaccard_min": 0.65}, "constructive", "but no gap between clusters A and B"),
         ({"valley_p": 0.3, "p_adjusted": 0.2, "jaccard_min": 0.65}, "constructive", "no evidence of clusters (p = 0.2"),
         ({"jaccard_min": 0.8}, "reproducible", "Jaccard of 0.85 in every cluster"),
         ({"jaccard_min": 0.65}, "constructive", "a pattern only"),
@@ -318,7 +318,7 @@ def test_a_limit_that_is_met_exactly_is_met(change: dict[str, float], expected: 
         ({}, "Natural: clusters exist (p ≤ 0.01 against the unimodal null, adjusted for all k and cells) with a gap between every two (p = 0.001), its weakest cluster returns with Jaccard 0.950."),
         ({"jaccard_min": 0.8, "p_adjusted": 0.2}, "Reproducible: its weakest cluster returns with Jaccard 0.800; no evidence of clusters: stable cuts of a continuum (p = 0.2 against the unimodal null, adjusted for all k and cells); natural asks for a Jaccard of 0.85 in every cluster."),
         ({"jaccard_min": 0.7}, "Constructive: its weakest cluster returns with Jaccard 0.700, a pattern only (under 0.75); clusters exist (p ≤ 0.01 against the unimodal null, adjusted for all k and cells) with a gap between every two (p = 0.001)."),
-        ({"jaccard_min": 0.4, "valley_p": 0.3}, "Not supported: its weakest cluster returns with Jaccard 0.400, under 0.6; more structure than the null has (p ≤ 0.01 against the unimodal null, adjusted for all k and cells), but no gap between clusters 0 and 1 (p = 0.3)."),
+        ({"jaccard_min": 0.4, "valley_p": 0.3}, "Not supported: its weakest cluster returns with Jaccard 0.400, under 0.6; more structure than the null has (p ≤ 0.01 against the unimodal null, adjusted for all k and cells), but no gap between clusters A and B (p = 0.3)."),
     ],
 )  # fmt: skip
 def test_the_reason_word_for_word(change: dict[str, float], reason: str) -> None:
@@ -365,7 +365,7 @@ def test_eight_clusters_of_which_two_cannot_prove_their_gap_go_before_two_that_h
     assert table["grade"].tolist() == ["natural", "natural"]
     assert table.loc[1, "reason"] == (
         "Natural: clusters exist (2 of them have a gap between every two), and these are tighter (silhouette 0.520, of the 2 0.210) "
-        "and no two of them rather one (at worst 3 and 5, p = 0.2); its weakest cluster returns with Jaccard 0.900."
+        "and no two of them rather one (at worst D and F, p = 0.2); its weakest cluster returns with Jaccard 0.900."
     )
     assert "gap between every two" in table.loc[0, "reason"]
 
@@ -396,8 +396,8 @@ def test_a_cells_tables_by_hand() -> None:
     assert rows.loc["b", ["excess", "excess_error"]].tolist() == pytest.approx([0.7, np.hypot(0.125, 0.1 / np.sqrt(3))])
     assert rows.loc["b", ["ari", "prediction_strength", "gap", "gap_error"]].tolist() == [0.7, 0.6, 0.75, 0.2]
     assert rows.loc["b", ["z_wcss", "p_wcss", "p_adjusted"]].tolist() == [5.0, 0.25, 0.25]
-    assert rows.loc["b", ["valley_p", "valley_pair", "null"]].tolist() == [0.001, "1 and 2", "unimodal"]
-    assert rows.loc["c", ["gap", "gap_error", "valley_pair"]].tolist() == [0.5, 0.3, "0 and 3"]
+    assert rows.loc["b", ["valley_p", "valley_pair", "null"]].tolist() == [0.001, "B and C", "unimodal"]
+    assert rows.loc["c", ["gap", "gap_error", "valley_pair"]].tolist() == [0.5, 0.3, "A and D"]
     assert np.isnan(rows.loc["c", "prediction_strength"])
     assert rows["grade"].tolist() == ["", "not supported", "not supported"]
     assert "in 10 bootstraps, after which it was given up, under 0.6" in rows.loc["c", "reason"]

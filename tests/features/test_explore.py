@@ -241,8 +241,9 @@ def test_the_stage_writes_the_same_bytes_again(
     for _ in range(2):
         run(configured())
         written.append({file.name: file.read_bytes() for file in sorted(artifact("explore").iterdir())})
-    pictures = ["box_plots.png", "correlation_heat_map.png", "count_plots.png", "histograms.png", "pair_plot.png"]
-    assert list(written[0]) == [*pictures, "summary.json", "warnings.json"]
+    pictures = ["box_plots", "correlation_heat_map", "count_plots", "histograms", "pair_plot"]
+    files = [f"{name}.{suffix}" for name in pictures for suffix in ("png", "svg")]
+    assert list(written[0]) == [*files, "summary.json", "warnings.json"]
     assert written[0] == written[1]
     assert read_json(artifact("explore", "summary.json"))["units"] == {"age": "years"}
     assert read_json(artifact("explore", "warnings.json")) == []

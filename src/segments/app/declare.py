@@ -10,7 +10,7 @@ import re
 import sys
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from inspect import getdoc
 from itertools import islice
@@ -228,12 +228,16 @@ def of_project(
             os.chdir(find_project())
             from segments.app import load
 
+            def said() -> AbstractContextManager[None]:
+                return nullcontext() if serves else terminal.working(f"{called}: {about.splitlines()[0]}")
+
             def task(*configs: Any) -> None:
                 began, clock = time.time_ns(), time.perf_counter()
                 try:
-                    with nullcontext() if serves else terminal.working(f"{called}: {about.splitlines()[0]}"):
+                    with said() if multirun else nullcontext():
                         codes.append(print_lines(imports()(configs if together else configs[0], **own)))
                     if stage:
+                        terminal.hush()
                         click.echo(terminal.done(called, _written(called, began), time.perf_counter() - clock))
                 except Exception as error:
                     told = _of_others(error)
@@ -244,11 +248,12 @@ def of_project(
             if multirun:
                 load.multirun(overrides, task, together)
             else:
-                config = load.load(overrides)
-                imports()
-                if timings:
-                    click.echo(f"{called}: {time.perf_counter() - started:.2f} s to start", err=True)
-                task(config)
+                with said():  # settings and imports take a second, and more where the machine is busy
+                    config = load.load(overrides)
+                    imports()
+                    if timings:
+                        click.echo(f"{called}: {time.perf_counter() - started:.2f} s to start", err=True)
+                    task(config)
             if timings:
                 click.echo(f"{called}: {time.perf_counter() - started:.2f} s in all", err=True)
             return max(codes)

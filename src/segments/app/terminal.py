@@ -31,7 +31,8 @@ class Working:
     """
 
     def __init__(self, text: str) -> None:
-        self.text, self.started, self.over = text, time.monotonic(), threading.Event()
+        self.text, self.more = text, ""
+        self.started, self.over = time.monotonic(), threading.Event()
         self.thread = threading.Thread(target=self._tell, daemon=True)
         if sys.stderr.isatty():
             self.thread.start()
@@ -46,9 +47,10 @@ class Working:
         wait = PATIENCE
         while not self.over.wait(wait):
             wait = LOOK_EVERY
-            room = shutil.get_terminal_size().columns - 12
+            more = f" · {self.more}" if self.more else ""
+            room = shutil.get_terminal_size().columns - 12 - len(more)
             text = self.text if len(self.text) <= room else f"{self.text[: room - 1]}…"
-            sys.stderr.write(f"{CLEARED}{text}  {time.monotonic() - self.started:.0f} s")
+            sys.stderr.write(f"{CLEARED}{text}{more}  {time.monotonic() - self.started:.0f} s")
             sys.stderr.flush()
         if wait == LOOK_EVERY:
             sys.stderr.write(CLEARED)
@@ -68,8 +70,14 @@ def working(text: str) -> Iterator[None]:
         _now.pop().end()
 
 
+def tell(more: str) -> None:
+    """Say how far it is, beside what goes on."""
+    for one in _now:
+        one.more = more
+
+
 def hush() -> None:
-    """Say no more: a bar or a result speaks from here on."""
+    """Say no more: a result speaks from here on."""
     for one in _now:
         one.end()
 

@@ -19,6 +19,17 @@ DRAWN, _SQUARES = 3000, 64
 NAMED, MOST = 2, 0.5
 
 
+def letter(cluster: int) -> str:
+    """What people call a cluster that is no segment yet: a letter, since its number means nothing in the next fit.
+
+    Examples
+    --------
+    >>> letter(0), letter(25), letter(26)
+    ('A', 'Z', 'AA')
+    """
+    return (letter(cluster // 26 - 1) if cluster > 25 else "") + chr(ord("A") + cluster % 26)
+
+
 @dataclass(frozen=True)
 class Plane:
     """Customers in two dimensions.

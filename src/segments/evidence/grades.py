@@ -21,6 +21,7 @@ from threadpoolctl import threadpool_limits
 
 from segments.clustering.exact import significant
 from segments.clustering.meaning import code_meaning
+from segments.clustering.plane import letter
 from segments.config.evidence import EvidenceConfig, GradesConfig
 from segments.evidence.existence import Existence, Gap, existence, gap_statistic
 from segments.evidence.resample_fits import Floats, Integers
@@ -207,7 +208,7 @@ def grade(facts: Mapping[str, Any], limits: GradesConfig) -> tuple[str, str]:
     Examples
     --------
     >>> facts = {"jaccard_min": 0.8, "p_adjusted": 0.4, "null": "unimodal", "nulls": 99, "valley_p": 1.0,
-    ...     "valley_pair": "0 and 1", "bootstraps": 100, "stopped": False}
+    ...     "valley_pair": "A and B", "bootstraps": 100, "stopped": False}
     >>> said, why = grade(facts, GradesConfig())
     >>> said, "no evidence of clusters: stable cuts of a continuum" in why
     ('reproducible', True)
@@ -353,7 +354,7 @@ def cell_table(
             "prediction_strength": stable.prediction_strength,
             **{name: float(values[i]) for name, values in verdict.items()},
             "valley_p": between.p,
-            "valley_pair": "{} and {}".format(*between.pair),
+            "valley_pair": " and ".join(map(letter, between.pair)),
             "gap": found.gap.gap[at],
             "gap_error": found.gap.error[at],
             "nulls": len(found.existence.null_wcss),

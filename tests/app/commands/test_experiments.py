@@ -32,6 +32,12 @@ def test_a_changed_folder_stands_beside_its_commit() -> None:
     text = compared([BASE | {"rev": "workspace", "passed": "7"}, BASE])
     assert text.splitlines()[0].split() == ["main", "workspace"]
     assert text.splitlines()[-2].split() == ["passed", "66", "7"]
+    # without an experiment DVC leaves the column of their names out
+    rows = [
+        {name: one for name, one in row.items() if name != "Experiment"}
+        for row in (BASE | {"rev": "workspace", "passed": "7"}, BASE)
+    ]
+    assert compared(rows) == text
 
 
 def test_of_the_defaults_only_what_differs_is_told() -> None:

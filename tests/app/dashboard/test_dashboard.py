@@ -752,14 +752,16 @@ def test_each_month_its_movers_targets_and_campaigns_are_shown(
     monkeypatch.setattr(reading, "campaigns", lambda: [(record, pd.DataFrame([gained]))])
     app = opened("performance")
     assert "Targets: 1 of 3 missed" in message(app)
-    lights, money, people, every, moves, campaigns = (one.value for one in app.dataframe)
+    lights, money, people, every, campaigns = (one.value for one in app.dataframe)
+    [moves] = (one.value for one in app.table)
     assert lights["light"].tolist() == ["■ missed", "● met", "○ no data"]
     assert lights["was"].tolist() == ["50", "2", "–"]
     revenue = money.set_index("segment")["revenue"].to_dict()
-    assert revenue == {names[0]: "0 ▼100 %", names[1]: "50 ▲67 %", "all customers": "50 ▲25 %"}
-    assert people.set_index("segment").loc[names[1], "members"] == "2 ▲100 %"
+    assert revenue == {f"S1 · {names[0]}": "0 ▼100 %", f"S2 · {names[1]}": "50 ▲67 %", "all customers": "50 ▲25 %"}
+    assert people.set_index("segment").loc[f"S2 · {names[1]}", "members"] == "2 ▲100 %"
     assert every["period"].tolist() == ["2024-02", "2024-01"]
-    assert moves.iloc[0, :4].tolist() == ["▲ rose", names[0], names[1], 1]
+    assert moves.index[0] == "▲\u00a0rose"
+    assert moves.iloc[0, :3].tolist() == [f"S1 · {names[0]}", f"S2 · {names[1]}", "1"]
     assert campaigns["gain"].tolist() == ["▲ +5.0 points (+1.0 to +9.0)"]
 
 

@@ -414,6 +414,7 @@ def test_compare_shows_curves_and_pictures_side_by_side(visit: Visit) -> None:
     pictures = page.locator('[data-testid="stImage"] img')
     pictures.nth(3).wait_for()
     page.wait_for_function(LOADED)
+    page.get_by_text(re.compile(r"^In use: A is S1, .+; B is S2, ")).wait_for()
     link = page.get_by_role("link", name="MLflow run").first
     assert "?workflowType=machine_learning" in link.get_attribute("href")
     page.get_by_role("heading", name="Curves over k").scroll_into_view_if_needed()

@@ -53,6 +53,12 @@ def test_its_pictures_are_figures(here: Project) -> None:
     cell = f"{chosen['feature_set']} · {chosen['scaler']}"
     assert here.plot_elbow().axes[0].get_title().startswith(cell)
     assert len(here.plot_elbow().axes[0].lines[0].get_xdata()) == 3, "k = 2, 3, 4"
+    own = [text.get_text().replace("\n", " ") for text in here.plot_silhouette().axes[0].texts]
+    assert own == here.segments()["segment"].tolist(), "the chosen candidate's clusters are segments"
+    k = 3 if chosen["k"] == 2 else 2
+    assert not here.plot_silhouette(k).axes[0].texts
+    legend = here.plot_clusters().axes[0].get_legend()
+    assert [one.get_text() for one in legend.get_texts()] == [f"S{at} · {name}" for at, name in enumerate(own, 1)]
     for figure in (here.plot_silhouette(2), here.plot_clusters(k=3, cell=cell)):
         assert figure._repr_png_().startswith(b"\x89PNG")  # type: ignore[attr-defined]
     with pytest.raises(ConfigError, match="has no k=7"):

@@ -16,7 +16,7 @@ LIMITS = {"natural_jaccard": 0.85, "reproducible_jaccard": 0.75, "constructive_j
 @pytest.mark.parametrize("grade", GRADE_COLOURS)
 def test_a_card_says_grade_reason_and_numbers(grade: str) -> None:
     facts = {"grade": grade, "reason": "Because it is so.", "ari": 0.9, "prediction_strength": np.nan, "bootstraps": 20, "stopped": True,
-        "null": "unimodal", "valley_p": 0.25, "valley_pair": "0 and 1", "z_silhouette": 4.2, "z_wcss": 3.1, "p_adjusted": 0.01, "nulls": 99}  # fmt: skip
+        "null": "unimodal", "valley_p": 0.25, "valley_pair": "A and B", "z_silhouette": 4.2, "z_wcss": 3.1, "p_adjusted": 0.01, "nulls": 99}  # fmt: skip
     clusters = pd.DataFrame({"cluster": [0, 1], "jaccard": [0.9, 0.5]})
     scores = pd.DataFrame({"draw": range(20), "silhouette": np.linspace(0.5, 0.3, 20)})
     gap = {"k": [1, 2], "gap": [0.1, 0.2], "error": [0.01, 0.01], "first_se": 2, "global_se_max": 2}
@@ -25,7 +25,8 @@ def test_a_card_says_grade_reason_and_numbers(grade: str) -> None:
     assert grade in texts
     assert "Because it is so." in texts
     assert "20 bootstraps, given up" in texts
-    assert "gap between every two clusters: p = 0.25 (worst: 0 and 1)" in texts
+    assert [tick.get_text() for axis in figure.axes for tick in axis.get_xticklabels()][:2] == ["A", "B"]
+    assert "gap between every two clusters: p = 0.25 (worst: A and B)" in texts
     assert "Not firm: it hangs on trend." in texts
     assert {"0.90", "0.50"} <= {text.get_text() for text in figure.axes[0].texts}
     assert "a Gaussian copula with the data's columns, each made one-peaked" in figure.axes[1].get_xlabel()

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
+import numpy as np
 import pandas as pd
-import pytest
 
+from segments.config.features import ExploreConfig
+from segments.features.explore import explore
 from segments.io.plots import prediction as draw
-from segments.io.plots.style import png, svg
-from segments.io.store import catalog
+from segments.io.plots.explore import box_plots, pair_plot
+from segments.io.plots.style import drawn, svg
 
 
 def scores() -> pd.DataFrame:
@@ -40,15 +41,14 @@ def test_svg_bears_no_digits_that_differ_by_processor() -> None:
         assert f'id="{name}"' in made
 
 
-@pytest.mark.parametrize("suffix", ["png", "svg"])
-def test_pictures_of_both_kinds_are_kept_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
-    monkeypatch.chdir(tmp_path)
-    figure = draw.comparison(scores(), "churn", "x")
-    made = {"png": {"front": png(figure)}, "svg": {"front": svg(figure)}}
-    catalog.write(catalog.SELECTION_PICTURES, made["png"])
-    catalog.write(catalog.SELECTION_VECTORS, made["svg"])
-    both = {"png": catalog.SELECTION_PICTURES, "svg": catalog.SELECTION_VECTORS}
-    assert catalog.read(both[suffix]) == made[suffix]
-    catalog.drop(both[suffix])
-    other = "svg" if suffix == "png" else "png"
-    assert [path.name for path in catalog.path_of(both[other]).parent.iterdir()] == [f"front.{other}"]
+def test_a_picture_is_drawn_as_png_and_svg() -> None:
+    made, again = (drawn({"front": draw.comparison(scores(), "churn", "x")}) for _ in range(2))
+    assert made == again
+    assert made["front.png"][1:4] == b"PNG" and made["front.svg"].startswith(b"<?xml")
+
+
+def test_thousands_of_customers_are_pixels_in_an_svg() -> None:
+    many = pd.DataFrame(np.random.default_rng(0).lognormal(size=(3000, 2)), columns=["a", "b"])
+    seen = explore(many.assign(customer_id=many.index.astype(str)), ExploreConfig(), {})
+    for picture in (svg(pair_plot(seen)), svg(box_plots(seen))):
+        assert b"data:image/png" in picture and len(picture) < 200_000

@@ -13,6 +13,7 @@ from matplotlib.image import imread
 
 from segments.io.plots.style import PALETTE, png
 from segments.io.plots.sweep import Clusters, Silhouettes, _outline, board, draw_elbow
+from segments.model.segmentation import Segment
 
 
 def cell(n: int = 300, k: int = 4, seed: int = 0):
@@ -54,16 +55,32 @@ def test_what_is_kept_as_pixels_is_what_would_be_drawn() -> None:
         assert imread(io.BytesIO(half)).shape[0] == len(whole) // 2
 
 
-def test_every_cluster_has_its_colour_and_its_numbered_centre() -> None:
+def test_every_cluster_has_its_colour_and_its_lettered_centre() -> None:
     points, labels, centres, _ = cell()
     picture = Clusters(points, ("a", "b"), (False, False))
     picture.draw(labels, centres, "t")
     assert [to_hex(line.get_color()).upper() for line in picture.customers] == list(PALETTE[:4])
     assert [len(line.get_xdata()) for line in picture.customers] == np.bincount(labels).tolist()
     assert np.array_equal(np.column_stack(picture.middles.get_data()), centres)
-    assert np.array_equal(np.column_stack([line.get_data() for line in picture.numbers]), centres.T)
-    assert all(says(line, str(cluster)) for cluster, line in enumerate(picture.numbers))
+    assert np.array_equal(np.column_stack([line.get_data() for line in picture.letters]), centres.T)
+    assert all(says(line, said) for said, line in zip("ABCD", picture.letters, strict=True))
     assert says(picture.title, "t")
+
+
+def test_a_cluster_that_is_a_segment_has_its_id_name_and_colour() -> None:
+    points, labels, centres, values = cell(k=2)
+    known = [Segment("S7", "costs $5 or $6", 3), Segment("S2", "regulars", 0)]
+    picture, bars = Clusters(points, ("a", "b"), (False, False)), Silhouettes()
+    legend = picture.draw(labels, centres, "t", known).axes[0].get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == ["S7 · costs $5 or $6", "S2 · regulars"]
+    assert [to_hex(line.get_color()).upper() for line in picture.customers] == [PALETTE[3], PALETTE[0]]
+    axis = bars.draw(values, labels, "t", known).axes[0]
+    assert axis.get_ylabel() == "segment"
+    assert [text.get_text() for text in axis.texts] == ["costs $5 or $6", "regulars"]
+    assert [to_hex(colour).upper() for colour in bars.bars.get_facecolor()] == [PALETTE[3], PALETTE[0]]
+    for drawn in (picture, bars):
+        assert all(says(line, one.segment_id) for line, one in zip(drawn.letters, known, strict=True))
+    assert png(picture.figure) and png(bars.figure), "a dollar begins no formula"
 
 
 def test_no_customer_lies_outside_the_picture() -> None:

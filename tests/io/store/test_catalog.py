@@ -113,7 +113,7 @@ def test_every_key_of_a_document_has_a_meaning(document: Document[Any]) -> None:
 def test_a_part_of_the_catalog() -> None:
     assert run("labels.parquet").count("###") == 2  # the sweep's and the chosen ones
     assert run("artifacts/sweep/labels.parquet") == run(what="sweep/labels.parquet")
-    assert "`radar_<cluster>.png`" in run("briefing/radar_3.png")
+    assert "`radar_<cluster>`" in run("briefing/radar_3.png") == run("briefing/radar_3.svg")
     with pytest.raises(ConfigError, match="no stage or file 'swep'") as error:
         run("swep")
     assert "sweep" in error.value.fix
@@ -231,7 +231,7 @@ def test_keys_lie_in_the_order_of_the_fields(here: Path) -> None:
 
 def test_pictures_of_earlier_data_go(here: Path) -> None:
     write_bytes(Path("artifacts/briefing/other.png"), b"not ours")
-    catalog.write(catalog.BRIEFING_PICTURES, {"radar_0": b"a", "radar_1": b"b"})
-    catalog.write(catalog.BRIEFING_PICTURES, {"radar_0": b"c"})
-    assert catalog.read(catalog.BRIEFING_PICTURES) == {"radar_0": b"c"}
+    catalog.write(catalog.BRIEFING_PICTURES, {"radar_0.png": b"a", "radar_0.svg": b"a", "radar_1.png": b"b"})
+    catalog.write(catalog.BRIEFING_PICTURES, {"radar_0.png": b"c"})
+    assert catalog.read(catalog.BRIEFING_PICTURES) == {"radar_0.png": b"c"}
     assert Path("artifacts/briefing/other.png").exists()

@@ -72,7 +72,7 @@ def _lines(one: Artifact[Any]) -> list[str]:
     if isinstance(one, Table):
         return ["", *(_column(column) for column in one.columns)]
     if isinstance(one, Pictures):
-        return ["", *(f"- `{name}.png`: {shown}" for name, shown in one.shows.items())]
+        return ["", *(f"- `{name}`: {shown}" for name, shown in one.shows.items())]
     if isinstance(one, Document):
         parts = _dataclasses(one.type_of())
         named = parts != [one.type_of()]

@@ -14,6 +14,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
+from segments.app.terminal import working
 from segments.errors import SegmentsError
 from segments.io.store.files import find_project
 
@@ -32,9 +33,10 @@ def run() -> str:
         If DVC cannot tell.
     """
     words = ["exp", "show", "--csv", "--only-changed", "--drop", NO_CHOICE_OF_A_PERSON]
-    done = subprocess.run(
-        [sys.executable, "-m", "dvc", *words], cwd=find_project(), capture_output=True, text=True, check=False
-    )
+    with working("experiments: dvc exp show"):
+        done = subprocess.run(
+            [sys.executable, "-m", "dvc", *words], cwd=find_project(), capture_output=True, text=True, check=False
+        )
     if done.returncode:
         said = done.stderr.strip().splitlines() or ["no message"]
         raise SegmentsError(said[0].removeprefix("ERROR: "), where="dvc exp show", fix="see `dvc exp show -v`")
@@ -80,7 +82,7 @@ def compared(rows: Sequence[dict[str, str]]) -> str:
     parts = []
     for start in range(0, len(others), SIDE_BY_SIDE - 1):
         shown = [first, *others[start : start + SIDE_BY_SIDE - 1]]
-        table = [["", *(row["Experiment"] or row["rev"] for row in shown)]]
+        table = [["", *(row.get("Experiment") or row["rev"] for row in shown)]]
         for title, those in (("changed", changed), ("brought", [name for name in names if name not in changed])):
             table += [[title]] if those else []
             table += [[f"  {name}", *_said(name, [row[name] for row in shown])] for name in those]

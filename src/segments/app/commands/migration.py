@@ -21,7 +21,7 @@ from segments.identity.names import sentences
 from segments.identity.overlap import centroids
 from segments.identity.profiles import segment_names
 from segments.io.plots.identity import alluvial
-from segments.io.plots.style import png
+from segments.io.plots.style import drawn
 from segments.io.registry import versions
 from segments.io.store import catalog
 from segments.io.tracking.connection import connect
@@ -110,7 +110,7 @@ def write_migration(migration: Migration, identity: Identity, ends: tuple[str, s
     facts = MigrationFacts(ends[0], ends[1], identity, sentences(identity), **migration.to_plain())
     catalog.write(catalog.TRANSITIONS, migration.transitions)
     catalog.write(catalog.MIGRATION, facts)
-    catalog.write(catalog.MIGRATION_PICTURES, {"migration": png(alluvial(migration, ends))})
+    catalog.write(catalog.MIGRATION_PICTURES, drawn({"migration": alluvial(migration, ends)}))
     catalog.write(catalog.MOVED_CUSTOMERS, migration.customers)
     return "\n".join(
         [

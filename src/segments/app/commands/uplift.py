@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 import segments.action.target_list as drawing
 import segments.action.uplift as room
@@ -17,7 +18,7 @@ from segments.config.root import Config
 from segments.config.source import Reader
 from segments.data.reading import files
 from segments.errors import ConfigError, StoreError
-from segments.io.plots.style import INK, MUTED, png
+from segments.io.plots.style import INK, MUTED, drawn
 from segments.io.plots.sweep import cluster_colour
 from segments.io.plots.uplift import forest
 from segments.io.records import uplift
@@ -133,12 +134,13 @@ def _record(
     if not (folder / "record.json").is_file():
         write_csv(folder / "files" / "uplift.csv", table)
         write_json(folder / "files" / "verdict.json", asdict(verdict))
-        known = _colours(config)
+        known, figures = _colours(config), dict[str, Figure]()
+        title = f"Campaign {campaign}" + ("" if verdict.causal else ": no random control, not an effect")
         for name, (unit, rows) in uplift.pictured(table).items():
-            title = f"Campaign {campaign}" + ("" if verdict.causal else ": no random control, not an effect")
             colours = rows["segment_id"].map(known).fillna(MUTED).tolist()
-            picture = png(forest(rows, title, unit, colours, zero=verdict.causal))
-            write_bytes(folder / "files" / f"{name}.png", picture)
+            figures[name] = forest(rows, title, unit, colours, zero=verdict.causal)
+        for name, picture in drawn(figures).items():
+            write_bytes(folder / "files" / name, picture)
         write_text(folder / "note.md", note)
         write_json(
             folder / "record.json",

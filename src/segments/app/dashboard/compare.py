@@ -10,6 +10,7 @@ import streamlit as st
 from segments.action.templates import plain
 from segments.app.dashboard import charts, figures, reading
 from segments.app.dashboard.reading import Champion, found
+from segments.clustering.plane import letter
 from segments.config.root import Config
 from segments.errors import SegmentsError
 from segments.evidence.selection import Choice
@@ -118,7 +119,7 @@ def _why(choice: Choice, inuse: Champion | None) -> None:
                 f"In use is another: {version.name} v{version.number}, candidate `{tags.get('candidate_id', '?')}`. "
                 f"Why: {plain(tags.get('verdict') or 'not recorded')}"
             )
-        if front := catalog.read(catalog.SELECTION_PICTURES).get("front"):
+        if front := catalog.read(catalog.SELECTION_PICTURES).get("front.png"):
             with st.expander("Fit, stability and simplicity of every candidate"):
                 caption = "Candidates by fit and stability; the front is what nothing beats on all three"
                 st.image(front, caption=caption, alt=caption)
@@ -193,6 +194,10 @@ def _side_by_side(config: Config, picked: pd.DataFrame) -> None:
         links = reading.pages(config, list(picked.index))
     except SegmentsError:
         links = {}
+    try:
+        model = reading.champion(config).model
+    except SegmentsError:
+        model = None
     clusters = found(reading.table, catalog.CLUSTER_STABILITY)
     for place, (identity, row) in zip(st.columns(len(picked)), picked.iterrows(), strict=True):
         with place.container(border=True):
@@ -201,6 +206,10 @@ def _side_by_side(config: Config, picked: pd.DataFrame) -> None:
             for key, caption in SHOWN_PICTURES.items():
                 if key in pictures:
                     st.image(str(pictures[key]), caption=f"{row['name']}: {caption}", alt=f"{row['name']}: {caption}")
+            if pictures and model is not None and model.candidate_id == identity:
+                known = enumerate(model.segments)
+                said = (f"{letter(cluster)} is {one.segment_id}, {plain(one.name)}" for cluster, one in known)
+                st.caption(f"In use: {'; '.join(said)}.")
             if not pictures:
                 st.info(
                     f"Its pictures are not on this machine: run `segments fit feature_set={row['feature_set']} scaler={row['scaler']} k={row['k']}`."
@@ -211,8 +220,10 @@ def _side_by_side(config: Config, picked: pd.DataFrame) -> None:
                 clusters is not None
                 and (own := clusters[clusters["candidate_id"] == identity])["jaccard"].notna().any()
             ):
-                caption = ", ".join(f"{one:.2f}" for one in own.sort_values("cluster")["jaccard"])
-                st.caption(f"Stability of its segments (Jaccard over resamples): {caption}")
+                caption = ", ".join(
+                    f"{letter(one.cluster)} {one.jaccard:.2f}" for one in own.sort_values("cluster").itertuples()
+                )
+                st.caption(f"Stability of its clusters (Jaccard over resamples): {caption}")
             if isinstance(row.get("reason"), str):
                 st.caption(figures.readable(row["reason"]))
             if link := links.get(str(identity)):

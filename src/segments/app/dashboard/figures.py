@@ -13,6 +13,7 @@ import pandas as pd
 from segments.action.performance import IN_POINTS
 from segments.action.target_list import minimum_detectable_effect
 from segments.action.templates import gain, money, money_text, percent, plain, points, rate
+from segments.action.uplift import ALL
 from segments.clustering.space import to_space
 from segments.data.formulas import neutralise
 from segments.features.meanings import NONE, Labels, called
@@ -456,9 +457,9 @@ def period_table(
 
     Examples
     --------
-    >>> row = {"segment": "often", "visits": 9, "visits_change": -0.25, "visits_change_year": 0.5}
+    >>> row = {"segment_id": "S1", "segment": "often", "visits": 9, "visits_change": -0.25, "visits_change_year": 0.5}
     >>> period_table(pd.DataFrame([row]), ["visits"], lambda name, value: f"{value:g}", {"visits": "visits"}).iloc[0].tolist()
-    ['often', '9 ▼25 % (▲50 %)']
+    ['S1 · often', '9 ▼25 % (▲50 %)']
     """
 
     def told(name: str, row: pd.Series[Any]) -> str:
@@ -466,7 +467,10 @@ def period_table(
         both = [one for one in (_change(name, change), f"({_change(name, year)})" if np.isfinite(year) else "") if one]
         return " ".join([written(name, row[name]), *both])
 
-    made = {"segment": now["segment"]} | {names[name]: [told(name, row) for _, row in now.iterrows()] for name in known}
+    called = [
+        name if one == ALL else f"{one} · {name}" for one, name in zip(now["segment_id"], now["segment"], strict=True)
+    ]
+    made = {"segment": called} | {names[name]: [told(name, row) for _, row in now.iterrows()] for name in known}
     return neutralise(pd.DataFrame(made))
 
 

@@ -159,6 +159,6 @@ def _migration(config: Config, inuse: Champion | None) -> None:
     story = reading.stored_document(catalog.MIGRATION)
     st.markdown(f"From **{story.start}** to **{story.end}**")
     st.markdown("\n".join(f"- {plain(one)}" for one in [*story.segments, *story.in_words]))
-    if picture := catalog.read(catalog.MIGRATION_PICTURES).get("migration"):
+    if picture := catalog.read(catalog.MIGRATION_PICTURES).get("migration.png"):
         caption = f"Customers who moved between segments from {story.start} to {story.end}"
         st.image(picture, caption=caption, alt=caption)

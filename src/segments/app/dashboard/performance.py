@@ -40,6 +40,7 @@ GOODS = ("revenue", "visits", "basket", "discount_share", "coupon_share")
 CUSTOMERS = ("members", "active_customers", "churned", "won_back")
 VIEWS = {"then": "the members of then", "today": "today's members"}
 CAMPAIGNS_SHOWN = 12
+MOVES_SHOWN = 20
 
 
 def show(config: Config) -> None:
@@ -136,22 +137,23 @@ def _movers(config: Config, facts: PerformanceFacts) -> None:
     )
     shown = pd.DataFrame(
         {
-            "": ["▲ rose" if worth > 0 else "▼ fell" if worth < 0 else "●" for worth in moves["worth"]],
-            "from": moves["from_segment"],
-            "to": moves["to_segment"],
-            "customers": moves["customers"],
-            f"spent in {facts.worth_periods} {facts.period}s": [money_text(one, currency) for one in moves["revenue"]],
-            "worth": moves["worth"],
+            "": ["▲\u00a0rose" if worth > 0 else "▼\u00a0fell" if worth < 0 else "●" for worth in moves["worth"]],
+            **{
+                end: [
+                    figures.cell_text(name if one == "none" else f"{one} · {name}")
+                    for one, name in zip(moves[f"{end}_id"], moves[f"{end}_segment"], strict=True)
+                ]
+                for end in ("from", "to")
+            },
+            "customers": moves["customers"].map("{:,}".format),
+            f"spent in {facts.worth_periods} {facts.period}s": [_money(one, currency) for one in moves["revenue"]],
+            "worth": [_money(one, currency) for one in moves["worth"]],
         }
     )
-    shown.loc[moves["from_id"] == "none", ""] = "○ new"  # a plus would be taken for a formula
-    st.dataframe(
-        neutralise(shown).style.format({"worth": partial(money_text, currency=currency)}),
-        hide_index=True,
-        width="stretch",
-        height=_height(len(shown)),
-        alt="Moves between segments, most customers first",
-    )
+    shown.loc[moves["from_id"] == "none", ""] = "○\u00a0new"
+    st.table(shown.head(MOVES_SHOWN).set_index(""))  # a grid would cut long names off
+    if len(shown) > MOVES_SHOWN:
+        st.caption(f"The {MOVES_SHOWN} with most customers, of {len(shown)}; all: `{catalog.path_of(catalog.MOVERS)}`.")
 
 
 def _campaigns(config: Config) -> None:
@@ -244,6 +246,10 @@ def _told() -> Iterator[None]:
         yield
     except SegmentsError as error:
         st.error(plain(reading.sentence(error)))
+
+
+def _money(amount: float, currency: str) -> str:
+    return figures.cell_text(money_text(amount, currency))
 
 
 def _height(rows: int) -> int:

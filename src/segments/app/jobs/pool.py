@@ -1,4 +1,4 @@
-"""Work done side by side, and what a person sees of it. Comes in: tasks. Goes out: results as they are finished, with a bar or lines."""
+"""Work done side by side, and what a person sees of it. Comes in: tasks. Goes out: results as they are finished, and how many are."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any, TypeVar
 
 from joblib import Parallel, delayed, parallel_config
-from tqdm import tqdm
 
-from segments.app.terminal import hush
+from segments.app.terminal import tell
 
 Item = TypeVar("Item")
 
@@ -69,7 +68,7 @@ def _end_with(maker: int) -> None:
 
 
 def progress(items: Iterator[Item], total: int, message: Callable[[Item], str]) -> Iterator[Item]:
-    """A bar with an ETA on a terminal, one line per cell otherwise.
+    """How many are done, and when the rest will be, on a terminal; one line per cell otherwise.
 
     Parameters
     ----------
@@ -77,12 +76,14 @@ def progress(items: Iterator[Item], total: int, message: Callable[[Item], str]) 
         Finished cells.
     total : int
         How many there will be.
-    told : callable
+    message : callable
         What the line says of a cell.
     """
-    hush()
     started = time.perf_counter()
-    for number, item in enumerate(tqdm(items, total=total, unit="cell", disable=not sys.stderr.isatty()), start=1):
+    tell(f"0 of {total}")
+    for number, item in enumerate(items, start=1):
+        seconds = time.perf_counter() - started
+        tell(f"{number} of {total}, about {seconds * (total - number) / number:.0f} s to go" if number < total else "")
         if not sys.stderr.isatty():
-            sys.stderr.write(f"[{number}/{total}] {message(item)}, {time.perf_counter() - started:.0f} s\n")
+            sys.stderr.write(f"[{number}/{total}] {message(item)}, {seconds:.0f} s\n")
         yield item

@@ -39,7 +39,7 @@ from segments.evidence.existence import peaks_of
 from segments.evidence.grades import CellEvidence, cell_table, chosen_for, evaluate_cell, not_evaluated
 from segments.evidence.selection import Choice, cheap_gates_of, choose, largest_revenue_shares
 from segments.identity.profiles import segment_names, segment_profiles
-from segments.model.segmentation import Segmentation, fit_limits, number_segments
+from segments.model.segmentation import Segment, Segmentation, fit_limits, number_segments
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -149,7 +149,7 @@ class SweepResult:
 
         row = one_candidate(self.table, self._preferred, k, cell)
         found = self._candidate(str(row["candidate_id"]))
-        return silhouettes_of(row, found.silhouettes, found.labels[found.rows])
+        return silhouettes_of(row, found.silhouettes, found.labels[found.rows], self._segments_of(found))
 
     def plot_clusters(self, k: int | None = None, cell: str | None = None) -> Figure:
         """Customers in a plane, coloured by cluster; of the chosen candidate, or of another k or cell."""
@@ -157,7 +157,7 @@ class SweepResult:
 
         row = one_candidate(self.table, self._preferred, k, cell)
         found = self._candidate(str(row["candidate_id"]))
-        return clusters_of(row, self.given.features, found.space, found.labels)
+        return clusters_of(row, self.given.features, found.space, found.labels, self._segments_of(found))
 
     def log_to_mlflow(self, experiment: str, tracking_uri: str | None = None) -> str:
         """Put every candidate on record as a run of an MLflow experiment, each once however often it is asked for.
@@ -211,6 +211,9 @@ class SweepResult:
                 fix="look at .table; .labels_of(candidate_id) gives the clusters of any candidate, selection=SelectionConfig(…) sets other gates",
             )
         return self.choice.candidate_id
+
+    def _segments_of(self, candidate: Candidate) -> list[Segment]:
+        return self.model.segments if candidate.candidate_id == self.choice.candidate_id else []
 
     def _candidate(self, candidate_id: str) -> Candidate:
         if candidate_id not in self.candidates:

@@ -5,6 +5,7 @@ They are drawn by what draws a sweep's own (:mod:`segments.io.plots.sweep`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -13,12 +14,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from segments.clustering.plane import plane
 from segments.clustering.space import Space
 from segments.errors import ConfigError
 from segments.evidence.selection import elbow, name_of
 from segments.io.plots.style import png
-from segments.io.plots.sweep import Clusters, Silhouettes, draw_elbow
+from segments.io.plots.sweep import Silhouettes, draw_clusters, draw_elbow
+from segments.model.segmentation import Segment
 
 
 def with_cell(table: pd.DataFrame) -> pd.DataFrame:
@@ -64,17 +65,25 @@ def elbow_of(table: pd.DataFrame, preferred: str | None, cell: str | None) -> Fi
     return shown(draw_elbow(own, elbow(own["k"].tolist(), own["wcss"].tolist()), cell))
 
 
-def silhouettes_of(row: pd.Series[Any], values: NDArray[np.float64], labels: NDArray[np.integer[Any]]) -> Figure:
-    """Silhouette of each customer that was measured, cluster by cluster."""
-    return shown(Silhouettes().draw(values, labels, name_of(row)))
+def silhouettes_of(
+    row: pd.Series[Any],
+    values: NDArray[np.float64],
+    labels: NDArray[np.integer[Any]],
+    segments: Sequence[Segment] = (),
+) -> Figure:
+    """Silhouette of each customer that was measured, cluster by cluster, or segment by segment."""
+    return shown(Silhouettes().draw(values, labels, name_of(row), segments))
 
 
-def clusters_of(row: pd.Series[Any], features: pd.DataFrame, space: Space, labels: NDArray[np.integer[Any]]) -> Figure:
-    """Customers in a plane, coloured by cluster."""
-    points = plane(features, space)
-    seen = points.shown()
-    picture = Clusters(points.points[seen], points.labels, points.log)
-    return shown(picture.draw(labels[seen], points.centres(labels), name_of(row)))
+def clusters_of(
+    row: pd.Series[Any],
+    features: pd.DataFrame,
+    space: Space,
+    labels: NDArray[np.integer[Any]],
+    segments: Sequence[Segment] = (),
+) -> Figure:
+    """Customers in a plane, coloured by cluster, or by segment."""
+    return shown(draw_clusters(features, space, labels, name_of(row), segments))
 
 
 def shown(figure: Figure) -> Figure:

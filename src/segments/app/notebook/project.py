@@ -10,7 +10,7 @@ from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -27,7 +27,7 @@ from segments.io.store import catalog
 from segments.io.store.cache import arrays_of
 from segments.io.store.files import find_project
 from segments.model.answers import score_batches
-from segments.model.segmentation import Segmentation
+from segments.model.segmentation import Segment, Segmentation
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -159,7 +159,7 @@ class Project:
         row = one_candidate(self.candidates(), self._preferred(), k, cell)
         with self._inside():
             found = arrays_of(str(row["candidate_id"]))
-        return silhouettes_of(row, found["silhouettes"], found["labels"][found["rows"]])
+        return silhouettes_of(row, found["silhouettes"], found["labels"][found["rows"]], self._segments_of(row))
 
     def plot_clusters(self, k: int | None = None, cell: str | None = None) -> Figure:
         """Customers in a plane, coloured by cluster; of the chosen candidate, or of another k or cell."""
@@ -169,7 +169,7 @@ class Project:
         with self._inside():
             features, fits = catalog.read(catalog.FEATURES), catalog.read(catalog.FITS)
             labels = catalog.read_columns(catalog.LABELS, str(row["candidate_id"])).iloc[:, 0].to_numpy()
-        return clusters_of(row, features, fits.spaces[str(row["cell"])], labels)
+        return clusters_of(row, features, fits.spaces[str(row["cell"])], labels, self._segments_of(row))
 
     def score(self, df: pd.DataFrame) -> pd.DataFrame:
         """Segment of each row by the version in use, as `segments score` answers; its files are compared with what was registered first.
@@ -241,6 +241,14 @@ class Project:
                 return None
             choice = catalog.read(catalog.CHOICE)
         return choice.candidate_id or next(iter(choice.finalists), None)
+
+    def _segments_of(self, row: pd.Series[Any]) -> list[Segment]:
+        """Which segments the clusters of a candidate are, where the last run made a model of it."""
+        with self._inside():
+            if not catalog.exists(catalog.SEGMENTATION):
+                return []
+            model = Segmentation.from_json(catalog.read(catalog.SEGMENTATION))
+        return model.segments if model.candidate_id == row["candidate_id"] else []
 
     @contextmanager
     def _inside(self) -> Iterator[None]:

@@ -14,7 +14,7 @@ from segments.config.root import Config
 from segments.features.meanings import called, label
 from segments.identity.profiles import OUTLOOK
 from segments.io.plots import profiles as draw
-from segments.io.plots.style import PALETTE, png, svg
+from segments.io.plots.style import PALETTE, drawn
 from segments.io.records.notes import swept
 from segments.io.store import catalog
 from segments.io.store.documents import BriefingList, NoPrediction
@@ -48,9 +48,9 @@ def run(config: Config) -> None:
     names = [f"{identity} · {name}" for identity, name in zip(named.ids, named.names, strict=True)]
     figures = _drawn(config, table, names, named.ids, colours)
     figures["certainty"] = draw.certainty(in_plane, members, names, colours)
-    pictures = {key: png(figure) for key, figure in figures.items()}
-    drawn = catalog.read(catalog.PREDICTION_PICTURES)
-    pictures |= {key: drawn[key] for key in ("calibration_churn", "calibration_value") if key in drawn}
+    ahead = catalog.read(catalog.PREDICTION_PICTURES)
+    pictures = drawn(figures) | {name: one for name, one in ahead.items() if name.startswith("calibration_")}
+    shown = {name.removesuffix(".png"): one for name, one in pictures.items() if name.endswith(".png")}
     page = render(
         Briefing(
             title=config.briefing.title,
@@ -62,7 +62,7 @@ def run(config: Config) -> None:
             swept=swept(catalog.read(catalog.CANDIDATES)),
             colours=colours,
             rules=catalog.read(catalog.PLAIN_RULES).to_plain(),
-            pictures=pictures,
+            pictures=shown,
             segment_ids=named.ids,
             firmness=catalog.read(catalog.FIRMNESS).firmness or "",
             lifetime_years=config.briefing.lifetime_years,
@@ -75,12 +75,7 @@ def run(config: Config) -> None:
     )
     catalog.write(catalog.REPORT, page)
     catalog.write(catalog.BRIEFING_PICTURES, pictures)
-    vectors = {key: svg(figure) for key, figure in figures.items()}
-    if catalog.exists(catalog.PREDICTION_VECTORS):
-        ahead = catalog.read(catalog.PREDICTION_VECTORS)
-        vectors |= {key: ahead[key] for key in pictures if key in ahead}
-    catalog.write(catalog.BRIEFING_VECTORS, vectors)
-    catalog.write(catalog.BRIEFING, BriefingList(sorted(pictures)))
+    catalog.write(catalog.BRIEFING, BriefingList(sorted(shown)))
 
 
 def _later_findings(candidate_id: str, profiles: pd.DataFrame) -> dict[str, Any]:

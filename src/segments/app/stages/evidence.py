@@ -15,7 +15,7 @@ from segments.evidence.existence import peaks_of
 from segments.evidence.grades import CellEvidence, cell_table, chosen_for, not_evaluated, scores_table
 from segments.evidence.selection import cheap_gates_of
 from segments.io.plots.evidence import evidence_overview
-from segments.io.plots.style import png
+from segments.io.plots.style import drawn
 from segments.io.store import catalog
 from segments.io.store.documents import EvidenceRun
 from segments.io.store.fingerprints import Start
@@ -56,7 +56,7 @@ def run(config: Config) -> str:
     catalog.write(catalog.GAP_STATISTICS, {cell.name: evidence.gap for cell, evidence in in_order})
     catalog.write(catalog.EVIDENCE_RUN, EvidenceRun(sweep.sweep_id, sweep.source, wanted.seed, wanted))
     swept = catalog.read(catalog.CANDIDATES).merge(rows, on="candidate_id")
-    catalog.write(catalog.EVIDENCE_PICTURES, {"evidence": png(evidence_overview(swept))})
+    catalog.write(catalog.EVIDENCE_PICTURES, drawn({"evidence": evidence_overview(swept)}))
     catalog.write(catalog.EVIDENCE_METRICS, evidence_metrics(rows))
     record_measured(config)
     grades = ", ".join(

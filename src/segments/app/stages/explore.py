@@ -14,7 +14,7 @@ from segments.config.sweep import Scaler
 from segments.errors import SweepError
 from segments.features.explore import FeatureWarning, explore, summary_of, warn_of_categories, warn_of_left_out
 from segments.io.plots.explore import exploratory_pictures
-from segments.io.plots.style import png
+from segments.io.plots.style import drawn
 from segments.io.store import catalog
 
 
@@ -23,7 +23,7 @@ def run(config: Config) -> None:
     catalog.check_source(catalog.FEATURES_REPORT, config.source.name)
     features = catalog.read(catalog.FEATURES)
     seen = explore(features, config.explore, config.source.labels)
-    catalog.write(catalog.EXPLORE_PICTURES, {name: png(figure) for name, figure in exploratory_pictures(seen).items()})
+    catalog.write(catalog.EXPLORE_PICTURES, drawn(exploratory_pictures(seen)))
     catalog.write(catalog.EXPLORE_SUMMARY, summary_of(seen))
     catalog.write(catalog.FEATURE_WARNINGS, [*seen.warnings, *_of_feature_sets(config, features)])
 

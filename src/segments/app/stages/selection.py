@@ -14,7 +14,7 @@ from segments.evidence.selection import Choice, choose, name_of
 from segments.evidence.sensitivity import firmness, sensitivity_in_words
 from segments.io.plots.selection import front
 from segments.io.plots.sensitivity import agreement
-from segments.io.plots.style import png, svg
+from segments.io.plots.style import drawn
 from segments.io.store import catalog
 from segments.io.store.documents import Firmness
 
@@ -32,7 +32,7 @@ def run(config: Config) -> str:
     catalog.write(catalog.SELECTION_METRICS, selection_metrics(choice, table))
     shown = (table, config.selection.metric, choice.front, choice.misses, choice.candidate_id)
     catalog.write(catalog.FRONT_POINTS, front_points(*shown))
-    drawn = {"front": front(*shown)}
+    figures = {"front": front(*shown)}
     if choice.candidate_id is None:
         catalog.drop(catalog.CHOSEN_LABELS)
         catalog.drop(catalog.FIT_OF_RECORD)
@@ -45,12 +45,11 @@ def run(config: Config) -> str:
         said = Firmness(name, firmness(own, config.sensitivity), sensitivity_in_words(own), notes)
         catalog.write(catalog.FIRMNESS, said)
         if len(own):
-            drawn["sensitivity"] = agreement(own, name)
+            figures["sensitivity"] = agreement(own, name)
         every = catalog.read(catalog.LABELS)[["customer_id", choice.candidate_id]]
         every = every.rename(columns={choice.candidate_id: "cluster"})
         catalog.write(catalog.CHOSEN_LABELS, _of_record(config, choice, every))
-    catalog.write(catalog.SELECTION_PICTURES, {name: png(figure) for name, figure in drawn.items()})
-    catalog.write(catalog.SELECTION_VECTORS, {name: svg(figure) for name, figure in drawn.items()})
+    catalog.write(catalog.SELECTION_PICTURES, drawn(figures))
     return choice.reason
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
+from segments.clustering.plane import letter
 from segments.config.evidence import NULLS
 from segments.evidence.grades import p_in_words
 from segments.io.plots.style import INK, MUTED, PALE, PALETTE
@@ -168,7 +169,7 @@ def _jaccards(axis: Any, clusters: pd.DataFrame, limits: Mapping[str, float]) ->
             bbox={"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 0.5},
         )
     axis.set_ylim(0, 1.02)
-    axis.set_xticks(clusters["cluster"])
+    axis.set_xticks(clusters["cluster"], [letter(cluster) for cluster in clusters["cluster"]])
     axis.set_xlabel("cluster", fontsize=10)
     axis.set_title("Does each cluster return? (mean Jaccard)", fontsize=11, color=INK)
 

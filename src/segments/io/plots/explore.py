@@ -1,7 +1,8 @@
 """Pictures of the customers and their features. Comes in: an Exploration. Goes out: matplotlib Figures.
 
 Skewed amounts and counts are drawn on a log1p axis (marked "log"), so that the many small customers are not one bar.
-Names and levels are shown as they are: ``parse_math`` is off wherever a "$" could begin a formula.
+Names and levels are shown as they are: ``parse_math`` is off wherever a "$" could begin a formula. Customers are pixels in an SVG,
+too ("rasterized"): as outlines, thousands of them would be megabytes.
 """
 
 from __future__ import annotations
@@ -91,7 +92,7 @@ def box_plots(seen: Exploration) -> Figure:
             patch_artist=True,
             boxprops={"facecolor": BLUE, "alpha": 0.85, "edgecolor": INK},
             medianprops={"color": "white", "linewidth": 2},
-            flierprops={"marker": "|", "markersize": 7, "markeredgecolor": ORANGE, "alpha": 0.6},
+            flierprops={"marker": "|", "markersize": 7, "markeredgecolor": ORANGE, "alpha": 0.6, "rasterized": True},
         )
         _plain_axes(axes)
         axes.spines["left"].set_visible(False)
@@ -160,7 +161,8 @@ def pair_plot(seen: Exploration) -> Figure:
                 axes.set_yticks([])
                 axes.spines["left"].set_visible(False)
             else:
-                axes.scatter(seen.sample[across], seen.sample[below], s=size, alpha=alpha, color=BLUE, linewidths=0)
+                points = axes.scatter(seen.sample[across], seen.sample[below], s=size, alpha=alpha, color=BLUE)
+                points.set(linewidths=0, rasterized=True)
                 _scale(axes.yaxis, *limits[below], below in seen.log_columns, ticks=4)
             _scale(axes.xaxis, *limits[across], across in seen.log_columns, ticks=4)
             axes.tick_params(labelbottom=i == n - 1, labelleft=j == 0 and i > 0)

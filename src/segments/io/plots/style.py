@@ -1,4 +1,4 @@
-"""What pictures have in common: colours, and a Figure as PNG bytes, equal for equal Figures."""
+"""What pictures have in common: colours, and a Figure as PNG and SVG, equal bytes for equal Figures."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import functools
 import io
 import re
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,6 +34,33 @@ PALETTE = (
 )
 INK, MUTED, PALE = "#222222", "#777777", "#D9D9D9"
 DPI = 100
+
+
+def drawn(figures: Mapping[str, Figure]) -> dict[str, bytes]:
+    """Turn Figures into files, each as PNG and, for print and slides, as SVG.
+
+    Parameters
+    ----------
+    figures : mapping of str to matplotlib.figure.Figure
+        By name. They are drawn for the last time: their layout is fixed.
+
+    Returns
+    -------
+    dict of str to bytes
+        By name of the file; equal figures give equal bytes.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> list(drawn({"front": Figure()}))
+    ['front.png', 'front.svg']
+    """
+    files = {}
+    for name, figure in figures.items():
+        files[f"{name}.png"] = png(figure)
+        figure.set_layout_engine("none")  # laid out anew, a Figure takes twice the time, and some move a little
+        files[f"{name}.svg"] = svg(figure)
+    return files
 
 
 def png(figure: Figure) -> bytes:
@@ -79,7 +106,7 @@ def svg(figure: Figure) -> bytes:
 
     buffer = io.BytesIO()
     with rc_context({"svg.fonttype": "path", "svg.hashsalt": "segments"}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+        figure.savefig(buffer, format="svg", dpi=2 * DPI, metadata={"Date": None, "Creator": None})
     text = re.sub(r"scale\([^)]*\)|-?\d+\.\d{3,}", _hundredths, buffer.getvalue().decode())
     names = dict.fromkeys(re.findall(r'\bid="([^"]+)"', text))
     short = {name: f"n{number}" for number, name in enumerate(names)}

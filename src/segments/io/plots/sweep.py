@@ -1,9 +1,14 @@
-"""Pictures of candidates. Comes in: points in a plane, clusters, silhouettes, scores. Goes out: Figures; the colour of a cluster is the same in all."""
+"""Pictures of candidates. Comes in: points in a plane, clusters, silhouettes, scores. Goes out: Figures; the colour of a cluster is the same in all.
+
+Clusters have letters; where it is known which segments they are, these have their ids, names and colours instead.
+"""
 
 from __future__ import annotations
 
 import functools
-from typing import Any
+import textwrap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +19,12 @@ from matplotlib.ft2font import LoadFlags
 from matplotlib.path import Path
 from numpy.typing import NDArray
 
+from segments.clustering.plane import letter, plane
+from segments.clustering.space import Space
 from segments.io.plots.style import INK, MUTED, PALE, PALETTE, Backdrop
+
+if TYPE_CHECKING:  # the sweep draws, and has no segments yet
+    from segments.model.segmentation import Segment
 
 SIDE = 5.2  # inches; MLflow's picture grid has square tiles, and shows them at half this size
 _TYPE = 10  # size at which outlines of text are made
@@ -33,7 +43,7 @@ def cluster_colour(cluster: int) -> str:
 
 
 class Clusters:
-    """Draws customers in a plane, coloured by cluster, with numbered centres: one Figure for all candidates of a cell.
+    """Draws customers in a plane, coloured by cluster, with lettered centres: one Figure for all candidates of a cell.
 
     The candidates of a cell differ in colours and centres only; keeping axes and ticks halves the time of a picture.
 
@@ -67,11 +77,17 @@ class Clusters:
         self.middles = _line(
             self.axis, marker="o", color="white", markeredgecolor=INK, markeredgewidth=1, markersize=16, zorder=3
         )
-        self.numbers: list[Any] = []
+        self.letters: list[Any] = []
         self.title = _title(self.axis)
         self.drawn: list[Any] = []
 
-    def draw(self, labels: NDArray[np.integer[Any]], centres: NDArray[np.float64], title: str) -> Figure:
+    def draw(
+        self,
+        labels: NDArray[np.integer[Any]],
+        centres: NDArray[np.float64],
+        title: str,
+        segments: Sequence[Segment] = (),
+    ) -> Figure:
         """The Figure with one candidate on it; the next call draws over it.
 
         Parameters
@@ -82,23 +98,32 @@ class Clusters:
             Where the centres lie.
         title : str
             Name of the candidate.
+        segments : sequence of Segment
+            Which segment each cluster is, where that is known; nothing is drawn over such a Figure.
         """
         k = len(centres)
         for cluster in range(len(self.customers), k):
             # a line of markers is stamped from one bitmap; a scatter draws every point anew
             style = {"marker": "o", "color": cluster_colour(cluster), "markersize": 4, "alpha": 0.6, "zorder": 1}
             self.customers.append(_line(self.axis, **style))
-            self.numbers.append(_said(self.axis, str(cluster), zorder=4))
-        for artist in (*self.customers[k:], *self.numbers[k:]):
+            self.letters.append(_said(self.axis, letter(cluster), zorder=4))
+        for artist in (*self.customers[k:], *self.letters[k:]):
             artist.set_visible(False)
-        self.drawn = [*self.customers[:k], self.middles, *self.numbers[:k], self.title]
+        self.drawn = [*self.customers[:k], self.middles, *self.letters[:k], self.title]
         for artist in self.drawn:
             artist.set_visible(True)
         for cluster in range(k):
             self.customers[cluster].set_data(self.points[labels == cluster].T)
-            self.numbers[cluster].set_data(centres[cluster : cluster + 1].T)
+            self.letters[cluster].set_data(centres[cluster : cluster + 1].T)
         self.middles.set_data(centres.T)
         _say(self.title, title, 12)
+        for segment, said, line in zip(segments, self.letters, self.customers, strict=False):
+            _say(said, segment.segment_id)
+            line.set(color=cluster_colour(segment.colour), label=f"{segment.segment_id} · {segment.name}")
+        if segments:
+            legend = self.axis.legend(handles=self.customers[:k], fontsize=8, markerscale=1.5, framealpha=0.9)
+            for text in legend.get_texts():
+                text.set_parse_math(False)
         return self.figure
 
     def pngs(self, labels: NDArray[np.integer[Any]], centres: NDArray[np.float64], title: str) -> tuple[bytes, bytes]:
@@ -113,19 +138,24 @@ class Silhouettes:
     def __init__(self) -> None:
         self.figure, self.axis = _figure()
         self.axis.set_xlabel("silhouette", fontsize=10)
-        self.axis.set_ylabel("cluster", fontsize=10)
         self.axis.set_yticks([])
         self.backdrop = Backdrop(self.figure)
         self.bars = self.axis.add_collection(PolyCollection([], linewidths=0), autolim=False)
         self.mean = _line(
             self.axis, linestyle="--", linewidth=1, color=INK, transform=self.axis.get_xaxis_transform(), zorder=2
         )
-        self.numbers: list[Any] = []
+        self.letters: list[Any] = []
         self.said, self.title = _said(self.axis, transform=self.axis.transAxes), _title(self.axis)
         self.said.set_data([0.9], [0.97])
         self.drawn: list[Any] = []
 
-    def draw(self, values: NDArray[np.float64], labels: NDArray[np.integer[Any]], title: str) -> Figure:
+    def draw(
+        self,
+        values: NDArray[np.float64],
+        labels: NDArray[np.integer[Any]],
+        title: str,
+        segments: Sequence[Segment] = (),
+    ) -> Figure:
         """The Figure with one candidate on it; the next call draws over it.
 
         Parameters
@@ -136,6 +166,8 @@ class Silhouettes:
             Cluster of each customer.
         title : str
             Name of the candidate.
+        segments : sequence of Segment
+            As for :meth:`Clusters.draw`.
         """
         gap = len(values) / 60
         lower, ticks, outlines = 0.0, [], []
@@ -156,30 +188,59 @@ class Silhouettes:
             ticks.append(lower + size / 2)
             lower += size + gap
         k = len(ticks)
-        for cluster in range(len(self.numbers), k):
-            self.numbers.append(_said(self.axis, str(cluster), transform=self.axis.get_yaxis_transform()))
-        for artist in self.numbers[k:]:
+        for cluster in range(len(self.letters), k):
+            self.letters.append(_said(self.axis, letter(cluster), transform=self.axis.get_yaxis_transform()))
+        for artist in self.letters[k:]:
             artist.set_visible(False)
-        self.drawn = [self.bars, self.mean, self.said, *self.numbers[:k], self.title]
+        self.drawn = [self.bars, self.mean, self.said, *self.letters[:k], self.title]
         for artist in self.drawn:
             artist.set_visible(True)
         self.bars.set_verts(outlines)
         self.bars.set_facecolor([cluster_colour(cluster) for cluster in range(k)])
         mean = float(values.mean())
         self.mean.set_data([mean, mean], [0, 1])
-        for number, at in zip(self.numbers[:k], ticks, strict=True):
-            number.set_data([-0.03], [at])
+        for said, at in zip(self.letters[:k], ticks, strict=True):
+            said.set_data([-0.03], [at])
         self.axis.set_ylim(-gap, lower + 3 * gap)
         # few different ones: for each, the axis is drawn anew
         self.axis.set_xlim(min(-0.5, np.floor(4 * float(values.min())) / 4), 1)
         _say(self.said, f"mean {mean:.3f}")
         _say(self.title, title, 12)
+        self.axis.set_ylabel("segment" if segments else "cluster", fontsize=10)
+        if segments:
+            self.bars.set_facecolor([cluster_colour(segment.colour) for segment in segments])
+        for segment, said, at in zip(segments, self.letters, ticks, strict=False):
+            _say(said, segment.segment_id)
+            name = textwrap.fill(segment.name, 18, break_on_hyphens=False)
+            self.axis.annotate(
+                name,
+                (0.02, at),
+                xycoords=("axes fraction", "data"),
+                va="center",
+                fontsize=8,
+                color=INK,
+                parse_math=False,
+            )
         return self.figure
 
     def pngs(self, values: NDArray[np.float64], labels: NDArray[np.integer[Any]], title: str) -> tuple[bytes, bytes]:
         """As :meth:`draw`, as PNG in full and half size."""
         self.draw(values, labels, title)
         return self.backdrop.pngs(self.drawn, state=self.axis.get_xlim())
+
+
+def draw_clusters(
+    features: pd.DataFrame,
+    space: Space,
+    labels: NDArray[np.integer[Any]],
+    title: str,
+    segments: Sequence[Segment] = (),
+) -> Figure:
+    """Customers in a plane, coloured by cluster, or by the segment that it is; arguments as for :meth:`Clusters.draw`."""
+    points = plane(features, space)
+    shown = points.shown()
+    picture = Clusters(points.points[shown], points.labels, points.log)
+    return picture.draw(labels[shown], points.centres(labels), title, segments)
 
 
 def draw_elbow(scores: pd.DataFrame, knee: int | None, title: str) -> Figure:
@@ -244,7 +305,7 @@ def board(tiles: list[tuple[str, bytes, bytes]], title: str) -> Figure:
         for axis, png in ((axes[0, j], upper), (axes[1, j], lower)):
             axis.imshow(imread(io.BytesIO(png)), interpolation="lanczos")
             axis.set_axis_off()
-        axes[0, j].set_title(caption, fontsize=12, color=INK)
+        axes[0, j].set_title(caption, fontsize=10, color=INK)
     figure.suptitle(title, fontsize=11, color=INK)
     return figure
 

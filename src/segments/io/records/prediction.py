@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from segments.forecast.comparison import DECIDES, EVERYBODY, OUTCOME_WORDS, rows_of
 from segments.forecast.forecast import Prediction
 from segments.io.plots import prediction as draw
-from segments.io.plots.style import png, svg
+from segments.io.plots.style import drawn, png
 from segments.io.store import catalog
 from segments.io.store.cache import forecast
 from segments.io.store.files import read_json, write_bytes, write_csv, write_json
@@ -54,11 +54,11 @@ def write_prediction_record(made: Prediction, source: str, candidate_id: str, st
         for number, run in enumerate(runs):
             picture = png(_calibration(made, outcome, run["params"]["model"], run["params"]["variant"]))
             write_bytes(folder / "runs" / str(number) / f"calibration_{outcome}.png", picture)
-    catalog.write(catalog.PREDICTION_PICTURES, {name: png(figure) for name, figure in figures.items()})
-    catalog.write(catalog.PREDICTION_VECTORS, {name: svg(figure) for name, figure in figures.items()})
+    catalog.write(catalog.PREDICTION_PICTURES, drawn(figures))
     catalog.write(catalog.PREDICTION, catalog.PREDICTION.of(made.facts | made_for))
     for path in [*catalog.PREDICTION_PICTURES.files(), *catalog.PREDICTION.files()]:
-        write_bytes(files / path.name, path.read_bytes())
+        if path.suffix != ".svg":  # MLflow shows the PNG
+            write_bytes(files / path.name, path.read_bytes())
     for name in ("comparison", "calibration", "segments"):
         write_csv(files / f"{name}.csv", getattr(made, name))
     message = {f"{outcome}_{metric}": value for outcome in DECIDES for metric, value in _scores(made, outcome).items()}

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from segments.clustering.candidate import hash_table
+from segments.clustering.space import Space
 from segments.config.root import Config
 from segments.evidence.selection import Choice, name_of
 from segments.io.plots import evidence
@@ -38,6 +39,7 @@ from segments.io.store.fingerprints import sha256
 from segments.io.store.seals import seal
 from segments.io.tracking.inputs import dataset_of
 from segments.io.tracking.sweeps import PICTURES_OF_NOTE
+from segments.model.segmentation import Segment
 
 PREVIEW = 540  # pixels: as wide as MLflow's page has room for a note on a screen of 1280
 # What goes in as it is, and as CSV: nothing that holds a customer.
@@ -114,12 +116,13 @@ def write_sweep_record(
     write_json(files / "choice.json", choice.to_plain())
     for artifact in (*COPIED, *(COPIED_WHEN_CHOSEN if profiles is not None else ())):
         for path in artifact.files():
-            write_bytes(files / artifact.stage / path.name, path.read_bytes())
+            if path.suffix != ".svg":  # MLflow shows the PNG
+                write_bytes(files / artifact.stage / path.name, path.read_bytes())
     for table in (catalog.CLUSTER_STABILITY, *(TABLES_WHEN_CHOSEN if profiles is not None else ())):
         if table is catalog.CLUSTER_STABILITY or catalog.exists(table):
             path = files / table.stage / Path(table.file).with_suffix(".csv")
             write_csv(path, catalog.read(table))
-    if board := _board(choice, candidates):
+    if board := _board(choice, candidates, features):
         write_bytes(files / "finalists.png", board)
     for shown in PICTURES_OF_NOTE:
         if (files / shown).is_file():
@@ -194,16 +197,28 @@ def config_hash(config: Config) -> str:
     return sha256(config_text(config).encode())
 
 
-def _board(choice: Choice, candidates: pd.DataFrame) -> bytes | None:
+def _board(choice: Choice, candidates: pd.DataFrame, features: pd.DataFrame) -> bytes | None:
     by_id = candidates.set_index("candidate_id")
     tiles = []
     for candidate_id in choice.finalists:
         row, pictures = by_id.loc[candidate_id], cache.candidate_pictures(candidate_id)
         if {"clusters", "silhouette"} <= set(pictures):
             caption = f"silhouette {row['silhouette']:.3f}, smallest {row['smallest_share']:.0%}"
-            tiles.append((caption, pictures["clusters"].read_bytes(), pictures["silhouette"].read_bytes()))
+            if candidate_id == choice.candidate_id:
+                tiles.append((f"chosen · {caption}", *_of_segments(name_of(row), candidate_id, features)))
+            else:
+                tiles.append((caption, pictures["clusters"].read_bytes(), pictures["silhouette"].read_bytes()))
     title = "Finalists, best first" if choice.candidate_id else "Nothing passed; these came closest"
     return png(draw.board(tiles, title)) if tiles else None
+
+
+def _of_segments(name: str, candidate_id: str, features: pd.DataFrame) -> tuple[bytes, bytes]:
+    """The chosen candidate's pictures, drawn anew: since they were, its clusters have become segments."""
+    known, found = catalog.read(catalog.SEGMENTS), cache.arrays_of(candidate_id)
+    segments = list(map(Segment, known.ids, known.names, known.colours))
+    space, labels = Space.from_plain(cache.space_of(candidate_id)), found["labels"]
+    bars = draw.Silhouettes().draw(found["silhouettes"], labels[found["rows"]], name, segments)
+    return png(draw.draw_clusters(features, space, labels, name, segments)), png(bars)
 
 
 def _params(config: Config) -> dict[str, Any]:

@@ -382,7 +382,7 @@ EVIDENCE_COLUMNS = (
     TableColumn("grade", TEXT, "natural, reproducible, constructive or not supported"),
     TableColumn("reason", TEXT, "why that grade, with the numbers"),
     TableColumn("null", TEXT, "the null model it was compared with"),
-    TableColumn("valley_pair", TEXT, "the two clusters of valley_p"),
+    TableColumn("valley_pair", TEXT, "the two clusters of valley_p, by letter: A is cluster 0"),
 )
 
 
@@ -526,7 +526,7 @@ FEATURE_WARNINGS: Document[list[FeatureWarning]] = Document(
 )
 EXPLORE_PICTURES = Pictures(
     "explore",
-    "*.png",
+    "*.{png,svg}",
     "pictures of the features",
     "the columns give nothing to draw for it",
     shows={
@@ -625,7 +625,10 @@ EVIDENCE_RUN: Document[EvidenceRun] = Document(
     "evidence", "evidence.json", "how the evidence was gathered", type_of=_note("EvidenceRun")
 )
 EVIDENCE_PICTURES = Pictures(
-    "evidence", "*.png", "picture of the evidence", shows={"evidence": "stability and existence of every candidate"}
+    "evidence",
+    "*.{png,svg}",
+    "picture of the evidence",
+    shows={"evidence": "stability and existence of every candidate"},
 )
 EVIDENCE_METRICS: Document[EvidenceMetrics] = Document(
     "evidence", "metrics.json", "figures for `dvc metrics`: how many candidates stood", type_of=_note("EvidenceMetrics")
@@ -735,14 +738,13 @@ FIT_OF_RECORD: Document[FitOfRecord] = Document(
 )
 SELECTION_PICTURES = Pictures(
     "selection",
-    "*.png",
+    "*.{png,svg}",
     "pictures of the choice",
     shows={
         "front": "candidates by fit, stability and simplicity",
         "sensitivity": "agreement of the chosen segments with those after each change",
     },
 )
-SELECTION_VECTORS = SELECTION_PICTURES.as_vectors()
 FIRMNESS: Document[Firmness] = Document(
     "selection",
     "firmness.json",
@@ -867,7 +869,7 @@ CALIBRATION = Table(
 )
 PREDICTION_PICTURES = Pictures(
     "prediction",
-    "*.png",
+    "*.{png,svg}",
     "pictures of the models",
     NO_PREDICTION,
     shows={
@@ -877,7 +879,6 @@ PREDICTION_PICTURES = Pictures(
         "calibration_value": "predicted against observed value, recommended model",
     },
 )
-PREDICTION_VECTORS = PREDICTION_PICTURES.as_vectors()
 PREDICTION_METRICS: Document[PredictionMetrics] = Document(
     "prediction",
     "metrics.json",
@@ -1292,7 +1293,7 @@ BRIEFING: Document[BriefingList] = Document(
 )
 BRIEFING_PICTURES = Pictures(
     "briefing",
-    "*.png",
+    "*.{png,svg}",
     "pictures of the segments, as in the report",
     f"{NO_CHOICE}, or the data give nothing to draw for it",
     shows={
@@ -1307,7 +1308,6 @@ BRIEFING_PICTURES = Pictures(
         "calibration_value": "predicted against observed spend",
     },
 )
-BRIEFING_VECTORS = BRIEFING_PICTURES.as_vectors()
 
 
 # --- registry ----------------------------------------------------------------------------------------------------------------
@@ -1373,7 +1373,11 @@ MOVED_CUSTOMERS = Table(
     ),
 )
 MIGRATION_PICTURES = Pictures(
-    "migration", "*.png", "picture of the moves", _UNASKED, shows={"migration": "customers from old to new segments"}
+    "migration",
+    "*.{png,svg}",
+    "picture of the moves",
+    _UNASKED,
+    shows={"migration": "customers from old to new segments"},
 )
 
 CATALOG: tuple[Artifact[Any], ...] = tuple(value for value in vars().copy().values() if isinstance(value, Artifact))

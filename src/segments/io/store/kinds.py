@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 Content = TypeVar("Content")
+SUFFIXES = ("png", "svg")  # of pictures
 TEXT, WHOLE, NUMBER, FLAG, TIME, EITHER = "text", "whole number", "number", "yes/no", "time", "number or text"
 
 
@@ -252,27 +253,24 @@ class Text(Artifact[str]):
 
 @dataclass(frozen=True)
 class Pictures(Artifact[dict[str, bytes]]):
-    """All pictures of a stage, by name without suffix: PNG, or SVG by the suffix of `file`.
+    """All pictures of a stage, by name of the file: each as PNG, and as SVG for print and slides.
 
     Parameters
     ----------
     shows : mapping of str to str
-        Name -> what it shows; angle brackets as in :class:`TableColumn`.
+        Name without suffix -> what it shows; angle brackets as in :class:`TableColumn`.
     """
 
     shows: Mapping[str, str] = ()  # type: ignore[assignment]
 
-    def as_vectors(self) -> Pictures:
-        """The same pictures as SVG."""
-        return replace(self, file="*.svg", grain=f"{self.grain}, as SVG for print and slides")
-
     def covers(self, name: str) -> bool:
         """Whether a file of the stage's folder is one of them."""
-        return any(TableColumn(f"{shown}{self.path.suffix}", "", "").covers(name) for shown in self.shows)
+        stem, _, suffix = name.rpartition(".")
+        return suffix in SUFFIXES and any(TableColumn(shown, "", "").covers(stem) for shown in self.shows)
 
     def files(self) -> list[Path]:
         """Those that are there, sorted by name."""
-        return sorted(path for path in self.path.parent.glob(self.file) if self.covers(path.name))
+        return sorted(path for path in self.path.parent.glob("*") if self.covers(path.name))
 
     def remove(self) -> None:
         """Remove all of them."""
@@ -280,14 +278,14 @@ class Pictures(Artifact[dict[str, bytes]]):
 
     def load(self) -> dict[str, bytes]:
         """Those that are there, sorted by name."""
-        return {path.stem: path.read_bytes() for path in self.files()}
+        return {path.name: path.read_bytes() for path in self.files()}
 
     def dump(self, content: dict[str, bytes]) -> None:
         """Write these, and remove those that earlier data gave and these do not."""
         for name, picture in content.items():
-            write_bytes(self.path.with_name(f"{name}{self.path.suffix}"), picture)
+            write_bytes(self.path.with_name(name), picture)
         for stale in self.files():
-            if stale.stem not in content:
+            if stale.name not in content:
                 remove(stale)
 
 
