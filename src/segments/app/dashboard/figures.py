@@ -132,23 +132,19 @@ def manager_table(overview: pd.DataFrame, advice: Mapping[str, str], currency: s
     --------
     >>> row = {"segment_id": "S1", "segment": "often", "customers": 1200, "share": 0.6, "churn_risk": 0.05, "expected_value": 900.0}
     >>> manager_table(pd.DataFrame([row]), {"S1": "Loyalty: points"}, "EUR").iloc[0].to_dict()
-    {'customers': '1,200 (60 %)', 'leaving': '5 %', 'expected to spend': '900 EUR', 'what to do': 'Loyalty: points'}
+    {'what to do': 'Loyalty: points', 'customers': '1,200 (60 %)', 'leaving': '5 %', 'expected to spend': '900 EUR'}
     """
-    made = pd.DataFrame(
-        {
-            "customers": [
-                f"{n:,} ({percent(share)})" for n, share in zip(overview["customers"], overview["share"], strict=True)
-            ]
-        }
-    )
+    made = pd.DataFrame(index=range(len(overview)))
+    if advice:  # first: on a telephone what stands last is out of sight
+        made["what to do"] = [cell_text(advice.get(one, "–")) for one in overview["segment_id"]]
+    sizes = zip(overview["customers"], overview["share"], strict=True)
+    made["customers"] = [f"{n:,} ({percent(share)})" for n, share in sizes]
     if "revenue_share" in overview:
-        made["of revenue"] = overview["revenue_share"].map(percent)
+        made["of revenue"] = [percent(share) for share in overview["revenue_share"]]
     if "churn_risk" in overview:
-        made["leaving"] = overview["churn_risk"].map(percent)
+        made["leaving"] = [percent(risk) for risk in overview["churn_risk"]]
     if "expected_value" in overview:
         made["expected to spend"] = [cell_text(money_text(value, currency)) for value in overview["expected_value"]]
-    if advice:
-        made["what to do"] = [cell_text(advice.get(one, "–")) for one in overview["segment_id"]]
     heads = [f"{row.segment_id} · {cell_text(row.segment)}" for row in overview.itertuples()]
     return made.set_axis(pd.Index(heads, name="segment"))
 
