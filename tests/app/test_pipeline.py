@@ -18,6 +18,7 @@ import pytest
 import machine
 from segments.app.commands import summary
 from segments.io.store import catalog
+from segments.model.of_record import FitOfRecord
 from small_project import LIMIT, STAGES, SmallProject, digest, expected_grid, ran
 
 pytestmark = pytest.mark.slow
@@ -65,6 +66,12 @@ def test_the_summary_for_a_machine_is_what_the_catalog_says(
     ]
     named = {column.name for column in catalog.PROFILES.columns if not column.is_family} | {"segment_id"}
     assert all(set(one) <= named for one in said["segments"])
+    assert said["everybody"] is None
+    fit = FitOfRecord("c0", 9, 3, {}, 2, [[0.0]], [9], 1.0, 1.0, 1.0, 0, [3], [], [0])
+    read, exists = catalog.read, catalog.exists
+    monkeypatch.setattr(catalog, "read", lambda one: fit if one is catalog.FIT_OF_RECORD else read(one))
+    monkeypatch.setattr(catalog, "exists", lambda one: one is catalog.FIT_OF_RECORD or exists(one))
+    assert summary.facts()["everybody"] == catalog.FIT_OF_RECORD.plain(fit)
 
 
 def test_the_run_of_a_candidate_bears_the_names_of_the_table(reproduced: SmallProject) -> None:
