@@ -135,7 +135,10 @@ def test_people_read_what_is_of_all_and_what_of_the_sample(config: Config, monke
     monkeypatch.setattr(catalog, "read", lambda one: known if one is catalog.IDENTITY else read(one))
     said = everybody_in_words()
     assert said.startswith("the centres are those of all 8 customers, polished in 2 passes over them")
-    assert "WCSS 52, " in said and "shares S1 rare 62.5%, S2 often 37.5%; of the sample: silhouette 0." in said
+    assert (
+        "WCSS 52, " in said
+        and "shares S1 rare 62.5%, S2 often 37.5%; of the sample: silhouette around these centres 0." in said
+    )
     assert "in no segment: 2 customers (x is missing); the sample's shares are those of all, within chance. S1" in said
     few = "S1 rare has 3 of its 5 customers in the sample"
     rest = ": too few to tell more than the share. Take a larger sample (engine.sample)"
@@ -152,7 +155,8 @@ def test_people_read_what_is_of_all_and_what_of_the_sample(config: Config, monke
     catalog.write(catalog.FIT_OF_RECORD, told)
     said = everybody_in_words()
     assert (
-        "; of the sample: silhouette 0.5000 (95 % interval for that of all: 0.4500 to 0.5500) and every other" in said
+        "; of the sample: silhouette around these centres 0.5000 (95 % interval for that of all: 0.4500 to 0.5500) and every other"
+        in said
     )
     assert said.endswith(f"within chance. S2 often has 10 of its 100 customers in the sample{rest}")
     catalog.write(catalog.FIT_OF_RECORD, replace(told, few=[]))

@@ -189,7 +189,7 @@ def _silhouette(fit: FitOfRecord) -> str:
     if fit.silhouette is None:
         return ""
     middle, low, high = fit.silhouette
-    return f"silhouette {middle:.4f} (95 % interval for that of all: {low:.4f} to {high:.4f}) and "
+    return f"silhouette around these centres {middle:.4f} (95 % interval for that of all: {low:.4f} to {high:.4f}) and "
 
 
 def _of(sampled: str, swept_so: str) -> str:
