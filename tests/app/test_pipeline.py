@@ -17,7 +17,10 @@ import pytest
 
 import machine
 from segments.app.commands import summary
+from segments.app.load import load
+from segments.app.stages import selection
 from segments.io.store import catalog
+from segments.model.of_record import FitOfRecord
 from small_project import LIMIT, STAGES, SmallProject, digest, expected_grid, ran
 
 pytestmark = pytest.mark.slow
@@ -65,6 +68,27 @@ def test_the_summary_for_a_machine_is_what_the_catalog_says(
     ]
     named = {column.name for column in catalog.PROFILES.columns if not column.is_family} | {"segment_id"}
     assert all(set(one) <= named for one in said["segments"])
+    assert said["everybody"] is None
+
+
+def test_where_a_sample_is_here_selection_and_summary_tell_of_everybody(
+    reproduced: SmallProject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(reproduced.root)
+    fit = FitOfRecord("c0", 9, 3, {}, 2, [[0.0]], [9], 1.0, 1.0, 1.0, 0, [3], [], [0], (0.5, 0.25, 0.75))
+    read, exists, made = catalog.read, catalog.exists, dict[str, Any]()
+    monkeypatch.setattr(catalog, "read", lambda one: fit if one is catalog.FIT_OF_RECORD else read(one))
+    monkeypatch.setattr(catalog, "exists", lambda one: one is catalog.FIT_OF_RECORD or exists(one))
+    monkeypatch.setattr(catalog, "write", lambda one, what: made.update({one.file: what}))  # the folder is others' too
+    for name in ("png", "svg"):
+        monkeypatch.setattr(selection, name, lambda _: b"")
+    monkeypatch.setattr(selection, "_of_record", lambda _config, _choice, every: every)
+    selection.run(load(project=reproduced.root))
+    told = catalog.SELECTION_METRICS.plain(made[catalog.SELECTION_METRICS.file])
+    own = json.loads((reproduced / "artifacts/selection/metrics.json").read_text())
+    assert {name: told.pop(name) for name in own} == own and not any(name.startswith("everybody_") for name in own)
+    assert (told["everybody_customers"], told["everybody_silhouette_high"]) == (9, 0.75)
+    assert summary.facts()["everybody"] == catalog.FIT_OF_RECORD.plain(fit)
 
 
 def test_the_run_of_a_candidate_bears_the_names_of_the_table(reproduced: SmallProject) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import reduce
 from operator import add
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,11 +15,12 @@ from numpy.typing import NDArray
 import odd_rows
 from segments.clustering.kmeans import best_kmeans
 from segments.clustering.scores import cluster_scores_many
+from segments.clustering.silhouette import silhouette_samples_many
 from segments.clustering.space import Space, nearest, to_space
-from segments.config.sweep import Algorithm
+from segments.config.sweep import Algorithm, ScoringConfig
 from segments.errors import SweepError
 from segments.model import of_record
-from segments.model.of_record import Pass, Sums, fit_of_record, place_batch, polish, scores_of_everybody, shares_far_off
+from segments.model.of_record import Pass, Sums, fit_of_record, place_batch, polish, scores_of_everybody
 
 PLANE = Space(["a", "b"], ["identity"] * 2, [1.0] * 2, "none", {})
 
@@ -44,7 +44,8 @@ def test_one_three_and_seven_parts_give_the_same_bits(scale: float) -> None:
     sample = everybody[:300]
     start = best_kmeans(sample, 3, Algorithm(), 0).centres
     fits = [
-        fit_of_record("c0", PLANE, start, sample, parted(everybody, parts), Algorithm(tol=0.0)) for parts in (1, 3, 7)
+        fit_of_record("c0", PLANE, start, sample, parted(everybody, parts), Algorithm(tol=0.0), ScoringConfig(), 0)
+        for parts in (1, 3, 7)
     ]
     assert fits[0] == fits[1] == fits[2] and fits[0].centres != start.tolist() and fits[0].moved > 0
     assert (fits[0].customers, fits[0].of_sample, sum(fits[0].sample_sizes)) == (6000, 300, 300)
@@ -53,6 +54,11 @@ def test_one_three_and_seven_parts_give_the_same_bits(scale: float) -> None:
     means = [everybody[labels == c].mean(axis=0) for c in range(3)]
     np.testing.assert_allclose(fits[0].centres, means, rtol=1e-12, atol=1e-12 * scale)
     assert np.bincount(labels).tolist() == fits[0].sizes
+    assert fits[0].silhouette is not None
+    middle, low, high = fits[0].silhouette
+    own = nearest(sample, np.array(fits[0].centres))[0].astype(np.int32)
+    assert middle == pytest.approx(silhouette_samples_many(sample, own[None]).mean(), abs=1e-9)
+    assert low < middle < high < low + 0.1
 
 
 @pytest.mark.parametrize("tol", [0.0, 1e-2])
@@ -69,7 +75,8 @@ def test_scores_of_everybody_are_those_of_one_machine(tol: float) -> None:
 def test_what_one_machine_found_of_everybody_stays_as_it_is() -> None:
     everybody = people(1500)
     found = best_kmeans(everybody, 3, Algorithm(), 0)
-    fit = fit_of_record("c0", PLANE, found.centres, everybody, parted(everybody, 3), Algorithm())
+    fit = fit_of_record("c0", PLANE, found.centres, everybody, parted(everybody, 3), Algorithm(), ScoringConfig(), 0)
+    assert fit.silhouette is not None and len(set(fit.silhouette)) == 1, "everybody is no draw"
     assert fit.centres == found.centres.tolist() and fit.moved == 0 and fit.far_off == []
     assert fit.sizes == fit.sample_sizes == np.bincount(found.labels).tolist()
 
@@ -116,15 +123,3 @@ def test_chunks_of_a_part_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = Pass(PLANE, points[:3], points[:3]).over_points(points)
     monkeypatch.setattr(of_record, "_ROWS", 7)
     assert Pass(PLANE, points[:3], points[:3]).over_points(points) == whole
-
-
-def test_a_fair_sample_is_within_chance_and_another_is_named() -> None:
-    random = np.random.default_rng(0)
-    everybody = [7000, 2500, 500]
-
-    def drawn() -> list[Any]:
-        return random.multivariate_hypergeometric(everybody, 1000).tolist()  # type: ignore[no-any-return]
-
-    assert not any(shares_far_off(everybody, drawn()) for _ in range(500))
-    assert shares_far_off(everybody, [700, 190, 110]) == [1, 2]
-    assert shares_far_off([5], [5]) == shares_far_off([5], []) == []

@@ -19,15 +19,15 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from segments.clustering.space import Space, nearest, place
-from segments.config.sweep import Algorithm
+from segments.config.sweep import Algorithm, ScoringConfig
 from segments.errors import SweepError
 from segments.model.answers import faults, read_levels, read_numbers
+from segments.model.sampled import few_in_sample, shares_far_off, silhouette_of_everybody
 
 Floats = NDArray[np.float64]
 _PARTS = 44  # bits behind the point: some 6e-14 of the largest centre
 _HALF = 31  # bits of the lower half of what stands before it
 _ROWS = 1 << 16  # summed at a time: so many parts stay below 2**63
-FAR_OFF = 4.0  # standard errors beyond which a share of the sample is not where it should be
 
 
 @dataclass(frozen=True)
@@ -183,6 +183,11 @@ class FitOfRecord:
         Customers of the sample in each cluster.
     far_off : list of int
         Clusters whose share in the sample is more than four standard errors from that of everybody.
+    few : list of int
+        Clusters of which fewer than 30 customers are in the sample, though there are more.
+    silhouette : tuple of float or None
+        Mean silhouette of the sample in these clusters, and the ends of the 95 % interval in which that of everybody lies; ``None`` where the sample lies in
+        one cluster.
     """
 
     candidate_id: str
@@ -198,6 +203,8 @@ class FitOfRecord:
     moved: int
     sample_sizes: list[int]
     far_off: list[int]
+    few: list[int]
+    silhouette: tuple[float, float, float] | None = None
 
 
 def place_batch(space: Space, batch: pa.RecordBatch) -> tuple[Floats, dict[str, int]]:
@@ -314,30 +321,6 @@ def scores_of_everybody(one: Pass, sums: Sums) -> dict[str, float]:
     return {name: float(f"{value:.10g}") for name, value in found.items()}
 
 
-def shares_far_off(sizes: Sequence[int], sample_sizes: Sequence[int]) -> list[int]:
-    """Clusters whose share in the sample is not where it should be: more than :data:`FAR_OFF` standard errors from that of everybody.
-
-    Notes
-    -----
-    The sample is drawn without replacement: the variance of a share p is p (1 - p) / n, times (N - n) / (N - 1).
-
-    References
-    ----------
-    Cochran (1977), Sampling Techniques, 3rd ed., section 3.2.
-
-    Examples
-    --------
-    >>> shares_far_off([9000, 1000], [905, 95]), shares_far_off([9000, 1000], [950, 50])
-    ([], [0, 1])
-    """
-    everybody, some = sum(sizes), sum(sample_sizes)
-    if not 0 < some < everybody:
-        return []
-    left = (everybody - some) / (everybody - 1) / some
-    shares = [(size / everybody, sampled / some) for size, sampled in zip(sizes, sample_sizes, strict=True)]
-    return [c for c, (p, s) in enumerate(shares) if abs(s - p) > FAR_OFF * math.sqrt(p * (1 - p) * left) + 1 / some]
-
-
 def fit_of_record(
     candidate_id: str,
     space: Space,
@@ -345,6 +328,8 @@ def fit_of_record(
     points: Floats,
     ask: Callable[[Pass], Sums],
     algorithm: Algorithm,
+    scoring: ScoringConfig,
+    seed: int,
 ) -> FitOfRecord:
     """Polish a candidate over everybody, and say how the sample lies among them.
 
@@ -362,6 +347,8 @@ def fit_of_record(
         Answers a pass with its sums over everybody.
     algorithm : Algorithm
         As the candidate's.
+    scoring, seed : ScoringConfig, int
+        Of the sample's silhouette, as the candidate's.
 
     Raises
     ------
@@ -383,6 +370,8 @@ def fit_of_record(
         moved=int((labels != nearest(points, centres)[0]).sum()),
         sample_sizes=sample_sizes,
         far_off=shares_far_off(sums.sizes, sample_sizes),
+        few=few_in_sample(sums.sizes, sample_sizes),
+        silhouette=silhouette_of_everybody(points, labels, sum(sums.sizes), scoring, seed),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,19 +14,23 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+import small_results
 from segments.app.jobs import of_record
 from segments.app.jobs.inputs import chosen_centres
+from segments.app.jobs.metrics import selection_metrics
 from segments.app.stages import selection
 from segments.clustering.space import Space
 from segments.config.engine import Engine
+from segments.config.evidence import SelectionConfig
 from segments.config.root import Config
 from segments.config.source import Source, Transactions
 from segments.config.sweep import Algorithm, Feature, FeatureSet, Scaler, SweepConfig
-from segments.evidence.selection import Chosen
+from segments.evidence.selection import Chosen, choose
 from segments.features.table import RFM_COLUMNS, rfm_scores, rfm_scores_sql
 from segments.io.records.notes import everybody_in_words
 from segments.io.store import catalog
 from segments.io.store.documents import EngineLog, Fits, KeptTable
+from segments.io.store.files import read_json
 from segments.model.of_record import FitOfRecord, fit_of_record
 from segments.model.segmentation import number_segments
 
@@ -93,6 +98,29 @@ def test_the_chosen_centres_are_those_of_everybody(config: Config) -> None:
     assert (fit.customers, fit.of_sample, fit.without) == (8, 4, {"x is missing": 2})
 
 
+def test_figures_of_everybody_are_told_where_a_sample_is_here(config: Config) -> None:
+    chosen_labels(config)
+    fit, table = catalog.read(catalog.FIT_OF_RECORD), small_results.candidates()
+    assert fit.silhouette is not None
+    choice = choose(table, SelectionConfig(metric="silhouette"))
+    catalog.write(catalog.SELECTION_METRICS, selection_metrics(choice, table, fit))
+    told = read_json(catalog.path_of(catalog.SELECTION_METRICS))
+    assert {name: value for name, value in told.items() if name.startswith("everybody_")} == {
+        "everybody_customers": 8,
+        "everybody_wcss": 52.0,
+        "everybody_davies_bouldin": fit.davies_bouldin,
+        "everybody_calinski_harabasz": fit.calinski_harabasz,
+        "everybody_smallest_share": 0.375,
+        "everybody_largest_share": 0.625,
+        "everybody_silhouette_low": fit.silhouette[1],
+        "everybody_silhouette_high": fit.silhouette[2],
+    }
+    assert catalog.read(catalog.SELECTION_METRICS) == selection_metrics(choice, table, fit)
+    catalog.write(catalog.SELECTION_METRICS, selection_metrics(choice, table))
+    assert catalog.read(catalog.SELECTION_METRICS) == selection_metrics(choice, table)
+    assert not any(name.startswith("everybody_") for name in read_json(catalog.path_of(catalog.SELECTION_METRICS)))
+
+
 def test_where_everybody_is_here_nothing_is_polished(config: Config) -> None:
     chosen_labels(config)
     catalog.write(catalog.ENGINE_LOG, EngineLog(KEPT, None))
@@ -107,15 +135,32 @@ def test_people_read_what_is_of_all_and_what_of_the_sample(config: Config, monke
     monkeypatch.setattr(catalog, "read", lambda one: known if one is catalog.IDENTITY else read(one))
     said = everybody_in_words()
     assert said.startswith("the centres are those of all 8 customers, polished in 2 passes over them")
-    assert "WCSS 52, " in said and "shares S1 rare 62.5%, S2 often 37.5%; of the sample: every other figure" in said
-    assert said.endswith(
-        "in no segment: 2 customers (x is missing); the sample's shares are those of all, within chance"
+    assert (
+        "WCSS 52, " in said
+        and "shares S1 rare 62.5%, S2 often 37.5%; of the sample: silhouette around these centres 0." in said
     )
+    assert "in no segment: 2 customers (x is missing); the sample's shares are those of all, within chance. S1" in said
+    few = "S1 rare has 3 of its 5 customers in the sample"
+    rest = ": too few to tell more than the share. Take a larger sample (engine.sample)"
+    assert said.endswith(f"{few}; S2 often has 1 of its 3 customers in the sample{rest}")
     brief = everybody_in_words(brief=True)
-    assert "shares S1" not in brief and "in no segment: 2 customers; the sample's" in brief and len(brief) < 500
-    off = FitOfRecord("c0", 1000, 100, {}, 3, START, [900, 100], 1.0, 1.0, 1.0, 0, [60, 40], [0, 1])
+    assert "shares S1" not in brief and "in no segment: 2 customers; the sample's" in brief and len(brief) < 600
+    assert brief.endswith(f"{few}{rest}")
+    off = FitOfRecord("c0", 1000, 100, {}, 3, START, [900, 100], 1.0, 1.0, 1.0, 0, [60, 40], [0, 1], [])
     catalog.write(catalog.FIT_OF_RECORD, off)
-    assert "The sample is not like the rest: S1 rare is 60.0% of the sample and 90.0% of all" in everybody_in_words()
+    said = everybody_in_words()
+    assert "The sample is not like the rest: S1 rare is 60.0% of the sample and 90.0% of all" in said
+    assert said.endswith("10.0% of all. Take a larger sample (engine.sample)") and "; of the sample: every" in said
+    told = replace(off, silhouette=(0.5, 0.45, 0.55), sample_sizes=[90, 10], far_off=[], few=[1])
+    catalog.write(catalog.FIT_OF_RECORD, told)
+    said = everybody_in_words()
+    assert (
+        "; of the sample: silhouette around these centres 0.5000 (95 % interval for that of all: 0.4500 to 0.5500) and every other"
+        in said
+    )
+    assert said.endswith(f"within chance. S2 often has 10 of its 100 customers in the sample{rest}")
+    catalog.write(catalog.FIT_OF_RECORD, replace(told, few=[]))
+    assert everybody_in_words().endswith("the sample's shares are those of all, within chance")
 
 
 def test_scores_in_sql_are_those_of_the_feature_table() -> None:
@@ -137,5 +182,6 @@ def test_the_fit_is_the_one_of_the_model(config: Config) -> None:
     centres = np.array(START)
     got = of_record.of_everybody(config, "c0", space, centres, config.algorithm)
     points = SAMPLE[["x"]].to_numpy()
-    own = fit_of_record("c0", space, centres, points, lambda one: one.over_points(EVERYBODY[:, None]), config.algorithm)
+    asked = config.algorithm, config.sweep.scoring, config.sweep.seed
+    own = fit_of_record("c0", space, centres, points, lambda one: one.over_points(EVERYBODY[:, None]), *asked)
     assert got is not None and got.centres == own.centres and got.wcss == own.wcss and got.sizes == own.sizes

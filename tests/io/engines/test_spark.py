@@ -269,9 +269,8 @@ def test_a_client_without_java_goes_the_whole_way_at_a_server_that_may_go_away(
         space, centres, algorithm = fit(part)
         got = of_everybody(config, "c0", space, centres, algorithm)
         points = to_space(space, part)
-        own = fit_of_record(
-            "c0", space, centres, points, lambda one: one.over_points(to_space(space, whole)), algorithm
-        )
+        asked = algorithm, config.sweep.scoring, config.sweep.seed
+        own = fit_of_record("c0", space, centres, points, lambda one: one.over_points(to_space(space, whole)), *asked)
         assert got == own and got.customers == len(whole) and got.of_sample == 100
 
         Path("record/engine/shop/features").rename("record/engine/shop/gone")

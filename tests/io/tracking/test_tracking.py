@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from segments.config.evidence import EVIDENCE
 from segments.config.registry import TrackingConfig
 from segments.errors import TrackingError
+from segments.io.store.files import write_json
 from segments.io.tracking.candidates import track_candidates, track_curves, track_evidence
 from segments.io.tracking.connection import Tracker, connect
 from segments.io.tracking.runs import COMPLETE, log_run
@@ -240,17 +241,26 @@ def test_a_sweep_has_config_note_dataset_and_marks_its_finalists(root: Path) -> 
     files.mkdir()
     (files / "config.json").write_text("{}")
     record = sweep_record("s1", ["c3", "c4"])
+    for stage in ("selection", "performance"):
+        (files / stage).mkdir()
+        told = {"everybody_wcss": 52.0, "everybody_silhouette_low": None, "k": 3}
+        write_json(files / stage / "metrics.json", told)
     with connect(LOCAL, "toy") as tracker:
         track_candidates(tracker, [fact(), fact(4, "c4")], "s1")
         for finalists in (["c3"], ["c4"]):
             ranking = [*finalists, *({"c3", "c4"} - set(finalists))]
-            told = {"finalists": finalists, "ranking": ranking, "misses": {"c3": ["k"]}}
+            told = {"finalists": finalists, "ranking": ranking, "misses": {"c3": ["k"]}, "candidate_id": "c4"}
             run_id = track_sweep(tracker, record | told, files, "**c4 won**")
         [sweep] = runs(tracker, "sweep")
         assert sweep.info.run_id == run_id
         assert sweep.data.tags["mlflow.note.content"].startswith("**c4 won**")
         assert sweep.inputs.dataset_inputs[0].dataset.digest == "abc"
-        assert [item.path for item in tracker.client.list_artifacts(run_id)] == ["config.json"]
+        assert "config.json" in [item.path for item in tracker.client.list_artifacts(run_id)]
+        own = {"candidates": 2.0, "everybody_wcss": 52.0, "performance_everybody_wcss": 52.0, "performance_k": 3.0}
+        assert sweep.data.metrics == own
+        assert len(tracker.client.get_metric_history(run_id, "everybody_wcss")) == 1, "said once"
+        of_runs = {r.data.tags["segments.candidate_id"]: r.data.metrics.get("everybody_wcss") for r in runs(tracker)}
+        assert of_runs == {"c3": None, "c4": 52.0}, "the chosen one's run has the model"
         tags = {r.data.tags["segments.candidate_id"]: r.data.tags for r in runs(tracker)}
         assert {identity: tag.get("segments.finalist") for identity, tag in tags.items()} == {"c3": None, "c4": "true"}
         assert {identity: tag.get("segments.place") for identity, tag in tags.items()} == {"c3": None, "c4": "01"}

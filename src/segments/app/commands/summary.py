@@ -41,6 +41,7 @@ def facts() -> dict[str, Any]:
     -------
     dict
         ``sweep`` (id, source, number of candidates), ``choice`` and ``model`` (the documents choice.json and receipt.json), ``firmness`` in a sentence,
+        ``everybody`` (the document fit_of_record.json, ``None`` where all customers are here),
         the ``scores`` of the chosen candidate and its ``segments`` (the rows of profiles.parquet that are of the segment itself and not of a feature).
     """
     sweep, choice = catalog.read(catalog.SWEEP), catalog.read(catalog.CHOICE)
@@ -53,11 +54,14 @@ def facts() -> dict[str, Any]:
         "choice": choice.to_plain(),
         "firmness": catalog.read(catalog.FIRMNESS).firmness,
         "model": catalog.RECEIPT.plain(catalog.read(catalog.RECEIPT)),
+        "everybody": None,
         "scores": None,
         "segments": [],
     }
     if choice.candidate_id is None:
         return found
+    if catalog.exists(catalog.FIT_OF_RECORD):
+        found["everybody"] = catalog.FIT_OF_RECORD.plain(catalog.read(catalog.FIT_OF_RECORD))
     candidates = catalog.read(catalog.JUDGED_CANDIDATES).set_index("candidate_id")
     found["scores"] = json.loads(candidates.loc[choice.candidate_id].to_json())
     profiles, named = catalog.read(catalog.PROFILES), catalog.read(catalog.SEGMENTS)

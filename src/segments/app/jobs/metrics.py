@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -19,6 +20,7 @@ from segments.io.store.documents import (
     PredictionMetrics,
     ProfilesMetrics,
     RegistryMetrics,
+    SampledSelectionMetrics,
     SelectionMetrics,
     SensitivityMetrics,
     SweepMetrics,
@@ -29,6 +31,7 @@ from segments.io.store.documents import (
 if TYPE_CHECKING:
     from segments.evidence.selection import Choice
     from segments.io.store.documents import Receipt
+    from segments.model.of_record import FitOfRecord
 
 
 def cell_names(candidates: pd.DataFrame) -> pd.Series[str]:
@@ -71,8 +74,8 @@ def evidence_metrics(evidence: pd.DataFrame) -> EvidenceMetrics:
     )
 
 
-def selection_metrics(choice: Choice, candidates: pd.DataFrame) -> SelectionMetrics:
-    """How many candidates passed, and how good the chosen one is.
+def selection_metrics(choice: Choice, candidates: pd.DataFrame, fit: FitOfRecord | None = None) -> SelectionMetrics:
+    """How many candidates passed, how good the chosen one is, and what it is for everybody.
 
     Parameters
     ----------
@@ -80,6 +83,8 @@ def selection_metrics(choice: Choice, candidates: pd.DataFrame) -> SelectionMetr
         What was chosen.
     candidates : DataFrame
         One row per candidate: scores and evidence.
+    fit : FitOfRecord, optional
+        Where not all customers of an engine are here.
 
     Returns
     -------
@@ -99,7 +104,21 @@ def selection_metrics(choice: Choice, candidates: pd.DataFrame) -> SelectionMetr
         "agreement_min",
     )
     scores = {name: _known(row[name]) for name in names if name in row}
-    return SelectionMetrics(choice.passed, choice.cell, int(row["k"]), str(row["grade"]), **scores)
+    found = SelectionMetrics(choice.passed, choice.cell, int(row["k"]), str(row["grade"]), **scores)
+    if fit is None:
+        return found
+    _, low, high = fit.silhouette or (None, None, None)
+    return SampledSelectionMetrics(
+        **asdict(found),
+        everybody_customers=fit.customers,
+        everybody_wcss=fit.wcss,
+        everybody_davies_bouldin=fit.davies_bouldin,
+        everybody_calinski_harabasz=fit.calinski_harabasz,
+        everybody_smallest_share=float(f"{min(fit.sizes) / fit.customers:.10g}"),
+        everybody_largest_share=float(f"{max(fit.sizes) / fit.customers:.10g}"),
+        everybody_silhouette_low=low,
+        everybody_silhouette_high=high,
+    )
 
 
 def usefulness_metrics(rows: pd.DataFrame, made: UsefulnessRun) -> UsefulnessMetrics:

@@ -42,7 +42,9 @@ def of_everybody(
             told = engine.told_by_parts(frame, lambda batches: one.over(batches).to_json())
             return sum(map(Sums.from_json, told), one.over([]))
 
-        return fit_of_record(candidate_id, space, centres, points, ask, algorithm)
+        return fit_of_record(
+            candidate_id, space, centres, points, ask, algorithm, config.sweep.scoring, config.sweep.seed
+        )
 
 
 def _everybody(engine: LogEngine, config: Config, space: Space) -> Any:

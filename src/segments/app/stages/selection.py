@@ -29,7 +29,6 @@ def run(config: Config) -> str:
     choice = choose(table, config.selection, config.decisions.selected.get(config.source.name), without)
     catalog.write(catalog.JUDGED_CANDIDATES, table)
     catalog.write(catalog.CHOICE, choice)
-    catalog.write(catalog.SELECTION_METRICS, selection_metrics(choice, table))
     shown = (table, config.selection.metric, choice.front, choice.misses, choice.candidate_id)
     catalog.write(catalog.FRONT_POINTS, front_points(*shown))
     figures = {"front": front(*shown)}
@@ -49,6 +48,8 @@ def run(config: Config) -> str:
         every = catalog.read(catalog.LABELS)[["customer_id", choice.candidate_id]]
         every = every.rename(columns={choice.candidate_id: "cluster"})
         catalog.write(catalog.CHOSEN_LABELS, _of_record(config, choice, every))
+    fit = catalog.read(catalog.FIT_OF_RECORD) if catalog.exists(catalog.FIT_OF_RECORD) else None
+    catalog.write(catalog.SELECTION_METRICS, selection_metrics(choice, table, fit))
     catalog.write(catalog.SELECTION_PICTURES, drawn(figures))
     return choice.reason
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -12,6 +12,9 @@ from segments.action.templates import fill
 from segments.config.evidence import NULLS
 from segments.evidence.selection import useful_in_words
 from segments.io.store import catalog
+
+if TYPE_CHECKING:
+    from segments.model.of_record import FitOfRecord
 
 # Of a segment, where they are known: what they are called, and how they are written.
 SEGMENT_FIGURES = {
@@ -148,7 +151,7 @@ def sample_in_words() -> str:
 def everybody_in_words(*, brief: bool = False) -> str:
     """What the fit of record says of all customers, and how the sample lies among them; "" where there is none.
 
-    In brief it is of some 500 signs, whatever the number of segments: a model card may not outgrow a database's column.
+    In brief it is of some 600 signs, whatever the number of segments: a model card may not outgrow a database's column.
     """
     if not catalog.exists(catalog.FIT_OF_RECORD):
         return ""
@@ -159,7 +162,7 @@ def everybody_in_words(*, brief: bool = False) -> str:
     said = (
         f"the centres are those of all {fit.customers:,} customers, polished in {fit.passes} passes over them"
         f" in the space of the sample; of all of them: WCSS {fit.wcss:.6g}, Davies-Bouldin {fit.davies_bouldin:.4f},"
-        f" Calinski-Harabasz {fit.calinski_harabasz:.6g}{shares}; of the sample: every other figure"
+        f" Calinski-Harabasz {fit.calinski_harabasz:.6g}{shares}; of the sample: {_silhouette(fit)}every other figure"
     )
     if fit.without:
         each = ", ".join(f"{count:,} customers ({why})" for why, count in fit.without.items())
@@ -169,8 +172,24 @@ def everybody_in_words(*, brief: bool = False) -> str:
         for c in fit.far_off[: 1 if brief else None]
     ]
     if off:
-        return f"{said}. The sample is not like the rest: {'; '.join(off)}. Take a larger one (engine.sample)"
-    return f"{said}; the sample's shares are those of all, within chance"
+        said += f". The sample is not like the rest: {'; '.join(off)}"
+    else:
+        said += "; the sample's shares are those of all, within chance"
+    few = [
+        f"{names[c]} has {fit.sample_sizes[c]:,} of its {fit.sizes[c]:,} customers in the sample"
+        for c in fit.few[: 1 if brief else None]
+    ]
+    if few:
+        said += f". {'; '.join(few)}: too few to tell more than the share"
+    return f"{said}. Take a larger sample (engine.sample)" if off or few else said
+
+
+def _silhouette(fit: FitOfRecord) -> str:
+    """The sample's silhouette, and where that of everybody lies."""
+    if fit.silhouette is None:
+        return ""
+    middle, low, high = fit.silhouette
+    return f"silhouette around these centres {middle:.4f} (95 % interval for that of all: {low:.4f} to {high:.4f}) and "
 
 
 def _of(sampled: str, swept_so: str) -> str:

@@ -54,6 +54,7 @@ COPIED = (
     catalog.SELECTION_PICTURES,
     catalog.FIRMNESS,
     catalog.FIT_OF_RECORD,
+    catalog.SELECTION_METRICS,
     catalog.PLAYBOOKS,
     catalog.PLAYBOOK_PAGE,
     catalog.PERFORMANCE_FACTS,

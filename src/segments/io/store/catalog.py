@@ -60,6 +60,7 @@ if TYPE_CHECKING:
         ProfilesMetrics,
         Receipt,
         RegistryMetrics,
+        SampledSelectionMetrics,
         SegmentList,
         SelectionMetrics,
         SensitivityMetrics,
@@ -216,6 +217,12 @@ def _fit_of_record() -> type[FitOfRecord]:
     from segments.model.of_record import FitOfRecord
 
     return FitOfRecord
+
+
+def _selection_metrics() -> Any:
+    from segments.io.store.documents import SampledSelectionMetrics, SelectionMetrics
+
+    return SelectionMetrics | SampledSelectionMetrics
 
 
 def _features_report() -> type[FeaturesReport]:
@@ -751,11 +758,11 @@ FIRMNESS: Document[Firmness] = Document(
     "how much of the chosen segments stays under a change, in words",
     type_of=_note("Firmness"),
 )
-SELECTION_METRICS: Document[SelectionMetrics] = Document(
+SELECTION_METRICS: Document[SelectionMetrics | SampledSelectionMetrics] = Document(
     "selection",
     "metrics.json",
     "figures for `dvc metrics`: what was chosen, and how good it is",
-    type_of=_note("SelectionMetrics"),
+    type_of=_selection_metrics,
 )
 FRONT_POINTS = Table(
     "selection",

@@ -514,6 +514,30 @@ class SelectionMetrics:
     agreement_min: float | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class SampledSelectionMetrics(SelectionMetrics):
+    """Beside them, where an engine has more customers than are here: what the chosen one is for all of them.
+
+    Parameters
+    ----------
+    everybody_customers : int
+        Customers on the engine that the centres of record are of.
+    everybody_wcss, everybody_davies_bouldin, everybody_calinski_harabasz, everybody_smallest_share, everybody_largest_share : float
+        Of all of them.
+    everybody_silhouette_low, everybody_silhouette_high : float or None
+        Ends of the 95 % interval in which the silhouette of all lies.
+    """
+
+    everybody_customers: int
+    everybody_wcss: float
+    everybody_davies_bouldin: float
+    everybody_calinski_harabasz: float
+    everybody_smallest_share: float
+    everybody_largest_share: float
+    everybody_silhouette_low: float | None
+    everybody_silhouette_high: float | None
+
+
 @dataclass(frozen=True)
 class UsefulnessMetrics:
     """How useful segments can be.

@@ -87,7 +87,10 @@ def track_sweep(tracker: Tracker, record: Mapping[str, Any], folder: Path, note:
         tracker.client.log_artifacts(run.info.run_id, str(folder))
         here = Record(tracker.source, tracker.experiment_id, run.info.run_id)
         aside = bool(record.get("aside"))
-        _log_performance(tracker, run, folder / "performance" / "metrics.json")
+        everybody = _figures(folder / "selection", "everybody_")
+        _log_others(
+            tracker, run, everybody | {f"performance_{n}": v for n, v in _figures(folder / "performance").items()}
+        )
         tag(tracker, run, {NOTE: _note(here, identity, folder, note, aside=aside)})
         mark(tracker, run, ASIDE, "true" if aside else None)
         places = {finalist: f"{place:02}" for place, finalist in enumerate(record["finalists"], start=1)}
@@ -112,6 +115,7 @@ def track_sweep(tracker: Tracker, record: Mapping[str, Any], folder: Path, note:
                     log_images(tracker, candidate, {"evidence": card}, int(time.time() * 1000))
                     tag(tracker, candidate, {CARD: digest})
         if chosen := members.get(str(record.get("candidate_id"))):
+            _log_others(tracker, chosen, everybody)
             for name in (path.name for path in map(folder.joinpath, OF_THE_CHOSEN) if path.is_dir()):
                 tracker.client.log_artifacts(chosen.info.run_id, str(folder / name), name)
         shown = tracker.client.get_experiment(tracker.experiment_id).tags
@@ -146,11 +150,16 @@ def _note(record: Record, sweep_id: str, folder: Path, note: str, *, aside: bool
     return fill(__package__, "texts/sweep.md.j2", note=note, aside=aside, pictures=shown, **where)
 
 
-def _log_performance(tracker: Tracker, run: Run, path: Path) -> None:
-    """The last whole period's figures, where they are others than those the run shows."""
+def _figures(folder: Path, beginning: str = "") -> dict[str, float]:
+    """What a stage's ``metrics.json`` tells under such names, where it is known."""
+    path = folder / "metrics.json"
     figures = read_json(path) if path.is_file() else {}
-    wanted = {f"performance_{name}": value for name, value in figures.items() if value is not None}
-    for name, value in wanted.items():
+    return {name: value for name, value in figures.items() if name.startswith(beginning) and value is not None}
+
+
+def _log_others(tracker: Tracker, run: Run, figures: Mapping[str, float]) -> None:
+    """Log figures that are others than those the run shows: of the last whole period, of everybody on an engine."""
+    for name, value in figures.items():
         if run.data.metrics.get(name) != value:
             tracker.client.log_metric(run.info.run_id, name, value)
 
