@@ -219,7 +219,8 @@ def _log(x: Floats, more: Floats) -> Floats:
     square = s * s
     rest = np.zeros(len(x))
     for n in range(23, 1, -2):
-        rest = (rest + 2.0 / n) * square
+        rest += 2.0 / n
+        rest *= square
     found = power * _LN2_HIGH + (f - (s * (f - rest) - (power * _LN2_LOW + more)))
     found = np.where(x > 0, found, np.where(x == 0, -np.inf, np.nan))
     return np.where(x == np.inf, np.inf, found)
@@ -232,5 +233,6 @@ def _exp(x: Floats) -> tuple[NDArray[np.int64], Floats]:
     r = (x - powers * _LN2_HIGH) - powers * _LN2_LOW
     grown = np.zeros(len(x))
     for n in range(14, 1, -1):
-        grown = (grown + 1.0 / factorial(n)) * r
+        grown += 1.0 / factorial(n)
+        grown *= r
     return np.nan_to_num(powers).astype(np.int64), r + grown * r

@@ -441,13 +441,17 @@ def fold(X: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.intp],
 
 def _transform(raw: NDArray[np.float64], columns: list[str], transforms: list[str]) -> NDArray[np.float64]:
     functions: dict[str, Callable[..., Any]] = {
-        "identity": np.positive,
         "log1p": log1p,
         "signed_log1p": lambda column: np.sign(column) * log1p(np.abs(column)),
         "sqrt": np.sqrt,
     }
+    out = raw.copy()
     with np.errstate(invalid="ignore", divide="ignore"):
-        out = np.column_stack([functions[name](raw[:, j]) for j, name in enumerate(transforms)])
+        for name in (
+            set(transforms) & functions.keys()
+        ):  # all columns of one in one go: of a single row, most of the time goes into the calls
+            own = [j for j, transform in enumerate(transforms) if transform == name]
+            out[:, own] = functions[name](raw[:, own])
     bad = ~np.isfinite(out) & np.isfinite(raw)
     if bad.any():
         j = int(np.flatnonzero(bad.any(axis=0))[0])

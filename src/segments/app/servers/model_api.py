@@ -12,6 +12,7 @@ import json
 import logging
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -43,8 +44,7 @@ CUSTOMER_PATH = "/customers/"  # then an id
 EVENTS = "/events"
 PATHS = {"/invocations": "POST", EVENTS: "POST", "/health": "GET", "/ping": "GET", "/version": "GET", "/metrics": "GET"}
 SMALL_BODY = 2**16  # a body of so many bytes is answered between two others; a larger one in a thread
-THREADS = 1  # large bodies at once: two would only take turns at Python's lock
-MOST_HELD = 2**28  # bytes of large bodies that wait for a thread
+MOST_HELD = 2**28  # bytes of large bodies that wait for the thread
 MOST_ARRIVING = 64  # bodies that are not whole yet; for one more, the oldest is given up
 PATIENCE_SECONDS = 20.0  # for a body to come, and for an answer to be taken
 JSON = "application/json"
@@ -323,7 +323,8 @@ def application(
     most = int(limits.max_mib * 2**20)
     held = 0  # bytes of large bodies that wait for their answer
     arriving: dict[object, asyncio.Timeout] = {}  # bodies that are not whole yet, oldest first
-    together, threads, metrics = Together(), asyncio.Semaphore(THREADS), Metrics()
+    together, metrics = Together(), Metrics()
+    helper = ThreadPoolExecutor(1)  # two would only take turns at Python's lock
 
     async def entry(scope: Message, receive: Receive, send: Send) -> None:
         begun = time.monotonic()
@@ -398,8 +399,7 @@ def application(
             raise invocations.RefusedError(503, "too many large requests are waiting: try again in a moment")
         held += len(body)
         try:
-            async with threads:
-                return await asyncio.to_thread(answer, body, *about)
+            return await asyncio.get_running_loop().run_in_executor(helper, answer, body, *about)
         finally:
             held -= len(body)
 
