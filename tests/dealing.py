@@ -20,6 +20,8 @@ FIRST = [
     "test_pipeline",
     "test_entry_points",
     "test_outside",
+    "test_spark",
+    "test_portable",
     # the longest of what is not slow
     "test_structure",
     "test_draft",

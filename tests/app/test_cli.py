@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import pickle
 import re
+import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -216,3 +218,26 @@ def test_a_reason_that_says_nothing_is_refused(
     monkeypatch.chdir(project)
     assert cli.main([*words, "--because", " \t "]) == 2
     assert f"segments {words[0]}: --because is missing or blank" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_end_that_python_would_swallow_comes_all_the_same(number: signal.Signals) -> None:
+    """A finaliser is a place where Python prints what is raised, and goes on."""
+
+    class ToldAtItsEnd:
+        def __del__(self) -> None:
+            signal.raise_signal(number)
+
+    def handler(signum: int, frame: object) -> None:
+        raise SystemExit(143)
+
+    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)}
+    signal.signal(signal.SIGTERM, handler)
+    try:
+        with pytest.raises(KeyboardInterrupt if number == signal.SIGINT else SystemExit), cli.nothing_swallowed():
+            told = ToldAtItsEnd()
+            del told
+            threading.Event().wait(900)  # it goes on
+    finally:
+        for one, was in before.items():
+            signal.signal(one, was)

@@ -80,8 +80,7 @@ def test_where_a_sample_is_here_selection_and_summary_tell_of_everybody(
     monkeypatch.setattr(catalog, "read", lambda one: fit if one is catalog.FIT_OF_RECORD else read(one))
     monkeypatch.setattr(catalog, "exists", lambda one: one is catalog.FIT_OF_RECORD or exists(one))
     monkeypatch.setattr(catalog, "write", lambda one, what: made.update({one.file: what}))  # the folder is others' too
-    for name in ("png", "svg"):
-        monkeypatch.setattr(selection, name, lambda _: b"")
+    monkeypatch.setattr(selection, "drawn", lambda _: {})
     monkeypatch.setattr(selection, "_of_record", lambda _config, _choice, every: every)
     selection.run(load(project=reproduced.root))
     told = catalog.SELECTION_METRICS.plain(made[catalog.SELECTION_METRICS.file])

@@ -13,7 +13,8 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
 from typing import NoReturn
@@ -83,7 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
                 signal.signal(number, _terminated)
         # not app.main(), which has words and exit codes of its own for errors
-        with app.make_context("segments", list(words)) as context:
+        with nothing_swallowed(), app.make_context("segments", list(words)) as context:
             return int(app.invoke(context) or 0)
     except click.exceptions.Exit as done:  # --help, --version
         return done.exit_code
@@ -158,6 +159,30 @@ def _terminated(signum: int, frame: object) -> NoReturn:
         for stream in (1, 2):
             os.dup2(nowhere, stream)
     raise SystemExit(128 + signum)
+
+
+@contextmanager
+def nothing_swallowed() -> Iterator[None]:
+    """Raise an interrupt again that came while Python cleared an object away: it only prints what is raised there, and goes on."""
+    before = sys.unraisablehook
+
+    def look(found: sys.UnraisableHookArgs) -> None:
+        swallowed = found.exc_value
+        if not isinstance(swallowed, KeyboardInterrupt | SystemExit):
+            before(found)
+            return
+
+        def again(signum: int, frame: object) -> NoReturn:
+            raise swallowed
+
+        signal.signal(signal.SIGALRM, again)
+        signal.setitimer(signal.ITIMER_REAL, 0.01)  # at once it would be in here, and swallowed too
+
+    sys.unraisablehook = look
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 # --- stages -------------------------------------------------------------------------------------------------------------

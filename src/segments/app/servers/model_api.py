@@ -44,6 +44,7 @@ CUSTOMER_PATH = "/customers/"  # then an id
 EVENTS = "/events"
 PATHS = {"/invocations": "POST", EVENTS: "POST", "/health": "GET", "/ping": "GET", "/version": "GET", "/metrics": "GET"}
 SMALL_BODY = 2**16  # a body of so many bytes is answered between two others; a larger one in a thread
+MOST_TOGETHER = 64  # small bodies in one go
 MOST_HELD = 2**28  # bytes of large bodies that wait for the thread
 MOST_ARRIVING = 64  # bodies that are not whole yet; for one more, the oldest is given up
 PATIENCE_SECONDS = 20.0  # for a body to come, and for an answer to be taken
@@ -254,10 +255,17 @@ class Together:
         """As :func:`segments.app.servers.invocations.answers_of`."""
         loop = asyncio.get_running_loop()
         if not self._waiting:
-            loop.call_soon(self._score)  # after all that has arrived by now was read
+            loop.call_soon(self._look, loop, 0)
         mine: asyncio.Future[Answers] = loop.create_future()
         self._waiting.append((segmentation, values, mine))
         return await mine
+
+    def _look(self, loop: asyncio.AbstractEventLoop, before: int) -> None:
+        """Wait as long as others come: those who were answered together ask again one after another."""
+        if before < len(self._waiting) < MOST_TOGETHER:
+            loop.call_soon(self._look, loop, len(self._waiting))
+        else:
+            self._score()
 
     def _score(self) -> None:
         waiting, self._waiting = self._waiting, []
