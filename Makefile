@@ -57,9 +57,9 @@ repro: $(INSTALLED) ## fetch the data, run every stage that is not up to date, s
 	@started=$$(date +%s) && segments fetch && dvc repro && echo && segments summary && \
 	echo "Took    $$(( $$(date +%s) - started )) s" && echo "Next    make dashboard, or make ui"
 
-# A worker more than there are cores: some tests wait for servers and browsers. tests/dealing.py says which tests stay together and which go first.
+# Two workers (a third made the whole longer); tests/dealing.py says which tests stay together and which go first.
 test: $(TESTING) ## the whole test suite, on two cores
-	python -m pytest -n 3
+	python -m pytest -n 2
 
 test-fast: $(TESTING) ## the tests for while you work: no whole pipelines, browsers or servers
 	python -m pytest -n 2 -m "not slow and not browser and not server"
