@@ -56,6 +56,28 @@ class Segment:
         """
         return int(self.segment_id[1:])
 
+    @property
+    def title(self) -> str:
+        """Its id and its name, as they stand over pages and beside bars.
+
+        Examples
+        --------
+        >>> Segment("S12", "rare customers", 0).title
+        'S12 · rare customers'
+        """
+        return segment_title(self.segment_id, self.name)
+
+
+def segment_title(segment_id: str, name: str) -> str:
+    """Id and name of a segment in one; what has no number, such as the row of all customers, has its name alone.
+
+    Examples
+    --------
+    >>> segment_title("S12", "rare customers"), segment_title("all", "all customers")
+    ('S12 · rare customers', 'all customers')
+    """
+    return f"{segment_id} · {name}" if segment_id.startswith("S") else name
+
 
 def number_segments(names: Sequence[str]) -> list[Segment]:
     """Segments of a first version: ids and colours in cluster order.

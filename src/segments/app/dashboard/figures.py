@@ -13,12 +13,11 @@ import pandas as pd
 from segments.action.performance import IN_POINTS
 from segments.action.target_list import minimum_detectable_effect
 from segments.action.templates import gain, money, money_text, percent, plain, points, rate
-from segments.action.uplift import ALL
 from segments.clustering.space import to_space
 from segments.data.formulas import neutralise
 from segments.features.meanings import NONE, Labels, called
 from segments.model.drift import FIGURE_NAMES
-from segments.model.segmentation import Segment, Segmentation
+from segments.model.segmentation import Segment, Segmentation, segment_title
 
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
@@ -145,7 +144,7 @@ def manager_table(overview: pd.DataFrame, advice: Mapping[str, str], currency: s
         made["leaving"] = [percent(risk) for risk in overview["churn_risk"]]
     if "expected_value" in overview:
         made["expected to spend"] = [cell_text(money_text(value, currency)) for value in overview["expected_value"]]
-    heads = [f"{row.segment_id} · {cell_text(row.segment)}" for row in overview.itertuples()]
+    heads = list(map(segment_title, overview["segment_id"], overview["segment"].map(cell_text)))
     return made.set_axis(pd.Index(heads, name="segment"))
 
 
@@ -463,10 +462,9 @@ def period_table(
         both = [one for one in (_change(name, change), f"({_change(name, year)})" if np.isfinite(year) else "") if one]
         return " ".join([written(name, row[name]), *both])
 
-    called = [
-        name if one == ALL else f"{one} · {name}" for one, name in zip(now["segment_id"], now["segment"], strict=True)
-    ]
-    made = {"segment": called} | {names[name]: [told(name, row) for _, row in now.iterrows()] for name in known}
+    made = {"segment": list(map(segment_title, now["segment_id"], now["segment"]))} | {
+        names[name]: [told(name, row) for _, row in now.iterrows()] for name in known
+    }
     return neutralise(pd.DataFrame(made))
 
 

@@ -23,7 +23,7 @@ from segments.config.root import Config
 from segments.data.formulas import neutralise
 from segments.errors import SegmentsError
 from segments.io.store import catalog
-from segments.model.segmentation import Segment
+from segments.model.segmentation import Segment, segment_title
 
 MEASURE_WORDS = {
     "revenue": "revenue",
@@ -140,7 +140,7 @@ def _movers(config: Config, facts: PerformanceFacts) -> None:
             "": ["▲\u00a0rose" if worth > 0 else "▼\u00a0fell" if worth < 0 else "●" for worth in moves["worth"]],
             **{
                 end: [
-                    figures.cell_text(name if one == "none" else f"{one} · {name}")
+                    figures.cell_text(segment_title(one, name))
                     for one, name in zip(moves[f"{end}_id"], moves[f"{end}_segment"], strict=True)
                 ]
                 for end in ("from", "to")
@@ -189,9 +189,7 @@ def _make_list(config: Config) -> None:
         outlook = None if inuse is None else found(reading.outlook, inuse.version)
         if inuse is None or outlook is None:
             return
-        names = {"": "all segments"} | {
-            one.segment_id: f"{one.segment_id} · {one.name}" for one in inuse.model.segments
-        }
+        names = {"": "all segments"} | {one.segment_id: one.title for one in inuse.model.segments}
         left, middle, right = st.columns(3)
         campaign = left.text_input("Campaign", placeholder="a name, such as spring")
         segment = middle.selectbox("Customers of", list(names), format_func=names.__getitem__)

@@ -17,7 +17,7 @@ from segments.features.meanings import Labels
 from segments.identity.profiles import numeric_columns
 from segments.io.store import catalog
 from segments.io.store.files import csv_text
-from segments.model.segmentation import Segment
+from segments.model.segmentation import Segment, segment_title
 
 ADVICE = {"goal": "Goal", "do": "Do", "avoid": "Avoid", "channel": "Channel", "offer": "Offer", "kpi": "Measure"}
 NUMBERS = {  # of a profile: head and width of their columns
@@ -49,7 +49,7 @@ def show(config: Config) -> None:
     ids = [segment.segment_id for segment in inuse.model.segments]
     named = {segment.segment_id: segment for segment in inuse.model.segments}
     st.header("One segment")
-    chosen = st.selectbox("Segment", ids, format_func=lambda one: f"{one} · {named[one].name}", key="segment")
+    chosen = st.selectbox("Segment", ids, format_func=lambda one: named[one].title, key="segment")
     segment, cluster = named[chosen], ids.index(chosen)
     st.html(_chip(segment))
     parts: dict[str, Callable[[], None]] = {
@@ -258,7 +258,7 @@ def _look_up(inuse: Champion, kept: bool, described: bool, source: Source) -> No
                     st.metric("Expected value", money_text(one["expected_value"], source.currency), border=True)
         if own is not None and len(own) and own.iloc[0]["segment_id"] != segment.segment_id:
             st.warning(
-                f"When the model was made, this customer was in {own.iloc[0]['segment_id']} · {own.iloc[0]['segment']}."
+                f"When the model was made, this customer was in {segment_title(*own.iloc[0][['segment_id', 'segment']])}."
             )
         warn(answer)
         if own is None or figures.FORESEEN.keys() - set(own):

@@ -105,7 +105,7 @@ def _sliders(inuse: Champion, source: Source) -> None:
     segment = model.segments[int(answer["cluster"])]
     with right.container(border=True):
         st.caption("Segment")
-        st.subheader(f"{segment.segment_id} · {plain(segment.name)}")
+        st.subheader(plain(segment.title))
         with st.container(horizontal=True):
             st.metric("Confidence", f"{answer['confidence']:.0%}", border=True)
             margin = "–" if answer["margin"] == float("inf") else f"{answer['margin']:.3f}"
@@ -178,7 +178,7 @@ def _starts(inuse: Champion) -> dict[str, dict[str, float | str]]:
         }  # the last, the largest, stays
         for cluster, segment in enumerate(model.segments):
             own = profiles.loc[cluster]
-            starts[f"the median of {segment.segment_id} · {segment.name}"] = {
+            starts[f"the median of {segment.title}"] = {
                 name: own.get(f"{name}_median", most.get((cluster, name), middle[name])) for name in model.space.columns
             }
     return starts

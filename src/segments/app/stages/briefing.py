@@ -18,6 +18,7 @@ from segments.io.plots.style import PALETTE, drawn
 from segments.io.records.notes import swept
 from segments.io.store import catalog
 from segments.io.store.documents import BriefingList, NoPrediction
+from segments.model.segmentation import segment_title
 
 
 def run(config: Config) -> None:
@@ -45,7 +46,7 @@ def run(config: Config) -> None:
     }
     named = catalog.read(catalog.SEGMENTS)
     colours = [PALETTE[colour % len(PALETTE)] for colour in named.colours]
-    names = [f"{identity} · {name}" for identity, name in zip(named.ids, named.names, strict=True)]
+    names = list(map(segment_title, named.ids, named.names))
     figures = _drawn(config, table, names, named.ids, colours)
     figures["certainty"] = draw.certainty(in_plane, members, names, colours)
     ahead = catalog.read(catalog.PREDICTION_PICTURES)

@@ -17,6 +17,7 @@ from matplotlib.ticker import MaxNLocator
 
 from segments.clustering.plane import Plane
 from segments.io.plots.style import INK, MUTED, PALE
+from segments.model.segmentation import segment_title
 
 FEW_KNOWN = 30  # customers
 FIRM = 0.9  # share of resamples that put a customer into the same segment; with fewer, the customer wavers
@@ -157,7 +158,7 @@ def bubble(profiles: pd.DataFrame, ids: Sequence[str], colours: Sequence[str], c
     currency : str
         Unit of the revenue.
     """
-    names = [f"{identity} · {name}" for identity, name in zip(ids, profiles["segment"], strict=True)]
+    names = list(map(segment_title, ids, profiles["segment"]))
     height = 4.65 + _legend_height(names, 8.0)
     figure = Figure(figsize=(8.0, height))
     axes = figure.add_axes((0.1, 0.55 / height, 0.86, 4.0 / height))

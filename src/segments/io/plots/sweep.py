@@ -119,7 +119,7 @@ class Clusters:
         _say(self.title, title, 12)
         for segment, said, line in zip(segments, self.letters, self.customers, strict=False):
             _say(said, segment.segment_id)
-            line.set(color=cluster_colour(segment.colour), label=f"{segment.segment_id} · {segment.name}")
+            line.set(color=cluster_colour(segment.colour), label=segment.title)
         if segments:
             legend = self.axis.legend(handles=self.customers[:k], fontsize=8, markerscale=1.5, framealpha=0.9)
             for text in legend.get_texts():
@@ -212,15 +212,8 @@ class Silhouettes:
         for segment, said, at in zip(segments, self.letters, ticks, strict=False):
             _say(said, segment.segment_id)
             name = textwrap.fill(segment.name, 18, break_on_hyphens=False)
-            self.axis.annotate(
-                name,
-                (0.02, at),
-                xycoords=("axes fraction", "data"),
-                va="center",
-                fontsize=8,
-                color=INK,
-                parse_math=False,
-            )
+            across = self.axis.get_yaxis_transform()
+            self.axis.text(0.02, at, name, transform=across, va="center", fontsize=8, color=INK, parse_math=False)
         return self.figure
 
     def pngs(self, values: NDArray[np.float64], labels: NDArray[np.integer[Any]], title: str) -> tuple[bytes, bytes]:

@@ -33,15 +33,8 @@ def forest(rows: pd.DataFrame, title: str, axis_label: str, colours: Sequence[st
     for y, row, colour in zip(places, rows.itertuples(), colours, strict=True):
         axis.plot([row.low, row.high], [y, y], color=colour, linewidth=2, solid_capstyle="butt")
         axis.plot([row.estimate], [y], "s", color=colour, markersize=7)
-        axis.annotate(
-            row.text,
-            (1.03, y),
-            xycoords=("axes fraction", "data"),
-            va="center",
-            fontsize=9,
-            color=INK,
-            parse_math=False,
-        )
+        across = axis.get_yaxis_transform()
+        axis.text(1.03, y, row.text, transform=across, va="center", fontsize=9, color=INK, parse_math=False)
     if zero:
         axis.axvline(0, color=MUTED, linewidth=1, zorder=0)
     axis.set_yticks(list(places), [_folded(label) for label in rows["label"]], fontsize=9, parse_math=False)

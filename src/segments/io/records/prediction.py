@@ -56,9 +56,8 @@ def write_prediction_record(made: Prediction, source: str, candidate_id: str, st
             write_bytes(folder / "runs" / str(number) / f"calibration_{outcome}.png", picture)
     catalog.write(catalog.PREDICTION_PICTURES, drawn(figures))
     catalog.write(catalog.PREDICTION, catalog.PREDICTION.of(made.facts | made_for))
-    for path in [*catalog.PREDICTION_PICTURES.files(), *catalog.PREDICTION.files()]:
-        if path.suffix != ".svg":  # MLflow shows the PNG
-            write_bytes(files / path.name, path.read_bytes())
+    for path in [*catalog.PREDICTION_PICTURES.files_to_show(), *catalog.PREDICTION.files()]:
+        write_bytes(files / path.name, path.read_bytes())
     for name in ("comparison", "calibration", "segments"):
         write_csv(files / f"{name}.csv", getattr(made, name))
     message = {f"{outcome}_{metric}": value for outcome in DECIDES for metric, value in _scores(made, outcome).items()}

@@ -116,9 +116,8 @@ def write_sweep_record(
     write_csv(files / "candidates.csv", candidates)
     write_json(files / "choice.json", choice.to_plain())
     for artifact in (*COPIED, *(COPIED_WHEN_CHOSEN if profiles is not None else ())):
-        for path in artifact.files():
-            if path.suffix != ".svg":  # MLflow shows the PNG
-                write_bytes(files / artifact.stage / path.name, path.read_bytes())
+        for path in artifact.files_to_show():
+            write_bytes(files / artifact.stage / path.name, path.read_bytes())
     for table in (catalog.CLUSTER_STABILITY, *(TABLES_WHEN_CHOSEN if profiles is not None else ())):
         if table is catalog.CLUSTER_STABILITY or catalog.exists(table):
             path = files / table.stage / Path(table.file).with_suffix(".csv")

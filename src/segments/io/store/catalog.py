@@ -533,7 +533,6 @@ FEATURE_WARNINGS: Document[list[FeatureWarning]] = Document(
 )
 EXPLORE_PICTURES = Pictures(
     "explore",
-    "*.{png,svg}",
     "pictures of the features",
     "the columns give nothing to draw for it",
     shows={
@@ -633,7 +632,6 @@ EVIDENCE_RUN: Document[EvidenceRun] = Document(
 )
 EVIDENCE_PICTURES = Pictures(
     "evidence",
-    "*.{png,svg}",
     "picture of the evidence",
     shows={"evidence": "stability and existence of every candidate"},
 )
@@ -745,7 +743,6 @@ FIT_OF_RECORD: Document[FitOfRecord] = Document(
 )
 SELECTION_PICTURES = Pictures(
     "selection",
-    "*.{png,svg}",
     "pictures of the choice",
     shows={
         "front": "candidates by fit, stability and simplicity",
@@ -876,7 +873,6 @@ CALIBRATION = Table(
 )
 PREDICTION_PICTURES = Pictures(
     "prediction",
-    "*.{png,svg}",
     "pictures of the models",
     NO_PREDICTION,
     shows={
@@ -1300,7 +1296,6 @@ BRIEFING: Document[BriefingList] = Document(
 )
 BRIEFING_PICTURES = Pictures(
     "briefing",
-    "*.{png,svg}",
     "pictures of the segments, as in the report",
     f"{NO_CHOICE}, or the data give nothing to draw for it",
     shows={
@@ -1381,7 +1376,6 @@ MOVED_CUSTOMERS = Table(
 )
 MIGRATION_PICTURES = Pictures(
     "migration",
-    "*.{png,svg}",
     "picture of the moves",
     _UNASKED,
     shows={"migration": "customers from old to new segments"},

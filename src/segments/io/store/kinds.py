@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -111,6 +111,10 @@ class Artifact(ABC, Generic[Content]):
     def files(self) -> list[Path]:
         """Its file, or none."""
         return [self.path] if self.path.is_file() else []
+
+    def files_to_show(self) -> list[Path]:
+        """Those of its files that MLflow shows."""
+        return self.files()
 
     def exists(self) -> bool:
         """Whether it is there."""
@@ -261,6 +265,7 @@ class Pictures(Artifact[dict[str, bytes]]):
         Name without suffix -> what it shows; angle brackets as in :class:`TableColumn`.
     """
 
+    file: str = field(default="*.{png,svg}", kw_only=True)
     shows: Mapping[str, str] = ()  # type: ignore[assignment]
 
     def covers(self, name: str) -> bool:
@@ -271,6 +276,10 @@ class Pictures(Artifact[dict[str, bytes]]):
     def files(self) -> list[Path]:
         """Those that are there, sorted by name."""
         return sorted(path for path in self.path.parent.glob("*") if self.covers(path.name))
+
+    def files_to_show(self) -> list[Path]:
+        """Those as PNG."""
+        return [path for path in self.files() if path.suffix == ".png"]
 
     def remove(self) -> None:
         """Remove all of them."""
