@@ -1,8 +1,8 @@
 """The dashboard's pages of a million customers: seconds and CPU seconds of the server, the first time and at a click; and its memory.
 
-Run as ``python benchmarks/pages.py [CUSTOMERS]``. The tables of the stages are made up (four features, six segments, risk and value) in a temporary
-project with this checkout's ``conf/``; the registry is stood in for, the pages run in Streamlit's AppTest. What the browser does with what it is sent
-(a page of fifty rows, charts of a few bars) does not grow with the customers and is not measured.
+Run as ``python benchmarks/pages.py [CUSTOMERS]``. The tables of the stages are made up (four features, six segments, risk and value; ids 0, 1, 2, ... as text)
+in a temporary project with this checkout's ``conf/``; the registry is stood in for, the pages run in Streamlit's AppTest. What the browser does with
+what it is sent (a page of fifty rows, charts of a few bars) does not grow with the customers and is not measured.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def make_project(n: int) -> Any:
     random = np.random.default_rng(0)
     drawn = random.integers(0, K, n)
     columns = {name: np.exp(0.5 * random.normal(size=n) + drawn) for name in COLUMNS}
-    features = pd.DataFrame({"customer_id": [f"{i:08d}" for i in range(n)], **columns})
+    features = pd.DataFrame({"customer_id": [f"{i}" for i in range(n)], **columns})
     space, X = fit_space(features, FeatureSet(name="rfm", columns={name: {} for name in COLUMNS}), Scaler("standard"))
     centres = np.array([X[drawn == c].mean(axis=0) for c in range(K)])
     clusters, _ = nearest(X, centres)
@@ -130,11 +130,11 @@ def table(n: int = CUSTOMERS) -> list[str]:
             row("Overview again", opened("overview").run)
             segment = row("Segments, first time", opened("segment").run)
             for number, what in ((n // 2, "a customer looked up"), (n - 1, "another")):
-                asked = segment.text_input(key="customer").set_value(f"{number:08d}")
+                asked = segment.text_input(key="customer").set_value(f"{number}")
                 segment = row(what, asked.run)
             segment = row("members searched by a part of an id", segment.text_input(key="search").set_value("99").run)
             given = row("What if, first time", opened("what_if").run)
-            row("What if of a given customer", given.text_input(key="given").set_value(f"{n // 3:08d}").run)
+            row("What if of a given customer", given.text_input(key="given").set_value(f"{n // 3}").run)
             lines += ["", f"Peak memory of the server's process, tables made in it included: {peak_mib():,.0f} MiB."]
         finally:
             os.chdir(here)

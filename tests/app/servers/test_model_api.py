@@ -42,8 +42,8 @@ GOOD = {"dataframe_records": [{"x": 1.0, "y": 2}]}
 def asked(body: Any, kind: str = "application/json", rows: int = 3) -> tuple[int, str] | None:
     """Status and sentence of a request that is refused."""
     try:
-        values = invocations.read(body if isinstance(body, bytes) else json.dumps(body).encode(), kind, MODEL, rows)
-        invocations.answers_of(MODEL, values)
+        cells = invocations.read(body if isinstance(body, bytes) else json.dumps(body).encode(), kind, MODEL, rows)
+        invocations.answers_of(MODEL, cells)
     except RefusedError as error:
         return error.status, error.sentence
     return None
@@ -137,18 +137,18 @@ def test_every_form_gives_the_model_s_answers_to_the_last_bit(rows: list[tuple[f
         {"dataframe_split": {"columns": ["y", "x"], "data": [[y, x] for x, y in rows]}},
         {"inputs": {"x": [x for x, _ in rows], "y": [y for _, y in rows]}},
     ):
-        values = invocations.read(json.dumps(body).encode(), "application/json", MODEL, 8)
-        answers = json.loads(invocations.to_json(invocations.answers_of(MODEL, values)))["predictions"]
+        cells = invocations.read(json.dumps(body).encode(), "application/json", MODEL, 8)
+        answers = json.loads(invocations.to_json(invocations.answers_of(MODEL, cells)))["predictions"]
         assert answers == told.to_dict("records")
 
 
 def test_a_row_is_written_as_json_whatever_a_segment_is_called() -> None:
     names = ['a, "b" 100 %s \\', "Käufer\n{}"]
     model = segmentation("c0", Space(["x"], ["identity"], [1.0], "none", {}), np.array([[0.0], [9.0]]), names)
-    values = np.array([[0.5], [8.0], [1.0]])
-    told = json.loads(invocations.to_json(invocations.answers_of(model, values)))["predictions"]
+    values = [0.5, 8.0, 1.0]
+    told = json.loads(invocations.to_json(invocations.answers_of(model, [values])))["predictions"]
     assert [one["segment"] for one in told] == [names[0], names[1], names[0]]
-    assert told == model.predict(pd.DataFrame(values, columns=["x"])).to_dict("records")
+    assert told == model.predict(pd.DataFrame({"x": values})).to_dict("records")
 
 
 def test_mlflow_s_own_server_answers_the_same() -> None:
@@ -242,13 +242,15 @@ def test_a_thousand_at_once_are_all_answered_and_each_with_his_own() -> None:
         app = server()
         bodies = [records(one) for one in good]
         bodies[500] = records({"x": 1.0, "y": 1e300})
+        bodies[700] = records({"x": "1", "y": 1.0})
         return await asyncio.gather(*(request(app, body=json.dumps(body).encode()) for body in bodies))
 
     found = asyncio.run(crowd())
-    assert [status for status, _ in found] == [200] * 500 + [400] + [200] * 499
+    assert [status for status, _ in found] == [200] * 500 + [400] + [200] * 199 + [400] + [200] * 299
     for i in (0, 499, 501, 999):
         assert json.loads(found[i][1]) == {"predictions": [told[i]]}
     assert "too large" in json.loads(found[500][1])["error"]
+    assert json.loads(found[700][1])["error"] == "row 1: x is not a number: '1'"
 
 
 def test_large_requests_wait_for_a_thread_and_only_past_what_memory_holds_are_told_to_come_back(

@@ -538,9 +538,20 @@ def test_a_relation_is_written_whole_and_read_without_being_loaded(root: Path) -
 
     write_relation(Path("a.parquet"), duckdb.sql("select 1 as a union all select 2 order by a"))
     assert scan_table(Path("a.parquet")).fetchall() == [(1,), (2,)]
+    write_relation(Path("a.parquet"), duckdb.sql("select 1 as a union all select 3 order by a"))
+    assert scan_table(Path("a.parquet")).fetchall() == [(1,), (3,)], "a file that took its place is read anew"
     write_text(Path("b.parquet"), "PAR1")
     with pytest.raises(StoreError, match="is damaged"):
         scan_table(Path("b.parquet"))
+
+
+def test_a_large_table_is_written_in_groups_so_that_a_row_is_found_without_reading_all(root: Path) -> None:
+    import duckdb
+    import pyarrow.parquet as pq
+
+    write_table(Path("a.parquet"), pd.DataFrame({"a": range(70_000)}))
+    write_relation(Path("b.parquet"), duckdb.sql("select range as a from range(70000)"))
+    assert [pq.ParquetFile(f"{name}.parquet").num_row_groups for name in "ab"] == [2, 2]
 
 
 @pytest.mark.parametrize(

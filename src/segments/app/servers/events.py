@@ -124,8 +124,7 @@ class EventLog:
         if absent := [name for name in wanted if name not in known]:
             raise RefusedError(400, f"{absent[0]} cannot be told from purchases")
         told = {name: known_customers.plain_cell(known[name]) for name in wanted}
-        values = invocations.checked_values([[cell] for cell in told.values()], segmentation)
-        (prediction,) = invocations.answers_of(segmentation, values)
+        (prediction,) = invocations.answers_of(segmentation, [[cell] for cell in told.values()])
         reply = {
             "customer_id": asked.customer_id,
             "as_of": str(asked.as_of),

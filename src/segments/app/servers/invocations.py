@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from segments.model.answers import faults, read_levels, score_batch
 from segments.model.segmentation import Segmentation
 
+Cells = list[list[Any]]  # column by column
 BODY_FORMATS = ("dataframe_records", "dataframe_split", "inputs")
 
 
@@ -38,8 +39,8 @@ class RefusedError(Exception):
         self.status, self.sentence = status, sentence
 
 
-def read(body: bytes, content_type: str, segmentation: Segmentation, max_rows: int) -> NDArray[np.float64]:
-    """The rows of a request as numbers, every one of which can be scored.
+def read(body: bytes, content_type: str, segmentation: Segmentation, max_rows: int) -> Cells:
+    """The rows of a request, as they came.
 
     Parameters
     ----------
@@ -54,13 +55,13 @@ def read(body: bytes, content_type: str, segmentation: Segmentation, max_rows: i
 
     Returns
     -------
-    ndarray of shape (n, n_columns)
-        In the order of the model's columns, levels as their numbers, NaN where the model has something to stand in.
+    list of lists
+        Column by column, in the model's order.
 
     Raises
     ------
     RefusedError
-        If the request is not understood, or a row cannot be scored: names the first.
+        If the request is not understood.
 
     Examples
     --------
@@ -68,11 +69,11 @@ def read(body: bytes, content_type: str, segmentation: Segmentation, max_rows: i
     >>> from segments.model.segmentation import Limits, number_segments
     >>> space, limits = Space(["x"], ["identity"], [1.0], "none", {}), Limits(np.ones(2), np.zeros(1), np.ones(1), 0.1)
     >>> model = Segmentation("c0", space, np.array([[0.0], [10.0]]), number_segments(["low", "high"]), limits)
-    >>> read(b'{"inputs": {"x": [1, 9.5]}}', "application/json", model, 10).tolist()
-    [[1.0], [9.5]]
-    >>> read(b'{"dataframe_records": [{"x": 1}, {"x": "9"}]}', "application/json", model, 10)
+    >>> read(b'{"dataframe_records": [{"x": 1, "of": "no use"}, {"x": "9"}]}', "application/json", model, 10)
+    [[1, '9']]
+    >>> read(b'{"inputs": {"y": [1, 9.5]}}', "application/json", model, 10)
     Traceback (most recent call last):
-    segments.app.servers.invocations.RefusedError: row 2: x is not a number: '9'
+    segments.app.servers.invocations.RefusedError: column x is missing; the model needs x
     """
     asked = parsed(body, content_type)
     if not isinstance(asked, dict) or len(asked) != 1 or (form := next(iter(asked))) not in BODY_FORMATS:
@@ -88,26 +89,18 @@ def read(body: bytes, content_type: str, segmentation: Segmentation, max_rows: i
         raise RefusedError(
             413, f"{rows} rows are more than the {max_rows} a request may have: use `segments score` for files"
         )
-    return checked_values(cells, segmentation)
+    return cells
 
 
-def checked_values(cells: list[list[Any]], segmentation: Segmentation) -> NDArray[np.float64]:
-    """Rows of a request, column by column in the model's order, as :func:`read` gives them; same errors."""
-    columns = segmentation.space.columns
-    shape = (len(cells[0]), len(columns))
-    values, unreadable = np.full(shape, np.nan), np.zeros(shape, dtype=bool)
-    for j, column in enumerate(cells):
-        values[:, j], unreadable[:, j] = _numbers(column, segmentation.space.levels(columns[j]))
-    for kind, wrong, quoted in faults(values, unreadable, segmentation.space):
-        row = int(np.flatnonzero(wrong)[0])
-        cell = "" if quoted is None else f": {_shown(cells[quoted][row])}"
-        more = f" (and {int(wrong.sum()) - 1} more rows)" if wrong.sum() > 1 else ""
-        raise RefusedError(400, f"row {row + 1}: {kind}{cell}{more}")
-    return values
+def answers_of(segmentation: Segmentation, cells: Cells) -> list[bytes]:
+    """What the model says of rows.
 
-
-def answers_of(segmentation: Segmentation, values: NDArray[np.float64]) -> list[bytes]:
-    """What the model says of rows that :func:`read` gave.
+    Parameters
+    ----------
+    segmentation : Segmentation
+        The model.
+    cells : list of lists
+        As :func:`read` gave them, of one request or of several.
 
     Returns
     -------
@@ -117,8 +110,21 @@ def answers_of(segmentation: Segmentation, values: NDArray[np.float64]) -> list[
     Raises
     ------
     RefusedError
-        If a value is too large to be scaled or measured.
+        If a row cannot be scored: names the first.
+
+    Examples
+    --------
+    >>> from segments.clustering.space import Space
+    >>> from segments.model.segmentation import Limits, number_segments
+    >>> space, limits = Space(["x"], ["identity"], [1.0], "none", {}), Limits(np.ones(2), np.zeros(1), np.ones(1), 0.1)
+    >>> model = Segmentation("c0", space, np.array([[0.0], [10.0]]), number_segments(["low", "high"]), limits)
+    >>> [json.loads(answer)["segment"] for answer in answers_of(model, [[1, 9.5]])]
+    ['low', 'high']
+    >>> answers_of(model, [[1, "9"]])
+    Traceback (most recent call last):
+    segments.app.servers.invocations.RefusedError: row 2: x is not a number: '9'
     """
+    values = _checked_values(cells, segmentation)
     with np.errstate(all="ignore"):  # what overflows is refused below
         if np.nanmax(np.abs(values)) > _ORDINARY and (problem := _too_large(segmentation, values)):
             raise RefusedError(400, problem)
@@ -136,7 +142,22 @@ def answers_of(segmentation: Segmentation, values: NDArray[np.float64]) -> list[
         for name, column in found.items()
     ]
     row = b"{" + b",".join(orjson.dumps(name) + b":%b" for name in found) + b"}"
-    return [row % cells for cells in zip(*written, strict=True)]
+    return [row % own for own in zip(*written, strict=True)]
+
+
+def _checked_values(cells: Cells, segmentation: Segmentation) -> NDArray[np.float64]:
+    """Rows as numbers: in the order of the model's columns, levels as their numbers, NaN where the model has something to stand in."""
+    columns = segmentation.space.columns
+    shape = (len(cells[0]), len(columns))
+    values, unreadable = np.full(shape, np.nan), np.zeros(shape, dtype=bool)
+    for j, column in enumerate(cells):
+        values[:, j], unreadable[:, j] = _numbers(column, segmentation.space.levels(columns[j]))
+    for kind, wrong, quoted in faults(values, unreadable, segmentation.space):
+        row = int(np.flatnonzero(wrong)[0])
+        cell = "" if quoted is None else f": {_shown(cells[quoted][row])}"
+        more = f" (and {int(wrong.sum()) - 1} more rows)" if wrong.sum() > 1 else ""
+        raise RefusedError(400, f"row {row + 1}: {kind}{cell}{more}")
+    return values
 
 
 def to_json(answers: list[bytes]) -> bytes:
@@ -198,7 +219,7 @@ def _numbers(column: list[Any], levels: list[str] | None) -> tuple[NDArray[np.fl
     return values, unreadable
 
 
-def _of_records(form: str, rows: Any, columns: list[str]) -> list[list[Any]]:
+def _of_records(form: str, rows: Any, columns: list[str]) -> Cells:
     if form == "inputs" and isinstance(rows, dict):
         return _of_columns(rows, columns)
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
@@ -209,7 +230,7 @@ def _of_records(form: str, rows: Any, columns: list[str]) -> list[list[Any]]:
     return [[row.get(name) for row in rows] for name in columns]
 
 
-def _of_columns(given: dict[str, Any], columns: list[str]) -> list[list[Any]]:
+def _of_columns(given: dict[str, Any], columns: list[str]) -> Cells:
     _all_there(given.keys(), columns)
     cells = [given[name] for name in columns]
     if not all(isinstance(column, list) for column in cells) or len({len(column) for column in cells}) != 1:
@@ -217,7 +238,7 @@ def _of_columns(given: dict[str, Any], columns: list[str]) -> list[list[Any]]:
     return cells
 
 
-def _of_split(form: str, split: Any, columns: list[str]) -> list[list[Any]]:
+def _of_split(form: str, split: Any, columns: list[str]) -> Cells:
     if (
         not isinstance(split, dict)
         or not isinstance(split.get("columns"), list)

@@ -15,12 +15,10 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from segments.app.servers import child, invocations, known_customers
 from segments.app.servers.events import EventLog
@@ -37,7 +35,6 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Message, Receive, Send], Awaitable[None]]
-Values = NDArray[np.float64]
 Answers = list[bytes]
 
 CUSTOMER_PATH = "/customers/"  # then an id
@@ -249,15 +246,15 @@ class Together:
     """
 
     def __init__(self) -> None:
-        self._waiting: list[tuple[Segmentation, Values, asyncio.Future[Answers]]] = []
+        self._waiting: list[tuple[Segmentation, invocations.Cells, asyncio.Future[Answers]]] = []
 
-    async def answer(self, segmentation: Segmentation, values: Values) -> Answers:
+    async def answer(self, segmentation: Segmentation, cells: invocations.Cells) -> Answers:
         """As :func:`segments.app.servers.invocations.answers_of`."""
         loop = asyncio.get_running_loop()
         if not self._waiting:
             loop.call_soon(self._look, loop, 0)
         mine: asyncio.Future[Answers] = loop.create_future()
-        self._waiting.append((segmentation, values, mine))
+        self._waiting.append((segmentation, cells, mine))
         return await mine
 
     def _look(self, loop: asyncio.AbstractEventLoop, before: int) -> None:
@@ -272,13 +269,14 @@ class Together:
         model = waiting[0][0]
         if len(waiting) > 1 and all(own is model for own, _, _ in waiting):
             with suppress(Exception):  # one of them is refused: below each is asked for himself
-                found = iter(invocations.answers_of(model, np.concatenate([values for _, values, _ in waiting])))
-                for _, values, one in waiting:
-                    _settle(one, list(islice(found, len(values))))
+                columns = zip(*(cells for _, cells, _ in waiting), strict=True)
+                found = iter(invocations.answers_of(model, [list(chain(*parts)) for parts in columns]))
+                for _, cells, one in waiting:
+                    _settle(one, list(islice(found, len(cells[0]))))
                 return
-        for own, values, one in waiting:
+        for own, cells, one in waiting:
             try:
-                _settle(one, invocations.answers_of(own, values))
+                _settle(one, invocations.answers_of(own, cells))
             except Exception as error:
                 _settle(one, error)
 
@@ -386,8 +384,8 @@ def application(
     async def scored(body: bytes, content_type: str) -> Reply:
         segmentation = serving.segmentation
         if len(body) <= SMALL_BODY:
-            values = invocations.read(body, content_type, segmentation, limits.max_rows)
-            answers = await together.answer(segmentation, values)
+            cells = invocations.read(body, content_type, segmentation, limits.max_rows)
+            answers = await together.answer(segmentation, cells)
             return Reply(200, invocations.to_json(answers), len(answers))
         return await apart(body, _scored, content_type, segmentation, limits.max_rows)
 
