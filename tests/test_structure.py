@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -134,6 +135,14 @@ def test_a_word_on_the_command_line_goes_before_settings_and_a_recipe_too() -> N
         load(["+profiles.maxtraits=3"], project=CHECKOUT)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def each_file_is_parsed_once() -> Iterator[None]:
+    """Whatever asks for its tree: nobody here changes one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ast, "parse", functools.cache(ast.parse))
+        yield
+
+
 # What every stage passes through: files, the record, the loader, what a person sees meanwhile. A change there changes no result.
 PASSED = re.compile(r"segments\.(errors|io\.(store|tracking|registry)|app\.(load|terminal))(\..*)?")
 # Not imported, but copied into what the stage makes: the file by which MLflow loads the model.
@@ -207,7 +216,7 @@ def test_a_name_has_one_meaning() -> None:
         # What the catalog names is always said with it (catalog.CANDIDATES); the command's functions are its words.
         if path.relative_to(HOUSE).as_posix() in ("io/store/catalog.py", "app/cli.py"):
             continue
-        for node in ast.parse(path.read_text()).body:
+        for node in ast.parse(path.read_bytes(), path).body:
             names = [node.name] if isinstance(node, ast.FunctionDef | ast.ClassDef) else []
             targets = (
                 node.targets

@@ -760,6 +760,7 @@ def test_each_month_its_movers_targets_and_campaigns_are_shown(
     assert revenue == {f"S1 · {names[0]}": "0 ▼100 %", f"S2 · {names[1]}": "50 ▲67 %", "all customers": "50 ▲25 %"}
     assert people.set_index("segment").loc[f"S2 · {names[1]}", "members"] == "2 ▲100 %"
     assert every["period"].tolist() == ["2024-02", "2024-01"]
+    assert every.columns[1:3].tolist() == [f"S1 · {names[0]}", f"S2 · {names[1]}"]
     assert moves.index[0] == "▲\u00a0rose"
     assert moves.iloc[0, :3].tolist() == [f"S1 · {names[0]}", f"S2 · {names[1]}", "1"]
     assert campaigns["gain"].tolist() == ["▲ +5.0 points (+1.0 to +9.0)"]

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import mlflow
 import pytest
-from mlflow.server import handlers
 
 from segments.io.tracking import mlflow_internals as internals
 from segments.io.tracking.moved import mend_moved
 
-PAGE = Path(handlers.__file__).parent / "js/build/static/js"
+PAGE = Path(mlflow.__file__).parent / "server/js/build/static/js"
 
 
 @pytest.fixture(scope="module")

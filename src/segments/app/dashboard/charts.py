@@ -127,9 +127,9 @@ def over_time(table: pd.DataFrame, segments: Sequence[Segment], what: str | None
 
 
 def by_period(table: pd.DataFrame, measure: str, title: str, segments: Sequence[Segment]) -> alt.LayerChart:
-    """A measure of each segment over the periods: colour and dash are the segment's."""
-    scale = of_segments(segments)
-    names = list(scale.domain)
+    """A measure of each segment, by its title, over the periods: colour and dash are the segment's."""
+    names = [one.title for one in segments]
+    scale = alt.Scale(domain=names, range=list(of_segments(segments).range))
     shown = table[table["segment"].isin(names)]
     axis = alt.Axis(format="%") if measure.endswith("_share") else alt.Axis()
     base = alt.Chart(shown[["period", "segment", measure]]).encode(

@@ -98,6 +98,7 @@ def _periods(config: Config, facts: PerformanceFacts, table: pd.DataFrame, segme
             width="stretch",
             alt=f"Each segment in {period}, with the change against the {facts.period} before and a year before: {', '.join(part)}",
         )
+    own = own.assign(segment=list(map(segment_title, own["segment_id"], own["segment"])))
     st.altair_chart(
         charts.by_period(own[own["whole"] & (own["segment_id"] != ALL)], name, MEASURE_WORDS[name], segments),
         width="stretch",
@@ -111,7 +112,7 @@ def _periods(config: Config, facts: PerformanceFacts, table: pd.DataFrame, segme
     st.caption(plain(" ".join(f"{one[0].upper()}{one[1:].removesuffix('.')}." for one in said)))
     with st.expander(f"Every {facts.period}: {MEASURE_WORDS[name]}"):
         wide = own.pivot(index="period", columns="segment", values=name).iloc[::-1]
-        order = [one.name for one in segments if one.name in wide]
+        order = [one.title for one in segments if one.title in wide]
         wide = wide[[*order, *(one for one in wide.columns if one not in order)]].reset_index()
         st.dataframe(
             neutralise(wide).style.format(partial(_cell, name=name, currency=config.source.currency)),
