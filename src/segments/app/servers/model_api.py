@@ -226,6 +226,7 @@ def example_of(segmentation: Segmentation, reference: str) -> str:
 
     Examples
     --------
+    >>> import numpy as np
     >>> from segments.clustering.space import Space
     >>> from segments.model.segmentation import Limits, number_segments
     >>> space, limits = Space(["x"], ["identity"], [1.0], "none", {}), Limits(np.ones(2), np.zeros(1), np.ones(1), 0.1)
