@@ -51,6 +51,7 @@ def test_newcombes_own_examples(cells: tuple[int, int, int, int], low: float, hi
     assert (made.low, made.high) == pytest.approx((low, high), abs=5e-5)
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=3).filter(lambda x: np.std(x) > 1e-3),
     st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=3).filter(lambda x: np.std(x) > 1e-3),

@@ -94,6 +94,7 @@ def test_who_churned_is_counted_where_they_bought_last_and_who_is_won_back_where
         assert found == churned | {("2024-02", a, "won_back"): 1, ("2024-04", "S1", "won_back"): 1}
 
 
+@pytest.mark.slow
 def test_movers_of_the_last_whole_month_and_what_they_are_worth() -> None:
     moves = followed(BY_HAND, WHERE, inactive_days=30, worth_periods=2).movers
     assert moves[["from_id", "to_id", "customers", "revenue"]].values.tolist() == [

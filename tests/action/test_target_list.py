@@ -192,6 +192,7 @@ def test_arms_count_both_groups_and_say_what_they_show() -> None:
     assert "no rise can be shown" in alone.words()
 
 
+@pytest.mark.slow
 def test_eight_of_ten_campaigns_show_the_rise_that_a_list_promises_of_spend() -> None:
     random = np.random.default_rng(0)
     before = random.lognormal(3, 1, 500)

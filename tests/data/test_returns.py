@@ -42,6 +42,7 @@ def test_by_hand(events, back):
     assert sent_back(lines(*events)) == {row: START + timedelta(days=at) for row, at in back.items()}
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(st.integers(-6, 6).filter(bool), st.sampled_from(["a", "b", None])), max_size=14))
 def test_nothing_comes_back_before_it_was_bought_and_never_more_than_came_back(events):

@@ -77,6 +77,7 @@ ONE_CLOUD: dict[str, Callable[[np.random.Generator], np.ndarray]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ONE_CLOUD)
 def test_one_cloud_cut_in_two_has_a_gap_no_more_often_than_alpha_says(kind: str) -> None:
     p = np.array([cut(ONE_CLOUD[kind](np.random.default_rng([seed, 5])), 2).p for seed in range(200)])

@@ -154,6 +154,7 @@ def test_segments_that_cannot_be_made_of_an_earlier_days_customers_end_in_a_sent
         predicted(few)
 
 
+@pytest.mark.slow
 def test_where_nobody_buys_again_nothing_is_foreseen(log: pd.DataFrame) -> None:
     once = log.sort_values("purchased_at").drop_duplicates("customer_id", keep="first")
     once = once[once["purchased_at"] <= pd.Timestamp("2024-06-01")]

@@ -165,6 +165,7 @@ def test_holm_by_hand() -> None:
     assert np.isnan(holm(np.array([np.nan]))).all()
 
 
+@pytest.mark.slow
 def test_chance_alone_is_seldom_called_a_difference() -> None:
     """100 tables of noise, 8 descriptors each: any finding at all in about 5 % of them, not in 34 %."""
     found = 0

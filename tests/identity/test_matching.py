@@ -336,6 +336,7 @@ def test_every_segment_is_accounted_for(table: list[list[int]]) -> None:
     ], "the ids tell the same story"
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=60), st.lists(st.integers(0, 2), min_size=60, max_size=60))
 def test_counts_add_up(old: list[int], new: list[int]) -> None:
@@ -444,6 +445,7 @@ def test_a_planted_split_and_a_planted_merge(earlier: Any, change: Any) -> None:
     assert back.next_number == 4
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(st.permutations(range(4)))
 def test_permuted_clusters_are_the_same_segments(earlier: Any, order: list[int]) -> None:

@@ -94,6 +94,7 @@ def test_the_words_name_no_customer() -> None:
 Rows = st.dictionaries(st.integers(0, 40).map(str), st.floats(-5, 30).map(lambda x: round(x, 1)), min_size=1)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(Rows, Rows, st.lists(st.integers(-5, 30), min_size=2, max_size=3, unique=True))
 def test_counts_add_up_exactly(old: dict[str, float], new: dict[str, float], centres: list[int]) -> None:
@@ -114,6 +115,7 @@ def test_counts_add_up_exactly(old: dict[str, float], new: dict[str, float], cen
     assert by_old.to_dict() == predicted.to_dict()
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(Rows, Rows)
 def test_the_same_model_moves_nobody(old: dict[str, float], new: dict[str, float]) -> None:
@@ -165,6 +167,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, project: Path, fresh
 OVERRIDES = ["sweep.feature_sets=[rfm]", "sweep.scalers=[standard]", "sweep.k_min=3", "sweep.k_max=3"]
 
 
+@pytest.mark.slow
 def test_the_command_fits_at_both_dates_and_its_counts_add_up(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["migration", "from=2017-06-30", "to=2017-12-31", *OVERRIDES]) == 0
     said = capsys.readouterr().out
@@ -186,6 +189,7 @@ def test_the_command_fits_at_both_dates_and_its_counts_add_up(folder: Path, caps
     assert {path.name: path.read_bytes() for path in made.iterdir()} == bytes_before
 
 
+@pytest.mark.slow
 def test_the_current_date_bears_the_numbers_of_the_stage_identity(folder: Path) -> None:
     """Clusters come in another order at another date; the segments people know keep their numbers, the earlier date is numbered after them."""
     assert cli.main(["identity", *OVERRIDES]) == 0
@@ -204,6 +208,7 @@ def test_the_current_date_bears_the_numbers_of_the_stage_identity(folder: Path) 
         assert np.array(story["identity"]["table"]).sum() == flows["customers"].sum()
 
 
+@pytest.mark.slow
 def test_how_useful_and_how_firm_is_found_out_before_the_choice(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -268,6 +273,7 @@ def three_versions(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[Segmen
     return known
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("start", "end"), [(a, b) for a in "123" for b in "123"])
 def test_between_any_two_versions_the_story_is_that_of_these_two(
     three_versions: list[Segmentation], folder: Path, capsys: pytest.CaptureFixture[str], start: str, end: str
@@ -312,6 +318,7 @@ def test_a_split_and_its_way_back_between_versions(
     assert "S1 'low' is gone; S4 'lower', S5 'less low' came out of it." in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "what"),
     [

@@ -58,6 +58,7 @@ def test_without_an_experiment_it_says_how_to_make_one() -> None:
     assert "dvc exp run -S" in compared([BASE | {"rev": "workspace"}, BASE])
 
 
+@pytest.mark.slow
 def test_what_dvc_complains_of_is_one_clear_error(root: Path) -> None:
     with pytest.raises(SegmentsError, match="not inside of a DVC repository") as error:
         run()

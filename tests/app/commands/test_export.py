@@ -14,6 +14,7 @@ from segments.errors import ConfigError, StoreError
 from segments.io.store import catalog
 
 
+@pytest.mark.slow
 def test_without_a_choice_and_a_version_it_says_that_nothing_was_chosen(root: Path, project: Path) -> None:
     config = load([], project)
     by_hand.features_of("completejourney")

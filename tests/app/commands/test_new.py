@@ -114,6 +114,7 @@ def test_what_cannot_be_is_refused_and_leaves_nothing(
     assert sorted(Path().rglob("*")) == before
 
 
+@pytest.mark.slow
 def test_describe_writes_the_feature_set_beside_and_leaves_one_that_a_person_changed(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,6 +143,7 @@ def test_without_git_dvc_is_told_so(monkeypatch: pytest.MonkeyPatch, capsys: pyt
     assert "no `dvc` on PATH" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_stage_runs_again_when_code_it_depends_on_is_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def written() -> dict[str, str]:
         code.run()

@@ -172,6 +172,7 @@ def test_without_prediction_and_evidence_the_rest_is_shown(house: Callable[..., 
     assert "no batch has been scored yet" in message(opened("monitor"))
 
 
+@pytest.mark.slow
 def test_who_moved_since_the_version_before_is_asked_for_by_its_number(
     house: Callable[..., Segmentation], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -185,6 +186,7 @@ def test_who_moved_since_the_version_before_is_asked_for_by_its_number(
     assert "run `segments migration from=9`" in message(opened("monitor"))
 
 
+@pytest.mark.slow
 def test_a_challenger_on_disk_is_not_taken_for_the_champion(house: Callable[..., Segmentation]) -> None:
     house()
     choice = json.loads(artifact("selection", "choice.json").read_text())
@@ -421,6 +423,7 @@ def test_what_people_write_is_text_on_a_page() -> None:
     assert figures.readable("![x](http://e/p.png) <img src=x>") == "!&#91;x](http://e/p.png) &lt;img src=x&gt;"
 
 
+@pytest.mark.slow
 def test_a_feature_without_an_index_is_in_the_table_and_not_in_the_chart(house: Callable[..., Segmentation]) -> None:
     house()
     assert "has no index" not in message(opened("segment"))
@@ -454,6 +457,7 @@ def test_a_link_to_a_run_opens_the_training_pages(empty: Path, monkeypatch: pyte
     assert reading.pages(server, ["c0"]) == {"c0": f"http://mlflow.example:8080{page}"}
 
 
+@pytest.mark.slow
 def test_compare_says_what_it_shows_without_a_tick(house: Callable[..., Segmentation]) -> None:
     house()
     path = artifact("sweep", "candidates.parquet")
@@ -655,6 +659,7 @@ def test_a_scored_batch_shows_its_lights(house: Callable[..., Segmentation], tmp
     assert app.selectbox[0].options[0].startswith("odd.csv")
 
 
+@pytest.mark.slow
 def test_a_batch_without_a_good_row_is_shown_among_the_others(
     house: Callable[..., Segmentation], tmp_path: Path
 ) -> None:

@@ -64,6 +64,7 @@ def test_everything_of_a_candidate_is_in_the_cache(features: pd.DataFrame) -> No
     assert sorted(candidate_pictures(identity)) == ["clusters", "clusters.small", "silhouette", "silhouette.small"]
 
 
+@pytest.mark.slow
 def test_what_is_finished_is_not_made_again(features: pd.DataFrame) -> None:
     first = {fact["candidate_id"]: fact for fact in make_cell(features, specs(2, 3))}
     made = {path.name: path.stat().st_mtime_ns for path in candidates_folder().iterdir()}
@@ -146,6 +147,7 @@ def test_cells_from_the_kept_and_from_other_processes_come_together(features: pd
     assert [[fact["params"]["k"] for fact in facts] for facts in found] == [[2], [3]]
 
 
+@pytest.mark.slow
 def test_a_sweep_hashes_the_table_once(features: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
     """For the plan, every cell from the cache and every cell that is made: of millions of customers it takes seconds."""
     calls = list[int]()

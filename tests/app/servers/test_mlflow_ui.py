@@ -202,6 +202,7 @@ def test_a_remote_record_gets_its_links_and_nothing_is_started(monkeypatch: pyte
     assert f"{url}/#/experiments/7/runs/c1?workflowType=machine_learning" in said[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("uri", ["http://127.0.0.1:{port}", "https://127.0.0.1:{port}/mlflow"])
 def test_a_remote_server_that_does_not_answer_is_one_error(uri: str) -> None:
     with socket.create_server((child.HOST, 0)) as server:  # accepts, and never answers

@@ -49,6 +49,7 @@ def text_frame(**columns: list[str]) -> Sample:
     return Sample(pd.DataFrame(columns, dtype="string"))
 
 
+@pytest.mark.slow
 def test_mall_draft_reads_the_mall_file(shared_data, tmp_path):
     text, source = drafted(shared_data / "mall/Mall_Customers.csv")
     assert source.customers is not None and source.customers.id == "CustomerID"

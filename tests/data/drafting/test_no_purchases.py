@@ -79,6 +79,7 @@ def test_money_below_zero_is_a_return_and_not_left_out() -> None:
     assert (log.refunds, log.exclude) == ({}, {})
 
 
+@pytest.mark.slow
 def test_an_id_of_nobody_is_nobody_and_an_address_is_somebody() -> None:
     _, log = drafted(**{"Customer ID": ["0", *map(str, range(11, 30))]})
     assert log.exclude == {"Customer ID": ["0"]}

@@ -42,6 +42,7 @@ def answered(sql: str, source: Source = SHOP, limits: QueryLimits | None = None)
         return pd.read_parquet(str(raw.files.transactions.path))
 
 
+@pytest.mark.slow
 def test_cells_are_text_as_written_no_value_is_null_and_sums_are_exact() -> None:
     sql = "SELECT who, day, sum(price::DECIMAL(10, 2) * n::INT) AS paid FROM orders JOIN items USING (id) GROUP BY ALL ORDER BY who;"
     table = answered(sql)
@@ -78,6 +79,7 @@ def test_the_webshop_agrees_with_pandas() -> None:
     assert dict(zip(people["customer"], people["state"], strict=True)) == dict(last["customer_state"])
 
 
+@pytest.mark.slow
 def test_two_sheets_are_appended() -> None:
     with pd.ExcelWriter("two.xlsx") as book:
         for sheet in ("May", "June"):

@@ -77,6 +77,7 @@ def texts(figure: Figure) -> list[str]:
     return [artist.get_text().replace("\n", " ") for artist in found if artist.get_text()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("k", MANY)
 def test_each_is_drawn_with_every_name(k: int) -> None:
     _, names, _ = look(k)

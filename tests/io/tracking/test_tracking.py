@@ -134,6 +134,7 @@ def aside(root: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_an_experiment_aside_is_recorded_and_moves_no_view(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = root / "s1/files"
     files.mkdir(parents=True)
