@@ -319,7 +319,8 @@ def time_sql(header: str, kind: str, cell: str, time_format: str | None, zone: s
         iso = f"regexp_full_match({cell}, '{ISO_TIME}')"
         time = f"TRY_CAST({cell} AS TIMESTAMP)"
         if zone is not None:
-            time = f"CASE WHEN regexp_full_match({cell}, '{ZONE}') THEN TRY_CAST({cell} AS TIMESTAMPTZ) {at} ELSE {time} END"
+            close = f"regexp_replace({cell}, ' ([+-][0-9:]+|Z)$', '\\1')"  # a blank before the offset is not read
+            time = f"CASE WHEN regexp_full_match({cell}, '{ZONE}') THEN TRY_CAST({close} AS TIMESTAMPTZ) {at} ELSE {time} END"
         time = f"CASE WHEN {iso} THEN {time} END"
     return time
 
