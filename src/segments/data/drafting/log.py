@@ -29,7 +29,7 @@ from segments.data.rows import normal_header
 from segments.data.transactions import main_days
 
 FEWEST_ORDERS = 5  # of several lines, from which equal amounts are no accident
-SIDES = [set(pair.split()) for pair in ("debit credit", "d c", "dr cr", "soll haben", "s h")]  # of an account
+ACCOUNT_SIDES = [set(pair.split()) for pair in ("debit credit", "d c", "dr cr", "soll haben", "s h")]  # of an account
 MEANS = r"pay|card|karte|zahl|method|carte"  # with what was paid: a debit card is no side
 MANY_TIMES = 5  # as many lines as the median customer: a number that may stand for nobody then does
 
@@ -209,7 +209,7 @@ def _of_money(sample: Sample, roles: Roles) -> list[str]:
             asked.append(
                 f"{one_line(header)} has {several}: money of several currencies is added up as it stands; choose one by exclude, or convert in a query"
             )
-        if set(values.str.casefold()) in SIDES and not re.search(MEANS, words_of(header)):
+        if set(values.str.casefold()) in ACCOUNT_SIDES and not re.search(MEANS, words_of(header)):
             asked.append(
                 f"{one_line(header)} has {several}: on which side is money paid back? Write it as refunds: {{{quote(header)}: [...]}}"
             )
