@@ -15,7 +15,11 @@ from segments.config.checks import CLOSED, Day, Share, TimeZone, filled, rule, w
 from segments.config.columns import MISSING_WORDS, Entry, Label
 from segments.config.engine import Engine, is_address
 
-EPOCHS = {"epoch_s": 1, "epoch_ms": 1000}  # times that are counted from 1970 in UTC, and how many make a second
+EPOCHS = {
+    "epoch_s": 1,
+    "epoch_ms": 1000,
+    "epoch_us": 1_000_000,
+}  # times that are counted from 1970 in UTC, and how many make a second
 BLANKS = "blanks"
 CUSTOMER_ID = "customer_id"
 Paths = str | Annotated[list[str], filled("name the files, or one with a * in its name")]
@@ -352,7 +356,7 @@ class Transactions:
         Header of the money paid for the line. Without it the money is `quantity` x what one unit costs: `price`, or `list_price` less
         the discounts.
     time_format : str, optional
-        How times are written (strptime: ``"%d/%m/%Y %H:%M"``), ``epoch_s`` or ``epoch_ms`` for seconds or milliseconds since 1970;
+        How times are written (strptime: ``"%d/%m/%Y %H:%M"``), ``epoch_s``, ``epoch_ms`` or ``epoch_us`` for seconds and parts of them since 1970;
         without it they are the file's own dates, or ISO text.
     order : str, optional
         Header of the basket or order id; without it a purchase day counts as one order.

@@ -48,6 +48,7 @@ FORMATS = [
     "%Y%m%d",
     "%Y%m%d%H%M%S",
     "%Y.%m.%d",
+    "%Y年%m月%d日",
     *(
         day + (between + clock if clock else "")
         for day, clock, between in product([*_NUMBERED, *_NAMED, "%Y.%m.%d", "%Y%m%d"], _CLOCKS, _BETWEEN)
@@ -95,7 +96,7 @@ def time_formats(values: pd.Series) -> list[str]:
         return []
     if head.str.fullmatch(ISO_TIME).mean() > ENOUGH:
         return [ISO]
-    if head.str.fullmatch(r"\d{9,10}|\d{12,13}").mean() > ENOUGH:
+    if head.str.fullmatch(r"\d{9,10}|\d{12,13}|\d{15,16}").mean() > ENOUGH:
         fitting = list(EPOCHS)
     else:
         few = list(head.head(20))

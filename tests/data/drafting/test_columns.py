@@ -10,7 +10,7 @@ import pytest
 from segments.data.drafting.cells import Sample
 from segments.data.drafting.columns import ColumnDraft, columns_of, customers_lines
 from segments.data.drafting.draft import describe
-from segments.data.drafting.roles import guess_roles
+from segments.data.drafting.roles import guess_roles, identity_of
 from segments.data.drafting.scales import order_of
 
 ROWS = 60
@@ -52,6 +52,24 @@ def only(header: str, values: list[object]) -> ColumnDraft:
         ("Joined", ["01-02-2024", "03-02-2024"], "", "in both orders, so only you know"),
         ("Z_CostContact", [3], "", "is always 3"),
         ("user_id", list(range(20)), "", "20 different ids"),
+        ("age", [*[118] * 4, *range(20, 48), 25, 31], "kind: number, minimum: 0", "CHECK: 118 stands 8 times"),
+        (
+            "became_member_on",
+            [20170212 + row for row in range(17)],
+            'kind: date, time_format: "%Y%m%d"',
+            "from 2017-02-12 to 2017-02-28",
+        ),
+        ("closed", ["9999-12-31", "2024-02-01"], "kind: date", "CHECK: 9999-12-31 (30x)"),
+        ("last_login", ["1900-01-01", "2024-02-01"], "kind: date", "CHECK: 1900-01-01 (30x)"),
+        ("ends", ["2090-03-04", "2024-02-01"], "kind: date", "CHECK: 30 lie in the future"),
+        (
+            "event_time",
+            [1672531200000000 + row * 10**12 for row in range(20)],
+            'kind: date, time_format: "epoch_us"',
+            "from 2023-01-01",
+        ),
+        ("categories", ["[a]", "[a, b]", "[b]"], "kind: category", "CHECK: lists of several"),
+        ("way", ["5 km", "12 km", "7 km"], "kind: category", "CHECK: numbers with a unit?"),
         ("PLZ", [f"{10000 + row}" for row in range(30)], "", "says where somebody can be reached"),
         ("remark", [f"word {row}" for row in range(55)], "", "55 different texts"),
     ],
@@ -84,6 +102,8 @@ def test_a_date_of_birth_is_an_age_and_no_recency(header: str) -> None:
         ("day", [*range(1, 32)], False),  # bank marketing
         ("day", [*range(1, 20), 45], True),
         ("order_hour_of_day", [*range(24)], False),
+        ("arrival_date_week_number", [*range(1, 54)], False),
+        ("visits_per_week", [*range(1, 54)], True),
         ("Monat", [*range(1, 13)], False),
         ("days", [*range(1, 32)], True),
     ],
@@ -96,7 +116,7 @@ def test_a_number_that_begins_again_does_not_decide_without_a_word(
     assert decides or "its last value stands beside its first" in one.line
 
 
-@pytest.mark.parametrize("header", ["Churn", "Attrition_Flag", "Response", "Segmentation", "y"])
+@pytest.mark.parametrize("header", ["Churn", "Attrition_Flag", "Response", "Segmentation", "y", "is_canceled"])
 def test_an_outcome_describes_and_does_not_decide(header: str) -> None:
     one = only(header, ["a", "b", "c"])
     assert one.meaning and not one.decides and "not in the feature set: an outcome" in one.line
@@ -132,6 +152,36 @@ def test_lines_of_customers_who_come_again_are_no_customers_table() -> None:
     assert '# QUESTION: "user_id" stands in several lines' in draft.text
     assert '  id: "user_id"' in draft.text and draft.features == []
     assert draft.left_out["order_dow"].startswith("a day of the week")
+
+
+def test_births_of_two_digits_that_lie_ahead_do_not_decide() -> None:
+    (one,) = columns_of(sample(DOB=["03/04/68", "15/06/85"]), None)  # 2068
+    assert one.meaning and not one.decides and "30 lie in the future" in one.kept_out
+
+
+@pytest.mark.parametrize(
+    ("columns", "lacking"),
+    [
+        ({"Customer": ["Ann", "Bob", "Eve", "Joe"], "Date": [45000 + row for row in range(50)], "Total": [1.5, 2]}, "of times"),
+        ({"Member": ["a", "b", "c", "d"], "Date": ["2024-01-31", "2024-02-01"], "item": ["milk", "tea"]}, "of what was paid"),
+    ],
+)  # fmt: skip
+def test_customers_who_come_again_are_asked_about_whatever_else_is_lacking(
+    columns: dict[str, list[object]], lacking: str
+) -> None:
+    lines = sample(**columns)
+    draft = describe(lines, "data/x.csv", roles=guess_roles(lines), rows=ROWS)
+    assert "stands in several lines, so a line is no customer" in draft.text
+    assert f"No column {lacking} was found" in draft.text
+
+
+def test_no_amount_and_no_day_tells_customers_apart() -> None:
+    table = sample(
+        customer_value_total=[row + 0.5 for row in range(ROWS)],
+        member_since_day=[f"2024-01-{row % 28 + 1:02}" for row in range(ROWS)],
+        master_id=[f"m{row}" for row in range(ROWS)],
+    )
+    assert identity_of(table, guess_roles(table)) == "master_id"
 
 
 def test_one_purchase_each_is_a_log_and_the_last_order_of_each_is_none() -> None:

@@ -104,6 +104,23 @@ def test_whatever_a_column_is_called_its_draft_loads_and_reads_it(tmp_path, head
     assert table.iloc[:, 1].tolist() == [float(i // 3) for i in range(30)]
 
 
+@pytest.mark.parametrize(
+    ("stem", "name"), [("Umsätze Größe 2024", "umsatze_grosse_2024"), ("Café-Ventes", "cafe_ventes"), ("订单", "mine")]
+)
+def test_the_name_of_a_source_can_be_written_on_a_command_line(tmp_path, stem, name):
+    (tmp_path / f"{stem}.csv").write_text("id,x\n1,2.5\n2,3.5\n")
+    _, source = drafted(tmp_path / f"{stem}.csv")
+    assert source.name == name and source.raw_paths[0] == f"data/{name}/{stem}.csv"
+
+
+def test_what_was_guessed_of_a_file_stands_in_its_draft(tmp_path):
+    path = tmp_path / "people.csv"
+    path.write_bytes("Report\n\nid,ciudad\n1,Málaga\n2,Cádiz\n".encode("cp1252"))
+    text, _ = drafted(path)
+    assert "# Note: people.csv is not UTF-8; read as cp1252, which is a guess" in text
+    assert "# Note: 2 lines above the header of people.csv are left out" in text
+
+
 def test_sentinels_seen_are_listed(shared_data):
     text, _ = drafted(shared_data / "dirty/mall_812rows_dups_questionmarks.csv")
     assert "# read as no value: ? (100x)" in text

@@ -13,13 +13,15 @@ UNITS = [row % 7 + 1 for row in range(MANY)]
 PRICES = [round(row % 5 + 0.99, 2) for row in range(MANY)]
 LINES = [round(n * each, 2) for n, each in zip(UNITS, PRICES, strict=True)]
 
+LESS = [round(paid * (1 - 0.2 * (row % 2)), 2) for row, paid in enumerate(LINES)]  # a fifth off every second line
+
 
 def roles(**columns: list[float]):
     return money_roles({name: pd.Series(values, dtype="float64") for name, values in columns.items()})
 
 
 def said(found) -> dict:
-    return {key: value for key, value in vars(found).items() if value not in (None, [])}
+    return {key: value for key, value in vars(found).items() if value not in (None, [], False)}
 
 
 @pytest.mark.parametrize(
@@ -44,6 +46,16 @@ def said(found) -> dict:
         ({"total": PAID, "coupon_value": UNITS}, {"amount": "total", "coupons": ["coupon_value"]}),
         ({"sales_value": PAID, "profit_value": [0.1] * MANY}, {"amount": "sales_value"}),
         ({"total_price": PAID, "quantity": UNITS}, {"amount": "total_price"}),
+        (
+            {"qty": UNITS, "price": PRICES, "discount_rate": [0, 20] * 20, "total": LESS},
+            {"amount": "total", "discount_rate": "discount_rate", "discount_unit": "percent"},
+        ),
+        (
+            {"Menge": UNITS, "Preis": PRICES, "Brutto": [round(1.19 * paid, 2) for paid in LINES], "Netto": LINES},
+            {"amount": "Netto", "others": ["Brutto"]},
+        ),
+        ({"net_amount": LINES, "gross_amount": PAID}, {"amount": "net_amount", "others": ["gross_amount"]}),
+        ({"amount": PAID, "gross_weight": PRICES, "total_items": UNITS}, {"amount": "amount"}),
     ],
 )
 def test_parts_are_known_by_name_and_values(columns, parts):
@@ -60,10 +72,12 @@ def test_parts_are_known_by_name_and_values(columns, parts):
         ({"total_rate": [row % 90 for row in range(MANY)]}, "rates (0 to 39)"),
         ({"total": PAID, "discount": [0, 5, 10, 20] * 10}, "money or percent? It holds 5 to 20"),
         ({"total": PAID, "qty": UNITS, "price": PRICES}, '"qty" x "price" is another figure on'),
+        ({"qty": UNITS, "sales_price": PRICES}, 'is "sales_price" of one unit?'),
+        ({"sales_price": PRICES}, '"sales_price" is a price, perhaps of one unit'),
         ({"total": PAID, "disc_a": [0.1] * MANY, "disc_b": [0.2] * MANY}, "a second rate"),
     ],
 )
 def test_what_cannot_be_known_is_asked(columns, asked):
     found = roles(**columns)
     assert any(asked in question for question in found.questions)
-    assert found.knows_money == ("total" in columns)
+    assert found.knows_money == ("total" in columns or ("sales_price" in columns and "qty" in columns))

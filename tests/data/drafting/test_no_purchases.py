@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 import pandas as pd
 import pytest
 import yaml
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from segments.config.source import Source, Transactions
 from segments.data.drafting.cells import Sample
@@ -15,6 +16,7 @@ from segments.data.drafting.draft import describe
 from segments.data.drafting.roles import guess_roles
 
 ROWS = 60
+PAIRS = [f"A{row // 2}" for row in range(ROWS)]
 LOG = {
     "Customer ID": [f"c{number}" for number in range(20)],
     "Date": ["2024-01-05", "2024-02-07", "2024-03-09"],
@@ -22,7 +24,7 @@ LOG = {
 }  # fmt: skip
 
 
-def drafted(**columns: list[str]) -> tuple[str, Transactions]:
+def draft_of(**columns: list[str]) -> str:
     """The draft of the log with these columns beside or in place of its own, each again and again."""
     table = {
         name: [values[row % len(values)] for row in range(ROWS)]
@@ -30,7 +32,12 @@ def drafted(**columns: list[str]) -> tuple[str, Transactions]:
         if values
     }
     sample = Sample(pd.DataFrame(table).astype("string"))
-    text = describe(sample, "data/log.csv", roles=guess_roles(sample), rows=ROWS, days=[(date(2024, 1, 5), ROWS)]).text
+    return describe(sample, "data/log.csv", roles=guess_roles(sample), rows=ROWS, days=[(date(2024, 1, 5), ROWS)]).text
+
+
+def drafted(**columns: list[str]) -> tuple[str, Transactions]:
+    """The same, and what it says of the log."""
+    text = draft_of(**columns)
     source = TypeAdapter(Source).validate_python(yaml.safe_load(text))
     assert source.transactions is not None, text
     return text, source.transactions
@@ -43,6 +50,8 @@ def drafted(**columns: list[str]) -> tuple[str, Transactions]:
         ("event_name", ["purchase", "cancelled"], ["cancelled"]),
         ("Order Status", ["Completed", "Cancelled", "partially_refunded"], ["Cancelled"]),
         ("Status", ["Paid", "Completed"], None),
+        ("event_type", ["view", "cart", "purchase", "remove_from_cart"], ["cart", "remove_from_cart", "view"]),
+        ("Type", ["Basket", "Click"], None),  # of which none is a purchase
         ("Customer Type", ["New", "Returning"], None),
     ],
 )
@@ -63,6 +72,8 @@ def test_lines_that_say_they_are_no_purchase_are_left_out_with_a_word(
         # a status is of an order: of its only line that was paid back, or of a line beside the purchase's
         ({"Status": ["Paid", "Refunded"], "Order No": [f"A{i}" for i in range(ROWS)]}, {}, {"Status": ["Refunded"]}),
         ({"Status": ["Paid", "Refunded"], "Order No": [f"A{i // 2}" for i in range(ROWS)]}, {"Status": ["Refunded"]}, {}),
+        # of the first line of an order, for all of them
+        ({"Status": ["Paid", "", "Refunded", ""], "Order No": [f"A{i // 2}" for i in range(ROWS)]}, {}, {"Status": ["Refunded"]}),
     ],
 )  # fmt: skip
 def test_money_paid_back_in_lines_of_its_own_is_taken_off(
@@ -71,6 +82,12 @@ def test_money_paid_back_in_lines_of_its_own_is_taken_off(
     text, log = drafted(**columns)
     assert (log.refunds, log.exclude) == (refunds, left_out)
     assert ("# CHECK: money paid back" in text) == ("feature_sets: [rfm_net]" in text) == bool(refunds)
+
+
+def test_a_status_of_the_first_line_speaks_for_that_line_alone() -> None:
+    said = "# CHECK: Status stands on one line of each order only"
+    assert said in draft_of(**{"Status": ["Refunded", "", "Paid", ""], "Order No": PAIRS})
+    assert said not in draft_of(**{"Status": ["Refunded", "Refunded", "Paid", "Paid"], "Order No": PAIRS})
 
 
 def test_money_below_zero_is_a_return_and_not_left_out() -> None:
@@ -96,7 +113,6 @@ def test_an_id_of_nobody_is_nobody_and_an_address_is_somebody() -> None:
 @pytest.mark.parametrize(
     ("columns", "said"),
     [
-        ({"Currency": ["EUR", "EUR", "USD"]}, "# QUESTION: Currency has EUR, USD: money of several currencies"),
         ({"Amount Refunded": ["0", "0", "2.5", "0"]}, "# CHECK: Amount Refunded is above 0 on 15 lines"),
         ({"Amount": ["12.50", "", "8.75"]}, "# QUESTION: Amount is missing on 33% of the lines"),
     ],
@@ -104,6 +120,76 @@ def test_an_id_of_nobody_is_nobody_and_an_address_is_somebody() -> None:
 def test_what_an_amount_alone_does_not_say_is_asked(columns: dict[str, list[str]], said: str) -> None:
     assert said in drafted(**columns)[0]
     assert said not in drafted()[0]
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({"Currency": ["EUR", "EUR", "USD"]}, "Currency has EUR, USD: money of several currencies"),
+        ({"Type": ["Debit", "Debit", "Credit"]}, "Type has Debit, Credit: on which side is money paid back?"),
+        ({"Amount": ["-12.5", "-3.1", "20"]}, "Amount is below zero on 67% of the lines"),
+        (
+            {"Order No": PAIRS, "Amount": [f"{row // 2 + 0.5}" for row in range(ROWS)], "Item": ["tea", "milk"]},
+            "Amount is the same on every line of an order",
+        ),
+        ({"Amount": [], "Quantity": ["1", "2"], "Sales Price": ["2.5", "3", "9.75"]}, 'is "Sales Price" of one unit?'),
+    ],
+)
+def test_money_that_may_be_another_is_left_out_until_it_is_known(columns: dict[str, list[str]], said: str) -> None:
+    text = draft_of(**columns)
+    assert f"# QUESTION: {said}" in text
+    with pytest.raises(ValidationError, match="nowhere what was paid"):
+        TypeAdapter(Source).validate_python(yaml.safe_load(text))
+    answered = re.sub("^  # (amount|quantity|price): (?!until)", r"  \1: ", text, flags=re.M)
+    TypeAdapter(Source).validate_python(yaml.safe_load(answered))
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"Payment Type": ["debit", "credit"]},  # cards
+        {"Currency": ["EUR"]},
+        {"Order No": PAIRS, "Item": ["tea", "milk"]},
+        {"Order No": PAIRS, "Customer ID": [f"c{row // 6}" for row in range(ROWS)], "Date": ["2024-01-05"], "Amount": ["2.5"]},  # twice the same
+    ],
+)  # fmt: skip
+def test_money_that_can_only_be_this_is_not_asked_about(columns: dict[str, list[str]]) -> None:
+    text, log = drafted(**columns)
+    assert "QUESTION" not in text and log.amount == "Amount"
+
+
+def test_who_bought_and_in_which_order_is_not_known_for_certain() -> None:
+    text, _ = drafted(**{"Customer ID": ["Ann", "ann", "Bob", "Eve", "Joe"]})
+    assert "# CHECK: 1 differ from another in capitals only" in text
+    ten = [f"{row % 10}" for row in range(ROWS)]  # ten receipts, numbered anew each day
+    text, log = drafted(**{"Customer ID": ["c1", "c2", "c3", "c4", "c5"], "Receipt No": ten})
+    assert log.order == "Receipt No" and "# CHECK: 100% stand on several days" in text
+    assert "several days" not in drafted(**{"Receipt No": [f"{row}" for row in range(ROWS)]})[0]
+
+
+@pytest.mark.parametrize(
+    ("columns", "parts"),
+    [
+        ({"Billing Name": ["P. Poe", "J. Doe"], "Name": [f"#{1000 + row}" for row in range(ROWS)]}, {"order": "Name"}),
+        ({"id": [f"ch_{row}" for row in range(ROWS)]}, {"order": "id"}),
+        ({"Order Total": [f"{row + 0.5}" for row in range(ROWS)], "Amount": []}, {"order": None, "amount": "Order Total"}),
+        ({"Order Priority": ["High", "Low"]}, {"order": None}),
+        ({"Date": [], "Birth Date": ["1970-02-03", "1981-04-05"], "Ship Date": ["2024-01-09", "2024-02-10"], "Order Date": LOG["Date"]}, {"time": "Order Date"}),
+        ({"Date": [], "Begin Date": [f"2020-01-{row + 1:02}" for row in range(20)], "Order Date": LOG["Date"]}, {"time": "Order Date"}),
+        ({"Customer ID": [], "Account": [f"a{row}" for row in range(20)]}, {"customer": "Account"}),
+        (
+            {"customer_unique_id": [f"u{row}" for row in range(20)], "Customer ID": [f"c{row}" for row in range(ROWS)], "order_id": [f"o{row}" for row in range(ROWS)]},
+            {"customer": "customer_unique_id", "order": "order_id"},
+        ),
+        (
+            {"会员编号": [f"{row:04}" for row in range(20)], "下单时间": ["2024年1月5日", "2024年2月7日"], "金额": ["12.5", "3"], "订单编号": [f"{row}" for row in range(ROWS)], "Customer ID": [], "Date": [], "Amount": []},
+            {"customer": "会员编号", "time": "下单时间", "time_format": "%Y年%m月%d日", "amount": "金额", "order": "订单编号"},
+        ),
+    ],
+)  # fmt: skip
+def test_each_column_plays_its_own_part(columns: dict[str, list[str]], parts: dict[str, str | None]) -> None:
+    _, log = drafted(**columns)
+    assert {key: getattr(log, key) for key in parts} == parts
 
 
 def test_the_total_of_an_order_is_the_money_and_no_part_of_it() -> None:

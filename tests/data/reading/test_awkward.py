@@ -65,6 +65,8 @@ READ: dict[str, tuple[str, dict[str, Any], Totals]] = {
     "1.234,56": ("who;when;paid\na;2024-01-02;1.234,56\nb;2024-01-03;1.234\n", {}, {"a": 1234.56, "b": 1234}),
     "1 234,56 €": ("who;when;paid\na;2024-01-02;1 234,56 €\nb;2024-01-03;1\u202f234,5\u00a0€\n", {}, {"a": 1234.56, "b": 1234.5}),
     "1'234.56": ("who;when;paid\na;2024-01-02;CHF 1'234.56\nb;2024-01-03;CHF 12.--\n", {}, {"a": 1234.56, "b": 12}),
+    "a sign and its name": ("who;when;paid\na;2024-01-02;1.234,56 €\nb;2024-01-03;2,00 EUR\n", {}, {"a": 1234.56, "b": 2}),
+    "yen, as Shift-JIS writes it": ("who;when;paid\na;2024-01-02;\\1,234\nb;2024-01-03;￥500\n", {"read_decimal": "."}, {"a": 1234, "b": 500}),
     "lakhs": (HEAD + 'a,2024-01-02,"1,23,456.78"\nb,2024-01-03,Rs. 500\n', {}, {"a": 123456.78, "b": 500}),
     "a thousand, said": ("who;when;paid\na;2024-01-02;1.234\nb;2024-01-03;950\n", {"read_decimal": ","}, {"a": 1234, "b": 950}),
     "thousands told by others": (HEAD + 'a,2024-01-02,"2,500.00"\nb,2024-01-03,"1,234"\n', {}, {"a": 2500, "b": 1234}),
@@ -90,12 +92,24 @@ TIMES: dict[str, tuple[list[str], dict[str, str], list[str]]] = {
     "months in German": (["5. März 2024", "6. Dez. 2024"], {"time_format": "%d. %b %Y"}, ["2024-03-05", "2024-12-06"]),
     "months in English": (["March 5, 2024"], {"time_format": "%B %d, %Y"}, ["2024-03-05"]),
     "seconds since 1970": (["1709596800"], {"time_format": "epoch_s"}, ["2024-03-05"]),
+    "microseconds since 1970": (["1709596800000000"], {"time_format": "epoch_us"}, ["2024-03-05"]),
     "milliseconds, in Tokyo": (
         ["1709596800000"],
         {"time_format": "epoch_ms", "time_zone": "Asia/Tokyo"},
         ["2024-03-05 09:00"],
     ),
     "instants, as written": (["2024-03-05T23:30:00Z"], {}, ["2024-03-05 23:30"]),
+    "instants of a shop, in Berlin": (
+        [
+            "2024-03-05 23:30:00 +0000",
+            "2024-07-06 01:30:00 +0200",
+            "2024-07-06 00:30 +01:00",
+            "2024-03-05T23:30:00 Z",
+            "2024-03-05 23:30:00 UTC",
+        ],
+        {"time_zone": "Europe/Berlin"},
+        ["2024-03-06 00:30", "2024-07-06 01:30", "2024-07-06 01:30", "2024-03-06 00:30", "2024-03-06 00:30"],
+    ),
     "instants, in Berlin": (
         ["2024-03-05T23:30:00Z", "2024-07-05T23:30:00+00:00"],
         {"time_zone": "Europe/Berlin"},
@@ -196,6 +210,8 @@ def test_several_files_are_one_table(tmp_path: Path, path: str | list[str]) -> N
 CUSTOMERS: dict[str, tuple[str, dict[str, list[Any]]]] = {
     "money and gaps": ('id,x\n1,"$20,731.00 "\n2,"$21,462.00 "\n3,\n,\n,\n', {"customer_id": ["1", "2", "3"], "x": [20731.0, 21462.0, None]}),
     "percent": ("id;x\n1;20%\n2;5,5%\n", {"customer_id": ["1", "2"], "x": [0.2, 0.055]}),
+    "a grand total in every column": ("id,x\nK1,1\nK2,2\nGrand Total,3\n", {"customer_id": ["K1", "K2"], "x": [1.0, 2.0]}),
+    "one who is called Total": ("id,x,town\nK1,1,Rome\nTotal,3,Paris\n", {"customer_id": ["K1", "Total"], "x": [1.0, 3.0]}),
     "ids in order of their numbers": ("id,x\n0010,1\n0009,2\n", {"customer_id": ["0009", "0010"], "x": [2.0, 1.0]}),
 }  # fmt: skip
 

@@ -79,6 +79,24 @@ def test_encodings_and_separators_are_found_out(tmp_path, content):
     assert log_rows(path) == [("1", "Zoë", "10.5"), ("2", "José", "?")]
 
 
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("顧客番号,店舗,金額\n007,東京店,500\n", "shift_jis"),
+        ("会员编号,城市,金额\n007,北京,500\n", "gb18030"),
+        ("會員編號,門市,金額\n007,台北,500\n", "big5"),
+        ("고객번호,매장,금액\n007,서울,500\n", "euc_kr"),
+        ("Kunde,Straße,Größe\nMüller,Löß,500\n", "cp1252"),
+    ],
+)
+def test_a_code_page_is_told_by_everyday_letters(tmp_path, text, encoding):
+    path = write(tmp_path, text.encode(encoding))
+    header, row = text.split()
+    assert list(cells(path).items()) == [
+        (name, [cell]) for name, cell in zip(header.split(","), row.split(","), strict=True)
+    ]
+
+
 def test_a_guessed_encoding_is_noted_and_a_given_one_is_not(tmp_path):
     path = write(tmp_path, TEXT.encode("latin-1"))
     assert "is a guess" in notes(path)[0]

@@ -37,6 +37,7 @@ MOST_CATEGORIES = 50
 FEW_CODES = 6  # different whole numbers that may be codes
 FEWEST_ROWS = 30  # from which a few different numbers say something
 BIRTHS = (1850, date.today().year)
+YEAR_FIRST = r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])"  # a day written as one number
 STOPGAPS = (-1, -9, -99, -999, 99, 999, 9999, 99999, 999999)  # numbers that often mean "none"
 
 
@@ -153,6 +154,7 @@ def _column(sample: Sample, header: str, key: str) -> ColumnDraft:
         remark = f"seen: {numbers.min():g} to {numbers.max():g}{_lacking(lacks, rows, 'median')}; becomes the age in the year of as_of"
         return replace(out, meaning="kind: birth_year", remark=remark, label="age")
     timely = any(word in normal_header(header) for word in TIME)
+    timely = timely or bool(values.str.fullmatch(YEAR_FIRST).all())
     if (not is_number or (timely and different > FEW_VALUES)) and (layouts := time_formats(values)):
         return _dates(out, values, layouts, _lacking(lacks, rows, "median"))
     if is_number:
@@ -194,6 +196,12 @@ def _stopgap(numbers: pd.Series) -> str:
             continue
         if (value < 0 <= others.min()) or (value > 0 and value > 2 * others.max()):
             return f"{value}"
+    lines = numbers.value_counts().sort_index()
+    if len(lines) > FEW_VALUES:
+        gaps, last = lines.index.to_series().diff().iloc[1:], float(lines.index[-1])
+        apart = gaps.iloc[-1] > 2 * gaps.iloc[:-1].max() and lines.iloc[-1] > 2 * lines.iloc[:-1].max()
+        if apart and lines.iloc[-1] >= 0.01 * len(numbers):
+            return f"{last:g}"
     return ""
 
 
@@ -207,13 +215,27 @@ def _dates(out: ColumnDraft, values: pd.Series, layouts: list[str], lacking: str
     known = [(day, count) for day, count in days if day <= date.today()] or days
     words = [word for word in label_of(out.header)[0].split() if word not in ("date", "dt", "datum", "day", "at", "on")]
     born = re.search(BIRTH, words_of(out.header)) is not None
+    later = sum(count for day, count in days if day > date.today())
+    never = [
+        f"{day} ({count:,}x)"
+        for day, count in days
+        if count > 1 and (day.year >= 2900 or (day.year <= 1900 and day.day == 1))
+    ]
     becomes = "a date of birth: becomes the age in days" if born else "becomes days before as_of"
     remark = f"dates from {days[0][0]} to {days[-1][0]}{lacking}; {becomes}"
     last = None if born else main_days(known)[1]
+    if never:
+        remark += (
+            f"; CHECK: {', '.join(never[:2])}: if they mean no value, add them to read.missing as they are written"
+        )
+    elif later and not born:
+        remark += f"; CHECK: {later:,} lie in the future, and become days below zero"
+    wrong = f"{later:,} lie in the future: a query can write the years of two digits in four" if born and later else ""
     return replace(
         out,
         meaning=f"kind: date{layout}",
         remark=remark,
+        kept_out=wrong,
         last_day=last,
         label="age in days" if born else f"days since {' '.join(words) or 'then'}",
     )
@@ -232,6 +254,13 @@ def _category(out: ColumnDraft, values: pd.Series, lacks: int, rows: int) -> Col
     if odd and len(levels) > 3 and (order := order_of([level for level in levels if level not in odd])):
         words = ", ".join(map(quote, odd))
         seen += f"; CHECK: an order, but for {words}: with that in read.missing, {{{_ordinal(order)}, missing: median}} is possible"
+    if (
+        values.str.fullmatch(r"[\d.,]+ ?[^\W\d]{1,6}").all()
+        and values.str.extract(r"([^\W\d]+)$", expand=False).nunique() == 1
+    ):
+        seen += "; CHECK: numbers with a unit? A query can take it off"
+    if values.str.fullmatch(r"\[.*\]").all() and values.str.contains(",").any():
+        seen += "; CHECK: lists of several: each combination is a level of its own"
     if len({level.casefold() for level in levels}) < len(levels):
         seen += "; CHECK: some differ in capitals only, and are two levels"
     return replace(out, meaning="kind: category", remark=seen)

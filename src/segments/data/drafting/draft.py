@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -96,7 +97,10 @@ def describe(
         age_y: {raw: "Age (y)", minimum: 0, label: "age", unit: "y"} # seen: 31 to 40 ['age_y']
     """
     called = PurePath(path).parent.name if "*" in PurePath(path).name else PurePath(path).stem
-    name = re.sub(r"\W+", "_", called.lower()).strip("_") or "mine"
+    plain = (
+        unicodedata.normalize("NFKD", called.casefold()).encode("ascii", "ignore").decode()
+    )  # what an override takes
+    name = re.sub(r"\W+", "_", plain).strip("_") or "mine"
     lines = [
         f"# Drafted from {one_line(path)} ({rows:,} rows).",
         f"# Read every line, mend what is wrong, and save it as conf/source/{name}.yaml.",
@@ -126,9 +130,12 @@ def describe(
     if roles.is_log:
         return Draft("\n".join([*lines, *log_lines(sample, raw, roles, days, read)]) + "\n")
     if roles.repeats:
+        lacks = [
+            what for what, there in (("times", roles.time), ("what was paid", roles.money.knows_money)) if not there
+        ]
         question = (
-            f"{quote(str(roles.customer))} stands in several lines, so a line is no customer: is this a log? No column of times and of what was paid was found. "
-            "Name them under transactions:, or make one line of each customer (docs/your-data.md, query)"
+            f"{quote(str(roles.customer))} stands in several lines, so a line is no customer: is this a log? No column of {' and of '.join(lacks)} was found. "
+            "Name it under transactions:, make it by a query (1 AS amount counts lines), or make one line of each customer (docs/your-data.md)"
         )
         lines.append(f"# QUESTION: {comment(question)}")
     columns = columns_of(sample, identity)
@@ -204,7 +211,7 @@ def describe_file(path: Path) -> Draft:
     kind, first = kind_of(paths[0]), paths[0]
     reading, notes = _sheets(first) if kind == "xlsx" else ({}, [])
     if kind == "csv":
-        reading = _written(first)
+        reading, notes = _written(first)
     reader = Reader(**reading)  # type: ignore[arg-type]
     with workspace(path) as (connection, folder):
         lines, decimal, more = relation(connection, paths, reader, folder, "raw_lines")
@@ -234,8 +241,8 @@ def describe_file(path: Path) -> Draft:
     )
 
 
-def _written(path: Path) -> dict[str, object]:
-    """How a CSV is written, as its dialect was found."""
+def _written(path: Path) -> tuple[dict[str, object], list[str]]:
+    """How a CSV is written, as its dialect was found, and what of that was a guess."""
     dialect = dialect_of(path, first_bytes(path), Reader())
     found: dict[str, object] = {"separator": dialect.separator, "encoding": dialect.encoding}
     if dialect.widths:
@@ -246,7 +253,7 @@ def _written(path: Path) -> dict[str, object]:
         found["skip"] = dialect.columns.above
     if not dialect.columns.inside:
         found["names"] = dialect.header
-    return found
+    return found, dialect.notes
 
 
 def _sheets(path: Path) -> tuple[dict[str, object], list[str]]:

@@ -14,6 +14,7 @@ NAMELESS = re.compile(r"column \d+|unnamed: \d+|index|")
 CUSTOMER = (
     *("household", "customer", "client", "member", "shopper", "user", "account", "kunde", "kdnr", "mitglied", "nutzer"),
     *("käufer", "acheteur", "abonn", "adhérent", "cliente", "cust"),
+    *("顧客", "顾客", "客户", "客戶", "会员", "會員", "会員", "用户", "고객", "회원"),
     *(
         "debitor",
         "buyer",
@@ -27,8 +28,15 @@ CUSTOMER = (
         "cardid",
     ),
 )
-ABOUT_CUSTOMERS = r"(type|typ|segment|group|gruppe|class|klasse|category|kategorie|status|gender|sex|age|alter|since|count|city|country|region|state)$"  # not who they are
-ABOUT_ORDERS = r"(status|state|type|typ|art|kind|class|channel|source|currency|country|method)$"  # not which one
+ABOUT_CUSTOMERS = (  # not who they are
+    r"(type|typ|segment|group|gruppe|class|klasse|category|kategorie|status|gender|sex|age|alter|since|(?<!ac)count|city|country|region|state"
+    r"|value|balance|score|rating|points|punkte|spend|spent|revenue|lifetime|tenure|income|orders|visits|days|months|years|level|tier|plan"
+    r"|prefix|language|(?<!mail_)address|note|tags)$"
+)
+ABOUT_ORDERS = (  # not which one
+    r"(status|state|type|typ|art|kind|class|channel|source|currency|country|method|priority|name|zip|city|street|company|phone|province|note"
+    r"|total|amount|value|count|quantity|items|discount|weight)$|^billing"
+)
 ORDER = (
     *("basket", "order", "invoice", "receipt", "ticket", "transaction", "bill"),
     *(
@@ -44,6 +52,7 @@ ORDER = (
         "pedido",
         "factura",
     ),
+    *("订单", "訂單", "注文", "伝票", "小票", "주문"),
 )
 TIME = (
     "timestamp",
@@ -58,16 +67,22 @@ TIME = (
     "heure",
     "created",
     "purchased",
+    *("日期", "时间", "時間", "日時", "日付", "購入日", "注文日", "날짜", "일자"),
 )
-PRODUCT = ("product", "sku", "stockcode", "article", "item", "artikel", "produkt", "produit")
-STORE = ("store", "shop", "branch", "outlet", "filiale", "magasin", "boutique")
+# Times that are not when it was bought, where there is another.
+LATER = (
+    r"ship|deliver|liefer|versand|livraison|(^|_)due|fällig|paid|payment|zahl|updat|modif|geändert|expect|estimat|approv|cancel|storn"
+    r"|refund|return|login|sign_?up|regist|join|member|since|expir|valid|(^|_)end(_|$)|closed|fulfil|export|print|load"
+)
+PRODUCT = ("product", "sku", "stockcode", "article", "item", "artikel", "produkt", "produit", "商品", "产品", "상품")
+STORE = ("store", "shop", "branch", "outlet", "filiale", "magasin", "boutique", "店舗", "门店", "매장")
 LINE_NUMBER = r"(line|row|position|pos)_?(no|nr|num|number|id)?$"
 LONGEST_KEY = 60
 ADDRESS = r"(^|_)(plz|zip|postal|postcode|zipcode|pincode|postleitzahl|phone|telefon|tel|iban|email|mail)(_|$)"
 BIRTH = r"(^|_)(birth|born|dob|yob|geburt\w*|geboren|naissance|nacimiento|jahrgang|birthday|birthdate|birthyear)(_|$)"
 OUTCOME = (
     r"(^|_)(churn|churned|attrition|attrited|exited|response|target|outcome|segment|segmentation|cluster|classifier"
-    r"|predicted|prediction)(_|$)|^(y|label)$"
+    r"|predicted|prediction)(_|$)|^(is_)?(cancell?ed|storniert|annul[ée]e?)$|^(y|label)$"
 )
 # Words for a line that was never paid, or was paid back, and ids that stand for whoever has none.
 NO_PURCHASE = (
@@ -77,6 +92,9 @@ NO_PURCHASE = (
 # Of these, words for money that was paid back, and headers that say what a line is, not how it went with its order.
 PAID_BACK = r"refund|return|retour|erstatt|rembours|credit_?note|gutschrift|charge_?back"
 LINE_KIND = r"(^|_)(type|typ|kind|art|\w*art|event|event_name|vorgang|nature)(_|$)"
+# Of what happened in a shop: what is a purchase, and what only led to it.
+BOUGHT = r"purchase|bought|sale|^order|kauf|achat|compra|paid"
+LOOKED_AT = r"view|cart|basket|warenkorb|wish|search|click|visit|impression|session|browse|checkout|login|remove"
 REFUND = r"refund|erstatt|rembours|reembols|credited"
 CURRENCY_NAME = r"(^|_)(currency|waehrung|währung|währ|waers|devise|moneda|valuta)(_|$)"
 NOBODY = r"0+|-1|9{5,}|guest|gast|invité|anonymous|anonym|unknown|unbekannt|none|no_?customer"
@@ -89,7 +107,7 @@ TURNS = {
     "a day of the month": (r"day|tag|jour|d[ií]a|giorno|\w*day_?of_?(the_)?month|monatstag", 1, 31),
     "a day of the week": (r"\w*weekday|\w*day_?of_?(the_)?week|(\w+_)?dow|wochentag|jour_semaine", 0, 7),
     "a month of the year": (r"month|monat|mois|mes|mese|\w*month_?of_?(the_)?year", 1, 12),
-    "a week of the year": (r"week|woche|kw|semaine|semana|\w*week_?of_?(the_)?year", 0, 53),
+    "a week of the year": (r"week|woche|kw|semaine|semana|\w*week_?(of_?(the_)?year|number|num|no|nr)", 0, 53),
     "an hour of the day": (r"hour|stunde|heure|hora|\w*hour_?of_?(the_)?day", 0, 24),
 }
 # What short words in headers stand for, at the beginning of a header and anywhere.
@@ -104,7 +122,7 @@ def id_like(header: str) -> bool:
     joined = tuple(
         f"{word}{end}" for word in (*CUSTOMER, *ORDER, *PRODUCT, *STORE) for end in ("id", "num", "nr", "no")
     )
-    ends = r"(^|_)(id|code|no|nr|num|number|nummer|numero|numéro|upc|key|kdnr|recnum|rownum|rowid|recno)$|nummer$"
+    ends = r"(^|_)(id|code|no|nr|num|number|nummer|numero|numéro|upc|key|kdnr|recnum|rownum|rowid|recno)$|nummer$|(编号|编码|号|番号|コード|번호|(?<=[^\x00-\x7f])id)$"
     return re.search(ends, words_of(header)) is not None or normal_header(header).endswith(joined)
 
 

@@ -11,8 +11,10 @@ import pandas as pd
 from segments.config.source import Policy
 from segments.data.drafting.cells import FEW_VALUES, Sample
 from segments.data.drafting.headers import (
+    BOUGHT,
     CURRENCY_NAME,
     LINE_KIND,
+    LOOKED_AT,
     NAMELESS,
     NO_PURCHASE,
     NOBODY,
@@ -20,10 +22,15 @@ from segments.data.drafting.headers import (
     REFUND,
     words_of,
 )
+from segments.data.drafting.money_roles import QUANTITY
 from segments.data.drafting.roles import Roles
 from segments.data.drafting.texts import comment, one_line, quote
+from segments.data.rows import normal_header
 from segments.data.transactions import main_days
 
+FEWEST_ORDERS = 5  # of several lines, from which equal amounts are no accident
+ACCOUNT_SIDES = [set(pair.split()) for pair in ("debit credit", "d c", "dr cr", "soll haben", "s h")]  # of an account
+MEANS = r"pay|card|karte|zahl|method|carte"  # with what was paid: a debit card is no side
 MANY_TIMES = 5  # as many lines as the median customer: a number that may stand for nobody then does
 
 
@@ -73,6 +80,7 @@ def log_lines(sample: Sample, path: str, roles: Roles, days: Sequence[tuple[date
     """
     money = roles.money
     left_out, refunds = _left_out(sample, roles)
+    asked = _of_money(sample, roles)
     lines, returns = [as_of_line(days, date.today())], _below_zero(sample, roles)
     if returns:
         header, share = max(returns.items(), key=lambda item: item[1])
@@ -84,8 +92,9 @@ def log_lines(sample: Sample, path: str, roles: Roles, days: Sequence[tuple[date
         f"feature_sets: [{'rfm_net' if returns or refunds else 'rfm'}] # those of conf/feature_set you want swept"
     )
     lines += ["transactions:", f"  path: {quote(path)}"]
-    lines += [f"  # QUESTION: {comment(question)}" for question in money.questions]
-    if not money.knows_money:
+    lines += [f"  # QUESTION: {comment(question)}" for question in [*money.questions, *asked]]
+    is_doubtful = money.is_doubtful or bool(asked)
+    if is_doubtful or not money.knows_money:
         lines.append("  # amount: until this is known, the source is refused")
     parts = {key: getattr(roles, key) for key in ("customer", "time")}
     parts |= {key: getattr(money, key) for key in ("amount", "quantity", "price", "list_price", "discount_rate")}
@@ -93,7 +102,10 @@ def log_lines(sample: Sample, path: str, roles: Roles, days: Sequence[tuple[date
     for key, header in parts.items():
         if header is not None:
             guess = " # a guess: the file has no header" if NAMELESS.fullmatch(header.casefold()) else ""
-            lines.append(f"  {key}: {quote(header)}{guess}{roles.doubts.get(key, '')}")
+            if key == "amount" and money.others and not is_doubtful:
+                guess += f" # CHECK: or {', '.join(map(quote, money.others[:3]))}?"
+            asks = "# " if is_doubtful and header in money.paid else ""
+            lines.append(f"  {asks}{key}: {quote(header)}{guess}{roles.doubts.get(key, '')}")
         if key == "price" and money.quantity is not None:
             lines[-1] += " # the money of a line is quantity x price"
         if key == "discount_rate" and header is not None:
@@ -139,7 +151,10 @@ def _left_out(sample: Sample, roles: Roles) -> tuple[list[str], bool]:
             words = []
         else:
             codes = values[~values.index.isin(back)]  # money below zero is a return, which is netted
-            telling = codes[codes.str.contains(NO_PURCHASE, case=False) & ~codes.str.contains("part|teil", case=False)]
+            is_none = codes.str.contains(NO_PURCHASE, case=False) & ~codes.str.contains("part|teil", case=False)
+            if re.search(LINE_KIND, words_of(header)) and codes.str.contains(BOUGHT, case=False).any():
+                is_none |= codes.str.contains(LOOKED_AT, case=False) & ~codes.str.contains(BOUGHT, case=False)
+            telling = codes[is_none]
             words = [str(word) for word in telling.value_counts().index]
             back_words = [word for word in words if re.search(PAID_BACK, word, re.IGNORECASE)]
             if back_words and _stand_alone(sample, roles, header, telling[telling.isin(back_words)]):
@@ -147,12 +162,13 @@ def _left_out(sample: Sample, roles: Roles) -> tuple[list[str], bool]:
                 words = [word for word in words if word not in back_words]
         if words:
             found[header] = words
-        if header not in played and re.search(CURRENCY_NAME, words_of(header)) and values.nunique() > 1:
-            several = ", ".join(map(one_line, values.value_counts().index[:5]))
-            lines.append(
-                f"  # QUESTION: {one_line(header)} has {several}: money of several currencies is added up as it stands; choose one, or convert in a query"
-            )
-        if header not in played and re.search(REFUND, words_of(header)) and (sample.numbers(header).abs() > 0).any():
+        units = re.search(QUANTITY, normal_header(header))
+        if (
+            header not in played
+            and not units
+            and re.search(REFUND, words_of(header))
+            and (sample.numbers(header).abs() > 0).any()
+        ):
             some = int((sample.numbers(header).abs() > 0).sum())
             lines.append(
                 f"  # CHECK: {one_line(header)} is above 0 on {some:,} lines, and is not taken off what was paid; a query can (docs/your-data.md)"
@@ -170,7 +186,54 @@ def _left_out(sample: Sample, roles: Roles) -> tuple[list[str], bool]:
             said = ", ".join(f"{one_line(header)} on {count:,} lines" for header, count in counts.items())
             listed = ", ".join(f"{quote(header)}: [{', '.join(map(quote, words))}]" for header, words in told.items())
             lines.append(f"  {key}: {{{listed}}} # CHECK: {asked.format(said)}")
+            if once := [header for header in told if _stands_once(sample, roles, header)]:
+                lines.append(
+                    f"  # CHECK: {', '.join(map(one_line, once))} stands on one line of each order only, and speaks for that line alone: "
+                    "where what was paid stands on every line, fill it in by a query (docs/your-data.md)"
+                )
     return lines, bool(refunds)
+
+
+def _of_money(sample: Sample, roles: Roles) -> list[str]:
+    """Why the money of a line may not be what was paid for it: questions that only a person can answer."""
+    money, asked = roles.money, []
+    played = {roles.customer, roles.time, roles.order, roles.product, roles.store, *money.paid}
+    for header in sample.headers:
+        if header in played or sample.cells[header].nunique() > FEW_VALUES + len(sample.missing):
+            continue
+        values = sample.present(header)
+        if not 1 < values.nunique() <= FEW_VALUES:
+            continue
+        several = ", ".join(map(one_line, values.value_counts().index[:5]))
+        if re.search(CURRENCY_NAME, words_of(header)):
+            asked.append(
+                f"{one_line(header)} has {several}: money of several currencies is added up as it stands; choose one by exclude, or convert in a query"
+            )
+        if set(values.str.casefold()) in ACCOUNT_SIDES and not re.search(MEANS, words_of(header)):
+            asked.append(
+                f"{one_line(header)} has {several}: on which side is money paid back? Write it as refunds: {{{quote(header)}: [...]}}"
+            )
+    if not money.paid:
+        return asked
+    paid = sample.numbers(money.paid[0])
+    if (below := float((paid < 0).mean())) > 0.5:  # most
+        asked.append(
+            f"{one_line(money.paid[0])} is below zero on {below:.0%} of the lines: are these what customers paid, seen from the other side? A query can turn the sign"
+        )
+    if money.amount is not None and roles.order is not None:
+        own = [
+            header for header in sample.headers if header not in {roles.order, roles.customer, roles.time, money.amount}
+        ]
+        lines = pd.DataFrame({"order": sample.present(roles.order), "paid": paid}).dropna()
+        lines["what"] = pd.util.hash_pandas_object(sample.cells.loc[lines.index, own], index=False)
+        orders = lines.groupby("order").agg(n=("paid", "size"), sums=("paid", "nunique"), what=("what", "nunique"))
+        several_lines = orders[(orders["n"] > 1) & (orders["what"] > 1)]
+        if len(several_lines) >= FEWEST_ORDERS and (several_lines["sums"] == 1).mean() > 0.9:
+            asked.append(
+                f"{one_line(money.amount)} is the same on every line of an order: is it what the whole order cost? Then name what was paid for each line, "
+                f"or make one line of each order by a query (docs/your-data.md); if it is of the line, write amount: {quote(money.amount)}"
+            )
+    return asked
 
 
 def _stand_alone(sample: Sample, roles: Roles, header: str, back: pd.Series) -> bool:
@@ -180,8 +243,18 @@ def _stand_alone(sample: Sample, roles: Roles, header: str, back: pd.Series) -> 
     if roles.order is None:
         return False
     orders = sample.present(roles.order)
-    others = set(orders[~orders.index.isin(back.index)])
+    told = sample.present(header).index  # what says nothing of itself says nothing against it
+    others = set(orders[orders.index.isin(told) & ~orders.index.isin(back.index)])
     return float(orders[orders.index.isin(back.index)].isin(others).mean()) > 0.5  # most
+
+
+def _stands_once(sample: Sample, roles: Roles, header: str) -> bool:
+    """Whether a column says something on one line of an order at most, though orders have several."""
+    if roles.order is None or header in {roles.customer, roles.order}:
+        return False
+    orders = sample.present(roles.order)
+    of_column = orders[orders.index.isin(sample.present(header).index)]
+    return bool(orders.duplicated().any()) and len(of_column) < len(orders) and not of_column.duplicated().any()
 
 
 def _nobodies(ids: pd.Series) -> list[str]:

@@ -26,17 +26,32 @@ AMOUNT = (
         "value",
         "dollar",
     ),
-    *("betrag", "umsatz", "summe", "montant", "prixtotal", "importe", "importo"),
+    *(
+        "betrag",
+        "umsatz",
+        "summe",
+        "montant",
+        "prixtotal",
+        "importe",
+        "importo",
+        "金额",
+        "金額",
+        "売上",
+        "금액",
+        "gross",
+        "brutto",
+        "netto",
+    ),
 )
-PRICE = "price|preis|prix|precio|prezzo"
+PRICE = "price|preis|prix|precio|prezzo|单价|単価|단가"
 LIST = "list|regular|original|msrp|rrp|uvp|catalog|before|normal"
-QUANTITY = "quantity|quantit|qty|units|menge|anzahl|stueck|stück|cantidad|pieces|pcs"
+QUANTITY = "quantity|quantit|qty|units|menge|anzahl|stueck|stück|cantidad|pieces|pcs|数量|수량"
 DISCOUNT = "disc|rebate|rabatt|remise|nachlass|skonto"
 RATE = "rate|percent|pct|prozent|ratio|share|margin|score|rating"
 # money, but not what was paid for goods
 NO_PAY = (
     "^(freight|fracht|shipping|delivery|versand|livraison|(sales|gross)?tax|vat|mwst|steuer|profit|gewinn|margin)"
-    "|shipping|freight|versand|refund|erstatt|rembours|tax(es|amount)?$|fees?$"
+    "|shipping|freight|versand|refund|erstatt|rembours|tax(es|amount)?$|fees?$|weight|gewicht|profit|margin"
 )
 COUNT = f"count|number|requests|visits|nights|items|points|{QUANTITY}"
 FEW_COUNTS = 12  # different whole numbers, of many lines: codes or counts, not money
@@ -57,6 +72,10 @@ class MoneyRoles:
         Price reductions and coupon values, in money.
     questions : list of str
         What cannot be known from the file, for a person.
+    others : list of str
+        Other columns that may be what was paid.
+    is_doubtful : bool
+        Whether it is a question if these columns say what was paid for a line at all.
     """
 
     amount: str | None = None
@@ -68,6 +87,13 @@ class MoneyRoles:
     discounts: list[str] = field(default_factory=list)
     coupons: list[str] = field(default_factory=list)
     questions: list[str] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
+    is_doubtful: bool = False
+
+    @property
+    def paid(self) -> list[str]:
+        """The columns that what was paid is made of."""
+        return [header for header in (self.amount, self.quantity, self.price, self.list_price) if header is not None]
 
     @property
     def knows_money(self) -> bool:
@@ -102,7 +128,11 @@ def money_roles(numbers: Mapping[str, pd.Series[float]]) -> MoneyRoles:
     )
     free = [name for name in free if not re.search(DISCOUNT, called[name])]
     prices = [
-        name for name in free if re.search(PRICE, called[name]) and not any(word in called[name] for word in AMOUNT)
+        name
+        for name in free
+        # the sales price may be of a unit
+        if re.search(PRICE, called[name])
+        and not any(word in re.sub("sales(?=price)", "", called[name]) for word in AMOUNT)
     ]
     listed = next((name for name in prices if re.search(LIST, called[name])), None)
     price = next((name for name in prices if name != listed), None)
@@ -116,12 +146,30 @@ def money_roles(numbers: Mapping[str, pd.Series[float]]) -> MoneyRoles:
             questions.append(
                 f'is "{name}" money? It holds {why}; if it is what was paid for a line, write amount: "{name}"'
             )
+    is_doubtful = False
     if amount is not None and quantity is not None and price is not None:
-        other = (numbers[amount] - numbers[quantity] * numbers[price]).abs() > 0.01
-        if other.mean() > 0.05:
+        fitting = (name for name in named if _differ(numbers[name], numbers[quantity] * numbers[price]) < 0.05)
+        amount = next(fitting, amount)  # net and gross: the one that is of a line for certain
+        whole = numbers[quantity] * numbers[price]
+        off = [numbers[name].abs() for name in discounts] + ([whole * numbers[rate]] if rate else [])
+        off += [one / 100 for one in off[len(discounts) :]]
+        fits = [
+            whole,
+            *(whole - one for one in off),
+            *([whole - sum(off[: len(discounts)])] if len(discounts) > 1 else []),
+        ]
+        other = min(_differ(numbers[amount], one) for one in fits)
+        if other > 0.05:
+            is_doubtful = True
             questions.append(
-                f'is "{amount}" what was paid for a line? "{quantity}" x "{price}" is another figure on {other.mean():.0%} of the lines'
+                f'is "{amount}" what was paid for a line? "{quantity}" x "{price}" is another figure on {other:.0%} of the lines: '
+                f'write amount: "{amount}", or quantity: "{quantity}" and price: "{price}"'
             )
+    if amount is None and quantity is not None and price is not None and "salesprice" in called[price]:
+        is_doubtful = True
+        questions.append(
+            f'is "{price}" of one unit? Then write quantity: "{quantity}" and price: "{price}"; if it is of the whole line, amount: "{price}"'
+        )
     if amount is None and quantity is None and (alone := price or listed):
         unit_price = re.search("unit|einzel|stück|stueck|each|per", called[alone])
         what = "what one unit costs" if unit_price else "a price, perhaps of one unit"
@@ -141,7 +189,19 @@ def money_roles(numbers: Mapping[str, pd.Series[float]]) -> MoneyRoles:
         discounts=discounts,
         coupons=coupons,
         questions=questions,
+        others=[
+            name
+            for name in named
+            if amount is not None and name != amount and not _no_money(called[name], numbers[name])
+            if bool((numbers[name] != numbers[amount]).any())
+        ],
+        is_doubtful=is_doubtful,
     )
+
+
+def _differ(one: pd.Series[float], other: pd.Series[float]) -> float:
+    """On which share of the lines two figures are not the same."""
+    return float(((one - other).abs() > 0.01).mean())
 
 
 def _discounts(

@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from segments.config.source import EPOCHS
 from segments.data.drafting.cells import Sample
 from segments.data.drafting.headers import (
     ABOUT_CUSTOMERS,
     ABOUT_ORDERS,
+    BIRTH,
     CUSTOMER,
+    LATER,
     LINE_NUMBER,
     NAMELESS,
     ORDER,
@@ -23,12 +26,14 @@ from segments.data.drafting.headers import (
     words_of,
 )
 from segments.data.drafting.money_roles import MoneyRoles, money_roles
+from segments.data.drafting.texts import quote
 from segments.data.rows import normal_header
 from segments.data.times import swapped, time_formats
 
 FEWEST_CUSTOMERS = 4  # of a log of more than a few lines
 ID_CODE = r"[A-Za-z]{1,6}[-_ ]?\d+"
 LAST = r"(^|[_ ])(last|first|letzte\w*|erste\w*|dernière?|première?)(_|$)"
+SEVERAL_DAYS = 0.05  # of the orders of a customer: a basket that is open at midnight is rarer
 LINES_OF_ONE = 2_000  # of a customer, on average, beyond which it is rather a shop
 
 
@@ -97,12 +102,7 @@ def guess_roles(sample: Sample) -> Roles:
         return found
 
     times = {name: time_formats(cells[name]) for name in free}
-    time = take(TIME, [name for name in free if times[name]])
-    if time is None:
-        time = next((name for name in free if times[name] and (nameless or name not in numbers)), None)
-        if time is not None:
-            free.remove(time)
-    who = [name for name in free if _may_be_customer(name, cells[name])]
+    who = [name for name in free if not _is_measure(name, read, times) and _may_be_customer(name, cells[name])]
     customer = take(CUSTOMER, sorted(who, key=lambda name: not id_like(name)))
     if customer is None:  # an address that comes again tells people apart, whatever its column is called
         mail = [name for name in who if name in free and cells[name].str.contains(".@.").mean() > 0.9]
@@ -111,10 +111,22 @@ def guess_roles(sample: Sample) -> Roles:
     if customer is None and nameless:
         customer = next((name for name in who if not times[name] and cells[name].duplicated().any()), None)
         free = [name for name in free if name != customer]
+    timely = [name for name in free if times[name] and not re.search(BIRTH, words_of(name))]
+    time = None
+    for some in _by_telling(timely, cells, customer):
+        time = take(TIME, some)
+        if time is None and (fitting := [name for name in some if nameless or name not in numbers]):
+            time = fitting[0]
+            free.remove(time)
+        if time is not None:
+            break
     # ten digits are a number of something, or seconds since 1970
     ids = [name for name in free if not times[name] or (name in numbers and not _is_timely(name))]
-    ids = [name for name in ids if not re.search(ABOUT_ORDERS, words_of(name))]
+    ids = [name for name in ids if not re.search(ABOUT_ORDERS, words_of(name)) and not _is_measure(name, read)]
     order = take(ORDER, sorted(ids, key=lambda name: not id_like(name)))
+    if order is None and customer is not None and cells[customer].duplicated().any():
+        order = next((name for name in free if not times[name] and _tells_orders(name, cells, customer)), None)
+        free = [name for name in free if name != order]
     product = take(PRODUCT, [name for name in free if id_like(name) or "sku" in normal_header(name)])
     store = take(STORE, [name for name in free if id_like(name)])
     line = next((name for name in free if name in numbers and re.search(LINE_NUMBER, words_of(name))), None)
@@ -122,12 +134,34 @@ def guess_roles(sample: Sample) -> Roles:
     money = money_roles({name: values.dropna() for name, values in figures.items()})
     if nameless and figures:
         money = MoneyRoles(amount=list(figures)[-1])  # quantity before money, as most tills write it
-    doubts = {}
+    doubts: dict[str, str] = {}
+    if order is not None and customer is not None and not cells[customer].duplicated().any():
+        other = next((name for name in who if name in free and _comes_again(name, customer, cells)), None)
+        if other is not None:
+            doubts["customer"] = (
+                f" # CHECK: {quote(customer)} has another value in every line, and this one comes again"
+            )
+            customer = other
     if customer is not None and (lines := len(cells[customer]) / max(1, cells[customer].nunique())) > LINES_OF_ONE:
         doubts["customer"] = (
-            f" # {cells[customer].nunique()} customers with {lines:,.0f} lines each: is that not a shop or a group?"
+            doubts.get("customer", "")
+            + f" # {cells[customer].nunique()} customers with {lines:,.0f} lines each: is that not a shop or a group?"
         )
     repeats = customer is not None and bool(cells[customer].duplicated().any())
+    if customer is not None and (twice := cells[customer].nunique() - cells[customer].str.casefold().nunique()):
+        doubts["customer"] = (
+            doubts.get("customer", "")
+            + f" # CHECK: {twice:,} differ from another in capitals only: as drafted, they are customers of their own"
+        )
+    if customer is not None and order is not None and time is not None:
+        begun = pd.DataFrame(
+            {"customer": cells[customer], "order": cells[order], "day": cells[time].str.split("[ T]").str[0]}
+        )
+        days = begun.dropna().groupby(["customer", "order"])["day"].nunique()
+        if len(days) and (days > 1).mean() > SEVERAL_DAYS:
+            doubts["order"] = (
+                f" # CHECK: {(days > 1).mean():.0%} stand on several days: do the numbers begin again? Without it, a purchase day counts as one order"
+            )
     # one order each makes a log, too; the last order of everybody, a customers table
     orders = order is not None and id_like(order) and not re.search(LAST, f"{words_of(order)} {words_of(time or '')}")
     if customer is not None and not repeats and orders:
@@ -145,7 +179,51 @@ def guess_roles(sample: Sample) -> Roles:
         money=money,
         doubts=doubts,
         is_log=bool((repeats or orders) and customer and time and (money.knows_money or money.questions)),
-        repeats=bool(repeats and customer is not None and id_like(customer)),
+        repeats=bool(
+            repeats
+            and customer is not None
+            and (id_like(customer) or normal_header(customer) in CUSTOMER or time is not None)
+        ),
+    )
+
+
+def _by_telling(names: Sequence[str], cells: Mapping[str, pd.Series], customer: str | None) -> list[list[str]]:
+    """Columns of times, those of the purchase first: then of what came after or before it, then what is the same in all lines of a customer."""
+    ranks = dict.fromkeys(names, 0)
+    for name in names:
+        ranks[name] += bool(re.search(LATER, words_of(name)))
+        if customer is not None and cells[customer].duplicated().any():
+            pairs = pd.DataFrame({"customer": cells[customer], "time": cells[name]}).dropna()
+            ranks[name] += 2 * bool((pairs.groupby("customer")["time"].nunique() == 1).all())
+    return [[name for name in names if ranks[name] == rank] for rank in sorted(set(ranks.values()))]
+
+
+def _is_measure(header: str, read: Mapping[str, pd.Series], times: Mapping[str, Sequence[str]] | None = None) -> bool:
+    """Whether a column holds amounts with a fraction, or days: such tell nobody apart."""
+    numbers = read[header].dropna()
+    fraction = len(numbers) and len(numbers) >= 0.9 * len(read[header]) and bool((numbers % 1 != 0).any())
+    fraction = fraction and not id_like(header)
+    is_day = times is not None and times[header] and (times[header][0] not in EPOCHS or _is_timely(header))
+    return bool(fraction or is_day)
+
+
+def _tells_orders(header: str, cells: Mapping[str, pd.Series], customer: str) -> bool:
+    """Whether a column that is only called an id, or holds numbers such as #1001, names the orders: in every line, and each of one customer."""
+    if not len(cells[header]) or (normal_header(header) != "id" and not cells[header].str.fullmatch(r"#\d+").all()):
+        return False
+    pairs = pd.DataFrame({"order": cells[header], "customer": cells[customer]})
+    whole = len(cells[header]) >= len(cells[customer])
+    return whole and bool((pairs.dropna().groupby("order")["customer"].nunique() == 1).all())
+
+
+def _comes_again(header: str, customer: str, cells: Mapping[str, pd.Series]) -> bool:
+    """Whether a column is called as the customer is, and tells fewer apart."""
+    word = next((word for word in CUSTOMER if word in normal_header(customer)), None)
+    return (
+        word is not None
+        and word in normal_header(header)
+        and id_like(header)
+        and bool(cells[header].duplicated().any())
     )
 
 

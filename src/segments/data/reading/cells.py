@@ -20,7 +20,9 @@ Decimal = Literal[".", ","]
 
 _BLANKS = "[ \u00a0\u2009\u202f]"
 _WORDS = "US\\$|R\\$|A\\$|C\\$|USD|EUR|GBP|CHF|JPY|CNY|INR|AUD|CAD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|RON|BRL|MXN|ZAR|TRY|RUB|KRW|SGD|HKD|kr\\.?|zł|Kč|Ft|Fr\\.?|Rs\\.?"
-CURRENCY_SIGN = f"(?:[$£€¥₹₽₩₺₫₴₦฿₱₪¢]|(?i:{_WORDS}))"
+CURRENCY_SIGN = f"(?:[$£€¥￥₹₽₩₺₫₴₦฿₱₪¢円元원\\\\]|(?i:{_WORDS}))"
+# One currency, by its sign and its name; \\ is the yen of Shift-JIS.
+SAME_MONEY = (("eur", "€"), ("gbp", "£"), (r"inr|rs\.?", "₹"), (r"us\$", "usd"), (r"￥|円|\\", "¥"), ("pln", "zł"))
 _ANY = "¤"  # stands for a currency, once it is found
 _INFINITE = "[iI][nN][fF](?:[iI][nN][iI][tT][yY])?|∞"
 _MINUS = "[−–-]"
@@ -209,9 +211,10 @@ def decimal_of(cells: duckdb.DuckDBPyRelation, header: str, found: str | None, w
             for mark in (".", ",")
         }
         marks = marks.project(f"cell, {reads['.']} AS point, {reads[',']} AS comma")
-        currency = (
-            f"CASE WHEN point OR comma THEN nullif(lower(regexp_extract(cell, {literal(CURRENCY_SIGN)})), '') END"
-        )
+        sign = f"lower(regexp_extract(cell, {literal(CURRENCY_SIGN)}))"
+        for alike, name in SAME_MONEY:
+            sign = f"regexp_replace({sign}, {literal(alike)}, {literal(name)})"
+        currency = f"CASE WHEN point OR comma THEN nullif({sign}, '') END"
         told = marks.project(
             "point AND NOT comma AS pointed, comma AND NOT point AS with_comma, "
             f"point AND comma AND regexp_matches(cell, '[0-9][.,][0-9]') AS unsure, {currency} AS currency"
@@ -292,7 +295,7 @@ def time_sql(header: str, kind: str, cell: str, time_format: str | None, zone: s
     cell : str
         What :func:`text_sql` wrote for it.
     time_format : str, optional
-        As strptime writes it, or ``epoch_s``, ``epoch_ms``; without one times are the file's own, or ISO text.
+        As strptime writes it, or ``epoch_s``, ``epoch_ms``, ``epoch_us``; without one times are the file's own, or ISO text.
     zone : str, optional
         Where the business is: instants become the time on its clocks. Without it they stay as written, or UTC.
     """
@@ -316,7 +319,8 @@ def time_sql(header: str, kind: str, cell: str, time_format: str | None, zone: s
         iso = f"regexp_full_match({cell}, '{ISO_TIME}')"
         time = f"TRY_CAST({cell} AS TIMESTAMP)"
         if zone is not None:
-            time = f"CASE WHEN regexp_full_match({cell}, '{ZONE}') THEN TRY_CAST({cell} AS TIMESTAMPTZ) {at} ELSE {time} END"
+            close = f"regexp_replace({cell}, ' ([+-][0-9:]+|Z)$', '\\1')"  # a blank before the offset is not read
+            time = f"CASE WHEN regexp_full_match({cell}, '{ZONE}') THEN TRY_CAST({close} AS TIMESTAMPTZ) {at} ELSE {time} END"
         time = f"CASE WHEN {iso} THEN {time} END"
     return time
 

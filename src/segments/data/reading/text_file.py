@@ -31,7 +31,7 @@ ODD_AT_FIRST = (
 )
 AT_THE_END = 3  # rows that may be totals or remarks
 TOTALS = re.compile(
-    r"((grand|sub|overall)[ -]?)?totals?( g[ée]n[ée]ral)?|gesamt(summe|ergebnis)?|summe|sum(me)?|somme|suma|totale|totaal",
+    r"((grand|sub|overall)[ -]?)?totals?( g[ée]n[ée]ral)?|gesamt(summe|ergebnis)?|summe|sum(me)?|somme|suma|totale|(eind)?totaal|[合总総小][计計]",
     re.I,
 )
 
@@ -138,9 +138,13 @@ def is_remark(cells: tuple[str | None, ...], *, odd: bool = False) -> bool:
     --------
     >>> is_remark(("Total", "", "750", "")), is_remark(("exported by hand", None, None), odd=True), is_remark(("K7", "", "750"))
     (True, True, False)
+    >>> is_remark(("Grand Total", "750")), is_remark(("Total", "Paris")), is_remark(("750", "12"))
+    (True, False, False)
     """
     filled = [cell.strip() for cell in cells if cell and cell.strip()]
-    if not filled or len(filled) == len(cells):
+    if not filled:
+        return False
+    if len(filled) == len(cells) and (len(cells) < 2 or not all(map(is_number, filled[1:]))):
         return False
     remark = odd and len(filled) == 1 and len(cells) > 2 and not is_number(filled[0])
     return remark or TOTALS.fullmatch(filled[0].rstrip(" :.")) is not None
