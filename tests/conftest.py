@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 import shutil
@@ -24,6 +25,7 @@ from small_project import SmallProject, make, make_record
 PROJECT = Path(__file__).resolve().parent.parent
 MEMORY = tempfile.TemporaryDirectory(prefix="segments-configs-")  # as long as this process
 remembered.install(Path(MEMORY.name))
+gc.set_threshold(100_000, 50, 100)  # as the command has it (segments.app.cli): libraries make millions of objects, none of them garbage
 
 # The same examples every time and no limit by the clock, so that what fails is the change at hand; `--hypothesis-profile=default` looks for new ones.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
@@ -66,6 +68,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return Dealing(config, log)
 
 
+def pytest_collection_finish() -> None:
+    """What is imported and collected by now stays: a look for garbage need not go through it."""
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """A test that is not left out has what it needs, or fails."""
     if lacks := machine.lacking(getattr(item, "fixturenames", ()), machine.missing()):
@@ -74,6 +82,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """A worker hands on what it left out: it has no terminal to say it on."""
+    gc.unfreeze()  # what DuckDB's binding still finds at the end it calls a leak
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["left_out"] = session.config.stash.get(LEFT_OUT, {})
 
