@@ -164,3 +164,9 @@ def test_an_experiment_that_lacks_a_file_just_written_says_so(project: Path, tmp
     assert "git add -N conf/source/mine.yaml" in error.value.fix
     with pytest.raises(ConfigError, match="there is no source 'mime'"):
         load(["source=mime"], copy)
+
+
+def test_of_recipes_and_of_servers_none_can_be_chosen(project: Path) -> None:
+    plain = load(project=project)
+    assert load(["experiment=null", "tracking=null"], project=project) == plain
+    assert load(["~experiment"], project=project) == plain

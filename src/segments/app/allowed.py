@@ -35,6 +35,7 @@ OTHER_KEY = re.compile(r"\$\{(?!hydra\b)[\w.\[\]-]+\}")
 SUSPECT = re.compile(r"[!&*%?@\\]|\$\{|<<|hydra|defaults|\(\)|(?<!\w)_\w+_(?!\w)|(?i:passw|pwd)")
 INT, NULL, MERGE = (f"tag:yaml.org,2002:{kind}" for kind in ("int", "null", "merge"))
 PLAIN_TAGS = {INT, NULL, *(f"tag:yaml.org,2002:{kind}" for kind in ("str", "float", "bool", "timestamp", "map", "seq"))}
+NEEDLESS = ("experiment", "tracking")  # groups of which none need be chosen
 LONGEST_OVERRIDE = 4_000  # signs of an override: what reads them takes seconds for much more
 MOST_RUNS = 10_000
 WRITE_IT = "write the value; the only interpolation is that of another key of conf/, ${key.of.conf}"
@@ -253,7 +254,7 @@ def _check_override(override: Override, text: str, groups: Collection[str]) -> N
 def _check_choice(override: Override, text: str) -> None:
     """A choice of a group is one name, in a sweep one after another; recipes may be several, and a section may be written out."""
     group, value = override.key_or_group, _value(override)
-    if override.is_delete():
+    if override.is_delete() and group not in NEEDLESS:
         raise ConfigError(f"{group} cannot be taken out", where=text, fix=f"choose another: {group}=NAME")
     if override.is_sweep_override():
         chosen = getattr(value, "list", [])
@@ -261,7 +262,7 @@ def _check_choice(override: Override, text: str) -> None:
         chosen = value if isinstance(value, list) and group == "experiment" else [value]
     for name in chosen:
         name = getattr(name, "text", name)  # in quotes
-        if not isinstance(name, dict) and not (name is None and group in ("experiment", "tracking")):
+        if not isinstance(name, dict) and not (name is None and group in NEEDLESS):
             check_name(name, text)
 
 

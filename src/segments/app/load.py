@@ -14,7 +14,7 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_type_hints
 
-from segments.app.allowed import check_conf, check_name, check_overrides
+from segments.app.allowed import NEEDLESS, check_conf, check_name, check_overrides
 from segments.config.root import Config
 from segments.config.source import is_query
 from segments.errors import ConfigError, SegmentsError, first_line
@@ -74,7 +74,7 @@ def load(overrides: Sequence[str] = (), project: Path | None = None) -> Config:
     _check(conf, overrides)
     try:
         with initialize_config_dir(str(conf.absolute()), version_base="1.3"):
-            composed = compose("main", overrides=list(overrides), return_hydra_config=True)
+            composed = compose("main", overrides=for_hydra(overrides), return_hydra_config=True)
     except SegmentsError:
         raise
     except Exception as error:
@@ -204,7 +204,7 @@ def multirun(overrides: Sequence[str], task: Callable[..., None], together: bool
             failed = failed or error.within(combination)
 
     argv = sys.argv
-    sys.argv = ["segments", *overrides, *FIXED, "--multirun"]
+    sys.argv = ["segments", *for_hydra(overrides), *FIXED, "--multirun"]
     try:
         hydra.main(version_base="1.3", config_path=str(conf.absolute()), config_name="main")(run)()
     except Exception as error:
@@ -222,6 +222,18 @@ def _check(conf: Path, overrides: Sequence[str]) -> None:
     """Refuse what Hydra must not see."""
     check_conf(conf)
     check_overrides(overrides, {path.name for path in conf.iterdir() if path.is_dir()})
+
+
+def for_hydra(overrides: Sequence[str]) -> list[str]:
+    """Overrides as Hydra knows them: to it, ``experiment=null`` is no choice of none.
+
+    Examples
+    --------
+    >>> for_hydra(["source=mall", "experiment=null"])
+    ['source=mall', '~experiment']
+    """
+    none = {f"{group}=null": f"~{group}" for group in NEEDLESS}
+    return [none.get(override, override) for override in overrides]
 
 
 def _names(grid: dict[str, Any], key: str, section: str = "sweep") -> list[str]:
