@@ -25,7 +25,9 @@ from small_project import SmallProject, make, make_record
 PROJECT = Path(__file__).resolve().parent.parent
 MEMORY = tempfile.TemporaryDirectory(prefix="segments-configs-")  # as long as this process
 remembered.install(Path(MEMORY.name))
-gc.set_threshold(100_000, 50, 100)  # as the command has it (segments.app.cli): libraries make millions of objects, none of them garbage
+gc.set_threshold(
+    100_000, 50, 100
+)  # as the command has it (segments.app.cli): libraries make millions of objects, none of them garbage
 
 # The same examples every time and no limit by the clock, so that what fails is the change at hand; `--hypothesis-profile=default` looks for new ones.
 settings.register_profile("repeatable", derandomize=True, deadline=None)

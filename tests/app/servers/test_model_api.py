@@ -8,10 +8,12 @@ import json
 import logging
 import signal
 import socket
+import sqlite3
 import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -30,6 +32,7 @@ from segments.app.servers import child, invocations, known_customers, model_api
 from segments.app.servers.invocations import RefusedError
 from segments.app.servers.model_api import MOST_ARRIVING, SMALL_BODY, Known, Serving, application, follow
 from segments.clustering.space import Space
+from segments.config.registry import TrackingConfig
 from segments.config.serving import ServingConfig
 from segments.errors import ConfigError, SegmentsError, TrackingError
 from segments.io.registry import files
@@ -434,7 +437,9 @@ def test_it_follows_the_alias_and_says_once_what_cannot_be_followed(monkeypatch:
             return str(json.loads((await request(app))[1])["predictions"][0]["segment"])
 
         names.append(await segment())
-        task = asyncio.create_task(follow(serving, SimpleNamespace(), "models:/toy@champion", said.append, 0))  # type: ignore[arg-type]
+        task = asyncio.create_task(
+            follow(serving, TrackingConfig("http://127.0.0.1:9"), "models:/toy@champion", said.append, 0)
+        )
         while serving.version != "5":
             await asyncio.sleep(0)
             names.append(await segment())
@@ -445,6 +450,35 @@ def test_it_follows_the_alias_and_says_once_what_cannot_be_followed(monkeypatch:
     [broken, moved] = said
     assert "version 4 is not what was registered" in broken and "Version 3 goes on answering" in broken
     assert moved == "Version 5 answers now."
+
+
+def test_a_record_on_this_machine_is_asked_only_when_it_was_written(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[str] = []
+    monkeypatch.setattr(model_api.files, "version_at", lambda *given: looks.append("look") or "3")
+    rounds = 0
+
+    async def live() -> None:
+        nonlocal rounds
+        real = asyncio.sleep
+
+        async def sleep(seconds: float) -> None:
+            nonlocal rounds
+            rounds += 1
+            if rounds == 5:
+                with sqlite3.connect(root / "mlflow.db") as record:
+                    record.execute("CREATE TABLE more (n)")
+            if rounds == 9:
+                raise asyncio.CancelledError
+            await real(0)
+
+        monkeypatch.setattr(model_api.asyncio, "sleep", sleep)
+        with suppress(asyncio.CancelledError):
+            await follow(Serving("toy", "3", MODEL), TrackingConfig(), "models:/toy@champion", looks.append, 0)
+
+    asyncio.run(live())
+    assert looks == ["look", "look"]
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.0.7", "::"])

@@ -28,9 +28,10 @@ from segments.io.registry import files, versions
 from segments.io.registry.versions import Version
 from segments.io.store import catalog
 from segments.io.store.cache import batch_records, sweep_records, uplift_folders, version_file, version_folder
-from segments.io.store.files import checkout, read_csv, read_json, read_made, read_table, scan_tables
+from segments.io.store.files import read_csv, read_json, read_made, read_table, scan_tables, stamp_of
 from segments.io.store.kinds import Artifact, Document, Table
 from segments.io.tracking.candidates import pages_of
+from segments.io.tracking.connection import record_stamp, tracking_uri
 from segments.model.segmentation import Segmentation
 
 T = TypeVar("T")
@@ -123,7 +124,7 @@ def sweeps() -> dict[str, pd.DataFrame]:
     for folder in reversed(sweep_records()):
         path = folder / "files" / "candidates.csv"
         if folder.name not in made and path.is_file():
-            made[folder.name] = _csv(str(path), _stamp(path))
+            made[folder.name] = _csv(str(path), stamp_of(path))
     if not made:
         raise StoreError("no sweep has run yet", fix="run `segments sweep`, or `dvc repro`")
     return made
@@ -191,7 +192,7 @@ def members_file(version: Version) -> Path:
     """
     tags = version.tags
     names = tags.get("model_hash", ""), tags.get("candidate_id", "")
-    kept = _kept_members(*names, _stamp(version_folder(*names) / MEMBERS_KEPT))
+    kept = _kept_members(*names, stamp_of(version_folder(*names) / MEMBERS_KEPT))
     if kept is not None:
         return kept
     if catalog.exists(catalog.CHOICE) and choice().candidate_id == tags.get("candidate_id"):
@@ -217,7 +218,7 @@ def outlook(version: Version) -> pd.DataFrame:
         ``churn_risk_mean`` and so on.
     """
     path = members_file(version)
-    return _outlook(str(path), _stamp(path), _stamp(catalog.path_of(catalog.CUSTOMER_FORECAST)))
+    return _outlook(str(path), stamp_of(path), stamp_of(catalog.path_of(catalog.CUSTOMER_FORECAST)))
 
 
 def member_page(version: Version, segment_id: str, text: str, page: int) -> tuple[int, pd.DataFrame]:
@@ -240,8 +241,8 @@ def member_page(version: Version, segment_id: str, text: str, page: int) -> tupl
         How many there are, and of those on the page what :func:`customers` knows.
     """
     path = members_file(version)
-    risk = _stamp(catalog.path_of(catalog.CUSTOMER_FORECAST))
-    return _member_page(str(path), _stamp(path), risk, segment_id, text.strip(), page)
+    risk = stamp_of(catalog.path_of(catalog.CUSTOMER_FORECAST))
+    return _member_page(str(path), stamp_of(path), risk, segment_id, text.strip(), page)
 
 
 def all_members(version: Version, segment_id: str, text: str, most: int) -> pd.DataFrame:
@@ -287,7 +288,7 @@ def pages(config: Config, candidate_ids: Sequence[str]) -> dict[str, str]:
 
 def _known(wanted: Artifact[Any], read: Callable[[Stamp], T]) -> T:
     try:
-        return read(_stamp(wanted.path))
+        return read(stamp_of(wanted.path))
     except StoreError as error:
         if catalog.exists(wanted):
             raise
@@ -295,20 +296,10 @@ def _known(wanted: Artifact[Any], read: Callable[[Stamp], T]) -> T:
         raise StoreError(f"Not known yet: {told}", where=str(wanted.path), fix=error.fix) from error
 
 
-def _stamp(path: Path) -> Stamp:
-    try:
-        found = path.stat()
-    except OSError:
-        return ()
-    return found.st_mtime_ns, found.st_size
-
-
 def _registry_key(config: Config) -> tuple[str, str, Stamp]:
-    if config.tracking.uri is not None:
-        return config.tracking.uri, config.registry.model, (int(time.monotonic() // LOOK_AGAIN_SECONDS),)
-    database = checkout() / "mlflow.db"
-    stamp = _stamp(database) + _stamp(database.with_name("mlflow.db-wal"))
-    return str(database), config.registry.model, stamp
+    if (stamp := record_stamp(config.tracking)) is None:
+        stamp = (int(time.monotonic() // LOOK_AGAIN_SECONDS),)
+    return tracking_uri(config.tracking), config.registry.model, stamp
 
 
 # The cache of resources hands out the object itself; that of data would copy, by pickle, a million rows at every click.

@@ -28,6 +28,7 @@ from segments.config.root import Config
 from segments.config.serving import ServingConfig
 from segments.errors import SegmentsError, TrackingError, first_line
 from segments.io.registry import files
+from segments.io.tracking.connection import record_stamp
 from segments.model.drift import medians
 from segments.model.segmentation import Segmentation
 
@@ -194,18 +195,21 @@ async def follow(
     seconds : float
         Between two looks.
     """
-    said = ""
+    said, seen = "", None
     while True:
         await asyncio.sleep(seconds)
+        if (now := record_stamp(tracking)) is not None and now == seen:
+            continue  # asking MLflow takes long enough to be felt by those who wait for an answer
         try:
             if await asyncio.to_thread(files.version_at, tracking, uri) == serving.version:
+                seen = now
                 continue
             other, _ = await asyncio.to_thread(_load, tracking, uri)
         except SegmentsError as error:
             if said != (said := first_line(error)):
                 say(f"{uri} cannot be followed: {said}. Version {serving.version} goes on answering.")
             continue
-        serving.version, serving.segmentation, said = other.version, other.segmentation, ""
+        serving.version, serving.segmentation, said, seen = other.version, other.segmentation, "", now
         say(f"Version {serving.version} answers now.")
 
 

@@ -47,6 +47,16 @@ _ONCE_IN_ARTIFACTS = (
 )
 
 
+def stamp_of(*paths: Path) -> tuple[int, ...]:
+    """Times and sizes of files that may not be there: another one when one of them was written."""
+    found: list[int] = []
+    for path in paths:
+        with contextlib.suppress(OSError):
+            state = path.stat()
+            found += [state.st_mtime_ns, state.st_size]
+    return tuple(found)
+
+
 def find_project(start: Path | None = None) -> Path:
     """Folder of the project: the nearest one upwards that holds ``conf/config.yaml`` and ``dvc.yaml``.
 

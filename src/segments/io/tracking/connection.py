@@ -18,7 +18,7 @@ from filelock import FileLock
 
 from segments.config.registry import TrackingConfig
 from segments.errors import TrackingError, first_line
-from segments.io.store.files import checkout, find_project, kept
+from segments.io.store.files import checkout, find_project, kept, stamp_of
 from segments.io.tracking.moved import mend_moved
 
 if TYPE_CHECKING:
@@ -188,6 +188,12 @@ def _ask(database: Path, statements: Iterable[str]) -> None:
 def tracking_uri(config: TrackingConfig) -> str:
     """Address of the record: the configured server, or the database in the real checkout."""
     return config.uri or sqlite_uri(checkout() / "mlflow.db")
+
+
+def record_stamp(config: TrackingConfig) -> tuple[int, ...] | None:
+    """What changes with every word that is written into the record; ``None`` for one on a server, which has no file to look at."""
+    database = checkout() / "mlflow.db"
+    return None if config.uri is not None else stamp_of(database, database.with_name("mlflow.db-wal"))
 
 
 def sqlite_uri(database: Path) -> str:
