@@ -103,6 +103,7 @@ def run_model_api(config: Config, uri: str | None = None, say: Callable[[str], o
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,
             timeout_graceful_shutdown=5,
         )
     )
