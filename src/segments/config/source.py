@@ -15,11 +15,8 @@ from segments.config.checks import CLOSED, Day, Share, TimeZone, filled, rule, w
 from segments.config.columns import MISSING_WORDS, Entry, Label
 from segments.config.engine import Engine, is_address
 
-EPOCHS = {
-    "epoch_s": 1,
-    "epoch_ms": 1000,
-    "epoch_us": 1_000_000,
-}  # times that are counted from 1970 in UTC, and how many make a second
+# Times that are counted from 1970 in UTC, and how many make a second.
+EPOCHS = {"epoch_s": 1, "epoch_ms": 1000, "epoch_us": 1_000_000}
 BLANKS = "blanks"
 CUSTOMER_ID = "customer_id"
 Paths = str | Annotated[list[str], filled("name the files, or one with a * in its name")]

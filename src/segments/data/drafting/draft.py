@@ -97,9 +97,8 @@ def describe(
         age_y: {raw: "Age (y)", minimum: 0, label: "age", unit: "y"} # seen: 31 to 40 ['age_y']
     """
     called = PurePath(path).parent.name if "*" in PurePath(path).name else PurePath(path).stem
-    plain = (
-        unicodedata.normalize("NFKD", called.casefold()).encode("ascii", "ignore").decode()
-    )  # what an override takes
+    # plain letters: what an override takes
+    plain = unicodedata.normalize("NFKD", called.casefold()).encode("ascii", "ignore").decode()
     name = re.sub(r"\W+", "_", plain).strip("_") or "mine"
     lines = [
         f"# Drafted from {one_line(path)} ({rows:,} rows).",

@@ -17,7 +17,8 @@ import pyarrow as pa
 
 from segments.config.source import BLANKS
 from segments.data.reading.cells import is_number, literal
-from segments.data.reading.dialect import Dialect, decoding, split_rows
+from segments.data.reading.dialect import Dialect, split_rows
+from segments.data.reading.encoding import decoding
 from segments.data.rows import quoted
 from segments.errors import DataError, first_line
 
