@@ -101,8 +101,9 @@ def make_cell(
                     keeping.submit(cache.keep_candidate, candidate.candidate_id, fact, space, arrays, pictures, maker)
                 )
                 facts[candidate.candidate_id] = fact
-        for one in pending:
-            one.result()  # an error of the disk is this cell's
+            # Not left to the end of the block: Python 3.11 forgets a thread whose join is interrupted, and it would die in mid-writing.
+            for one in pending:
+                one.result()  # an error of the disk is this cell's
         if len(specs) > 1:  # here, where matplotlib is loaded and the other cells are drawn meanwhile
             write_bytes(cache.elbow_file(ids), _elbow([facts[i] for i in ids]))
     return [facts[i] for i in ids]
