@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
@@ -124,6 +126,29 @@ def test_curves_hold_whole_cells_only(features: pd.DataFrame) -> None:
     assert found["xy · none"][1]() == b"from there"
     kept.unlink()
     assert found["xy · none"][1]() == before, "drawn again where it was lost, in whatever order the k were asked for"
+
+
+@pytest.mark.slow
+def test_interrupted_it_waits_for_the_candidate_that_is_being_kept(
+    features: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python 3.11 takes a thread for ended whose join was interrupted: it died with the process, and left a candidate half-made."""
+    real, gone, ended = jobs_candidates.cache.keep_candidate, threading.Event(), list[str]()
+
+    def interrupted(identity: str, *more: Any) -> None:
+        if ended:  # the second, for which the other thread has nothing left to do but wait
+            gone.wait(0.3)
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+            gone.wait(0.5)  # who does not wait is gone by then
+        real(identity, *more)
+        ended.append(identity)
+
+    monkeypatch.setattr(jobs_candidates.cache, "keep_candidate", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        make_cell(features, specs(2, 3))
+    gone.set()
+    assert sorted(path.name for path in candidates_folder().iterdir()) == sorted(ended)
+    assert len(ended) == 2
 
 
 def test_finished_cells_need_no_other_process(features: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
