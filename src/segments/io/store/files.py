@@ -15,7 +15,6 @@ import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -225,7 +224,10 @@ def scan_tables(*paths: Path) -> list[duckdb.DuckDBPyRelation]:
     """The same for several, which can be joined: they are of one connection."""
     import duckdb
 
-    connection = _engine().cursor()
+    # What does not fit in memory spills beside other temporary files, not into the project.
+    spill = str(Path(tempfile.gettempdir()) / f"segments-duckdb-{os.getpid()}")
+
+    connection = duckdb.connect(config={"temp_directory": spill})
 
     def scan(path: Path) -> duckdb.DuckDBPyRelation:
         try:
@@ -234,16 +236,6 @@ def scan_tables(*paths: Path) -> list[duckdb.DuckDBPyRelation]:
             raise ValueError(str(error)) from error
 
     return [read_made(path, lambda path=path: scan(path)) for path in paths]  # type: ignore[misc]
-
-
-@cache
-def _engine() -> duckdb.DuckDBPyConnection:
-    """One DuckDB for all tables that are looked at: another would take as long as a look."""
-    import duckdb
-
-    # What does not fit in memory spills beside other temporary files, not into the project. What was read is not remembered: files are replaced.
-    spill = str(Path(tempfile.gettempdir()) / f"segments-duckdb-{os.getpid()}")
-    return duckdb.connect(config={"temp_directory": spill, "enable_external_file_cache": "false"})
 
 
 def damaged_table() -> StoreError | None:
