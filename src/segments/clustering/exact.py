@@ -24,6 +24,9 @@ _LN2_LOW = float(_LN2 - Decimal(_LN2_HIGH))
 # Written out, as a power has another last digit on another processor.
 _LOWEST = -300
 _TENS = np.array([float(f"1e{n}") for n in range(_LOWEST, 301)])
+# Terms of the series of log and exp, the smallest first.
+_OF_LOG = tuple(2.0 / n for n in range(23, 1, -2))
+_OF_EXP = tuple(1.0 / factorial(n) for n in range(14, 1, -1))
 _ROWS = 8192  # at a time: what is between the steps stays in the processor's cache
 
 
@@ -218,8 +221,8 @@ def _log(x: Floats, more: Floats) -> Floats:
     s = f / (2.0 + f)
     square = s * s
     rest = np.zeros(len(x))
-    for n in range(23, 1, -2):
-        rest += 2.0 / n
+    for term in _OF_LOG:
+        rest += term
         rest *= square
     found = power * _LN2_HIGH + (f - (s * (f - rest) - (power * _LN2_LOW + more)))
     found = np.where(x > 0, found, np.where(x == 0, -np.inf, np.nan))
@@ -228,11 +231,11 @@ def _log(x: Floats, more: Floats) -> Floats:
 
 def _exp(x: Floats) -> tuple[NDArray[np.int64], Floats]:
     """N and y, so that exp(x) = 2^n (1 + y)."""
-    x = x.clip(-800.0, 800.0)  # beyond, it is 0 or infinite all the same
+    x = np.minimum(np.maximum(x, -800.0), 800.0)  # beyond, it is 0 or infinite all the same
     powers = np.rint(x / float(_LN2))
     r = (x - powers * _LN2_HIGH) - powers * _LN2_LOW
     grown = np.zeros(len(x))
-    for n in range(14, 1, -1):
-        grown += 1.0 / factorial(n)
+    for term in _OF_EXP:
+        grown += term
         grown *= r
-    return np.nan_to_num(powers).astype(np.int64), r + grown * r
+    return np.where(np.isnan(powers), 0.0, powers).astype(np.int64), r + grown * r

@@ -19,8 +19,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from segments.clustering.exact import log1p
-from segments.clustering.fitted.columns import _rounded, _usable, as_levels
-from segments.clustering.fitted.scalers import _FITTED, _estimator, _plain, _scaled, _straightening, _yeo_johnson
+from segments.clustering.fitted.columns import as_levels, rounded, usable_columns
+from segments.clustering.fitted.scalers import (
+    FITTED,
+    apply_scaler,
+    estimator_of,
+    plain_numbers,
+    straightening,
+    yeo_johnson,
+)
 from segments.config.sweep import FeatureSet, Scaler
 from segments.errors import SweepError
 
@@ -150,7 +157,7 @@ def fit_space(features: pd.DataFrame, feature_set: FeatureSet, scaler: Scaler) -
     >>> fit_space(table, FeatureSet("c", {"contract": Feature()}), Scaler("standard"))[1].tolist()
     [[0.0], [0.0], [2.0], [2.0]]
     """
-    feature_set, learnt, _ = _usable(features, feature_set)
+    feature_set, learnt, _ = usable_columns(features, feature_set)
     columns = list(feature_set.columns)
     transforms: list[str] = [feature.transform for feature in feature_set.columns.values()]
     weights = [float(feature.weight) for feature in feature_set.columns.values()]
@@ -165,13 +172,13 @@ def fit_space(features: pd.DataFrame, feature_set: FeatureSet, scaler: Scaler) -
     method, prefix = scaler.method, ""
     if inner.shape[1]:
         if method == "power":
-            fitted["lambdas_"] = [_straightening(column) for column in inner.T]
-            inner = _yeo_johnson(inner, fitted["lambdas_"])
+            fitted["lambdas_"] = [straightening(column) for column in inner.T]
+            inner = yeo_johnson(inner, fitted["lambdas_"])
             method, prefix = "standard", "inner_"
         if method != "none":
-            estimator = _estimator(method, n_quantiles=min(scaler.n_quantiles, len(values)))
+            estimator = estimator_of(method, n_quantiles=min(scaler.n_quantiles, len(values)))
             estimator.fit(inner)
-            fitted |= {prefix + name: _plain(getattr(estimator, name)) for name in _FITTED[method]}
+            fitted |= {prefix + name: plain_numbers(getattr(estimator, name)) for name in FITTED[method]}
     space = _evened_out(replace(space, fitted=fitted), values)
     X = place(space, values)
     if not np.isfinite(X).all():
@@ -346,9 +353,9 @@ def _scale(space: Space, Z: NDArray[np.float64]) -> NDArray[np.float64]:
     if not Z.shape[1]:
         return Z
     if method == "power":
-        Z = _yeo_johnson(Z, space.fitted["lambdas_"])
+        Z = yeo_johnson(Z, space.fitted["lambdas_"])
         method, prefix = "standard", "inner_"
-    return Z if method == "none" else _scaled(method, Z, space.fitted, prefix)
+    return Z if method == "none" else apply_scaler(method, Z, space.fitted, prefix)
 
 
 def _evened_out(space: Space, values: NDArray[np.float64]) -> Space:
@@ -364,9 +371,9 @@ def _evened_out(space: Space, values: NDArray[np.float64]) -> Space:
     for name, said in inputs.items():
         if one_hot(said) and not said.get("scaled"):
             own = [axis.column == name and axis.kind == "level" for axis in space.axes]
-            said["unit"] = _rounded(np.sqrt(variance / spread["variance"][own].sum()))
+            said["unit"] = rounded(np.sqrt(variance / spread["variance"][own].sum()))
         if "indicator" in said:
-            said["indicator"] = _rounded(np.sqrt(variance))
+            said["indicator"] = rounded(np.sqrt(variance))
     return replace(space, inputs=inputs)
 
 

@@ -50,13 +50,35 @@ def check_columns(features: pd.DataFrame, feature_set: FeatureSet) -> dict[str, 
     >>> check_columns(table, FeatureSet("xy", {"x": Feature(), "year": Feature()}))
     {'year': "'year' is 2024 for every customer, so it tells nobody apart: feature set xy leaves it out"}
     """
-    return _usable(features, feature_set)[2]
+    return usable_columns(features, feature_set)[2]
 
 
-def _usable(
+def usable_columns(
     features: pd.DataFrame, feature_set: FeatureSet
 ) -> tuple[FeatureSet, dict[str, dict[str, Any]], dict[str, str]]:
-    """The feature set without columns that tell nobody apart, what is learnt of each column, and notes."""
+    """Keep the columns of a feature set that tell customers apart.
+
+    Parameters
+    ----------
+    features : DataFrame of shape (n_customers, ...)
+        The feature table.
+    feature_set : FeatureSet
+        The columns asked for.
+
+    Returns
+    -------
+    FeatureSet
+        Without columns that are the same for every customer.
+    dict of str to dict
+        What is learnt of a column that is more than a plain number: as ``inputs`` of :class:`segments.clustering.space.Space`.
+    dict of str to str
+        What is said of each column that is left out.
+
+    Raises
+    ------
+    SweepError
+        As :func:`check_columns`.
+    """
     where = f"feature_set {feature_set.name}"
     unknown = [column for column in feature_set.columns if column not in features.columns or column == "customer_id"]
     if unknown:
@@ -106,7 +128,7 @@ def _learn(column: pd.Series[Any], feature: Feature) -> tuple[dict[str, Any], ND
         if feature.fills:
             said["fill"] = _stand_in(feature, values)
         if feature.winsorise is not None:
-            said["limits"] = [_rounded(float(end)) for end in np.nanquantile(values, feature.winsorise)]
+            said["limits"] = [rounded(float(end)) for end in np.nanquantile(values, feature.winsorise)]
         elif feature.clip is not None:
             said["limits"] = list(feature.clip)
     else:
@@ -144,7 +166,7 @@ def _learn(column: pd.Series[Any], feature: Feature) -> tuple[dict[str, Any], ND
 
 def _stand_in(feature: Feature, values: NDArray[np.float64]) -> float:
     if feature.missing == "median":
-        return _rounded(float(np.nanmedian(values)))
+        return rounded(float(np.nanmedian(values)))
     if feature.missing == "zero":
         return 0.0
     try:
@@ -165,6 +187,6 @@ def _check_domain(values: NDArray[np.float64], transform: str) -> None:
         )
 
 
-def _rounded(value: float) -> float:
-    # the last digits are the processor's
+def rounded(value: float) -> float:
+    """To twelve significant digits: the last ones are the processor's."""
     return float(f"{value:.12g}")
