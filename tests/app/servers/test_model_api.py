@@ -347,6 +347,21 @@ def test_who_does_not_take_an_answer_keeps_nobody_waiting() -> None:
     assert asyncio.run(ask()) == 200
 
 
+def test_who_does_not_take_an_answer_in_time_is_left() -> None:
+    async def ask() -> list[str]:
+        sent: list[str] = []
+
+        async def send(message: Any) -> None:
+            sent.append(message["type"])
+            await asyncio.Event().wait()
+
+        app = server(patience_seconds=0.001)
+        await app({"type": "http", "path": "/health", "method": "GET", "headers": []}, None, send)
+        return sent
+
+    assert asyncio.run(ask()) == ["http.response.start"]
+
+
 def test_what_it_tells_of_itself() -> None:
     async def ask() -> list[tuple[int, bytes]]:
         app = server()

@@ -23,6 +23,7 @@ import pandas as pd
 from segments.app.servers import child, invocations, known_customers
 from segments.app.servers.events import EventLog
 from segments.app.servers.metrics import Metrics
+from segments.app.servers.patience import Patience
 from segments.config.registry import IN_USE, TrackingConfig
 from segments.config.root import Config
 from segments.config.serving import ServingConfig
@@ -334,7 +335,7 @@ def application(
     """
     most = int(limits.max_mib * 2**20)
     held = 0  # bytes of large bodies that wait for their answer
-    arriving: dict[object, asyncio.Timeout] = {}  # bodies that are not whole yet, oldest first
+    arriving, leaving = Patience(patience_seconds, MOST_ARRIVING), Patience(patience_seconds)
     together, metrics = Together(), Metrics()
     helper = ThreadPoolExecutor(1)  # two would only take turns at Python's lock
 
@@ -345,7 +346,7 @@ def application(
             path = scope["path"]  # without the id: what is counted names nobody
             path = path if path in PATHS else CUSTOMER_PATH if path.startswith(CUSTOMER_PATH) else "other"
             metrics.note(path, reply.status, reply.rows, time.monotonic() - begun)
-            await _send(send, reply, patience_seconds)
+            await _send(send, reply, leaving)
 
     async def answered(scope: Message, receive: Receive) -> Reply:
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
@@ -418,13 +419,9 @@ def application(
     async def whole(headers: dict[str, str], receive: Receive) -> bytes | None:
         """The body; or ``None``, when there is nobody to be answered any more."""
         declared = headers.get("content-length", "0")
-        pieces, size, more, me = [], 0, True, object()
-        if len(arriving) >= MOST_ARRIVING:  # whoever has had the most time makes room
-            oldest = arriving.pop(next(iter(arriving)))
-            if not oldest.expired():  # it is about to go by itself
-                oldest.reschedule(0)
+        pieces, size, more = [], 0, True
         try:
-            async with asyncio.timeout(patience_seconds) as arriving[me]:
+            with arriving:
                 while more and size <= most and not (declared.isdigit() and int(declared) > most):
                     message = await receive()
                     if message["type"] == "http.disconnect":
@@ -433,8 +430,6 @@ def application(
                     size, more = size + len(pieces[-1]), message.get("more_body", False)
         except TimeoutError:
             raise invocations.RefusedError(408, f"the body was not there within {patience_seconds:g} seconds") from None
-        finally:
-            arriving.pop(me, None)
         if more or size > most:
             raise invocations.RefusedError(413, f"the request is larger than {limits.max_mib:g} MiB")
         return b"".join(pieces)
@@ -447,14 +442,13 @@ def _scored(body: bytes, content_type: str, segmentation: Segmentation, max_rows
     return Reply(200, invocations.to_json(answers), len(answers))
 
 
-async def _send(send: Send, reply: Reply, patience_seconds: float) -> None:
+async def _send(send: Send, reply: Reply, patience: Patience) -> None:
     """Send an answer; whoever does not take it in time is left."""
     headers = [(b"content-type", reply.kind.encode()), (b"content-length", str(len(reply.body)).encode())]
     if reply.status in (408, 413, 503):  # the rest of the request is not read
         headers.append((b"connection", b"close"))
     if reply.status == 503:
         headers.append((b"retry-after", b"1"))
-    with suppress(TimeoutError):
-        async with asyncio.timeout(patience_seconds):
-            await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-            await send({"type": "http.response.body", "body": reply.body})
+    with suppress(TimeoutError), patience:
+        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+        await send({"type": "http.response.body", "body": reply.body})
