@@ -209,10 +209,39 @@ def test_names_grow_until_they_differ_and_are_numbered_only_then() -> None:
     table = pd.DataFrame(dict(zip("abc", [high + low] * 3, strict=True)) | {"d": [6.0, 6, 5, 5, 4, 4, 4, 4]})
     labels = np.repeat([0, 1, 2, 3], 2).astype(np.int32)
     assert segment_names(table, labels, list("abcd"), ProfilesConfig(high=0.99, low=0.01, max_traits=4)) == [
-        "high-d, high-a, high-b, high-c customers",
-        "high-a, high-b, high-c, high-d customers",
+        "high-d, high-a, high-b customers",
+        "high-a, high-b, high-c customers",
         "low-a, low-b, low-c customers (1)",
         "low-a, low-b, low-c customers (2)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("visits", "spend", "expected"),
+    [
+        # the second comes clearly more often, and the order of words is no name of its own
+        ([6, 7, 8, 9, 1, 2, 1, 2], [8, 7, 9, 6, 1, 2, 1, 2], ["high-spending, frequent", "especially frequent, high-spending", "rare, low-spending"]),
+        # as often, as much: no degree tells them apart
+        ([6, 9, 7, 8, 1, 2, 1, 2], [8, 7, 6, 9, 1, 2, 1, 2], ["frequent, high-spending customers (1)", "frequent, high-spending customers (2)", "rare, low-spending"]),
+    ],
+)  # fmt: skip
+def test_a_degree_tells_apart_what_no_word_does(visits: list[float], spend: list[float], expected: list[str]) -> None:
+    table = pd.DataFrame({"visits": visits, "spend": spend}, dtype=float)
+    names = segment_names(table, np.repeat([0, 1, 2, 2], 2).astype(np.int32), ["visits", "spend"], WORDS)
+    assert names == [name if name.endswith(")") else f"{name} customers" for name in expected]
+
+
+def test_of_three_alike_one_is_it_especially_and_two_are_numbered() -> None:
+    table = pd.DataFrame({"visits": [9.0, 9, 6, 6, 6, 6, 1, 1, 1, 1]})
+    names = segment_names(table, np.repeat([2, 0, 1, 3, 3], 2).astype(np.int32), ["visits"], WORDS)
+    said = ["frequent customers (1)", "frequent customers (2)", "especially frequent customers", "rare customers"]
+    assert names == said
+    german = ProfilesConfig(noun="Kunden", emphasis="besonders", traits={"visits": Trait("häufige", "seltene")})
+    labels = np.repeat([1, 0, 0, 2, 2], 2).astype(np.int32)
+    assert segment_names(table, labels, ["visits"], german) == [
+        "häufige Kunden",
+        "besonders häufige Kunden",
+        "seltene Kunden",
     ]
 
 

@@ -57,6 +57,8 @@ class ProfilesConfig:
         Traits in a name at most, unless more are needed to tell two segments apart.
     noun : str
         What the members are called, in one word or two.
+    emphasis : str
+        The word for a segment that has clearly more of a trait than another with the same words.
     tree_depth : int
         Questions at most in a rule that tells who is in a segment; more only where the number of segments needs them.
     traits : dict of str to Trait
@@ -67,6 +69,7 @@ class ProfilesConfig:
     low: Annotated[float, Field(ge=0, le=0.5)] = 0.4
     max_traits: Annotated[int, Field(ge=1, le=4)] = 2
     noun: str = "customers"
+    emphasis: Word = "especially"
     tree_depth: Annotated[int, Field(ge=1, le=10)] = 3
     traits: dict[str, Trait] = field(default_factory=dict)
 

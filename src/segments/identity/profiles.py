@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from segments.features.meanings import NONE, Labels, called
 MONEY = "monetary"
 OUTLOOK = ("churn_risk", "expected_value", "at_risk_revenue")  # of each segment, where there is a prediction
 MOST_WORDS = 5  # of a segment's name
+CLEARLY = 0.05  # of all customers: by so much a mean rank lies farther from the middle
 IS_LEVEL = " = "  # between a category and its level, where the level is a column of its own
 YES, NO = ("yes", "true", "1", "y"), ("no", "false", "0", "n")
 
@@ -135,8 +136,8 @@ def segment_names(
 
     Each clustered feature is ranked over all customers; a segment whose mean rank is high or low earns that feature's word, and one with
     more customers of a level than others earns that level's.
-    The most distinctive words come first; two segments with the same words get one more each until they differ or the name
-    is full, and are numbered then.
+    The most distinctive words come first; two segments with the same words, in whichever order, get one more each until they differ or the name
+    is full. Whom no word tells apart a degree may: of those, the one that has clearly most of a trait is said to have it especially; who is left is numbered.
 
     Parameters
     ----------
@@ -174,28 +175,59 @@ def segment_names(
         [(c, float(means.loc[cluster, c])) for c in sorted(columns, key=lambda c: -abs(means.loc[cluster, c] - 0.5))]
         for cluster in means.index
     ]
-    words = [[word for c, rank in traits if (word := _word(c, rank, config, said))] for traits in ordered]
+    earned = [{c: word for c, rank in traits if (word := _word(c, rank, config, said))} for traits in ordered]
     spare = [
-        [word for c, rank in traits if not _word(c, rank, config, said) and (word := _lean(c, rank, config, said))]
+        {c: word for c, rank in traits if not _word(c, rank, config, said) and (word := _lean(c, rank, config, said))}
         for traits in ordered
     ]
     room = MOST_WORDS - len(config.noun.split())
     at_first = min(config.max_traits, room)
-    names = short = [_phrase(own[:at_first], config) for own in words]
-    clashes = {name for name in short if short.count(name) > 1}
+    short = [_first(own, at_first) for own in earned]
+    clashing, told = _alike(short), short
     for count in range(at_first, room + 1):
-        if len(set(names)) == len(names):
-            return names
-        longer = [_phrase((own + more)[:count], config) for own, more in zip(words, spare, strict=True)]
-        names = [long if name in clashes else name for name, long in zip(short, longer, strict=True)]
-    if len(set(names)) == len(names):
-        return names
-    # No words tell these apart within a name's length: number them, largest first.
-    bases = [
-        _phrase((own + more)[: room - 1], config) if names.count(name) > 1 else name
-        for name, own, more in zip(names, words, spare, strict=True)
-    ]
-    return [f"{base} ({bases[: i + 1].count(base)})" if bases.count(base) > 1 else base for i, base in enumerate(bases)]
+        longer = [_first(own | more, count) for own, more in zip(earned, spare, strict=True)]
+        told = [longer[i] if i in clashing else own for i, own in enumerate(short)]
+        if not _alike(told):
+            return [_phrase(list(own.values()), config) for own in told]
+    # No word tells these apart within a name's length, which has to hold one word more.
+    still = _alike(told)
+    told = [_first(short[i] or spare[i], min(at_first, room - 1)) if i in still else own for i, own in enumerate(told)]
+    words = [list(own.values()) for own in told]
+    for group in _groups(told):
+        if (most := _most(told[group[0]], means.iloc[group])) is not None:
+            place, column = most
+            own = words[group[place]]
+            own[list(told[group[place]]).index(column)] = f"{config.emphasis} {told[group[place]][column]}"
+    names = [_phrase(own, config) for own in words]
+    # largest first
+    return [f"{name} ({names[: i + 1].count(name)})" if names.count(name) > 1 else name for i, name in enumerate(names)]
+
+
+def _first(words: dict[str, str], count: int) -> dict[str, str]:
+    return dict(list(words.items())[:count])
+
+
+def _groups(told: Sequence[dict[str, str]]) -> list[list[int]]:
+    """Segments with the same words, in whichever order: the places of each group of two or more."""
+    places: dict[frozenset[str], list[int]] = {}
+    for i, own in enumerate(told):
+        places.setdefault(frozenset(own.values()), []).append(i)
+    return [group for group in places.values() if len(group) > 1]
+
+
+def _alike(told: Sequence[dict[str, str]]) -> set[int]:
+    return {i for group in _groups(told) for i in group}
+
+
+def _most(columns: Iterable[str], ranks: pd.DataFrame) -> tuple[int, str] | None:
+    """Which of some segments stands out from the others of them in a feature they share, and in which one; none where it is not clear."""
+    best, found = CLEARLY, None
+    for column in columns:
+        apart = (ranks[column] - 0.5).abs().to_numpy()
+        second, first = np.sort(apart)[-2:]
+        if (lead := round(float(first - second), 9)) >= best and (found is None or lead > best):
+            best, found = lead, (int(apart.argmax()), column)
+    return found
 
 
 def as_numbers(features: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
