@@ -18,6 +18,7 @@ from segments.app.stages import data as data_stage
 from segments.config.root import Config
 from segments.config.source import Column, Customers, Policy, Products, Reader, Source, Transactions
 from segments.config.sweep import Algorithm, Feature, FeatureSet, Scaler, SweepConfig
+from segments.data import transactions
 from segments.data.clean import joined_ids
 from segments.data.customers import clean_customers, customers_schema
 from segments.data.reading import files
@@ -374,6 +375,14 @@ def test_a_line_by_hand():
         "reasons": [],
         "notes": ["1 lines lack a discount value: it counts as 0"],
     }
+
+
+def test_a_clean_line_that_breaks_the_schema_is_never_handed_on(monkeypatch):
+    """No log is known that comes so far: the rules are given one that a good line breaks."""
+    assert len(transactions._rules(["discount", "coupon"])) == 6
+    monkeypatch.setattr(transactions, "_rules", lambda columns: ["amount > 5"])
+    with pytest.raises(DataError, match=r"1 cleaned lines break their schema \(amount > 5\)"):
+        lines([LINE, {**LINE, "paid": "5"}])
 
 
 def test_every_bad_line_is_counted_under_its_first_reason():

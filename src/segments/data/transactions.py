@@ -226,7 +226,12 @@ def clean_transactions(raw: RawLog, source: Source) -> tuple[duckdb.DuckDBPyRela
 
     looked_at = _read_parts(spec)
     asked = {f"{name}_blank": f"{name}_blank" for name in blank} | {"is_return": "amount < 0", "is_refund": "is_refund"}
-    asked |= {"is_timed": "purchased_at IS NOT NULL"}
+    columns = [name for name in TRANSACTION_COLUMNS if name in parsed]
+    rules = _rules(columns)
+    asked |= {"is_timed": "purchased_at IS NOT NULL", "is_broken": " OR ".join(f"({rule})" for rule in rules)}
+    if spec.order is not None:
+        cancels = f"regexp_full_match(order_id, '{CANCELS}')"
+        asked |= {"pays": f"{cancels} AND amount > 0", "is_number": "regexp_full_match(order_id, '\\d+')"}
     asked |= {f"{key}_unread": _is_unread(text, value) for key, text, value, _ in looked_at}
     by_verdict = _counted_by_verdict(lines, asked)
     found = {verdict: count for verdict, (count, *_) in by_verdict.items()}
@@ -249,14 +254,24 @@ def clean_transactions(raw: RawLog, source: Source) -> tuple[duckdb.DuckDBPyRela
     notes += _unreadable(lines, headers, [part for part in looked_at if told[f"{part[0]}_unread"]], spec)
     report = counted([reason for reason, _ in judged], counts, rows_raw, policy, notes, spec.where)
 
-    if spec.order is not None:
-        notes += _cancellations_that_pay(kept)
+    if spec.order is not None and (pays := told_of_kept["pays"]) and told_of_kept["is_number"]:
+        notes.append(
+            f"{pays} lines of orders that are called like cancellations (C and a number) have an amount above zero: they count as purchases"
+        )
     notes += _gaps(_days(kept.project("CAST(purchased_at AS DATE) AS day")), date.fromisoformat(source.as_of))
-    columns = [name for name in TRANSACTION_COLUMNS if name in parsed]
-    if policy.returns == "net" and told_of_kept["is_return"]:
-        kept = _net(raw, kept, spec, notes)
+    if broken := told_of_kept["is_broken"]:
+        raise DataError(
+            f"{broken} cleaned lines break their schema ({'; '.join(rules)})",
+            where=spec.where,
+            fix="report this as a defect",
+        )
+    if policy.returns == "net" and (returns := told_of_kept["is_return"]):
+        kept, back_whole = _net(raw, kept, spec)
+        notes.append(
+            f"{returns} returns: their money is taken off what the customers paid; "
+            f"{back_whole} purchase lines were sent back as a whole, and are no purchases from then on"
+        )
         columns.append("sent_back_at")
-    _check_lines(kept, columns, spec.where)
     if spec.products is not None and raw.products is not None:
         kept, added = _with_products(raw, kept, spec.products, notes)
         columns = [name for name in TRANSACTION_COLUMNS if name in (*columns, *added)]
@@ -354,24 +369,19 @@ def _check_types(table: duckdb.DuckDBPyRelation, where: str) -> None:
         raise DataError(f"the cleaned lines break their schema: {str(error).splitlines()[0]}", where=where) from error
 
 
-def _check_lines(lines: duckdb.DuckDBPyRelation, columns: Sequence[str], where: str) -> None:
-    """Check the schema's null and range rules, on every line."""
+def _rules(columns: Sequence[str]) -> list[str]:
+    """What breaks the schema's null and range rules, as conditions on a line."""
     rules = [
         "customer_id IS NULL",
         "order_id IS NULL",
         "purchased_at IS NULL",
         "amount IS NULL OR NOT isfinite(amount)",
     ]
-    rules += [
+    return rules + [
         f"{name} IS NULL OR NOT ({name} >= 0 AND isfinite({name}))"
         for name in ("discount", "coupon")
         if name in columns
     ]
-    broken = lines.filter(" OR ".join(f"({rule})" for rule in rules))
-    if count := _one(broken.aggregate("count(*)")):
-        raise DataError(
-            f"{count} cleaned lines break their schema ({'; '.join(rules)})", where=where, fix="report this as a defect"
-        )
 
 
 def _log_headers(headers: list[str], spec: Transactions) -> dict[str, str]:
@@ -482,8 +492,8 @@ def _marked(
     return found
 
 
-def _net(raw: RawLog, lines: duckdb.DuckDBPyRelation, spec: Transactions, notes: list[str]) -> duckdb.DuckDBPyRelation:
-    """Add to each purchase line when it was sent back as a whole (``sent_back_at``), and tell how many were."""
+def _net(raw: RawLog, lines: duckdb.DuckDBPyRelation, spec: Transactions) -> tuple[duckdb.DuckDBPyRelation, int]:
+    """Add to each purchase line when it was sent back as a whole (``sent_back_at``), and count those that were."""
 
     def whole(number: str) -> str:
         return f"CAST(round({number} * {10**MONEY_DIGITS}) AS BIGINT)"
@@ -503,14 +513,9 @@ def _net(raw: RawLog, lines: duckdb.DuckDBPyRelation, spec: Transactions, notes:
     connection.sql(CANCELLED_ORDERS).create("cancelled_lines")
     raw.whole_returns(connection.sql(LINES_OF_RETURNS)).create("returned_lines")
     connection.sql("SELECT * FROM cancelled_lines UNION ALL SELECT * FROM returned_lines").create("sent_back")
-    returns = _one(lines.filter("amount < 0").aggregate("count(*)"))
     back_whole = _one(connection.table("sent_back").aggregate("count(*)"))
-    notes.append(
-        f"{returns} returns: their money is taken off what the customers paid; "
-        f"{back_whole} purchase lines were sent back as a whole, and are no purchases from then on"
-    )
     known = connection.table("sent_back").project("row AS sent_row, sent_back_at")
-    return lines.join(known, condition=f"{ROW_NUMBER} = sent_row", how="left")
+    return lines.join(known, condition=f"{ROW_NUMBER} = sent_row", how="left"), back_whole
 
 
 def _gaps(days: Sequence[tuple[date, int]], as_of: date) -> list[str]:
@@ -531,18 +536,6 @@ def _gaps(days: Sequence[tuple[date, int]], as_of: date) -> list[str]:
             f"the as-of date {as_of} lies {(as_of - last).days:,} days after {last}, the last of the log: is it the day everything is known of?"
         )
     return notes
-
-
-def _cancellations_that_pay(lines: duckdb.DuckDBPyRelation) -> list[str]:
-    """Say so where orders are called as cancellations are, among numbers, and have money above zero."""
-    called = f"regexp_full_match(order_id, '{CANCELS}')"
-    told = lines.project(f"{called} AND amount > 0 AS paying, regexp_full_match(order_id, '\\d+') AS is_number")
-    paying, numbers = told.aggregate("count_if(paying), count_if(is_number)").fetchall()[0]
-    if not paying or not numbers:
-        return []
-    return [
-        f"{paying} lines of orders that are called like cancellations (C and a number) have an amount above zero: they count as purchases"
-    ]
 
 
 def _counted_by_verdict(lines: duckdb.DuckDBPyRelation, asked: dict[str, str]) -> dict[int, tuple[int, ...]]:
