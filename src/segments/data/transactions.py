@@ -275,9 +275,8 @@ def clean_transactions(raw: RawLog, source: Source) -> tuple[duckdb.DuckDBPyRela
     if spec.products is not None and raw.products is not None:
         kept, added = _with_products(raw, kept, spec.products, notes)
         columns = [name for name in TRANSACTION_COLUMNS if name in (*columns, *added)]
-    table = kept.order(ROW_NUMBER).project(", ".join(columns))
-    _check_types(table, spec.where)
-    return table, report
+    _check_types(kept.project(", ".join(columns)), spec.where)
+    return kept.order(ROW_NUMBER).project(", ".join(columns)), report
 
 
 def rejected_lines(raw: RawLog) -> Iterator[tuple[int, str | None, str]]:
