@@ -45,6 +45,7 @@ AB: Totals = {"a": 4.5, "b": 2.0}
 READ: dict[str, tuple[str, dict[str, Any], Totals]] = {
     "plain": (HEAD + ROWS, {}, AB),
     "title above": ("Sales report 2024\n\n" + HEAD + ROWS, {}, AB),
+    "title with other separators": ("Sales,of 2024,by K\nwho\twhen\tpaid\na, b, c\t2024-01-02\t1.50\n" + "d\t2024-02-03\t2\n" * 5, {}, {"a, b, c": 1.5, "d": 10.0}),
     "title with separators": ("Sales report,,\n,,\n" + HEAD + ROWS, {}, AB),
     "header below, said": ("who,when,paid\nx,y,z\n" + HEAD + ROWS, {"read_skip": 2}, AB),
     "no header": (ROWS, {"read_names": ["who", "when", "paid"]}, AB),
@@ -67,6 +68,7 @@ READ: dict[str, tuple[str, dict[str, Any], Totals]] = {
     "1'234.56": ("who;when;paid\na;2024-01-02;CHF 1'234.56\nb;2024-01-03;CHF 12.--\n", {}, {"a": 1234.56, "b": 12}),
     "a sign and its name": ("who;when;paid\na;2024-01-02;1.234,56 €\nb;2024-01-03;2,00 EUR\n", {}, {"a": 1234.56, "b": 2}),
     "yen, as Shift-JIS writes it": ("who;when;paid\na;2024-01-02;\\1,234\nb;2024-01-03;￥500\n", {"read_decimal": "."}, {"a": 1234, "b": 500}),
+    "Turkish lira": ("who;when;paid\na;2024-01-02;1.234,56 TL\nb;2024-01-03;₺2,00\n", {}, {"a": 1234.56, "b": 2}),
     "lakhs": (HEAD + 'a,2024-01-02,"1,23,456.78"\nb,2024-01-03,Rs. 500\n', {}, {"a": 123456.78, "b": 500}),
     "a thousand, said": ("who;when;paid\na;2024-01-02;1.234\nb;2024-01-03;950\n", {"read_decimal": ","}, {"a": 1234, "b": 950}),
     "thousands told by others": (HEAD + 'a,2024-01-02,"2,500.00"\nb,2024-01-03,"1,234"\n', {}, {"a": 2500, "b": 1234}),
@@ -90,6 +92,11 @@ TIMES: dict[str, tuple[list[str], dict[str, str], list[str]]] = {
     "two-digit years": (["1/2/24", "12/31/23"], {"time_format": "%m/%d/%y"}, ["2024-01-02", "2023-12-31"]),
     "a clock of twelve": (["1/2/2024 1:05 PM"], {"time_format": "%m/%d/%Y %I:%M %p"}, ["2024-01-02 13:05"]),
     "months in German": (["5. März 2024", "6. Dez. 2024"], {"time_format": "%d. %b %Y"}, ["2024-03-05", "2024-12-06"]),
+    "months in Portuguese, Polish, Russian, Turkish": (
+        ["5 fev 2024", "6 października 2024", "7 сент. 2024", "8 Ağu 2024"],
+        {"time_format": "%d %b %Y"},
+        ["2024-02-05", "2024-10-06", "2024-09-07", "2024-08-08"],
+    ),
     "months in English": (["March 5, 2024"], {"time_format": "%B %d, %Y"}, ["2024-03-05"]),
     "seconds since 1970": (["1709596800"], {"time_format": "epoch_s"}, ["2024-03-05"]),
     "microseconds since 1970": (["1709596800000000"], {"time_format": "epoch_us"}, ["2024-03-05"]),
