@@ -74,6 +74,7 @@ READ: dict[str, tuple[str, dict[str, Any], Totals]] = {
     "thousands told by others": (HEAD + 'a,2024-01-02,"2,500.00"\nb,2024-01-03,"1,234"\n', {}, {"a": 2500, "b": 1234}),
     "ids that only look alike, said to be texts": (HEAD + "7,2024-01-02,1\n007,2024-01-03,2\n", {"id_type": "text"}, {"7": 1, "007": 2}),
     "ids that look alike, said to be numbers": (HEAD + "7,2024-01-02,1\n007,2024-01-03,2\n7.0,2024-01-04,4\n", {"id_type": "integer"}, {"7": 7}),
+    "ids of which a program made fractions, here and there": (HEAD + "7,2024-01-02,1\n7.0,2024-01-03,2\n8.0,2024-01-04,4\n", {}, {"7": 3, "8.0": 4}),
     "zeros before ids": (HEAD + "0000001,2024-01-02,1\n0000002,2024-01-03,2\n", {}, {"0000001": 1, "0000002": 2}),
     "signs nobody sees, letters in two parts": (HEAD + "e\u0301\u200b,2024-01-02,1\né,2024-01-03,2\n", {}, {"é": 3}),
     "another column called customer_id": ("who,when,paid,customer_id\na,2024-01-02,1,z\n", {}, {"a": 1}),
