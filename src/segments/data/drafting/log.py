@@ -151,6 +151,8 @@ def _left_out(sample: Sample, roles: Roles) -> tuple[list[str], bool]:
         values = sample.present(header)
         if header == roles.customer:
             words = _nobodies(values)
+            if "0" not in words and (values == "0").any():
+                lines.append(f"  # CHECK: {one_line(header)} 0: nobody, or the first of all? As drafted, a customer")
         elif header in played or header in named or values.nunique() > FEW_VALUES:
             words = []
         else:

@@ -51,6 +51,7 @@ AMOUNT = (
         "omzet",
         "totale",
         "fatturato",
+        "faturamento",
         "imponibile",
         "monto",
         "valor",
