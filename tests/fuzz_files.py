@@ -31,7 +31,7 @@ from segments.app.cli import main as segments
 from segments.config.source import Source
 from small_project import CHECKOUT, RAW, STAGES, SmallProject, make
 
-COUNT, STYLES, MADE, ARGUMENTS, OVERRIDES, SEED = 2000, 400, 200, 300, 200, 14
+COUNT, STYLES, MADE, ARGUMENTS, OVERRIDES, SEED = 2000, 200, 200, 300, 200, 14
 SMALL = 40_000  # bytes
 LONGEST = 2000  # characters of a message that a person still reads
 # Who reads what a stage made, besides the stages after it.
