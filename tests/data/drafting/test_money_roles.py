@@ -71,6 +71,7 @@ def said(found) -> dict:
             {"amount": "Amount incl. Tax", "others": ["Amount excl. Tax"]},
         ),
         ({"Montant TVA": PRICES, "Montant": PAID}, {"amount": "Montant"}),
+        ({"Себестоимость": PAID, "Количество": UNITS, "Цена": PRICES}, {"quantity": "Количество", "price": "Цена"}),
         ({"Valor unitário": PRICES, "Qtde": UNITS}, {"quantity": "Qtde", "price": "Valor unitário"}),
         ({"IVA": PRICES, "Total con IVA": PAID}, {"amount": "Total con IVA"}),
         # what the shop paid for it, and what it earned by it, is not what was paid

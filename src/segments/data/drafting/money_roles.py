@@ -79,7 +79,7 @@ AMOUNT = (
 )
 PRICE = "price|msrp|rrp|uvp|preis|prix|precio|preço|prezzo|prijs|cena|цена|fiyat|valorunit|vlrunit|(cost|rate)per|单价|単価|단가"
 # what the shop paid for it
-COST = "einkauf|ekpreis|achat|coste|purchase|buying|inkoop|kostprijs|zakupu|закуп|alış"
+COST = "einkauf|себестоим|ekpreis|achat|coste|purchase|buying|inkoop|kostprijs|zakupu|закуп|alış"
 LIST = "list|regulär|regular|original|msrp|rrp|uvp|catalog|before|avant|normal"
 QUANTITY = (
     "quantity|quantit|qty|units|menge|anzahl|stueck|stück|cantidad|unidades|^uds|quantid|qtd|qt[àaé]|pezzi|aantal|hoeveelheid|stuks|ilość|sztuk|^items$|ofitems"
