@@ -64,7 +64,7 @@ test: $(TESTING) ## the whole test suite, on two cores
 test-fast: $(TESTING) ## the tests for while you work: no whole pipelines, browsers or servers
 	python -m pytest -n 2 -m "not slow and not browser and not server"
 
-fuzz: $(TESTING) ## thousands of strange files and overrides: no command may end in a traceback (ten minutes)
+fuzz: $(TESTING) ## thousands of strange files and overrides: no command may end in a traceback, no number be read wrong without a word (a quarter of an hour)
 	python tests/fuzz_files.py
 
 mutants: $(TESTING) ## do the tests bite? small faults in the nouns that decide, a sample of which must be found (ten minutes)

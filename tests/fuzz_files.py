@@ -1,5 +1,6 @@
 """Damaged files and strange ones, by the thousand: ``make fuzz``. No command may end but with exit code 0, 2 or 3, and none with a traceback.
 
+Files in the house styles of strangers must not be read wrong without a word, too (:mod:`fuzz_styles`).
 Three kinds of files, beside command lines (:mod:`fuzz_arguments`) and overrides: those that want a reader to fail, each as it is (:mod:`odd_files`), raw ones as strangers bring them, made of true ones and
 of those by what happens to files on their way (:func:`raw_files`), and files that this project made itself and that a disk, an editor or a copy changed since
 (:func:`damaged`). All comes from one seed.
@@ -24,12 +25,13 @@ from pydantic import TypeAdapter
 
 import fuzz_arguments
 import fuzz_overrides
+import fuzz_styles
 import odd_files
 from segments.app.cli import main as segments
 from segments.config.source import Source
 from small_project import CHECKOUT, RAW, STAGES, SmallProject, make
 
-COUNT, MADE, ARGUMENTS, OVERRIDES, SEED = 2000, 200, 300, 200, 14
+COUNT, STYLES, MADE, ARGUMENTS, OVERRIDES, SEED = 2000, 200, 200, 300, 200, 14
 SMALL = 40_000  # bytes
 LONGEST = 2000  # characters of a message that a person still reads
 # Who reads what a stage made, besides the stages after it.
@@ -290,6 +292,12 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         found = fuzz_raw(Path(folder), shared, COUNT, SEED) + fuzz_odd(Path(folder))
         print(f"{COUNT} raw files and the odd ones: {len(found)} findings", flush=True)
+        wrong = [
+            f"file {number}: {one.kind}\n{one.detail}"
+            for number, one in fuzz_styles.fuzz(Path(folder), STYLES, SEED)
+            if one.outcome == fuzz_styles.WRONG
+        ]
+        print(f"{STYLES} files in house styles: {len(wrong)} are read wrong without a word", flush=True)
         project = make(Path(folder) / "project", shared / "mall" / "Mall_Customers.csv")
         project.go_on("data")
         made = fuzz_made(project, MADE, SEED)
@@ -298,7 +306,7 @@ def main() -> int:
         print(f"{ARGUMENTS} command lines: {len(typed)} findings", flush=True)
     overrides = fuzz_overrides.fuzz(OVERRIDES, SEED)
     print(f"{OVERRIDES} lists of overrides: {len(overrides)} findings", flush=True)
-    findings = [*found, *made, *typed, *overrides]
+    findings = [*found, *wrong, *made, *typed, *overrides]
     print("\n\n".join(findings))
     return min(len(findings), 1)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import fuzz_styles
 from fuzz_files import damaged, fuzz_raw, judged
 from small_project import SmallProject
 
@@ -13,6 +14,22 @@ from small_project import SmallProject
 @pytest.mark.slow
 def test_strange_raw_files_get_a_draft_that_loads_or_one_error(shared_data: Path, tmp_path: Path) -> None:
     assert fuzz_raw(tmp_path, shared_data, 60, seed=3) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [91_000_101, 91_000_133, 91_000_150])  # each was read wrong without a word once
+def test_files_in_the_styles_of_strangers_are_read_to_the_cent(tmp_path: Path, number: int) -> None:
+    found = fuzz_styles.told(fuzz_styles.made(number), tmp_path)
+    assert found.outcome == fuzz_styles.RIGHT, found
+
+
+@pytest.mark.slow
+def test_a_reading_that_is_not_the_truth_is_found(tmp_path: Path) -> None:
+    one = fuzz_styles.made(91_000_133)
+    for line in one.lines:
+        line.cells.update(dict.fromkeys(one.money, 7))
+    found = fuzz_styles.told(one, tmp_path)
+    assert found.outcome == fuzz_styles.WRONG and "money" in found.kind
 
 
 def test_what_counts_as_a_finding() -> None:

@@ -216,6 +216,13 @@ def test_returns_without_orders_and_products_go_by_money():
     assert bought(rows, spec | {"amount": None}).loc["1"].tolist() == [334, 2, 9]
 
 
+def test_a_word_is_found_whatever_language_its_capitals_are_of():
+    rows = [{"n": "1", "each": each, "what": what, "no": each, "item": each, "when": "2024-01-02"} for each, what in (("5", "Satış"), ("2", "İade"), ("3", "İPTAL"))]  # fmt: skip
+    table, report = clean(rows, UNITS | {"refunds": {"what": ["İade"]}, "exclude": {"what": ["İPTAL"]}})
+    assert table["amount"].tolist() == [5, -2]
+    assert not [note for note in report["notes"] if "no line has" in note]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "spec", [UNITS, SHOP | {"amount": "each"}, SHOP | {"amount": "each", "order": None, "product": None}]

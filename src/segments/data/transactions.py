@@ -481,11 +481,15 @@ def _marked(
     for name, values in getattr(spec, key).items():
         header = find_header(list(types), [name])
         assert header is not None, "required before"
-        cell = f"lower({text_sql(header, types[header], spec.read)})"
-        words = dict.fromkeys(value.strip().lower() for value in values)
-        condition = f"coalesce({cell} IN ({', '.join(map(literal, words))}), false)"
-        known = {row[0] for row in lines.filter(condition).project(cell).distinct().fetchall()}
-        if unknown := [word for word in words if word not in known]:
+        text = text_sql(header, types[header], spec.read)
+        cell = f"lower({text})"
+        words = {value.strip(): value.strip().lower() for value in values}
+        as_written, small = (", ".join(map(literal, some)) for some in (words, dict.fromkeys(words.values())))
+        # as it is written, too: not every capital has the same small letter everywhere (İptal)
+        condition = f"coalesce({cell} IN ({small}) OR {text} IN ({as_written}), false)"
+        seen = lines.filter(condition).project(f"{cell} AS small, {text} AS as_written").distinct().fetchall()
+        known = {one for row in seen for one in row}
+        if unknown := list(dict.fromkeys(low for word, low in words.items() if not {word, low} & known)):
             notes.append(f"{key}: no line has {quoted_list(unknown)} in column '{header}'")
         found.append((f"{header}: {', '.join(values)}", condition))
     return found

@@ -21,7 +21,7 @@ def roles(**columns: list[float]):
 
 
 def said(found) -> dict:
-    return {key: value for key, value in vars(found).items() if value not in (None, [], False)}
+    return {key: value for key, value in vars(found).items() if value not in (None, [], False, "")}
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,33 @@ def said(found) -> dict:
             {"Menge": UNITS, "Preis": PRICES, "Brutto": [round(1.19 * paid, 2) for paid in LINES], "Netto": LINES},
             {"amount": "Netto", "others": ["Brutto"]},
         ),
+        (
+            {
+                "qty": UNITS,
+                "price": PRICES,
+                "Tax 5%": [round(0.05 * paid, 2) for paid in LINES],
+                "Total": [paid + round(0.05 * paid, 2) for paid in LINES],
+            },
+            {
+                "amount": "Total",
+                "remark": ' # CHECK: "Tax 5%" is in it; without, write quantity: "qty" and price: "price"',
+            },
+        ),
+        (
+            {"Amount incl. Tax": PAID, "Amount excl. Tax": LINES, "Tax": PRICES},
+            {"amount": "Amount incl. Tax", "others": ["Amount excl. Tax"]},
+        ),
+        ({"Montant TVA": PRICES, "Montant": PAID}, {"amount": "Montant"}),
+        ({"Себестоимость": PAID, "Количество": UNITS, "Цена": PRICES}, {"quantity": "Количество", "price": "Цена"}),
+        ({"Valor unitário": PRICES, "Qtde": UNITS}, {"quantity": "Qtde", "price": "Valor unitário"}),
+        ({"IVA": PRICES, "Total con IVA": PAID}, {"amount": "Total con IVA"}),
+        # what the shop paid for it, and what it earned by it, is not what was paid
+        ({"EK-Preis": PAID, "Menge": UNITS, "Preis": PRICES}, {"quantity": "Menge", "price": "Preis"}),
+        ({"gross income": PAID, "cogs": PAID, "Ilość": UNITS, "Cena": PRICES}, {"quantity": "Ilość", "price": "Cena"}),
+        (
+            {"price": PRICES, "Price before Discount": PAID, "qty": UNITS},
+            {"quantity": "qty", "price": "price", "list_price": "Price before Discount"},
+        ),
         ({"net_amount": LINES, "gross_amount": PAID}, {"amount": "net_amount", "others": ["gross_amount"]}),
         ({"amount": PAID, "gross_weight": PRICES, "total_items": UNITS}, {"amount": "amount"}),
     ],
@@ -74,10 +101,24 @@ def test_parts_are_known_by_name_and_values(columns, parts):
         ({"total": PAID, "qty": UNITS, "price": PRICES}, '"qty" x "price" is another figure on'),
         ({"qty": UNITS, "sales_price": PRICES}, 'is "sales_price" of one unit?'),
         ({"sales_price": PRICES}, '"sales_price" is a price, perhaps of one unit'),
+        ({"qty": UNITS, "price": LINES}, 'is "price" of one unit?'),
+        ({"qty": UNITS, "price": PRICES, "rebate": [0.35, 12.5] * 20}, 'is "price" before "rebate" or after it?'),
+        ({"qty": UNITS, "price": PRICES, "discount": [0, 0.2] * 20}, 'is "price" before "discount" or after it?'),
+        ({"qty": UNITS, "msrp": PRICES}, '"msrp" is a price before discounts, and no column of these'),
         ({"total": PAID, "disc_a": [0.1] * MANY, "disc_b": [0.2] * MANY}, "a second rate"),
     ],
 )
 def test_what_cannot_be_known_is_asked(columns, asked):
     found = roles(**columns)
     assert any(asked in question for question in found.questions)
-    assert found.knows_money == ("total" in columns or ("sales_price" in columns and "qty" in columns))
+    assert found.knows_money == ("total" in columns or ("qty" in columns and len(columns) > 1))
+
+
+def test_what_is_of_a_whole_order_is_not_what_was_paid_for_a_line():
+    columns = {"Order Total": PAID, "Line Total": LINES, "qty": UNITS, "price": PRICES}
+    numbers = {name: pd.Series(values, dtype="float64") for name, values in columns.items()}
+    assert money_roles(numbers, {"Order Total"}).amount == "Line Total"
+    del numbers["Line Total"]
+    assert said(money_roles(numbers, {"Order Total"})) == {"quantity": "qty", "price": "price"}
+    del numbers["price"]
+    assert money_roles(numbers, {"Order Total"}).amount == "Order Total", "asked about by what it says of orders"

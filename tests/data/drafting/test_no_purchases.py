@@ -53,6 +53,12 @@ def drafted(**columns: list[str]) -> tuple[str, Transactions]:
         ("event_type", ["view", "cart", "purchase", "remove_from_cart"], ["cart", "remove_from_cart", "view"]),
         ("Type", ["Basket", "Click"], None),  # of which none is a purchase
         ("Customer Type", ["New", "Returning"], None),
+        ("Returned", ["No", "No", "Yes"], ["Yes"]),
+        ("is_cancelled", ["0", "1"], ["1"]),
+        ("Refunded", ["", "", "true"], ["true"]),
+        ("Returnable", ["Yes", "No"], None),
+        ("Stato", ["Completato", "Annullato"], ["Annullato"]),
+        ("Durum", ["Tamamlandı", "İptal"], ["İptal"]),
     ],
 )
 def test_lines_that_say_they_are_no_purchase_are_left_out_with_a_word(
@@ -68,6 +74,9 @@ def test_lines_that_say_they_are_no_purchase_are_left_out_with_a_word(
     ("columns", "refunds", "left_out"),
     [
         ({"event_name": ["purchase", "refund"]}, {"event_name": ["refund"]}, {}),
+        ({"Transaction Type": ["Invoice", "Credit Memo"]}, {"Transaction Type": ["Credit Memo"]}, {}),
+        ({"Tipo documento": ["Fattura", "Nota di credito"]}, {"Tipo documento": ["Nota di credito"]}, {}),
+        ({"Nature": ["Facture", "Avoir"]}, {"Nature": ["Avoir"]}, {}),
         ({"Belegart": ["Rechnung", "Rechnung", "Gutschrift", "Storno"]}, {"Belegart": ["Gutschrift"]}, {"Belegart": ["Storno"]}),
         # a status is of an order: of its only line that was paid back, or of a line beside the purchase's
         ({"Status": ["Paid", "Refunded"], "Order No": [f"A{i}" for i in range(ROWS)]}, {}, {"Status": ["Refunded"]}),
@@ -100,7 +109,10 @@ def test_money_below_zero_is_a_return_and_not_left_out() -> None:
 def test_an_id_of_nobody_is_nobody_and_an_address_is_somebody() -> None:
     _, log = drafted(**{"Customer ID": ["0", *map(str, range(11, 30))]})
     assert log.exclude == {"Customer ID": ["0"]}
-    assert drafted(**{"Customer ID": [*map(str, range(20))]})[1].exclude == {}  # who counts from 0 has a customer 0
+    once = ["0", *map(str, range(1001, 1060))]
+    assert drafted(**{"Customer ID": [*once[:30], *once[1:31]]})[1].exclude == {"Customer ID": ["0"]}
+    text, log = drafted(**{"Customer ID": [*map(str, range(20))]})  # who counts from 0 has a customer 0
+    assert log.exclude == {} and "# CHECK: Customer ID 0: nobody, or the first of all?" in text
     most = [*["0"] * 40, *map(str, range(1, 21))]
     assert drafted(**{"Customer ID": most})[1].exclude == {"Customer ID": ["0"]}
     assert drafted(**{"Customer ID": ["Guest", *map(str, range(1, 20))]})[1].exclude == {"Customer ID": ["Guest"]}
@@ -174,6 +186,13 @@ def test_who_bought_and_in_which_order_is_not_known_for_certain() -> None:
         ({"id": [f"ch_{row}" for row in range(ROWS)]}, {"order": "id"}),
         ({"Order Total": [f"{row + 0.5}" for row in range(ROWS)], "Amount": []}, {"order": None, "amount": "Order Total"}),
         ({"Order Priority": ["High", "Low"]}, {"order": None}),
+        ({"Paid at": [f"{1_704_500_000 + 86_400 * row}" for row in range(ROWS)], "Amount": [], "Line Total": LOG["Amount"]}, {"amount": "Line Total"}),
+        ({"Order Line": [f"{row}" for row in range(ROWS)], "Quantity Ordered": ["1", "2"]}, {"order": None}),
+        ({"Order Time": [f"{row % 24}:{row:02}" for row in range(ROWS)]}, {"order": None}),
+        ({"Billing Document": PAIRS}, {"order": "Billing Document"}),
+        ({"Customer ID": [], "CUSTOMER": ["Ann", "Bob", "Eve", "Joe", "Kim"], "Member ID": [f"m{row}" for row in range(20)]}, {"customer": "Member ID"}),
+        ({"Customer ID": [], "Date": [], "Kod klienta": [f"k{row}" for row in range(20)], "Data wysyłki": ["2024-01-09", "2024-02-10"], "Data zamówienia": LOG["Date"], "Nr zamówienia": PAIRS},
+         {"customer": "Kod klienta", "time": "Data zamówienia", "order": "Nr zamówienia"}),
         ({"Date": [], "Birth Date": ["1970-02-03", "1981-04-05"], "Ship Date": ["2024-01-09", "2024-02-10"], "Order Date": LOG["Date"]}, {"time": "Order Date"}),
         ({"Date": [], "Begin Date": [f"2020-01-{row + 1:02}" for row in range(20)], "Order Date": LOG["Date"]}, {"time": "Order Date"}),
         ({"Customer ID": [], "Account": [f"a{row}" for row in range(20)]}, {"customer": "Account"}),
@@ -190,6 +209,45 @@ def test_who_bought_and_in_which_order_is_not_known_for_certain() -> None:
 def test_each_column_plays_its_own_part(columns: dict[str, list[str]], parts: dict[str, str | None]) -> None:
     _, log = drafted(**columns)
     assert {key: getattr(log, key) for key in parts} == parts
+
+
+def test_the_number_of_a_line_is_no_customer() -> None:
+    text = draft_of(**{"Customer ID": [], "Date": [], "LINE_ID": [f"{row}" for row in range(ROWS)]})
+    assert "# Note: no column tells customers apart" in text
+    assert '  id: "ROW_ID"' in draft_of(**{"Customer ID": [], "Date": [], "ROW_ID": [f"{row}" for row in range(ROWS)]})
+
+
+def test_a_day_in_three_columns_is_asked_about() -> None:
+    days = {
+        "Jahr": ["2023", "2024"],
+        "Monat": [f"{row % 12 + 1}" for row in range(ROWS)],
+        "Tag": [f"{row % 28 + 1}" for row in range(ROWS)],
+    }
+    asked = draft_of(
+        **{"Customer ID": [], "Date": [], "Kundennr": [f"k{row}" for row in range(20)], "Rechnung": PAIRS, **days}
+    )
+    assert "No column of times was found" in asked
+
+
+def test_money_in_cents_or_of_whole_orders_is_pointed_out() -> None:
+    assert "# CHECK: in cents?" in draft_of(
+        Amount=[], total_cents=["1250", "9990", "725", "310", "99", "1", "7", "8", "12", "5", "71", "14", "33"]
+    )
+    twice = {
+        "Order No": PAIRS,
+        "Customer ID": [f"c{row // 6}" for row in range(ROWS)],
+        "Date": ["2024-01-05"],
+        "Amount": [f"{row // 2}.5" for row in range(ROWS)],
+    }
+    assert "# CHECK: 100% of the lines are equal to another" in draft_of(**twice)
+
+
+def test_a_day_that_is_rather_of_something_else_and_lines_of_nobody_are_pointed_out() -> None:
+    assert "# CHECK: is this when it was bought?" in draft_of(**{"Date": [], "Last Modified": LOG["Date"]})
+    asked = '# QUESTION: "Order No" is called like the number of an order, so these are orders or their lines, and no column says who bought'
+    assert asked in draft_of(**{"Customer ID": [], "Order No": PAIRS, "Row ID": [f"{row}" for row in range(ROWS)]})
+    assert asked in draft_of(**{"Customer ID": [], "Order No": [f"{row}" for row in range(ROWS)]})
+    assert "QUESTION" not in draft_of(**{"Customer ID": [], "Orders": ["1", "2", "3"]})
 
 
 def test_the_total_of_an_order_is_the_money_and_no_part_of_it() -> None:

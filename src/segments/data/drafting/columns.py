@@ -19,6 +19,7 @@ from segments.data.drafting.headers import (
     NAMELESS,
     OUTCOME,
     TIME,
+    YEAR_FIRST,
     id_like,
     key_of,
     label_of,
@@ -37,7 +38,6 @@ MOST_CATEGORIES = 50
 FEW_CODES = 6  # different whole numbers that may be codes
 FEWEST_ROWS = 30  # from which a few different numbers say something
 BIRTHS = (1850, date.today().year)
-YEAR_FIRST = r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])"  # a day written as one number
 STOPGAPS = (-1, -9, -99, -999, 99, 999, 9999, 99999, 999999)  # numbers that often mean "none"
 
 

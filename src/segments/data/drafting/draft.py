@@ -137,6 +137,12 @@ def describe(
             "Name it under transactions:, make it by a query (1 AS amount counts lines), or make one line of each customer (docs/your-data.md)"
         )
         lines.append(f"# QUESTION: {comment(question)}")
+    elif roles.customer is None and roles.order is not None and id_like(roles.order):
+        question = (
+            f"{quote(roles.order)} is called like the number of an order, so these are orders or their lines, and no column says who bought: does another file? "
+            "Declare both under tables: and join them by a query (docs/your-data.md); if a column does, name it under transactions:"
+        )
+        lines.append(f"# QUESTION: {comment(question)}")
     columns = columns_of(sample, identity)
     if not any(one.meaning for one in columns):
         lines.append("# QUESTION: no column tells what customers are like: is there another table, or a log?")

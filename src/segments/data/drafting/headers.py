@@ -13,7 +13,20 @@ NAMELESS = re.compile(r"column \d+|unnamed: \d+|index|")
 # What headers tend to be called, letters only, the most telling word first.
 CUSTOMER = (
     *("household", "customer", "client", "member", "shopper", "user", "account", "kunde", "kdnr", "mitglied", "nutzer"),
-    *("käufer", "acheteur", "abonn", "adhérent", "cliente", "cust"),
+    *(
+        "käufer",
+        "acheteur",
+        "abonn",
+        "adhérent",
+        "cliente",
+        "klant",
+        "klient",
+        "kontrahent",
+        "клиент",
+        "покупател",
+        "müşteri",
+    ),
+    *("kunnr", "soldto", "relatienummer", "cust"),
     *("顧客", "顾客", "客户", "客戶", "会员", "會員", "会員", "用户", "고객", "회원"),
     *(
         "debitor",
@@ -35,7 +48,7 @@ ABOUT_CUSTOMERS = (  # not who they are
 )
 ABOUT_ORDERS = (  # not which one
     r"(status|state|type|typ|art|kind|class|channel|source|currency|country|method|priority|name|zip|city|street|company|phone|province|note"
-    r"|total|amount|value|count|quantity|items|discount|weight)$|^billing"
+    r"|total|amount|value|count|quantity|items|discount|weight|date|time|hour)$|^billing(?!_doc)"
 )
 ORDER = (
     *("basket", "order", "invoice", "receipt", "ticket", "transaction", "bill"),
@@ -52,6 +65,20 @@ ORDER = (
         "pedido",
         "factura",
     ),
+    *(
+        "ordine",
+        "fattura",
+        "scontrino",
+        "bestel",
+        "factuur",
+        "encomenda",
+        "fatura",
+        "notafiscal",
+        "zamówieni",
+        "faktur",
+        "paragon",
+    ),
+    *("заказ", "чек", "sipariş", "fiş", "vbeln", "document", "incrementid", "saleid"),
     *("订单", "訂單", "注文", "伝票", "小票", "주문"),
 )
 TIME = (
@@ -67,36 +94,65 @@ TIME = (
     "heure",
     "created",
     "purchased",
+    *("tarih", "дата"),
     *("日期", "时间", "時間", "日時", "日付", "購入日", "注文日", "날짜", "일자"),
 )
+YEAR_FIRST = r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(([01]\d|2[0-3])[0-5]\d([0-5]\d)?)?"  # a day written as one number, or its time
 # Times that are not when it was bought, where there is another.
 LATER = (
     r"ship|deliver|liefer|versand|livraison|(^|_)due|fällig|paid|payment|zahl|updat|modif|geändert|expect|estimat|approv|cancel|storn"
+    r"|expédi|envío|entrega|spedizione|consegna|lever|verzend|wysył|dostaw|достав|отгруз|kargo|teslim"
+    r"|paiement|pago|pagamento|betaal|płatno|оплат|actualiz|gewijzigd"
     r"|refund|return|login|sign_?up|regist|join|member|since|expir|valid|(^|_)end(_|$)|closed|fulfil|export|print|load"
 )
-PRODUCT = ("product", "sku", "stockcode", "article", "item", "artikel", "produkt", "produit", "商品", "产品", "상품")
-STORE = ("store", "shop", "branch", "outlet", "filiale", "magasin", "boutique", "店舗", "门店", "매장")
-LINE_NUMBER = r"(line|row|position|pos)_?(no|nr|num|number|id)?$"
+PRODUCT = (
+    *("product", "sku", "stockcode", "article", "item", "artikel", "produkt", "produit", "商品", "产品", "상품"),
+    *(
+        "material",
+        "matnr",
+        "artículo",
+        "articolo",
+        "prodotto",
+        "producto",
+        "produto",
+        "товар",
+        "артикул",
+        "ürün",
+        "stok",
+    ),
+)
+STORE = (
+    *("store", "shop", "branch", "outlet", "filiale", "magasin", "boutique", "店舗", "门店", "매장"),
+    *("tienda", "sucursal", "negozio", "winkel", "loja", "sklep", "магазин", "mağaza"),
+)
+LINE_NUMBER = r"(line|row|position|pos|posnr|zeile|ligne|order_item)_?(no|nr|num|number|id)?$"
 LONGEST_KEY = 60
 ADDRESS = r"(^|_)(plz|zip|postal|postcode|zipcode|pincode|postleitzahl|phone|telefon|tel|iban|email|mail)(_|$)"
-BIRTH = r"(^|_)(birth|born|dob|yob|geburt\w*|geboren|naissance|nacimiento|jahrgang|birthday|birthdate|birthyear)(_|$)"
+BIRTH = r"(^|_)(birth|born|dob|yob|geburt\w*|geboren|naissance|nacimiento|nascita|nascimento|urodzenia|рождения|doğum|jahrgang|birthday|birthdate|birthyear)(_|$)"
 OUTCOME = (
     r"(^|_)(churn|churned|attrition|attrited|exited|response|target|outcome|segment|segmentation|cluster|classifier"
     r"|predicted|prediction)(_|$)|^(is_)?(cancell?ed|storniert|annul[ée]e?)$|^(y|label)$"
 )
 # Words for a line that was never paid, or was paid back, and ids that stand for whoever has none.
 NO_PURCHASE = (
-    r"cancel|annul|storn|refund|return(?!ing)|retour|retoure|erstatt|rembours|credit_?note|gutschrift|charge_?back|dispute"
-    r"|failed|fehlgeschlagen|declined|void|unpaid|abandon"
+    r"cancel|ann?ul|storn|refund|return(?!ing)|retour|erstatt|rembours|credit[ _]?(?:note|memo)|gutschrift|charge_?back|dispute"
+    r"|failed|fehlgeschlagen|declined|void|unpaid|abandon|geannuleerd|отмен|iptal"
+    r"|rückgabe|rücknahme|^avoir|devol|^abono|\breso\b|nota di credito|creditnota|estorno|zwrot|korekta|возврат|iade"
 )
 # Of these, words for money that was paid back, and headers that say what a line is, not how it went with its order.
-PAID_BACK = r"refund|return|retour|erstatt|rembours|credit_?note|gutschrift|charge_?back"
-LINE_KIND = r"(^|_)(type|typ|kind|art|\w*art|event|event_name|vorgang|nature)(_|$)"
+PAID_BACK = (
+    r"refund|return|retour|erstatt|rembours|credit[ _]?(?:note|memo)|gutschrift|charge_?back"
+    r"|rückgabe|rücknahme|^avoir|devol|^abono|\breso\b|nota di credito|creditnota|estorno|zwrot|korekta|возврат|iade"
+)
+LINE_KIND = r"(^|_)(type|tipo|typ|тип|tür|soort|kind|art|\w*art|event|event_name|vorgang|nature)(_|$)"
+CENTS = r"(^|_)(cents?|centimes?|céntimos|pence|grosze|kuruş|minor)(_|$)"
 # Of what happened in a shop: what is a purchase, and what only led to it.
 BOUGHT = r"purchase|bought|sale|^order|kauf|achat|compra|paid"
 LOOKED_AT = r"view|cart|basket|warenkorb|wish|search|click|visit|impression|session|browse|checkout|login|remove"
-REFUND = r"refund|erstatt|rembours|reembols|credited"
-CURRENCY_NAME = r"(^|_)(currency|waehrung|währung|währ|waers|devise|moneda|valuta)(_|$)"
+REFUND = r"refund|erstatt|rembours|reembols|rimbors|terugbet|zwrot|возврат|iade|credited"
+CURRENCY_NAME = (
+    r"(^|_)(currency|waehrung|währung|währ|waers|devise|moneda|divisa|moeda|valuta|waluta|валюта|waerk)(_|$)"
+)
 NOBODY = r"0+|-1|9{5,}|guest|gast|invité|anonymous|anonym|unknown|unbekannt|none|no_?customer"
 CODES = (  # of what a whole number is the code of a group, and no amount
     r"(^|_)(type|typ|channel|kanal|region|area|country|state|city|location|education|occupation|profession|job|status"
@@ -123,6 +179,7 @@ def id_like(header: str) -> bool:
         f"{word}{end}" for word in (*CUSTOMER, *ORDER, *PRODUCT, *STORE) for end in ("id", "num", "nr", "no")
     )
     ends = r"(^|_)(id|code|no|nr|num|number|nummer|numero|numéro|upc|key|kdnr|recnum|rownum|rowid|recno)$|nummer$|(编号|编码|号|番号|コード|번호|(?<=[^\x00-\x7f])id)$"
+    ends += r"|^(id|n|nº|code|codice|cod|código|kod|nr|numer|número|numéro|numero|référence|номер|код)_(?!of_)"
     return re.search(ends, words_of(header)) is not None or normal_header(header).endswith(joined)
 
 

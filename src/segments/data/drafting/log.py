@@ -12,6 +12,7 @@ from segments.config.source import Policy
 from segments.data.drafting.cells import FEW_VALUES, Sample
 from segments.data.drafting.headers import (
     BOUGHT,
+    CENTS,
     CURRENCY_NAME,
     LINE_KIND,
     LOOKED_AT,
@@ -23,12 +24,12 @@ from segments.data.drafting.headers import (
     words_of,
 )
 from segments.data.drafting.money_roles import QUANTITY
-from segments.data.drafting.roles import Roles
+from segments.data.drafting.roles import Roles, repeated_in_orders
+from segments.data.drafting.scales import YES
 from segments.data.drafting.texts import comment, one_line, quote
 from segments.data.rows import normal_header
 from segments.data.transactions import main_days
 
-FEWEST_ORDERS = 5  # of several lines, from which equal amounts are no accident
 ACCOUNT_SIDES = [set(pair.split()) for pair in ("debit credit", "d c", "dr cr", "soll haben", "s h")]  # of an account
 MEANS = r"pay|card|karte|zahl|method|carte"  # with what was paid: a debit card is no side
 MANY_TIMES = 5  # as many lines as the median customer: a number that may stand for nobody then does
@@ -104,6 +105,9 @@ def log_lines(sample: Sample, path: str, roles: Roles, days: Sequence[tuple[date
             guess = " # a guess: the file has no header" if NAMELESS.fullmatch(header.casefold()) else ""
             if key == "amount" and money.others and not is_doubtful:
                 guess += f" # CHECK: or {', '.join(map(quote, money.others[:3]))}?"
+            guess += money.remark if key == "amount" else ""
+            if header in money.paid and re.search(CENTS, words_of(header)):
+                guess += " # CHECK: in cents? As drafted, each counts as one of the currency; a query can divide"
             asks = "# " if is_doubtful and header in money.paid else ""
             lines.append(f"  {asks}{key}: {quote(header)}{guess}{roles.doubts.get(key, '')}")
         if key == "price" and money.quantity is not None:
@@ -147,11 +151,15 @@ def _left_out(sample: Sample, roles: Roles) -> tuple[list[str], bool]:
         values = sample.present(header)
         if header == roles.customer:
             words = _nobodies(values)
+            if "0" not in words and (values == "0").any():
+                lines.append(f"  # CHECK: {one_line(header)} 0: nobody, or the first of all? As drafted, a customer")
         elif header in played or header in named or values.nunique() > FEW_VALUES:
             words = []
         else:
             codes = values[~values.index.isin(back)]  # money below zero is a return, which is netted
             is_none = codes.str.contains(NO_PURCHASE, case=False) & ~codes.str.contains("part|teil", case=False)
+            if re.search(NO_PURCHASE, words_of(header)) and "able" not in header.casefold() and values.nunique() <= 2:
+                is_none |= codes.str.casefold().isin(YES)  # Returned: Yes
             if re.search(LINE_KIND, words_of(header)) and codes.str.contains(BOUGHT, case=False).any():
                 is_none |= codes.str.contains(LOOKED_AT, case=False) & ~codes.str.contains(BOUGHT, case=False)
             telling = codes[is_none]
@@ -221,14 +229,8 @@ def _of_money(sample: Sample, roles: Roles) -> list[str]:
             f"{one_line(money.paid[0])} is below zero on {below:.0%} of the lines: are these what customers paid, seen from the other side? A query can turn the sign"
         )
     if money.amount is not None and roles.order is not None:
-        own = [
-            header for header in sample.headers if header not in {roles.order, roles.customer, roles.time, money.amount}
-        ]
-        lines = pd.DataFrame({"order": sample.present(roles.order), "paid": paid}).dropna()
-        lines["what"] = pd.util.hash_pandas_object(sample.cells.loc[lines.index, own], index=False)
-        orders = lines.groupby("order").agg(n=("paid", "size"), sums=("paid", "nunique"), what=("what", "nunique"))
-        several_lines = orders[(orders["n"] > 1) & (orders["what"] > 1)]
-        if len(several_lines) >= FEWEST_ORDERS and (several_lines["sums"] == 1).mean() > 0.9:
+        of_all = [header for header in (roles.customer, roles.time) if header]
+        if repeated_in_orders(sample, roles.order, of_all, {money.amount: paid}):
             asked.append(
                 f"{one_line(money.amount)} is the same on every line of an order: is it what the whole order cost? Then name what was paid for each line, "
                 f"or make one line of each order by a query (docs/your-data.md); if it is of the line, write amount: {quote(money.amount)}"
@@ -266,7 +268,7 @@ def _nobodies(ids: pd.Series) -> list[str]:
         name = str(word)
         number = re.fullmatch(r"-?\d+", name)
         counted = number is not None and str(abs(int(name)) + (1 if int(name) <= 0 else -1)) in known
-        if count > 1 and (not counted or count > MANY_TIMES * lines.median()):
+        if (count > 1 or "9" not in name) and (not counted or count > MANY_TIMES * lines.median()):
             found.append(name)
     return found
 
@@ -289,6 +291,11 @@ def _of_lines(sample: Sample, roles: Roles) -> list[str]:
             found.append(
                 f"  # codes without a digit, unlike the others: if they are no goods, write exclude: {{{quote(roles.product)}: [{words}]}}"
             )
+    if roles.order is not None and (equal := float(sample.cells.duplicated(keep=False).mean())) > 0.5:  # most
+        found.append(
+            f"  # CHECK: {equal:.0%} of the lines are equal to another: items of one kind, or the total of an order on each of its lines? As drafted, they are added up"
+            + (f": {one_line(roles.money.paid[0])}" if roles.money.paid else "")
+        )
     if roles.customer is not None:
         named = sample.present(roles.customer)
         nobody, people = 1 - len(named) / len(sample.cells), named.nunique()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -35,6 +35,9 @@ AMOUNT = (
         "importe",
         "importo",
         "金额",
+        "销售额",
+        "合計",
+        "合计",
         "金額",
         "売上",
         "금액",
@@ -42,20 +45,62 @@ AMOUNT = (
         "brutto",
         "netto",
     ),
+    *(
+        "bedrag",
+        "totaal",
+        "omzet",
+        "totale",
+        "fatturato",
+        "faturamento",
+        "imponibile",
+        "monto",
+        "valor",
+        "kwota",
+        "wartość",
+        "suma",
+        "razem",
+    ),
+    *(
+        "сумма",
+        "стоимость",
+        "итого",
+        "выручка",
+        "tutar",
+        "toplam",
+        "gesamt",
+        "wert",
+        "turnover",
+        "netwr",
+        "extended",
+        "ventas",
+        "ventes",
+        "vendas",
+    ),
 )
-PRICE = "price|preis|prix|precio|prezzo|单价|単価|단가"
-LIST = "list|regular|original|msrp|rrp|uvp|catalog|before|normal"
-QUANTITY = "quantity|quantit|qty|units|menge|anzahl|stueck|stück|cantidad|pieces|pcs|数量|수량"
-DISCOUNT = "disc|rebate|rabatt|remise|nachlass|skonto"
+PRICE = "price|msrp|rrp|uvp|preis|prix|precio|preço|prezzo|prijs|cena|цена|fiyat|valorunit|vlrunit|(cost|rate)per|单价|単価|단가"
+# what the shop paid for it
+COST = "einkauf|себестоим|ekpreis|achat|coste|purchase|buying|inkoop|kostprijs|zakupu|закуп|alış"
+LIST = "list|regulär|regular|original|msrp|rrp|uvp|catalog|before|avant|normal"
+QUANTITY = (
+    "quantity|quantit|qty|units|menge|anzahl|stueck|stück|cantidad|unidades|^uds|quantid|qtd|qt[àaé]|pezzi|aantal|hoeveelheid|stuks|ilość|sztuk|^items$|ofitems"
+    "|количеств|колво|adet|miktar|kwmeng|pieces|pcs|数量|수량"
+)
+DISCOUNT = "disc|rebate|markdown|rabat|remise|nachlass|s[kc]onto|descuento|desconto|^dto|korting|скидк|indirim"
 RATE = "rate|percent|pct|prozent|ratio|share|margin|score|rating"
 # money, but not what was paid for goods
+TAX = "tax|vat|tva|iva|mwst|btw|kdv|ндс|gst|icms"
 NO_PAY = (
-    "^(freight|fracht|shipping|delivery|versand|livraison|(sales|gross)?tax|vat|mwst|steuer|profit|gewinn|margin)"
-    "|shipping|freight|versand|refund|erstatt|rembours|tax(es|amount)?$|fees?$|weight|gewicht|profit|margin"
+    f"^(freight|fracht|shipping|delivery|versand|livraison|(sales|gross)?tax|{TAX}|steuer|imp[uo]e?sto|imposta|podatek|profit|gewinn|margin)"
+    "|shipping|freight|versand|refund|erstatt|rembours|reembols|rimbors|terugbet|zwrot|возврат|fees?$|weight|gewicht|profit|margin|income|cost$|cogs"
+    "|bewertung|envío|spedizione|frete|verzend|wysyłki|dostaw|достав|kargo|marge|marża|utile|zysk|winst|прибыл"
+    f"|(?<!incl)(?<!excl)(?<!inkl)(?<!exkl)(?<!with)(?<!without)(?<!con)(?<!mit)(?<!ohne)(?<!com)({TAX})(es|amount|betrag|bedrag)?$"
 )
 COUNT = f"count|number|requests|visits|nights|items|points|{QUANTITY}"
 FEW_COUNTS = 12  # different whole numbers, of many lines: codes or counts, not money
 MANY_LINES = 30
+RISES = 0.3  # correlation of ranks: of unit prices it is about 0, or below where many are cheaper
+CHANCE = 3  # standard errors of it, that few lines reach by chance
+UNIT = "unit|einzel|stück|stueck|each|per"
 
 
 @dataclass(frozen=True)
@@ -76,6 +121,8 @@ class MoneyRoles:
         Other columns that may be what was paid.
     is_doubtful : bool
         Whether it is a question if these columns say what was paid for a line at all.
+    remark : str
+        What a person should look at, of the amount.
     """
 
     amount: str | None = None
@@ -89,6 +136,7 @@ class MoneyRoles:
     questions: list[str] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
     is_doubtful: bool = False
+    remark: str = ""
 
     @property
     def paid(self) -> list[str]:
@@ -101,13 +149,15 @@ class MoneyRoles:
         return self.amount is not None or self.quantity is not None
 
 
-def money_roles(numbers: Mapping[str, pd.Series[float]]) -> MoneyRoles:
+def money_roles(numbers: Mapping[str, pd.Series[float]], of_orders: Collection[str] = ()) -> MoneyRoles:
     """Guess which columns say what was paid; never a unit price alone, a rate or a count.
 
     Parameters
     ----------
     numbers : mapping of str to Series
         Values of each column of numbers that plays no other part, by header; on one index where a line has several.
+    of_orders : collection of str
+        Those that are the same on every line of an order.
 
     Examples
     --------
@@ -123,30 +173,35 @@ def money_roles(numbers: Mapping[str, pd.Series[float]]) -> MoneyRoles:
     called = {name: normal_header(name) for name in numbers}
     coupons = [name for name in numbers if "coupon" in called[name]]
     free = [name for name in numbers if name not in coupons]
-    discounts, rate, unit = _discounts(
-        {name: numbers[name] for name in free if re.search(DISCOUNT, called[name])}, questions
-    )
-    free = [name for name in free if not re.search(DISCOUNT, called[name])]
+    reduced = [name for name in free if re.search(DISCOUNT, called[name]) and not _is_list(called[name])]
+    discounts, rate, unit = _discounts({name: numbers[name] for name in reduced}, questions)
+    free = [name for name in free if name not in reduced]
     prices = [
         name
         for name in free
-        # the sales price may be of a unit
+        # the sales price may be of a unit, and so is a valor unitário
         if re.search(PRICE, called[name])
-        and not any(word in re.sub("sales(?=price)", "", called[name]) for word in AMOUNT)
+        and not re.search(COST, called[name])
+        and not any(word in re.sub("sales(?=price)|valor(?=unit)", "", called[name]) for word in AMOUNT)
     ]
-    listed = next((name for name in prices if re.search(LIST, called[name])), None)
+    listed = next((name for name in prices if _is_list(called[name])), None)
     price = next((name for name in prices if name != listed), None)
     quantity = next((name for name in free if re.search(QUANTITY, called[name]) and name not in prices), None)
     named = [name for word in AMOUNT for name in free if word in called[name] and name not in prices]
-    named = [name for name in dict.fromkeys(named) if name != quantity and not re.search(NO_PAY, called[name])]
-    named.sort(key=lambda name: "subtotal" in called[name])  # the whole before a part of it
+    named = [
+        name for name in dict.fromkeys(named) if name != quantity and not re.search(f"{NO_PAY}|{COST}", called[name])
+    ]
+    # what is of the line before what is of its order, and the whole before a part of it
+    named.sort(key=lambda name: (name in of_orders, "subtotal" in called[name]))
     amount = next((name for name in named if not _no_money(called[name], numbers[name])), None)
+    if amount in of_orders and quantity is not None and (price or listed) not in (None, *of_orders):
+        amount = None
     for name in named:
         if amount is None and (why := _no_money(called[name], numbers[name])):
             questions.append(
                 f'is "{name}" money? It holds {why}; if it is what was paid for a line, write amount: "{name}"'
             )
-    is_doubtful = False
+    is_doubtful, remark = False, ""
     if amount is not None and quantity is not None and price is not None:
         fitting = (name for name in named if _differ(numbers[name], numbers[quantity] * numbers[price]) < 0.05)
         amount = next(fitting, amount)  # net and gross: the one that is of a line for certain
@@ -159,19 +214,45 @@ def money_roles(numbers: Mapping[str, pd.Series[float]]) -> MoneyRoles:
             *([whole - sum(off[: len(discounts)])] if len(discounts) > 1 else []),
         ]
         other = min(_differ(numbers[amount], one) for one in fits)
-        if other > 0.05:
+        with_more = (name for name in free if re.search(NO_PAY, called[name]))
+        more = next((name for name in with_more if _differ(numbers[amount], whole + numbers[name]) < 0.05), None)
+        if more is not None and other > 0.05:
+            remark = f' # CHECK: "{more}" is in it; without, write quantity: "{quantity}" and price: "{price}"'
+        elif other > 0.05:
             is_doubtful = True
             questions.append(
                 f'is "{amount}" what was paid for a line? "{quantity}" x "{price}" is another figure on {other:.0%} of the lines: '
                 f'write amount: "{amount}", or quantity: "{quantity}" and price: "{price}"'
             )
-    if amount is None and quantity is not None and price is not None and "salesprice" in called[price]:
+    if (
+        amount is None
+        and quantity is not None
+        and price is not None
+        and (
+            "salesprice" in called[price]
+            or (not re.search(UNIT, called[price]) and _rises(numbers[price], numbers[quantity]))
+        )
+    ):
         is_doubtful = True
         questions.append(
             f'is "{price}" of one unit? Then write quantity: "{quantity}" and price: "{price}"; if it is of the whole line, amount: "{price}"'
         )
+    is_cut = bool(discounts or rate)
+    if amount is None and quantity is not None and price is not None and listed is None and is_cut and not is_doubtful:
+        is_doubtful = True
+        said = f'discount_rate: "{rate}"' if rate else f'discounts: ["{discounts[0]}"]'
+        questions.append(
+            f'is "{price}" before "{rate or discounts[0]}" or after it? Before: write quantity: "{quantity}", list_price: "{price}" and {said}; '
+            f'after: quantity: "{quantity}" and price: "{price}"'
+        )
+    if amount is None and quantity is not None and price is None and listed is not None and not is_cut:
+        is_doubtful = True
+        questions.append(
+            f'what was paid for a line? "{listed}" is a price before discounts, and no column of these was found: '
+            f'write quantity: "{quantity}" and list_price: "{listed}" only if there were none'
+        )
     if amount is None and quantity is None and (alone := price or listed):
-        unit_price = re.search("unit|einzel|stück|stueck|each|per", called[alone])
+        unit_price = re.search(UNIT, called[alone])
         what = "what one unit costs" if unit_price else "a price, perhaps of one unit"
         questions.append(
             f'what was paid for a line? "{alone}" is {what}, and no column of units was found: '
@@ -196,7 +277,19 @@ def money_roles(numbers: Mapping[str, pd.Series[float]]) -> MoneyRoles:
             if bool((numbers[name] != numbers[amount]).any())
         ],
         is_doubtful=is_doubtful,
+        remark=remark,
     )
+
+
+def _is_list(called: str) -> bool:
+    return re.search(PRICE, called) is not None and re.search(LIST, called) is not None
+
+
+def _rises(price: pd.Series[float], units: pd.Series[float]) -> bool:
+    """Whether a price is the higher the more units there are: then it is rather of all of them."""
+    both = pd.DataFrame({"price": price, "units": units}).dropna().abs()
+    rises = both["price"].rank().corr(both["units"].rank())
+    return bool(rises > max(RISES, CHANCE / max(1, len(both)) ** 0.5))
 
 
 def _differ(one: pd.Series[float], other: pd.Series[float]) -> float:

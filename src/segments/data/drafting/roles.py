@@ -22,15 +22,17 @@ from segments.data.drafting.headers import (
     PRODUCT,
     STORE,
     TIME,
+    YEAR_FIRST,
     id_like,
     words_of,
 )
-from segments.data.drafting.money_roles import MoneyRoles, money_roles
+from segments.data.drafting.money_roles import QUANTITY, MoneyRoles, money_roles
 from segments.data.drafting.texts import quote
 from segments.data.rows import normal_header
 from segments.data.times import swapped, time_formats
 
 FEWEST_CUSTOMERS = 4  # of a log of more than a few lines
+FEWEST_ORDERS = 5  # of several lines, from which equal amounts are no accident
 ID_CODE = r"[A-Za-z]{1,6}[-_ ]?\d+"
 LAST = r"(^|[_ ])(last|first|letzte\w*|erste\w*|dernière?|première?)(_|$)"
 SEVERAL_DAYS = 0.05  # of the orders of a customer: a basket that is open at midnight is rarer
@@ -103,7 +105,7 @@ def guess_roles(sample: Sample) -> Roles:
 
     times = {name: time_formats(cells[name]) for name in free}
     who = [name for name in free if not _is_measure(name, read, times) and _may_be_customer(name, cells[name])]
-    customer = take(CUSTOMER, sorted(who, key=lambda name: not id_like(name)))
+    customer = take(CUSTOMER, [name for name in who if id_like(name)]) or take(CUSTOMER, who)
     if customer is None:  # an address that comes again tells people apart, whatever its column is called
         mail = [name for name in who if name in free and cells[name].str.contains(".@.").mean() > 0.9]
         customer = next((name for name in mail if cells[name].duplicated().any()), None)
@@ -115,7 +117,11 @@ def guess_roles(sample: Sample) -> Roles:
     time = None
     for some in _by_telling(timely, cells, customer):
         time = take(TIME, some)
-        if time is None and (fitting := [name for name in some if nameless or name not in numbers]):
+        if time is None and (
+            fitting := [
+                name for name in some if nameless or name not in numbers or cells[name].str.fullmatch(YEAR_FIRST).all()
+            ]
+        ):
             time = fitting[0]
             free.remove(time)
         if time is not None:
@@ -123,15 +129,36 @@ def guess_roles(sample: Sample) -> Roles:
     # ten digits are a number of something, or seconds since 1970
     ids = [name for name in free if not times[name] or (name in numbers and not _is_timely(name))]
     ids = [name for name in ids if not re.search(ABOUT_ORDERS, words_of(name)) and not _is_measure(name, read)]
-    order = take(ORDER, sorted(ids, key=lambda name: not id_like(name)))
+    ids = [
+        name
+        for name in ids
+        if not re.search(LINE_NUMBER, words_of(name)) and not re.search(QUANTITY, normal_header(name))
+    ]
+    if customer is not None:  # everybody has one of their own
+        ids = [name for name in ids if cells[name].nunique() >= cells[customer].nunique()]
+    order = take(ORDER, [name for name in ids if id_like(name)]) or take(ORDER, ids)
     if order is None and customer is not None and cells[customer].duplicated().any():
         order = next((name for name in free if not times[name] and _tells_orders(name, cells, customer)), None)
         free = [name for name in free if name != order]
     product = take(PRODUCT, [name for name in free if id_like(name) or "sku" in normal_header(name)])
     store = take(STORE, [name for name in free if id_like(name)])
-    line = next((name for name in free if name in numbers and re.search(LINE_NUMBER, words_of(name))), None)
-    figures = {name: read[name] for name in free if name in numbers and name != line and not id_like(name)}
-    money = money_roles({name: values.dropna() for name, values in figures.items()})
+    line = next(
+        (
+            name
+            for name in free
+            if name in numbers and re.search(LINE_NUMBER, words_of(name)) and not _is_measure(name, read)
+        ),
+        None,
+    )
+    figures = {
+        name: read[name] for name in free if name in numbers and name != line and not id_like(name) and not times[name]
+    }
+    of_orders = (
+        set()
+        if order is None
+        else repeated_in_orders(sample, order, [name for name in (customer, time) if name], figures)
+    )
+    money = money_roles({name: values.dropna() for name, values in figures.items()}, of_orders)
     if nameless and figures:
         money = MoneyRoles(amount=list(figures)[-1])  # quantity before money, as most tills write it
     doubts: dict[str, str] = {}
@@ -153,6 +180,8 @@ def guess_roles(sample: Sample) -> Roles:
             doubts.get("customer", "")
             + f" # CHECK: {twice:,} differ from another in capitals only: as drafted, they are customers of their own"
         )
+    if time is not None and re.search(LATER, words_of(time)):
+        doubts["time"] = " # CHECK: is this when it was bought? No other column of times was found"
     if customer is not None and order is not None and time is not None:
         begun = pd.DataFrame(
             {"customer": cells[customer], "order": cells[order], "day": cells[time].str.split("[ T]").str[0]}
@@ -182,9 +211,28 @@ def guess_roles(sample: Sample) -> Roles:
         repeats=bool(
             repeats
             and customer is not None
-            and (id_like(customer) or normal_header(customer) in CUSTOMER or time is not None)
+            and (id_like(customer) or normal_header(customer) in CUSTOMER or time is not None or order is not None)
         ),
     )
+
+
+def repeated_in_orders(sample: Sample, order: str, of_all: Sequence[str], figures: Mapping[str, pd.Series]) -> set[str]:
+    """Columns of figures that are the same on every line of an order, though its lines differ: of the order, not of the line."""
+    found = set()
+    for name, values in figures.items():
+        lines = pd.DataFrame({"order": sample.present(order), "figure": values}).dropna()
+        several = lines[lines["order"].duplicated(keep=False)]
+        if (several.groupby("order")["figure"].nunique() == 1).mean() < 0.5:
+            continue  # the look below takes longer
+        own = [header for header in sample.headers if header not in {order, name, *of_all}]
+        lines["what"] = pd.util.hash_pandas_object(sample.cells.loc[lines.index, own], index=False)
+        orders = lines.groupby("order").agg(
+            n=("figure", "size"), figures=("figure", "nunique"), what=("what", "nunique")
+        )
+        several = orders[(orders["n"] > 1) & (orders["what"] > 1)]
+        if len(several) >= FEWEST_ORDERS and (several["figures"] == 1).mean() > 0.9:
+            found.add(name)
+    return found
 
 
 def _by_telling(names: Sequence[str], cells: Mapping[str, pd.Series], customer: str | None) -> list[list[str]]:
@@ -227,6 +275,11 @@ def _comes_again(header: str, customer: str, cells: Mapping[str, pd.Series]) -> 
     )
 
 
+def _is_of_line(header: str) -> bool:
+    words = words_of(header)
+    return re.search(LINE_NUMBER, words) is not None and not words.startswith("row")  # rows may be customers
+
+
 def _is_timely(header: str) -> bool:
     return any(word in normal_header(header) for word in TIME)
 
@@ -238,7 +291,7 @@ def _may_be_customer(header: str, values: pd.Series) -> bool:
 
 def identity_of(sample: Sample, roles: Roles) -> str | None:
     """Find the column that tells customers apart: called like an id, or one of codes in front, and with (nearly) one value per row."""
-    named = [name for name in sample.headers if name == roles.customer or id_like(name)]
+    named = [name for name in sample.headers if name == roles.customer or (id_like(name) and not _is_of_line(name))]
     named.sort(key=lambda name: name != roles.customer)
     found = next((name for name in named if sample.present(name).nunique() >= 0.9 * len(sample.cells)), None)
     if found is not None or not sample.headers:

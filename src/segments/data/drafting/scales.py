@@ -103,6 +103,7 @@ _NO_YES = dict(
         strict=True,
     )
 )
+YES = frozenset(_NO_YES.values())
 UNKNOWN = (
     "unknown",
     "other",

@@ -19,10 +19,18 @@ from segments.errors import DataError
 Decimal = Literal[".", ","]
 
 _BLANKS = "[ \u00a0\u2009\u202f]"
-_WORDS = "US\\$|R\\$|A\\$|C\\$|USD|EUR|GBP|CHF|JPY|CNY|INR|AUD|CAD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|RON|BRL|MXN|ZAR|TRY|RUB|KRW|SGD|HKD|kr\\.?|zł|Kč|Ft|Fr\\.?|Rs\\.?"
+_WORDS = "US\\$|R\\$|A\\$|C\\$|USD|EUR|GBP|CHF|JPY|CNY|INR|AUD|CAD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|RON|BRL|MXN|ZAR|TRY|TL|RUB|KRW|SGD|HKD|kr\\.?|zł|Kč|Ft|Fr\\.?|Rs\\.?"
 CURRENCY_SIGN = f"(?:[$£€¥￥₹₽₩₺₫₴₦฿₱₪¢円元원\\\\]|(?i:{_WORDS}))"
 # One currency, by its sign and its name; \\ is the yen of Shift-JIS.
-SAME_MONEY = (("eur", "€"), ("gbp", "£"), (r"inr|rs\.?", "₹"), (r"us\$", "usd"), (r"￥|円|\\", "¥"), ("pln", "zł"))
+SAME_MONEY = (
+    ("eur", "€"),
+    ("gbp", "£"),
+    (r"inr|rs\.?", "₹"),
+    (r"us\$", "usd"),
+    (r"￥|円|\\", "¥"),
+    ("pln", "zł"),
+    ("try|tl", "₺"),
+)
 _ANY = "¤"  # stands for a currency, once it is found
 _INFINITE = "[iI][nN][fF](?:[iI][nN][iI][tT][yY])?|∞"
 _MINUS = "[−–-]"
@@ -380,20 +388,20 @@ def instants(
     ]
 
 
-# How months are called in English, German, French, Spanish, Italian, Dutch; strptime knows the first three letters of the English.
+# How months are called in English, German, French, Spanish, Italian, Dutch, Portuguese, Polish, Russian, Turkish; strptime knows the first three letters of the English.
 MONTHS = {
-    "Jan": "january|januar|jänner|jän|janvier|janv|enero|ene|gennaio|gen|januari",
-    "Feb": "february|februar|février|fevrier|févr|fév|febrero|febbraio|februari",
-    "Mar": "march|märz|mär|maerz|mrz|mars|marzo|maart|mrt",
-    "Apr": "april|avril|avr|abril|abr|aprile",
-    "May": "mai|mayo|maggio|mag|mei",
-    "Jun": "june|juni|juin|junio|giugno|giu",
-    "Jul": "july|juli|juillet|juil|julio|luglio|lug",
-    "Aug": "august|août|aout|agosto|ago|augustus",
-    "Sep": "september|septembre|septiembre|settembre|sett|set|sept",
-    "Oct": "october|oktober|okt|octobre|octubre|ottobre|ott",
-    "Nov": "november|novembre|noviembre",
-    "Dec": "december|dezember|dez|décembre|decembre|déc|diciembre|dic|dicembre",
+    "Jan": "january|januar|jänner|jän|janvier|janv|enero|ene|gennaio|gen|januari|janeiro|styczeń|stycznia|sty|январ[ья]|янв|ocak|oca",
+    "Feb": "february|februar|février|fevrier|févr|fév|febrero|febbraio|februari|fevereiro|fev|luty|lutego|lut|феврал[ья]|фев|şubat|şub",
+    "Mar": "march|märz|mär|maerz|mrz|mars|marzo|maart|mrt|março|marzec|marca|марта?|мар|mart",
+    "Apr": "april|avril|avr|abril|abr|aprile|kwiecień|kwietnia|kwi|апрел[ья]|апр|nisan|nis",
+    "May": "mai|mayo|maggio|mag|mei|maio|maja?|ма[йя]|mayıs",
+    "Jun": "june|juni|juin|junio|giugno|giu|junho|czerwiec|czerwca|cze|июн[ья]|июн|haziran|haz",
+    "Jul": "july|juli|juillet|juil|julio|luglio|lug|julho|lipiec|lipca|lip|июл[ья]|июл|temmuz|tem",
+    "Aug": "august|août|aout|agosto|ago|augustus|sierpień|sierpnia|sie|августа?|авг|ağustos|ağu",
+    "Sep": "september|septembre|septiembre|settembre|sett|set|sept|setembro|wrzesień|września|wrz|сентябр[ья]|сент?|eylül|eyl",
+    "Oct": "october|oktober|okt|octobre|octubre|ottobre|ott|outubro|out|październik|października|paź|октябр[ья]|окт|ekim|eki",
+    "Nov": "november|novembre|noviembre|novembro|listopada?|lis|ноябр[ья]|нояб?|kasım|kas",
+    "Dec": "december|dezember|dez|décembre|decembre|déc|diciembre|dic|dicembre|dezembro|grudzień|grudnia|gru|декабр[ья]|дек|aralık|ara",
 }
 
 

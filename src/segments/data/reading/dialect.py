@@ -317,7 +317,7 @@ def separator_of(text: str, skip: int = 0, escape: str = '"') -> str | None:
         header = next(row for row in rows if len(row) == width)
         if not any(map(_is_value, header)) and (often, width) > below:
             below, titled = (often, width), separator
-    return titled if best[0] <= 1 < below[0] and titled else found or titled
+    return titled if best[0] <= max(1, below[0] // 2) and below[0] > 1 and titled else found or titled
 
 
 def _by_place(text: str, skip: int) -> tuple[str, list[int]]:

@@ -30,6 +30,7 @@ WHOLE_TYPES = {
     "UBIGINT",
     "HUGEINT",
 }  # one spelling each
+BARE = "regexp_replace(id, '[.,]0{1,2}$', '')"  # 7.0 is 7 to whom a spreadsheet made a fraction of it: nobody has both
 INVISIBLE = "[\u200b-\u200d\u2060\ufeff\u00ad]"
 
 # What is done to ids without asking, in how many rows, by the condition on a raw cell.
@@ -139,16 +140,20 @@ def customer_ids(
     spelled = table.project(f"row_number() OVER () AS {ROW_NUMBER}, {own} AS id").project(f"*, {key_sql('id')} AS key")
     twice = (
         spelled.filter("key IS NOT NULL")
-        .aggregate(f"key, min_by(id, {ROW_NUMBER}) AS id, min(id) AS low, max(id) AS high", "key")
+        .aggregate(
+            f"key, min_by(id, {ROW_NUMBER}) AS id, min(id) AS low, max(id) AS high, min({BARE}) AS least, max({BARE}) AS most",
+            "key",
+        )
         .filter("low <> high")
     )
     found = twice.aggregate("count(*), min(low), min_by(high, low)").fetchall()[0]
     if not found[0]:
         return own
-    if id_type == "auto":
+    unlike = twice.filter("least <> most").aggregate("count(*), min(least), min_by(most, least)").fetchall()[0]
+    if id_type == "auto" and unlike[0]:
         raise DataError(
-            f"column '{header}' has the ids '{found[1]}' and '{found[2]}': one customer or two? "
-            f"{found[0]:,} numbers are written in several ways",
+            f"column '{header}' has the ids '{unlike[1]}' and '{unlike[2]}': one customer or two? "
+            f"{unlike[0]:,} numbers are written in several ways",
             where=where,
             fix="write id_type: integer into the source if they are one, id_type: text if they are two",
         )
