@@ -9,6 +9,7 @@ import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import pairwise
 from pathlib import Path
 
 from segments.config.source import Reader
@@ -38,6 +39,33 @@ EVERYDAY = {
         "이다는에의가을고지도한하기로사시서인자리어나대수정부은를상보일제전스원주성국학구아동장산고객명번호금액회품목날짜매월년남여울경광천포총량단점분류출판결입등급주소연락처코드합계김박최강조윤임오신권황안송류홍"
     ),
 }
+# Letters of languages that are written in Latin ones, small, by the code pages their files come in: the first that has all letters of a text is it.
+LATIN = (
+    ("cp1252", "äöüß"),
+    ("cp1252", "éèêëàâæçîïôœùûÿ"),
+    ("cp1252", "áéíóúüñ"),
+    ("cp1252", "áâãàçéêíóôõúü"),
+    ("cp1252", "àèéìíîòóùú"),
+    ("cp1252", "åäöøæé"),
+    ("cp1254", "çğıiöşüâîû"),
+    ("cp1252", "áðéíóúýþæö"),
+    ("cp1250 iso8859_2", "ąćęłńóśźż"),
+    ("cp1250 iso8859_2", "áäčďéěíĺľňóôŕřšťúůýž"),
+    ("cp1250 iso8859_2", "áéíóöőúüű"),
+    ("cp1250 iso8859_2", "ăâîşţ"),
+    ("cp1250 iso8859_2", "čćđšž"),
+    ("cp1257", "āčēģīķļņšūž"),
+    ("cp1257", "ąčęėįšųūž"),
+    ("cp1252", "äöüßéèêëàâæçîïôœùûÿáíóúñãõìòåø"),  # of several languages
+)
+# Of the others, the most frequent letters: a text read by another page is letters as well, but rare ones.
+ALPHABETS = (("cp1251 koi8_r cp866 iso8859_5 mac_cyrillic", "оеаинтсрвлкм"), ("cp1253 iso8859_7", "αοιετσνηυρςάέήίόύώ"))
+RAISED = re.compile(rb"(?<![\w\x80-\xff])\w{1,2}[\xaa\xb0\xb2\xb3\xb9\xba](?![\w\x80-\xff])")  # m³, Nº
+NO_LETTER = re.compile(
+    r"(?<=[^\W\d_])[¹²³¼½¾]|(?<=[^\W\d_])[¤¦§¨©¬®¯°±´µ¶¸×÷\x80-\x9f\ufffd](?=[^\W\d_])|[¢£¥\ufffd](?=[^\W\d_])"
+)  # in a word
+SURE = 0.95  # of the letters beyond ASCII: a language has these and no others
+FREQUENT = 0.6  # of the letters are among the most frequent ones: by chance it is a third to a half
 
 
 def encoding_of(path: Path, head: bytes, reader: Reader, notes: list[str]) -> str:
@@ -151,8 +179,8 @@ def _guess_encoding(path: Path) -> str:
                 if size > 100_000:
                     break
     sample = b"".join(telling)
-    if (eastern := eastern_page(sample)) is not None:
-        return eastern
+    if (page := eastern_page(sample) or western_page(sample)) is not None:
+        return page
     guesses = ["cp1252", "latin_1"]
     if size > 2_000:  # a few letters fit every code page
         best = from_bytes(sample).best()
@@ -182,6 +210,40 @@ def eastern_page(sample: bytes) -> str | None:
             shares[page] = sum(letter in everyday for letter in letters) / len(letters)
     best = max(shares, key=lambda page: shares[page], default=None)
     return best if best is not None and shares[best] > 0.5 else None  # most
+
+
+def western_page(sample: bytes) -> str | None:
+    """The code page of one byte a letter whose languages have the letters of a text; none where that is not clear.
+
+    Examples
+    --------
+    >>> [western_page("Straße,Größe".encode("cp1252")), western_page("miał Łódź".encode("cp1250")), western_page("Иванов".encode("koi8_r"))]
+    ['cp1252', 'cp1250', 'koi8_r']
+    """
+    runs = re.findall(rb"[\x80-\xff]+", sample)
+    if runs and sum(map(len, runs)) >= 3 * len(runs):  # whole words: no Latin alphabet
+        shares = {page: _frequency(sample, page, own) for pages, own in ALPHABETS for page in pages.split()}
+        best = max(shares, key=lambda page: shares[page])
+        return best if shares[best] >= FREQUENT else None
+    sample = RAISED.sub(b"", sample)
+    fitting = (page for pages, own in LATIN for page in pages.split() if _fits(sample, page, own))
+    return next(fitting, None)
+
+
+def _fits(sample: bytes, page: str, own: str) -> bool:
+    """Whether the letters that a page adds to ASCII are of a language; of one that is no western one, two that no western text has."""
+    text = sample.decode(page, "replace")
+    found = [letter.lower()[0] for letter in text if not letter.isascii() and letter.isalpha()]
+    foreign = len(NO_LETTER.findall(text)) + sum(letter not in own for letter in found)
+    marks = {letter for letter in found if letter in own and letter.encode(page) != letter.encode("cp1252", "replace")}
+    return bool(found) and foreign <= (1 - SURE) * len(found) and (page == "cp1252" or len(marks) >= 2)
+
+
+def _frequency(sample: bytes, page: str, own: str) -> float:
+    """How many of the letters are frequent ones; a small letter before a capital is none."""
+    text = re.sub("[\x00-\x7f]+", " ", sample.decode(page, "replace"))
+    torn = sum(one.islower() and other.isupper() for one, other in pairwise(text))
+    return (sum(letter in own for letter in text.casefold()) - torn) / max(1, len(text) - text.count(" "))
 
 
 @contextmanager
