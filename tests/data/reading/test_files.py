@@ -114,7 +114,7 @@ def test_given_encoding_wins_over_detection(tmp_path):
     ("page", "texts"),
     {
         "cp1252": ["Müller, Köln", "café", "José Núñez, São Paulo, Málaga", "Œuvre, Noël, l’été", "m³ und m² Fläche, 2½ Stück", "Nº de cliente, 1ª compra, año", "¿Qué? 5°C, £5", "Þór Guðmundsson, Ísafjörður", "Størrelse, Ærø, Århus", "Simões, Müller, José", "Straße; Umsatz (€); “x” – 5 £"],
-        "cp1250": ["miał Łódź, Gdańsk", "klient; imię; wartość; miesiąc", "Příliš žluťoučký kůň", "Győr, Székesfehérvár, Hűség", "Bucureşti, preţ, judeţ", "Đorđe, Čačak, Niš"],
+        "cp1250": ["miał Łódź, Gdańsk", "Data sprzedaży; Imię", "KWOTA; 31,20 zł", "klient; imię; wartość; miesiąc", "Příliš žluťoučký kůň", "Győr, Székesfehérvár, Hűség", "Bucureşti, preţ, judeţ", "Đorđe, Čačak, Niš"],
         "iso8859_2": ["Łódź, Gdańsk, Śląsk, żółty", "Příliš žluťoučký kůň"],
         "cp1254": ["müşteri, İstanbul, Kadıköy", "Beyoğlu, Şişli"],
         "cp1257": ["Rīga, klients, pārdošana, ļoti", "Šiauliai, pirkėjas, įmonė"],

@@ -60,9 +60,11 @@ LATIN = (
 )
 # Of the others, the most frequent letters: a text read by another page is letters as well, but rare ones.
 ALPHABETS = (("cp1251 koi8_r cp866 iso8859_5 mac_cyrillic", "оеаинтсрвлкм"), ("cp1253 iso8859_7", "αοιετσνηυρςάέήίόύώ"))
-RAISED = re.compile(rb"(?<![\w\x80-\xff])\w{1,2}[\xaa\xb0\xb2\xb3\xb9\xba](?![\w\x80-\xff])")  # m³, Nº
+RAISED = re.compile(
+    rb"(?<![\w\x80-\xff])([a-z]?m|n|\d+)[\xaa\xb0\xb2\xb3\xb9\xba](?![\w\x80-\xff])", re.IGNORECASE
+)  # m³, Nº
 NO_LETTER = re.compile(
-    r"(?<=[^\W\d_])[¹²³¼½¾]|(?<=[^\W\d_])[¤¦§¨©¬®¯°±´µ¶¸×÷\x80-\x9f\ufffd](?=[^\W\d_])|[¢£¥\ufffd](?=[^\W\d_])"
+    r"(?<=[^\W\d_])[¹²³¼½¾]|(?<=[^\W\d_])[¿¡¤¦§¨©¬®¯°±´µ¶¸×÷\x80-\x9f\ufffd](?=[^\W\d_])|[¢£¥\ufffd](?=[^\W\d_])"
 )  # in a word
 SURE = 0.95  # of the letters beyond ASCII: a language has these and no others
 FREQUENT = 0.6  # of the letters are among the most frequent ones: by chance it is a third to a half
@@ -236,7 +238,8 @@ def _fits(sample: bytes, page: str, own: str) -> bool:
     found = [letter.lower()[0] for letter in text if not letter.isascii() and letter.isalpha()]
     foreign = len(NO_LETTER.findall(text)) + sum(letter not in own for letter in found)
     marks = {letter for letter in found if letter in own and letter.encode(page) != letter.encode("cp1252", "replace")}
-    return bool(found) and foreign <= (1 - SURE) * len(found) and (page == "cp1252" or len(marks) >= 2)
+    is_told = page == "cp1252" or len(marks) >= 2 or re.search(r"\bzł\b", text)  # money says so by one letter
+    return bool(found) and foreign <= (1 - SURE) * len(found) and bool(is_told)
 
 
 def _frequency(sample: bytes, page: str, own: str) -> float:
