@@ -1141,7 +1141,10 @@ def told_of_people(seed: int, folder: Path) -> Told:
             meant = truth_of[names.index(column.raw)]
             if meant is days and column.kind != "date":
                 if column.kind == "number" and "serial" not in unknown:
-                    return Told(WRONG, f"people: days as numbers {traits['time']}", draft)
+                    said = any(
+                        "a time, counted from 1970" in line and str(column.raw) in line for line in draft.splitlines()
+                    )
+                    return Told(SAID if said else WRONG, f"people: days as numbers {traits['time']}", draft)
                 continue
             for who, value in zip(table["customer_id"], table[key], strict=True):
                 right = meant[at_row[who]]

@@ -68,6 +68,13 @@ def only(header: str, values: list[object]) -> ColumnDraft:
             'kind: date, time_format: "epoch_us"',
             "from 2023-01-01",
         ),
+        (
+            "Kunde seit",
+            [1549320000 + row * 10**7 for row in range(15)],
+            "kind: number, minimum: 0",
+            "CHECK: a time, counted from 1970? Then write kind: date, time_format: epoch_s",
+        ),
+        ("turnover", [4 * 10**9 + row for row in range(15)], "kind: number, minimum: 0", "seen: 4e+09 to 4e+09"),
         ("categories", ["[a]", "[a, b]", "[b]"], "kind: category", "CHECK: lists of several"),
         ("way", ["5 km", "12 km", "7 km"], "kind: category", "CHECK: numbers with a unit?"),
         ("PLZ", [f"{10000 + row}" for row in range(30)], "", "says where somebody can be reached"),

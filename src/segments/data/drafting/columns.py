@@ -9,7 +9,7 @@ from datetime import date
 
 import pandas as pd
 
-from segments.config.source import Policy
+from segments.config.source import EPOCHS, Policy
 from segments.data.drafting.cells import FEW_VALUES, Sample, looks_numeric
 from segments.data.drafting.headers import (
     ADDRESS,
@@ -180,6 +180,13 @@ def _number(out: ColumnDraft, values: pd.Series, numbers: pd.Series, whole: bool
     remark = f"seen: {known.min():g} to {known.max():g}{lacking}"
     if few and len(different) <= FEW_CODES:
         remark += f"; CHECK: {codes}: counts? Of codes, write kind: category"
+    if (
+        whole
+        and (layouts := time_formats(values))
+        and layouts[0] in EPOCHS
+        and days_of(values, layouts[0])[-1][0] <= date.today()
+    ):
+        remark += f"; CHECK: a time, counted from 1970? Then write kind: date, time_format: {layouts[0]}"
     if stopgap := _stopgap(known):
         remark += f"; CHECK: {stopgap} stands {int((known == float(stopgap)).sum()):,} times: if it means no value, add it to read.missing"
     signs = values.str.extract(f"({CURRENCY_SIGN})", expand=False).dropna()
