@@ -416,6 +416,8 @@ def made(seed: int) -> Made:
     house = House(draw, words, shape)
     money = draw.choices(list(MONEY), list(MONEY.values()))[0]
     back = draw.choices(list(BACK), list(BACK.values()))[0]
+    if back == "refunded" and "tax" in money:  # with the tax or without it?
+        back = "none"
     if money in ("order total only", "one line an order", "price alone") and back in ("C invoices", "type"):
         back = "negative"
     if money in ("order total only", "units x price and order total", "line and order total") and back == "negative":
@@ -641,9 +643,8 @@ def made(seed: int) -> Made:
     elif back == "refunded":
         for line in draw.sample(lines, max(2, len(lines) // 25)):
             line.refunded = line.paid
-        add("refunded", lambda line: write(line.refunded))
-        unknown.add("refunded")
-        answers = None
+        if (name := add("refunded", lambda line: write(line.refunded))) is not None:
+            answers_of["refunded"] = name
     if nobody in ("Guest", "0", "guest") and share:
         answers_of.setdefault("exclude", {})[customer] = [nobody]
 
@@ -863,7 +864,7 @@ def truth(one: Made, meant: str) -> Totals:
     """Cents, orders and last purchase of every customer."""
     found: dict[int, list[Line]] = defaultdict(list)
     for line in one.lines:
-        if line.counts and line.customer >= 0:
+        if line.counts and line.customer >= 0 and line.refunded != line.paid:
             found[line.customer].append(line)
     return {
         who: (

@@ -256,6 +256,17 @@ def test_lines_that_say_they_are_refunds_are_netted_whatever_their_sign(spec):
     assert kept["amount"].tolist() == [5, 30, 12.5] and counts(report)["return (amount below zero)"] == 3
 
 
+@pytest.mark.parametrize("spec", [UNITS, SHOP | {"amount": "each"}])
+def test_what_was_paid_back_of_a_line_is_taken_off(spec):
+    """Of 10 nothing, of 0.30 a cent, of 20 all; of 5 more than the line cost, as one for the whole order; a return stays one."""
+    cells = [("10", ""), ("0.3", "-0.10"), ("20", "20"), ("5", "7.50"), ("-4", "4"), ("8", "two")]
+    rows = [{"n": "1", "each": each, "back": back, "item": str(at)} for at, (each, back) in enumerate(cells)]
+    table, report = clean(rows, spec | {"refunded": "Back"}, returns="net")
+    assert table["amount"].tolist() == [10, 0.2, -2.5, -4]
+    assert counts(report) == {"unreadable refunded amount": 1, "return (amount below zero)": 2, "zero amount": 1}
+    assert "4 lines say that money was paid back ('back'): it is taken off what was paid" in report["notes"]
+
+
 @pytest.mark.slow
 def test_drop_and_keep_do_what_they_did():
     rows = [OTHER, ("7", "a", 3, 10), ("C8", "a", -3, 10)]

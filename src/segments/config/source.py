@@ -375,6 +375,8 @@ class Transactions:
         Header -> values: lines that are no purchases of goods, such as postage. Case and surrounding blanks do not matter.
     refunds : dict of str to list of str
         Header -> values: lines of money paid back, as returns are; what is written there counts as below zero, whatever its sign.
+    refunded : str, optional
+        Header of what was paid back of the line's own money, sign ignored: it is taken off. What was paid back whole is a line of nothing.
     products : Products, optional
         Table that tells each product's department and brand.
     read : Reader
@@ -399,6 +401,7 @@ class Transactions:
     line: str | None = None
     exclude: dict[str, Annotated[list[Written], filled("name at least one value")]] = field(default_factory=dict)
     refunds: dict[str, Annotated[list[Written], filled("name at least one value")]] = field(default_factory=dict)
+    refunded: str | None = None
     products: Annotated[Products | None, BeforeValidator(_query_as_path)] = None
     read: Reader = field(default_factory=Reader)
 

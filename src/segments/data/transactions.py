@@ -150,6 +150,13 @@ def clean_transactions(raw: RawLog, source: Source) -> tuple[duckdb.DuckDBPyRela
     reductions["discount"] = [f"discount {position}" for position in range(len(spec.discounts))]
     sums = {name: [f"abs(coalesce({number(part)}, 0))" for part in parts] for name, parts in reductions.items()}
     amount = _amount(money, rate, sums["discount"])
+    if spec.refunded is not None:
+        back = f"abs(coalesce({number('refunded')}, 0))"
+        amount = f"CASE WHEN ({amount}) > 0 THEN {_rounded(f'(({amount}) - {back})')} ELSE {amount} END"
+        parsed["is_paid_back"] = f"{back} > 0"
+        parsed["refunded_bad"] = (
+            f"{cell('refunded')} IS NOT NULL AND NOT coalesce(isfinite({number('refunded')}), false)"
+        )
     refunds = [condition for _, condition in _marked(raw.lines, types, spec, "refunds", notes)]
     parsed["is_refund"] = " OR ".join(refunds) or "false"
     parsed["amount"] = (
@@ -198,6 +205,11 @@ def clean_transactions(raw: RawLog, source: Source) -> tuple[duckdb.DuckDBPyRela
         ),
         *_faults_of_money(spec, policy),
         (Reason("unreadable discount or coupon", policy.bad_value, "bad_value"), bad_reduction),
+        *(
+            [(Reason("unreadable refunded amount", policy.bad_value, "bad_value"), "refunded_bad")]
+            if spec.refunded is not None
+            else []
+        ),
         (
             Reason("after the as-of date", policy.after_as_of, "after_as_of", fault=False),
             f"purchased_at >= TIMESTAMP '{after}'",
@@ -232,6 +244,8 @@ def clean_transactions(raw: RawLog, source: Source) -> tuple[duckdb.DuckDBPyRela
     if spec.order is not None:
         cancels = f"regexp_full_match(order_id, '{CANCELS}')"
         asked |= {"pays": f"{cancels} AND amount > 0", "is_number": "regexp_full_match(order_id, '\\d+')"}
+    if spec.refunded is not None:
+        asked["is_paid_back"] = "is_paid_back"
     asked |= {f"{key}_unread": _is_unread(text, value) for key, text, value, _ in looked_at}
     by_verdict = _counted_by_verdict(lines, asked)
     found = {verdict: count for verdict, (count, *_) in by_verdict.items()}
@@ -251,6 +265,10 @@ def clean_transactions(raw: RawLog, source: Source) -> tuple[duckdb.DuckDBPyRela
             notes.append(f"{blanks} lines lack a {name} value: it counts as 0")
     if spec.refunds:
         notes.append(f"{told_of_kept['is_refund']} lines are of money paid back (refunds): it counts as below zero")
+    if spec.refunded is not None:
+        notes.append(
+            f"{told['is_paid_back']} lines say that money was paid back ('{headers['refunded']}'): it is taken off what was paid"
+        )
     notes += _unreadable(lines, headers, [part for part in looked_at if told[f"{part[0]}_unread"]], spec)
     report = counted([reason for reason, _ in judged], counts, rows_raw, policy, notes, spec.where)
 
@@ -386,7 +404,7 @@ def _rules(columns: Sequence[str]) -> list[str]:
 def _log_headers(headers: list[str], spec: Transactions) -> dict[str, str]:
     wanted: dict[str, Sequence[str]] = {"customer": [spec.customer], "time": [spec.time]}
     named = spec.money | {
-        key: getattr(spec, key) for key in ("order", "product", "store", "list_price", "discount_rate")
+        key: getattr(spec, key) for key in ("order", "product", "store", "list_price", "discount_rate", "refunded")
     }
     named |= {"quantity": spec.quantity, "line": spec.line}
     named |= {f"{key} {name}": name for key in ("exclude", "refunds") for name in getattr(spec, key)}

@@ -258,3 +258,20 @@ def test_the_total_of_an_order_is_the_money_and_no_part_of_it() -> None:
 
 def test_ten_digits_are_the_number_of_an_order_though_they_could_be_seconds() -> None:
     assert drafted(Beleg=[f"18{number:08}" for number in range(ROWS)])[1].order == "Beleg"
+
+
+def test_money_that_was_paid_back_stands_in_a_column_of_its_own() -> None:
+    """It is taken off, unless returns may take off the same money, or it stands on every line of an order."""
+    back = ["0", "0", "4.50", "0", "2.00"]
+    text, log = drafted(**{"Refunded Amount": back, "Refund fee": ["1", "0", "2"]})
+    assert (
+        log.refunded == "Refunded Amount" and "is above 0 on 24 lines: it is taken off what was paid for them" in text
+    )
+    assert "# CHECK: Refund fee is above 0 on 40 lines: is it paid back besides" in text
+    text, log = drafted(**{"Refunded Amount": back, "Amount": ["5", "-5", "7.25", "9.10"]})
+    assert log.refunded is None and 'Then write refunded: "Refunded Amount"' in text
+    orders = [str(1000 + row // 2) for row in range(ROWS)]
+    text, log = drafted(
+        **{"Order ID": orders, "Item": ["a", "b"], "Refunded Amount": [back[row // 2 % 5] for row in range(ROWS)]}
+    )
+    assert log.refunded is None and "the same on all of an order" in text

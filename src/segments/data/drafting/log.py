@@ -131,6 +131,29 @@ def log_lines(sample: Sample, path: str, roles: Roles, days: Sequence[tuple[date
     return lines + left_out + read + _of_lines(sample, roles)
 
 
+def _refunded(sample: Sample, roles: Roles, headers: list[str], beside: bool) -> list[str]:
+    """What was paid back, by columns of its amount; `beside` returns that are lines of their own it may be theirs."""
+    amounts = {header: sample.numbers(header).abs() for header in headers}
+    amounts = {header: amount.where(amount > 0) for header, amount in amounts.items()}
+    of_all = [header for header in (roles.customer, roles.time) if header]
+    repeated = set() if roles.order is None else repeated_in_orders(sample, roles.order, of_all, amounts)
+    lines, drafted = [], False
+    for header, amount in amounts.items():
+        some = f"{one_line(header)} is above 0 on {amount.count():,} lines"
+        if header in repeated:
+            lines.append(
+                f"  # CHECK: {some}, the same on all of an order, and is not taken off what was paid; a query can take it off one of them (docs/your-data.md)"
+            )
+        elif beside or drafted:
+            lines.append(
+                f"  # CHECK: {some}: is it paid back besides what other lines or columns take off? Then write refunded: {quote(header)}"
+            )
+        else:
+            drafted = True
+            lines.append(f"  refunded: {quote(header)} # CHECK: {some}: it is taken off what was paid for them")
+    return lines
+
+
 def _left_out(sample: Sample, roles: Roles) -> tuple[list[str], bool]:
     """Lines that say of themselves that they are no purchase, or nobody's, or money paid back (whether there are such); and what else an amount alone does not say."""
     played = {getattr(roles, key) for key in ("customer", "time", "order", "line", "product", "store")}
@@ -141,6 +164,7 @@ def _left_out(sample: Sample, roles: Roles) -> tuple[list[str], bool]:
     back = set(below[below < 0].index)
     found: dict[str, list[str]] = {}
     refunds: dict[str, list[str]] = {}
+    paid_back: list[str] = []
     lines: list[str] = []
     if paid and (lacks := 1 - len(sample.present(paid[0])) / max(1, len(sample.cells))) > Policy().max_bad_share:
         lines.append(
@@ -177,10 +201,8 @@ def _left_out(sample: Sample, roles: Roles) -> tuple[list[str], bool]:
             and re.search(REFUND, words_of(header))
             and (sample.numbers(header).abs() > 0).any()
         ):
-            some = int((sample.numbers(header).abs() > 0).sum())
-            lines.append(
-                f"  # CHECK: {one_line(header)} is above 0 on {some:,} lines, and is not taken off what was paid; a query can (docs/your-data.md)"
-            )
+            paid_back.append(header)
+    lines += _refunded(sample, roles, paid_back, beside=bool(back or refunds))
     for key, told, asked in (
         (
             "exclude",
