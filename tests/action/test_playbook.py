@@ -274,6 +274,7 @@ def test_a_playbook_that_nobody_has_says_why() -> None:
         book("torn", all={"visits": "high"}, unless={"monetary": "high"}),
         book("online", all={"clicks": "high"}),
         book("calm", all={"steady": "low"}),
+        book("one_of", all={"visits": "high"}, any={"clicks": "high", "basket": "low"}),
         book("rest"),
         book("spare"),
     ]
@@ -285,6 +286,7 @@ def test_a_playbook_that_nobody_has_says_why() -> None:
     why = why_unused(table, LABELS, profiles, books, traits, made)
     assert why == {
         "calm": "no segment has low steady",
+        "one_of": "nearest is “big”, which lacks clicks high, basket low",
         "online": "the source has no clicks",
         "second": "nearest is “big”, which lacks visits at least 99",
         "spare": f"fits “big”, which {books[0].title} fits better",
@@ -448,6 +450,8 @@ def test_a_source_no_playbook_speaks_of_gets_none_and_a_draft() -> None:
     assert {one.playbook for one in made} == {"none"} and {one.runner_up for one in made} == {None}
     table = playbook_table(made, books)
     assert set(table["goal"]) == {"No playbook speaks of these columns"} and set(table["offer"]) == {""}
+    why = why_unused(customers(), LABELS, profiles, books, load(project=CHECKOUT).profiles, made)
+    assert why["rest"] == "says nothing of what sets “big” apart"
     plan = plan_of(made, books, "toy")
     assert list(plan.playbooks) == ["none"] and plan.unused == ["lapsing", "rest"]
     page = playbook_page(made, books)

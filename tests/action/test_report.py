@@ -198,6 +198,11 @@ def test_what_is_not_made_yet_is_named_with_its_command() -> None:
     text = render(partly)
     seen = Page(text).seen
     assert "€1,234" in seen and "€12,300" in seen and "€11,900" in seen
+    # A currency that is a word stands behind its amount, everywhere.
+    by_word = render(replace(full, labels={"monetary": Label(unit="EUR")}))
+    assert ">1,234 EUR<" in by_word and ">99 EUR<" in by_word and "EUR1,234" not in by_word
+    silent = play | {"name": "No playbook", "do": [], "avoid": [], "channel": "", "offer": "", "kpi": ""}
+    assert "Channel" not in Page(render(replace(full, playbooks=[silent] * 2))).seen
     assert "isk of leaving" not in text and "at risk" not in text, "what cannot be foreseen is nowhere"
     neither = render(replace(full, value=[{}] * 2))
     assert "Judged by how long ago." in Page(neither).seen and "Expected in the next" not in neither

@@ -167,7 +167,6 @@ def render(briefing: Briefing) -> str:
         "rfm": _rfm_rows(briefing),
         "trend": "trend" in set(tests["feature"]),
         "called": lambda name: called(name, briefing.labels),
-        "money": briefing.labels["monetary"].unit if "monetary" in briefing.labels else "",
     }
     return fill(__package__, "report.html.j2", **context).removesuffix("\n")
 
@@ -375,7 +374,7 @@ def _card(briefing: Briefing, cluster: int) -> dict[str, Any]:
         "size": int(row["size"]),
         "share": row["share"],
         "revenue_share": row.get("revenue_share"),
-        "per_customer": f"{row['revenue'] / row['size']:,.0f}" if "revenue" in row else None,
+        "per_customer": row["revenue"] / row["size"] if "revenue" in row else None,
         "apart": _apart(briefing, cluster),
         "rules": [
             {
