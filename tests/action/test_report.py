@@ -117,6 +117,25 @@ def test_it_says_who_the_segments_are() -> None:
         assert said in page.seen, said
 
 
+def test_who_chose_is_not_said_to_be_the_rule() -> None:
+    """A person's candidate need not have the best evidence, nor pass any test."""
+    person = {"by": "Ann", "because": "six campaigns.", "at": "2024-02-01", "candidate_id": "c2", "name": "x"}
+    for rule, said in (("c2", "takes others."), ("c1", "takes the same."), (None, "takes none.")):
+        choice = CHOICE | {"overruled": person | {"candidate_id": rule}}
+        seen = Page(render(briefing(choice=choice))).seen
+        assert f"12 candidates were compared. Ann chose these segments: six campaigns. The rule {said}" in seen
+        assert "best evidence" not in seen
+    assert "these segments have the best evidence" in Page(render(briefing())).seen
+
+
+def test_what_decided_reads_as_a_level_of_a_category() -> None:
+    own = pd.DataFrame(
+        {"segment": "frequent guests", "first_feature": ["frequency", "region"], "first_side": ["high", "south"]}
+    )
+    seen = Page(render(briefing(reasons=own))).seen
+    assert "higher orders for 50 %; region south for 50 %" in seen
+
+
 def test_what_the_data_say_is_escaped() -> None:
     text = render(
         briefing([NASTY, "rare guests"], level=NASTY, title=NASTY, description=NASTY, choice=CHOICE | {"reason": NASTY})

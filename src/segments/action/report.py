@@ -365,8 +365,9 @@ def _card(briefing: Briefing, cluster: int) -> dict[str, Any]:
     own = briefing.reasons[briefing.reasons["segment"] == row["segment"]]
     first = own.groupby(["first_feature", "first_side"]).size().sort_values(ascending=False, kind="stable")
     reasons = [
-        f"{SIDES.get(side, side)} {label(feature, briefing.labels, unit=False)} for {percent(count / len(own))}"
+        (f"{SIDES[side]} {name}" if side in SIDES else f"{name} {side}") + f" for {percent(count / len(own))}"
         for (feature, side), count in first.head(2).items()
+        for name in [label(feature, briefing.labels, unit=False)]
     ]
     return {
         "name": row["segment"],
