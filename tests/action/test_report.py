@@ -128,6 +128,23 @@ def test_who_chose_is_not_said_to_be_the_rule() -> None:
     assert "these segments have the best evidence" in Page(render(briefing())).seen
 
 
+def test_what_sets_them_apart_is_said_in_figures_that_differ() -> None:
+    """Ranks differ where medians do not: three of four bought once here, all of them there."""
+    labels = np.repeat([0, 1], 40).astype(np.int32)
+    features = pd.DataFrame(
+        {"customer_id": [str(i) for i in range(80)], "frequency": [1.0] * 40 + [1.0, 1.0, 1.0, 5.0] * 10}
+    )
+    features["skewed"] = np.r_[np.full(40, 2.0), np.tile([2.0, 2.0, 1.0, 2.0, 2.0, 2.0, 1.0, 90.0], 5)]
+    page = render(briefing(profiles=segment_profiles(features, labels, ["rare", "often"]), descriptors=segment_descriptors(features, labels, ["rare", "often"], ["frequency"]),
+        tests=descriptor_tests(features, labels, ["frequency"]), make_up=make_up(features, labels, ["rare", "often"])))  # fmt: skip
+    seen = Page(page).seen
+    assert (
+        "orders: low, on average 1; all customers 1.5" in seen
+        and "orders: high, on average 2; all customers 1.5" in seen
+    )
+    assert "skewed: low" not in seen, "its mean says the contrary of its ranks"
+
+
 def test_what_decided_reads_as_a_level_of_a_category() -> None:
     own = pd.DataFrame(
         {"segment": "frequent guests", "first_feature": ["frequency", "region"], "first_side": ["high", "south"]}
