@@ -22,6 +22,7 @@ from segments.action.playbook import (
     unused,
     why_unused,
     with_outlook,
+    worded,
 )
 from segments.app.load import checked, load
 from segments.config.columns import Label
@@ -458,3 +459,11 @@ def test_a_source_no_playbook_speaks_of_gets_none_and_a_draft() -> None:
     drafted = yaml.safe_load(page.split("```yaml")[1].split("```")[0])
     assert set(drafted["when"]["all"]) <= set(customers().columns) and drafted["name"] == "my_playbook"
     assert "- times here is high: " in page and "Channel:" not in page and "Not used" not in page
+
+
+def test_advice_to_an_age_alone_speaks_of_no_shop() -> None:
+    """A bank or a telco has ages, too: seats, staff and delivery are for a source that scores spending in a shop."""
+    books = load(project=CHECKOUT).playbooks
+    said = {name: repr(worded(books[name], ["age"], "")) for name in ("service_first", "social_first")}
+    assert not [word for word in ("seating", "staff", "elivery", "two who") if word in "".join(said.values())]
+    assert "staff" in repr(worded(books["service_first"], ["age", "spending_score"], ""))
