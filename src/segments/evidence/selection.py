@@ -608,7 +608,7 @@ def _details(
 def _holds(row: Mapping[str, Any] | pd.Series[Any]) -> str:
     if np.isnan(row.get("agreement_min", np.nan)):
         return ""
-    return f"Its lowest agreement under a single change is {row['agreement_min']:.2f} ({row['hangs_on']})."
+    return f"Its lowest agreement under a single change is {row['agreement_min']:z.2f} ({row['hangs_on']})."
 
 
 def _rivals(passing: pd.DataFrame, config: SelectionConfig, without: pd.DataFrame) -> pd.DataFrame:
