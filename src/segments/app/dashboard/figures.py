@@ -605,6 +605,31 @@ def distances(model: Segmentation, row: pd.DataFrame) -> pd.DataFrame:
     return made.sort_values("distance", kind="stable").reset_index(drop=True)
 
 
+def worth_doubt(candidate: Mapping[Any, Any] | pd.Series[Any]) -> str:
+    """What is to be said beside the worth of a move, where nothing shows that segments tell what is spent later; else "".
+
+    Parameters
+    ----------
+    candidate : mapping
+        Row of the chosen one, with what its segments explain of later spend where that is known.
+
+    Examples
+    --------
+    >>> worth_doubt({"useful_spend": 0.18, "useful_spend_error": 0.02}), worth_doubt({})
+    ('', '')
+    >>> worth_doubt({"useful_spend": -0.002, "useful_spend_error": 0.001})
+    'Nothing shows that they will: these segments explain 0 % of later spend (0 to 0).'
+    """
+    share = float(candidate.get("useful_spend", np.nan))
+    half = 1.96 * float(candidate.get("useful_spend_error", np.nan))
+    if np.isnan(share) or share - half > 0:
+        return ""
+    low, high = (f"{100 * end:z.0f}" for end in (share - half, share + half))
+    return (
+        f"Nothing shows that they will: these segments explain {100 * share:z.0f} % of later spend ({low} to {high})."
+    )
+
+
 def words(name: str, labels: Labels = NONE) -> str:
     """A column's name for a person: as the source calls it, or a title of our own.
 
