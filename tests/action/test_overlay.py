@@ -71,6 +71,15 @@ def test_customers_are_counted_inside_each_segment() -> None:
     assert notes == ["overlay young is left out: the source has no age"]
 
 
+def test_a_trait_that_nobody_has_is_left_out_with_its_reason() -> None:
+    """All have as many orders: the highest fifth is no one, and a row of zeros would name a list that cannot be made."""
+    features = pd.DataFrame({"customer_id": ["a", "b"], "frequency": [2.0, 2.0]})
+    members = pd.DataFrame({"segment_id": ["S1", "S1"], "segment": "all alike"})
+    table, notes = overlay_table(features, members, {"frequent": Overlay("frequency", "frequent", top=0.2)})
+    assert table.empty
+    assert notes == ["overlay frequent is left out: no customer has it (orders: the highest 20 %)"]
+
+
 def test_a_list_holds_the_customers_of_the_trait_with_its_offer() -> None:
     features = small_log()
     rows = pd.DataFrame(

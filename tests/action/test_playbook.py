@@ -22,6 +22,7 @@ from segments.action.playbook import (
     unused,
     why_unused,
     with_outlook,
+    worded,
 )
 from segments.app.load import checked, load
 from segments.config.columns import Label
@@ -274,6 +275,7 @@ def test_a_playbook_that_nobody_has_says_why() -> None:
         book("torn", all={"visits": "high"}, unless={"monetary": "high"}),
         book("online", all={"clicks": "high"}),
         book("calm", all={"steady": "low"}),
+        book("one_of", all={"visits": "high"}, any={"clicks": "high", "basket": "low"}),
         book("rest"),
         book("spare"),
     ]
@@ -285,6 +287,7 @@ def test_a_playbook_that_nobody_has_says_why() -> None:
     why = why_unused(table, LABELS, profiles, books, traits, made)
     assert why == {
         "calm": "no segment has low steady",
+        "one_of": "nearest is “big”, which lacks clicks high, basket low",
         "online": "the source has no clicks",
         "second": "nearest is “big”, which lacks visits at least 99",
         "spare": f"fits “big”, which {books[0].title} fits better",
@@ -448,9 +451,19 @@ def test_a_source_no_playbook_speaks_of_gets_none_and_a_draft() -> None:
     assert {one.playbook for one in made} == {"none"} and {one.runner_up for one in made} == {None}
     table = playbook_table(made, books)
     assert set(table["goal"]) == {"No playbook speaks of these columns"} and set(table["offer"]) == {""}
+    why = why_unused(customers(), LABELS, profiles, books, load(project=CHECKOUT).profiles, made)
+    assert why["rest"] == "says nothing of what sets “big” apart"
     plan = plan_of(made, books, "toy")
     assert list(plan.playbooks) == ["none"] and plan.unused == ["lapsing", "rest"]
     page = playbook_page(made, books)
     drafted = yaml.safe_load(page.split("```yaml")[1].split("```")[0])
     assert set(drafted["when"]["all"]) <= set(customers().columns) and drafted["name"] == "my_playbook"
     assert "- times here is high: " in page and "Channel:" not in page and "Not used" not in page
+
+
+def test_advice_to_an_age_alone_speaks_of_no_shop() -> None:
+    """A bank or a telco has ages, too: seats, staff and delivery are for a source that scores spending in a shop."""
+    books = load(project=CHECKOUT).playbooks
+    said = {name: repr(worded(books[name], ["age"], "")) for name in ("service_first", "social_first")}
+    assert not [word for word in ("seating", "staff", "elivery", "two who") if word in "".join(said.values())]
+    assert "staff" in repr(worded(books["service_first"], ["age", "spending_score"], ""))

@@ -117,6 +117,42 @@ def test_it_says_who_the_segments_are() -> None:
         assert said in page.seen, said
 
 
+def test_who_chose_is_not_said_to_be_the_rule() -> None:
+    """A person's candidate need not have the best evidence, nor pass any test."""
+    person = {"by": "Ann", "because": "six campaigns.", "at": "2024-02-01", "candidate_id": "c2", "name": "x"}
+    for rule, said in (("c2", "takes others."), ("c1", "takes the same."), (None, "takes none.")):
+        choice = CHOICE | {"overruled": person | {"candidate_id": rule}}
+        seen = Page(render(briefing(choice=choice))).seen
+        assert f"12 candidates were compared. Ann chose these segments: six campaigns. The rule {said}" in seen
+        assert "best evidence" not in seen
+    assert "these segments have the best evidence" in Page(render(briefing())).seen
+
+
+def test_what_sets_them_apart_is_said_in_figures_that_differ() -> None:
+    """Ranks differ where medians do not: three of four bought once here, all of them there."""
+    labels = np.repeat([0, 1], 40).astype(np.int32)
+    features = pd.DataFrame(
+        {"customer_id": [str(i) for i in range(80)], "frequency": [1.0] * 40 + [1.0, 1.0, 1.0, 5.0] * 10}
+    )
+    features["skewed"] = np.r_[np.full(40, 2.0), np.tile([2.0, 2.0, 1.0, 2.0, 2.0, 2.0, 1.0, 90.0], 5)]
+    page = render(briefing(profiles=segment_profiles(features, labels, ["rare", "often"]), descriptors=segment_descriptors(features, labels, ["rare", "often"], ["frequency"]),
+        tests=descriptor_tests(features, labels, ["frequency"]), make_up=make_up(features, labels, ["rare", "often"])))  # fmt: skip
+    seen = Page(page).seen
+    assert (
+        "orders: low, on average 1; all customers 1.5" in seen
+        and "orders: high, on average 2; all customers 1.5" in seen
+    )
+    assert "skewed: low" not in seen, "its mean says the contrary of its ranks"
+
+
+def test_what_decided_reads_as_a_level_of_a_category() -> None:
+    own = pd.DataFrame(
+        {"segment": "frequent guests", "first_feature": ["frequency", "region"], "first_side": ["high", "south"]}
+    )
+    seen = Page(render(briefing(reasons=own))).seen
+    assert "higher orders for 50 %; region south for 50 %" in seen
+
+
 def test_what_the_data_say_is_escaped() -> None:
     text = render(
         briefing([NASTY, "rare guests"], level=NASTY, title=NASTY, description=NASTY, choice=CHOICE | {"reason": NASTY})
@@ -198,6 +234,11 @@ def test_what_is_not_made_yet_is_named_with_its_command() -> None:
     text = render(partly)
     seen = Page(text).seen
     assert "€1,234" in seen and "€12,300" in seen and "€11,900" in seen
+    # A currency that is a word stands behind its amount, everywhere.
+    by_word = render(replace(full, labels={"monetary": Label(unit="EUR")}))
+    assert ">1,234 EUR<" in by_word and ">99 EUR<" in by_word and "EUR1,234" not in by_word
+    silent = play | {"name": "No playbook", "do": [], "avoid": [], "channel": "", "offer": "", "kpi": ""}
+    assert "Channel" not in Page(render(replace(full, playbooks=[silent] * 2))).seen
     assert "isk of leaving" not in text and "at risk" not in text, "what cannot be foreseen is nowhere"
     neither = render(replace(full, value=[{}] * 2))
     assert "Judged by how long ago." in Page(neither).seen and "Expected in the next" not in neither

@@ -497,6 +497,8 @@ def test_a_list_has_the_plan_of_each_segment() -> None:
     assert table["channel"].tolist() == ["app", "mail"] * 2
     assert table["action"].tolist() == ["Loyalty: double points", "Nurture: newsletter"] * 2
     assert "title" not in table
+    silent = PLAN.assign(title="No playbook", offer="")
+    assert set(target_list(members(4), silent, "spring", ExportConfig(control_share=0.0))["action"]) == {"No playbook"}
 
 
 def test_a_customer_is_in_a_list_as_the_model_says() -> None:

@@ -150,6 +150,12 @@ def test_the_section_refuses_what_is_out_of_range(key: str, value: float) -> Non
     assert refused.value.where == f"sensitivity.{key}"
 
 
+def test_chance_has_no_sign() -> None:
+    """An agreement of -0.0004 is none: it was "-0.00"."""
+    said = firmness(rows(("feature left out", "a", -0.0004), ("scaler", "none", -0.004)), SensitivityConfig())
+    assert "(agreement 0.00;" in said and "-0.00" not in said
+
+
 def rows(*found: tuple[str, str, float]) -> pd.DataFrame:
     return pd.DataFrame([(*row, 90) for row in found], columns=["change", "detail", "ari", "customers"])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import inspect
 from collections.abc import Callable
 from datetime import date
@@ -25,7 +26,7 @@ from segments.app.load import checked
 from segments.app.stages.features import run
 from segments.config.features import FeaturesConfig
 from segments.config.root import Config
-from segments.config.source import Customers, Source, Transactions
+from segments.config.source import Column, Customers, Source, Transactions
 from segments.errors import ConfigError, DataError, StoreError
 from segments.features import purchases
 from segments.features import table as room
@@ -473,6 +474,19 @@ def test_the_stage_writes_the_same_bytes_again_and_on_the_other_engine(
     table = read_table(artifact("features", "customers.parquet"))
     cuts = read_json(artifact("features", "rfm_cuts.json"))
     pd.testing.assert_frame_equal(rfm_scores(table, cuts), table[list(RFM_SCORES)])
+
+
+def test_the_stage_says_who_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every later share is of those who are left: that must be told where people look, not in a report alone."""
+    from segments.config.sweep import Feature, FeatureSet
+
+    monkeypatch.chdir(tmp_path)
+    people = pd.DataFrame({"customer_id": ["a", "b", "c"], "age": [30.0, np.nan, 50.0]})
+    write_table(artifact("data", "customers.parquet"), people)
+    by_hand.clean_tables_of("mine")
+    config = configured(Source("mine", customers=Customers("people.csv", columns={"age": Column(missing="drop")})))
+    said = run(dataclasses.replace(config, grid_feature_sets={"one": FeatureSet("one", {"age": Feature()})}))
+    assert said == "1 of 3 customers are left out: they have no 'age', which feature set one uses"
 
 
 @pytest.mark.parametrize("content", [None, b"this is no parquet"])

@@ -103,6 +103,18 @@ def test_a_purchase_that_came_back_was_one_until_then():
     assert [as_known(days, date(2024, 1, day))["spend"].tolist() for day in (10, 11)] == [[12.0], [5.0]]
 
 
+def test_what_was_paid_back_in_part_is_told_in_the_share_it_is_of_spend() -> None:
+    """100 of which 30 came back, 50 kept, and 20 sent back as a whole, which counts on neither side: 30 of 150."""
+    when = pd.to_datetime(["2024-03-01", "2024-03-02", "2024-03-03", "2024-03-04", "2024-03-05"])
+    back = [pd.NaT, pd.NaT, when[4], pd.NaT, pd.NaT]
+    log = pd.DataFrame(
+        {"customer_id": "a", "purchased_at": when, "amount": [100.0, 50.0, 20.0, -30.0, -20.0], "sent_back_at": back}
+    )
+    assert btyd.kept_in_part(log, daily(log)) == pytest.approx(0.2)
+    assert btyd.kept_in_part(log[:2], daily(log[:2])) == 0.0
+    assert btyd.kept_in_part(log[3:], daily(log[3:])) == 0.0, "no purchase at all"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["bg_nbd", "mbg_nbd", pytest.param("pareto_nbd", marks=pytest.mark.slow)])
 def test_published_fits(kind: str, published: pd.DataFrame) -> None:

@@ -82,7 +82,7 @@ def overlay_table(
         One row per trait and segment: ``overlay, label, means, offer, segment_id, segment, customers, share`` (of the segment) and, where
         there is money, ``revenue`` of these customers.
     list of str
-        Which traits the source cannot tell, and why.
+        Which traits the source cannot tell or nobody has, and why.
     """
     rows, notes = [], []
     places = members[["segment_id", "segment"]].drop_duplicates()
@@ -92,6 +92,9 @@ def overlay_table(
             notes.append(f"overlay {name} is left out: the source has no {' and no '.join(lacks)}")
             continue
         has = holders(features, overlay)
+        if not has.any():
+            notes.append(f"overlay {name} is left out: no customer has it ({trait_words(overlay, labels)})")
+            continue
         for segment_id, segment in order.to_numpy():
             own = (members["segment_id"] == segment_id).to_numpy()
             row: dict[str, Any] = {

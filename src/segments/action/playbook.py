@@ -556,10 +556,16 @@ def why_unused(
         book = by_name[name]
         fits = [i for i, own in enumerate(levels) if _fits(book, own, middles[i], revenue[i])]
         if fits:
-            better = by_name[assignments[fits[0]].playbook].title
-            found[name] = f"fits “{assignments[fits[0]].segment}”, which {better} fits better"
+            better, segment = by_name[assignments[fits[0]].playbook], assignments[fits[0]].segment
+            found[name] = (
+                f"says nothing of what sets “{segment}” apart"
+                if better is SILENT
+                else f"fits “{segment}”, which {better.title} fits better"
+            )
             continue
-        if absent := [name for name in {**book.when.any, **book.when.all} if name not in columns]:
+        # Of traits of which one is enough, one column is enough.
+        needed = [*book.when.all, *(() if set(book.when.any) & set(columns) else book.when.any)]
+        if absent := [name for name in needed if name not in columns]:
             found[name] = f"the source has no {' and no '.join(one.replace('_', ' ') for one in absent)}"
             continue
         asked = {**book.when.all, **({} if len(book.when.any) > 1 else book.when.any)}

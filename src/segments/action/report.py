@@ -167,7 +167,6 @@ def render(briefing: Briefing) -> str:
         "rfm": _rfm_rows(briefing),
         "trend": "trend" in set(tests["feature"]),
         "called": lambda name: called(name, briefing.labels),
-        "money": briefing.labels["monetary"].unit if "monetary" in briefing.labels else "",
     }
     return fill(__package__, "report.html.j2", **context).removesuffix("\n")
 
@@ -366,8 +365,9 @@ def _card(briefing: Briefing, cluster: int) -> dict[str, Any]:
     own = briefing.reasons[briefing.reasons["segment"] == row["segment"]]
     first = own.groupby(["first_feature", "first_side"]).size().sort_values(ascending=False, kind="stable")
     reasons = [
-        f"{SIDES.get(side, side)} {label(feature, briefing.labels, unit=False)} for {percent(count / len(own))}"
+        (f"{SIDES[side]} {name}" if side in SIDES else f"{name} {side}") + f" for {percent(count / len(own))}"
         for (feature, side), count in first.head(2).items()
+        for name in [label(feature, briefing.labels, unit=False)]
     ]
     return {
         "name": row["segment"],
@@ -375,7 +375,7 @@ def _card(briefing: Briefing, cluster: int) -> dict[str, Any]:
         "size": int(row["size"]),
         "share": row["share"],
         "revenue_share": row.get("revenue_share"),
-        "per_customer": f"{row['revenue'] / row['size']:,.0f}" if "revenue" in row else None,
+        "per_customer": row["revenue"] / row["size"] if "revenue" in row else None,
         "apart": _apart(briefing, cluster),
         "rules": [
             {
@@ -396,7 +396,8 @@ def _card(briefing: Briefing, cluster: int) -> dict[str, Any]:
 def _apart(briefing: Briefing, cluster: int) -> list[dict[str, Any]]:
     """What sets a segment apart from the others, strongest first, each thing said once.
 
-    In medians: effects compare ranks, and a few large customers can move a mean the other way. Of a category that was clustered on, the level
+    In medians: effects compare ranks, and a few large customers can move a mean the other way; in means where the medians are the same, and not
+    at all where these do not tell the two apart either. Of a category that was clustered on, the level
     the segment has most more of than others; the effects of both are measured by what counts as large.
     """
     tests = briefing.tests.set_index("feature")
@@ -411,12 +412,11 @@ def _apart(briefing: Briefing, cluster: int) -> list[dict[str, Any]]:
             {
                 "label": label(row["feature"], briefing.labels),
                 "side": "high" if row["effect"] > 0 else "low",
-                "figures": f"typically {number(row['feature'], row['median'], briefing.labels)}; "
-                f"all customers {number(row['feature'], row['overall_median'], briefing.labels)}",
+                "figures": figures,
             },
         )
         for row in _rows(own)
-        if _size("delta", row["effect"]) != SIZES[0]
+        if _size("delta", row["effect"]) != SIZES[0] and (figures := _figures(row, briefing.labels))
     ]
     levels = briefing.descriptors[
         (briefing.descriptors["cluster"] == cluster) & (briefing.descriptors["kind"] == "category")
@@ -431,6 +431,15 @@ def _apart(briefing: Briefing, cluster: int) -> list[dict[str, Any]]:
         }
         told.append((row["effect"] / LIMITS["h"][-1], said))
     return [said for _, said in sorted(told, key=lambda one: -one[0])[:6]]
+
+
+def _figures(row: dict[str, Any], labels: Labels) -> str:
+    """A segment's figure beside that of all customers, where it lies on the side that its ranks do; "" where none does."""
+    for own, every, word in (("median", "overall_median", "typically"), ("mean", "overall", "on average")):
+        said, of_all = (number(row["feature"], row[name], labels) for name in (own, every))
+        if said != of_all and (row[own] > row[every]) == (row["effect"] > 0):
+            return f"{word} {said}; all customers {of_all}"
+    return ""
 
 
 def _test_row(briefing: Briefing, row: dict[str, Any]) -> dict[str, Any]:

@@ -253,7 +253,8 @@ def target_list(members: pd.DataFrame, playbook: pd.DataFrame, campaign: str, co
     table = members.join(plans, on="cluster")
     table["group"] = control_groups(table["customer_id"], campaign, config.salt, config.control_share)
     treated = table["group"] == TREATMENT
-    table["action"] = (table["title"] + ": " + table["offer"]).where(treated, HOLD_OUT)
+    action = (table["title"] + ": " + table["offer"]).str.removesuffix(": ")  # "No playbook" offers nothing
+    table["action"] = action.where(treated, HOLD_OUT)
     table.loc[~treated, list(PLAN)] = None
     return table.drop(columns=["title"])
 

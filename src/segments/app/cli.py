@@ -495,7 +495,8 @@ def serve() -> Run:
     not come in time, 413 too large, 415 another type, 503 too much at once. GET /health answers 200 however many wait, /version the model, /metrics Prometheus's text,
     /customers/ID what the last run knew of a customer: segment, confidence, churn risk and expected value, what to do.
 
-    POST /events with purchases that no run has seen yet, every column of the clean log in each (`segments catalog data` lists them)
+    POST /events with purchases that no run has seen yet, every column of the clean log in each (`segments catalog data` lists them;
+    order_id only where the source names orders, else a day is one)
       {"customer_id": "7", "events": [{"order_id": "a1", "purchased_at": "2024-07-02T10:00", "amount": 12.5}]}
     answer: {"customer_id": "7", "as_of": "2024-07-02", "features": {...}, "prediction": {...}}, the customer's segment after them, as if the whole log had
     been summed up with them as of that day. Nothing is kept: the next run reads the purchases from the raw files.

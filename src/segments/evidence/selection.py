@@ -199,7 +199,12 @@ def choose(
         )
         nearest = closest.iloc[0]
         lacks = _lacks(nearest, misses[nearest["candidate_id"]], candidates, config)
-        reason = f"None of {len(candidates)} candidates passes. Closest: {name_of(nearest)}, which fails on {lacks}. Nothing is registered."
+        reason = f"None of {len(candidates)} candidates passes. Closest: {name_of(nearest)}, which fails on {lacks}."
+        if decision is None:
+            reason += (
+                " Nothing is registered: loosen a gate of section selection, or choose by hand: "
+                f"segments select {nearest['candidate_id']} --because WHY"
+            )
         details = [f"Of the candidates, {_counts(failed)}.", str(nearest["reason"])]
         order, best, runner_up = closest["candidate_id"].tolist(), None, None
     else:
@@ -603,7 +608,7 @@ def _details(
 def _holds(row: Mapping[str, Any] | pd.Series[Any]) -> str:
     if np.isnan(row.get("agreement_min", np.nan)):
         return ""
-    return f"Its lowest agreement under a single change is {row['agreement_min']:.2f} ({row['hangs_on']})."
+    return f"Its lowest agreement under a single change is {row['agreement_min']:z.2f} ({row['hangs_on']})."
 
 
 def _rivals(passing: pd.DataFrame, config: SelectionConfig, without: pd.DataFrame) -> pd.DataFrame:

@@ -263,7 +263,7 @@ def sensitivity_in_words(table: pd.DataFrame) -> list[str]:
     lines = []
     for change in [name for name in CHANGES if (table["change"] == name).any()]:
         own = table[table["change"] == change].sort_values("ari", kind="stable")
-        low, high = (f"{own['ari'].iloc[end]:.2f}" for end in (0, -1))
+        low, high = (f"{own['ari'].iloc[end]:z.2f}" for end in (0, -1))
         if low == high:
             text = low + (f" in all {len(own)}" if len(own) > 1 else f" ({own['detail'].iloc[0]})")
         else:
@@ -294,14 +294,14 @@ def firmness(table: pd.DataFrame, config: SensitivityConfig) -> str:
     'Not firm: with the feature trend left out the segments become largely others (agreement 0.25; 1 is the same, 0 is chance), and so they do with scaler robust (0.45).'
     """
     found = hold(table, config)
-    scale = f"(agreement {found.agreement_min:.2f}; 1 is the same, 0 is chance)"
+    scale = f"(agreement {found.agreement_min:z.2f}; 1 is the same, 0 is chance)"
     if found.firm:
         return f"Firm: whatever one thing is changed, the segments stay more alike than not; most depends on {found.hangs_on} {scale}."
     if table.empty:
         return "Nothing could be changed, so nothing is known of how firm the segments are."
     worst = table.sort_values("ari", kind="stable").drop_duplicates("change")
     (first, _), *others = [(_in_words(row.change, row.detail), row.ari) for row in worst.itertuples()]
-    also = [f"{words} ({ari:.2f})" for words, ari in others if ari < config.firm]
+    also = [f"{words} ({ari:z.2f})" for words, ari in others if ari < config.firm]
     more = f", and so they do {' and '.join(also)}" if also else ""
     return f"Not firm: {first} the segments become largely others {scale}{more}."
 

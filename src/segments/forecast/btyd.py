@@ -133,6 +133,28 @@ def as_known(days: pd.DataFrame, known: date) -> pd.DataFrame:
     return left.groupby(["customer_id", "day"], as_index=False)["spend"].sum()
 
 
+def kept_in_part(lines: Any, days: pd.DataFrame) -> float:
+    """Share of the spend of :func:`daily` that was paid back: of purchases of which a part was kept, which stand there with all of their money.
+
+    Parameters
+    ----------
+    lines : native frame
+        The log, returns included.
+    days : DataFrame
+        What :func:`daily` made of it.
+
+    Examples
+    --------
+    >>> log = pd.DataFrame({"customer_id": "7", "amount": [100.0, 50.0, -30.0],
+    ...     "purchased_at": pd.to_datetime(["2024-03-01", "2024-03-15", "2024-03-18"])})
+    >>> kept_in_part(log, daily(log))
+    0.2
+    """
+    frame = nw.from_native(lines).lazy().select(paid=whole_units("amount").sum()).collect("pandas").to_native()
+    spent = float(days.loc[days["back"] == NEVER_BACK, "spend"].sum())
+    return (spent - float(frame["paid"].iloc[0]) / MONEY_UNIT) / spent if spent else 0.0
+
+
 def btyd_table(days: pd.DataFrame, as_of: date) -> pd.DataFrame:
     """Describe customers as buy-till-you-die models want it: a table of its own, not to be mixed with the RFM features.
 

@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_limits
 from segments.clustering.candidate import Spec, sweep_cell
 from segments.config.prediction import AUTO_DAYS, PredictionConfig, PredictionModel
 from segments.errors import ConfigError, DataError, ForecastError, SweepError
-from segments.forecast.btyd import DAYS_PER_WEEK, as_known, btyd_table, daily
+from segments.forecast.btyd import DAYS_PER_WEEK, as_known, btyd_table, daily, kept_in_part
 from segments.forecast.comparison import (
     BASELINE,
     calibration_table,
@@ -240,8 +240,26 @@ def predict(
         "segment_agreement": agreement,
         "steps": steps,
         "notes": [*shorter, *notes],
-    } | recommendation(comparison, winners, skill, test, predicted, models, config.horizon_days)
-    return Prediction(customers, segments, comparison, calibration, runs, facts)
+    }
+    advice = recommendation(comparison, winners, skill, test, predicted, models, config.horizon_days)
+    if "value" in final:
+        advice["plain"] += returns_said(kept_in_part(lines, days))
+    return Prediction(customers, segments, comparison, calibration, runs, facts | advice)
+
+
+def returns_said(share: float) -> list[str]:
+    """What a forecast of spend leaves out, where that can be seen in a tenth of a percent.
+
+    Examples
+    --------
+    >>> returns_said(0.034), returns_said(0.0)
+    (['Spend is of purchases: of those kept in part, what was paid back (3.4 % of all spend so far) is not taken off, neither of what is expected nor of what came.'], [])
+    """
+    said = (
+        f"Spend is of purchases: of those kept in part, what was paid back ({share * 100:.1f} % of all spend so far) is not taken off, "
+        "neither of what is expected nor of what came."
+    )
+    return [said] if share >= 0.0005 else []
 
 
 def with_horizon(config: PredictionConfig, first: date, as_of: date) -> tuple[PredictionConfig, list[str]]:

@@ -755,8 +755,11 @@ def test_each_month_its_movers_targets_and_campaigns_are_shown(
     gained = {"segment": "all", "outcome": "responded", "difference": 0.05, "low": 0.01, "high": 0.09, "treatment": 0.1}
     record = {"source": "mall", "params": {"campaign": "may"}, "causal": True}
     monkeypatch.setattr(reading, "campaigns", lambda: [(record, pd.DataFrame([gained]))])
+    chosen = pd.Series({"useful_spend": 0.001, "useful_spend_error": 0.01})
+    monkeypatch.setattr(reading, "chosen_candidate", lambda: chosen)
     app = opened("performance")
     assert "Targets: 1 of 3 missed" in message(app)
+    assert "these segments explain 0 % of later spend (-2 to 2)" in " ".join(one.value for one in app.warning)
     lights, money, people, every, campaigns = (one.value for one in app.dataframe)
     [moves] = (one.value for one in app.table)
     assert lights["light"].tolist() == ["■ missed", "● met", "○ no data"]

@@ -195,6 +195,19 @@ def test_a_line_that_the_stage_data_would_not_keep_is_refused(change: dict[str, 
         read_events({"customer_id": "7", "events": [{"order_id": "e"}]}, ["order_id", "store_id"], SOURCE, 10)
 
 
+def test_where_the_source_names_no_orders_a_day_is_one() -> None:
+    """As in the stage `data`: nobody is asked for an id that his log does not have."""
+    by_day = replace(SOURCE, transactions=replace(LOG, order=None))
+    event = {"purchased_at": "2024-01-12T18:30:00", "amount": 9.99, "store_id": None}
+    asked = {"customer_id": "7", "events": [event, event | {"purchased_at": "2024-01-13"}]}
+    assert [line["order_id"] for line in read_events(asked, list(EVENT), by_day, 10).events] == [
+        "2024-01-12",
+        "2024-01-13",
+    ]
+    with pytest.raises(RefusedError, match="'order_id' is unknown; an event has purchased_at, amount, store_id"):
+        read_events({"customer_id": "7", "events": [EVENT]}, list(EVENT), by_day, 10)
+
+
 def test_the_policy_of_the_source_decides_on_returns_and_gifts() -> None:
     keeping = replace(SOURCE, policy=Policy(returns="keep", zero_amounts="keep"))
     asked = {"customer_id": "7", "events": [EVENT | {"amount": -1}, EVENT | {"amount": 0}]}

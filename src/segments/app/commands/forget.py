@@ -155,7 +155,7 @@ def _would(looked: Looked, wanted: Sought, config: Config) -> Iterator[str]:
     yield from _looked(looked, wanted)
     for one in looked.findings:
         what = {
-            "rows": f"{one.trace.rows:,} rows would be taken out",
+            "rows": f"{one.trace.rows:,} row{'s' * (one.trace.rows != 1)} would be taken out",
             "file": "the file would be removed",
             "left": f"would stay: {_shown(one.why, wanted)}",
         }
@@ -164,16 +164,16 @@ def _would(looked: Looked, wanted: Sought, config: Config) -> Iterator[str]:
         yield "  nothing here names them"
     yield from _unseen(looked, wanted, config.source)
     yield (
-        f"Nothing was changed. With yes=true this is done, {len(wanted.ids)} keyed hash(es) go into conf/decisions.yaml, "
+        f"Nothing was changed. With yes=true this is done, {len(wanted.ids)} keyed hash{'es go' if len(wanted.ids) != 1 else ' goes'} into conf/decisions.yaml, "
         "so that nobody of them comes back with the next raw file, and a receipt into record/erased/."
     )
 
 
 def _looked(looked: Looked, wanted: Sought) -> Iterator[str]:
-    yield f"{len(wanted.ids)} customer(s): looked into {sum(looked.files.values()):,} files, {sum(looked.mib.values()):,.1f} MiB"
+    yield f"{len(wanted.ids)} customer{'s' * (len(wanted.ids) != 1)}: looked into {sum(looked.files.values()):,} files, {sum(looked.mib.values()):,.1f} MiB"
     if short := len(wanted.ids) - len(wanted.telling):
         yield (
-            f"  {short} id(s) are short: they are looked for in columns of customers ({', '.join(wanted.headers)}), "
+            f"  {short} id{'s are short: they are' if short != 1 else ' is short: it is'} looked for in columns of customers ({', '.join(wanted.headers)}), "
             "not in texts, where a number may be anything; columns=[NAME] names more"
         )
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from segments.action.performance import IN_POINTS
+from segments.action.report import rule_words
 from segments.action.target_list import minimum_detectable_effect
 from segments.action.templates import gain, money, money_text, percent, plain, points, rate
 from segments.clustering.space import to_space
@@ -301,7 +302,7 @@ def profile(profiles: pd.DataFrame, overall: Mapping[str, Mapping[str, float]], 
     )
 
 
-def rules_in_words(rules: Mapping[str, Any], cluster: int) -> list[str]:
+def rules_in_words(rules: Mapping[str, Any], cluster: int, labels: Labels = NONE) -> list[str]:
     """A segment's rules as sentences.
 
     Parameters
@@ -310,28 +311,20 @@ def rules_in_words(rules: Mapping[str, Any], cluster: int) -> list[str]:
         As the stage `profiles` writes them.
     cluster : int
         The segment's cluster.
+    labels : mapping of str to Label
+        What the source calls its columns.
 
     Examples
     --------
-    >>> rule = {"bounds": {"age": [None, 30.0]}, "customers": 9, "precision": 0.9, "coverage": 0.5}
+    >>> rule = {"bounds": {"plan = Gold": [0.5, None], "age": [None, 30.0]}, "customers": 1528, "precision": 0.998, "coverage": 0.5}
     >>> rules_in_words({"segments": [[rule]]}, 0)
-    ['age ≤ 30: finds 9 customers, 90 % of them in the segment; 50 % of the segment.']
+    ['plan is Gold, and age at most 30: finds 1,528 customers, 99.8 % of them in the segment; 50 % of the segment.']
     """
-    said = []
-    for rule in rules["segments"][cluster]:
-        parts = []
-        for feature, (above, most) in rule["bounds"].items():
-            name = words(feature)
-            if above is not None and most is not None:
-                parts.append(f"{above:g} < {name} ≤ {most:g}")
-            else:
-                parts.append(f"{name} > {above:g}" if above is not None else f"{name} ≤ {most:g}")
-        who = " and ".join(parts) or "everybody"
-        said.append(
-            f"{who}: finds {rule['customers']:,} customers, {rule['precision']:.0%} of them in the segment; "
-            f"{rule['coverage']:.0%} of the segment.".replace("%", " %")
-        )
-    return said
+    return [
+        f"{plain(rule_words(rule['bounds'], labels))}: finds {rule['customers']:,} customers, {percent(rule['precision'])} of them in the segment; "
+        f"{percent(rule['coverage'])} of the segment."
+        for rule in rules["segments"][cluster]
+    ]
 
 
 def lights(figures: Sequence[Mapping[str, Any]], limits: Mapping[str, tuple[float, float]]) -> Styler:
@@ -610,6 +603,31 @@ def distances(model: Segmentation, row: pd.DataFrame) -> pd.DataFrame:
         }
     )
     return made.sort_values("distance", kind="stable").reset_index(drop=True)
+
+
+def worth_doubt(candidate: Mapping[Any, Any] | pd.Series[Any]) -> str:
+    """What is to be said beside the worth of a move, where nothing shows that segments tell what is spent later; else "".
+
+    Parameters
+    ----------
+    candidate : mapping
+        Row of the chosen one, with what its segments explain of later spend where that is known.
+
+    Examples
+    --------
+    >>> worth_doubt({"useful_spend": 0.18, "useful_spend_error": 0.02}), worth_doubt({})
+    ('', '')
+    >>> worth_doubt({"useful_spend": -0.002, "useful_spend_error": 0.001})
+    'Nothing shows that they will: these segments explain 0 % of later spend (0 to 0).'
+    """
+    share = float(candidate.get("useful_spend", np.nan))
+    half = 1.96 * float(candidate.get("useful_spend_error", np.nan))
+    if np.isnan(share) or share - half > 0:
+        return ""
+    low, high = (f"{100 * end:z.0f}" for end in (share - half, share + half))
+    return (
+        f"Nothing shows that they will: these segments explain {100 * share:z.0f} % of later spend ({low} to {high})."
+    )
 
 
 def words(name: str, labels: Labels = NONE) -> str:

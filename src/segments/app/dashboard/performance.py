@@ -136,6 +136,8 @@ def _movers(config: Config, facts: PerformanceFacts) -> None:
             "$", "\\$"
         )
     )
+    if (chosen := reading.chosen_candidate()) is not None and (doubt := figures.worth_doubt(chosen)):
+        st.warning(doubt, icon=":material/warning:")
     shown = pd.DataFrame(
         {
             "": ["▲\u00a0rose" if worth > 0 else "▼\u00a0fell" if worth < 0 else "●" for worth in moves["worth"]],

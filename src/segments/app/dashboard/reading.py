@@ -116,6 +116,15 @@ def candidates() -> pd.DataFrame:
     return table(catalog.JUDGED_CANDIDATES if catalog.exists(catalog.JUDGED_CANDIDATES) else catalog.CANDIDATES)
 
 
+def chosen_candidate() -> pd.Series[Any] | None:
+    """The row of the chosen candidate, with what is known of it; ``None`` where nothing was chosen."""
+    if not catalog.exists(catalog.CHOICE):
+        return None
+    made = candidates()
+    own = made[made["candidate_id"] == choice().candidate_id]
+    return own.iloc[0] if len(own) else None
+
+
 def sweeps() -> dict[str, pd.DataFrame]:
     """Every sweep's candidates by the sweep's id, newest first; those of the last run are among them."""
     made = {}

@@ -54,7 +54,7 @@ def show(config: Config) -> None:
     st.html(_chip(segment))
     parts: dict[str, Callable[[], None]] = {
         "Profile": lambda: _profile(segment, cluster),
-        "Rules": lambda: _rules(cluster),
+        "Rules": lambda: _rules(cluster, config.source.labels),
         "Demographics": lambda: _demographics(segment, cluster, config.source.labels),
         "Playbook": lambda: _playbook(cluster),
     }
@@ -109,18 +109,18 @@ def _profile(segment: Segment, cluster: int) -> None:
         right.caption("A feature with values below zero has no index: its mean is no measure of size.")
 
 
-def _rules(cluster: int) -> None:
+def _rules(cluster: int, labels: Labels) -> None:
     rules = found(reading.stored_document, catalog.PLAIN_RULES)
     if rules is None:
         return
-    parts = figures.rules_in_words(rules.to_plain(), cluster)
+    parts = figures.rules_in_words(rules.to_plain(), cluster, labels)
     st.markdown(
         "\n".join(f"- {one}" for one in parts) if parts else "No plain rule tells this segment from the others."
     )
     unseen = rules.fidelity_unseen
-    after = f", and {unseen:.0%} of customers they were not made from" if unseen is not None else ""
+    after = f", and {percent(unseen)} of customers they were not made from" if unseen is not None else ""
     st.caption(
-        f"The rules put {rules.fidelity:.0%} of all customers into their segment{after}. They explain; the model decides by the nearest centre."
+        f"The rules put {percent(rules.fidelity)} of all customers into their segment{after}. They explain; the model decides by the nearest centre."
     )
 
 

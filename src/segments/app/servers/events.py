@@ -148,7 +148,8 @@ def read_events(asked: Any, columns: list[str], source: Source, max_rows: int) -
     Parameters
     ----------
     asked : object
-        Its JSON: an object with ``customer_id``, ``events`` (a list of objects with every one of `columns`) and, if it is not the day of the
+        Its JSON: an object with ``customer_id``, ``events`` (a list of objects with every one of `columns`, but
+        for ``order_id`` where the source names no orders) and, if it is not the day of the
         last event or the source's own, ``as_of``.
     columns : list of str
         Of the clean log, but for the customer's.
@@ -165,7 +166,7 @@ def read_events(asked: Any, columns: list[str], source: Source, max_rows: int) -
     Examples
     --------
     >>> from segments.config.source import Transactions
-    >>> source = Source("shop", as_of="2024-06-30", transactions=Transactions("log.csv", "who", "when", "paid"))
+    >>> source = Source("shop", as_of="2024-06-30", transactions=Transactions("log.csv", "who", "when", "paid", order="bill"))
     >>> event = {"order_id": "a", "purchased_at": "2024-07-02T10:00", "amount": 5}
     >>> str(read_events({"customer_id": "7", "events": [event]}, list(event), source, 10).as_of)
     '2024-07-02'
@@ -197,7 +198,10 @@ def read_events(asked: Any, columns: list[str], source: Source, max_rows: int) -
 
 
 def _line(number: int, event: Mapping[str, Any], columns: list[str], source: Source) -> dict[str, Any]:
-    """One event, checked as the stage `data` checks a line."""
+    """One event, checked as the stage `data` checks a line; its order is its day where the source names no orders, as there."""
+    by_day = source.transactions is not None and source.transactions.order is None and "order_id" in columns
+    if by_day:
+        columns = [name for name in columns if name != "order_id"]
     if lacking := [name for name in columns if name not in event]:
         raise RefusedError(400, f"event {number}: {lacking[0]} is missing; an event has {', '.join(columns)}")
     if unknown := [name for name in event if name not in columns]:
@@ -216,6 +220,8 @@ def _line(number: int, event: Mapping[str, Any], columns: list[str], source: Sou
                 raise RefusedError(400, f"event {number}: private_label is neither true nor false nor null")
         elif not (isinstance(cell, str) and cell) and not (cell is None and name != "order_id"):
             raise RefusedError(400, f"event {number}: {name} must be a text{' or null' * (name != 'order_id')}")
+    if by_day:
+        line["order_id"] = datetime.fromisoformat(event["purchased_at"]).strftime("%Y-%m-%d")
     if line["amount"] < 0 and source.policy.returns != "keep":
         raise RefusedError(
             400, f"event {number}: amount is below zero, and what it takes back only the next run can tell"

@@ -15,8 +15,8 @@ from segments.io.store import catalog
 from segments.io.store.documents import KeptTable
 
 
-def run(config: Config, open_log: Open = catalog.scan) -> None:
-    """Build every feature once, write the table, its report and the cut-points."""
+def run(config: Config, open_log: Open = catalog.scan) -> str:
+    """Build every feature once, write the table, its report and the cut-points; returns who was left out, and what the log does not tell."""
     summed = None
     if config.source.engine is not None:
         summed, kept = summed_by_engine(config)
@@ -35,6 +35,7 @@ def run(config: Config, open_log: Open = catalog.scan) -> None:
         catalog.write(
             catalog.BASKET_MIX, basket_mix(transactions, date.fromisoformat(config.source.as_of), config.features)
         )
+    return "\n".join(features.report.notes)
 
 
 def summed_by_engine(config: Config) -> tuple[Summed, KeptTable]:

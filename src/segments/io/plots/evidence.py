@@ -93,15 +93,16 @@ def evidence_overview(table: pd.DataFrame) -> Figure:
     cells = (table["feature_set"] + " · " + table["scaler"]).to_numpy()
     names = list(dict.fromkeys(cells))
     ks = sorted(table["k"].unique())
-    figure = Figure(figsize=(14, max(5.0, 1.6 + 0.27 * len(names))))
+    height = max(5.0, 1.6 + 0.27 * len(names))
+    figure = Figure(figsize=(14, height))
     left, right = figure.subplots(
         1,
         2,
         gridspec_kw={
             "left": 0.065,
             "right": 0.985,
-            "bottom": 0.11,
-            "top": 0.93,
+            "bottom": 0.65 / height,  # in inches, as the two lines under the axis are
+            "top": 1 - 0.35 / height,
             "wspace": 0.36,
             "width_ratios": [1.1, 1],
         },

@@ -112,7 +112,7 @@ def correlation_heat_map(seen: Exploration) -> Figure:
     values = np.ma.masked_array(correlations[1:, :-1], ~below)
     # Placed by hand, in inches: constrained layout moves square axes with a colour bar a little on every drawing.
     body, label = max(2.6, 0.46 * n), 0.25 + 0.075 * max(len(name) for name in names)
-    width, height = label + body + 1.0, 0.75 * label + body + 0.6
+    width, height = max(label + body + 1.0, 4.8), 0.75 * label + body + 0.6  # the title is no shorter
     figure = Figure(figsize=(width, height))
     axes = figure.add_axes((label / width, 0.75 * label / height, body / width, body / height))
     beside = figure.add_axes(
@@ -176,7 +176,7 @@ def pair_plot(seen: Exploration) -> Figure:
         if len(seen.sample) < seen.n_customers
         else f"{seen.n_customers:,}"
     )
-    figure.suptitle(f"Pairs of columns · {shown} customers · numbers: Spearman correlation", fontsize=11)
+    figure.suptitle(f"Pairs of columns · {shown} customers\nnumbers: Spearman correlation", fontsize=11)
     return figure
 
 

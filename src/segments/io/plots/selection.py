@@ -76,6 +76,7 @@ def front(
             color=INK,
             fontweight="bold",
         )
+    axes.margins(y=0.12)  # room for the name above the best, which often is the highest
     axes.set_xlabel("stability: bootstrap Jaccard of the least stable segment")
     null = next((NULLS[name] for name in known["null"] if metric == "excess" or metric.startswith("z_")), None)
     axes.set_ylabel(f"fit: {metric}" + (f" against\n{null}" if null else ""))

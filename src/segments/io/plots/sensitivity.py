@@ -34,7 +34,7 @@ def agreement(table: pd.DataFrame, title: str) -> Figure:
         axis.plot([min(0.0, row.ari), row.ari], [y, y], color=PALE, linewidth=2, zorder=1)
         axis.plot([row.ari], [y], "o", color=colour, markersize=7, zorder=2)
         axis.annotate(
-            f"{row.ari:.2f}",
+            f"{row.ari:z.2f}",
             (row.ari, y),
             xytext=(7, 0),
             textcoords="offset points",

@@ -128,7 +128,8 @@ def _readable(address: str, uri: str) -> Iterator[None]:
         raise TrackingError(
             f"{uri} cannot be read: {first_line(error)}",
             where=address,
-            fix="run `dvc repro` (or `segments registry`) to register a model, or name one that MLflow's page lists",
+            fix="run `dvc repro` (or `segments registry`) to register a model, or name one that MLflow's page lists; "
+            "`segments summary` says whether anything was chosen",
         ) from error
 
 
