@@ -275,3 +275,19 @@ def test_money_that_was_paid_back_stands_in_a_column_of_its_own() -> None:
         **{"Order ID": orders, "Item": ["a", "b"], "Refunded Amount": [back[row // 2 % 5] for row in range(ROWS)]}
     )
     assert log.refunded is None and "the same on all of an order" in text
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [("subscriber_id", ""), ("Kundennummer", ""), ("wallet_id", "is this who bought? It is the only id")],
+)
+def test_who_bought_is_the_id_that_comes_again(header: str, said: str) -> None:
+    ids = [f"x{row}" for row in range(25)]
+    text, log = drafted(**{"Customer ID": [], header: ids, "Product": ["tea", "pot", "cup"]})
+    assert log.customer == header and said in text and ("CHECK: is this who" in text) == bool(said)
+    assert log.product == "Product", "where a column is called so and no more, its names tell products apart"
+
+
+def test_of_two_ids_that_come_again_none_is_guessed_to_be_who_bought() -> None:
+    ids = [f"x{row}" for row in range(25)]
+    assert "transactions:" not in draft_of(**{"Customer ID": [], "wallet_id": ids, "device_id": ids[::-1]})

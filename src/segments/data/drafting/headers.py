@@ -41,6 +41,8 @@ CUSTOMER = (
         "cardid",
     ),
 )
+# Of ids alone: "guests" or "players" are as often how many.
+PERSON = ("subscriber", "donor", "patron", "passenger", "patient", "player", "visitor", "guest", "student", "holder", "payer", "purchaser", "tenant", "person")  # fmt: skip
 ABOUT_CUSTOMERS = (  # not who they are
     r"(type|typ|segment|group|gruppe|class|klasse|category|kategorie|status|gender|sex|age|alter|since|(?<!ac)count|city|country|region|state"
     r"|value|balance|score|rating|points|punkte|spend|spent|revenue|lifetime|tenure|income|orders|visits|days|months|years|level|tier|plan"

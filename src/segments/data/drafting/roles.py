@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from segments.config.source import EPOCHS
-from segments.data.drafting.cells import Sample
+from segments.data.drafting.cells import FEW_VALUES, Sample
 from segments.data.drafting.headers import (
     ABOUT_CUSTOMERS,
     ABOUT_ORDERS,
@@ -19,6 +19,7 @@ from segments.data.drafting.headers import (
     LINE_NUMBER,
     NAMELESS,
     ORDER,
+    PERSON,
     PRODUCT,
     STORE,
     TIME,
@@ -105,11 +106,18 @@ def guess_roles(sample: Sample) -> Roles:
 
     times = {name: time_formats(cells[name]) for name in free}
     who = [name for name in free if not _is_measure(name, read, times) and _may_be_customer(name, cells[name])]
-    customer = take(CUSTOMER, [name for name in who if id_like(name)]) or take(CUSTOMER, who)
+    ids = [name for name in who if id_like(name)]
+    customer = take(CUSTOMER, ids) or take(CUSTOMER, who) or take(PERSON, ids)
     if customer is None:  # an address that comes again tells people apart, whatever its column is called
         mail = [name for name in who if name in free and cells[name].str.contains(".@.").mean() > 0.9]
         customer = next((name for name in mail if cells[name].duplicated().any()), None)
         free = [name for name in free if name != customer]
+    doubts: dict[str, str] = {}
+    others = [name for name in ids if _comes_back(cells[name]) and not _is_called(name, (*ORDER, *PRODUCT, *STORE))]
+    if customer is None and len(others) == 1 and any(times.values()):
+        customer = others[0]
+        free.remove(customer)
+        doubts["customer"] = " # CHECK: is this who bought? It is the only id that comes again"
     if customer is None and nameless:
         customer = next((name for name in who if not times[name] and cells[name].duplicated().any()), None)
         free = [name for name in free if name != customer]
@@ -140,7 +148,10 @@ def guess_roles(sample: Sample) -> Roles:
     if order is None and customer is not None and cells[customer].duplicated().any():
         order = next((name for name in free if not times[name] and _tells_orders(name, cells, customer)), None)
         free = [name for name in free if name != order]
-    product = take(PRODUCT, [name for name in free if id_like(name) or "sku" in normal_header(name)])
+    product = take(
+        PRODUCT,
+        [name for name in free if id_like(name) or "sku" in normal_header(name) or normal_header(name) in PRODUCT],
+    )
     store = take(STORE, [name for name in free if id_like(name)])
     line = next(
         (
@@ -161,7 +172,6 @@ def guess_roles(sample: Sample) -> Roles:
     money = money_roles({name: values.dropna() for name, values in figures.items()}, of_orders)
     if nameless and figures:
         money = MoneyRoles(amount=list(figures)[-1])  # quantity before money, as most tills write it
-    doubts: dict[str, str] = {}
     if order is not None and customer is not None and not cells[customer].duplicated().any():
         other = next((name for name in who if name in free and _comes_again(name, customer, cells)), None)
         if other is not None:
@@ -282,6 +292,15 @@ def _is_of_line(header: str) -> bool:
 
 def _is_timely(header: str) -> bool:
     return any(word in normal_header(header) for word in TIME)
+
+
+def _comes_back(values: pd.Series) -> bool:
+    """Whether there are many, and most of them more than once."""
+    return bool(FEW_VALUES < values.nunique() <= len(values) / 2)
+
+
+def _is_called(header: str, words: Sequence[str]) -> bool:
+    return any(word in normal_header(header) for word in words)
 
 
 def _may_be_customer(header: str, values: pd.Series) -> bool:
