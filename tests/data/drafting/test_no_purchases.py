@@ -291,3 +291,10 @@ def test_who_bought_is_the_id_that_comes_again(header: str, said: str) -> None:
 def test_of_two_ids_that_come_again_none_is_guessed_to_be_who_bought() -> None:
     ids = [f"x{row}" for row in range(25)]
     assert "transactions:" not in draft_of(**{"Customer ID": [], "wallet_id": ids, "device_id": ids[::-1]})
+
+
+def test_whole_money_beside_money_with_cents_may_be_in_cents() -> None:
+    cents, whole = "in cents? As drafted", [cell.replace(".", "") for cell in LOG["Amount"]]
+    assert cents in draft_of(Amount=whole, Tax=["$0.60", "$3.78", "-$1.94"])
+    assert cents not in draft_of(Tax=["$0.60", "$3.78", "$1.94"])
+    assert cents not in draft_of(Amount=whole, Tax=["$1", "$4", "$2"])

@@ -27,6 +27,7 @@ from segments.data.drafting.money_roles import QUANTITY
 from segments.data.drafting.roles import Roles, repeated_in_orders
 from segments.data.drafting.scales import YES
 from segments.data.drafting.texts import comment, one_line, quote
+from segments.data.reading.cells import CURRENCY_SIGN
 from segments.data.rows import normal_header
 from segments.data.transactions import main_days
 
@@ -106,7 +107,7 @@ def log_lines(sample: Sample, path: str, roles: Roles, days: Sequence[tuple[date
             if key == "amount" and money.others and not is_doubtful:
                 guess += f" # CHECK: or {', '.join(map(quote, money.others[:3]))}?"
             guess += money.remark if key == "amount" else ""
-            if header in money.paid and re.search(CENTS, words_of(header)):
+            if header in money.paid and (re.search(CENTS, words_of(header)) or _may_be_cents(sample, header)):
                 guess += " # CHECK: in cents? As drafted, each counts as one of the currency; a query can divide"
             asks = "# " if is_doubtful and header in money.paid else ""
             lines.append(f"  {asks}{key}: {quote(header)}{guess}{roles.doubts.get(key, '')}")
@@ -129,6 +130,14 @@ def log_lines(sample: Sample, path: str, roles: Roles, days: Sequence[tuple[date
         if headers:
             lines.append(f"  {key}: [{', '.join(map(quote, headers))}]")
     return lines + left_out + read + _of_lines(sample, roles)
+
+
+def _may_be_cents(sample: Sample, header: str) -> bool:
+    """Whether money is whole numbers without a sign, and other money beside it has both."""
+    numbers = sample.numbers(header)
+    signed = re.compile(rf"-?{CURRENCY_SIGN}\s?[\d.,\s]*\d[.,]\d\d")
+    with_cents = (name for name in sample.headers if sample.present(name).str.fullmatch(signed).mean() > 0.9)
+    return bool((numbers.dropna() % 1 == 0).all()) and next(with_cents, header) != header
 
 
 def _refunded(sample: Sample, roles: Roles, headers: list[str], beside: bool) -> list[str]:
