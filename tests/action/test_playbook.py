@@ -287,11 +287,11 @@ def test_a_playbook_that_nobody_has_says_why() -> None:
     why = why_unused(table, LABELS, profiles, books, traits, made)
     assert why == {
         "calm": "no segment has low steady",
-        "one_of": "nearest is “big”, which lacks clicks high, basket low",
+        "one_of": "nearest is “big”, which lacks high clicks, low basket",
         "online": "the source has no clicks",
-        "second": "nearest is “big”, which lacks visits at least 99",
+        "second": "nearest is “big”, which lacks visits of 99 or more",
         "spare": f"fits “big”, which {books[0].title} fits better",
-        "torn": "nearest is “big”, which lacks without monetary high",
+        "torn": "nearest is “big”, which has high money spent",
     }
     assert plan_of(made, books, "toy", why).why_unused[books[3].title] == "the source has no clicks"
 
@@ -313,13 +313,13 @@ def test_a_required_playbook_that_matches_no_segment() -> None:
         ConfigError, match="'odd' matches no segment; nearest is 'big', with 1 of its 2 traits"
     ) as error:
         assign(odd, book("rest"), require=["odd"])
-    assert "(not basket low)" in str(error.value)
+    assert "(not low basket)" in str(error.value)
     other = book(
         "odd", all={"visits": "high"}, unless={"basket": "high"}, at_least={"visits": 30.0}, at_most={"basket": 1.0}
     )
     with pytest.raises(ConfigError) as error:
         assign(other, book("rest"), require=["odd"])
-    assert "(not without basket high, visits at least 30, basket at most 1)" in str(error.value)
+    assert "(not visits of 30 or more, not basket of 1 or less, high basket)" in str(error.value)
     with pytest.raises(ConfigError, match="there is no playbook 'ood'"):
         assign(odd, book("rest"), require=["ood"])
 

@@ -408,6 +408,12 @@ def test_what_a_manager_is_told_of_doubt_playbooks_traits_and_the_last_month() -
     assert "Not firm" not in Page(render(briefing(firmness="Firm: it stays."))).seen
 
 
+def test_what_the_segments_explain_of_the_time_after_is_said_where_it_is_known() -> None:
+    said = "Of the time after its segments explain 18 % of spend (15 to 21)."
+    assert said in Page(render(briefing(useful=said))).seen
+    assert "time after" not in Page(render(briefing())).seen
+
+
 def test_three_cards_stand_in_a_row() -> None:
     assert 'class="cards"' in render(briefing())
     rng, labels = np.random.default_rng(0), np.arange(60, dtype=np.int32) % 3

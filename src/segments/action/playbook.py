@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -512,14 +513,23 @@ def _fits(book: Playbook, own: Mapping[str, str], medians: Mapping[str, float], 
     )
 
 
-def _lacks(when: When, own: Mapping[str, str], medians: Mapping[str, float]) -> list[str]:
+def _lacks(when: When, own: Mapping[str, str], medians: Mapping[str, float], labels_of: Labels = NONE) -> list[str]:
     """What of its conditions a segment does not meet, but for its share of revenue; of traits of which one is enough, all that it lacks."""
-    asked = {**when.any, **when.all}
-    lacks = [f"{feature} {level}" for feature, level in asked.items() if own.get(feature) != level]
-    lacks += [f"without {feature} {level}" for feature, level in when.unless.items() if own.get(feature) == level]
-    lacks += [f"{name} at least {low:g}" for name, low in when.at_least.items() if medians.get(name, low) < low]
-    lacks += [f"{name} at most {high:g}" for name, high in when.at_most.items() if medians.get(name, high) > high]
+    asked, said = {**when.any, **when.all}, partial(label, labels=labels_of, unit=False)
+    lacks = [f"{level} {said(feature)}" for feature, level in asked.items() if own.get(feature) != level]
+    lacks += [f"{said(name)} of {low:g} or more" for name, low in when.at_least.items() if medians.get(name, low) < low]
+    lacks += [
+        f"{said(name)} of {high:g} or less" for name, high in when.at_most.items() if medians.get(name, high) > high
+    ]
     return lacks
+
+
+def _has(when: When, own: Mapping[str, str], labels_of: Labels = NONE) -> list[str]:
+    """What a segment has that it must not have."""
+    unwanted = when.unless.items()
+    return [
+        f"{level} {label(feature, labels_of, unit=False)}" for feature, level in unwanted if own.get(feature) == level
+    ]
 
 
 def why_unused(
@@ -577,10 +587,15 @@ def why_unused(
         if nobody:
             found[name] = f"no segment has {' and '.join(nobody)}"
             continue
-        lacking = [_lacks(book.when, own, middle) for own, middle in zip(levels, middles, strict=True)]
-        nearest = min(range(len(lacking)), key=lambda i: (len(lacking[i]), i))
-        lacks = ", ".join(one.replace("_", " ") for one in lacking[nearest]) or "the share of revenue it asks for"
-        found[name] = f"nearest is “{assignments[nearest].segment}”, which lacks {lacks}"
+        lacking = [_lacks(book.when, own, middle, labels_of) for own, middle in zip(levels, middles, strict=True)]
+        nearest = min(
+            range(len(lacking)), key=lambda i: (len(lacking[i]) + len(_has(book.when, levels[i], labels_of)), i)
+        )
+        lacks = [f"lacks {', '.join(lacking[nearest])}"] if lacking[nearest] else []
+        lacks += [f"has {', '.join(own)}" for own in [_has(book.when, levels[nearest], labels_of)] if own]
+        found[name] = (
+            f"nearest is “{assignments[nearest].segment}”, which {' and '.join(lacks or ['lacks the share of revenue it asks for'])}"
+        )
     return found
 
 
@@ -636,10 +651,10 @@ def _check_required(
             held = [sum(own.get(feature) == level for feature, level in asked.items()) for own in levels]
             nearest = int(np.argmax(held))
             own, middle = levels[nearest], medians[nearest]
-            lacks = _lacks(when, own, middle)
+            lacks = [*(f"not {one}" for one in _lacks(when, own, middle)), *_has(when, own)]
             raise ConfigError(
                 f"the playbook '{name}' matches no segment; nearest is '{segments[nearest]}', with {held[nearest]} of its {len(asked)} traits"
-                + (f" (not {', '.join(lacks)})" if lacks else ""),
+                + (f" ({', '.join(lacks)})" if lacks else ""),
                 where="playbook.require",
                 fix=f"loosen 'when' in conf/playbook/{name}.yaml, segment by other features, or take it off the list",
             )

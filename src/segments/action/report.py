@@ -79,6 +79,8 @@ class Briefing:
         Id of each segment, in the order of the clusters.
     firmness : str
         A sentence on whether the segments hold; "" where nobody tried.
+    useful : str
+        A sentence on what the segments explain of the time after; "" where that is not known.
     unfit : mapping of str to str
         Playbooks that no segment has, and why.
     overlays : DataFrame, optional
@@ -115,6 +117,7 @@ class Briefing:
     evidence: Mapping[str, Any] | None = None
     segment_ids: Sequence[str] = ()
     firmness: str = ""
+    useful: str = ""
     unfit: Mapping[str, str] = field(default_factory=dict)
     overlays: pd.DataFrame | None = None
     lifetime_years: int = 3

@@ -308,8 +308,9 @@ def test_a_different_origin_never_replaces_the_pinned_file(home, tmp_path):
     put(home)
     fetch(source(), project=home)
     other = put(tmp_path, OTHER, "other.csv")
-    with pytest.raises(DataError, match="is not the expected one"):
+    with pytest.raises(DataError, match=r"other\.csv is not the file that is expected at data/shop/one\.csv") as error:
         fetch(source(), other, project=home)
+    assert f"from={other} accept=true" in error.value.fix and "delete" not in error.value.fix
     assert (home / ONE).read_bytes() == TEXT
     fetch(source(), other, project=home, accept=True)
     assert (home / ONE).read_bytes() == OTHER and other.read_bytes() == OTHER

@@ -11,6 +11,7 @@ import pandas as pd
 from segments.action.report import Briefing, compared_features, render
 from segments.clustering.plane import plane
 from segments.config.root import Config
+from segments.evidence.selection import useful_in_words
 from segments.features.meanings import called, label
 from segments.identity.profiles import OUTLOOK
 from segments.io.plots import profiles as draw
@@ -96,6 +97,8 @@ def _later_findings(candidate_id: str, profiles: pd.DataFrame) -> dict[str, Any]
             found["forecast"]["tenths"] = catalog.read(catalog.VALUE_CALIBRATION).to_dict("records")
     evaluated = catalog.read(catalog.CANDIDATE_EVIDENCE).set_index("candidate_id")
     row = evaluated.loc[candidate_id]
+    judged = catalog.read(catalog.JUDGED_CANDIDATES).set_index("candidate_id")
+    found["useful"] = useful_in_words(judged.loc[candidate_id])
     if row["evaluated"]:
         found["evidence"] = {"grade": row["grade"], "reason": row["reason"]}
     return found

@@ -234,9 +234,9 @@ def fetch(
             with got as file:
                 found = pin_of(file)
                 if expected is not None and found != expected and not accept:
-                    raise _differs(path, expected, found, source.name, by)
+                    raise _differs(path, expected, found, source.name, by, origin)
                 if expected is None and by != PINS and found.md5 != source.fetch.md5 and not accept:
-                    raise _differs(path, source.fetch.md5, found, source.name, by)
+                    raise _differs(path, source.fetch.md5, found, source.name, by, origin)
                 if not here and not (target.is_file() and pin_of(target) == found):
                     _copy(file, target)
                     lines.append(f"{path}: fetched ({found})")
@@ -363,8 +363,16 @@ def _download(url: str, target: Path, name: str) -> None:
 # --- files, pins and DVC's cache ----------------------------------------------------------------------------------
 
 
-def _differs(path: str, expected: Pin | str | None, found: Pin, name: str, by: str) -> DataError:
+def _differs(
+    path: str, expected: Pin | str | None, found: Pin, name: str, by: str, origin: Path | None = None
+) -> DataError:
     message = expected if isinstance(expected, Pin) else f"md5 {expected}"
+    if origin is not None:  # the file in its place is as it was
+        return DataError(
+            f"{origin} is not the file that is expected at {path}: expected {message} ({by}), found {found}",
+            where=str(origin),
+            fix=f"to take it instead, run `segments fetch source={name} from={origin} accept=true`",
+        )
     return DataError(
         f"the raw file {path} is not the expected one: expected {message} ({by}), found {found}",
         where=path,
