@@ -302,8 +302,8 @@ CYRILLIC = "customer_id;x;y\nИван;1,5;2,25\nАнна;0,5;1,0\n".encode("cp12
 def test_an_encoding_that_was_assumed_is_told_and_one_that_is_given_is_taken(root: Path, table: pd.DataFrame) -> None:
     (root / "in.csv").write_bytes(CYRILLIC)
     guessed = score(root / "in.csv", root / "out.parquet", table)
-    assert "read as cp1252, which is a guess" in guessed.notes[0]
-    assert guessed.record is not None and guessed.record["encoding"] == "cp1252"
+    assert "read as cp1251, which is a guess" in guessed.notes[0]
+    assert guessed.record is not None and guessed.record["encoding"] == "cp1251"
     given = score_file(
         config(), root / "in.csv", root / "out.parquet", MODEL, NAMED, "", {"encoding": "cp1251", "separator": ";"}
     )

@@ -30,7 +30,7 @@ WHOLE_TYPES = {
     "UBIGINT",
     "HUGEINT",
 }  # one spelling each
-BARE = "regexp_replace(id, '[.,]0{1,2}$', '')"  # 7.0 is 7 to whom a spreadsheet made a fraction of it: nobody has both
+BARE = "regexp_replace(id, '[.,]00?$', '')"  # 7.0 is 7 to whom a spreadsheet made a fraction of it: nobody has both; no braces, which Spark takes for names
 INVISIBLE = "[\u200b-\u200d\u2060\ufeff\u00ad]"
 
 # What is done to ids without asking, in how many rows, by the condition on a raw cell.
