@@ -29,10 +29,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from house_words import LANGUAGES, SYSTEMS
 from segments.config.source import Source
-from segments.data.customers import clean_customers
+from segments.data.cleaning.customers import clean_customers
+from segments.data.cleaning.transactions import clean_transactions
 from segments.data.drafting.draft import describe_file
 from segments.data.reading import files
-from segments.data.transactions import clean_transactions
 from segments.errors import DataError
 
 COUNT, SEED = 400, 5

@@ -13,7 +13,7 @@ from segments.app.load import load
 from segments.clustering.candidate import Candidate, Spec, sweep_cell
 from segments.clustering.space import fit_space
 from segments.config.root import Config
-from segments.data.customers import clean_customers
+from segments.data.cleaning.customers import clean_customers
 from segments.data.reading import files
 from segments.features.table import build_features
 

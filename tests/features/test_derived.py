@@ -12,7 +12,7 @@ import by_hand
 from segments.app.load import checked
 from segments.config.features import FeaturesConfig
 from segments.config.source import Column, Customers, Derived, Policy, Source
-from segments.data.customers import clean_customers
+from segments.data.cleaning.customers import clean_customers
 from segments.errors import ConfigError, DataError
 from segments.features.table import build_features, check_complete
 

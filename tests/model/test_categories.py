@@ -22,7 +22,7 @@ from segments.config.profiles import ProfilesConfig
 from segments.config.root import entered
 from segments.config.source import Column, Customers, Source
 from segments.config.sweep import Algorithm, Feature, FeatureSet, Scaler
-from segments.data.customers import clean_customers
+from segments.data.cleaning.customers import clean_customers
 from segments.errors import SweepError
 from segments.features.table import build_features
 from segments.identity.profiles import segment_names

@@ -25,8 +25,8 @@ from segments.config.root import Config
 from segments.config.serving import LightLimits, MonitoringConfig
 from segments.config.source import Source
 from segments.config.sweep import Algorithm, Feature, FeatureSet, Scaler, SweepConfig
+from segments.data.cleaning.transactions import clean_transactions
 from segments.data.reading import files
-from segments.data.transactions import clean_transactions
 from segments.errors import ConfigError, DataError
 from segments.features.table import build_features
 from segments.io.store.cache import batch_records, version_folder

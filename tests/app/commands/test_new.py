@@ -155,7 +155,7 @@ def test_a_stage_runs_again_when_code_it_depends_on_is_another(tmp_path: Path, m
     shutil.copytree(CHECKOUT / "src/segments", package)
     monkeypatch.setattr(code, "PACKAGE", package)
     assert written() == before, "where the package lies does not matter"
-    (package / "data/clean.py").write_text("# another\n")
+    (package / "data/cleaning/joined_ids.py").write_text("# another\n")
     touched = {name for name, stage in pipeline(CHECKOUT).items() if "src/segments/data" in stage["deps"]}
     assert {name for name, line in written().items() if line != before[name]} == touched != set(STAGES)
 

@@ -15,14 +15,14 @@ from pydantic import TypeAdapter
 
 from online_retail import online_retail
 from segments.config.source import Policy, Source
-from segments.data.customers import clean_customers
+from segments.data.cleaning.customers import clean_customers
+from segments.data.cleaning.transactions import clean_transactions
 from segments.data.drafting import draft
 from segments.data.drafting.cells import Sample
 from segments.data.drafting.draft import describe_file
 from segments.data.drafting.log import as_of_line
 from segments.data.drafting.roles import guess_roles
 from segments.data.reading import files
-from segments.data.transactions import clean_transactions
 from segments.errors import DataError
 from segments.io.store.raw_files import raw_place
 

@@ -12,11 +12,11 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from segments.config.source import Column, Customers, Policy, Reader, Source, Transactions
-from segments.data.customers import clean_customers
+from segments.data.cleaning.customers import clean_customers
+from segments.data.cleaning.transactions import clean_transactions
 from segments.data.drafting.draft import describe_file
 from segments.data.reading import files
 from segments.data.reading.cells import number_sql, read_number
-from segments.data.transactions import clean_transactions
 from segments.errors import DataError
 
 Totals = dict[str, float]

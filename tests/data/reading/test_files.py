@@ -13,13 +13,13 @@ import pytest
 
 import odd_files
 from segments.config.source import Column, Customers, Products, Reader, Source, Transactions
-from segments.data.customers import clean_customers
+from segments.data.cleaning.customers import clean_customers
+from segments.data.cleaning.transactions import clean_transactions
 from segments.data.drafting.draft import describe_file
 from segments.data.reading import files
 from segments.data.reading.dialect import header_of
 from segments.data.reading.encoding import western_page
 from segments.data.reading.kinds import first_bytes, guarded
-from segments.data.transactions import clean_transactions
 from segments.errors import DataError
 
 TEXT = "id,name,spend\r\n1,Zoë,10.5\r\n2,José,?\r\n"

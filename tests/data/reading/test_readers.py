@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 
 from segments.config.features import FeaturesConfig
 from segments.config.source import Column, Customers, Policy, Source, Transactions
-from segments.data.customers import clean_customers
+from segments.data.cleaning.customers import clean_customers
+from segments.data.cleaning.transactions import clean_transactions
 from segments.data.reading import files
-from segments.data.transactions import clean_transactions
 from segments.errors import DataError
 from segments.features.purchases import transaction_features
 

@@ -23,9 +23,9 @@ from segments.config.engine import Engine
 from segments.config.root import Config
 from segments.config.source import Policy, Products, Source, Transactions
 from segments.config.sweep import Algorithm, Feature, FeatureSet, Scaler, SweepConfig
+from segments.data.cleaning.transactions import clean_transactions
 from segments.data.reading import files
 from segments.data.rows import Report
-from segments.data.transactions import clean_transactions
 from segments.errors import DataError
 from segments.io.engines.kept import log_engine, room
 from segments.io.engines.spark import lacks, spark_session

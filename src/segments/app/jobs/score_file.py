@@ -22,12 +22,12 @@ import pyarrow as pa
 
 from segments.config.root import Config
 from segments.config.source import Customers, Reader, Source, Transactions
-from segments.data.customers import clean_customers, told_customers
+from segments.data.cleaning.customers import clean_customers, told_customers
+from segments.data.cleaning.transactions import clean_transactions, rejected_lines
 from segments.data.reading import files
 from segments.data.reading.cells import literal
 from segments.data.reading.text_file import ROWS_AT_ONCE
 from segments.data.rows import RawLog, RawTable, find_header
-from segments.data.transactions import clean_transactions, rejected_lines
 from segments.errors import DataError, StoreError
 from segments.features.derived import OLDEST, derive
 from segments.features.table import build_features

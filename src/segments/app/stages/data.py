@@ -11,13 +11,13 @@ import duckdb
 import pandas as pd
 
 from segments.config.root import Config
-from segments.data.clean import joined_ids
-from segments.data.customers import clean_customers
+from segments.data.cleaning.customers import clean_customers
+from segments.data.cleaning.joined_ids import joined_ids
+from segments.data.cleaning.transactions import clean_transactions
 from segments.data.erased import with_erased, without_erased
 from segments.data.reading import files
 from segments.data.reading.query import asked
 from segments.data.rows import Report, quoted
-from segments.data.transactions import clean_transactions
 from segments.io.engines.kept import LogEngine, log_engine, room
 from segments.io.store import catalog, raw_files
 from segments.io.store.decisions import erased_of

@@ -10,6 +10,7 @@ from datetime import date
 import pandas as pd
 
 from segments.config.source import EPOCHS, Policy
+from segments.data.days import main_days
 from segments.data.drafting.cells import FEW_VALUES, Sample, looks_numeric
 from segments.data.drafting.headers import (
     ADDRESS,
@@ -32,7 +33,6 @@ from segments.data.reading.cells import CURRENCY_SIGN
 from segments.data.reading.ids import ROUNDED_ID
 from segments.data.rows import normal_header
 from segments.data.times import days_of, swapped, time_formats
-from segments.data.transactions import main_days
 
 MOST_CATEGORIES = 50
 FEW_CODES = 6  # different whole numbers that may be codes

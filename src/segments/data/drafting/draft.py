@@ -18,6 +18,7 @@ import duckdb
 import pyarrow as pa
 
 from segments.config.source import Reader
+from segments.data.days import purchase_days
 from segments.data.drafting.cells import Sample, is_unsure, looks_numeric
 from segments.data.drafting.columns import columns_of, customers_lines
 from segments.data.drafting.headers import id_like
@@ -31,7 +32,6 @@ from segments.data.reading.ids import customer_ids
 from segments.data.reading.kinds import first_bytes, kind_of
 from segments.data.rows import normal_header, quoted
 from segments.data.times import swapped
-from segments.data.transactions import purchase_days
 from segments.errors import DataError
 
 SAMPLE_ROWS = 100_000

@@ -9,6 +9,7 @@ from datetime import date
 import pandas as pd
 
 from segments.config.source import Policy
+from segments.data.days import main_days
 from segments.data.drafting.cells import FEW_VALUES, Sample
 from segments.data.drafting.headers import (
     BOUGHT,
@@ -29,7 +30,6 @@ from segments.data.drafting.scales import YES
 from segments.data.drafting.texts import comment, one_line, quote
 from segments.data.reading.cells import CURRENCY_SIGN
 from segments.data.rows import normal_header
-from segments.data.transactions import main_days
 
 ACCOUNT_SIDES = [set(pair.split()) for pair in ("debit credit", "d c", "dr cr", "soll haben", "s h")]  # of an account
 MEANS = r"pay|card|karte|zahl|method|carte"  # with what was paid: a debit card is no side

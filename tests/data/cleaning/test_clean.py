@@ -18,12 +18,12 @@ from segments.app.stages import data as data_stage
 from segments.config.root import Config
 from segments.config.source import Column, Customers, Policy, Products, Reader, Source, Transactions
 from segments.config.sweep import Algorithm, Feature, FeatureSet, Scaler, SweepConfig
-from segments.data import transactions
-from segments.data.clean import joined_ids
-from segments.data.customers import clean_customers, customers_schema
+from segments.data.cleaning import transactions
+from segments.data.cleaning.customers import clean_customers, customers_schema
+from segments.data.cleaning.joined_ids import joined_ids
+from segments.data.cleaning.transactions import clean_transactions
 from segments.data.reading import files
 from segments.data.rows import RawLog, RawTable, find_header, normal_header
-from segments.data.transactions import clean_transactions
 from segments.errors import DataError
 from segments.io.store import raw_files
 from segments.io.store.files import artifact, read_json, write_relation
