@@ -18,7 +18,7 @@ from segments.errors import ConfigError
 from segments.evidence.sensitivity import labels_of
 from segments.evidence.usefulness import GROUPS, Outcome, error_of, outcomes_of, usefulness
 from segments.features.table import build_features
-from segments.forecast.forecast import blind
+from segments.forecast.earlier_days import blind
 
 CONFIG = UsefulnessConfig()
 

@@ -29,17 +29,10 @@ from segments.features.table import build_features
 from segments.forecast import comparison as room
 from segments.forecast.btyd import as_known, daily
 from segments.forecast.comparison import rows_of
-from segments.forecast.forecast import (
-    Prediction,
-    _beyond_seen,
-    align,
-    blind,
-    model_inputs,
-    predict,
-    timeline,
-    with_horizon,
-)
+from segments.forecast.earlier_days import align, blind, model_inputs
+from segments.forecast.forecast import Prediction, _beyond_seen, predict
 from segments.forecast.models import GLOBAL, Snapshot, fit
+from segments.forecast.timeline import timeline, with_horizon
 from segments.io.records import prediction
 from segments.io.records.prediction import write_prediction_record
 from segments.io.store.cache import forecasts

@@ -7,22 +7,20 @@ is known, and look ahead from the as-of date. Segments are refitted on each of t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import date, datetime, time, timedelta
+from datetime import date
 from typing import Any
 
-import narwhals as nw
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 from threadpoolctl import threadpool_limits
 
-from segments.clustering.candidate import Spec, sweep_cell
-from segments.config.prediction import AUTO_DAYS, PredictionConfig, PredictionModel
-from segments.errors import ConfigError, DataError, ForecastError, SweepError
-from segments.forecast.btyd import DAYS_PER_WEEK, as_known, btyd_table, daily, kept_in_part
+from segments.clustering.candidate import Spec
+from segments.config.prediction import PredictionConfig, PredictionModel
+from segments.errors import DataError, ForecastError
+from segments.forecast.btyd import as_known, daily, kept_in_part
 from segments.forecast.comparison import (
     BASELINE,
     calibration_table,
@@ -31,6 +29,7 @@ from segments.forecast.comparison import (
     recommendation,
     simple_first,
 )
+from segments.forecast.earlier_days import Build, snapshots
 from segments.forecast.models import (
     CONSTANT,
     OUTCOMES,
@@ -42,45 +41,9 @@ from segments.forecast.models import (
     most_seen,
     variants,
 )
+from segments.forecast.timeline import Timeline, timeline, with_horizon
 
 Floats = NDArray[np.float64]
-Build = Callable[[Any, date], pd.DataFrame]
-
-USUAL_DAYS, FEWEST_DAYS_AHEAD = 90, 7  # of a horizon that is left to be found
-
-# Sums grow with the length of the history, which differs between the three days: per week they do not.
-PER_WEEK = ("frequency", "purchase_days", "monetary")
-AS_THEY_ARE = ("recency_days", "basket_value", "gap_days_mean", "gap_days_std", "trend")
-SHARES = tuple(f"{part}_share" for part in ("weekend", "morning", "evening", "private_label", "discount", "coupon"))
-
-
-@dataclass(frozen=True)
-class Timeline:
-    """The days that split a log.
-
-    Parameters
-    ----------
-    first : date
-        Of the log's first purchase.
-    train, test : date
-        Last known day of what is learned from, and of what is measured; one horizon apart.
-    latest : date
-        The newest day whose horizon is over: one horizon before `as_of`.
-    as_of : date
-        The day from which forecasts look ahead.
-    horizon_days : int
-        Length of the time ahead.
-    window_days : int, optional
-        Days the features look back; all by default.
-    """
-
-    first: date
-    train: date
-    test: date
-    latest: date
-    as_of: date
-    horizon_days: int
-    window_days: int | None = None
 
 
 @dataclass(frozen=True)
@@ -167,24 +130,8 @@ def predict(
     first = date.fromordinal(int(days["day"].min()))
     config, shorter = with_horizon(config, first, as_of)
     when = replace(timeline(first, as_of, config), window_days=window_days)
-    snapshots = {as_of: _snapshot(features, labels, days, when, as_of)}
-    later = snapshots[as_of]
-    agreement: dict[str, float] = {}
-    for cutoff in sorted({when.latest, when.test, when.train}, reverse=True):
-        table = blind(build, lines, cutoff)
-        try:
-            [candidate] = sweep_cell(table, [spec])
-        except SweepError as error:
-            raise ForecastError(
-                f"the segments cannot be made of the {len(table)} customers who had bought by {cutoff}: {error.what}"
-            ) from error
-        renumbered, agreement[str(cutoff)] = align(
-            table["customer_id"], candidate.labels.astype(np.int32), pd.Series(later.customer_id), later.segment
-        )
-        later = snapshots[cutoff] = _snapshot(table, renumbered, days, when, cutoff)
-    shared = [name for name in snapshots[when.train].inputs if all(name in s.inputs for s in snapshots.values())]
-    snapshots = {day: replace(snapshot, inputs=snapshot.inputs[shared]) for day, snapshot in snapshots.items()}
-    train, test = snapshots[when.train], snapshots[when.test]
+    known, agreement = snapshots(features, labels, lines, build, spec, when, days)
+    train, test, now = known[when.train], known[when.test], known[as_of]
     for one in (train, test):
         if not one.outcome("value").any():
             raise ForecastError(
@@ -195,40 +142,9 @@ def predict(
         fitted, notes = _fit_all(train, models, config)
         predicted = {outcome: {key: fitted[outcome][key](test) for key in fitted[outcome]} for outcome in OUTCOMES}
         comparison, winners, steps, skill = compare_models(test, predicted, config)
-        final: dict[str, Floats] = {}
-        for outcome, (name, variant) in winners.items():
-            if not skill[outcome]["shown"]:
-                continue
-            ahead, more = fit(models[name], variant, outcome, snapshots[when.latest], config)
-            notes += [f"{name}, {variant}, {outcome}, refitted for the forecast: {note}" for note in more]
-            final[outcome] = ahead(snapshots[as_of])
-    calibration = calibration_table(test, predicted)
-    spent = as_known(days, as_of).groupby("customer_id")["spend"].sum()
-    outside = _outside(snapshots[when.latest], snapshots[as_of])
-    beyond = None
-    if "value" in final:
-        own = pd.Series(snapshots[as_of].customer_id).map(spent)
-        beyond = _beyond_seen(final["value"], snapshots[when.latest], snapshots[as_of], own)
-    customers, segments = _forecasts(snapshots[as_of], final, outside, beyond)
-    if final:
-        notes += _said_of(outside, beyond)
-    runs = [
-        {
-            "name": f"{name} · {variant}",
-            "params": {
-                "model": name,
-                "kind": CONSTANT if name == CONSTANT else models[name].kind,
-                "variant": variant,
-                "horizon_days": config.horizon_days,
-                "train_cutoff": str(when.train),
-                "cutoff": str(when.test),
-                "seed": config.seed,
-                "n_customers": len(test.customer_id),
-            },
-            "metrics": metrics_of(comparison, name, variant),
-        }
-        for name, variant in predicted["churn"]
-    ]
+        shown = {outcome: winner for outcome, winner in winners.items() if skill[outcome]["shown"]}
+        final, more = _look_ahead(shown, models, known[when.latest], now, config)
+    customers, segments, said = _forecasts(now, known[when.latest], final, as_known(days, as_of))
     facts = {
         "applies": True,
         "timeline": {
@@ -239,12 +155,20 @@ def predict(
         "left": {"train": int(train.outcome("churn").sum()), "test": int(test.outcome("churn").sum())},
         "segment_agreement": agreement,
         "steps": steps,
-        "notes": [*shorter, *notes],
+        "notes": [*shorter, *notes, *more, *said],
     }
     advice = recommendation(comparison, winners, skill, test, predicted, models, config.horizon_days)
     if "value" in final:
         advice["plain"] += returns_said(kept_in_part(lines, days))
-    return Prediction(customers, segments, comparison, calibration, runs, facts | advice)
+    runs = [
+        {
+            "name": f"{name} · {variant}",
+            "params": _params(name, variant, models, when, config) | {"n_customers": len(test.customer_id)},
+            "metrics": metrics_of(comparison, name, variant),
+        }
+        for name, variant in predicted["churn"]
+    ]
+    return Prediction(customers, segments, comparison, calibration_table(test, predicted), runs, facts | advice)
 
 
 def returns_said(share: float) -> list[str]:
@@ -262,228 +186,7 @@ def returns_said(share: float) -> list[str]:
     return [said] if share >= 0.0005 else []
 
 
-def with_horizon(config: PredictionConfig, first: date, as_of: date) -> tuple[PredictionConfig, list[str]]:
-    """The config with the days ahead it leaves to be found, and what is to be said of them.
-
-    Parameters
-    ----------
-    config : PredictionConfig
-        Its horizon may be ``AUTO_DAYS``.
-    first, as_of : date
-        First and last day of the log.
-
-    Raises
-    ------
-    ForecastError
-        If the log is shorter than three weeks.
-
-    Examples
-    --------
-    >>> auto = PredictionConfig(models=["recency"], horizon_days="auto")
-    >>> config, said = with_horizon(auto, date(2024, 1, 1), date(2024, 4, 9))
-    >>> config.horizon_days, said
-    (33, ['the log covers 100 days: what is foreseen is the next 33 days, a third of it, instead of 90'])
-    """
-    if config.horizon_days != AUTO_DAYS:
-        return config, []
-    span = (as_of - first).days + 1
-    days = min(USUAL_DAYS, span // 3)
-    if days < FEWEST_DAYS_AHEAD:
-        raise ForecastError(
-            f"the log covers {span} day{'s' * (span != 1)}, and {3 * FEWEST_DAYS_AHEAD} are needed: a week to know, one to learn from, one to measure"
-        )
-    said = (
-        f"the log covers {span} days: what is foreseen is the next {days} days, a third of it, instead of {USUAL_DAYS}"
-    )
-    return replace(config, horizon_days=days), [said] if days < USUAL_DAYS else []
-
-
-def timeline(first: date, as_of: date, config: PredictionConfig) -> Timeline:
-    """The days that split a log, or why there are none.
-
-    Parameters
-    ----------
-    first, as_of : date
-        First and last day of the log.
-    config : PredictionConfig
-        Cutoff and horizon.
-
-    Raises
-    ------
-    ConfigError
-        If the cutoff lies outside the data, its horizon is not over yet, or there is no history left to learn from.
-
-    Examples
-    --------
-    >>> when = timeline(date(2017, 1, 1), date(2018, 1, 1), PredictionConfig(models=["recency"], horizon_days=90))
-    >>> str(when.train), str(when.test)
-    ('2017-07-05', '2017-10-03')
-    """
-    horizon, span = timedelta(days=config.horizon_days), (as_of - first).days + 1
-    if 3 * config.horizon_days > span:
-        raise ConfigError(
-            f"a horizon of {config.horizon_days} days is too long for a log of {span} days: one is learned from, one is measured, and one must come before",
-            where="prediction.horizon_days",
-            fix=f"choose at most {span // 3} days" if span >= 3 else "use a source with a longer log",
-        )
-    cutoff = date.fromisoformat(config.cutoff) if config.cutoff else as_of - horizon
-    earliest, newest = first + 2 * horizon - timedelta(days=1), as_of - horizon
-    if not earliest <= cutoff <= newest:
-        inside = first <= cutoff <= as_of
-        why = f"leaves no room for {config.horizon_days} days" if inside else "is outside the data"
-        raise ConfigError(
-            f"the cutoff {cutoff} {why}: the log goes from {first} to {as_of}",
-            where="prediction.cutoff",
-            fix=f"choose a day from {earliest} to {newest}, or null for the latter",
-        )
-    return Timeline(first, cutoff - horizon, cutoff, newest, as_of, config.horizon_days)
-
-
-def blind(build: Build, lines: Any, cutoff: date) -> pd.DataFrame:
-    """Features as of a day, proved not to know what came later.
-
-    They are made twice, from the whole log and from one that ends with that day, and must be equal to the last bit.
-
-    Parameters
-    ----------
-    build : callable
-        ``build(lines, day)``.
-    lines : native frame
-        The whole log.
-    cutoff : date
-        The last day that may be known.
-
-    Raises
-    ------
-    DataError
-        Names the columns that know the future.
-
-    Examples
-    --------
-    >>> log = pd.DataFrame({"customer_id": ["a", "a"], "purchased_at": pd.to_datetime(["2024-01-01", "2024-02-01"])})
-    >>> leaky = lambda lines, day: lines.groupby("customer_id", as_index=False).size()
-    >>> blind(leaky, log, date(2024, 1, 15))
-    Traceback (most recent call last):
-    segments.errors.DataError: features as of 2024-01-15 know what came later: size
-      where: features
-      do:    make them of lines up to the day only
-    """
-    end = datetime.combine(cutoff + timedelta(days=1), time())
-    known = nw.to_native(nw.from_native(lines).filter(nw.col("purchased_at") < end))
-    whole, past = build(lines, cutoff), build(known, cutoff)
-    if list(whole["customer_id"]) != list(past["customer_id"]):
-        leaks = ["who is a customer"]
-    else:
-        leaks = sorted(set(whole.columns) ^ set(past.columns)) + [
-            name for name in past.columns if name in whole and not whole[name].equals(past[name])
-        ]
-    if leaks:
-        raise DataError(
-            f"features as of {cutoff} know what came later: {', '.join(leaks)}",
-            where="features",
-            fix="make them of lines up to the day only",
-        )
-    return past
-
-
-def model_inputs(features: pd.DataFrame, days: pd.DataFrame, when: Timeline, cutoff: date) -> pd.DataFrame:
-    """Columns a model may use: what the log told by then, in numbers that mean the same after a longer history.
-
-    What the customers table says is left out: nobody knows when it was written down.
-
-    Parameters
-    ----------
-    features : DataFrame of shape (n_customers, ...)
-        The feature table as of the cutoff.
-    days : DataFrame
-        From :func:`segments.forecast.btyd.as_known`, as known at the cutoff.
-    when : Timeline
-        First day and horizon.
-    cutoff : date
-        The last day that is known.
-
-    Returns
-    -------
-    DataFrame of shape (n_customers, ...)
-        Recency, gaps, shares and trend as they are; orders, purchase days and money per week; ``tenure_share`` of the log's
-        length; ``recent_days`` and ``recent_spend``: purchase days and money in the horizon before the cutoff.
-    """
-    span = min((cutoff - when.first).days + 1, when.window_days or date.max.toordinal())
-    inputs = features[[*AS_THEY_ARE, *(name for name in SHARES if name in features)]].copy()
-    for name in PER_WEEK:
-        inputs[f"{name}_per_week"] = features[name] / span * DAYS_PER_WEEK
-    inputs["tenure_share"] = features["tenure_days"] / span
-    since = cutoff.toordinal() - when.horizon_days
-    recent = days[(days["day"] > since) & (days["day"] <= cutoff.toordinal())].groupby("customer_id")["spend"]
-    inputs["recent_days"] = features["customer_id"].map(recent.size()).fillna(0).astype("float64").to_numpy()
-    inputs["recent_spend"] = features["customer_id"].map(recent.sum()).fillna(0.0).to_numpy()
-    return inputs
-
-
-def align(
-    ids: pd.Series[str], labels: NDArray[np.int32], known_ids: pd.Series[str], known: NDArray[np.int32]
-) -> tuple[NDArray[np.int32], float]:
-    """Renumber clusters so that they agree best with those of another day: numbers of one fit mean nothing in another.
-
-    Parameters
-    ----------
-    ids, labels
-        Customers and their clusters.
-    known_ids, known
-        Customers and clusters of the other day.
-
-    Returns
-    -------
-    ndarray
-        `labels`, renumbered.
-    float
-        Share of the customers of both days who are in the same segment then.
-
-    Examples
-    --------
-    >>> two = np.array([0, 0, 1], dtype=np.int32)
-    >>> align(pd.Series(["a", "b", "c"]), two, pd.Series(["a", "c", "b"]), np.array([1, 0, 1], dtype=np.int32))
-    (array([1, 1, 0], dtype=int32), 1.0)
-    """
-    there = dict(zip(known_ids, known.tolist(), strict=True))
-    pairs = [(label, there[i]) for i, label in zip(ids, labels.tolist(), strict=True) if i in there]
-    k = int(max(labels.max(), known.max())) + 1
-    both = np.zeros((k, k))
-    for own, other in pairs:
-        both[own, other] += 1
-    own, other = linear_sum_assignment(both, maximize=True)
-    return other.astype(np.int32)[labels], float(both[own, other].sum() / max(len(pairs), 1))
-
-
 # --- inside -------------------------------------------------------------------------------------------------------------
-
-
-def _snapshot(
-    features: pd.DataFrame, labels: NDArray[np.int32], days: pd.DataFrame, when: Timeline, cutoff: date
-) -> Snapshot:
-    today = cutoff.toordinal()
-    in_time = as_known(days, when.as_of)  # what came after is told as it is known by now
-    in_time = in_time[(in_time["day"] > today) & (in_time["day"] <= today + when.horizon_days)]
-    ahead = in_time.groupby("customer_id")["spend"].sum()
-    days = as_known(days, cutoff)
-    known = cutoff <= when.latest
-    ids = features["customer_id"]
-    table = btyd_table(days, cutoff).set_index("customer_id").reindex(ids).reset_index()
-    if table["T"].isna().any():
-        raise DataError(
-            f"{int(table['T'].isna().sum())} customers have returns but no purchase by {cutoff}",
-            where="transactions",
-            fix="write returns: net in the source's policy",
-        )
-    return Snapshot(
-        cutoff=cutoff,
-        customer_id=ids.to_numpy(dtype=object),
-        inputs=model_inputs(features, days, when, cutoff),
-        segment=labels,
-        btyd=table,
-        spend=ids.map(ahead).fillna(0.0).to_numpy(dtype=np.float64) if known else None,
-        churned=(~ids.isin(ahead.index)).to_numpy(dtype=np.float64) if known else None,
-    )
 
 
 def _fit_all(
@@ -509,6 +212,37 @@ def _fit_all(
             f"no model can be fitted ({'; '.join(notes)})", where="prediction.models", fix="name another one"
         )
     return fitted, notes
+
+
+def _look_ahead(
+    winners: Mapping[str, tuple[str, str]],
+    models: Mapping[str, PredictionModel],
+    latest: Snapshot,
+    now: Snapshot,
+    config: PredictionConfig,
+) -> tuple[dict[str, Floats], list[str]]:
+    """What the winners say of today's customers, once they learned from the newest horizon that is over."""
+    final, notes = {}, []
+    for outcome, (name, variant) in winners.items():
+        ahead, more = fit(models[name], variant, outcome, latest, config)
+        notes += [f"{name}, {variant}, {outcome}, refitted for the forecast: {note}" for note in more]
+        final[outcome] = ahead(now)
+    return final, notes
+
+
+def _params(
+    name: str, variant: str, models: Mapping[str, PredictionModel], when: Timeline, config: PredictionConfig
+) -> dict[str, Any]:
+    """What one model's run says of how it was made."""
+    return {
+        "model": name,
+        "kind": CONSTANT if name == CONSTANT else models[name].kind,
+        "variant": variant,
+        "horizon_days": config.horizon_days,
+        "train_cutoff": str(when.train),
+        "cutoff": str(when.test),
+        "seed": config.seed,
+    }
 
 
 def _beyond_seen(value: Floats, learned: Snapshot, now: Snapshot, spent: pd.Series[float]) -> NDArray[np.bool_]:
@@ -539,17 +273,19 @@ def _said_of(outside: NDArray[np.bool_], beyond: NDArray[np.bool_] | None) -> li
 
 
 def _forecasts(
-    now: Snapshot, final: Mapping[str, Floats], outside: NDArray[np.bool_], beyond: NDArray[np.bool_] | None
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Forecasts per customer and segment, of what can be foreseen: nobody reads a figure that is not there."""
+    now: Snapshot, learned: Snapshot, final: Mapping[str, Floats], days: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
+    """Forecasts per customer and segment, of what can be foreseen: nobody reads a figure that is not there. And what is to be said of them."""
+    outside, beyond = _outside(learned, now), None
     customers = pd.DataFrame({"customer_id": now.customer_id, "cluster": now.segment})
     per_segment = {"customers": ("customer_id", "size")}
     if "churn" in final:
         customers["churn_risk"] = final["churn"]
         per_segment["churn_risk"] = ("churn_risk", "mean")
     if "value" in final:
+        spent = pd.Series(now.customer_id).map(days.groupby("customer_id")["spend"].sum())
         customers["expected_value"] = final["value"]
-        customers["beyond_seen"] = beyond
+        customers["beyond_seen"] = beyond = _beyond_seen(final["value"], learned, now, spent)
         per_segment["expected_value"] = ("expected_value", "sum")
     if "churn" in final:
         per_segment["at_risk_revenue"] = ("at_risk_revenue", "sum")
@@ -557,5 +293,5 @@ def _forecasts(
     at_risk = customers.assign(
         at_risk_revenue=final.get("churn", np.zeros(len(customers))) * now.inputs["recent_spend"].to_numpy()
     )
-    segments = at_risk.groupby("cluster").agg(**per_segment)
-    return customers.astype({"customer_id": "str"}), segments.reset_index()
+    segments = at_risk.groupby("cluster").agg(**per_segment).reset_index()
+    return customers.astype({"customer_id": "str"}), segments, _said_of(outside, beyond) if final else []

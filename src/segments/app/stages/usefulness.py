@@ -21,6 +21,7 @@ from segments.evidence.sensitivity import Partition, labels_of
 from segments.evidence.usefulness import outcomes_of, usefulness
 from segments.features.purchases import basket_mix, transaction_features
 from segments.features.table import build_features
+from segments.forecast.timeline import with_horizon
 from segments.io.store import catalog
 from segments.io.store.documents import UsefulnessRun
 
@@ -52,7 +53,7 @@ def run(config: Config) -> str:
 
 def _measure(config: Config, candidates: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, UsefulnessRun]:
     """The table, what the errors of differences are told from, and the facts."""
-    from segments.forecast.forecast import blind, with_horizon  # brings its models, which no helper process needs
+    from segments.forecast.earlier_days import blind  # brings its models, which no helper process needs
 
     source, lines = config.source, purchase_log(config)
     if lines is None or source.as_of is None:
