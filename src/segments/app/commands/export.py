@@ -32,17 +32,9 @@ def run(
     raw: bool = False,
 ) -> str:
     """Write the list, and the campaign's receipt before it; returns what the list can show."""
-    if overwrite not in ("true", "false"):
-        raise ConfigError(f"overwrite={overwrite}", where="segments export", fix="write overwrite=true or leave it out")
-    refuse_kept(Path(file))
-    catalog.check_source(catalog.FEATURES_REPORT, config.source.name)
+    out = _to_write(config, file, campaign, overwrite)
     folder = cache.campaign(campaign)
-    out = Path(file) if file else artifact("export", f"{campaign}.csv")
-    wanted = [name.strip() for name in columns.strip("[]").split(",") if name.strip()]
-    if out.suffix not in (".csv", ".parquet"):
-        raise ConfigError(f"'{out.name}' is neither CSV nor parquet", where="OUT", fix="name it .csv or .parquet")
-    if out.exists() and overwrite != "true":
-        raise ConfigError(f"{out} is there already", where="OUT", fix="choose another name, or add overwrite=true")
+    wanted = [name.strip() for name in columns.strip("[]").split(",") if name.strip()] or list(room.LIST_COLUMNS)
     features, chosen = catalog.read(catalog.FEATURES), catalog.read(catalog.CHOICE).candidate_id
     version = version_in_use(config)
     if version is None and chosen is None:
@@ -61,18 +53,10 @@ def run(
     known = folder / "receipt.json"
     earlier = read_json(unchanged(folder) / known.name) if known.is_file() else None
     listed = room.enlist(read_table(folder / "customers.parquet") if earlier else None, rows)
-    found = room.arms(listed, config.export.base_rate)
-    receipt = room.commit(earlier, campaign, config.export, found, model.candidate_id)
-    described = rows.drop(columns=[name for name in SPEND if name in rows]).merge(
-        features.drop(columns=[c for c in features if c in rows and c != "customer_id"])
+    receipt = room.commit(
+        earlier, campaign, config.export, room.arms(listed, config.export.base_rate), model.candidate_id
     )
-    wanted = wanted or list(room.LIST_COLUMNS)
-    if catalog.exists(catalog.CUSTOMER_FORECAST):
-        foreseen = catalog.read(catalog.CUSTOMER_FORECAST)
-        own = [name for name in room.PREDICTED if name in foreseen and name not in described]
-        described = described.merge(foreseen[["customer_id", *own]], on="customer_id", how="left")
-        room.check_foreseen(wanted, described, catalog.read(catalog.PREDICTION).not_shown)
-    asked = room.pick_columns(room.hold_out(described, wanted), wanted)
+    asked = room.pick_columns(room.hold_out(_described(rows, features, wanted), wanted), wanted)
     write_table(folder / "customers.parquet", listed)
     write_json(known, receipt)
     seal(folder)
@@ -81,15 +65,7 @@ def run(
     else:
         write_table(out, asked)
     said = [f"{out}: {len(asked):,} customers, campaign '{campaign}', columns {', '.join(asked.columns)}"]
-    shown = room.arms(rows, config.export.base_rate)
-    if sampled := sample_in_words():
-        said.append(f"  {sampled}: `segments score INPUT -o OUT connect=…` gives everybody there a segment")
-    said += [f"  {arm.words(config.source.currency)}" for arm in shown]
-    said.append("  (in 80 of 100 such campaigns; response rate without the campaign from export.base_rate)")
-    if any(arm.detectable_spend is not None for arm in shown):
-        said.append(
-            f"  (spend per customer in {room.TYPICAL_DAYS} days, compared among customers who spent alike before)"
-        )
+    said += _shown(config, rows)
     if chosen != model.candidate_id:
         said.append(
             f"  These are the segments in use, candidate {model.candidate_id}; the last run chose {chosen or 'none'}. "
@@ -101,6 +77,47 @@ def run(
             "from the treated. `segments uplift` needs their results too; columns=[customer_id,group] lists them."
         )
     return "\n".join(said)
+
+
+def _to_write(config: Config, file: str, campaign: str, overwrite: str) -> Path:
+    """Where the list goes, when it may go there and is of this source."""
+    if overwrite not in ("true", "false"):
+        raise ConfigError(f"overwrite={overwrite}", where="segments export", fix="write overwrite=true or leave it out")
+    refuse_kept(Path(file))
+    catalog.check_source(catalog.FEATURES_REPORT, config.source.name)
+    out = Path(file) if file else artifact("export", f"{campaign}.csv")
+    if out.suffix not in (".csv", ".parquet"):
+        raise ConfigError(f"'{out.name}' is neither CSV nor parquet", where="OUT", fix="name it .csv or .parquet")
+    if out.exists() and overwrite != "true":
+        raise ConfigError(f"{out} is there already", where="OUT", fix="choose another name, or add overwrite=true")
+    return out
+
+
+def _described(rows: pd.DataFrame, features: pd.DataFrame, wanted: list[str]) -> pd.DataFrame:
+    """The list with all that its columns may be asked for: features, and what was foreseen."""
+    rows_only = rows.drop(columns=[name for name in SPEND if name in rows])
+    described = rows_only.merge(features.drop(columns=[c for c in features if c in rows and c != "customer_id"]))
+    if catalog.exists(catalog.CUSTOMER_FORECAST):
+        foreseen = catalog.read(catalog.CUSTOMER_FORECAST)
+        own = [name for name in room.PREDICTED if name in foreseen and name not in described]
+        described = described.merge(foreseen[["customer_id", *own]], on="customer_id", how="left")
+        room.check_foreseen(wanted, described, catalog.read(catalog.PREDICTION).not_shown)
+    return described
+
+
+def _shown(config: Config, rows: pd.DataFrame) -> list[str]:
+    """What a campaign to these customers can show, and of whom they are a part."""
+    said = []
+    if sampled := sample_in_words():
+        said.append(f"  {sampled}: `segments score INPUT -o OUT connect=…` gives everybody there a segment")
+    arms = room.arms(rows, config.export.base_rate)
+    said += [f"  {arm.words(config.source.currency)}" for arm in arms]
+    said.append("  (in 80 of 100 such campaigns; response rate without the campaign from export.base_rate)")
+    if any(arm.detectable_spend is not None for arm in arms):
+        said.append(
+            f"  (spend per customer in {room.TYPICAL_DAYS} days, compared among customers who spent alike before)"
+        )
+    return said
 
 
 def _with_spend(config: Config, rows: pd.DataFrame) -> pd.DataFrame:
