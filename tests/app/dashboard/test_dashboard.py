@@ -577,9 +577,23 @@ def test_revenue_is_in_the_chart_only_where_it_is_known() -> None:
     assert known["encoding"]["opacity"]["scale"]["domain"] == ["customers", "revenue"]
 
 
+def test_a_segment_has_its_id_and_its_colour_in_every_chart() -> None:
+    segments = number_segments(["often", "rare"])
+    table = figures.segments_overview(segments, {"S1": 3, "S2": 1}, {}, None)
+    sizes = figures.trend([("training", {one.title: 2 for one in segments})])
+    for chart in (
+        charts.shares(table, segments),
+        charts.nearness(table.assign(distance=[1.0, 2.0]), segments),
+        charts.over_time(sizes, segments),
+    ):
+        drawn = chart.to_dict()
+        named = {row["segment"] for rows in drawn["datasets"].values() for row in rows}
+        assert drawn["encoding"]["color"]["scale"]["domain"] == ["S1 · often", "S2 · rare"] == sorted(named)
+
+
 def test_axes_say_what_they_measure_and_names_are_whole() -> None:
     segments = number_segments(["often", "rare"])
-    drawn = charts.over_time(figures.trend([("training", {"often": 3, "rare": 1})]), segments).to_dict()
+    drawn = charts.over_time(figures.trend([("training", {"S1 · often": 3, "S2 · rare": 1})]), segments).to_dict()
     assert drawn["encoding"]["y"]["title"] == "share of customers"
     assert drawn["encoding"]["x"]["title"] is None
     assert drawn["encoding"]["color"]["legend"] == {"columns": 1, "labelLimit": 0, "orient": "bottom"}

@@ -9,7 +9,7 @@ import altair as alt
 import pandas as pd
 
 from segments.io.plots.style import MUTED, PALE, PALETTE
-from segments.model.segmentation import Segment
+from segments.model.segmentation import Segment, segment_title
 
 HEIGHT = 340
 ROOM = 90  # of the height of a chart, for its axis and title
@@ -49,8 +49,12 @@ def altair_colour(segment: Segment) -> str:
 
 
 def of_segments(segments: Sequence[Segment]) -> alt.Scale:
-    """Names of segments to their colours; other names are grey."""
-    return alt.Scale(domain=[one.name for one in segments], range=[altair_colour(one) for one in segments])
+    """Titles of segments to their colours; what else stands in a table is grey."""
+    return alt.Scale(domain=[one.title for one in segments], range=[altair_colour(one) for one in segments])
+
+
+def _titled(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(segment=list(map(segment_title, table["segment_id"], table["segment"])))
 
 
 def shares(table: pd.DataFrame, segments: Sequence[Segment]) -> alt.Chart:
@@ -66,8 +70,10 @@ def shares(table: pd.DataFrame, segments: Sequence[Segment]) -> alt.Chart:
     names = {"share": "customers", "revenue_share": "revenue"}
     known = [name for name in names if name in table]
     labels = [names[name] for name in known]
-    long = table.melt(id_vars="segment", value_vars=known, var_name="of", value_name="value").assign(
-        of=lambda t: t["of"].map(names), called=lambda t: t["segment"].map(_in_lines)
+    long = (
+        _titled(table)
+        .melt(id_vars="segment", value_vars=known, var_name="of", value_name="value")
+        .assign(of=lambda t: t["of"].map(names), called=lambda t: t["segment"].map(_in_lines))
     )
     return (
         alt.Chart(long)
@@ -96,9 +102,8 @@ def shares(table: pd.DataFrame, segments: Sequence[Segment]) -> alt.Chart:
 def over_time(table: pd.DataFrame, segments: Sequence[Segment], what: str | None = None) -> alt.Chart:
     """Stacked bars: the segments' shares in each version or batch (`what`; left out where the names under the bars say it)."""
     order = table.sort_values("order")["when"].drop_duplicates().tolist()
-    known = [one.name for one in segments]
     scale = of_segments(segments)
-    if others := [name for name in table["segment"].drop_duplicates() if name not in known]:
+    if others := [name for name in table["segment"].drop_duplicates() if name not in scale.domain]:
         scale = alt.Scale(domain=[*scale.domain, *others], range=[*scale.range, *[PALE] * len(others)])
     places = {name: place for place, name in enumerate(scale.domain)}
     return (
@@ -128,8 +133,7 @@ def over_time(table: pd.DataFrame, segments: Sequence[Segment], what: str | None
 
 def by_period(table: pd.DataFrame, measure: str, title: str, segments: Sequence[Segment]) -> alt.LayerChart:
     """A measure of each segment, by its title, over the periods: colour and dash are the segment's."""
-    names = [one.title for one in segments]
-    scale = alt.Scale(domain=names, range=list(of_segments(segments).range))
+    scale, names = of_segments(segments), [one.title for one in segments]
     shown = table[table["segment"].isin(names)]
     axis = alt.Axis(format="%") if measure.endswith("_share") else alt.Axis()
     base = alt.Chart(shown[["period", "segment", measure]]).encode(
@@ -243,7 +247,7 @@ def demographics(table: pd.DataFrame, fill: str) -> alt.LayerChart:
 def nearness(table: pd.DataFrame, segments: Sequence[Segment]) -> alt.Chart:
     """Bars of one customer's distance to every centre, nearest on top."""
     return (
-        alt.Chart(table.assign(called=table["segment"].map(_in_lines)))
+        alt.Chart(_titled(table).assign(called=lambda t: t["segment"].map(_in_lines)))
         .mark_bar(cornerRadiusEnd=2)
         .encode(
             x=alt.X("distance:Q", title="distance to the centre"),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 ROWS_PER_PAGE = 50  # customers on a page of the list
 STEPS = 200  # of a slider
+ROW_PIXELS = 35  # of a table
 SHAPES = {
     "green": "●",
     "amber": "▲",
@@ -165,13 +166,24 @@ def without_figures(text: str) -> str:
     return re.sub(r" \([^)]*\)", "", text)
 
 
+def table_height(rows: int, most: int) -> int:
+    """Pixels of a table that shows all of its rows, and no empty one, while they are few.
+
+    Examples
+    --------
+    >>> table_height(2, 480), table_height(100, 480)
+    (108, 480)
+    """
+    return min(ROW_PIXELS * (rows + 1) + 3, most)
+
+
 def trend(sizes: Sequence[tuple[str, Mapping[str, int]]]) -> pd.DataFrame:
     """Share of each segment in each version or batch, long.
 
     Parameters
     ----------
     sizes : sequence of (str, mapping of str to int)
-        What it is called, and customers by segment's name, oldest first.
+        What it is called, and customers by segment's title, oldest first.
 
     Returns
     -------

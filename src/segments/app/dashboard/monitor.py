@@ -71,7 +71,7 @@ def _batch(config: Config, record: dict[str, Any], segments: Any) -> None:
         figures.lights(record["figures"], known),
         hide_index=True,
         width="stretch",
-        height=min(36 * len(record["figures"]) + 40, 480),
+        height=figures.table_height(len(record["figures"]), 480),
         placeholder="–",
         column_config={
             "light": st.column_config.TextColumn("light", width="small"),
@@ -89,7 +89,7 @@ def _batch(config: Config, record: dict[str, Any], segments: Any) -> None:
         "(section `monitoring` of conf/config.yaml)."
     )
     left, right = st.columns(2)
-    names = [segment.name for segment in segments or []]
+    names = [segment.title for segment in segments or []]
     # Segments of another version may be others: then clusters have numbers only.
     own = (
         names if len(names) == len(record["segments"]) else [f"cluster {one['cluster']}" for one in record["segments"]]

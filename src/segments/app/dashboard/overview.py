@@ -173,7 +173,7 @@ def _batches(inuse: Champion) -> None:
         st.info("No batch has been scored by the version in use yet: run `segments score FILE -o OUTPUT`.")
     if not own:
         return
-    names = [segment.name for segment in inuse.model.segments]
+    names = [segment.title for segment in inuse.model.segments]
     training = {names[one["cluster"]]: one["training"] for one in own[-1]["segments"]}
     sizes = [("training", training)]
     sizes += [

@@ -177,7 +177,7 @@ def _campaigns(config: Config) -> None:
         neutralise(pd.DataFrame(rows)),
         hide_index=True,
         width="stretch",
-        height=_height(len(rows)),
+        height=figures.table_height(len(rows), 600),
         alt="Campaigns: what they brought in each segment, with intervals",
     )
     st.caption(
@@ -251,11 +251,6 @@ def _told() -> Iterator[None]:
 
 def _money(amount: float, currency: str) -> str:
     return figures.cell_text(money_text(amount, currency))
-
-
-def _height(rows: int) -> int:
-    """Of a table: whole while it is short."""
-    return min(36 * rows + 40, 600)
 
 
 def written(name: str, value: float, currency: str) -> str:

@@ -32,7 +32,7 @@ from segments.io.store.files import read_csv, read_json, read_made, read_table, 
 from segments.io.store.kinds import Artifact, Document, Table
 from segments.io.tracking.candidates import pages_of
 from segments.io.tracking.connection import record_stamp, tracking_uri
-from segments.model.segmentation import Segmentation
+from segments.model.segmentation import Segmentation, segment_title
 
 T = TypeVar("T")
 Stamp = tuple[int, ...]
@@ -213,8 +213,9 @@ def members_file(version: Version) -> Path:
 
 
 def sizes(version: Version) -> dict[str, int]:
-    """Customers by the name of their segment, when a version was made."""
-    return dict(zip(*(outlook(version)[name] for name in ("segment", "customers")), strict=True))
+    """Customers by the title of their segment, when a version was made."""
+    table = outlook(version)
+    return dict(zip(map(segment_title, table["segment_id"], table["segment"]), table["customers"], strict=True))
 
 
 def outlook(version: Version) -> pd.DataFrame:

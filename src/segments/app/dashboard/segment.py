@@ -94,7 +94,7 @@ def _profile(segment: Segment, cluster: int) -> None:
         table,
         hide_index=True,
         width="stretch",
-        height=min(36 * len(table) + 40, 800),
+        height=figures.table_height(len(table), 800),
         placeholder="–",
         column_config={"feature": st.column_config.TextColumn(width=130)}
         | {
