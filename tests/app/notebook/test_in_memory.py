@@ -13,6 +13,7 @@ import pytest
 
 import segments
 from segments.app.load import load
+from segments.app.notebook.given import read_given
 from segments.app.notebook.in_memory import SweepResult, sweep
 from segments.config.evidence import EvidenceConfig, SelectionConfig
 from segments.config.sweep import Feature, FeatureSet
@@ -146,6 +147,25 @@ def test_nothing_is_left_out_without_a_word() -> None:
     assert "90 different values" in said["name"] and "a time" in said["born"] and "2024 for every" in said["year"]
     assert found.given.feature_sets[0].columns.keys() == {"visits", "spend", "year", "member", "plan"}
     assert all(note in found.why() for note in found.notes)
+
+
+def test_what_tells_nothing_of_a_customer_is_left_out_as_describe_does() -> None:
+    odd = PEOPLE.assign(
+        zip=range(10_000, 19_000, 100),
+        phone=range(10**9, 10**9 + 990, 11),
+        churned=[0, 1, 0] * 30,
+        joined=[20240100 + 1 + i % 28 for i in range(90)],
+        hour=[i % 24 for i in range(90)],
+        region=[1, 2, 3] * 30,
+        empty=np.nan,
+    )
+    given = read_given(odd)
+    assert given.feature_sets[0].columns.keys() == {"visits", "spend", "region"}
+    said = {note.split("'")[1]: note for note in given.notes}
+    assert list(said) == ["client_id", "zip", "phone", "churned", "joined", "hour", "region", "empty"]
+    assert "an outcome" in said["churned"] and "pd.to_datetime" in said["joined"] and "hour of the day" in said["hour"]
+    assert "astype('category')" in said["region"] and "no values" in said["empty"]
+    assert read_given(odd, features=["zip", "churned"]).notes == [], "who names it wants it"
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ import pandas as pd
 
 from segments.clustering.fitted.columns import MOST_LEVELS
 from segments.config.sweep import Feature, FeatureSet
+from segments.data.drafting.cells import Sample
+from segments.data.drafting.columns import ColumnDraft, columns_of
 from segments.data.drafting.headers import id_like
 from segments.errors import DataError
 
@@ -21,6 +23,7 @@ Wanted = Sequence[str] | Mapping[str, "Sequence[str] | FeatureSet"] | None
 WHERE = "segments.sweep"
 EVERY = "all"  # name of the feature set of all usable columns
 ID = "customer_id"
+LOOKED_AT = 10_000  # rows, to tell what a column is
 
 
 @dataclass(frozen=True)
@@ -128,14 +131,16 @@ def _ids(table: pd.DataFrame, id: str | None) -> list[str]:
 def _every(table: pd.DataFrame, id: str | None) -> tuple[list[FeatureSet], list[str]]:
     """One feature set of all columns that can be clustered on, and what is said of the others."""
     kept, notes = {}, []
-    for name in table:
-        column = table[name]
-        if name == id:
-            continue
-        if reason := _unusable(name, column):
+    texts = pd.DataFrame({name: _as_text(table[name].head(LOOKED_AT)) for name in table})
+    texts = texts.bfill().ffill()  # what lacks values is no other column for it, and is refused, not left out
+    for drafted in columns_of(Sample(texts, decimal="."), id):
+        name = drafted.header
+        if reason := _unusable(name, table[name]) or _no_feature(table[name], drafted):
             notes.append(f"'{name}' {reason}")
-        else:
-            kept[name] = Feature()
+            continue
+        kept[name] = Feature()
+        if drafted.meaning == "kind: category" and pd.api.types.is_numeric_dtype(table[name]):
+            notes.append(f"'{name}' is taken as a number: if it is a code of groups, df['{name}'].astype('category')")
     if not kept:
         raise DataError("no column can be clustered on", where=WHERE, fix="give it numbers or categories", listed=notes)
     return [FeatureSet(EVERY, kept)], notes
@@ -150,6 +155,16 @@ def _unusable(name: str, column: pd.Series[Any]) -> str:
     if not pd.api.types.is_numeric_dtype(column) and (levels := column.nunique()) > MOST_LEVELS:
         return f"is text with {levels} different values, and is left out: a category has at most {MOST_LEVELS}; pd.to_numeric(df['{name}']) reads numbers"
     return ""
+
+
+def _no_feature(column: pd.Series[Any], drafted: ColumnDraft) -> str:
+    """Why a column that nobody asked for tells nothing of what customers are like; "" where it may."""
+    reason = drafted.kept_out or drafted.remark
+    if drafted.meaning.startswith("kind: date"):
+        reason = "days that are written as numbers or text: pd.to_datetime reads them"
+    elif column.nunique() == 1 or drafted.decides:
+        return ""  # a constant is told of where all columns are checked
+    return f"is left out ({reason}): name it in features=['{column.name}', …] if it is a figure"
 
 
 def _named(name: str, wanted: Sequence[str] | FeatureSet) -> FeatureSet:
@@ -174,13 +189,11 @@ def _column(column: pd.Series[Any]) -> pd.Series[Any]:
         )
     if pd.api.types.is_numeric_dtype(column):  # yes/no too
         return pd.Series(column.to_numpy(dtype=np.float64, na_value=np.nan))
-    return (
-        column.astype("object")
-        .where(column.notna(), None)
-        .map(lambda one: one if one is None else str(one))
-        .reset_index(drop=True)
-        .astype("str")
-    )
+    return _as_text(column).reset_index(drop=True).astype("str")
+
+
+def _as_text(column: pd.Series[Any]) -> pd.Series[Any]:
+    return column.astype("object").where(column.notna(), None).map(lambda one: one if one is None else str(one))
 
 
 def _refuse(columns: Mapping[str, pd.Series[Any]], filled: set[str]) -> None:
