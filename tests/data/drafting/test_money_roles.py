@@ -35,7 +35,7 @@ def said(found) -> dict:
             {"quantity": "qty", "price": "price", "list_price": "list_price"},
         ),
         (
-            {"Sales": PAID, "Quantity": UNITS, "Discount": [0, 0.2] * 20},
+            {"Sales": LINES, "Quantity": UNITS, "Discount": [0, 0.2] * 20},
             {"amount": "Sales", "discount_rate": "Discount", "discount_unit": "share"},
         ),
         (
@@ -82,7 +82,17 @@ def said(found) -> dict:
             {"quantity": "qty", "price": "price", "list_price": "Price before Discount"},
         ),
         ({"net_amount": LINES, "gross_amount": PAID}, {"amount": "net_amount", "others": ["gross_amount"]}),
-        ({"amount": PAID, "gross_weight": PRICES, "total_items": UNITS}, {"amount": "amount"}),
+        ({"amount": LINES, "gross_weight": PRICES, "total_items": UNITS}, {"amount": "amount"}),
+        # net or gross, a price is of one; so is what says so
+        *(
+            ({"Menge": UNITS, each: PRICES}, {"quantity": "Menge", "price": each})
+            for each in ("E-Preis netto (€)", "Gross price", "Unit Amount", "Betrag pro Stück", "Montant unitaire")
+        ),
+        (
+            {"qty": UNITS, "price": PAID, "discounted price": PRICES},
+            {"quantity": "qty", "price": "discounted price", "list_price": "price"},
+        ),
+        ({"unit sales": UNITS, "price": PRICES, "sales": LINES}, {"amount": "sales"}),
     ],
 )
 def test_parts_are_known_by_name_and_values(columns, parts):
@@ -102,6 +112,8 @@ def test_parts_are_known_by_name_and_values(columns, parts):
         ({"qty": UNITS, "sales_price": PRICES}, 'is "sales_price" of one unit?'),
         ({"sales_price": PRICES}, '"sales_price" is a price, perhaps of one unit'),
         ({"qty": UNITS, "price": LINES}, 'is "price" of one unit?'),
+        ({"qty": UNITS, "amount": PRICES}, 'is "amount" of one unit?'),
+        ({"qty": UNITS, "VK netto": PRICES}, 'is "VK netto" of one unit?'),
         ({"qty": UNITS, "price": PRICES, "rebate": [0.35, 12.5] * 20}, 'is "price" before "rebate" or after it?'),
         ({"qty": UNITS, "price": PRICES, "discount": [0, 0.2] * 20}, 'is "price" before "discount" or after it?'),
         ({"qty": UNITS, "msrp": PRICES}, '"msrp" is a price before discounts, and no column of these'),

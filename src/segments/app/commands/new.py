@@ -7,6 +7,7 @@ stage there depends on folders of ``src/``, which a project has not, and here on
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -82,7 +83,7 @@ def run(folder: str, origin: str = "") -> str:
         raise StoreError(
             f"cannot write {folder}: {error.strerror}", where=str(target), fix="check free space and permissions"
         ) from error
-    lines = [f"{folder} is a project of segments.", *said, f"Next    cd {folder}"]
+    lines = [f"{folder} is a project of segments.", *said, f"Next    cd {shlex.quote(str(folder))}"]
     lines += [] if origin else ["        segments fetch # the bundled data"]
     lines += ["        dvc repro", "        segments summary"]
     if shutil.which("dvc") is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -111,7 +112,7 @@ def describe(
         else str(PurePosixPath("data", name, re.sub(r"[^\w. *-]+", "_", PurePath(path).name).lstrip(".")))
     )
     from_ = PurePath(path).parent if "*" in PurePath(path).name else path
-    origin = "" if inside else f" from={comment(str(from_))}"
+    origin = "" if inside else f" from={comment(shlex.quote(str(from_)))}"
     lines.append(f"# Then `segments fetch source={name}{origin}` puts it in its place and pins it.")
     if len(sample.cells) < rows:
         lines.append(f"# Looked at {len(sample.cells):,} of {rows:,} rows, spread over the file.")

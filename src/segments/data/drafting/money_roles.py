@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -101,6 +101,12 @@ MANY_LINES = 30
 RISES = 0.3  # correlation of ranks: of unit prices it is about 0, or below where many are cheaper
 CHANCE = 3  # standard errors of it, that few lines reach by chance
 UNIT = "unit|einzel|stück|stueck|each|per"
+# What one of them cost, whatever else it is called; unit sales are how many were sold.
+OF_ONE = r"unit(?!s)|einzel|(je|pro|per)(stück|stueck|stk|stuk|piece|item|pezzo|unité|unidad|unidade)|each$|jedn|birim"
+OF_LINE = "total|totaal|gesamt|summe|soma|suma|razem|итого|toplam|合計|合计|extended|line|zeile"
+AFTER_DISCOUNT = (
+    "discounted|reduced|afterdisc|nachrabatt|reduziert|aprèsremise|réduit|rebajado|condescuento|comdesconto|scontato"
+)
 
 
 @dataclass(frozen=True)
@@ -173,19 +179,15 @@ def money_roles(numbers: Mapping[str, pd.Series[float]], of_orders: Collection[s
     called = {name: normal_header(name) for name in numbers}
     coupons = [name for name in numbers if "coupon" in called[name]]
     free = [name for name in numbers if name not in coupons]
-    reduced = [name for name in free if re.search(DISCOUNT, called[name]) and not _is_list(called[name])]
+    reduced = [name for name in free if re.search(DISCOUNT, called[name]) and not _is_price(called[name])]
     discounts, rate, unit = _discounts({name: numbers[name] for name in reduced}, questions)
     free = [name for name in free if name not in reduced]
-    prices = [
-        name
-        for name in free
-        # the sales price may be of a unit, and so is a valor unitário
-        if re.search(PRICE, called[name])
-        and not re.search(COST, called[name])
-        and not any(word in re.sub("sales(?=price)|valor(?=unit)", "", called[name]) for word in AMOUNT)
-    ]
+    prices = [name for name in free if _is_price(called[name])]
+    prices.sort(key=lambda name: re.search(AFTER_DISCOUNT, called[name]) is None)
     listed = next((name for name in prices if _is_list(called[name])), None)
     price = next((name for name in prices if name != listed), None)
+    if listed is None and price is not None and re.search(AFTER_DISCOUNT, called[price]):
+        listed = next((name for name in prices if name != price), None)
     quantity = next((name for name in free if re.search(QUANTITY, called[name]) and name not in prices), None)
     named = [name for word in AMOUNT for name in free if word in called[name] and name not in prices]
     named = [
@@ -201,63 +203,40 @@ def money_roles(numbers: Mapping[str, pd.Series[float]], of_orders: Collection[s
             questions.append(
                 f'is "{name}" money? It holds {why}; if it is what was paid for a line, write amount: "{name}"'
             )
-    is_doubtful, remark = False, ""
-    if amount is not None and quantity is not None and price is not None:
+    doubt, remark = "", ""
+    if quantity is not None and amount is not None and price is not None:
         fitting = (name for name in named if _differ(numbers[name], numbers[quantity] * numbers[price]) < 0.05)
         amount = next(fitting, amount)  # net and gross: the one that is of a line for certain
-        whole = numbers[quantity] * numbers[price]
-        off = [numbers[name].abs() for name in discounts] + ([whole * numbers[rate]] if rate else [])
-        off += [one / 100 for one in off[len(discounts) :]]
-        fits = [
-            whole,
-            *(whole - one for one in off),
-            *([whole - sum(off[: len(discounts)])] if len(discounts) > 1 else []),
-        ]
-        other = min(_differ(numbers[amount], one) for one in fits)
-        with_more = (name for name in free if re.search(NO_PAY, called[name]))
-        more = next((name for name in with_more if _differ(numbers[amount], whole + numbers[name]) < 0.05), None)
-        if more is not None and other > 0.05:
-            remark = f' # CHECK: "{more}" is in it; without, write quantity: "{quantity}" and price: "{price}"'
-        elif other > 0.05:
-            is_doubtful = True
-            questions.append(
-                f'is "{amount}" what was paid for a line? "{quantity}" x "{price}" is another figure on {other:.0%} of the lines: '
-                f'write amount: "{amount}", or quantity: "{quantity}" and price: "{price}"'
+        extra = [name for name in free if re.search(NO_PAY, called[name])]
+        doubt, remark = _whole_or_parts(numbers, amount, quantity, price, discounts, rate, extra)
+    elif quantity is not None and amount is not None:
+        is_known = re.search(OF_LINE, called[amount]) is not None
+        if listed is None and not is_known and _is_of_one(numbers[amount], numbers[quantity]):
+            doubt = _one_or_line(amount, quantity)
+    elif quantity is not None and price is not None:
+        is_known = re.search(UNIT, called[price]) is not None
+        if "salesprice" in called[price] or (not is_known and _rises(numbers[price], numbers[quantity])):
+            doubt = _one_or_line(price, quantity)
+        elif listed is None and (discounts or rate):
+            said = f'discount_rate: "{rate}"' if rate else f'discounts: ["{discounts[0]}"]'
+            doubt = (
+                f'is "{price}" before "{rate or discounts[0]}" or after it? Before: write quantity: "{quantity}", list_price: "{price}" and {said}; '
+                f'after: quantity: "{quantity}" and price: "{price}"'
             )
-    if (
-        amount is None
-        and quantity is not None
-        and price is not None
-        and (
-            "salesprice" in called[price]
-            or (not re.search(UNIT, called[price]) and _rises(numbers[price], numbers[quantity]))
-        )
-    ):
-        is_doubtful = True
-        questions.append(
-            f'is "{price}" of one unit? Then write quantity: "{quantity}" and price: "{price}"; if it is of the whole line, amount: "{price}"'
-        )
-    is_cut = bool(discounts or rate)
-    if amount is None and quantity is not None and price is not None and listed is None and is_cut and not is_doubtful:
-        is_doubtful = True
-        said = f'discount_rate: "{rate}"' if rate else f'discounts: ["{discounts[0]}"]'
-        questions.append(
-            f'is "{price}" before "{rate or discounts[0]}" or after it? Before: write quantity: "{quantity}", list_price: "{price}" and {said}; '
-            f'after: quantity: "{quantity}" and price: "{price}"'
-        )
-    if amount is None and quantity is not None and price is None and listed is not None and not is_cut:
-        is_doubtful = True
-        questions.append(
-            f'what was paid for a line? "{listed}" is a price before discounts, and no column of these was found: '
-            f'write quantity: "{quantity}" and list_price: "{listed}" only if there were none'
-        )
-    if amount is None and quantity is None and (alone := price or listed):
-        unit_price = re.search(UNIT, called[alone])
-        what = "what one unit costs" if unit_price else "a price, perhaps of one unit"
+    elif quantity is not None and listed is not None:
+        if not discounts and not rate:
+            doubt = (
+                f'what was paid for a line? "{listed}" is a price before discounts, and no column of these was found: '
+                f'write quantity: "{quantity}" and list_price: "{listed}" only if there were none'
+            )
+    elif amount is None and (alone := price or listed):
+        what = "what one unit costs" if re.search(UNIT, called[alone]) else "a price, perhaps of one unit"
         questions.append(
             f'what was paid for a line? "{alone}" is {what}, and no column of units was found: '
             f'write amount: "{alone}" only if every line is one unit'
         )
+    if doubt:
+        questions.append(doubt)
     by_units = amount is None and quantity is not None and (price or listed) is not None
     return MoneyRoles(
         amount=amount,
@@ -276,9 +255,64 @@ def money_roles(numbers: Mapping[str, pd.Series[float]], of_orders: Collection[s
             if amount is not None and name != amount and not _no_money(called[name], numbers[name])
             if bool((numbers[name] != numbers[amount]).any())
         ],
-        is_doubtful=is_doubtful,
+        is_doubtful=bool(doubt),
         remark=remark,
     )
+
+
+def _is_price(called: str) -> bool:
+    """Whether a header speaks of what one costs, not of what was paid for a line."""
+    if re.search(f"{COST}|{NO_PAY}", called):
+        return False
+    is_money = any(word in called for word in AMOUNT)
+    if re.search(PRICE, called):
+        # the sales price may be of a unit, so is a valor unitário, and a price is net or gross
+        rest = re.sub("sales(?=price)|valor(?=unit)|gross|brutto|netto", "", called)
+        is_discount = re.search(DISCOUNT, called) and not re.search(AFTER_DISCOUNT, called)
+        return not any(word in rest for word in AMOUNT) and (not is_discount or _is_list(called))
+    return is_money and re.search(OF_ONE, called) is not None and not re.search("unitsales|unitssold", called)
+
+
+def _one_or_line(money: str, quantity: str) -> str:
+    return (
+        f'is "{money}" of one unit? Then write quantity: "{quantity}" and price: "{money}"; '
+        f'if it is of the whole line, amount: "{money}"'
+    )
+
+
+def _whole_or_parts(
+    numbers: Mapping[str, pd.Series[float]],
+    amount: str,
+    quantity: str,
+    price: str,
+    discounts: Sequence[str],
+    rate: str | None,
+    extra: Sequence[str],
+) -> tuple[str, str]:
+    """A question where an amount is another figure than units x price, less what is off it; a remark where it is with what is added."""
+    whole = numbers[quantity] * numbers[price]
+    off = [numbers[name].abs() for name in discounts]
+    fits = [whole, *(whole - one for one in off), *([whole - sum(off)] if len(off) > 1 else [])]
+    if rate is not None:
+        fits += [whole - whole * numbers[rate], whole - whole * numbers[rate] / 100]
+    other = min(_differ(numbers[amount], one) for one in fits)
+    if other <= 0.05:
+        return "", ""
+    more = next((name for name in extra if _differ(numbers[amount], whole + numbers[name]) < 0.05), None)
+    if more is not None:
+        return "", f' # CHECK: "{more}" is in it; without, write quantity: "{quantity}" and price: "{price}"'
+    return (
+        f'is "{amount}" what was paid for a line? "{quantity}" x "{price}" is another figure on {other:.0%} of the lines: '
+        f'write amount: "{amount}", or quantity: "{quantity}" and price: "{price}"'
+    ), ""
+
+
+def _is_of_one(money: pd.Series[float], units: pd.Series[float]) -> bool:
+    """Whether money seems to be of one unit: by the line it does not rise with the units, and divided by them it falls."""
+    both = pd.DataFrame({"money": money.abs(), "units": units.abs()}).dropna()
+    both = both[both["units"] > 0]
+    by_line, by_one = (one.rank().corr(both["units"].rank()) for one in (both["money"], both["money"] / both["units"]))
+    return bool(by_one < -CHANCE / max(1, len(both)) ** 0.5 and by_line < -by_one / 2)
 
 
 def _is_list(called: str) -> bool:

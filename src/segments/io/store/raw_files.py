@@ -13,6 +13,7 @@ import http.client
 import importlib.util
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -371,7 +372,7 @@ def _differs(
         return DataError(
             f"{origin} is not the file that is expected at {path}: expected {message} ({by}), found {found}",
             where=str(origin),
-            fix=f"to take it instead, run `segments fetch source={name} from={origin} accept=true`",
+            fix=f"to take it instead, run `segments fetch source={name} from={shlex.quote(str(origin))} accept=true`",
         )
     return DataError(
         f"the raw file {path} is not the expected one: expected {message} ({by}), found {found}",
