@@ -50,7 +50,7 @@ ABOUT_CUSTOMERS = (  # not who they are
 )
 ABOUT_ORDERS = (  # not which one
     r"(status|state|type|typ|art|kind|class|channel|source|currency|country|method|priority|name|zip|city|street|company|phone|province|note"
-    r"|total|amount|value|count|quantity|items|discount|weight|date|time|hour)$|^billing(?!_doc)"
+    r"|total|amount|value|count|quantity|items|discount|weight|date|time|hour)$|^billing(?!_doc)|empfänger|recipient|destinat|adress"
 )
 ORDER = (
     *("basket", "order", "invoice", "receipt", "ticket", "transaction", "bill"),
@@ -81,6 +81,21 @@ ORDER = (
         "paragon",
     ),
     *("заказ", "чек", "sipariş", "fiş", "vbeln", "document", "incrementid", "saleid"),
+    *(
+        "invno",
+        "txn",
+        "trx",
+        "transid",
+        "transnum",
+        "docket",
+        "docno",
+        "docnum",
+        "numdoc",
+        "saleno",
+        "salesno",
+        "cartid",
+    ),
+    *("rgnr", "lieferschein", "reservation", "bookingid", "bookingno", "bookingref", "paymentid", "chargeid"),
     *("订单", "訂單", "注文", "伝票", "小票", "주문"),
 )
 TIME = (
@@ -109,6 +124,17 @@ LATER = (
 )
 PRODUCT = (
     *("product", "sku", "stockcode", "article", "item", "artikel", "produkt", "produit", "商品", "产品", "상품"),
+    *("barcode", "gtin", "ean", "upc", "plu", "isbn", "asin", "partno", "partnumber", "prodcd", "artnr", "codart"),
+    *(
+        "description",
+        "bezeichnung",
+        "désignation",
+        "descripción",
+        "descrizione",
+        "omschrijving",
+        "наименование",
+        "title",
+    ),
     *(
         "material",
         "matnr",

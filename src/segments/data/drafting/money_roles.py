@@ -83,7 +83,12 @@ COST = "einkauf|себестоим|ekpreis|achat|coste|purchase|buying|inkoop|ko
 LIST = "list|regulär|regular|original|msrp|rrp|uvp|catalog|before|avant|normal"
 QUANTITY = (
     "quantity|quantit|qty|units|menge|anzahl|stueck|stück|cantidad|unidades|^uds|quantid|qtd|qt[àaé]|pezzi|aantal|hoeveelheid|stuks|ilość|sztuk|^items$|ofitems"
-    "|количеств|колво|adet|miktar|kwmeng|pieces|pcs|数量|수량"
+    "|количеств|колво|adet|miktar|kwmeng|fkimg|pieces|pcs|数量|個数|수량"
+)
+# where nothing is called so: short for it, or what is sold by measure
+HOW_MUCH = (
+    "^(anz|stk|stck|ve|nbr?|nombre|nombrearticles|nbarticles|cant|pz|szt|quant|q|num|count|volume|kg|weightkg|lit(er|re)s?"
+    "|met(er|re)s|hours|nights|seats|tickets|licen[sc]es|cases|bottles)$"
 )
 DISCOUNT = "disc|rebate|markdown|rabat|remise|nachlass|s[kc]onto|descuento|desconto|^dto|korting|скидк|indirim"
 RATE = "rate|percent|pct|prozent|ratio|share|margin|score|rating"
@@ -188,7 +193,10 @@ def money_roles(numbers: Mapping[str, pd.Series[float]], of_orders: Collection[s
     price = next((name for name in prices if name != listed), None)
     if listed is None and price is not None and re.search(AFTER_DISCOUNT, called[price]):
         listed = next((name for name in prices if name != price), None)
-    quantity = next((name for name in free if re.search(QUANTITY, called[name]) and name not in prices), None)
+    quantities = (
+        name for how in (QUANTITY, HOW_MUCH) for name in free if re.search(how, called[name]) and name not in prices
+    )
+    quantity = next(quantities, None)
     named = [name for word in AMOUNT for name in free if word in called[name] and name not in prices]
     named = [
         name for name in dict.fromkeys(named) if name != quantity and not re.search(f"{NO_PAY}|{COST}", called[name])

@@ -13,7 +13,9 @@ from segments.data.drafting.cells import FEW_VALUES, Sample
 from segments.data.drafting.headers import (
     ABOUT_CUSTOMERS,
     ABOUT_ORDERS,
+    ADDRESS,
     BIRTH,
+    CODES,
     CUSTOMER,
     LATER,
     LINE_NUMBER,
@@ -27,7 +29,7 @@ from segments.data.drafting.headers import (
     id_like,
     words_of,
 )
-from segments.data.drafting.money_roles import QUANTITY, MoneyRoles, money_roles
+from segments.data.drafting.money_roles import AMOUNT, DISCOUNT, PRICE, QUANTITY, MoneyRoles, money_roles
 from segments.data.drafting.texts import quote
 from segments.data.rows import normal_header
 from segments.data.times import swapped, time_formats
@@ -37,6 +39,8 @@ FEWEST_ORDERS = 5  # of several lines, from which equal amounts are no accident
 ID_CODE = r"[A-Za-z]{1,6}[-_ ]?\d+"
 LAST = r"(^|[_ ])(last|first|letzte\w*|erste\w*|dernière?|première?)(_|$)"
 SEVERAL_DAYS = 0.05  # of the orders of a customer: a basket that is open at midnight is rarer
+SHORTEST_PHONE = 7  # letters of what tells somebody apart by where he can be reached; a zip code does not
+SURELY = 20  # orders of several lines that agree by no accident
 LINES_OF_ONE = 2_000  # of a customer, on average, beyond which it is rather a shop
 
 
@@ -99,7 +103,16 @@ def guess_roles(sample: Sample) -> Roles:
     free = [name for name, column in cells.items() if len(column)]
 
     def take(words: Sequence[str], names: Sequence[str]) -> str | None:
-        found = next((name for word in words for name in names if word in normal_header(name)), None)
+        called = {name: normal_header(name) for name in names}
+        found = next(
+            (
+                name
+                for word in words
+                for name in sorted(names, key=lambda name: called[name] != word)
+                if word in called[name]
+            ),
+            None,
+        )
         if found is not None:
             free.remove(found)
         return found
@@ -147,7 +160,22 @@ def guess_roles(sample: Sample) -> Roles:
     order = take(ORDER, [name for name in ids if id_like(name)]) or take(ORDER, ids)
     if order is None and customer is not None and cells[customer].duplicated().any():
         order = next((name for name in free if not times[name] and _tells_orders(name, cells, customer)), None)
+        if order is None and time is not None:
+            names = sorted((name for name in free if not _is_measure(name, read, times)), key=id_like, reverse=True)
+            order = next((name for name in names if _parts_days(cells, name, customer, time)), None)
+            doubts |= (
+                {} if order is None else {"order": " # CHECK: is this the order? Each is of one customer and one day"}
+            )
         free = [name for name in free if name != order]
+    if customer is None and order is not None and time is not None:
+        names = [name for name in who if name in free and not _is_called(name, (*PRODUCT, *STORE))]
+        customer = _who_orders(cells, names, order)
+        doubts |= (
+            {}
+            if customer is None
+            else {"customer": " # CHECK: is this who bought? Every order has one, and they come again"}
+        )
+        free = [name for name in free if name != customer]
     product = take(
         PRODUCT,
         [name for name in free if id_like(name) or "sku" in normal_header(name) or normal_header(name) in PRODUCT],
@@ -272,6 +300,36 @@ def _tells_orders(header: str, cells: Mapping[str, pd.Series], customer: str) ->
     pairs = pd.DataFrame({"order": cells[header], "customer": cells[customer]})
     whole = len(cells[header]) >= len(cells[customer])
     return whole and bool((pairs.dropna().groupby("order")["customer"].nunique() == 1).all())
+
+
+def _parts_days(cells: Mapping[str, pd.Series], header: str, customer: str, time: str) -> bool:
+    """Whether a column in every line parts what customers bought on a day, with several lines to a part: orders, whatever it is called."""
+    if re.search(f"{QUANTITY}|{PRICE}|{DISCOUNT}|{'|'.join(AMOUNT)}", normal_header(header)):
+        return False
+    lines = pd.DataFrame({"part": cells[header], "who": cells[customer], "day": cells[time].str.split("[ T]").str[0]})
+    parts = lines.groupby("part").agg(n=("who", "size"), who=("who", "nunique"), days=("day", "nunique"))
+    several = int((parts["n"] > 1).sum())
+    alone = ((parts["who"] <= 1) & (parts["days"] <= 1)).all()
+    return bool(lines["part"].notna().all() and alone and several >= SURELY)
+
+
+def _who_orders(cells: Mapping[str, pd.Series], names: Sequence[str], order: str) -> str | None:
+    """Of the columns that are the same on all lines of an order and come again in others, the one that tells most apart."""
+    found = {}
+    for name in names:
+        words, short = words_of(name), float(cells[name].str.len().median()) < SHORTEST_PHONE
+        if re.search(CODES, words) or (short and re.search(ADDRESS, words)):
+            continue
+        lines = pd.DataFrame({"order": cells[order], "who": cells[name]}).dropna()
+        orders = lines.groupby("order")["who"].agg(["size", "nunique"])
+        different = lines["who"].nunique()
+        if (
+            (orders["nunique"] == 1).all()
+            and (orders["size"] > 1).sum() >= SURELY
+            and FEW_VALUES < different < len(orders)
+        ):
+            found[name] = different
+    return max(found, key=lambda name: found[name], default=None)
 
 
 def _comes_again(header: str, customer: str, cells: Mapping[str, pd.Series]) -> bool:
