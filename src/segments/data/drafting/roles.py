@@ -18,6 +18,7 @@ from segments.data.drafting.headers import (
     LATER,
     LINE_NUMBER,
     NAMELESS,
+    OF_THE_HOUSE,
     ORDER,
     PERSON,
     PRODUCT,
@@ -37,6 +38,7 @@ FEWEST_ORDERS = 5  # of several lines, from which equal amounts are no accident
 ID_CODE = r"[A-Za-z]{1,6}[-_ ]?\d+"
 LAST = r"(^|[_ ])(last|first|letzte\w*|erste\w*|dernière?|première?)(_|$)"
 SEVERAL_DAYS = 0.05  # of the orders of a customer: a basket that is open at midnight is rarer
+TWICE = 0.05  # of the rows are another's copy by accident, at most
 LINES_OF_ONE = 2_000  # of a customer, on average, beyond which it is rather a shop
 
 
@@ -184,7 +186,11 @@ def guess_roles(sample: Sample) -> Roles:
             doubts.get("customer", "")
             + f" # {cells[customer].nunique()} customers with {lines:,.0f} lines each: is that not a shop or a group?"
         )
-    repeats = customer is not None and bool(cells[customer].duplicated().any())
+    twice = sample.cells.duplicated()
+    once = (
+        ~twice if twice.mean() < TWICE else twice | True
+    )  # a row that stands there twice makes nobody a customer who came again
+    repeats = customer is not None and bool(cells[customer][once].duplicated().any())
     if customer is not None and (twice := cells[customer].nunique() - cells[customer].str.casefold().nunique()):
         doubts["customer"] = (
             doubts.get("customer", "")
@@ -201,6 +207,11 @@ def guess_roles(sample: Sample) -> Roles:
             doubts["order"] = (
                 f" # CHECK: {(days > 1).mean():.0%} stand on several days: do the numbers begin again? Without it, a purchase day counts as one order"
             )
+    if repeats and customer is not None and cells[customer].nunique() > (1 - TWICE) * len(cells[customer]):
+        doubts["customer"] = (
+            doubts.get("customer", "")
+            + " # CHECK: nearly everybody stands in one line: is a line a purchase, or is it a customer, and some stand there twice?"
+        )
     # one order each makes a log, too; the last order of everybody, a customers table
     orders = order is not None and id_like(order) and not re.search(LAST, f"{words_of(order)} {words_of(time or '')}")
     if customer is not None and not repeats and orders:
@@ -305,7 +316,8 @@ def _is_called(header: str, words: Sequence[str]) -> bool:
 
 def _may_be_customer(header: str, values: pd.Series) -> bool:
     few = values.nunique() < FEWEST_CUSTOMERS and len(values) > 5 * FEWEST_CUSTOMERS
-    return not few and re.search(ABOUT_CUSTOMERS, words_of(header)) is None
+    about_others = re.search(ABOUT_CUSTOMERS, words_of(header)) or re.search(OF_THE_HOUSE, words_of(header))
+    return not few and about_others is None
 
 
 def identity_of(sample: Sample, roles: Roles) -> str | None:
