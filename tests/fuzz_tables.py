@@ -523,7 +523,7 @@ def _trait(
 def _paired(one: Made, source: Source, table: pd.DataFrame, key: str) -> list[tuple[int, Any]]:
     """Customer and value, of those who are there."""
     at = {name: who for who, name in enumerate(_keys(one, source) or [])}
-    return [(at[name], value) for name, value in zip(table["customer_id"], table[key], strict=True)]
+    return [(at[name], value) for name, value in zip(table["customer_id"], table[key], strict=True) if name in at]
 
 
 def _differs(trait: Trait, column: Column, pairs: list[tuple[int, Any]], as_of: str | None) -> str:

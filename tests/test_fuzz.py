@@ -34,7 +34,7 @@ def test_a_reading_that_is_not_the_truth_is_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [306_000_024, 306_000_039, 306_000_047])  # none was read right once
+@pytest.mark.parametrize("number", [306_000_024, 306_000_039, 306_000_047])  # each was read wrong or asked about once
 def test_tables_in_the_styles_of_strangers_are_read_to_the_last_cell(tmp_path: Path, number: int) -> None:
     found = fuzz_tables.told(fuzz_tables.made(number), tmp_path)
     assert fuzz_tables.worst(found).outcome == fuzz_styles.RIGHT, found

@@ -248,6 +248,7 @@ def test_no_amount_and_no_day_tells_customers_apart() -> None:
     table = sample(
         customer_value_total=[row + 0.5 for row in range(ROWS)],
         member_since_day=[f"2024-01-{row % 28 + 1:02}" for row in range(ROWS)],
+        postal_code=[f"{10000 + row}" for row in range(ROWS)],
         master_id=[f"m{row}" for row in range(ROWS)],
     )
     assert identity_of(table, guess_roles(table)) == "master_id"

@@ -13,6 +13,7 @@ from segments.data.drafting.cells import FEW_VALUES, Sample
 from segments.data.drafting.headers import (
     ABOUT_CUSTOMERS,
     ABOUT_ORDERS,
+    ADDRESS,
     BIRTH,
     CUSTOMER,
     LATER,
@@ -322,7 +323,8 @@ def _may_be_customer(header: str, values: pd.Series) -> bool:
 
 def identity_of(sample: Sample, roles: Roles) -> str | None:
     """Find the column that tells customers apart: called like an id, or one of codes in front, and with (nearly) one value per row."""
-    named = [name for name in sample.headers if name == roles.customer or (id_like(name) and not _is_of_line(name))]
+    ids = [name for name in sample.headers if id_like(name) and not re.search(ADDRESS, words_of(name))]
+    named = [name for name in sample.headers if name == roles.customer or (name in ids and not _is_of_line(name))]
     named.sort(key=lambda name: name != roles.customer)
     found = next((name for name in named if sample.present(name).nunique() >= 0.9 * len(sample.cells)), None)
     if found is not None or not sample.headers:
