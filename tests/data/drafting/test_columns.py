@@ -234,6 +234,8 @@ def test_rows_that_stand_there_twice_make_no_log() -> None:
 
 
 def test_who_looks_after_a_customer_is_no_customer() -> None:
+    table = sample(**{"Type of Client": list(range(5)), "Kunde": list(range(ROWS))})
+    assert guess_roles(table).customer == "Kunde"
     table = sample(
         **{
             "Account Manager ID": [f"a{row}" for row in range(20)],

@@ -46,7 +46,7 @@ PERSON = ("subscriber", "donor", "patron", "passenger", "patient", "player", "vi
 ABOUT_CUSTOMERS = (  # not who they are
     r"(type|typ|segment|group|gruppe|class|klasse|category|kategorie|status|gender|sex|age|alter|since|(?<!ac)count|city|country|region|state"
     r"|value|balance|score|rating|points|punkte|spend|spent|revenue|lifetime|tenure|income|orders|visits|days|months|years|level|tier|plan"
-    r"|prefix|language|(?<!mail_)address|note|tags)$"
+    r"|prefix|language|(?<!mail_)address|note|tags)$|^(type|kind|class|level|status|age|value|number|city|country)_of_"
 )
 OF_THE_HOUSE = r"manager|agent|advis[eo]r|consultant|(^|_)(sales_)?rep(_|$)|berater|betreuer|vertreter|vendeur|gestor|vendedor"  # not who bought
 ABOUT_ORDERS = (  # not which one
