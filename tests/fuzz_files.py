@@ -26,12 +26,13 @@ from pydantic import TypeAdapter
 import fuzz_arguments
 import fuzz_overrides
 import fuzz_styles
+import fuzz_tables
 import odd_files
 from segments.app.cli import main as segments
 from segments.config.source import Source
 from small_project import CHECKOUT, RAW, STAGES, SmallProject, make
 
-COUNT, STYLES, MADE, ARGUMENTS, OVERRIDES, SEED = 2000, 200, 200, 300, 200, 14
+COUNT, STYLES, TABLES, MADE, ARGUMENTS, OVERRIDES, SEED = 2000, 200, 150, 200, 300, 200, 14
 SMALL = 40_000  # bytes
 LONGEST = 2000  # characters of a message that a person still reads
 # Who reads what a stage made, besides the stages after it.
@@ -297,7 +298,14 @@ def main() -> int:
             for number, one in fuzz_styles.fuzz(Path(folder), STYLES, SEED)
             if one.outcome == fuzz_styles.WRONG
         ]
-        print(f"{STYLES} files in house styles: {len(wrong)} are read wrong without a word", flush=True)
+        print(f"{STYLES} logs in house styles: {len(wrong)} are read wrong without a word", flush=True)
+        people = [
+            f"table {number}: {one.kind}\n{one.detail}"
+            for number, found_ in fuzz_tables.fuzz(Path(folder), TABLES, SEED)
+            for one in found_
+            if one.outcome == fuzz_styles.WRONG
+        ]
+        print(f"{TABLES} customers tables in house styles: {len(people)} findings", flush=True)
         project = make(Path(folder) / "project", shared / "mall" / "Mall_Customers.csv")
         project.go_on("data")
         made = fuzz_made(project, MADE, SEED)
@@ -306,7 +314,7 @@ def main() -> int:
         print(f"{ARGUMENTS} command lines: {len(typed)} findings", flush=True)
     overrides = fuzz_overrides.fuzz(OVERRIDES, SEED)
     print(f"{OVERRIDES} lists of overrides: {len(overrides)} findings", flush=True)
-    findings = [*found, *wrong, *made, *typed, *overrides]
+    findings = [*found, *wrong, *people, *made, *typed, *overrides]
     print("\n\n".join(findings))
     return min(len(findings), 1)
 

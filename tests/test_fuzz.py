@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import fuzz_styles
+import fuzz_tables
 from fuzz_files import damaged, fuzz_raw, judged
 from small_project import SmallProject
 
@@ -30,6 +31,22 @@ def test_a_reading_that_is_not_the_truth_is_found(tmp_path: Path) -> None:
         line.cells.update(dict.fromkeys(one.money, 7))
     found = fuzz_styles.told(one, tmp_path)
     assert found.outcome == fuzz_styles.WRONG and "money" in found.kind
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [306_000_024, 306_000_039, 306_000_047])  # each was read wrong or asked about once
+def test_tables_in_the_styles_of_strangers_are_read_to_the_last_cell(tmp_path: Path, number: int) -> None:
+    found = fuzz_tables.told(fuzz_tables.made(number), tmp_path)
+    assert fuzz_tables.worst(found).outcome == fuzz_styles.RIGHT, found
+
+
+@pytest.mark.slow
+def test_a_cell_that_is_not_the_truth_is_found(tmp_path: Path) -> None:
+    one = fuzz_tables.made(300_000_000)
+    number = next(trait for trait in one.traits if trait.part == "money")
+    number.truth[7] = 7.125
+    [found] = fuzz_tables.told(one, tmp_path)
+    assert found.outcome == fuzz_styles.WRONG and found.kind.startswith("another number: money")
 
 
 def test_what_counts_as_a_finding() -> None:

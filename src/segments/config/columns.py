@@ -95,7 +95,7 @@ class Label:
     label : str
         In a few words; the column's name without underscores by default.
     unit : str
-        Shown behind it.
+        Shown behind it. Numbers of a customers table may be written with it, where it is of letters (``12 months``).
     format : str
         How its numbers are written: Python's format, such as ``",.0f"`` or ``".1%"``; by size by default.
     """

@@ -142,6 +142,15 @@ def test_a_customers_table_is_scored_as_its_source_names_the_columns(root: Path)
     assert pd.read_csv(root / "out.csv")["distance"].tolist() == [0], "the model's own columns, too"
 
 
+def test_numbers_are_scored_with_the_unit_of_their_column(root: Path) -> None:
+    columns = {"x": Column(unit="months"), "y": Column(unit="kg")}
+    (root / "new.csv").write_text("id,x,y\na,0 months,0kg\nb,2 months,2kg\nc,2 years,2kg\n")
+    source = Source("toy", customers=Customers("x.csv", id="id", columns=columns))
+    batch = score(root / "new.csv", root / "out.csv", source=source)
+    assert pd.read_csv(root / "out.csv")["segment"].tolist() == ["low", "high"]
+    assert batch.rejected == {"unreadable x": 1}
+
+
 @pytest.mark.parametrize("coming", [".csv", ".parquet"])
 @pytest.mark.parametrize("going", [".csv", ".parquet"])
 def test_ids_order_and_answers_survive_any_file(

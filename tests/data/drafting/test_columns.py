@@ -76,9 +76,48 @@ def only(header: str, values: list[object]) -> ColumnDraft:
         ),
         ("turnover", [4 * 10**9 + row for row in range(15)], "kind: number, minimum: 0", "seen: 4e+09 to 4e+09"),
         ("categories", ["[a]", "[a, b]", "[b]"], "kind: category", "CHECK: lists of several"),
-        ("way", ["5 km", "12 km", "7 km"], "kind: category", "CHECK: numbers with a unit?"),
         ("PLZ", [f"{10000 + row}" for row in range(30)], "", "says where somebody can be reached"),
         ("remark", [f"word {row}" for row in range(55)], "", "55 different texts"),
+        ("S.No.", list(range(1, ROWS + 1)), "", "counts the rows"),
+        ("Visits", list(range(1, 21)), "kind: number, minimum: 0", "seen: 1 to 20"),
+        ("Branch No", [101 + row for row in range(20)], "", "20 different ids"),
+        ("Número de visitas", [101 + row for row in range(20)], "kind: number, minimum: 0", "seen: 101 to 120"),
+        ("Sector", [f"0{410 + row}" for row in range(20)], "", "amounts have no zeros before them"),
+        ("CP", [28001 + row for row in range(20)], "", "says where somebody can be reached"),
+        ("Email Open Rate", [row / 64 for row in range(20)], "kind: number, minimum: 0", "seen: 0 to"),
+        ("wait", [-999, *range(40, 99)], "kind: number", "CHECK: -999 stands 1 time:"),
+        (
+            "Letzter Besuch",
+            [45000 + 7 * row for row in range(20)],
+            "kind: number, minimum: 0",
+            "CHECK: days as a spreadsheet",
+        ),
+        ("Last Balance", [45000.5, 800, 70000], "kind: number, minimum: 0", "seen: 800 to 70000"),
+        (
+            "DOB",
+            [-86400 * 1000 * row for row in range(20)],
+            "kind: number",
+            "CHECK: a time, counted from 1970? Then write kind: date, time_format: epoch_s",
+        ),
+        (
+            "Budget",
+            [*(f"{row}.5k" for row in range(20)), "1.2M"],
+            "",
+            'holds numbers with "k", "M" behind them: a query',
+        ),
+        (
+            "Kinds",
+            ["wine", *[str(row % 5) for row in range(19)]],
+            "kind: category",
+            'CHECK: numbers, but for "wine": in read.missing',
+        ),
+        ("Loyal", ["yes", "Yes", "NO", "no"], "kind: category", "CHECK: some differ in capitals only"),
+        (
+            "Newsletter",
+            ["Yes", None],
+            "",
+            'if that says something, write {kind: category, raw: "Newsletter", missing: "none"}',
+        ),
     ],
 )
 def test_what_a_column_seems_to_be(header: str, values: list[object], meaning: str, said: str) -> None:
@@ -182,10 +221,36 @@ def test_customers_who_come_again_are_asked_about_whatever_else_is_lacking(
     assert f"No column {lacking} was found" in draft.text
 
 
+def test_rows_that_stand_there_twice_make_no_log() -> None:
+    people = sample(
+        customer_id=[f"C{row}" for row in range(ROWS - 1)],
+        last_purchase=[str(day.date()) for day in pd.date_range("2024-01-01", periods=ROWS - 1)],
+        total_spend=[row + 0.5 for row in range(ROWS - 1)],
+    )
+    assert people.cells.duplicated().sum() == 1 and not guess_roles(people).is_log
+    people.cells.loc[0, "total_spend"] = "7.25"  # whether somebody bought again, or was written again, nobody knows
+    roles = guess_roles(people)
+    assert roles.is_log and "CHECK: nearly everybody stands in one line" in roles.doubts["customer"]
+
+
+def test_who_looks_after_a_customer_is_no_customer() -> None:
+    table = sample(**{"Type of Client": list(range(5)), "Kunde": list(range(ROWS))})
+    assert guess_roles(table).customer == "Kunde"
+    table = sample(
+        **{
+            "Account Manager ID": [f"a{row}" for row in range(20)],
+            "IDКлиента": list(range(ROWS)),
+            "CustomerEmail": [f"a{row}@b.org" for row in range(ROWS)],
+        }
+    )
+    assert guess_roles(table).customer == "IDКлиента"
+
+
 def test_no_amount_and_no_day_tells_customers_apart() -> None:
     table = sample(
         customer_value_total=[row + 0.5 for row in range(ROWS)],
         member_since_day=[f"2024-01-{row % 28 + 1:02}" for row in range(ROWS)],
+        postal_code=[f"{10000 + row}" for row in range(ROWS)],
         master_id=[f"m{row}" for row in range(ROWS)],
     )
     assert identity_of(table, guess_roles(table)) == "master_id"

@@ -126,6 +126,12 @@ def test_what_cannot_be_known_is_asked(columns, asked):
     assert found.knows_money == ("total" in columns or ("qty" in columns and len(columns) > 1))
 
 
+def test_money_that_some_rows_lack_can_be_compared():
+    spent = pd.Series(PAID)
+    found = money_roles({"net_amount": spent, "gross_amount": spent.iloc[3:] + 1})
+    assert found.amount == "net_amount" and found.others == ["gross_amount"]
+
+
 def test_what_is_of_a_whole_order_is_not_what_was_paid_for_a_line():
     columns = {"Order Total": PAID, "Line Total": LINES, "qty": UNITS, "price": PRICES}
     numbers = {name: pd.Series(values, dtype="float64") for name, values in columns.items()}

@@ -298,7 +298,11 @@ def _is_raw(file: files.Rows, people: Customers, columns: list[str]) -> bool:
         return False
     if not set(columns) <= set(file.headers):
         return True
-    told = [name for name in columns if name in people.columns and people.columns[name].kind in ("date", "birth_year")]
+    told = [
+        name
+        for name in columns
+        if name in people.columns and (people.columns[name].kind in ("date", "birth_year") or people.columns[name].unit)
+    ]
     for name in (name for name in told if headers[name] == name):
         head = next(file.batches([name]), pa.record_batch({name: pa.array([], pa.string())})).column(0).to_pandas()
         numbers = pd.to_numeric(head.dropna(), errors="coerce")

@@ -103,7 +103,7 @@ def clean_customers(raw: RawTable, source: Source) -> tuple[pd.DataFrame, Report
             parsed[value] = f"strftime({time}, '%Y-%m-%d')"
             faults[f"unreadable {name}"] = f"{text} IS NOT NULL AND {value} IS NULL"
         else:
-            parsed[value] = number_in(raw, used[name], spec.read, spec.where)
+            parsed[value] = number_in(raw, used[name], spec.read, spec.where, column.unit)
             bounds = [(column.minimum, "<"), (column.maximum, ">")]
             outside = " OR ".join(f"{value} {sign} {bound!r}" for bound, sign in bounds if bound is not None) or "false"
             faults[f"unreadable {name}"] = f"{text} IS NOT NULL AND {value} IS NULL"

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import pandas as pd
 
-from segments.data.reading.cells import NUMBER, read_number, tells_decimal
+from segments.data.reading.cells import NUMBER, is_number, read_number, tells_decimal, unit_pattern
+from segments.data.times import time_formats
 
 FEW_VALUES = 12
 MOST_LOOKED_AT = 5_000  # different cells of a column
+# Words for no value, wherever they stand between numbers: signs alone, or one of these, perhaps in brackets.
+NOTHING = re.compile(
+    r"[^\w\s]+|\W*(n\W?/?a|nan|null?|nil|none|unknown|undefined|missing|blank|empty|not? (available|applicable|known|given|stated|specified|data|answer|value|response)"
+    r"|prefer not to (say|answer)|refused|k\W?a|unbekannt|leer|keine angabe|inconnue?|vide|non renseigné|desconocido|sin datos|sconosciuto|onbekend"
+    r"|desconhecido|nieznan[ey]|brak|brak danych|неизвестно|нет данных|bilinmiyor)\W*",
+    re.I,
+)
+NO_DAY = r"0+[-/.]0+[-/.]0+([ T][0:.]*)?"
+WITH_UNIT = r"(.*\d)[ \u00a0]?([^\W\d_]{1,12})"
 
 
 @dataclass(frozen=True)
@@ -25,6 +37,8 @@ class Sample:
         Texts that mean "no value".
     decimal : {".", ","}, optional
         Decimal mark of the cells, where the file leaves no doubt.
+    units : mapping of str to str
+        The unit behind the numbers of a column (:func:`units_of`); :meth:`present` leaves it out.
 
     Examples
     --------
@@ -36,6 +50,7 @@ class Sample:
     cells: pd.DataFrame
     missing: Sequence[str] = ()
     decimal: str | None = None
+    units: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def headers(self) -> list[str]:
@@ -45,7 +60,9 @@ class Sample:
     def present(self, header: str) -> pd.Series:
         """The cells of a column that hold something, trimmed."""
         text = self.cells[header].dropna().astype("string").str.strip()
-        return text[~text.str.casefold().isin({"", *(word.casefold() for word in self.missing)})]
+        text = text[~text.str.casefold().isin({"", *(word.casefold() for word in self.missing)})]
+        unit = self.units.get(header)
+        return text if unit is None else text.str.replace(unit_pattern(unit), r"\1", regex=True)
 
     def numbers(self, header: str) -> pd.Series:
         """The same as numbers, NaN where they are none; with the decimal mark of the column as a whole."""
@@ -69,6 +86,54 @@ class Sample:
 def is_unsure(values: pd.Series) -> bool:
     """Whether every number with a mark may be a thousand or a decimal."""
     return set(values.drop_duplicates().head(MOST_LOOKED_AT).map(tells_decimal).dropna()) == {""}
+
+
+def units_of(sample: Sample) -> dict[str, str]:
+    """The unit of each column whose every cell is a number with one and the same behind it.
+
+    Examples
+    --------
+    >>> units_of(Sample(pd.DataFrame({"term": ["12 months", "1 month"], "size": ["5 m", "2 km"], "paid": ["3 EUR", "4 EUR"]}, dtype="string")))
+    {'term': 'months'}
+    """
+    found = {header: _unit_of(sample.present(header)) for header in sample.headers}
+    return {header: unit for header, unit in found.items() if unit}
+
+
+def _unit_of(values: pd.Series) -> str:
+    parts = values.drop_duplicates().head(MOST_LOOKED_AT).str.extract(f"^{WITH_UNIT}$")
+    if not len(parts) or parts.isna().any(axis=None):
+        return ""
+    unit = max(sorted(parts[1].unique()), key=len)
+    one = re.compile(unit_pattern(unit))
+    fits = all(one.fullmatch(f"1{word}") for word in parts[1].unique()) and parts[0].map(is_number).all()
+    return unit if fits and not is_number(f"1 {unit}") else ""  # a currency is no unit
+
+
+def words_for_nothing(sample: Sample, headers: Sequence[str]) -> dict[str, int]:
+    """Words that stand between the numbers or days of columns and mean "no value", with how often each does.
+
+    Examples
+    --------
+    >>> cells = {"age": ["31", "(blank)", "40"], "way": ["5 km", "n.a.", "7 km"], "seen": ["2024-01-01", "2024-02-01", "never"], "kids": ["1", "3+", "many"]}
+    >>> words_for_nothing(Sample(pd.DataFrame(cells, dtype="string")), ["age", "way", "seen", "kids"])
+    {'(blank)': 1, 'n.a.': 1, 'never': 1}
+    """
+    counts: Counter[str] = Counter()
+    for header in headers:
+        present = sample.present(header)
+        # what holds a digit is no word for nothing, but for a day of zeros
+        is_word = ~present.str.contains(r"\d").astype(bool) | present.str.fullmatch(NO_DAY).astype(bool)
+        words, others = present[is_word], present[~is_word]
+        if not len(words) or not len(others):
+            continue
+        numbers = sample.numbers(header)
+        meant = all(NOTHING.fullmatch(word) or re.fullmatch(NO_DAY, word) for word in words.unique())
+        plain = meant and (numbers[~is_word].notna().all() or _unit_of(others) != "")
+        if plain or looks_numeric(present, numbers) or time_formats(others):
+            for word, count in words.value_counts().head(5).items():
+                counts[str(word)] += int(count)
+    return dict(counts)
 
 
 def looks_numeric(values: pd.Series, numbers: pd.Series) -> bool:

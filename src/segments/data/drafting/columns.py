@@ -16,6 +16,7 @@ from segments.data.drafting.headers import (
     ADDRESS,
     BIRTH,
     CODES,
+    LATER,
     LONGEST_KEY,
     NAMELESS,
     OUTCOME,
@@ -27,9 +28,10 @@ from segments.data.drafting.headers import (
     turn_of,
     words_of,
 )
+from segments.data.drafting.roles import LAST
 from segments.data.drafting.scales import UNKNOWN, no_yes, order_of
 from segments.data.drafting.texts import one_line, quote
-from segments.data.reading.cells import CURRENCY_SIGN
+from segments.data.reading.cells import CURRENCY_SIGN, is_number
 from segments.data.reading.ids import ROUNDED_ID
 from segments.data.rows import normal_header
 from segments.data.times import days_of, swapped, time_formats
@@ -38,7 +40,8 @@ MOST_CATEGORIES = 50
 FEW_CODES = 6  # different whole numbers that may be codes
 FEWEST_ROWS = 30  # from which a few different numbers say something
 BIRTHS = (1850, date.today().year)
-STOPGAPS = (-1, -9, -99, -999, 99, 999, 9999, 99999, 999999)  # numbers that often mean "none"
+SERIALS = (15_000, 60_000)  # days of 1941 to 2064, counted from 1899-12-30
+STOPGAPS = (-1, -9, -99, -999, -9999, 99, 999, 9999, 99999, 999999)  # numbers that often mean "none"
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,7 @@ def columns_of(sample: Sample, identity: str | None) -> list[ColumnDraft]:
             key = key_of(header, keys)
         one = _column(sample, header, key)
         label, unit = label_of(header)
-        one = replace(one, label=one.label or label, unit=one.unit or unit)
+        one = replace(one, label=one.label or label, unit=sample.units.get(header) or one.unit or unit)
         if one.meaning and not one.kept_out and re.search(OUTCOME, words_of(header)):
             one = replace(one, kept_out="an outcome, or a grouping that was made before?")
         found.append(one)
@@ -133,22 +136,28 @@ def _column(sample: Sample, header: str, key: str) -> ColumnDraft:
     if id_like(header) and values.str.fullmatch(ROUNDED_ID).mean() > 0.5:
         return replace(out, remark="holds ids that a spreadsheet rounded: export them as text")
     if len(values) > 1 and different == 1:
-        lacking = f"; missing in {lacks:,} rows" if lacks else ""
+        other = f'{{kind: category, raw: {quote(header)}, missing: "none"}}'
+        lacking = f"; missing in {lacks:,} rows: if that says something, write {other}" if lacks else ""
         return replace(out, remark=f"is always {one_line(values.iloc[0])}{lacking}")
     words = words_of(header)
     is_number = looks_numeric(values, numbers)
     whole = is_number and bool((numbers.dropna() % 1 == 0).all())
+    if whole and _counts_rows(numbers, rows):
+        return replace(out, remark="counts the rows: an id or a counter")
     nameless = NAMELESS.fullmatch(header.casefold()) is not None
     if whole and (turn := turn_of(header, float(numbers.min()), float(numbers.max()))):
         found = _number(out, values, numbers, whole, _lacking(lacks, rows, "median"))
         return replace(found, kept_out=f"{turn}: its last value stands beside its first, not far from it")
     if whole and different == rows and (id_like(header) or nameless):
         return replace(out, remark="has another whole number in every row: an id or a counter")
-    if re.search(ADDRESS, words) and different > FEW_VALUES:
+    measured = is_number and (not whole or "mail" in words)  # email_open_rate, emails
+    if re.search(ADDRESS, words) and different > FEW_VALUES and not measured:
         return replace(
             out, remark="says where somebody can be reached, not what they are like; a part of it may be a category"
         )
-    if re.search(r"(^|_)id$", words) and different > FEW_VALUES:
+    if whole and different > FEW_VALUES and values.str.fullmatch(r"0\d+").any():
+        return replace(out, remark=f"holds {different:,} codes: amounts have no zeros before them")
+    if different > FEW_VALUES and (re.search(r"(^|_)id$", words) or (whole and id_like(header))):
         return replace(out, remark=f"holds {different:,} different ids")
     if _is_birth_year(sample, header):
         remark = f"seen: {numbers.min():g} to {numbers.max():g}{_lacking(lacks, rows, 'median')}; becomes the age in the year of as_of"
@@ -157,11 +166,28 @@ def _column(sample: Sample, header: str, key: str) -> ColumnDraft:
     timely = timely or bool(values.str.fullmatch(YEAR_FIRST).all())
     if (not is_number or (timely and different > FEW_VALUES)) and (layouts := time_formats(values)):
         return _dates(out, values, layouts, _lacking(lacks, rows, "median"))
+    if is_number and re.search(f"{'|'.join(TIME)}|{LATER}|{BIRTH}|{LAST}", words) and numbers.between(*SERIALS).all():
+        found = _number(out, values, numbers, whole, _lacking(lacks, rows, "median"))
+        return replace(
+            found,
+            remark=f"{found.remark}; CHECK: days as a spreadsheet counts them? Export them as dates, or write them so by a query",
+        )
     if is_number:
         return _number(out, values, numbers, whole, _lacking(lacks, rows, "median"))
+    if different > FEW_VALUES and (behind := _behind_numbers(values)):
+        return replace(
+            out, remark=f"holds numbers with {behind} behind them: a query can make them numbers of one unit"
+        )
     if different > min(MOST_CATEGORIES, max(2, len(values) // 2)):
         return replace(out, remark=f"has {different} different texts")
-    return _category(out, values, lacks, rows)
+    found = _category(out, values, lacks, rows)
+    if found.meaning == "kind: category" and numbers.notna().mean() > 0.9:  # a second line of headers, or "many"
+        words = ", ".join(quote(word) for word in values[numbers.isna()].unique()[:3])
+        said = (
+            f"CHECK: numbers, but for {words}: in read.missing it means no value, or a row of headers is taken for data"
+        )
+        return replace(found, remark=f"{found.remark}; {said}")
+    return found
 
 
 def _number(out: ColumnDraft, values: pd.Series, numbers: pd.Series, whole: bool, lacking: str) -> ColumnDraft:
@@ -180,7 +206,10 @@ def _number(out: ColumnDraft, values: pd.Series, numbers: pd.Series, whole: bool
     remark = f"seen: {known.min():g} to {known.max():g}{lacking}"
     if few and len(different) <= FEW_CODES:
         remark += f"; CHECK: {codes}: counts? Of codes, write kind: category"
-    if (
+    if whole and re.search(BIRTH, words) and known.abs().max() >= 1e8:
+        layout = "epoch_s" if known.abs().max() < 1e11 else "epoch_ms"
+        remark += f"; CHECK: a time, counted from 1970? Then write kind: date, time_format: {layout}"
+    elif (
         whole
         and (layouts := time_formats(values))
         and layouts[0] in EPOCHS
@@ -188,18 +217,34 @@ def _number(out: ColumnDraft, values: pd.Series, numbers: pd.Series, whole: bool
     ):
         remark += f"; CHECK: a time, counted from 1970? Then write kind: date, time_format: {layouts[0]}"
     if stopgap := _stopgap(known):
-        remark += f"; CHECK: {stopgap} stands {int((known == float(stopgap)).sum()):,} times: if it means no value, add it to read.missing"
+        often = int((known == float(stopgap)).sum())
+        remark += (
+            f"; CHECK: {stopgap} stands {often:,} time{'s' * (often > 1)}: if it means no value, add it to read.missing"
+        )
     signs = values.str.extract(f"({CURRENCY_SIGN})", expand=False).dropna()
     unit = str(signs.iloc[0]) if len(signs) == len(values) and signs.nunique() == 1 else ""
     return replace(out, meaning=f"kind: number{low}", remark=remark, unit=unit)
 
 
+def _behind_numbers(values: pd.Series) -> str:
+    """What stands behind the numbers of a column, where there is nothing else in it; nothing where there is."""
+    parts = values.str.extract(r"^(.*\d)\s?(\D{0,12})$")
+    if not parts[0].map(is_number, na_action="ignore").fillna(False).mean() > 0.9:
+        return ""
+    return ", ".join(quote(word) for word in parts[1].value_counts().index[:3] if word)
+
+
+def _counts_rows(numbers: pd.Series, rows: int) -> bool:
+    """Whether every row has the whole number after that of the row before it; rows that stand there twice do not count."""
+    once = numbers.drop_duplicates()
+    return bool(rows >= FEWEST_ROWS and len(once) > 0.9 * rows and (once.diff().iloc[1:] == 1).all())
+
+
 def _stopgap(numbers: pd.Series) -> str:
     """A number far from all others, or the one below zero, that comes again and again."""
     for value in STOPGAPS:
-        own = int((numbers == value).sum())
         others = numbers[numbers != value]
-        if own < max(2, 0.01 * len(numbers)) or not len(others):
+        if not 0 < len(others) < len(numbers):
             continue
         if (value < 0 <= others.min()) or (value > 0 and value > 2 * others.max()):
             return f"{value}"
@@ -261,11 +306,6 @@ def _category(out: ColumnDraft, values: pd.Series, lacks: int, rows: int) -> Col
     if odd and len(levels) > 3 and (order := order_of([level for level in levels if level not in odd])):
         words = ", ".join(map(quote, odd))
         seen += f"; CHECK: an order, but for {words}: with that in read.missing, {{{_ordinal(order)}, missing: median}} is possible"
-    if (
-        values.str.fullmatch(r"[\d.,]+ ?[^\W\d]{1,6}").all()
-        and values.str.extract(r"([^\W\d]+)$", expand=False).nunique() == 1
-    ):
-        seen += "; CHECK: numbers with a unit? A query can take it off"
     if values.str.fullmatch(r"\[.*\]").all() and values.str.contains(",").any():
         seen += "; CHECK: lists of several: each combination is a level of its own"
     if len({level.casefold() for level in levels}) < len(levels):

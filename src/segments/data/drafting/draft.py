@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from segments.config.source import Reader
 from segments.data.days import purchase_days
-from segments.data.drafting.cells import Sample, is_unsure, looks_numeric
+from segments.data.drafting.cells import Sample, is_unsure, looks_numeric, units_of, words_for_nothing
 from segments.data.drafting.columns import columns_of, customers_lines
 from segments.data.drafting.headers import id_like
 from segments.data.drafting.log import log_lines
@@ -126,9 +126,13 @@ def describe(
     lines += [f"# QUESTION: {comment(question)}" for question in questions]
     ids = {roles.customer, roles.order, roles.product, roles.store}
     figures = [name for name in sample.headers if name not in ids and not id_like(name)]
-    read = _reading(sample, figures, reading or {})
+    odd = words_for_nothing(sample, figures)
+    sample = replace(sample, missing=[*sample.missing, *odd])
     if roles.is_log:
+        read = _reading(sample, figures, reading or {}, odd)
         return Draft("\n".join([*lines, *log_lines(sample, raw, roles, days, read)]) + "\n")
+    sample = replace(sample, units=units_of(sample))
+    read = _reading(sample, figures, reading or {}, odd)
     if roles.repeats:
         lacks = [
             what for what, there in (("times", roles.time), ("what was paid", roles.money.knows_money)) if not there
@@ -156,25 +160,21 @@ def describe(
     return Draft(text, features, {one.key: one.kept_out for one in columns if one.meaning and not one.decides})
 
 
-def _reading(sample: Sample, figures: Sequence[str], reading: Mapping[str, object]) -> list[str]:
+def _reading(
+    sample: Sample, figures: Sequence[str], reading: Mapping[str, object], odd: Mapping[str, int]
+) -> list[str]:
     """Write the ``read`` block: how the file is written, and the texts that seem to mean "no value"; among ids none does."""
-    missing = sample.missing
-    known = {word.casefold() for word in missing}
+    known = {word.casefold() for word in sample.missing} - {word.casefold() for word in odd}
     seen: dict[str, int] = {}
-    odd: dict[str, int] = {}
     unsure: list[str] = []
     for column in sample.headers:
         text = sample.cells[column].dropna().str.strip()
         for word, count in text[text.str.casefold().isin(known)].value_counts().items():
             seen[str(word)] = seen.get(str(word), 0) + int(count)
-        present, numbers = sample.present(column), sample.numbers(column)
-        if column not in figures or not looks_numeric(present, numbers):
-            continue
-        if sample.decimal is None and is_unsure(present):
+        present = sample.present(column)
+        is_figure = column in figures and sample.decimal is None and looks_numeric(present, sample.numbers(column))
+        if is_figure and is_unsure(present):
             unsure.append(f"{one_line(column)} ({one_line(present[present.map(tells_decimal) == ''].iloc[0])})")
-        words = present[numbers.isna() & ~present.str.contains(r"\d")]  # what holds a digit is no word for nothing
-        for word, count in words.value_counts().head(5).items():
-            odd[str(word)] = odd.get(str(word), 0) + int(count)
     lines = [
         f"    {key}: {quote(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
         for key, value in reading.items()
@@ -189,7 +189,7 @@ def _reading(sample: Sample, figures: Sequence[str], reading: Mapping[str, objec
     if odd:
         message = ", ".join(f"{one_line(word)} ({count}x)" for word, count in odd.items())
         lines.append(f'    # between numbers stand: {message}; kept in this list they mean "no value"')
-        lines.append(f"    missing: [{', '.join(quote(word) for word in [*missing, *odd])}]")
+        lines.append(f"    missing: [{', '.join(map(quote, sample.missing))}]")
     return (
         ["  read:", *lines]
         if any(not line.lstrip().startswith("#") for line in lines)

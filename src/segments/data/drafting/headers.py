@@ -46,8 +46,9 @@ PERSON = ("subscriber", "donor", "patron", "passenger", "patient", "player", "vi
 ABOUT_CUSTOMERS = (  # not who they are
     r"(type|typ|segment|group|gruppe|class|klasse|category|kategorie|status|gender|sex|age|alter|since|(?<!ac)count|city|country|region|state"
     r"|value|balance|score|rating|points|punkte|spend|spent|revenue|lifetime|tenure|income|orders|visits|days|months|years|level|tier|plan"
-    r"|prefix|language|(?<!mail_)address|note|tags)$"
+    r"|prefix|language|(?<!mail_)address|note|tags)$|^(type|kind|class|level|status|age|value|number|city|country)_of_"
 )
+OF_THE_HOUSE = r"manager|agent|advis[eo]r|consultant|(^|_)(sales_)?rep(_|$)|berater|betreuer|vertreter|vendeur|gestor|vendedor"  # not who bought
 ABOUT_ORDERS = (  # not which one
     r"(status|state|type|typ|art|kind|class|channel|source|currency|country|method|priority|name|zip|city|street|company|phone|province|note"
     r"|total|amount|value|count|quantity|items|discount|weight|date|time|hour)$|^billing(?!_doc)|empfänger|recipient|destinat|adress"
@@ -155,7 +156,7 @@ STORE = (
 )
 LINE_NUMBER = r"(line|row|position|pos|posnr|zeile|ligne|order_item)_?(no|nr|num|number|id)?$"
 LONGEST_KEY = 60
-ADDRESS = r"(^|_)(plz|zip|postal|postcode|zipcode|pincode|postleitzahl|phone|telefon|tel|iban|email|mail)(_|$)"
+ADDRESS = r"(^|_)(plz|zip|cp|postal|postcode|zipcode|pincode|postleitzahl|phone|telefon|tel|iban|email|mail)(_|$)"
 BIRTH = r"(^|_)(birth|born|dob|yob|geburt\w*|geboren|naissance|nacimiento|nascita|nascimento|urodzenia|рождения|doğum|jahrgang|birthday|birthdate|birthyear)(_|$)"
 OUTCOME = (
     r"(^|_)(churn|churned|attrition|attrited|exited|response|target|outcome|segment|segmentation|cluster|classifier"
@@ -207,7 +208,7 @@ def id_like(header: str) -> bool:
         f"{word}{end}" for word in (*CUSTOMER, *ORDER, *PRODUCT, *STORE) for end in ("id", "num", "nr", "no")
     )
     ends = r"(^|_)(id|code|no|nr|num|number|nummer|numero|numéro|upc|key|kdnr|recnum|rownum|rowid|recno)$|nummer$|(编号|编码|号|番号|コード|번호|(?<=[^\x00-\x7f])id)$"
-    ends += r"|^(id|n|nº|code|codice|cod|código|kod|nr|numer|número|numéro|numero|référence|номер|код)_(?!of_)"
+    ends += r"|^(id|n|nº|code|codice|cod|código|kod|nr|numer|número|numéro|numero|référence|номер|код)_(?!of_|de_|di_)"
     return re.search(ends, words_of(header)) is not None or normal_header(header).endswith(joined)
 
 
@@ -241,8 +242,19 @@ def turn_of(header: str, low: float, high: float) -> str:
 
 
 def words_of(header: str) -> str:
-    """Its words in small letters, joined by underscores."""
-    return re.sub(r"[\W_]+", "_", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", header).lower()).strip("_")
+    """Its words in small letters, joined by underscores.
+
+    Examples
+    --------
+    >>> words_of("Year_Birth (y)"), words_of("CustomerIDs"), words_of("IDКлиента")
+    ('year_birth_y', 'customer_ids', 'id_клиента')
+    """
+    parted = ""
+    for at, sign in enumerate(header):
+        before, behind = header[at - 1 : at], header[at + 1 : at + 3]
+        begins = before.islower() or (before.isupper() and len(behind) == 2 and behind.islower())  # YearBirth, IDNumber
+        parted += "_" * (sign.isupper() and begins) + sign
+    return re.sub(r"[\W_]+", "_", parted.lower()).strip("_")
 
 
 def label_of(header: str) -> tuple[str, str]:

@@ -261,7 +261,7 @@ def money_roles(numbers: Mapping[str, pd.Series[float]], of_orders: Collection[s
             name
             for name in named
             if amount is not None and name != amount and not _no_money(called[name], numbers[name])
-            if bool((numbers[name] != numbers[amount]).any())
+            if _differ(numbers[name], numbers[amount])
         ],
         is_doubtful=bool(doubt),
         remark=remark,

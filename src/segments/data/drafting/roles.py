@@ -20,6 +20,7 @@ from segments.data.drafting.headers import (
     LATER,
     LINE_NUMBER,
     NAMELESS,
+    OF_THE_HOUSE,
     ORDER,
     PERSON,
     PRODUCT,
@@ -41,6 +42,7 @@ LAST = r"(^|[_ ])(last|first|letzte\w*|erste\w*|dernière?|première?)(_|$)"
 SEVERAL_DAYS = 0.05  # of the orders of a customer: a basket that is open at midnight is rarer
 SHORTEST_PHONE = 7  # letters of what tells somebody apart by where he can be reached; a zip code does not
 SURELY = 20  # orders of several lines that agree by no accident
+TWICE = 0.05  # of the rows are another's copy by accident, at most
 LINES_OF_ONE = 2_000  # of a customer, on average, beyond which it is rather a shop
 
 
@@ -212,7 +214,9 @@ def guess_roles(sample: Sample) -> Roles:
             doubts.get("customer", "")
             + f" # {cells[customer].nunique()} customers with {lines:,.0f} lines each: is that not a shop or a group?"
         )
-    repeats = customer is not None and bool(cells[customer].duplicated().any())
+    copies = sample.cells.duplicated()  # a row that stands there twice makes nobody a customer who came again
+    once = sample.cells.index[~copies] if copies.mean() < TWICE else sample.cells.index
+    repeats = customer is not None and bool(cells[customer][cells[customer].index.isin(once)].duplicated().any())
     if customer is not None and (twice := cells[customer].nunique() - cells[customer].str.casefold().nunique()):
         doubts["customer"] = (
             doubts.get("customer", "")
@@ -229,6 +233,11 @@ def guess_roles(sample: Sample) -> Roles:
             doubts["order"] = (
                 f" # CHECK: {(days > 1).mean():.0%} stand on several days: do the numbers begin again? Without it, a purchase day counts as one order"
             )
+    if repeats and customer is not None and cells[customer].nunique() > (1 - TWICE) * len(cells[customer]):
+        doubts["customer"] = (
+            doubts.get("customer", "")
+            + " # CHECK: nearly everybody stands in one line: is a line a purchase, or is it a customer, and some stand there twice?"
+        )
     # one order each makes a log, too; the last order of everybody, a customers table
     orders = order is not None and id_like(order) and not re.search(LAST, f"{words_of(order)} {words_of(time or '')}")
     if customer is not None and not repeats and orders:
@@ -363,12 +372,14 @@ def _is_called(header: str, words: Sequence[str]) -> bool:
 
 def _may_be_customer(header: str, values: pd.Series) -> bool:
     few = values.nunique() < FEWEST_CUSTOMERS and len(values) > 5 * FEWEST_CUSTOMERS
-    return not few and re.search(ABOUT_CUSTOMERS, words_of(header)) is None
+    about_others = re.search(ABOUT_CUSTOMERS, words_of(header)) or re.search(OF_THE_HOUSE, words_of(header))
+    return not few and about_others is None
 
 
 def identity_of(sample: Sample, roles: Roles) -> str | None:
     """Find the column that tells customers apart: called like an id, or one of codes in front, and with (nearly) one value per row."""
-    named = [name for name in sample.headers if name == roles.customer or (id_like(name) and not _is_of_line(name))]
+    ids = [name for name in sample.headers if id_like(name) and not re.search(ADDRESS, words_of(name))]
+    named = [name for name in sample.headers if name == roles.customer or (name in ids and not _is_of_line(name))]
     named.sort(key=lambda name: name != roles.customer)
     found = next((name for name in named if sample.present(name).nunique() >= 0.9 * len(sample.cells)), None)
     if found is not None or not sample.headers:

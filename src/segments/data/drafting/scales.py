@@ -125,8 +125,9 @@ def no_yes(levels: Iterable[str]) -> list[str]:
     >>> no_yes(["Yes", "No"]), no_yes(["1", "0"]), no_yes(["Male", "Female"])
     (['No', 'Yes'], ['0', '1'], [])
     """
+    levels = list(levels)
     written = {level.casefold(): level for level in levels}
-    if len(written) != 2:
+    if len(written) != 2 or len(levels) != 2:  # "Yes" and "yes" are two
         return []
     return next(([written[no], written[yes]] for no, yes in _NO_YES.items() if {no, yes} == set(written)), [])
 

@@ -66,6 +66,18 @@ ZONE = (
 FEWEST_ALIKE = 2  # unreadable cells of one shape that are no accident
 
 
+def unit_pattern(unit: str) -> str:
+    r"""The unit at the end of a number, of one or of several: ``months`` is that of ``12 months`` and of ``1 month``.
+
+    Examples
+    --------
+    >>> [re.sub(unit_pattern("months"), r"\1", text) for text in ("12 months", "1 Month", "2 years")]
+    ['12', '1', '2 years']
+    """
+    several = len(unit) > 2 and unit[-1].lower() in "es"
+    return f"(?i)([0-9]){_BLANKS}?{re.escape(unit)}{'?' * several}$"
+
+
 def literal(text: str) -> str:
     """Quote a text for SQL.
 
@@ -173,7 +185,7 @@ def tells_decimal(text: str) -> str | None:
     return "." if point is not None else "," if comma is not None else None
 
 
-def number_in(raw: RawTable, header: str, reader: Reader, where: str) -> str:
+def number_in(raw: RawTable, header: str, reader: Reader, where: str, unit: str = "") -> str:
     """Write SQL for a column of a raw table as numbers, with the decimal mark that the column as a whole has.
 
     Parameters
@@ -186,6 +198,8 @@ def number_in(raw: RawTable, header: str, reader: Reader, where: str) -> str:
         ``decimal`` says the mark.
     where : str
         The file, for the message.
+    unit : str
+        May stand behind the numbers, where it is of letters and no currency.
 
     Raises
     ------
@@ -196,6 +210,8 @@ def number_in(raw: RawTable, header: str, reader: Reader, where: str) -> str:
     cell = text_sql(header, kind, reader)
     if kind != "VARCHAR":
         return number_sql(header, kind, cell, ".")
+    if unit.isalpha() and not is_number(f"1 {unit}"):
+        cell = f"regexp_replace({cell}, {literal(unit_pattern(unit))}, '\\1')"
     found = reader.decimal or raw.decimal
     mark, is_plain = decimal_of(raw.lines.project(f"{cell} AS cell").filter("cell IS NOT NULL"), header, found, where)
     return number_sql(header, kind, cell, reader.decimal or mark, is_plain=is_plain and (reader.decimal or mark) == ".")

@@ -162,12 +162,15 @@ def dialect_of(path: Path, head: bytes, reader: Reader) -> Dialect:
 def decimal_mark(cells: Iterable[str]) -> str | None:
     """Find the decimal mark, only where it is certain: some numbers can be read in one way only, and all of these in the same.
 
+    What ends in one zero tells nothing: a program wrote a whole number so, an id perhaps.
+
     Examples
     --------
-    >>> decimal_mark(["10,5", "1.234"]), decimal_mark(["1.234"]), decimal_mark(["10,5", "3.5"])
+    >>> decimal_mark(["10,5", "1.234", "7.0"]), decimal_mark(["1.234", "7.0"]), decimal_mark(["10,5", "3.5"])
     (',', None, None)
     """
-    found = {mark for cell in cells if ("." in cell or "," in cell) and (mark := tells_decimal(cell))}
+    telling = (cell for cell in cells if ("." in cell or "," in cell) and not re.fullmatch(r"\d+[.,]0", cell))
+    found = {mark for cell in telling if (mark := tells_decimal(cell))}
     return found.pop() if len(found) == 1 else None
 
 

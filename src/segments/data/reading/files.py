@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 
 from segments.config.source import Reader, Source, paths_of
 from segments.data.reading.cells import text_sql
-from segments.data.reading.dialect import dialect_of
+from segments.data.reading.dialect import FIRST_LINES, decimal_mark, dialect_of
 from segments.data.reading.kinds import SCORED, first_bytes, guarded, kind_of, refuse_foreign, refuse_repeated
 from segments.data.reading.text_file import ROWS_AT_ONCE, text_batches, text_table
 from segments.data.rows import RawCells, RawLog, RawTable, normal_header, quoted, quoted_list
@@ -257,13 +257,24 @@ def _tables(
 
         for number, (sheet, table, notes) in enumerate(sheets(path, reader)):
             connection.from_arrow(table).create(f"{name}_{number}")
-            yield f"{path}, sheet {sheet}", connection.table(f"{name}_{number}"), reader.decimal, notes
+            yield (
+                f"{path}, sheet {sheet}",
+                connection.table(f"{name}_{number}"),
+                reader.decimal or _mark_in(table),
+                notes,
+            )
     else:
         dialect = dialect_of(path, head, reader)
         lines, notes = text_table(connection, path, dialect, folder, name)
         if not lines.limit(1).fetchall():
             raise DataError(f"{path} has a header but no rows", where=str(path), fix="check the file")
         yield str(path), lines, dialect.decimal, [*dialect.notes, *notes]
+
+
+def _mark_in(table: pa.Table) -> str | None:
+    """The decimal mark of the first cells that a workbook holds as text."""
+    texts = [column.slice(0, FIRST_LINES) for column in table.columns if pa.types.is_string(column.type)]
+    return decimal_mark(cell.strip() for column in texts for cell in column.to_pylist() if cell)
 
 
 def _together(

@@ -141,6 +141,8 @@ def is_remark(cells: tuple[str | None, ...], *, odd: bool = False) -> bool:
     (True, True, False)
     >>> is_remark(("Grand Total", "750")), is_remark(("Total", "Paris")), is_remark(("750", "12"))
     (True, False, False)
+    >>> is_remark(("", "750", "", "Total")), is_remark(("7", "12", "", "Total"))
+    (True, False)
     """
     filled = [cell.strip() for cell in cells if cell and cell.strip()]
     if not filled:
@@ -148,7 +150,14 @@ def is_remark(cells: tuple[str | None, ...], *, odd: bool = False) -> bool:
     if len(filled) == len(cells) and (len(cells) < 2 or not all(map(is_number, filled[1:]))):
         return False
     remark = odd and len(filled) == 1 and len(cells) > 2 and not is_number(filled[0])
-    return remark or TOTALS.fullmatch(filled[0].rstrip(" :.")) is not None
+    first, *others = sorted(filled, key=is_number)
+    if len(filled) <= len(cells) / 2 and all(map(is_number, others)):  # the word may stand behind the sums
+        return remark or _is_total(first)
+    return remark or _is_total(filled[0])
+
+
+def _is_total(cell: str) -> bool:
+    return TOTALS.fullmatch(cell.rstrip(" :.")) is not None
 
 
 # --- parsing ------------------------------------------------------------------------------------------------------
