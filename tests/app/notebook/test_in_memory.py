@@ -157,13 +157,28 @@ def test_what_tells_nothing_of_a_customer_is_left_out_as_describe_does() -> None
         joined=[20240100 + 1 + i % 28 for i in range(90)],
         hour=[i % 24 for i in range(90)],
         region=[1, 2, 3] * 30,
+        branch_no=[1000 + i % 40 for i in range(90)],
+        n_orders=[i % 17 for i in range(90)],
+        income=[-999.0, *range(1000, 1089)],
         empty=np.nan,
     )
     given = read_given(odd)
-    assert given.feature_sets[0].columns.keys() == {"visits", "spend", "region"}
+    assert given.feature_sets[0].columns.keys() == {"visits", "spend", "region", "n_orders", "income"}
     said = {note.split("'")[1]: note for note in given.notes}
-    assert list(said) == ["client_id", "zip", "phone", "churned", "joined", "hour", "region", "empty"]
+    assert list(said) == [
+        "client_id",
+        "zip",
+        "phone",
+        "churned",
+        "joined",
+        "hour",
+        "region",
+        "branch_no",
+        "income",
+        "empty",
+    ]
     assert "an outcome" in said["churned"] and "pd.to_datetime" in said["joined"] and "hour of the day" in said["hour"]
+    assert "replace(-999, np.nan)" in said["income"]
     assert "astype('category')" in said["region"] and "no values" in said["empty"]
     assert read_given(odd, features=["zip", "churned"]).notes == [], "who names it wants it"
 

@@ -125,6 +125,16 @@ def test_what_a_column_seems_to_be(header: str, values: list[object], meaning: s
     assert one.meaning == meaning and said in one.remark
 
 
+@pytest.mark.parametrize("header", ["n_orders", "Nr Käufe", "numero_figli", "kids_no", "phone_minutes", "zip_visits"])
+def test_how_many_is_a_figure_however_it_is_called(header: str) -> None:
+    assert only(header, list(range(3, 23))).decides
+
+
+@pytest.mark.parametrize("header", ["branch_no", "agent_nr", "policy number", "zip", "n_card"])
+def test_a_number_of_something_is_no_figure(header: str) -> None:
+    assert not only(header, [10_200 + 37 * row for row in range(20)]).decides
+
+
 def test_a_year_of_birth_is_an_age_and_asks_for_the_day_of_the_table() -> None:
     columns = columns_of(sample(Year_Birth=[1950, 1961, 1972], Since=["2023-12-31", "2024-02-01"]), None)
     assert [(one.key, one.meaning) for one in columns] == [("age", "kind: birth_year"), ("since", "kind: date")]

@@ -15,7 +15,7 @@ import pandas as pd
 from segments.clustering.fitted.columns import MOST_LEVELS
 from segments.config.sweep import Feature, FeatureSet
 from segments.data.drafting.cells import Sample
-from segments.data.drafting.columns import ColumnDraft, columns_of
+from segments.data.drafting.columns import ColumnDraft, columns_of, stopgap_of
 from segments.data.drafting.headers import id_like
 from segments.errors import DataError
 
@@ -23,7 +23,7 @@ Wanted = Sequence[str] | Mapping[str, "Sequence[str] | FeatureSet"] | None
 WHERE = "segments.sweep"
 EVERY = "all"  # name of the feature set of all usable columns
 ID = "customer_id"
-LOOKED_AT = 10_000  # rows, to tell what a column is
+LOOK_ROWS = 10_000  # rows, to tell what a column is
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def _ids(table: pd.DataFrame, id: str | None) -> list[str]:
 def _every(table: pd.DataFrame, id: str | None) -> tuple[list[FeatureSet], list[str]]:
     """One feature set of all columns that can be clustered on, and what is said of the others."""
     kept, notes = {}, []
-    texts = pd.DataFrame({name: _as_text(table[name].head(LOOKED_AT)) for name in table})
+    texts = pd.DataFrame({name: _as_text(table[name].head(LOOK_ROWS)) for name in table})
     texts = texts.bfill().ffill()  # what lacks values is no other column for it, and is refused, not left out
     for drafted in columns_of(Sample(texts, decimal="."), id):
         name = drafted.header
@@ -141,6 +141,8 @@ def _every(table: pd.DataFrame, id: str | None) -> tuple[list[FeatureSet], list[
         kept[name] = Feature()
         if drafted.meaning == "kind: category" and pd.api.types.is_numeric_dtype(table[name]):
             notes.append(f"'{name}' is taken as a number: if it is a code of groups, df['{name}'].astype('category')")
+        if pd.api.types.is_numeric_dtype(table[name]) and (none := stopgap_of(_column(table[name]).dropna())):
+            notes.append(f"'{name}' holds {none}: if it means no value, df['{name}'].replace({none}, np.nan)")
     if not kept:
         raise DataError("no column can be clustered on", where=WHERE, fix="give it numbers or categories", listed=notes)
     return [FeatureSet(EVERY, kept)], notes
@@ -148,8 +150,6 @@ def _every(table: pd.DataFrame, id: str | None) -> tuple[list[FeatureSet], list[
 
 def _unusable(name: str, column: pd.Series[Any]) -> str:
     """Why a column that nobody asked for is left out; "" where it is not."""
-    if id_like(name):
-        return f"is called like an id, and is left out: name it in features=['{name}', …] if it is a figure"
     if pd.api.types.is_datetime64_any_dtype(column) or pd.api.types.is_timedelta64_dtype(column):
         return f"is a time, and is left out: make it days before a day, such as (day - df['{name}']).dt.days"
     if not pd.api.types.is_numeric_dtype(column) and (levels := column.nunique()) > MOST_LEVELS:

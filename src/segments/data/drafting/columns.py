@@ -16,6 +16,7 @@ from segments.data.drafting.headers import (
     ADDRESS,
     BIRTH,
     CODES,
+    HOW_MANY,
     LATER,
     LONGEST_KEY,
     NAMELESS,
@@ -40,6 +41,7 @@ MOST_CATEGORIES = 50
 FEW_CODES = 6  # different whole numbers that may be codes
 FEWEST_ROWS = 30  # from which a few different numbers say something
 BIRTHS = (1850, date.today().year)
+LEAST_ADDRESS = 1_000  # a smaller number is no zip code, phone or policy
 SERIALS = (15_000, 60_000)  # days of 1941 to 2064, counted from 1899-12-30
 STOPGAPS = (-1, -9, -99, -999, -9999, 99, 999, 9999, 99999, 999999)  # numbers that often mean "none"
 
@@ -150,14 +152,17 @@ def _column(sample: Sample, header: str, key: str) -> ColumnDraft:
         return replace(found, kept_out=f"{turn}: its last value stands beside its first, not far from it")
     if whole and different == rows and (id_like(header) or nameless):
         return replace(out, remark="has another whole number in every row: an id or a counter")
-    measured = is_number and (not whole or "mail" in words)  # email_open_rate, emails
+    measured = is_number and (
+        not whole or "mail" in words or numbers.max() < LEAST_ADDRESS
+    )  # open rates, emails, calls
     if re.search(ADDRESS, words) and different > FEW_VALUES and not measured:
         return replace(
             out, remark="says where somebody can be reached, not what they are like; a part of it may be a category"
         )
     if whole and different > FEW_VALUES and values.str.fullmatch(r"0\d+").any():
         return replace(out, remark=f"holds {different:,} codes: amounts have no zeros before them")
-    if different > FEW_VALUES and (re.search(r"(^|_)id$", words) or (whole and id_like(header))):
+    counts = re.search(HOW_MANY, words) is not None and numbers.max() < LEAST_ADDRESS
+    if different > FEW_VALUES and (re.search(r"(^|_)id$", words) or (whole and id_like(header) and not counts)):
         return replace(out, remark=f"holds {different:,} different ids")
     if _is_birth_year(sample, header):
         remark = f"seen: {numbers.min():g} to {numbers.max():g}{_lacking(lacks, rows, 'median')}; becomes the age in the year of as_of"
@@ -216,7 +221,7 @@ def _number(out: ColumnDraft, values: pd.Series, numbers: pd.Series, whole: bool
         and days_of(values, layouts[0])[-1][0] <= date.today()
     ):
         remark += f"; CHECK: a time, counted from 1970? Then write kind: date, time_format: {layouts[0]}"
-    if stopgap := _stopgap(known):
+    if stopgap := stopgap_of(known):
         often = int((known == float(stopgap)).sum())
         remark += (
             f"; CHECK: {stopgap} stands {often:,} time{'s' * (often > 1)}: if it means no value, add it to read.missing"
@@ -240,8 +245,14 @@ def _counts_rows(numbers: pd.Series, rows: int) -> bool:
     return bool(rows >= FEWEST_ROWS and len(once) > 0.9 * rows and (once.diff().iloc[1:] == 1).all())
 
 
-def _stopgap(numbers: pd.Series) -> str:
-    """A number far from all others, or the one below zero, that comes again and again."""
+def stopgap_of(numbers: pd.Series) -> str:
+    """A number far from all others, or the one below zero, that seems to stand for no value; "" where there is none.
+
+    Examples
+    --------
+    >>> stopgap_of(pd.Series([20.0, 31, 44, -999])), stopgap_of(pd.Series([20.0, 31, 44]))
+    ('-999', '')
+    """
     for value in STOPGAPS:
         others = numbers[numbers != value]
         if not 0 < len(others) < len(numbers):

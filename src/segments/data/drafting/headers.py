@@ -154,6 +154,7 @@ STORE = (
     *("store", "shop", "branch", "outlet", "filiale", "magasin", "boutique", "店舗", "门店", "매장"),
     *("tienda", "sucursal", "negozio", "winkel", "loja", "sklep", "магазин", "mağaza"),
 )
+HOW_MANY = r"^(n|nº|nr|numer|número|numéro|numero)_|s_(no|nr|num|number)$"  # n_orders, numero_figli, kids_no
 LINE_NUMBER = r"(line|row|position|pos|posnr|zeile|ligne|order_item)_?(no|nr|num|number|id)?$"
 LONGEST_KEY = 60
 ADDRESS = r"(^|_)(plz|zip|cp|postal|postcode|zipcode|pincode|postleitzahl|phone|telefon|tel|iban|email|mail)(_|$)"
