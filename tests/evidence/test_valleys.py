@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 from sklearn.cluster import KMeans
+from sklearn.preprocessing import PowerTransformer, QuantileTransformer
 
 from segments.evidence import valleys
 from segments.evidence.lumps import without_lumps
-from segments.evidence.valleys import Valley, valley
+from segments.evidence.valleys import Valley, neighbours_across, valley
 
 
 def cut(X: np.ndarray, k: int) -> Valley:
@@ -109,18 +110,96 @@ def test_a_bend_is_no_gap_though_fewer_points_fall_half_way(turn: float, monkeyp
         bent(random, random.uniform(0, turn, 1500)) for random in (np.random.default_rng([s, 7]) for s in range(5))
     ]
     assert [cut(X, 2) for X in clouds] == [Valley(1.0, (0, 1))] * 5
-    monkeypatch.setattr(valleys, "_BRIDGE", np.inf)  # by the counts alone each of them has a gap
+    monkeypatch.setattr(valleys, "_NECK", np.inf)  # by the counts alone each of them has a gap
     assert max(cut(X, 2).p for X in clouds) < 0.01
 
 
-def test_a_wave_that_runs_through_the_middle_is_no_gap(monkeypatch: pytest.MonkeyPatch) -> None:
-    random = np.random.default_rng([2000, 4])
-    along = random.uniform(0, 4 * np.pi, 2000)
+def test_a_wave_is_no_gap(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng([2000, 4, 0])
+    along = random.uniform(0, 3 * np.pi, 2000)
     X = np.column_stack([along, 2 * np.sin(along)]) + random.normal(0, 0.2, (2000, 2))
     X = (X - X.mean(axis=0)) / X.std(axis=0)
     assert cut(X, 2) == Valley(1.0, (0, 1))
-    monkeypatch.setattr(valleys, "_THROUGH", np.inf)  # its points lie on the line
+    monkeypatch.setattr(valleys, "_NECK", np.inf)
     assert cut(X, 2).p < 0.01
+
+
+@pytest.mark.parametrize("scaler", ["power", "quantile"])
+def test_nor_where_a_scaler_digs_a_valley_into_the_bend(scaler: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ranks of an arc make two dense corners with a bridge between them, thinner and as thick as ever."""
+    straightened = PowerTransformer() if scaler == "power" else QuantileTransformer(n_quantiles=1000, random_state=0)
+    clouds = []
+    for seed in range(1, 6):
+        random = np.random.default_rng([seed, 8])
+        along = random.uniform(0, 1.5 * np.pi, 1500)
+        arc = np.column_stack([np.cos(along), np.sin(along)]) + random.normal(0, 0.2, (1500, 2))
+        clouds.append(straightened.fit_transform(arc))
+    assert [cut(X, 2).p for X in clouds] == [1.0] * 5
+    monkeypatch.setattr(valleys, "_NECK", np.inf)
+    assert max(cut(X, 2).p for X in clouds) < 1e-6
+
+
+def test_neighbours_across_by_hand() -> None:
+    """On a line of whole numbers the tenth is five away, on either side: five points look across, at 5, 4, 3, 2, 1 others, and as many back."""
+    line = np.arange(100.0)[:, None]
+    assert neighbours_across(line[:50], line[50:]) == 2 * (5 + 4 + 3 + 2 + 1)
+    # 4 apart, the one at the border has its eleven nearest within 7, of which 4 are across; the next ones 3, 2 and 1
+    assert neighbours_across(line[:50], line[50:] + 3) == 2 * (4 + 3 + 2 + 1)
+    assert neighbours_across(line[:50], line[50:] + 11) == 0
+    assert neighbours_across(line[:3], line[3:6]) == 2 * 3 * 3, "of six points all are neighbours"
+    assert neighbours_across(line[:0], line[:9]) == 0
+    aslant = np.pi * np.column_stack([line, line])
+    assert neighbours_across(aslant[:50], aslant[50:]) == 30, "the sixteenth digit parts nobody"
+
+
+def test_the_middle_of_the_longest_axis_is_on_neither_side() -> None:
+    lower, upper = valleys._halves(np.array([[0.0, 5], [1, 0], [3, 5], [7, 1], [9, 5]]))
+    assert sorted([sorted(lower[:, 0]), sorted(upper[:, 0])]) == [[0, 1], [7, 9]]
+    # nor two whom the sixteenth digit parts
+    assert [own.tolist() for own in valleys._halves(np.array([[0.0], [0.3], [0.1 + 0.2], [1]]))] == [[[0.0]], [[1.0]]]
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_column_of_next_to_nothing_is_no_axis() -> None:
+    X = np.random.default_rng(0).normal(size=(31, 3)) @ [[1, 1, 0], [0, 1, 0], [0, 0, 1e-170]]
+    assert [len(own) for own in valleys._halves(X)] == [15, 15]
+
+
+def two_ends(half_way: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A line with dense ends and so many points in its middle, cut there."""
+    line = np.concatenate([np.linspace(-0.1, 0.1, 80), np.linspace(0.4, 0.6, half_way), np.linspace(0.9, 1.1, 80)])
+    return line[:, None], (line > 0.5).astype(np.int32), np.array([[0.0], [1.0]])
+
+
+def test_a_handful_half_way_is_no_bend(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a line thirty are across any border, also where it is thin: of ten that is told, of nine it is chance."""
+    assert neighbours_across(two_ends(10)[0][:85], two_ends(10)[0][85:]) >= 30
+    assert [valley(*two_ends(n)).p for n in (9, 10)] == [pytest.approx(0, abs=1e-12), 1.0]
+    monkeypatch.setattr(valleys, "_NECK", np.inf)
+    assert valley(*two_ends(10)).p < 1e-12
+
+
+def test_two_fifths_of_the_thicker_one_are_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Across the border a hundred; across the middle of the one 250, or one less, of the other fewer."""
+    for thicker, p in ((250, pytest.approx(0, abs=1e-12)), (249, 1.0)):
+        told = iter([100, 120, thicker])
+        monkeypatch.setattr(valleys, "neighbours_across", lambda *_, told=told: next(told))
+        assert valley(*two_ends(10)).p == p, thicker
+
+
+@given(st.integers(0, 10_000))
+@settings(max_examples=15, deadline=None)
+def test_a_mirrored_column_and_another_order_change_nothing(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    X = random.normal(size=(201, 3)).round(1) * [3, 2, 1]
+    labels = (X[:, 0] > 0).astype(np.int32)
+    order = random.permutation(201)
+    mirrored = (X * random.choice([-1, 1], 3))[order]
+    for c in (0, 1):
+        own, other = valleys._halves(X[labels == c]), valleys._halves(mirrored[labels[order] == c])
+        assert neighbours_across(*own) == neighbours_across(*other)
+    border = [[P[own == c] for c in (0, 1)] for P, own in ((X, labels), (mirrored, labels[order]))]
+    assert neighbours_across(*border[0]) == neighbours_across(*border[1])
 
 
 def test_an_arc_with_a_piece_cut_out_has_a_gap() -> None:
@@ -132,7 +211,7 @@ def test_an_arc_with_a_piece_cut_out_has_a_gap() -> None:
 
 @pytest.mark.parametrize(("dimensions", "apart"), [(5, 4.5), (8, 5.0)])
 def test_two_evenly_filled_balls_are_no_bend(dimensions: int, apart: float) -> None:
-    """At a ball's border points are as near to one another as in its middle; but a bend's points half way lie off the line, these on it."""
+    """At a ball's border points are as near to one another as in its middle; but two balls touch in fewer."""
     for seed in range(5):
         random = np.random.default_rng([seed, 11])
         X = random.normal(size=(300, dimensions))
@@ -141,9 +220,9 @@ def test_two_evenly_filled_balls_are_no_bend(dimensions: int, apart: float) -> N
         assert cut(X, 2).p < 0.01, seed
 
 
-def test_a_tight_cluster_beside_a_wide_one_is_compared_with_its_own_side() -> None:
+def test_a_tight_cluster_beside_a_wide_one_is_no_bend() -> None:
     """Points half way lie nearer to one another than those of the wide cluster do, and farther than those of the tight one."""
     for seed in range(5):
         random = np.random.default_rng([seed, 9])
-        X = np.concatenate([random.normal(0, 0.5, (400, 3)), random.normal([4.5, 0, 0], 1.5, (400, 3))])
+        X = np.concatenate([random.normal(0, 0.5, (400, 3)), random.normal([4.5, 0, 0], 1.25, (400, 3))])
         assert cut(X, 2).p < 0.01, seed

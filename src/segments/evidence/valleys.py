@@ -8,25 +8,24 @@ still one cloud. What true clusters have and one cloud lacks is a gap: fewer poi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from segments.clustering.exact import product, significant
+from segments.clustering.exact import principal_axes, product, significant
 from segments.evidence.lumps import without_lumps
 from segments.evidence.resample_fits import Floats, Integers
 
 # Where a pair's p is above this, half way lie rather more than at an end: it has no gap, and the costly look at a bend is spared.
 UNDECIDED = 0.5
-# A bend: half way more than a handful of points, at least this share of those of the poorer end. Compared with those of their end, a point with a point, their nearest
-# neighbours are farther in less than this share (one half: as near), and they themselves farther off the line in more than that (docs/decisions.md).
-_HANDFUL, _BRIDGE, _AS_NEAR, _AS_FAR_OFF = 5, 0.2, 2 / 3, 0.5
-# Or, of not too few, this share in the middle half of that third (one half: evenly along it).
-_MANY, _THROUGH = 20, 0.4
+# A bend: half way at least a handful of points (of fewer, the neighbours are chance), and across the border of the two more than this share of the
+# neighbours that are across the middle of the thicker (docs/decisions.md).
+_HANDFUL, _NECK = 10, 0.4
 _NEIGHBOURS = 10
+# Who is as far as the tenth is a neighbour too, whatever the sixteenth digit says.
+_AS_FAR = 1 + 1e-9
 
 
 @dataclass(frozen=True)
@@ -57,10 +56,10 @@ def valley(X: Floats, labels: Integers, centres: Floats) -> Valley:
     So each test takes the mid-p, which is as strict on average as it says: the exact p would ask a cluster of 1.5 % for more customers than it has.
 
     A bent cloud (an arc, a ring, a wave) has its ends across the line and its middle along it, so that fewer points fall half way
-    though they lie no farther apart. So where no pair lacks a gap for sure, the points half way are looked at: where they are more than
-    a handful, their tenth neighbour is not farther, as a rule, than that of points at the end of their own side, and they lie farther off the line
-    than those do (an arc) or run through its middle (a wave), the two are a bend and no clusters. Two evenly filled balls have points as near to one another at their
-    borders, but on the line and on either side of its middle.
+    though they lie no farther apart. So where no pair lacks a gap for sure, and half way there are more than a handful, near neighbours are
+    counted: those across the border of the two, and those across the middle of each, when it is cut in halves across its longest axis. Two clusters have a neck
+    between them, a chain is everywhere as thick: where across the border there are more than two fifths of those across the thicker of the two, they are a bend and no clusters.
+    Neighbours, not distances: in eight columns all are as far, and who is next to whom still tells.
 
     Where it ends: the line and the intervals come from the same points; k-means that cuts one cloud puts its centres where they
     make no gap (measured, not proved: see the tests). The two cells of a pair are a part of the cloud, and a part of an even spread
@@ -84,6 +83,7 @@ def valley(X: Floats, labels: Integers, centres: Floats) -> Valley:
     References
     ----------
     Berger (1982), Multiparameter hypothesis testing and acceptance sampling, Technometrics 24, 295-300: the intersection-union test.
+    Shi & Malik (2000), Normalized cuts and image segmentation, IEEE Trans. Pattern Anal. Mach. Intell. 22, 888-905: a cut judged by what it cuts through.
     Lancaster (1961), Significance tests in discrete distributions, J. Am. Stat. Assoc. 56, 223-234: the mid-p.
 
     Examples
@@ -102,53 +102,73 @@ def valley(X: Floats, labels: Integers, centres: Floats) -> Valley:
     worst = max(tried, key=lambda one: one.p)
     if worst.p > UNDECIDED:
         return worst
-    return next((replace(one, p=1.0) for one in tried if _bent(smooth, labels, centres, *one.pair)), worst)
+    thickness = cache(lambda c: neighbours_across(*_halves(smooth[labels == c])))  # each cluster is in k - 1 pairs
+
+    def bent(a: int, b: int) -> bool:
+        if _counts(smooth, labels, centres, a, b)[1] < _HANDFUL:
+            return False
+        return neighbours_across(smooth[labels == a], smooth[labels == b]) > _NECK * max(thickness(a), thickness(b))
+
+    return next((replace(one, p=1.0) for one in tried if bent(*one.pair)), worst)
 
 
-def _places(
-    X: Floats, labels: Integers, centres: Floats, a: int, b: int
-) -> tuple[Floats, Floats, list[NDArray[np.bool_]]]:
-    """The points of two clusters, their places on the line of the centres, and which lie at the one end, half way, at the other."""
+def _counts(X: Floats, labels: Integers, centres: Floats, a: int, b: int) -> list[int]:
+    """How many points of two clusters lie, along the line of their centres, at the one end, half way, at the other."""
     points, line = X[(labels == a) | (labels == b)], centres[b] - centres[a]
     places = product(points - centres[a], line) / float((line * line).sum())
-    return points, places, [np.abs(places - at) <= 1 / 6 for at in (0.0, 0.5, 1.0)]
+    return [int((np.abs(places - at) <= 1 / 6).sum()) for at in (0.0, 0.5, 1.0)]
 
 
 def _pair(X: Floats, labels: Integers, centres: Floats, a: int, b: int) -> Valley:
     if (centres[a] == centres[b]).all():
         return Valley(1.0, (a, b))
-    one, middle, other = (int(within.sum()) for within in _places(X, labels, centres, a, b)[2])
+    one, middle, other = _counts(X, labels, centres, a, b)
     return Valley(max(_mid_p(middle, middle + end) for end in (one, other)), (a, b))
 
 
-def _bent(X: Floats, labels: Integers, centres: Floats, a: int, b: int) -> bool:
+def _halves(points: Floats) -> tuple[Floats, Floats]:
+    """The points on either side of the middle of their longest axis; who is the middle is on neither, so that a mirrored column changes nothing."""
+    # beside a column of next to nothing the square of a ratio has no number, and needs none
+    with np.errstate(over="ignore"):
+        axis = principal_axes(points)[1][:, 0]
+    along = significant(product(points - points.mean(axis=0), axis))
+    middle = np.median(along)
+    return points[along < middle], points[along > middle]
+
+
+def neighbours_across(one: Floats, other: Floats) -> int:
+    """How many neighbours the points have in the other group: those no farther than the tenth nearest of both groups.
+
+    Parameters
+    ----------
+    one, other : ndarray of shape (n, d), (m, d)
+        Two groups of points.
+
+    Returns
+    -------
+    int
+        Counted from either side.
+
+    References
+    ----------
+    Schilling (1986), Multivariate two-sample tests based on nearest neighbors, J. Am. Stat. Assoc. 81, 799-806.
+
+    Examples
+    --------
+    >>> line = np.arange(100.0)[:, None]
+    >>> neighbours_across(line[:50], line[50:]), neighbours_across(line[:50], line[50:] + 3), neighbours_across(line[:50], line[50:] + 9)
+    (30, 20, 2)
+    """
     from scipy.spatial import KDTree
 
-    points, places, (one, middle, other) = _places(X, labels, centres, a, b)
-    if middle.sum() < max(_HANDFUL, _BRIDGE * min(one.sum(), other.sum())):
-        return False
-    neighbours = min(_NEIGHBOURS, len(points) - 1)
-    reach = KDTree(points).query(points, [neighbours + 1])[0][:, 0]
-    line = centres[b] - centres[a]
-    off = np.sqrt(((points - centres[a] - np.multiply.outer(places, line)) ** 2).sum(axis=1))
-    sides = [(middle & (places <= 0.5), one), (middle & (places > 0.5), other)]
-    if _larger(significant(reach), sides) >= _AS_NEAR:
-        return False
-    through = middle.sum() >= _MANY and (np.abs(places - 0.5) <= 1 / 12).sum() >= _THROUGH * middle.sum()
-    return bool(through or _larger(significant(off), sides) > _AS_FAR_OFF)
-
-
-def _larger(values: Floats, sides: Sequence[tuple[NDArray[np.bool_], NDArray[np.bool_]]]) -> float:
-    """The share of comparisons, a point half way with one at the end of its side, in which the former has the larger value."""
-    from scipy.stats import rankdata
-
-    larger = compared = 0.0
-    for middle, end in sides:
-        here, there = values[middle], values[end]
-        # Mann and Whitney's U, a tie as half
-        larger += float(rankdata(np.concatenate([here, there]))[: len(here)].sum()) - len(here) * (len(here) + 1) / 2
-        compared += len(here) * len(there)
-    return larger / compared if compared else 0.0
+    if not (len(one) and len(other)):
+        return 0
+    points = np.concatenate([one, other])
+    reach = KDTree(points).query(points, [min(_NEIGHBOURS, len(points) - 1) + 1])[0][:, 0] * _AS_FAR
+    return sum(
+        int(KDTree(there).query_ball_point(here, own, return_length=True).sum())
+        for here, there, own in ((one, other, reach[: len(one)]), (other, one, reach[len(one) :]))
+    )
 
 
 def _mid_p(few: int, of: int) -> float:
