@@ -234,7 +234,7 @@ def _number(out: ColumnDraft, values: pd.Series, numbers: pd.Series, whole: bool
 def _behind_numbers(values: pd.Series) -> str:
     """What stands behind the numbers of a column, where there is nothing else in it; nothing where there is."""
     parts = values.str.extract(r"^(.*\d)\s?(\D{0,12})$")
-    if not parts[0].map(is_number, na_action="ignore").fillna(False).mean() > 0.9:
+    if sum(map(is_number, parts[0].dropna())) <= 0.9 * len(parts):
         return ""
     return ", ".join(quote(word) for word in parts[1].value_counts().index[:3] if word)
 

@@ -98,151 +98,38 @@ def guess_roles(sample: Sample) -> Roles:
     >>> roles.is_log, roles.customer, roles.time, roles.money.amount
     (True, 'client', 'date', 'total')
     """
-    cells = {name: sample.present(name) for name in sample.headers}
-    read = {name: sample.numbers(name) for name in sample.headers}
-    numbers = {name for name, column in read.items() if column.notna().mean() > 0.9}
-    nameless = all(NAMELESS.fullmatch(name.casefold()) for name in cells)
-    free = [name for name, column in cells.items() if len(column)]
-
-    def take(words: Sequence[str], names: Sequence[str]) -> str | None:
-        called = {name: normal_header(name) for name in names}
-        found = next(
-            (
-                name
-                for word in words
-                for name in sorted(names, key=lambda name: called[name] != word)
-                if word in called[name]
-            ),
-            None,
-        )
-        if found is not None:
-            free.remove(found)
-        return found
-
-    times = {name: time_formats(cells[name]) for name in free}
-    who = [name for name in free if not _is_measure(name, read, times) and _may_be_customer(name, cells[name])]
-    ids = [name for name in who if id_like(name)]
-    customer = take(CUSTOMER, ids) or take(CUSTOMER, who) or take(PERSON, ids)
-    if customer is None:  # an address that comes again tells people apart, whatever its column is called
-        mail = [name for name in who if name in free and cells[name].str.contains(".@.").mean() > 0.9]
-        customer = next((name for name in mail if cells[name].duplicated().any()), None)
-        free = [name for name in free if name != customer]
+    columns = _Columns(sample)
+    cells, free = columns.cells, columns.free
     doubts: dict[str, str] = {}
-    others = [name for name in ids if _comes_back(cells[name]) and not _is_called(name, (*ORDER, *PRODUCT, *STORE))]
-    if customer is None and len(others) == 1 and any(times.values()):
-        customer = others[0]
-        free.remove(customer)
-        doubts["customer"] = " # CHECK: is this who bought? It is the only id that comes again"
-    if customer is None and nameless:
-        customer = next((name for name in who if not times[name] and cells[name].duplicated().any()), None)
-        free = [name for name in free if name != customer]
-    timely = [name for name in free if times[name] and not re.search(BIRTH, words_of(name))]
-    time = None
-    for some in _by_telling(timely, cells, customer):
-        time = take(TIME, some)
-        if time is None and (
-            fitting := [
-                name for name in some if nameless or name not in numbers or cells[name].str.fullmatch(YEAR_FIRST).all()
-            ]
-        ):
-            time = fitting[0]
-            free.remove(time)
-        if time is not None:
-            break
-    # ten digits are a number of something, or seconds since 1970
-    ids = [name for name in free if not times[name] or (name in numbers and not _is_timely(name))]
-    ids = [name for name in ids if not re.search(ABOUT_ORDERS, words_of(name)) and not _is_measure(name, read)]
-    ids = [
-        name
-        for name in ids
-        if not re.search(LINE_NUMBER, words_of(name)) and not re.search(QUANTITY, normal_header(name))
-    ]
-    if customer is not None:  # everybody has one of their own
-        ids = [name for name in ids if cells[name].nunique() >= cells[customer].nunique()]
-    order = take(ORDER, [name for name in ids if id_like(name)]) or take(ORDER, ids)
-    if order is None and customer is not None and cells[customer].duplicated().any():
-        order = next((name for name in free if not times[name] and _tells_orders(name, cells, customer)), None)
-        if order is None and time is not None:
-            names = sorted((name for name in free if not _is_measure(name, read, times)), key=id_like, reverse=True)
-            order = next((name for name in names if _parts_days(cells, name, customer, time)), None)
-            doubts |= (
-                {} if order is None else {"order": " # CHECK: is this the order? Each is of one customer and one day"}
-            )
-        free = [name for name in free if name != order]
+    customer = _customer(columns, doubts)
+    time = _time(columns, customer)
+    order = _order(columns, customer, time, doubts)
     if customer is None and order is not None and time is not None:
-        names = [name for name in who if name in free and not _is_called(name, (*PRODUCT, *STORE))]
-        customer = _who_orders(cells, names, order)
-        doubts |= (
-            {}
-            if customer is None
-            else {"customer": " # CHECK: is this who bought? Every order has one, and they come again"}
-        )
-        free = [name for name in free if name != customer]
-    product = take(
+        customer = columns.claim(_who_orders(columns, order))
+        if customer is not None:
+            doubts["customer"] = " # CHECK: is this who bought? Every order has one, and they come again"
+    product = columns.take(
         PRODUCT,
         [name for name in free if id_like(name) or "sku" in normal_header(name) or normal_header(name) in PRODUCT],
     )
-    store = take(STORE, [name for name in free if id_like(name)])
-    line = next(
-        (
-            name
-            for name in free
-            if name in numbers and re.search(LINE_NUMBER, words_of(name)) and not _is_measure(name, read)
-        ),
-        None,
-    )
-    figures = {
-        name: read[name] for name in free if name in numbers and name != line and not id_like(name) and not times[name]
-    }
-    of_orders = (
-        set()
-        if order is None
-        else repeated_in_orders(sample, order, [name for name in (customer, time) if name], figures)
-    )
-    money = money_roles({name: values.dropna() for name, values in figures.items()}, of_orders)
-    if nameless and figures:
-        money = MoneyRoles(amount=list(figures)[-1])  # quantity before money, as most tills write it
+    store = columns.take(STORE, [name for name in free if id_like(name)])
+    lines = (name for name in free if name in columns.numbers and re.search(LINE_NUMBER, words_of(name)))
+    line = next((name for name in lines if not columns.is_measure(name)), None)
+    money = _money(columns, sample, [name for name in (customer, time) if name], order, line)
     if order is not None and customer is not None and not cells[customer].duplicated().any():
-        other = next((name for name in who if name in free and _comes_again(name, customer, cells)), None)
+        other = next((name for name in columns.who if name in free and _comes_again(name, customer, cells)), None)
         if other is not None:
             doubts["customer"] = (
                 f" # CHECK: {quote(customer)} has another value in every line, and this one comes again"
             )
             customer = other
-    if customer is not None and (lines := len(cells[customer]) / max(1, cells[customer].nunique())) > LINES_OF_ONE:
-        doubts["customer"] = (
-            doubts.get("customer", "")
-            + f" # {cells[customer].nunique()} customers with {lines:,.0f} lines each: is that not a shop or a group?"
-        )
     copies = sample.cells.duplicated()  # a row that stands there twice makes nobody a customer who came again
     once = sample.cells.index[~copies] if copies.mean() < TWICE else sample.cells.index
     repeats = customer is not None and bool(cells[customer][cells[customer].index.isin(once)].duplicated().any())
-    if customer is not None and (twice := cells[customer].nunique() - cells[customer].str.casefold().nunique()):
-        doubts["customer"] = (
-            doubts.get("customer", "")
-            + f" # CHECK: {twice:,} differ from another in capitals only: as drafted, they are customers of their own"
-        )
-    if time is not None and re.search(LATER, words_of(time)):
-        doubts["time"] = " # CHECK: is this when it was bought? No other column of times was found"
-    if customer is not None and order is not None and time is not None:
-        begun = pd.DataFrame(
-            {"customer": cells[customer], "order": cells[order], "day": cells[time].str.split("[ T]").str[0]}
-        )
-        days = begun.dropna().groupby(["customer", "order"])["day"].nunique()
-        if len(days) and (days > 1).mean() > SEVERAL_DAYS:
-            doubts["order"] = (
-                f" # CHECK: {(days > 1).mean():.0%} stand on several days: do the numbers begin again? Without it, a purchase day counts as one order"
-            )
-    if repeats and customer is not None and cells[customer].nunique() > (1 - TWICE) * len(cells[customer]):
-        doubts["customer"] = (
-            doubts.get("customer", "")
-            + " # CHECK: nearly everybody stands in one line: is a line a purchase, or is it a customer, and some stand there twice?"
-        )
     # one order each makes a log, too; the last order of everybody, a customers table
     orders = order is not None and id_like(order) and not re.search(LAST, f"{words_of(order)} {words_of(time or '')}")
-    if customer is not None and not repeats and orders:
-        doubts["customer"] = " # CHECK: everybody stands in one line: is each a purchase?"
-    formats = times.get(time, []) if time is not None else []
+    _look_again(cells, customer, time, order, repeats, orders, doubts)
+    formats = columns.times.get(time, []) if time is not None else []
     return Roles(
         customer=customer,
         time=time,
@@ -261,6 +148,153 @@ def guess_roles(sample: Sample) -> Roles:
             and (id_like(customer) or normal_header(customer) in CUSTOMER or time is not None or order is not None)
         ),
     )
+
+
+class _Columns:
+    """What is known of each column before it plays a part, and which play none yet."""
+
+    def __init__(self, sample: Sample):
+        self.cells = {name: sample.present(name) for name in sample.headers}
+        self.read = {name: sample.numbers(name) for name in sample.headers}
+        self.numbers = {name for name, column in self.read.items() if column.notna().mean() > 0.9}
+        self.nameless = all(NAMELESS.fullmatch(name.casefold()) for name in self.cells)
+        self.free = [name for name, column in self.cells.items() if len(column)]
+        self.times = {name: time_formats(self.cells[name]) for name in self.free}
+        self.who = [
+            name
+            for name in self.free
+            if not _is_measure(name, self.read, self.times) and _may_be_customer(name, self.cells[name])
+        ]
+
+    def is_measure(self, name: str) -> bool:
+        return _is_measure(name, self.read)
+
+    def take(self, words: Sequence[str], names: Sequence[str]) -> str | None:
+        """The first that goes by one of these words, the most telling word first; it is free no more."""
+        called = {name: normal_header(name) for name in names}
+        by_words = (
+            name
+            for word in words
+            for name in sorted(names, key=lambda name: called[name] != word)
+            if word in called[name]
+        )
+        return self.claim(next(by_words, None))
+
+    def claim(self, name: str | None) -> str | None:
+        """Take a column for a part."""
+        if name is not None:
+            self.free.remove(name)
+        return name
+
+
+def _customer(columns: _Columns, doubts: dict[str, str]) -> str | None:
+    """Who bought, by what the columns are called, by addresses, or as the only id that comes again."""
+    cells, who = columns.cells, columns.who
+    ids = [name for name in who if id_like(name)]
+    if (found := columns.take(CUSTOMER, ids) or columns.take(CUSTOMER, who) or columns.take(PERSON, ids)) is not None:
+        return found
+    # an address that comes again tells people apart, whatever its column is called
+    mail = [name for name in who if cells[name].str.contains(".@.").mean() > 0.9]
+    found = next((name for name in mail if cells[name].duplicated().any()), None)
+    others = [name for name in ids if _comes_back(cells[name]) and not _is_called(name, (*ORDER, *PRODUCT, *STORE))]
+    if found is None and len(others) == 1 and any(columns.times.values()):
+        found = others[0]
+        doubts["customer"] = " # CHECK: is this who bought? It is the only id that comes again"
+    if found is None and columns.nameless:
+        found = next((name for name in who if not columns.times[name] and cells[name].duplicated().any()), None)
+    return columns.claim(found)
+
+
+def _time(columns: _Columns, customer: str | None) -> str | None:
+    """When it was bought."""
+    cells = columns.cells
+    timely = [name for name in columns.free if columns.times[name] and not re.search(BIRTH, words_of(name))]
+    for some in _by_telling(timely, cells, customer):
+        if (found := columns.take(TIME, some)) is not None:
+            return found
+        for name in some:
+            if columns.nameless or name not in columns.numbers or cells[name].str.fullmatch(YEAR_FIRST).all():
+                return columns.claim(name)
+    return None
+
+
+def _order(columns: _Columns, customer: str | None, time: str | None, doubts: dict[str, str]) -> str | None:
+    """Which order a line is of, by what the columns are called, or by how they part the lines of a customer."""
+    cells, free, times = columns.cells, columns.free, columns.times
+    # ten digits are a number of something, or seconds since 1970
+    ids = [name for name in free if not times[name] or (name in columns.numbers and not _is_timely(name))]
+    ids = [name for name in ids if not re.search(ABOUT_ORDERS, words_of(name)) and not columns.is_measure(name)]
+    ids = [
+        name
+        for name in ids
+        if not re.search(LINE_NUMBER, words_of(name)) and not re.search(QUANTITY, normal_header(name))
+    ]
+    if customer is not None:  # everybody has one of their own
+        ids = [name for name in ids if cells[name].nunique() >= cells[customer].nunique()]
+    found = columns.take(ORDER, [name for name in ids if id_like(name)]) or columns.take(ORDER, ids)
+    if found is not None or customer is None or not cells[customer].duplicated().any():
+        return found
+    found = next((name for name in free if not times[name] and _tells_orders(name, cells, customer)), None)
+    if found is None and time is not None:
+        names = (name for name in free if not _is_measure(name, columns.read, times))
+        parting = (
+            name for name in sorted(names, key=id_like, reverse=True) if _parts_days(cells, name, customer, time)
+        )
+        if (found := next(parting, None)) is not None:
+            doubts["order"] = " # CHECK: is this the order? Each is of one customer and one day"
+    return columns.claim(found)
+
+
+def _money(columns: _Columns, sample: Sample, of_all: Sequence[str], order: str | None, line: str | None) -> MoneyRoles:
+    """What the columns of numbers say of money; of those that nobody named, quantity before money, as most tills write it."""
+    figures = {
+        name: columns.read[name]
+        for name in columns.free
+        if name in columns.numbers and name != line and not id_like(name) and not columns.times[name]
+    }
+    if columns.nameless and figures:
+        return MoneyRoles(amount=list(figures)[-1])
+    of_orders = set() if order is None else repeated_in_orders(sample, order, of_all, figures)
+    return money_roles({name: values.dropna() for name, values in figures.items()}, of_orders)
+
+
+def _look_again(
+    cells: Mapping[str, pd.Series],
+    customer: str | None,
+    time: str | None,
+    order: str | None,
+    repeats: bool,
+    orders: bool,
+    doubts: dict[str, str],
+) -> None:
+    """Add what a person should look at of the columns that were found."""
+    if time is not None and re.search(LATER, words_of(time)):
+        doubts["time"] = " # CHECK: is this when it was bought? No other column of times was found"
+    if customer is None:
+        return
+    own, said = cells[customer], [doubts[key] for key in ("customer",) if key in doubts]
+    different = own.nunique()
+    if (lines := len(own) / max(1, different)) > LINES_OF_ONE:
+        said.append(f" # {different} customers with {lines:,.0f} lines each: is that not a shop or a group?")
+    if twice := different - own.str.casefold().nunique():
+        said.append(
+            f" # CHECK: {twice:,} differ from another in capitals only: as drafted, they are customers of their own"
+        )
+    if repeats and different > (1 - TWICE) * len(own):
+        said.append(
+            " # CHECK: nearly everybody stands in one line: is a line a purchase, or is it a customer, and some stand there twice?"
+        )
+    if not repeats and orders:
+        said = [" # CHECK: everybody stands in one line: is each a purchase?"]
+    if said:
+        doubts["customer"] = "".join(said)
+    if order is not None and time is not None:
+        begun = pd.DataFrame({"customer": own, "order": cells[order], "day": cells[time].str.split("[ T]").str[0]})
+        days = begun.dropna().groupby(["customer", "order"])["day"].nunique()
+        if len(days) and (days > 1).mean() > SEVERAL_DAYS:
+            doubts["order"] = (
+                f" # CHECK: {(days > 1).mean():.0%} stand on several days: do the numbers begin again? Without it, a purchase day counts as one order"
+            )
 
 
 def repeated_in_orders(sample: Sample, order: str, of_all: Sequence[str], figures: Mapping[str, pd.Series]) -> set[str]:
@@ -322,10 +356,12 @@ def _parts_days(cells: Mapping[str, pd.Series], header: str, customer: str, time
     return bool(lines["part"].notna().all() and alone and several >= SURELY)
 
 
-def _who_orders(cells: Mapping[str, pd.Series], names: Sequence[str], order: str) -> str | None:
+def _who_orders(columns: _Columns, order: str) -> str | None:
     """Of the columns that are the same on all lines of an order and come again in others, the one that tells most apart."""
-    found = {}
-    for name in names:
+    cells, found = columns.cells, {}
+    for name in columns.who:
+        if name not in columns.free or _is_called(name, (*PRODUCT, *STORE)):
+            continue
         words, short = words_of(name), float(cells[name].str.len().median()) < SHORTEST_PHONE
         if re.search(CODES, words) or (short and re.search(ADDRESS, words)):
             continue
