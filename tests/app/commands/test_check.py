@@ -24,7 +24,9 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.slow
 def test_a_draft_agrees_with_its_file_and_not_with_another(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     people = made / "people.csv"
-    people.write_text("CLIENTNUM,age,spend\n" + "".join(f"{700 + n},{20 + n * 7 % 40},{n * n % 37}\n" for n in range(40)) + ",,\n" * 9)
+    people.write_text(
+        "CLIENTNUM,age,spend\n" + "".join(f"{700 + n},{20 + n * 7 % 40},{n * n % 37}\n" for n in range(40)) + ",,\n" * 9
+    )
     assert main(["describe", str(people)]) == 0
     Path("conf/source/people.yaml").write_text(capsys.readouterr().out)
     assert main(["fetch", "source=people", f"from={people}"]) == 0
