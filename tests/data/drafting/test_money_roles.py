@@ -93,6 +93,9 @@ def said(found) -> dict:
             {"quantity": "qty", "price": "discounted price", "list_price": "price"},
         ),
         ({"unit sales": UNITS, "price": PRICES, "sales": LINES}, {"amount": "sales"}),
+        # what is some whole number of times another figure is of the line, whatever the three are called
+        ({"Amount": PRICES, "Total_Purchases": UNITS, "Value": LINES}, {"amount": "Value"}),
+        ({"Amount": PRICES, "Total_Purchases": UNITS, "Value": PAID}, {"amount": "Amount", "others": ["Value"]}),
     ],
 )
 def test_parts_are_known_by_name_and_values(columns, parts):

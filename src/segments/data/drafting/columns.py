@@ -19,6 +19,7 @@ from segments.data.drafting.headers import (
     HOW_MANY,
     LATER,
     LONGEST_KEY,
+    MANY_CODES,
     NAMELESS,
     OUTCOME,
     TIME,
@@ -162,6 +163,8 @@ def _column(sample: Sample, header: str, key: str) -> ColumnDraft:
     if whole and different > FEW_VALUES and values.str.fullmatch(r"0\d+").any():
         return replace(out, remark=f"holds {different:,} codes: amounts have no zeros before them")
     counts = re.search(HOW_MANY, words) is not None and numbers.max() < LEAST_ADDRESS
+    if whole and different > MOST_CATEGORIES and re.search(MANY_CODES, words):
+        return replace(out, remark=f"holds {different:,} codes of groups: no amounts, and too many for categories")
     if different > FEW_VALUES and (re.search(r"(^|_)id$", words) or (whole and id_like(header) and not counts)):
         return replace(out, remark=f"holds {different:,} different ids")
     if _is_birth_year(sample, header):
@@ -201,11 +204,16 @@ def _number(out: ColumnDraft, values: pd.Series, numbers: pd.Series, whole: bool
     if (levels := no_yes(values.unique())) and len(levels) == 2:
         share = f"{quote(levels[1])} of {(values == levels[1]).mean():.0%}"
         return replace(out, meaning=_ordinal(levels), remark=f"an indicator: {share}{lacking}")
-    codes = ", ".join(f"{value:g}" for value in different[:FEW_VALUES])
     few = whole and len(known) >= FEWEST_ROWS
-    if few and len(different) <= FEW_VALUES and re.search(CODES, words) and values.nunique() == len(different):
-        ordered = ", ".join(quote(f"{value:g}") for value in different)
-        remark = f"CHECK: {codes}: codes of groups? If they have an order: {{kind: ordinal, levels: [{ordered}]}}; remove the kind if they are amounts"
+    codes = ", ".join(f"{value:g}" for value in different[:FEW_VALUES])
+    of_groups = re.search(CODES if len(different) <= FEW_VALUES else MANY_CODES, words)
+    if few and of_groups and values.nunique() == len(different) <= MOST_CATEGORIES:
+        if len(different) <= FEW_VALUES:
+            ordered = ", ".join(quote(f"{value:g}") for value in different)
+            remark = f"CHECK: {codes}: codes of groups? If they have an order: {{kind: ordinal, levels: [{ordered}]}}; remove the kind if they are amounts"
+        else:
+            span = f"{len(different)} different, {known.min():g} to {known.max():g}"
+            remark = f"CHECK: {span}: codes of groups? Remove the kind if they are amounts, or in an order"
         return replace(out, meaning="kind: category", remark=remark + lacking)
     low = ", minimum: 0" if (known >= 0).all() else ""
     remark = f"seen: {known.min():g} to {known.max():g}{lacking}"

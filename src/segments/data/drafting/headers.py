@@ -184,9 +184,16 @@ CURRENCY_NAME = (
     r"(^|_)(currency|waehrung|währung|währ|waers|devise|moneda|divisa|moeda|valuta|waluta|валюта|waerk)(_|$)"
 )
 NOBODY = r"0+|-1|9{5,}|guest|gast|invité|anonymous|anonym|unknown|unbekannt|none|no_?customer"
-CODES = (  # of what a whole number is the code of a group, and no amount
-    r"(^|_)(type|typ|channel|kanal|region|area|country|state|city|location|education|occupation|profession|job|status"
-    r"|class|category|kategorie|group|gruppe|code|sex|gender|geschlecht|marital|plan|tier|level|settlement|branch)(_|$)"
+_GROUPS = (
+    "type|typ|channel|kanal|region|country|state|city|education|occupation|profession|job|class|category|kategorie|group|gruppe|code"
+    "|sex|gender|geschlecht|marital|branch|bundesland|familienstand|beruf|catégorie|région|ville|pays|sexe|categor[ií]a|regi[oó]n|ciudad|pa[ií]s|sexo"
+    "|ocupaci[oó]n|profesi[oó]n|tipo|canal|categoria|regione|città|professione|sesso|regio|beroep|geslacht|soort|kategoria|zawod|płeć|plec|categorie"
+)
+# Of what a whole number is the code of a group, and no amount; and what stays so of many different numbers.
+CODES = rf"(^|_)({_GROUPS}|area|location|status|plan|tier|level|settlement)(_|$)"
+MANY_CODES = (
+    r"^(?!(.*_)?(by|per|of|in|je|pro|par|por|amount|spend|spent|sum|total|count|number)_)"
+    rf"(.*_)?({_GROUPS})(_?(code|cd|id|no|nr|key|\d+))*$"
 )
 # Whole numbers that begin again: their names, and the first and the last of them.
 TURNS = {

@@ -204,6 +204,8 @@ def money_roles(numbers: Mapping[str, pd.Series[float]], of_orders: Collection[s
     # what is of the line before what is of its order, and the whole before a part of it
     named.sort(key=lambda name: (name in of_orders, "subtotal" in called[name]))
     amount = next((name for name in named if not _no_money(called[name], numbers[name])), None)
+    times = {name: one for name in named if (one := _of_one(name, named, numbers)) is not None}
+    amount = next(iter(times), amount)
     if amount in of_orders and quantity is not None and (price or listed) not in (None, *of_orders):
         amount = None
     for name in named:
@@ -260,7 +262,9 @@ def money_roles(numbers: Mapping[str, pd.Series[float]], of_orders: Collection[s
         others=[
             name
             for name in named
-            if amount is not None and name != amount and not _no_money(called[name], numbers[name])
+            if amount is not None
+            and name not in (amount, times.get(amount))
+            and not _no_money(called[name], numbers[name])
             if _differ(numbers[name], numbers[amount])
         ],
         is_doubtful=bool(doubt),
@@ -321,6 +325,15 @@ def _is_of_one(money: pd.Series[float], units: pd.Series[float]) -> bool:
     both = both[both["units"] > 0]
     by_line, by_one = (one.rank().corr(both["units"].rank()) for one in (both["money"], both["money"] / both["units"]))
     return bool(by_one < -CHANCE / max(1, len(both)) ** 0.5 and by_line < -by_one / 2)
+
+
+def _of_one(whole: str, named: Sequence[str], numbers: Mapping[str, pd.Series[float]]) -> str | None:
+    """Another column of money of which this one is a whole number of times, by a column of such numbers; whatever they are called."""
+    counts = [one for one in numbers.values() if (one.dropna() % 1 == 0).all() and one.nunique() > 1]
+    for name in named:
+        if name != whole and any(_differ(numbers[whole], numbers[name] * count) < 0.05 for count in counts):
+            return name
+    return None
 
 
 def _is_list(called: str) -> bool:
