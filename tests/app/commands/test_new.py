@@ -76,6 +76,23 @@ def test_with_a_file_its_source_is_drafted_chosen_fetched_and_pinned(
 
 
 @pytest.mark.slow
+def test_what_only_a_person_knows_is_asked_in_a_project_that_is_made(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("log.csv").write_text(LOG.replace("amount", "unit price"))
+    assert main(["new", "shop", "from=log.csv"]) == 0
+    said = capsys.readouterr().out
+    assert 'only you know: what was paid for a line? "unit price" is what one unit costs' in said
+    assert said.index("# answer each QUESTION in conf/source/log.yaml") < said.index("segments fetch from=/")
+    monkeypatch.chdir("shop")
+    assert main(["fetch", "from=../log.csv"]) == 2
+    draft = Path("conf/source/log.yaml")
+    draft.write_text(draft.read_text().replace("  # amount: until", '  amount: "unit price" # until'))
+    assert main(["fetch", "from=../log.csv"]) == 0
+    check_pins(load(project=Path.cwd()).source, Path())
+
+
+@pytest.mark.slow
 def test_a_file_called_like_a_bundled_feature_set_does_not_replace_it() -> None:
     Path("rfm.csv").write_text(PEOPLE)
     assert main(["new", "shop", "--from", "rfm.csv"]) == 0

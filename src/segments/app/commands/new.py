@@ -20,7 +20,7 @@ import yaml
 import segments
 from segments.app.commands.describe import draft_with_features
 from segments.app.load import load
-from segments.errors import DataError, StoreError
+from segments.errors import ConfigError, DataError, StoreError
 from segments.io.store.files import refuse_kept
 from segments.io.store.raw_files import PINS, fetch
 
@@ -76,16 +76,18 @@ def run(folder: str, origin: str = "") -> str:
         with tempfile.TemporaryDirectory(prefix=".segments-new-", dir=target.parent) as name:
             made = Path(name, "project")
             _lay_out(made, target.name)
-            said = _own_data(made, Path(origin).absolute()) if origin else []
+            said, first = (
+                _own_data(made, Path(origin).absolute()) if origin else ([], ["segments fetch # the bundled data"])
+            )
             _under_git(made, target.parent)
             made.replace(target)
     except OSError as error:
         raise StoreError(
             f"cannot write {folder}: {error.strerror}", where=str(target), fix="check free space and permissions"
         ) from error
-    lines = [f"{folder} is a project of segments.", *said, f"Next    cd {shlex.quote(str(folder))}"]
-    lines += [] if origin else ["        segments fetch # the bundled data"]
-    lines += ["        dvc repro", "        segments summary"]
+    lines = [f"{folder} is a project of segments.", *(f"        {line}" for line in said)]
+    lines.append(f"Next    cd {shlex.quote(str(folder))}")
+    lines += [f"        {line}" for line in (*first, "dvc repro", "segments summary")]
     if shutil.which("dvc") is None:
         lines.append(
             "There is no `dvc` on PATH: install with `pipx install --include-deps segments`, or activate the environment."
@@ -146,8 +148,8 @@ def outside(pipeline: str) -> str:
     return f"{PREFACE}stages:\n{CODE_STAGE}" + "\n".join(lines) + "\n"
 
 
-def _own_data(made: Path, origin: Path) -> list[str]:
-    """Draft the source and its feature set, choose both in ``conf/config.yaml``, fetch the file."""
+def _own_data(made: Path, origin: Path) -> tuple[list[str], list[str]]:
+    """Draft the source and its feature set, choose both in ``conf/config.yaml``, fetch the file; what was done, and what a person does first."""
     draft, beside = draft_with_features(origin, made / "conf")
     source = yaml.safe_load(draft)
     name, sets = source["name"], source["feature_sets"]
@@ -157,13 +159,22 @@ def _own_data(made: Path, origin: Path) -> list[str]:
             where=str(origin),
             fix=f"see `segments describe {origin.name}`, and name another file",
         )
-    (made / f"conf/source/{name}.yaml").write_text(draft)
+    place = f"conf/source/{name}.yaml"
+    (made / place).write_text(draft)
     config = made / "conf/config.yaml"
     text = re.sub(r"^  - source: \w+", f"  - source: {name}", config.read_text(), flags=re.MULTILINE)
     config.write_text(re.sub(r"^  - feature_set: \w+", f"  - feature_set: {sets[0]}", text, flags=re.MULTILINE))
-    said = f"conf/source/{name}.yaml was drafted from {origin.name}: read every line, what is a guess says so"
-    lines = [said, *beside, *fetch(load(project=made).source, origin, project=made)]
-    return [f"        {line}" for line in lines]
+    said = [f"{place} was drafted from {origin.name}: read every line, what is a guess says so", *beside]
+    asked = re.findall(r"# QUESTION: (.*)", draft)
+    said += [f"only you know: {question}" for question in asked]
+    first = [f"# answer each QUESTION in {place}"] if asked else []
+    try:
+        drafted = load(project=made).source
+    except ConfigError:
+        if not asked:
+            raise
+        return said, [*first, f"segments fetch from={shlex.quote(str(origin))}"]
+    return [*said, *fetch(drafted, origin, project=made)], first
 
 
 def _under_git(made: Path, above: Path) -> None:
