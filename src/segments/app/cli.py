@@ -371,7 +371,7 @@ def uplift() -> Run:
 
     Treatment against control, with 95 % intervals. Without FILE, a past campaign of the source is described.
 
-    FILE  CSV, parquet or xlsx with a header and one row for EVERY customer of the exported list, controls too:
+    FILE  CSV, parquet or workbook with a header and one row for EVERY customer of the exported list, controls too:
       customer_id  as in the list
       responded    1 or 0, yes or no, true or false     } one of the two, or both;
       spend        money in the campaign's time         } 0 for who did nothing, never left out

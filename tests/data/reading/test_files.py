@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import codecs
 import os
+import zlib
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -284,7 +286,11 @@ BROKEN = {
     "cut parquet": ("raw.parquet", b"PAR1\x15\x04\x15", "is not a complete parquet file"),
     "text as xlsx": ("raw.xlsx", b"id,t\n1,2\n", "is not an Excel file"),
     "zip as xlsx": ("raw.xlsx", b"PK\x03\x04nothing", "is not a complete Excel file"),
-    "old excel": ("raw.xls", b"\xd0\xcf\x11\xe0", "files named '.xls' cannot be read"),
+    "old excel or a password as xlsx": ("raw.xlsx", b"\xd0\xcf\x11\xe0", "of the old kind or with a password"),
+    "cut old excel": ("raw.xls", b"\xd0\xcf\x11\xe0", "is not a complete Excel file"),
+    "xlsx as old excel": ("raw.xls", b"PK\x03\x04", "is an Excel or zip file"),
+    "web page as old excel": ("raw.xls", b"<html><table>", "is a web page"),
+    "packed": ("raw.csv.gz", b"\x1f\x8b", "files named '.gz' cannot be read"),
     "short row": ("raw.csv", b"id,t,a\n1,2,3\n4,5\n", "line 3 of .*raw.csv has 2 fields, its header has 3"),
     "long row": ("raw.csv", b"id,t,a\n1,2,3\n4,5,6\n7,8,9,10\n", "line 4 of .*raw.csv has 4 fields, its header has 3"),
     "open quote": ("raw.csv", b'id,t,a\n1,"2,3\n4,5,6\n', "line . of .*raw.csv cannot be read"),
@@ -309,6 +315,30 @@ def test_broken_files_get_one_clear_error(tmp_path, case, entry):
                 clean_transactions(log, source)
     assert error.value.where
     assert error.value.fix
+
+
+# A workbook of the old kind, which nothing installed here writes: packed, in letters.
+OLD_WORKBOOK = zlib.decompress(
+    base64.b85decode(
+        "c-rk)O=uHA6#izj`K9?a6&j(0f>mn^RS)&jt`@Y1(o#iGM9|c%McSqk+C#lqtpP8B;7JjsQUxznFaDr{f(H*mMGrzjNYq<Tf`W%M>zlW`n$`#n"
+        "Xd$xSGH>3znQ!Lp&di(LeKQ};&)iQGumW9hp=9{sDYFSme!CC>)f<LX?c7Jna8Oh5`)DFPZafLT_R2Yw^Id>~d+H04z(-0)a0>ln89lj%=w=^M"
+        "Li*52Qs5d{LTF&GVl0odT*vY*w|vTS7h5i}?4-7NaTxPjf6Gp56(3TXxGn_Q??dJ+uw@(S@k*}ZGna(f){WiSlc|v!t7uf~FbkT{9zCOHWjTyn"
+        "2mq6Ww$ahHbUKeXP4+Cl8A;%)y{n%m9sAna1<3w=x!wB*yN@PurTwy^0#h)K@g~V3h=eL@-01y0aY8R*JMU=^o6tLvN$W1)Kx&9A-THVoHAKbs"
+        "_6}M=9c1b&j*RHpfQ<AU86wLfLy&h&9mzDptVem@M98(`oiA_u1_!jGY?<QIz&tZHN*7_^tYi>5#5L?CoiacRGq$ok$GvV~J;5?gepB8&P;V)F"
+        "r@75}u5G4qb}-&)o67Xfq~{j*J!;H-(zcL3*HbthpL?&(poz|~H1Xv%jaJbru3nLNtl7D+;>!n?4Zp=2pAxZrH>`s(j3v3d2vL@1Nj@F%v!qzh"
+        "O0q=-wqUk=9?xie>0J!hUrN^E1urorPpQCDn5SAig?TrbcZ1@)$#YfUxtQm+crNDMW?qQB?NVZRAUmgc`U?R#aNxj!0|yQqIH+X^e%CYK!&UPe"
+        "f#3AK)_<KPN+stv$$yLe7^7>PJ}UPhLwOdHRjr@(a0|OHu}Y5pzfj^Jjh@9Y2HB6{s@E@l@rd&KSv4{8_qI^A<Cm)O^B<4@1B6QBO8"
+    )
+)
+
+
+def test_a_workbook_of_the_old_kind(tmp_path):
+    (tmp_path / "old.XLS").write_bytes(OLD_WORKBOOK)
+    assert cells(tmp_path / "old.XLS") == {
+        "Kunde": ["007", "7", "Müller"],
+        "Tag": ["2024-02-29 00:00:00", "2024-03-01 00:00:00", "2024-03-02 00:00:00"],
+        "Betrag": ["1234.5", "-0.25", "3"],
+    }
 
 
 def test_truncated_xlsx(shared_data):

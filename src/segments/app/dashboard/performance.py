@@ -222,7 +222,7 @@ def _read_results(config: Config) -> None:
         campaign = st.text_input("Campaign of the results", placeholder="as its list was called")
         uploaded = st.file_uploader(
             "Results: customer_id, and responded or spend, of everybody on the list, controls too",
-            type=["csv", "parquet", "xlsx"],
+            type=["csv", "parquet", "xlsx", "xls"],
         )
         ready = uploaded is not None and bool(campaign)
         if st.button(

@@ -203,7 +203,7 @@ def describe_file(path: Path) -> Draft:
     Parameters
     ----------
     path : Path
-        CSV, parquet or xlsx; with ``*`` in its name, several that are read as one. At most 100,000 rows are looked at, spread over the file; the last purchase, and whether days or months
+        CSV, parquet or workbook; with ``*`` in its name, several that are read as one. At most 100,000 rows are looked at, spread over the file; the last purchase, and whether days or months
         come first, are looked up in all of it.
 
     Raises

@@ -1,7 +1,7 @@
 """The edge that opens raw files. Comes in: paths and hints of a source. Goes out: tables for the cleaners, as relations of DuckDB.
 
 Three kinds of files, told apart by their names and checked by their first bytes (:mod:`segments.data.reading.kinds`): CSV (``.csv``,
-``.tsv``, ``.txt``), parquet, xlsx. What the source does not say about a CSV is found out from the file
+``.tsv``, ``.txt``), parquet, workbooks (``.xlsx``, ``.xlsm``, ``.xls``). What the source does not say about a CSV is found out from the file
 (:mod:`segments.data.reading.dialect`). DuckDB streams, and spills to a temporary folder (``TMPDIR``), so that a file may be larger than
 memory. Every failure is one :class:`~segments.errors.DataError`.
 """

@@ -19,14 +19,17 @@ FILE_KINDS = {
     ".pq": "parquet",
     ".xlsx": "xlsx",
     ".xlsm": "xlsx",
+    ".xls": "xlsx",
 }
 SCORED = {suffix: kind for suffix, kind in FILE_KINDS.items() if kind != "xlsx"}  # what can be read in chunks
+PACKED = (".gz", ".zip", ".bz2", ".xz", ".zst", ".7z", ".rar", ".tar", ".tgz")
 NO_EXCEL = "save it as CSV or parquet"
+OLD_EXCEL = b"\xd0\xcf\x11\xe0"
 # What a file is by its first bytes, when that is not what its name says.
 SIGNATURES = (
     (b"PK\x03\x04", "an Excel or zip file", "name it .xlsx if it is Excel, unpack it if it is a zip"),
     (b"PAR1", "a parquet file", "name it .parquet"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel file (.xls)", "save it as .xlsx or CSV"),
+    (OLD_EXCEL, "an Excel file of the old kind or with a password", "name it .xls, or save it without a password"),
     (b"\x1f\x8b", "a gzip archive", "unpack it"),
     (b"%PDF", "a PDF", "export the table as CSV"),
     (b"version https://git-lfs", "a Git LFS pointer, not the data", "run `git lfs pull` where it came from"),
@@ -59,7 +62,11 @@ def kind_of(path: Path, kinds: Mapping[str, str] = FILE_KINDS) -> str:
         raise DataError(
             f"{path} is an Excel file" if excel else f"files named '{path.suffix or path.name}' cannot be read",
             where=str(path),
-            fix=NO_EXCEL if excel else f"use one of {', '.join(kinds)}",
+            fix=NO_EXCEL
+            if excel
+            else "unpack it, and name the file that was in it"
+            if path.suffix.lower() in PACKED
+            else f"use one of {', '.join(kinds)}: text of another name may be called .csv",
         )
     return kind
 
@@ -113,7 +120,8 @@ def refuse_foreign(path: Path, head: bytes, kind: str, kinds: Mapping[str, str] 
     --------
     >>> refuse_foreign(Path("customers.csv"), b"id,age", "csv")
     """
-    fitting = {"csv": b"", "parquet": b"PAR1", "xlsx": b"PK\x03\x04"}[kind]
+    excel = OLD_EXCEL if path.suffix.lower() == ".xls" else b"PK\x03\x04"
+    fitting = {"csv": b"", "parquet": b"PAR1", "xlsx": excel}[kind]
     if fitting and head.startswith(fitting):
         return
     start = head.lstrip(codecs.BOM_UTF8 + b" \t\r\n")[:200].lower()
@@ -121,7 +129,7 @@ def refuse_foreign(path: Path, head: bytes, kind: str, kinds: Mapping[str, str] 
         raise DataError(
             f"{path} is a web page (HTML), not data",
             where=str(path),
-            fix="the link led to a page: download the file itself",
+            fix="open it in a spreadsheet and save it as .xlsx, or if a link led to it, download the file itself",
         )
     for signature, what, fix in SIGNATURES:
         if head.startswith(signature):

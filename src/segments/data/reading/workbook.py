@@ -26,6 +26,7 @@ EVERY_SHEET = "all"
 # Cells of a sheet from the first to the last that is written, whether there is anything between them: all of these are laid out in memory at once,
 # and one reference to a cell far away would end the process.
 MOST_CELLS = 50_000_000
+MOST_CELLS_OLD = 256 * 65_536  # of a sheet of the old kind, by its format
 COLUMN, ROW = (re.compile(rb"""\sr\s*=\s*["']""" + inner) for inner in (rb"([A-Za-z]+)\d", rb"[A-Za-z]*(\d+)"))
 BLOCK, LONGEST_REFERENCE = 1 << 20, 64  # bytes
 
@@ -94,6 +95,8 @@ def _opened(path: Path) -> Any:
 
 def _most_cells(path: Path) -> int:
     """How many cells the widest and longest part of a workbook reaches over, by the references in it."""
+    if path.suffix.lower() == ".xls":
+        return MOST_CELLS_OLD
     most = 0
     with ZipFile(path) as book:
         for part in book.namelist():
