@@ -401,7 +401,7 @@ def test_what_a_manager_is_told_of_doubt_playbooks_traits_and_the_last_month() -
         "segments export campaign=dear overlay=dear",
         "How it went in 2024-01",
         "€500 (-10 %)",
-        "■ revenue of frequent guests at least 600: missed (500)",
+        "■ revenue of frequent guests at least €600: missed (€500)",
         "4 from “rare guests” to “frequent guests”",
     ):
         assert said in seen, said

@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from segments.action.templates import fill, money_text
+from segments.action.templates import fill
 from segments.config.playbook import Playbook, PlaybookConfig, When
 from segments.config.profiles import ProfilesConfig
 from segments.errors import ConfigError
-from segments.features.meanings import NONE, Labels, label
+from segments.features.meanings import NONE, Labels, label, money_text
 from segments.identity.profiles import OUTLOOK, mean_ranks, numeric_columns, segment_traits
 
 WHEN_PARTS = ("all", "any", "unless", "at_least", "at_most")

@@ -10,14 +10,15 @@ import base64
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from segments.action.templates import fill, money_text, percent
+from segments.action.templates import fill, measure_text, percent
 from segments.config.features import RFM_SCORES
-from segments.features.meanings import NONE, Labels, called, label, number
+from segments.features.meanings import NONE, Labels, called, label, limit, money_text, number
 from segments.identity.descriptors import CLUSTERED, DERIVED, DESCRIPTOR, FOLLOWS
 from segments.identity.profiles import IS_LEVEL
 
@@ -142,6 +143,7 @@ def render(briefing: Briefing) -> str:
     """
     tests = briefing.tests
     categories = tests[tests["kind"] == "category"]
+    currency = briefing.labels["monetary"].unit if "monetary" in briefing.labels else ""
     context = {
         "b": briefing,
         "headline": headline(briefing.profiles),
@@ -151,9 +153,8 @@ def render(briefing: Briefing) -> str:
         "doubt": _doubt(briefing.firmness),
         "moved": [] if briefing.movers is None else briefing.movers.to_dict("records"),
         "lights": [] if briefing.targets is None else briefing.targets.to_dict("records"),
-        "cash": lambda value: money_text(
-            value, briefing.labels["monetary"].unit if "monetary" in briefing.labels else ""
-        ),
+        "cash": partial(money_text, currency=currency),
+        "measure": partial(measure_text, currency=currency),
         "overlays": _overlay_rows(briefing),
         "months": _months(briefing),
         "images": {key: base64.b64encode(png).decode() for key, png in briefing.pictures.items()},
@@ -347,6 +348,8 @@ def rule_words(bounds: Mapping[str, Sequence[float | None]], labels: Labels = NO
     --------
     >>> rule_words({"monetary": (1234567.5, None), "recency_days": (2.0, 10.0)})
     'money spent above 1,234,567.5, and days since last purchase above 2 and at most 10'
+    >>> rule_words({"morning_share": (None, 0.32838)})
+    'spent in the morning at most 32.838 %'
     >>> rule_words({"contract = Two year": (0.5, None), "partner = Yes": (None, 0.5)})
     'contract is Two year, and partner is not Yes'
     """
@@ -356,8 +359,8 @@ def rule_words(bounds: Mapping[str, Sequence[float | None]], labels: Labels = NO
         if level:
             parts.append(f"{label(column, labels, unit=False)} is {'not ' if above is None else ''}{level}")
             continue
-        ends = [f"above {above:,.12g}"] if above is not None else []
-        ends += [f"at most {at_most:,.12g}"] if at_most is not None else []
+        ends = [f"above {limit(feature, above, labels)}"] if above is not None else []
+        ends += [f"at most {limit(feature, at_most, labels)}"] if at_most is not None else []
         parts.append(f"{label(feature, labels)} {' and '.join(ends)}")
     return ", and ".join(parts) if parts else "everybody"
 

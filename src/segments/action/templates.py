@@ -15,6 +15,8 @@ import pandas as pd
 from jinja2 import Environment, FunctionLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
+from segments.features.meanings import money_text
+
 # What begins code, a tag, a sign's name, a table's cell or a link, as the page shows it and markdown does not read it.
 _MARKS = str.maketrans({mark: f"&#{ord(mark)};" for mark in "`|["} | {"<": "&lt;", ">": "&gt;", "&": "&amp;"})
 
@@ -73,22 +75,6 @@ def code(text: str) -> Markup:
     return Markup("`" + " ".join(str(text).splitlines()).translate(_LOOK_ALIKES) + "`")  # noqa: S704 - nothing in it ends it
 
 
-def money_text(value: float, currency: str) -> str:
-    """An amount for a person, in whole units; a dash where it is not known.
-
-    Examples
-    --------
-    >>> money_text(964708.3, "$"), money_text(-5.2, "EUR"), money_text(1234.5, ""), money_text(float("nan"), "$")
-    ('$964,708', '-5 EUR', '1,234', '–')
-    """
-    if not math.isfinite(value):
-        return "–"
-    amount = f"{abs(value):,.0f}"
-    sign = "-" if value < 0 and amount != "0" else ""
-    # a sign stands before the number, a word after it
-    return f"{sign}{amount} {currency}" if currency.isalpha() else f"{sign}{currency}{amount}"
-
-
 def percent(share: float) -> str:
     """A share as a person reads it.
 
@@ -101,6 +87,35 @@ def percent(share: float) -> str:
         return "–"
     near_an_end = 0 < abs(share) < 0.0095 or 0.9905 < share < 1
     return (f"{share:.1%}" if near_an_end else f"{share:.0%}").replace("%", " %")
+
+
+def measure_text(name: str, value: float, currency: str) -> str:
+    """A measure for a person.
+
+    Examples
+    --------
+    >>> measure_text("revenue", 1234.5, "$"), measure_text("basket", 9.5, "$"), measure_text("coupon_share", 0.05, "$"), measure_text("visits", 1234.0, "$")
+    ('$1,234', '$9.50', '5 %', '1,234')
+    """
+    if pd.isna(value):
+        return "–"
+    if name == "basket":
+        return f"{value:,.2f} {currency}" if currency.isalpha() else f"{currency}{value:,.2f}"
+    if name == "revenue":
+        return money_text(value, currency)
+    return percent(value) if name.endswith("_share") else f"{value:,.0f}"
+
+
+def change(share: float) -> str:
+    """A change in percent of what was before.
+
+    Examples
+    --------
+    >>> change(0.031), change(-0.12), change(-0.001)
+    ('+3 %', '-12 %', '±0 %')
+    """
+    said = f"{share * 100:+.0f}"
+    return f"{'±0' if said in ('+0', '-0') else said} %"
 
 
 def rate(share: float) -> str:
@@ -169,7 +184,7 @@ def _environment(*, markdown: bool) -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters |= {
-        **{"figure": format, "code": code, "percent": percent},
+        **{"figure": format, "code": code, "percent": percent, "change": change},
         **{"rate": rate, "points": points, "money": money, "gain": gain},
     }
     environment.tests["finite"] = math.isfinite

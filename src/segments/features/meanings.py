@@ -104,8 +104,42 @@ def number(feature: str, value: float, labels: Labels = NONE) -> str:
         return "–"
     if feature in labels and labels[feature].format:
         return format(value, labels[feature].format).replace("-", "−")
-    if feature.endswith("_share") or feature.startswith("spend_on_"):
+    if _is_share(feature):
         near_an_end = 0 < abs(value) < 0.0995 or 0.9905 < value < 1
         return (f"{value:.1%}" if near_an_end else f"{value:.0%}").replace("%", " %")
     places = 0 if abs(value) >= 100 or value == round(value) else 1 if abs(value) >= 1 else 2
     return f"{value:,.{places}f}".replace("-", "−")
+
+
+def limit(feature: str, value: float, labels: Labels = NONE) -> str:
+    """A limit of a rule: all of its digits, of a share in percent.
+
+    Examples
+    --------
+    >>> limit("coupon_share", 0.32838), limit("monetary", 1234567.5)
+    ('32.838 %', '1,234,567.5')
+    """
+    written = labels[feature].format if feature in labels else ""
+    if written.endswith("%") or (not written and _is_share(feature)):
+        return f"{value * 100:,.12g} %"
+    return f"{value:,.12g}"
+
+
+def money_text(value: float, currency: str) -> str:
+    """An amount for a person, in whole units; a dash where it is not known.
+
+    Examples
+    --------
+    >>> money_text(964708.3, "$"), money_text(-5.2, "EUR"), money_text(1234.5, ""), money_text(float("nan"), "$")
+    ('$964,708', '-5 EUR', '1,234', '–')
+    """
+    if not math.isfinite(value):
+        return "–"
+    amount = f"{abs(value):,.0f}"
+    sign = "-" if value < 0 and amount != "0" else ""
+    # a sign stands before the number, a word after it
+    return f"{sign}{amount} {currency}" if currency.isalpha() else f"{sign}{currency}{amount}"
+
+
+def _is_share(feature: str) -> bool:
+    return feature.endswith("_share") or feature.startswith("spend_on_")

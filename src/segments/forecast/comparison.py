@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from segments.config.prediction import PredictionConfig, PredictionModel
+from segments.features.meanings import money_text
 from segments.forecast.holdout import (
     CHURN_SCORES,
     LEAST,
@@ -181,6 +182,7 @@ def recommendation(
     predicted: Mapping[str, Mapping[tuple[str, str], Floats]],
     models: Mapping[str, PredictionModel],
     horizon_days: int,
+    currency: str,
 ) -> dict[str, Any]:
     """What is recommended, in numbers and words, as plain data.
 
@@ -194,6 +196,8 @@ def recommendation(
         By name.
     horizon_days : int
         How far ahead was looked.
+    currency : str
+        Of the money; may be empty.
 
     Returns
     -------
@@ -210,7 +214,7 @@ def recommendation(
             for outcome in OUTCOMES
         ],
         "segments_help": [_segments_help(comparison, outcome, winners[outcome]) for outcome in OUTCOMES],
-        "plain": _plainly(comparison, test, predicted, winners, skill, models, horizon_days),
+        "plain": _plainly(comparison, test, predicted, winners, skill, models, horizon_days, currency),
         "skill": dict(skill),
         "calibration": {
             "error": _score(comparison, "churn", winners["churn"], "calibration_error")["value"],
@@ -345,6 +349,7 @@ def _plainly(
     skill: Mapping[str, Mapping[str, Any]],
     models: Mapping[str, PredictionModel],
     days: int,
+    currency: str,
 ) -> list[str]:
     """What the forecasts rest on and how they did, for people who read no scores; one sentence or two per outcome."""
     said = []
@@ -362,7 +367,8 @@ def _plainly(
             f"{checked}it expected {ahead.mean() * 100:.1f} % to leave; {happened.mean() * 100:.1f} % did."
             if outcome == "churn"
             else f"The expected value is what customers will spend in the next {days} days, judged by {by}. {checked}"
-            f"it expected {ahead.sum():,.0f} in all; they spent {happened.sum():,.0f} ({_bias(comparison, (name, variant))}). For one customer it was off by {np.abs(ahead - happened).mean():,.0f} on average."
+            f"it expected {money_text(ahead.sum(), currency)} in all; they spent {money_text(happened.sum(), currency)} ({_bias(comparison, (name, variant))}). "
+            f"For one customer it was off by {money_text(np.abs(ahead - happened).mean(), currency)} on average."
         )
     return said
 

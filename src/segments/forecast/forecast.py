@@ -88,6 +88,7 @@ def predict(
     as_of: date,
     config: PredictionConfig,
     window_days: int | None = None,
+    currency: str = "",
 ) -> Prediction:
     """Compare all models on later time, recommend, and look ahead from the as-of date.
 
@@ -111,6 +112,8 @@ def predict(
         Horizon, cutoff and sizes.
     window_days : int, optional
         Days that `build` looks back; all by default.
+    currency : str
+        Of the money, for the words about it.
 
     Returns
     -------
@@ -157,7 +160,7 @@ def predict(
         "steps": steps,
         "notes": [*shorter, *notes, *more, *said],
     }
-    advice = recommendation(comparison, winners, skill, test, predicted, models, config.horizon_days)
+    advice = recommendation(comparison, winners, skill, test, predicted, models, config.horizon_days, currency)
     if "value" in final:
         advice["plain"] += returns_said(kept_in_part(lines, days))
     runs = [

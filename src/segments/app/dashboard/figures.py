@@ -13,10 +13,10 @@ import pandas as pd
 from segments.action.performance import IN_POINTS
 from segments.action.report import rule_words
 from segments.action.target_list import minimum_detectable_effect
-from segments.action.templates import gain, money, money_text, percent, plain, points, rate
+from segments.action.templates import gain, money, percent, plain, points, rate
 from segments.clustering.space import to_space
 from segments.data.formulas import neutralise
-from segments.features.meanings import NONE, Labels, called
+from segments.features.meanings import NONE, Labels, called, money_text
 from segments.model.drift import FIGURE_NAMES
 from segments.model.segmentation import Segment, Segmentation, segment_title
 

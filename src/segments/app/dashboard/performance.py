@@ -13,8 +13,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from segments.action.performance import IN_POINTS, MISSED, PerformanceFacts
-from segments.action.templates import money_text, percent, plain
+from segments.action.performance import MISSED, PerformanceFacts
+from segments.action.templates import measure_text, plain
 from segments.action.uplift import ALL
 from segments.app.commands import export, uplift
 from segments.app.dashboard import charts, figures, reading
@@ -22,6 +22,7 @@ from segments.app.dashboard.reading import found
 from segments.config.root import Config
 from segments.data.formulas import neutralise
 from segments.errors import SegmentsError
+from segments.features.meanings import money_text
 from segments.io.store import catalog
 from segments.model.segmentation import Segment, segment_title
 
@@ -68,7 +69,7 @@ def _targets(config: Config) -> None:
     missed = int((lights["light"] == MISSED).sum())
     st.subheader(f"Targets: {missed} of {len(lights)} missed" if missed else f"Targets: none of {len(lights)} missed")
     st.dataframe(
-        figures.target_table(lights, partial(written, currency=config.source.currency), MEASURE_WORDS),
+        figures.target_table(lights, partial(measure_text, currency=config.source.currency), MEASURE_WORDS),
         hide_index=True,
         width="stretch",
         column_config={"why": st.column_config.TextColumn("why there are no data", width="large")},
@@ -91,7 +92,7 @@ def _periods(config: Config, facts: PerformanceFacts, table: pd.DataFrame, segme
             figures.period_table(
                 now,
                 [one for one in part if one in now],
-                partial(written, currency=config.source.currency),
+                partial(measure_text, currency=config.source.currency),
                 MEASURE_WORDS,
             ),
             hide_index=True,
@@ -253,22 +254,5 @@ def _money(amount: float, currency: str) -> str:
     return figures.cell_text(money_text(amount, currency))
 
 
-def written(name: str, value: float, currency: str) -> str:
-    """A measure for a person.
-
-    Examples
-    --------
-    >>> written("revenue", 1234.5, "$"), written("basket", 9.5, "$"), written("coupon_share", 0.05, "$"), written("visits", 1234.0, "$")
-    ('$1,234', '$9.50', '5 %', '1,234')
-    """
-    if pd.isna(value):
-        return "–"
-    if name == "basket":
-        return f"{value:,.2f} {currency}" if currency.isalpha() else f"{currency}{value:,.2f}"
-    if name == "revenue":
-        return money_text(value, currency)
-    return percent(value) if name in IN_POINTS else f"{value:,.0f}"
-
-
 def _cell(value: Any, name: str, currency: str) -> str:
-    return value if isinstance(value, str) else written(name, value, currency)
+    return value if isinstance(value, str) else measure_text(name, value, currency)

@@ -8,12 +8,12 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from segments.action.templates import money_text, percent, plain
+from segments.action.templates import percent, plain
 from segments.app.dashboard import charts, figures, reading
 from segments.app.dashboard.reading import Champion, found
 from segments.config.root import Config
 from segments.config.source import Source
-from segments.features.meanings import Labels
+from segments.features.meanings import Labels, money_text
 from segments.identity.profiles import numeric_columns
 from segments.io.store import catalog
 from segments.io.store.files import csv_text

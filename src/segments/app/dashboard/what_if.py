@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from segments.action.templates import money_text, percent, plain
+from segments.action.templates import percent, plain
 from segments.app.dashboard import charts, figures, reading
 from segments.app.dashboard.reading import Champion, found
 from segments.app.dashboard.segment import warn
@@ -21,6 +21,7 @@ from segments.config.root import Config
 from segments.config.source import Source
 from segments.data.formulas import neutralise
 from segments.errors import DataError, SegmentsError
+from segments.features.meanings import money_text
 from segments.io.store import catalog
 from segments.io.store.files import read_csv
 from segments.io.tracking.connection import connect

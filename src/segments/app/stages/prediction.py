@@ -81,4 +81,4 @@ def _predict(config: Config, spec: Spec, labels: NDArray[np.int32]) -> Predictio
     lines = purchase_log(config)
     today = date.fromisoformat(str(source.as_of))
     models, window = config.grid_prediction_models, config.features.window_days
-    return predict(features, labels, lines, build, spec, models, today, config.prediction, window)
+    return predict(features, labels, lines, build, spec, models, today, config.prediction, window, source.currency)
