@@ -39,7 +39,7 @@ def _room(names: Sequence[str]) -> int:
 
 
 def _in_lines(name: str) -> str:
-    return "\n".join(wrap(name, NAME_LINE))
+    return "\n".join(wrap(name, NAME_LINE, break_on_hyphens=False))
 
 
 def altair_colour(segment: Segment) -> str:

@@ -40,7 +40,7 @@ def heat_map(index: pd.DataFrame, names: Sequence[str], colours: Sequence[str]) 
     slanted = cell < 1.1  # too narrow for names in lines
     longest = 0.068 * max(len(name) for name in names)
     label = 0.35 + 0.085 * max(len(str(name)) for name in index.index)
-    lines = max(len(textwrap.wrap(name, int(11 * cell))) for name in names)
+    lines = max(len(textwrap.wrap(name, int(11 * cell), break_on_hyphens=False)) for name in names)
     head = 0.55 * longest + 0.5 if slanted else 0.5 + 0.14 * lines
     width, height = label + cell * k + (0.85 * longest if slanted else 0.3), head + 0.34 * n + 0.45
     figure = Figure(figsize=(width, height))
@@ -61,7 +61,7 @@ def heat_map(index: pd.DataFrame, names: Sequence[str], colours: Sequence[str]) 
     axes.spines[:].set_visible(False)
     for j, (name, colour) in enumerate(zip(names, colours, strict=True)):
         axes.add_patch(_bar(j, colour))
-        text = name if slanted else "\n".join(textwrap.wrap(name, int(11 * cell)))
+        text = name if slanted else "\n".join(textwrap.wrap(name, int(11 * cell), break_on_hyphens=False))
         turn: dict[str, Any] = (
             {"rotation": 35, "ha": "left", "rotation_mode": "anchor"} if slanted else {"ha": "center"}
         )
@@ -141,7 +141,7 @@ def radar(ranks: pd.DataFrame, names: Sequence[str], colours: Sequence[str]) -> 
         axes.spines["polar"].set_color(PALE)
         if title:
             place = ((column + 0.5) / across, 1 - (row + 0.04) / down)
-            text = "\n".join(textwrap.wrap(name, 40))
+            text = "\n".join(textwrap.wrap(name, 40, break_on_hyphens=False))
             figure.text(*place, text, ha="center", va="top", fontsize=9, color=INK, fontweight="bold", parse_math=False)
     return figure
 
