@@ -84,6 +84,8 @@ def only(header: str, values: list[object]) -> ColumnDraft:
         ("PLZ", [f"{10000 + row}" for row in range(30)], "", "says where somebody can be reached"),
         ("remark", [f"word {row}" for row in range(55)], "", "55 different texts"),
         ("S.No.", list(range(1, ROWS + 1)), "", "counts the rows"),
+        ("Document", [(7 * row) % ROWS for row in range(ROWS)], "", "counts the rows"),
+        ("Check #", [1000 + 3 * row for row in range(20)], "", "20 different ids"),
         ("Visits", list(range(1, 21)), "kind: number, minimum: 0", "seen: 1 to 20"),
         ("Branch No", [101 + row for row in range(20)], "", "20 different ids"),
         ("Número de visitas", [101 + row for row in range(20)], "kind: number, minimum: 0", "seen: 101 to 120"),

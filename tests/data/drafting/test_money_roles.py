@@ -93,6 +93,8 @@ def said(found) -> dict:
             {"quantity": "qty", "price": "discounted price", "list_price": "price"},
         ),
         ({"unit sales": UNITS, "price": PRICES, "sales": LINES}, {"amount": "sales"}),
+        ({"amount_due": PAID, "amount_paid": LINES}, {"amount": "amount_paid", "others": ["amount_due"]}),
+        ({"charge": PAID}, {"amount": "charge"}),
         # what is some whole number of times another figure is of the line, whatever the three are called
         ({"Amount": PRICES, "Total_Purchases": UNITS, "Value": LINES}, {"amount": "Value"}),
         ({"Amount": PRICES, "Total_Purchases": UNITS, "Value": PAID}, {"amount": "Amount", "others": ["Value"]}),

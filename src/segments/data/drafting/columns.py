@@ -248,8 +248,8 @@ def _behind_numbers(values: pd.Series) -> str:
 
 
 def _counts_rows(numbers: pd.Series, rows: int) -> bool:
-    """Whether every row has the whole number after that of the row before it; rows that stand there twice do not count."""
-    once = numbers.drop_duplicates()
+    """Whether the rows have whole numbers one after another, in their order or mixed; rows that stand there twice do not count."""
+    once = numbers.drop_duplicates().sort_values()
     return bool(rows >= FEWEST_ROWS and len(once) > 0.9 * rows and (once.diff().iloc[1:] == 1).all())
 
 

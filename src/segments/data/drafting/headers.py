@@ -96,7 +96,7 @@ ORDER = (
         "salesno",
         "cartid",
     ),
-    *("rgnr", "lieferschein", "reservation", "bookingid", "bookingno", "bookingref", "paymentid", "chargeid"),
+    *("rgnr", "checkno", "checknum", "lieferschein", "reservation", "bookingid", "bookingno", "bookingref", "paymentid", "chargeid"),
     *("订单", "訂單", "注文", "伝票", "小票", "주문"),
 )
 TIME = (
@@ -217,7 +217,8 @@ def id_like(header: str) -> bool:
     )
     ends = r"(^|_)(id|code|no|nr|num|number|nummer|numero|numéro|upc|key|kdnr|recnum|rownum|rowid|recno)$|nummer$|(编号|编码|号|番号|コード|번호|(?<=[^\x00-\x7f])id)$"
     ends += r"|^(id|n|nº|code|codice|cod|código|kod|nr|numer|número|numéro|numero|référence|номер|код)_(?!of_|de_|di_)"
-    return re.search(ends, words_of(header)) is not None or normal_header(header).endswith(joined)
+    is_number = header.rstrip().endswith("#")  # Check #
+    return is_number or re.search(ends, words_of(header)) is not None or normal_header(header).endswith(joined)
 
 
 def key_of(header: str, taken: set[str]) -> str:

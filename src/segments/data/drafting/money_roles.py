@@ -70,6 +70,7 @@ AMOUNT = (
         "gesamt",
         "wert",
         "turnover",
+        "charge",
         "netwr",
         "extended",
         "ventas",
@@ -109,6 +110,7 @@ UNIT = "unit|einzel|stück|stueck|each|per"
 # What one of them cost, whatever else it is called; unit sales are how many were sold.
 OF_ONE = r"unit(?!s)|einzel|(je|pro|per)(stück|stueck|stk|stuk|piece|item|pezzo|unité|unidad|unidade)|each$|jedn|birim"
 OF_LINE = "total|totaal|gesamt|summe|soma|suma|razem|итого|toplam|合計|合计|extended|line|zeile"
+OWED = "due$|owed|outstanding|balance|unpaid|remaining|offen|fällig|dovut|adeud|restant"
 AFTER_DISCOUNT = (
     "discounted|reduced|afterdisc|nachrabatt|reduziert|aprèsremise|réduit|rebajado|condescuento|comdesconto|scontato"
 )
@@ -201,8 +203,10 @@ def money_roles(numbers: Mapping[str, pd.Series[float]], of_orders: Collection[s
     named = [
         name for name in dict.fromkeys(named) if name != quantity and not re.search(f"{NO_PAY}|{COST}", called[name])
     ]
-    # what is of the line before what is of its order, and the whole before a part of it
-    named.sort(key=lambda name: (name in of_orders, "subtotal" in called[name]))
+    # what is of the line before what is of its order, the whole before a part of it, what was paid before what was asked for
+    named.sort(
+        key=lambda name: (name in of_orders, "subtotal" in called[name], re.search(OWED, called[name]) is not None)
+    )
     amount = next((name for name in named if not _no_money(called[name], numbers[name])), None)
     times = {name: one for name in named if (one := _of_one(name, named, numbers)) is not None}
     amount = next(iter(times), amount)
