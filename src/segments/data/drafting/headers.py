@@ -96,7 +96,18 @@ ORDER = (
         "salesno",
         "cartid",
     ),
-    *("rgnr", "checkno", "checknum", "lieferschein", "reservation", "bookingid", "bookingno", "bookingref", "paymentid", "chargeid"),
+    *(
+        "rgnr",
+        "checkno",
+        "checknum",
+        "lieferschein",
+        "reservation",
+        "bookingid",
+        "bookingno",
+        "bookingref",
+        "paymentid",
+        "chargeid",
+    ),
     *("订单", "訂單", "注文", "伝票", "小票", "주문"),
 )
 TIME = (
