@@ -467,7 +467,7 @@ def _narrowed(peers: pd.DataFrame, config: SelectionConfig, without: pd.DataFram
         peers = narrow(_as_useful(peers, config, without), "one is the most useful", "are about as useful as the best")
     tied, metric = _tied(peers, config.metric), f"the {_highest(config.metric)} {config.metric}"
     figure = _figure(tied.iloc[0], config.metric)
-    if len(tied) == len(peers) > 1:  # fewer or not, a tie is told
+    if len(tied) == len(peers) > 1:  # whether or not the tie leaves any out, it is said
         steps.append(f"{len(tied)} tie for {metric} ({figure})")
     peers = narrow(tied, f"one has {metric} ({figure})", f"tie for {metric} ({figure})")
     if len(peers) > 1:

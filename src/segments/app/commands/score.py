@@ -108,7 +108,7 @@ def _on_spark(config: Config, place: str, output: str, model: str, spark: str, r
         made = score_table(session, place, output, found.document, ids, reader.missing)
     lines = [f"{made.scored:,} rows scored by {found.name} version {found.version} -> {output}"]
     if rejected := sum(made.rejected.values()):
-        told = ", ".join(f"{rows:,} {reason}" for reason, rows in made.rejected.items())
-        lines.append(f"{rejected:,} row{'s' * (rejected != 1)} rejected ({told}) -> {made.side}")
+        reasons = ", ".join(f"{rows:,} {reason}" for reason, rows in made.rejected.items())
+        lines.append(f"{rejected:,} row{'s' * (rejected != 1)} rejected ({reasons}) -> {made.side}")
     lines.append("no drift figures: those are of files scored here")
     return "\n".join(lines), 3 if rejected else 0

@@ -22,7 +22,7 @@ import pyarrow as pa
 
 from segments.config.root import Config
 from segments.config.source import Customers, Reader, Source, Transactions
-from segments.data.cleaning.customers import clean_customers, told_customers
+from segments.data.cleaning.customers import clean_customers, customer_verdicts
 from segments.data.cleaning.transactions import clean_transactions, rejected_lines
 from segments.data.reading import files
 from segments.data.reading.cells import literal
@@ -298,12 +298,12 @@ def _is_raw(file: files.Rows, people: Customers, columns: list[str]) -> bool:
         return False
     if not set(columns) <= set(file.headers):
         return True
-    told = [
+    converted = [
         name
         for name in columns
         if name in people.columns and (people.columns[name].kind in ("date", "birth_year") or people.columns[name].unit)
     ]
-    for name in (name for name in told if headers[name] == name):
+    for name in (name for name in converted if headers[name] == name):
         head = next(file.batches([name]), pa.record_batch({name: pa.array([], pa.string())})).column(0).to_pandas()
         numbers = pd.to_numeric(head.dropna(), errors="coerce")
         if len(numbers) and (
@@ -323,14 +323,14 @@ def _cleaned(source: Source, raw: RawTable, columns: list[str], file: files.Rows
     dated = any(column.kind in ("date", "birth_year") for column in people.columns.values())
     if dated:
         notes.append(
-            f"days and ages are told from the as-of date {source.as_of}; source.as_of=YYYY-MM-DD takes another"
+            f"days and ages are counted to the as-of date {source.as_of}; source.as_of=YYYY-MM-DD takes another"
         )
-    told = told_customers(raw)
+    verdicts = customer_verdicts(raw)
     bad = [
         Rejected(int(row), None if pd.isna(id_) else id_, why, why)
-        for row, id_, why in told.dropna(subset="reason").itertuples(index=False)
+        for row, id_, why in verdicts.dropna(subset="reason").itertuples(index=False)
     ]
-    rows_of = dict(told[told["reason"].isna()][["id", "row"]].itertuples(index=False))
+    rows_of = dict(verdicts[verdicts["reason"].isna()][["id", "row"]].itertuples(index=False))
     features = features.sort_values("customer_id", key=lambda ids: ids.map(rows_of), kind="stable")
     name = find_header(file.headers, [people.id, *people.id_aliases]) if people.id is not None else None
     batches = pa.Table.from_pandas(features[["customer_id", *columns]], preserve_index=False).to_batches(ROWS_AT_ONCE)
