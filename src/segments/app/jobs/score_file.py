@@ -167,21 +167,10 @@ def score_file(
             for chunk in score_batches(segmentation, rows.batches, rows.missing, rows.decimal):
                 if len(chunk.answers):
                     answer(chunk.table(rows.id_name))
-                if chunk.rejected and rows.lines_of is not None:  # a customer who is rejected is all of their lines
-                    reject(_side_rows([replace(one, row=None) for one in chunk.rejected]))
-                    own = rows.lines_of([str(one.id) for one in chunk.rejected])
-                    for one in chunk.rejected:
-                        rejected[one.kind] += own[str(one.id)]
-                elif chunk.rejected:
-                    reject(
-                        _side_rows(
-                            [
-                                one if rows.rows_of is None else replace(one, row=rows.rows_of[str(one.id)])
-                                for one in chunk.rejected
-                            ]
-                        )
-                    )
-                    rejected.update(one.kind for one in chunk.rejected)
+                if chunk.rejected:
+                    listed, counted = _as_in_file(chunk.rejected, rows)
+                    reject(_side_rows(listed))
+                    rejected.update(counted)
                 scored += len(chunk.answers)
                 if tally is not None:
                     tally.add(chunk)
@@ -399,6 +388,18 @@ def _previous(segmentation: Segmentation) -> dict[str, str] | None:
         return None
     members = read_table(path)
     return dict(zip(members["customer_id"].astype(str), members["segment"], strict=True))
+
+
+def _as_in_file(bad: list[Rejected], rows: _Input) -> tuple[list[Rejected], Counter[str]]:
+    """The rejected of a chunk with their places in the file, and how many of its rows or lines these are, by kind."""
+    if rows.lines_of is not None:  # a customer who is rejected is all of their lines
+        lines, counted = rows.lines_of([str(one.id) for one in bad]), Counter[str]()
+        for one in bad:
+            counted[one.kind] += lines[str(one.id)]
+        return [replace(one, row=None) for one in bad], counted
+    places = rows.rows_of
+    listed = [one if places is None else replace(one, row=places[str(one.id)]) for one in bad]
+    return listed, Counter(one.kind for one in bad)
 
 
 def _side_rows(rejected: list[Rejected]) -> pa.RecordBatch:
