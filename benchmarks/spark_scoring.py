@@ -45,17 +45,17 @@ def table(rows: int = scoring.ROWS) -> list[str]:
         (folder / "conf" / "config.yaml").touch()
         (folder / "dvc.yaml").touch()
         scoring.make_rows(folder, rows)
-        told = {}
+        results = {}
         for by, script, output in (
             ("one process", scoring.__file__, "out.parquet"),
             ("Spark, local[2]", __file__, "out"),
         ):
             command = [sys.executable, script, "--one", str(folder / "rows.parquet"), str(folder / output)]
             done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=folder)
-            told[by] = json.loads(done.stdout.splitlines()[-1])
-            assert told[by]["scored"] == rows
+            results[by] = json.loads(done.stdout.splitlines()[-1])
+            assert results[by]["scored"] == rows
         [(differ,)] = duckdb.sql(DIFFERENT.format(one=folder / "out.parquet", other=folder / "out")).fetchall()
-        for by, found in told.items():
+        for by, found in results.items():
             lines.append(f"| {rows:,} | {by} | {found['seconds']:.1f} | {found['peak_mib']:,.0f} | {differ:,} |")
             print(lines[-1], flush=True)
         assert not differ

@@ -86,12 +86,12 @@ def meanings(cls: type[Any]) -> dict[str, str]:
     >>> sorted(meanings(ServingConfig))[:2]
     ['max_mib', 'max_rows']
     """
-    told: dict[str, str] = {}
+    by_name: dict[str, str] = {}
     for one in reversed([one for one in cls.__mro__ if is_dataclass(one)]):
         section = re.search(r"^Parameters\n-+\n(.*?)(?=\n\n|\Z)", inspect.getdoc(one) or "", re.DOTALL | re.MULTILINE)
         found = re.findall(r"^(\w[\w, ]*?)(?: : .+)?\n((?:    .*\n?)+)", section[1] if section else "", re.MULTILINE)
-        told |= {name: " ".join(text.split()) for names, text in found for name in names.split(", ")}
-    return told
+        by_name |= {name: " ".join(text.split()) for names, text in found for name in names.split(", ")}
+    return by_name
 
 
 def sections() -> Iterator[tuple[str, type[Any]]]:
@@ -167,7 +167,7 @@ def settings_page() -> str:
         where = f"`conf/{group}/NAME.yaml`" if group in GROUPS else "`conf/targets.yaml`" if group == "targets" else ""
         said = [f"## {path}", (inspect.getdoc(cls) or "").split("\n")[0].replace("``", "`")]
         said += [f"In {where}."] if where else []
-        told = meanings(cls)
+        by_name = meanings(cls)
         rows = ["| key | default | meaning |", "|---|---|---|"]
         for one in fields(cls):
             full = f"{path}.{one.name}"
@@ -175,7 +175,7 @@ def settings_page() -> str:
             shown = "" if default is MISSING else f"`{_short(default)}`"
             comment = f" *In conf/: {comments[full]}.*" if full in comments else ""
             rows.append(
-                f"| `{one.name}` | {_cell(shown)} | {_cell(told.get(one.name, '').replace('``', '`') + comment)} |"
+                f"| `{one.name}` | {_cell(shown)} | {_cell(by_name.get(one.name, '').replace('``', '`') + comment)} |"
             )
         parts += ["\n\n".join(said), "\n".join(rows)]
     return _roles("\n\n".join(parts)) + "\n"
@@ -269,8 +269,8 @@ def undocumented() -> list[str]:
             if isinstance(param, click.Option) and not param.hidden and not param.help
         ]
     for path, cls in sections():
-        told = meanings(cls)
-        found += [f"{path}.{one.name}" for one in fields(cls) if one.name not in told]
+        by_name = meanings(cls)
+        found += [f"{path}.{one.name}" for one in fields(cls) if one.name not in by_name]
     for noun in NOUNS:
         for name in modules(noun):
             tree = ast.parse((CHECKOUT / "src" / (name.replace(".", "/") + ".py")).read_text())

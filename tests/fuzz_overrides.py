@@ -351,12 +351,14 @@ def _run(words: list[str], *, refused: bool = True) -> str:
     except BaseException as error:
         return f"a traceback: {''.join(traceback.format_exception(error)[-3:])}"
     said = err.getvalue()
-    told = [line for line in said.splitlines() if not line.startswith("[")]  # progress is no complaint
+    complaints = [line for line in said.splitlines() if not line.startswith("[")]  # progress is no complaint
     if code not in ((0, 2, 3) if refused else (0,)):
         return f"exit code {code}: {said[-500:]}"
     if "Traceback" in out.getvalue() + said:
         return f"a traceback is printed: {said[-500:]}"
-    if code == 2 and (len(said) > MOST_SIGNS or not 2 <= len(told) <= 3 or not told[0].startswith("segments ")):
+    if code == 2 and (
+        len(said) > MOST_SIGNS or not 2 <= len(complaints) <= 3 or not complaints[0].startswith("segments ")
+    ):
         return f"not one error in three lines: {said[:500]}"
     return ""
 

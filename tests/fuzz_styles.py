@@ -1,7 +1,7 @@
 """Purchase logs whose truth is known, each written in a house style of its own: ``make fuzz``. No draft may lead to a wrong number without a word.
 
 From a seed comes a log (who bought what, when, for how many cents) and a style: what the columns are called, how money, days and ids are written,
-how the file lies there. :func:`told` drafts its source, reads the file by it as the stage `data` does, and compares money, orders and last purchase
+how the file lies there. :func:`checked` drafts its source, reads the file by it as the stage `data` does, and compares money, orders and last purchase
 of every customer with the truth. ``python tests/fuzz_styles.py SEED COUNT`` shows what is found, by kind; with one number, that file and its draft.
 """
 
@@ -375,10 +375,10 @@ class House:
         known = {re.sub(r"\W|_", "", header.casefold()) for header in self.parts}
         names, others = self.words.get(part, []), LANGUAGES["English"].get(part, [part])
         for name in [*self.draw.sample(names, len(names)), *self.draw.sample(others, len(others))]:
-            told_as = shaped(name, self.shape)
-            if re.sub(r"\W|_", "", told_as.casefold()) not in known:
-                self.parts[told_as.strip()] = part
-                return told_as
+            header = shaped(name, self.shape)
+            if re.sub(r"\W|_", "", header.casefold()) not in known:
+                self.parts[header.strip()] = part
+                return header
         return None
 
 
@@ -943,7 +943,7 @@ ASKS = re.compile(r"# QUESTION: (.*)|# (time_format|decimal): write|# (amount): 
 
 
 @dataclass(frozen=True)
-class Told:
+class Outcome:
     """What came of a file: outcome, its kind in a few words, and all that is known."""
 
     outcome: str
@@ -951,7 +951,7 @@ class Told:
     detail: str
 
 
-def told(one: Made, folder: Path) -> Told:
+def checked(one: Made, folder: Path) -> Outcome:
     """Draft, read, compare."""
     for name, content in one.files.items():
         (folder / name).write_bytes(content)
@@ -960,34 +960,34 @@ def told(one: Made, folder: Path) -> Told:
         try:
             draft = describe_file(folder / one.path).text
         except DataError as error:
-            return Told(ASKED if one.unknown else NEEDLESS, f"refused: {_plain(str(error), one)}", str(error))
+            return Outcome(ASKED if one.unknown else NEEDLESS, f"refused: {_plain(str(error), one)}", str(error))
         asked = [next(filter(None, found)) for found in ASKS.findall(draft)]
         if asked:
             kind = "; ".join(sorted({_plain(question, one) for question in asked}))
             if answer := _answered(one, draft, folder):
-                return Told(BROKEN, f"{answer} <- {kind}", draft)
-            return Told(
+                return Outcome(BROKEN, f"{answer} <- {kind}", draft)
+            return Outcome(
                 ASKED if one.unknown - {"zone"} or ("time_zone" in kind and one.unknown) else NEEDLESS, kind, draft
             )
         source = TypeAdapter(Source).validate_python(yaml.safe_load(draft))
         if source.transactions is None:
             outcome = SAID if "# Note: no column tells customers" in draft else WRONG
-            return Told(outcome, "not seen as a log", draft)
+            return Outcome(outcome, "not seen as a log", draft)
         try:
             found = read(source, folder, one)
         except DataError as error:
-            return Told(
+            return Outcome(
                 ASKED if one.unknown else NEEDLESS, f"refused when read: {_plain(str(error), one)}", f"{error}\n{draft}"
             )
         wrong = differs(one, found, source)
         roles = _roles(one, source)
         if not wrong:
             lacks = "order" in one.parts.values() and source.transactions.order is None
-            return Told(SAID if lacks else RIGHT, "no order" if lacks else "", draft)
+            return Outcome(SAID if lacks else RIGHT, "no order" if lacks else "", draft)
         said = words_about(draft, one, wrong)
-        return Told(SAID if said else WRONG, f"{'+'.join(sorted(wrong))}: {roles}", f"{wrong}\n{draft}")
+        return Outcome(SAID if said else WRONG, f"{'+'.join(sorted(wrong))}: {roles}", f"{wrong}\n{draft}")
     except (ValidationError, AssertionError, KeyError):
-        return Told(WRONG, f"crash {traceback.format_exc().splitlines()[-1][:120]}", draft + traceback.format_exc())
+        return Outcome(WRONG, f"crash {traceback.format_exc().splitlines()[-1][:120]}", draft + traceback.format_exc())
     finally:
         for name in one.files:
             (folder / name).unlink()
@@ -1059,10 +1059,10 @@ def _plain(text: str, one: Made) -> str:
     return re.sub(r"'[^']*'", "'…'", re.sub(r"\d[\d.,]*", "9", text))[:110]
 
 
-def fuzz(folder: Path, count: int, seed: int) -> list[tuple[int, Told]]:
+def fuzz(folder: Path, count: int, seed: int) -> list[tuple[int, Outcome]]:
     """So many files: the number of each, and what came of it."""
     numbers = range(seed * 1_000_000, seed * 1_000_000 + count)
-    return [(number, told(made(number), folder)) for number in numbers]
+    return [(number, checked(made(number), folder)) for number in numbers]
 
 
 def main(seed: int, count: int) -> int:
@@ -1070,7 +1070,7 @@ def main(seed: int, count: int) -> int:
     with tempfile.TemporaryDirectory() as folder:
         if not count:
             one = made(seed)
-            found = told(one, Path(folder))
+            found = checked(one, Path(folder))
             for name, content in one.files.items():
                 print(name, content[:900])
             print(found.detail, found.outcome, found.kind, one.traits, one.parts, one.unknown, one.answers, sep="\n")

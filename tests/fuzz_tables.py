@@ -1,7 +1,7 @@
 """Customers tables whose truth is known, each written in a house style of its own: ``make fuzz``. No draft may lead to a wrong value without a word.
 
 From a seed comes a table (who, how old, since when, what they spend, what they answered) and a style, as :mod:`fuzz_styles` has one for logs: headers,
-money, days, ids, words for "no value", the file. :func:`told` drafts its source and its feature set, reads the file as the stages `data` and `features`
+money, days, ids, words for "no value", the file. :func:`checked` drafts its source and its feature set, reads the file as the stages `data` and `features`
 do, and compares ids, values and roles with the truth. ``python tests/fuzz_tables.py SEED COUNT`` shows what is found, by kind; with one number, that file.
 """
 
@@ -33,7 +33,7 @@ from fuzz_styles import (
     SAID,
     WRONG,
     Line,
-    Told,
+    Outcome,
     files_of,
     id_writer,
     money_writer,
@@ -136,10 +136,10 @@ class House:
         english = words["English"][part]
         names = words[self.language].get(part, english)
         for name in [*self.draw.sample(names, len(names)), *english]:
-            told = shaped(name, self.shape).strip()
-            if (plain := re.sub(r"\W|_", "", told.casefold()) or told) not in self.taken:
+            header = shaped(name, self.shape).strip()
+            if (plain := re.sub(r"\W|_", "", header.casefold()) or header) not in self.taken:
                 self.taken.add(plain)
-                return told
+                return header
         return ""
 
     def number(self, value: float, digits: int, grouped: bool = False) -> str:
@@ -403,34 +403,34 @@ def _parquet(traits: list[Trait]) -> bytes:
 # --- the check ------------------------------------------------------------------------------------------------------------
 
 
-def told(one: Made, folder: Path) -> list[Told]:
+def checked(one: Made, folder: Path) -> list[Outcome]:
     """Draft, read, make features, compare: all that is found; :func:`worst` of it is what came of the file."""
     for name, content in one.files.items():
         (folder / name).write_bytes(content)
     try:
-        return _told(one, folder)
+        return _findings(one, folder)
     except Exception:  # whatever it is, it is a finding
-        return [Told(WRONG, f"traceback {traceback.format_exc().splitlines()[-1][:120]}", traceback.format_exc())]
+        return [Outcome(WRONG, f"traceback {traceback.format_exc().splitlines()[-1][:120]}", traceback.format_exc())]
     finally:
         for name in one.files:
             (folder / name).unlink()
 
 
-def _told(one: Made, folder: Path) -> list[Told]:
+def _findings(one: Made, folder: Path) -> list[Outcome]:
     asked = ASKED if one.unknown or any(trait.open for trait in one.traits) else NEEDLESS
     try:
         draft = describe_file(folder / one.path)
     except DataError as error:
-        return [Told(asked, f"refused: {_plain(str(error), one)}", str(error))]
+        return [Outcome(asked, f"refused: {_plain(str(error), one)}", str(error))]
     questions = [next(filter(None, found)) for found in ASKS.findall(draft.text)]
     if questions:
-        return [Told(asked, _plain(question, one), draft.text) for question in questions]
+        return [Outcome(asked, _plain(question, one), draft.text) for question in questions]
     try:
         source = TypeAdapter(Source).validate_python(yaml.safe_load(draft.text))
     except ValidationError as error:
-        return [Told(WRONG, f"draft does not load: {str(error)[:100]}", draft.text)]
+        return [Outcome(WRONG, f"draft does not load: {str(error)[:100]}", draft.text)]
     if source.customers is None:
-        return [Told(SAID if "CHECK" in draft.text else WRONG, "seen as a log", draft.text)]
+        return [Outcome(SAID if "CHECK" in draft.text else WRONG, "seen as a log", draft.text)]
     object.__setattr__(source.customers, "path", one.path)
     try:
         with files.open_customers(source, folder) as raw:
@@ -439,15 +439,15 @@ def _told(one: Made, folder: Path) -> list[Told]:
         features = build_features(table, None, source, FeaturesConfig(), used)
         check_complete(features.report, source)
     except DataError as error:
-        return [Told(asked, f"draft cannot be used: {_plain(str(error), one)}", f"{error}\n{draft.text}")]
+        return [Outcome(asked, f"draft cannot be used: {_plain(str(error), one)}", f"{error}\n{draft.text}")]
     found = _people(one, source, table, features.table, draft)
     if not found:
-        found = [told for trait in one.traits for told in _trait(trait, one, source, table, features.table, draft)]
+        found = [each for trait in one.traits for each in _trait(trait, one, source, table, features.table, draft)]
     said = f"\n{report['reasons']}\n{report['notes']}\n{draft.text}"
-    return [Told(each.outcome, each.kind, each.detail + said) for each in found] or [Told(RIGHT, "", draft.text)]
+    return [Outcome(each.outcome, each.kind, each.detail + said) for each in found] or [Outcome(RIGHT, "", draft.text)]
 
 
-def worst(found: Sequence[Told]) -> Told:
+def worst(found: Sequence[Outcome]) -> Outcome:
     """The finding that counts most."""
     return max(found, key=lambda each: OUTCOMES.index(each.outcome))
 
@@ -467,12 +467,12 @@ def _keys(one: Made, source: Source) -> list[str] | None:
     return [re.sub(r"(?<=\d)\.0$", "", cell) if typed else cell for cell in own.cells]
 
 
-def _people(one: Made, source: Source, table: pd.DataFrame, features: pd.DataFrame, draft: Draft) -> list[Told]:
+def _people(one: Made, source: Source, table: pd.DataFrame, features: pd.DataFrame, draft: Draft) -> list[Outcome]:
     """What is wrong with who they are."""
     keys, ids = _keys(one, source), [*table["customer_id"]]
     if keys is None:
         said = "no column tells customers apart" in draft.text or "which is a guess" in draft.text
-        return [Told(SAID if said else WRONG, f"another id {one.style['id']}", f"id is {source.customers.id}")]  # type: ignore[union-attr]
+        return [Outcome(SAID if said else WRONG, f"another id {one.style['id']}", f"id is {source.customers.id}")]  # type: ignore[union-attr]
     if source.customers.id is None and one.style["rows"] in ("twice", "updated"):
         return []  # every row is a customer, which the draft says
     if set(ids) != set(keys) or len(ids) != len(set(ids)):
@@ -480,16 +480,16 @@ def _people(one: Made, source: Source, table: pd.DataFrame, features: pd.DataFra
         # who is left out is counted under a reason
         kind = f"{'strangers' if strange else ''}{' gone' if gone else ''} ({one.style['rows']}, {one.style['id']})"
         loud = not strange or bool(one.unknown)
-        return [Told(SAID if loud else WRONG, f"customers: {kind}", f"{strange[:5]} {gone[:5]}")]
+        return [Outcome(SAID if loud else WRONG, f"customers: {kind}", f"{strange[:5]} {gone[:5]}")]
     open_ = {key for key in draft.features for trait in one.traits if trait.header == source.customers.columns[key].raw and trait.open}  # type: ignore[union-attr]  # fmt: skip
     if len(features) < 0.949 * one.people and not open_:
-        return [Told(SAID, "features: more than a twentieth is gone", f"{len(features)} of {one.people}")]
+        return [Outcome(SAID, "features: more than a twentieth is gone", f"{len(features)} of {one.people}")]
     return []
 
 
 def _trait(
     trait: Trait, one: Made, source: Source, table: pd.DataFrame, features: pd.DataFrame, draft: Draft
-) -> list[Told]:
+) -> list[Outcome]:
     """What is wrong with one column."""
     assert source.customers is not None
     key, column = next(((key, column) for key, column in source.customers.columns.items() if column.raw == trait.header), ("", None))  # fmt: skip
@@ -502,22 +502,22 @@ def _trait(
         return []
     if trait.role in ("nothing", "outcome"):
         decides = key in draft.features and not (one.unknown and column is not None and column.is_text)
-        return [Told(SAID if loud else WRONG, f"decides: {kind}", line)] if decides else []
+        return [Outcome(SAID if loud else WRONG, f"decides: {kind}", line)] if decides else []
     if not line and "which is a guess" in draft.text:  # letters of another encoding
         return []
     if column is None:
-        return [] if trait.open or one.unknown else [Told(NEEDLESS, f"left out: {kind}", line)]
+        return [] if trait.open or one.unknown else [Outcome(NEEDLESS, f"left out: {kind}", line)]
     if trait.role == "code":
         plain = column.kind == "number" and not loud and len(set(trait.truth)) <= 6
-        return [Told(WRONG, f"code as a number: {kind}", line)] if plain else []
+        return [Outcome(WRONG, f"code as a number: {kind}", line)] if plain else []
     bad = _differs(trait, column, [*_paired(one, source, table, key)], source.as_of)
     if not bad and key in draft.features and column.kind in ("date", "birth_year"):
         bad = _days(trait, column, [*_paired(one, source, features, key)], date.fromisoformat(str(source.as_of)))
     if not bad:
         return []
     if loud:
-        return [] if trait.open else [Told(NEEDLESS, f"asked: {bad} {kind}", line)]
-    return [Told(WRONG, f"{bad}: {kind}", line)]
+        return [] if trait.open else [Outcome(NEEDLESS, f"asked: {bad} {kind}", line)]
+    return [Outcome(WRONG, f"{bad}: {kind}", line)]
 
 
 def _paired(one: Made, source: Source, table: pd.DataFrame, key: str) -> list[tuple[int, Any]]:
@@ -578,9 +578,9 @@ def _plain(text: str, one: Made) -> str:
     return re.sub(r"\d[\d.,]*", "9", text)[:150]
 
 
-def fuzz(folder: Path, count: int, seed: int) -> list[tuple[int, list[Told]]]:
+def fuzz(folder: Path, count: int, seed: int) -> list[tuple[int, list[Outcome]]]:
     """So many files: the number of each, and what came of it."""
-    return [(number, told(made(number), folder)) for number in range(seed * 1_000_000, seed * 1_000_000 + count)]
+    return [(number, checked(made(number), folder)) for number in range(seed * 1_000_000, seed * 1_000_000 + count)]
 
 
 def main(seed: int, count: int) -> int:
@@ -588,7 +588,7 @@ def main(seed: int, count: int) -> int:
     with tempfile.TemporaryDirectory() as folder:
         if not count:
             one = made(seed)
-            found = told(one, Path(folder))
+            found = checked(one, Path(folder))
             for name, content in one.files.items():
                 print(name, content[:900])
             print(found[0].detail, one.style, one.unknown, sep="\n")

@@ -53,8 +53,8 @@ Setting = tuple[str, str, str, str, int]  # Python, BLAS, SIMD, numba, threads
 def variables(setting: Setting) -> dict[str, str]:
     """What a process is told, so that it computes as under this setting."""
     _, blas, simd, numba, threads = setting
-    told = {"OPENBLAS_CORETYPE": blas} | SIMD[simd] | NUMBA[numba]
-    return told | dict.fromkeys(THREAD_VARIABLES, str(threads))
+    own = {"OPENBLAS_CORETYPE": blas} | SIMD[simd] | NUMBA[numba]
+    return own | dict.fromkeys(THREAD_VARIABLES, str(threads))
 
 
 def settings(pythons: Sequence[str]) -> list[Setting]:

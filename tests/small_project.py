@@ -262,14 +262,14 @@ class SmallProject:
 
         def found(root: Path) -> dict[Path, tuple[bool, int, int]]:
             """Files and links by size and time, which a copy keeps; folders."""
-            told = {}
+            entries = {}
             for folder, folders, files in os.walk(root):
                 here = Path(folder).relative_to(root)
                 for name in folders + files:
                     own = os.lstat(Path(folder, name))
                     is_folder = stat.S_ISDIR(own.st_mode)
-                    told[here / name] = (is_folder, *((0, 0) if is_folder else (own.st_size, own.st_mtime_ns)))
-            return told
+                    entries[here / name] = (is_folder, *((0, 0) if is_folder else (own.st_size, own.st_mtime_ns)))
+            return entries
 
         mine, theirs = found(self.root), found(original.root)
         for path in sorted(mine, reverse=True):  # what is in a folder before the folder

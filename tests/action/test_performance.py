@@ -150,8 +150,8 @@ def test_segments_and_periods_add_up_to_the_log(period: str, frequency: str) -> 
     assert "coupon_share" not in table
     year = table[(table["membership"] == "then") & (table["segment_id"] == "all")].set_index("first_day")["revenue"]
     now, before = ("2024-01-01", "2023-01-01") if period == "month" else ("2024-02-05", "2023-02-06")
-    told = table[(table["membership"] == "then") & (table["segment_id"] == "all") & (table["first_day"] == now)]
-    assert told["revenue_change_year"].item() == pytest.approx(year[now] / year[before] - 1)
+    latest = table[(table["membership"] == "then") & (table["segment_id"] == "all") & (table["first_day"] == now)]
+    assert latest["revenue_change_year"].item() == pytest.approx(year[now] / year[before] - 1)
 
 
 def test_only_the_latest_periods_are_shown_and_that_is_said() -> None:
@@ -213,8 +213,8 @@ def test_targets_are_read_from_conf_and_a_wrong_one_is_an_error(tmp_path: Path) 
         ("{metric: revenue, at_least: 1, at_most: 2}", "a target has either at_least or at_most"),
     ):
         (tmp_path / "conf/targets.yaml").write_text(f"shop:\n  - {line}\n")
-        with pytest.raises(ConfigError, match=complaint) as told:
+        with pytest.raises(ConfigError, match=complaint) as raised:
             load(project=tmp_path)
-        assert str(told.value.where).startswith("targets.shop")
+        assert str(raised.value.where).startswith("targets.shop")
     (tmp_path / "conf/targets.yaml").unlink()
     assert load(project=tmp_path).targets == {}

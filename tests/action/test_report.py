@@ -344,7 +344,7 @@ def test_mondays_table_begins_with_what_is_most_at_stake() -> None:
     assert [row["id"] for row in monday(briefing())] == ["S1", "S2"]  # nothing foreseen: the largest first
 
 
-def test_what_a_manager_is_told_of_doubt_playbooks_traits_and_the_last_month() -> None:
+def test_what_a_manager_reads_of_doubt_playbooks_traits_and_the_last_month() -> None:
     overlays = pd.DataFrame(
         {
             "overlay": "dear",

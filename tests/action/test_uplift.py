@@ -128,7 +128,7 @@ def test_a_segment_in_which_nobody_bought_belongs_in_the_mean_of_all() -> None:
     assert made.loc["S2", ["low", "high"]].isna().all(), "of itself nothing is known"
 
 
-def test_a_segment_without_controls_is_told_and_left_out_of_the_whole() -> None:
+def test_a_segment_without_controls_is_named_and_left_out_of_the_whole() -> None:
     table = campaign(0, {"S1": 0.0, "S2": 0.0})
     table = table[(table["segment_id"] == "S1") | (table["group"] == "treatment")]
     made = compare_groups(table, causal=True).set_index(["outcome", "segment_id"])
@@ -421,7 +421,7 @@ def test_the_record_holds_a_campaign_once(root: Path) -> None:
 def test_a_segment_alone_keeps_its_colour_and_its_candidate(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Results of S3 only, from the receipt to the record: drawn in S3's colour, told of the candidate that made the list."""
+    """Results of S3 only, from the receipt to the record: drawn in S3's colour, logged for the candidate that made the list."""
     config = load(["source=mall"], project)
     (tmp_path / "conf").mkdir()
     (tmp_path / "conf/config.yaml").write_text("")
@@ -632,7 +632,7 @@ def test_money_adds_up_exactly_from_the_first_instant_to_before_the_last() -> No
 @pytest.mark.parametrize(
     ("name", "fix"), [("responded", "write 1 or 0, yes or no"), ("spend", "write a number; 0 for no purchase")]
 )
-def test_what_is_unreadable_is_told_as_it_should_be_written(name: str, fix: str) -> None:
+def test_what_is_unreadable_is_answered_by_how_it_should_be_written(name: str, fix: str) -> None:
     with pytest.raises(
         DataError, match=f"values of '{name}' that are missing or unreadable: 1, first in row 2"
     ) as refused:

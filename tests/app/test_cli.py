@@ -193,7 +193,7 @@ def test_an_error_repeats_no_password(said: str) -> None:
         ["describe", "n" * 300 + ".csv"],
     ],
 )
-def test_what_is_wrong_is_told_in_a_few_lines(
+def test_what_is_wrong_is_said_in_a_few_lines(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, project: Path, words: list[str]
 ) -> None:
     monkeypatch.chdir(project)
@@ -224,7 +224,7 @@ def test_a_reason_that_says_nothing_is_refused(
 def test_an_end_that_python_would_swallow_comes_all_the_same(number: signal.Signals) -> None:
     """A finaliser is a place where Python prints what is raised, and goes on."""
 
-    class ToldAtItsEnd:
+    class SignalAtItsEnd:
         def __del__(self) -> None:
             signal.raise_signal(number)
 
@@ -235,8 +235,8 @@ def test_an_end_that_python_would_swallow_comes_all_the_same(number: signal.Sign
     signal.signal(signal.SIGTERM, handler)
     try:
         with pytest.raises(KeyboardInterrupt if number == signal.SIGINT else SystemExit), cli.nothing_swallowed():
-            told = ToldAtItsEnd()
-            del told
+            held = SignalAtItsEnd()
+            del held
             threading.Event().wait(900)  # it goes on
     finally:
         for one, was in before.items():

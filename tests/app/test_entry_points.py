@@ -100,9 +100,9 @@ def test_experiments_aside_reach_the_record_of_the_checkout(small_project: Calla
         own in shown[f"mlflow.sharedViewState.{view}"] for view in ("candidates", "table", "curves", "finalists")
     )
     assert len(project.kept()) == 12 + 2 + 6
-    told = project.run("segments", "experiments")
-    assert max(map(len, told.splitlines())) <= 120
-    lines = {line.split()[0]: line.split()[1:] for line in told.splitlines()}
+    printed = project.run("segments", "experiments")
+    assert max(map(len, printed.splitlines())) <= 120
+    lines = {line.split()[0]: line.split()[1:] for line in printed.splitlines()}
     assert [lines["sweep.k_max"][0], *sorted(lines["sweep.k_max"][1:])] == ["4", "4", "5"], "the commit comes first"
     assert sorted(lines["candidates"], key=int) == ["6", "8", "12"]
     # The checkout itself stays as it was, and so does the model in use.

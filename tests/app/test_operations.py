@@ -80,9 +80,9 @@ def test_dvc_takes_what_it_is_told() -> None:
     from dvc.cli.parser import get_main_parser
 
     parser = get_main_parser()
-    told = [words for shell in shells().values() for words in commands(shell, "dvc")]
-    assert {words[0] for words in told} >= {"repro", "pull", "push", "metrics", "remote"}
-    for words in told:
+    called = [words for shell in shells().values() for words in commands(shell, "dvc")]
+    assert {words[0] for words in called} >= {"repro", "pull", "push", "metrics", "remote"}
+    for words in called:
         if words != ["--version"]:
             parser.parse_args(list(words))
 
@@ -126,12 +126,12 @@ def test_cron_starts_the_month_once() -> None:
 
 
 def test_the_devcontainer_builds_what_the_containerfile_says() -> None:
-    told = json.loads((FILES / "devcontainer.json").read_text())
-    build, home = told["build"], CHECKOUT / ".devcontainer"
+    settings = json.loads((FILES / "devcontainer.json").read_text())
+    build, home = settings["build"], CHECKOUT / ".devcontainer"
     assert (home / build["dockerfile"]).resolve() == FILES / "Containerfile"
     assert (home / build["context"]).resolve() == CHECKOUT
-    assert told["workspaceFolder"] == re.search(r"^WORKDIR (\S+)$", CONTAINER, re.MULTILINE)[1]  # type: ignore[index]
-    assert told["postCreateCommand"].split()[1] in app.commands
+    assert settings["workspaceFolder"] == re.search(r"^WORKDIR (\S+)$", CONTAINER, re.MULTILINE)[1]  # type: ignore[index]
+    assert settings["postCreateCommand"].split()[1] in app.commands
 
 
 def test_the_containerfile_installs_the_wheel_and_asks_it_who_it_is(tmp_path: Path) -> None:

@@ -83,10 +83,10 @@ def test_where_a_sample_is_here_selection_and_summary_tell_of_everybody(
     monkeypatch.setattr(selection, "drawn", lambda _: {})
     monkeypatch.setattr(selection, "_of_record", lambda _config, _choice, every: every)
     selection.run(load(project=reproduced.root))
-    told = catalog.SELECTION_METRICS.plain(made[catalog.SELECTION_METRICS.file])
+    metrics = catalog.SELECTION_METRICS.plain(made[catalog.SELECTION_METRICS.file])
     own = json.loads((reproduced / "artifacts/selection/metrics.json").read_text())
-    assert {name: told.pop(name) for name in own} == own and not any(name.startswith("everybody_") for name in own)
-    assert (told["everybody_customers"], told["everybody_silhouette_high"]) == (9, 0.75)
+    assert {name: metrics.pop(name) for name in own} == own and not any(name.startswith("everybody_") for name in own)
+    assert (metrics["everybody_customers"], metrics["everybody_silhouette_high"]) == (9, 0.75)
     assert summary.facts()["everybody"] == catalog.FIT_OF_RECORD.plain(fit)
 
 
@@ -140,7 +140,7 @@ def test_everything_computed_again_is_byte_identical(small_project: Callable[[],
     code = f"from segments.app.cli import main\nfor stage in {COMPUTED}:\n    assert main([stage]) == 0, stage"
     project.run(sys.executable, "-c", code)
     after = project.digests(made)
-    # How long a candidate took is told, and is never the same twice; so is the hash of the file that tells it.
+    # How long a candidate took is written down, and is never the same twice; nor is the hash of the file that holds it.
     timed = ("/candidate.json", "/manifest.json")
     assert [path for path in before if before[path] != after.get(path) and not path.endswith(timed)] == []
     assert after.keys() == before.keys()
@@ -183,12 +183,12 @@ def test_a_grown_grid_computes_only_what_is_new_and_the_record_follows_back(
     (project / "conf/feature_set/score.yaml").write_text("name: score\ncolumns:\n  spending_score: {weight: 2}\n")
     project.edit("conf/source/mall.yaml", {"[income_spending, age_income]": "[income_spending, score]"})
     project.edit("conf/config.yaml", {"k_max: 4": "k_max: 5", "scalers: [quantile, none]": "scalers: [quantile]"})
-    foretold = project.would_run()
+    expected = project.would_run()
     project.run("git", "checkout", "--", "conf/config.yaml")  # an experiment in place makes the same edits
     words = ["-S", "conf/config.yaml:sweep.k_max=5", "-S", "conf/config.yaml:sweep.scalers=[quantile]"]
     done = ran(project.run("dvc", "exp", "run", *words))
     assert {"sweep", "registry"} <= set(done), "the feature sets of a source are part of the grid"
-    assert set(done) <= set(foretold)
+    assert set(done) <= set(expected)
     choice = json.loads((project / "artifacts/selection/choice.json").read_text())
     assert project.champion() == choice["candidate_id"], "the model in use is that of the folder"
     grown = expected_grid(["income_spending", "score"], ["quantile"], range(2, 6))
@@ -243,8 +243,8 @@ def test_the_metrics_of_dvc_are_those_of_the_tables(reproduced: SmallProject) ->
         for name in ("silhouette", "excess", "z_silhouette", "jaccard_min", "prediction_strength", "agreement_min")
     }
     name = f"{chosen['feature_set']} · {chosen['scaler']}"
-    told = {"passed": choice["passed"], "chosen": name, "k": chosen["k"], "grade": chosen["grade"]}
-    assert figures["selection"] == told | scores
+    expected = {"passed": choice["passed"], "chosen": name, "k": chosen["k"], "grade": chosen["grade"]}
+    assert figures["selection"] == expected | scores
     held = reproduced.table("sensitivity/candidates.parquet")
     assert figures["sensitivity"] == {"tried": choice["passed"], "firm": held["firm"].sum()}
     assert figures["usefulness"] == {"outcomes": 0}, "mall has no purchases"

@@ -127,11 +127,11 @@ def test_an_older_processor_has_the_same_last_digits() -> None:
     printed = [
         subprocess.run(
             [sys.executable, "-W", "ignore", "-c", DIGEST],
-            env=os.environ | told,
+            env=os.environ | settings,
             text=True,
             capture_output=True,
             check=True,
         ).stdout.split()
-        for told in ({}, older)
+        for settings in ({}, older)
     ]
     assert printed[0][0] == printed[1][0]

@@ -421,11 +421,11 @@ def test_every_version_of_python_finds_the_same(src: Path) -> None:
 def test_a_comment_computes_no_candidate_and_a_constant_all(small_project: Callable[[], SmallProject]) -> None:
     project = small_project()
     path, before = project.root / "src" / file_of(space), project.candidate_ids()
-    shelf, runs = project.kept(), project.run_ids()
+    before, runs = project.kept(), project.run_ids()
     path.write_text("# one comment more\n" + path.read_text().replace('"""', '"""In other words: ', 1))
     assert f"{len(before)} candidates, 0 new" in project.run("segments", "sweep")
     assert project.candidate_ids() == before
-    assert project.kept() == shelf
+    assert project.kept() == before
     assert project.run_ids() == runs
     change(path, "+ 1) > len(X) / 2:", "+ 1) > len(X) / 3:")
     assert f"{len(before)} candidates, {len(before)} new" in project.run("segments", "sweep")

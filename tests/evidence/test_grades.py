@@ -350,7 +350,7 @@ def test_of_the_candidates_beyond_a_natural_one_the_tightest_is_natural_too(
 
 
 def test_eight_clusters_of_which_two_cannot_prove_their_gap_go_before_two_that_hide_them() -> None:
-    """Told by the table: without the silhouettes the fine candidate is only reproducible."""
+    """Judged by the table: without the silhouettes the fine candidate is only reproducible."""
     steady, few = np.full(8, 0.9), np.full(8, 0.01)
     found = CellEvidence(
         [2, 8],
@@ -467,8 +467,8 @@ def test_where_clusters_lie_apart_resamples_are_searched_harder(
     monkeypatch.setattr(
         grades, "stability", lambda X, labels, own, config, rows, draws: asked.append(config.max_distances)
     )
-    told = iter(p)
-    monkeypatch.setattr(grades, "valley", lambda *_: Valley(next(told), (0, 1)))
+    values = iter(p)
+    monkeypatch.setattr(grades, "valley", lambda *_: Valley(next(values), (0, 1)))
     for name in ("existence", "gap_statistic"):
         monkeypatch.setattr(grades, name, lambda *_: None)
     config = EvidenceConfig(max_distances=1000, grades=GradesConfig(gap_alpha=0.05))

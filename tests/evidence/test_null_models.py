@@ -121,7 +121,7 @@ def test_a_lump_keeps_its_share_and_the_rest_has_one_peak() -> None:
 
 
 def test_three_modes_as_near_take_the_middle_one_and_a_mirror_changes_nothing() -> None:
-    """Peaks at -6, 0 and 6 of equal height: the outer two are as near as can be told, but for the sixteenth digit."""
+    """Peaks at -6, 0 and 6 of equal height: the outer two are as near as can be measured, but for the sixteenth digit."""
     shares = (np.arange(2000) + 0.5) / 2000
     half = np.linspace(-1, 1, 101) ** 3
     values = np.concatenate([half - 6, half, half + 6])

@@ -148,7 +148,7 @@ def test_what_was_not_evaluated_is_not_what_came_closest() -> None:
     )
 
 
-def test_a_near_miss_is_told_with_its_number() -> None:
+def test_a_near_miss_is_shown_with_its_number() -> None:
     table = candidates(("a", 3, 0.5, 0.2, 0.5)).assign(jaccard_min=0.9487, grade="reproducible")
     reason = choose(table, replace(RULE, min_jaccard=0.999, grades=["natural"])).reason
     assert "stability (0.9487 against at least 0.999) and grade (reproducible; asked is natural)" in reason
@@ -388,7 +388,7 @@ def test_what_lies_within_the_error_is_a_tie(columns: dict[str, Any], chosen: st
     assert choose(rivals(**columns), EXCESS).candidate_id == chosen
 
 
-def test_a_tie_is_told_with_whom() -> None:
+def test_a_tie_is_shown_with_whom() -> None:
     said = choose(rivals(excess_error=1.0), EXCESS)
     assert (
         "of these 3 tie for the highest excess (0.125 ± 1.000), then of these one has the fewest segments."
@@ -479,7 +479,7 @@ def test_what_explains_too_little_does_not_pass_however_firm() -> None:
     assert choose(table.assign(usefulness=[-0.1, -0.2, 0.9]), EXCESS).candidate_id == "a"
 
 
-def test_firmness_and_usefulness_are_told() -> None:
+def test_firmness_and_usefulness_are_shown() -> None:
     choice = choose(measured(firm=[True, False, False]), EXCESS)
     assert choice.reason.startswith("x · robust · k=5 is chosen: 5 segments, graded reproducible and firm.")
     assert "Of the time after its segments explain 50 % of spend (46 to 54)." in choice.details

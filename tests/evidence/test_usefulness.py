@@ -29,7 +29,7 @@ def outcome(values: list[float] | np.ndarray, loss: str = "squares", name: str =
 
 
 def test_by_hand() -> None:
-    """Each of four is foretold by the other of its segment and one as everybody else: 0 by (0 + 20 / 3) / 2, 10 by (10 + 10 / 3) / 2."""
+    """Each of four is predicted by the other of its segment and one as everybody else: 0 by (0 + 20 / 3) / 2, 10 by (10 + 10 / 3) / 2."""
     found = usefulness({"s": np.array([0, 0, 1, 1])}, [outcome([0.0, 0, 10, 10])], UsefulnessConfig(folds=4))
     lost, before = 4 * (10 / 3) ** 2, 4 * (20 / 3) ** 2
     assert found.table.loc["s", "useful_spend"] == pytest.approx(1 - lost / before)
@@ -61,7 +61,7 @@ def test_the_error_is_that_of_other_customers() -> None:
     assert np.mean(errors) == pytest.approx(np.std(values, ddof=1), rel=0.25)
 
 
-def test_differences_are_told_on_the_same_customers() -> None:
+def test_differences_are_measured_on_the_same_customers() -> None:
     """Two cuts that differ in one customer of a thousand differ by far less than either errs."""
     random = np.random.default_rng(3)
     one = random.integers(0, 2, 1000)
@@ -97,8 +97,8 @@ def test_outcomes_by_hand() -> None:
     )
     mix = pd.DataFrame({"customer_id": ["a", "c"], "spend_on_fish": [1.0, 0.25], "spend_on_other": [0.0, 0.75]})
     found, notes = outcomes_of(pd.Series(["a", "b", "c"]), ahead, mix, CONFIG)
-    told = {one.name: (one.rows.tolist(), one.values.tolist()) for one in found}
-    assert told == {
+    outcomes = {one.name: (one.rows.tolist(), one.values.tolist()) for one in found}
+    assert outcomes == {
         "spend": ([0, 1, 2], [[10.0], [0.0], [0.0]]),  # what came back is no spend
         "visits": ([0, 1, 2], [[2.0], [0.0], [1.0]]),
         "churn": ([0, 1, 2], [[0.0], [1.0], [0.0]]),

@@ -172,7 +172,7 @@ def two_ends(half_way: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def test_a_handful_half_way_is_no_bend(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a line thirty are across any border, also where it is thin: of ten that is told, of nine it is chance."""
+    """On a line thirty are across any border, also where it is thin: of ten that is seen, of nine it is chance."""
     assert neighbours_across(two_ends(10)[0][:85], two_ends(10)[0][85:]) >= 30
     assert [valley(*two_ends(n)).p for n in (9, 10)] == [pytest.approx(0, abs=1e-12), 1.0]
     monkeypatch.setattr(valleys, "_NECK", np.inf)
@@ -182,8 +182,8 @@ def test_a_handful_half_way_is_no_bend(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_two_fifths_of_the_thicker_one_are_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """Across the border a hundred; across the middle of the one 250, or one less, of the other fewer."""
     for thicker, p in ((250, pytest.approx(0, abs=1e-12)), (249, 1.0)):
-        told = iter([100, 120, thicker])
-        monkeypatch.setattr(valleys, "neighbours_across", lambda *_, told=told: next(told))
+        counts = iter([100, 120, thicker])
+        monkeypatch.setattr(valleys, "neighbours_across", lambda *_, counts=counts: next(counts))
         assert valley(*two_ends(10)).p == p, thicker
 
 

@@ -89,7 +89,7 @@ def test_nobody_is_left_out_for_a_column_that_no_feature_set_uses() -> None:
         ({"derived": {"x": {"ratio": ["wine"]}}}, "a ratio is of two columns"),
         ({"derived": {"x": {"days_since": "wine"}}}, "'wine' is no date"),
         ({"derived": {"wine": {"sum": ["fish"]}}}, "is a column and derived, too"),
-        ({"columns": {"wine": {"kind": "date"}}}, "'wine' is told from an as-of date, and there is none"),
+        ({"columns": {"wine": {"kind": "date"}}}, "'wine' is counted to an as-of date, and there is none"),
         ({"columns": {"wine": {"kind": "ordinal"}}}, "an order of levels and kind: ordinal belong together"),
         (
             {"columns": {"wine": {"kind": "ordinal", "levels": [False, True]}}},

@@ -477,7 +477,7 @@ def test_the_stage_writes_the_same_bytes_again_and_on_the_other_engine(
 
 
 def test_the_stage_says_who_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every later share is of those who are left: that must be told where people look, not in a report alone."""
+    """Every later share is of those who are left: that must be said where people look, not in a report alone."""
     from segments.config.sweep import Feature, FeatureSet
 
     monkeypatch.chdir(tmp_path)

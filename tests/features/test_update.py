@@ -114,9 +114,9 @@ def test_on_a_log_of_all_kinds_of_lines(window: int | None) -> None:
     )
     assert len(new) > 10
     log = CustomerLog(pa.Table.from_pandas(typed(old), preserve_index=False))
-    told = new.drop(columns="sent_back_at").replace({np.nan: None}).to_dict("records")
+    rows = new.drop(columns="sent_back_at").replace({np.nan: None}).to_dict("records")
     events = log.lines_of_events(
-        [one | {"purchased_at": int((one["purchased_at"] - pd.Timestamp(0)).total_seconds())} for one in told]
+        [one | {"purchased_at": int((one["purchased_at"] - pd.Timestamp(0)).total_seconds())} for one in rows]
     )
     for as_of in (date(2024, 1, 20), date(2024, 1, 31), date(2024, 2, 9), date(2024, 2, 14)):
         expected = transaction_features(typed(pd.concat([old, new])), as_of, config).set_index("customer_id")

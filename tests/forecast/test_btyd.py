@@ -103,7 +103,7 @@ def test_a_purchase_that_came_back_was_one_until_then():
     assert [as_known(days, date(2024, 1, day))["spend"].tolist() for day in (10, 11)] == [[12.0], [5.0]]
 
 
-def test_what_was_paid_back_in_part_is_told_in_the_share_it_is_of_spend() -> None:
+def test_what_was_paid_back_in_part_is_counted_in_the_share_it_is_of_spend() -> None:
     """100 of which 30 came back, 50 kept, and 20 sent back as a whole, which counts on neither side: 30 of 150."""
     when = pd.to_datetime(["2024-03-01", "2024-03-02", "2024-03-03", "2024-03-04", "2024-03-05"])
     back = [pd.NaT, pd.NaT, when[4], pd.NaT, pd.NaT]

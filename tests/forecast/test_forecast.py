@@ -447,8 +447,8 @@ def test_a_log_of_coin_flips_shows_no_risk_and_no_value(unknowable: Prediction) 
     said = (
         f"The risk of leaving is not shown: no model is better beyond doubt than saying {rate * 100:.1f} % of everybody"
     )
-    for told in (facts["recommendation"][0], facts["plain"][0], skill["words"]):
-        assert told.startswith(said)
+    for text in (facts["recommendation"][0], facts["plain"][0], skill["words"]):
+        assert text.startswith(said)
     assert facts["plain"][1].startswith("The expected value is not shown: ")
 
 
@@ -473,7 +473,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, project: Path) -> Path
     return tmp_path
 
 
-# A candidate whose run the predictions are told to.
+# A candidate whose run gets the predictions.
 FACT = {
     "candidate_id": "c1",
     "name": "x",
@@ -518,7 +518,7 @@ def test_every_model_and_variant_is_a_run_once(root: Path, made: Prediction, mon
         made.comparison, outcome="churn", metric="brier", segment="all", **made.facts["recommended"]["churn"]
     )
     assert champion.data.metrics["churn_brier"] == pytest.approx(best["value"].item())
-    assert len(tracker.client.get_metric_history(champion.info.run_id, "churn_brier")) == 1, "told once"
+    assert len(tracker.client.get_metric_history(champion.info.run_id, "churn_brier")) == 1, "logged once"
     names = {
         item.path.removeprefix("prediction/")
         for item in tracker.client.list_artifacts(champion.info.run_id, "prediction")
@@ -541,7 +541,7 @@ def test_the_stage_says_that_it_does_not_apply(root: Path, made: Prediction) -> 
 def test_the_candidates_run_tells_of_the_prediction_made_last(
     root: Path, made: Prediction, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another horizon, and back: MLflow would keep the larger of two values told at one instant."""
+    """Another horizon, and back: MLflow would keep the larger of two values logged at one instant."""
     monkeypatch.setattr(prediction, "png", lambda figure: b"a picture")  # drawn above
     worse = replace(
         made,

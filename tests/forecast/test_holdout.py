@@ -97,7 +97,7 @@ def test_one_kind_of_outcome_has_no_ranking() -> None:
     assert not np.isnan(interval(found["m", "all", "brier"][1:])).any()
 
 
-def test_an_interval_that_is_often_undefined_is_not_told() -> None:
+def test_an_interval_that_is_often_undefined_is_not_shown() -> None:
     assert np.isnan(interval(np.r_[np.full(10, np.nan), np.ones(90)])).all()
     assert interval(np.r_[np.full(4, np.nan), np.ones(96)]) == (1.0, 1.0)
 

@@ -193,7 +193,7 @@ def test_one_that_falls_in_two_lives_on_though_some_of_its_customers_are_elsewhe
 THIRD = [OLD[0], Segment("S12", "late", 11), Segment("S13", "early", 3)]
 
 
-def test_versions_far_apart_are_told_by_the_ids_they_have() -> None:
+def test_versions_far_apart_are_matched_by_the_ids_they_have() -> None:
     there = compare_versions(OLD, THIRD, np.array([[90, 10, 0], [0, 50, 0], [0, 0, 40]]), CONFIG)
     assert [(lineage.segment, lineage.status, lineage.parent, lineage.absorbed) for lineage in there.lineage] == [
         (OLD[0], "continued", None, []),

@@ -364,7 +364,7 @@ def test_all_that_is_said_word_for_word() -> None:
 
 
 def test_who_stood_on_the_border_crossed_it_at_once() -> None:
-    """Its margin is nothing: any way is without measure, and told as 1e9; who stays where nothing moves crossed nothing."""
+    """Its margin is nothing: any way is without measure, and given as 1e9; who stays where nothing moves crossed nothing."""
     found = migrate(EARLIER, EARLIER, table(a=5, b=1), table(a=12, b=1)).customers.set_index("customer_id")
     assert found.loc["a", ["cell", "travelled", "crossings"]].tolist() == ["customer", 7.0, 1e9]
     assert found.loc["b", "crossings"] == 0.0

@@ -91,8 +91,8 @@ def test_the_kinds_are_found_named_and_explained(made: tuple[pd.DataFrame, Candi
         X, found.labels, found.centres, [axis.column for axis in found.space.axes], list("abc"), found.space.sides
     )
     assert set(why["first_feature"]) <= set(COLUMNS) and why["first_share"].between(0, 1).all()
-    told = pd.concat([why["first_side"], why["second_side"]])[lambda side: ~side.isin(["high", "low"])]
-    assert set(told) == {"DSL", "Fiber optic", "No", "Yes"}  # of what parts two kinds, the level the customer has
+    sides = pd.concat([why["first_side"], why["second_side"]])[lambda side: ~side.isin(["high", "low"])]
+    assert set(sides) == {"DSL", "Fiber optic", "No", "Yes"}  # of what parts two kinds, the level the customer has
     assert plain_rules(features, found.labels, list(COLUMNS), 3).fidelity == 1.0
 
 

@@ -100,9 +100,9 @@ def test_nobody_and_nothing() -> None:
     one = Pass(PLANE, centres, centres)
     assert one.over([]) == Sums([0, 0], [[0, 0], [0, 0]], [0, 0], [0, 0])
     lacking = pa.record_batch({"a": pa.array([None, 1.0]), "b": pa.array([1.0, None])})
-    with pytest.raises(SweepError, match="no customer on the engine has a place") as told:
+    with pytest.raises(SweepError, match="no customer on the engine has a place") as raised:
         polish(PLANE, centres, lambda asked: asked.over([lacking]), Algorithm())
-    assert "1 a is missing; 1 b is missing" in str(told.value)
+    assert "1 a is missing; 1 b is missing" in str(raised.value)
     # a centre that nobody is near to stays where it is, and has no part in the scores
     kept, sums, means, _ = polish(PLANE, np.vstack([centres, [[500.0, 0.0]]]), parted(people(100), 2), Algorithm())
     assert sums.sizes[2] == 0 and kept[2].tolist() == [500.0, 0.0]

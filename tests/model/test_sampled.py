@@ -33,9 +33,9 @@ def test_the_interval_covers_the_silhouette_of_everybody_as_often_as_it_says() -
     of_all, found = mean_silhouette(points, labels), []
     for _ in range(300):
         drawn = random.choice(len(points), 200, replace=False)
-        told = silhouette_of_everybody(points[drawn], labels[drawn], len(points), ScoringConfig(), 0)
-        assert told is not None and told[0] - told[1] == pytest.approx(told[2] - told[0])
-        found.append(told)
+        interval = silhouette_of_everybody(points[drawn], labels[drawn], len(points), ScoringConfig(), 0)
+        assert interval is not None and interval[0] - interval[1] == pytest.approx(interval[2] - interval[0])
+        found.append(interval)
     middles, lows, highs = np.array(found).T
     assert 0.92 <= ((lows <= of_all) & (of_all <= highs)).mean() <= 0.98
     assert (highs - lows).mean() / 2 / 1.96 == pytest.approx(middles.std(), rel=0.1)
@@ -65,9 +65,9 @@ def test_of_many_some_tell_the_deviation_and_an_estimate_is_wider(monkeypatch: p
     points, labels = people(2000)
 
     def half(everybody: int, scoring: ScoringConfig) -> float:
-        told = silhouette_of_everybody(points, labels, everybody, scoring, 0)
-        assert told is not None
-        return (told[2] - told[1]) / 2
+        interval = silhouette_of_everybody(points, labels, everybody, scoring, 0)
+        assert interval is not None
+        return (interval[2] - interval[1]) / 2
 
     exact, estimated = ScoringConfig(), ScoringConfig(exact_up_to=0, sample=200)
     whole = half(8000, exact)
@@ -81,8 +81,8 @@ def test_of_many_some_tell_the_deviation_and_an_estimate_is_wider(monkeypatch: p
 def test_one_cluster_has_no_silhouette_and_ends_stay_within_what_can_be() -> None:
     points = np.array([[0.0], [0.1], [9.0], [5.0], [9.1]])
     assert silhouette_of_everybody(points, np.full(5, 3), 10, ScoringConfig(), 0) is None
-    told = silhouette_of_everybody(points, np.array([3, 3, 5, 3, 5]), 10**6, ScoringConfig(), 0)
-    assert told is not None and told[1] < told[0] < told[2] == 1.0
+    interval = silhouette_of_everybody(points, np.array([3, 3, 5, 3, 5]), 10**6, ScoringConfig(), 0)
+    assert interval is not None and interval[1] < interval[0] < interval[2] == 1.0
 
 
 def test_a_fair_sample_is_within_chance_and_another_is_named() -> None:

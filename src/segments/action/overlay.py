@@ -168,6 +168,8 @@ def pick_overlay(
         )
     if overlay.offer:
         treated = rows["offer"].notna()
-        told = f"{overlay.label}: {overlay.offer}"
-        rows = rows.assign(offer=rows["offer"].mask(treated, overlay.offer), action=rows["action"].mask(treated, told))
+        instruction = f"{overlay.label}: {overlay.offer}"
+        rows = rows.assign(
+            offer=rows["offer"].mask(treated, overlay.offer), action=rows["action"].mask(treated, instruction)
+        )
     return rows

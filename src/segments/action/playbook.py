@@ -419,9 +419,9 @@ def worded(book: Playbook, columns: Collection[str], currency: str) -> Playbook:
         text = MONEY_SAID.sub(lambda found: money_text(float(found[1]), currency), text)
         return ONLY_WHERE.sub(lambda found: found[2] if found[1] in columns else found[3] or "", text).strip()
 
-    told: dict[str, Any] = {key: filled(getattr(book, key)) for key in ("title", "goal", "channel", "offer", "kpi")}
-    told |= {key: [line for line in map(filled, getattr(book, key)) if line] for key in ("do", "avoid")}
-    return replace(book, **told)
+    texts: dict[str, Any] = {key: filled(getattr(book, key)) for key in ("title", "goal", "channel", "offer", "kpi")}
+    texts |= {key: [line for line in map(filled, getattr(book, key)) if line] for key in ("do", "avoid")}
+    return replace(book, **texts)
 
 
 def drafted(assignment: Assignment) -> str:

@@ -87,7 +87,7 @@ class Briefing:
     overlays : DataFrame, optional
         Traits that cut across segments, as :func:`segments.action.overlay.overlay_table` makes it.
     lifetime_years : int
-        How far ahead the value of a segment is told beside that of the horizon.
+        How far ahead the value of a segment is shown beside that of the horizon.
     performance, movers, targets : DataFrame, optional
         As :mod:`segments.action.performance` makes them; without rows where there is no log.
     last_period : str
@@ -255,8 +255,8 @@ def _overlay_rows(briefing: Briefing) -> list[dict[str, Any]]:
         first = own.iloc[0]
         cells = [(row.segment_id, row.customers, row.share) for row in own.itertuples()]
         command = f"segments export campaign={name} overlay={name}"
-        told = {key: first[key] for key in ("label", "means", "offer")}
-        rows.append(told | {"customers": int(own["customers"].sum()), "cells": cells, "command": command})
+        about = {key: first[key] for key in ("label", "means", "offer")}
+        rows.append(about | {"customers": int(own["customers"].sum()), "cells": cells, "command": command})
     return rows
 
 
@@ -412,7 +412,7 @@ def _apart(briefing: Briefing, cluster: int) -> list[dict[str, Any]]:
     ]
     own = own[(own["role"] != DERIVED) & ~own["feature"].isin(RFM_SCORES)]
     own = own[tests.loc[own["feature"], "correlation"].abs().fillna(0.0).to_numpy() < SAME]
-    told = [
+    differences = [
         (
             abs(row["effect"]) / LIMITS["delta"][-1],
             {
@@ -435,8 +435,8 @@ def _apart(briefing: Briefing, cluster: int) -> list[dict[str, Any]]:
             "side": row["level"],
             "figures": f"{percent(row['mean'])} of them; {percent(row['overall'])} of all customers",
         }
-        told.append((row["effect"] / LIMITS["h"][-1], said))
-    return [said for _, said in sorted(told, key=lambda one: -one[0])[:6]]
+        differences.append((row["effect"] / LIMITS["h"][-1], said))
+    return [said for _, said in sorted(differences, key=lambda one: -one[0])[:6]]
 
 
 def _figures(row: dict[str, Any], labels: Labels) -> str:
@@ -474,12 +474,12 @@ def _test_row(briefing: Briefing, row: dict[str, Any]) -> dict[str, Any]:
 
 def _number_rows(briefing: Briefing) -> dict[str, list[dict[str, Any]]]:
     """The tests of numbers: what a reader should see, and what is folded away."""
-    found: dict[str, list[dict[str, Any]]] = {"told": [], "folded": []}
+    found: dict[str, list[dict[str, Any]]] = {"shown": [], "folded": []}
     for row in _rows(_by_effect(briefing.tests)):
         made = _test_row(briefing, row)
         worth_saying = made["size"] in SIZES[2:] and made["differs"] != "not shown"
         worth_saying &= abs(row["correlation"]) < SAME and row["feature"] not in RFM_SCORES
-        found["told" if worth_saying else "folded"].append(made)
+        found["shown" if worth_saying else "folded"].append(made)
     return found
 
 

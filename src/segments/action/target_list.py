@@ -33,7 +33,7 @@ TELLING = ("group", "action")  # columns of a list that say who is left alone
 POWER = 0.8
 UNLIKELY = 1e-12
 HABIT_DAYS = (
-    90  # whose spend foretells that of a week or month best in the bundled log, among 7, 28, 90, 180 days and all
+    90  # whose spend predicts that of a week or month best in the bundled log, among 7, 28, 90, 180 days and all
 )
 TYPICAL_DAYS = 28  # of a campaign
 

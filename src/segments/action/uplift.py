@@ -232,7 +232,7 @@ def compare_groups(results: pd.DataFrame, *, causal: bool) -> pd.DataFrame:
     ----------
     results : DataFrame
         ``customer_id, segment_id, segment, group``, the outcomes, and ``spend_before`` where it was kept when the list was made: what of
-        spend it foretells is taken off before the groups are compared (:func:`segments.action.intervals.without_habit`).
+        spend it predicts is taken off before the groups are compared (:func:`segments.action.intervals.without_habit`).
     causal : bool
         Without it the groups stand side by side, and no difference is taken.
 
@@ -293,7 +293,7 @@ def compare_groups(results: pd.DataFrame, *, causal: bool) -> pd.DataFrame:
 
 
 def _beyond_habit(own: pd.DataFrame, outcome: str) -> Difference | None:
-    """The difference in what spend before the campaign does not foretell; ``None`` where that is not known of everybody."""
+    """The difference in what spend before the campaign does not predict; ``None`` where that is not known of everybody."""
     if "spend_before" not in own or not np.isfinite(own["spend_before"]).all():
         return None
     beyond = without_habit(own[outcome].to_numpy(), own["spend_before"].to_numpy())
@@ -445,7 +445,7 @@ def _known_ids(text: pd.Series, known: Collection[str]) -> pd.Series:
     for one in known:
         by_key[id_key(one)] = (
             "" if id_key(one) in by_key else one
-        )  # two that share a key are told by their spelling only
+        )  # two that share a key are known by their spelling only
     everybody, restored = set(known), restore(text)
     found = text.where(text.isin(everybody), restored)
     for other in (_keys(text), _keys(restored)):

@@ -89,7 +89,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except click.exceptions.Exit as done:  # --help, --version
         return done.exit_code
     except (SegmentsError, click.UsageError) as error:
-        said = _told(error) if isinstance(error, click.UsageError) else error
+        said = _as_config_error(error) if isinstance(error, click.UsageError) else error
         sys.stderr.write(f"segments {quoted_part(words[0], 40)}: {said}\n")
         return 2
     except KeyboardInterrupt:
@@ -137,7 +137,7 @@ def app() -> None:
 of_project = partial(declare.of_project, app)
 
 
-def _told(error: click.UsageError) -> ConfigError:
+def _as_config_error(error: click.UsageError) -> ConfigError:
     """Errors of click in this project's shape."""
     said = " ".join(error.format_message().split()).rstrip(".")
     ctx = error.ctx or app.make_context("segments", [], resilient_parsing=True)

@@ -240,10 +240,10 @@ def of_project(
                         terminal.hush()
                         click.echo(terminal.done(called, _written(called, began), time.perf_counter() - clock))
                 except Exception as error:
-                    told = _of_others(error)
-                    if told is None:
+                    worded = _of_others(error)
+                    if worded is None:
                         raise
-                    raise told from error
+                    raise worded from error
 
             if multirun:
                 load.multirun(overrides, task, together)

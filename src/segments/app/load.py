@@ -198,7 +198,7 @@ def multirun(overrides: Sequence[str], task: Callable[..., None], together: bool
             else:
                 task(config)
         except SegmentsError as error:
-            if not here:  # it is told by who started this process
+            if not here:  # whoever started this process prints it
                 raise
             combination = f"the run {' '.join(own.overrides.task)}"
             failed = failed or error.within(combination)

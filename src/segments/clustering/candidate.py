@@ -110,7 +110,7 @@ class Candidate:
     centres : ndarray of shape (k, n_columns)
         In the clustered space.
     rows : ndarray of shape (n_measured,)
-        Customers whose silhouette is told: all of them, or a sample of very many.
+        Customers whose silhouette is kept: all of them, or a sample of very many.
     silhouettes : ndarray of shape (n_measured,)
         Their silhouettes in the clustered space.
     seconds : float

@@ -55,7 +55,7 @@ class CellScores:
     scores : list of dict of str to float
         One per labeling.
     rows : ndarray of shape (n_measured,)
-        Points whose silhouette is told: all of them, or of very many a sample.
+        Points whose silhouette is given: all of them, or of very many a sample.
     silhouettes : ndarray of shape (n_labelings, n_measured)
         In the clustered space.
     """

@@ -224,7 +224,7 @@ class UsefulnessConfig:
     cap : float
         Money and visits beyond this quantile count as this: a few customers would decide otherwise.
     folds : int
-        Parts of the customers; those of one are foretold by the means of the others.
+        Parts of the customers; those of one are predicted by the means of the others.
     seed : int
         Of the parts.
     """

@@ -111,7 +111,7 @@ class BriefingConfig:
     title : str
         Its heading.
     lifetime_years : int
-        How far ahead a segment's value is told beside that of the forecast's horizon.
+        How far ahead a segment's value is shown beside that of the forecast's horizon.
     features : int
         Features in a comparing picture at most: the clustered ones, then those the segments differ in most.
     """

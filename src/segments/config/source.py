@@ -100,7 +100,7 @@ class Reader:
     separator : str, optional
         Field separator of a CSV; the word ``blanks`` for any number of blanks or tabs.
     widths : list of int
-        Signs of each field, where fields are told by their place in the line and nothing separates them.
+        Signs of each field, where fields are known by their place in the line and nothing separates them.
     encoding : str, optional
         Text encoding of a CSV.
     decimal : {".", ","}, optional
@@ -615,7 +615,7 @@ class Source:
             dated := [name for name, column in columns.items() if column.kind in ("date", "birth_year")]
         ):
             raise rule(
-                f"'{dated[0]}' is told from an as-of date, and there is none",
+                f"'{dated[0]}' is counted to an as-of date, and there is none",
                 "write the day up to which the table is known, as YYYY-MM-DD",
                 "as_of",
             )

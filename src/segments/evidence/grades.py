@@ -185,7 +185,7 @@ def grade(facts: Mapping[str, Any], limits: GradesConfig) -> tuple[str, str]:
     """Grade a candidate, after Dolnicar, Grün & Leisch, and say why.
 
     Clusters exist where the data hold more than the null does and there is a gap between every two clusters. Without, a candidate can
-    be reproducible all the same: stable cuts of a continuum. Prediction strength is told, not asked for: it is the worst of k clusters in the worse of two halves,
+    be reproducible all the same: stable cuts of a continuum. Prediction strength is shown, not asked for: it is the worst of k clusters in the worse of two halves,
     and falls as k rises, however far apart they lie.
 
     Parameters

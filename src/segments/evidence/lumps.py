@@ -18,7 +18,7 @@ LUMP, CROWD = 0.05, 20
 _BESIDE = 0.25
 # Share of the customers whose level still shows when a category is spread out: of 0.9, the two parts of one cloud have a waist between them
 # (p 0.03 of 8,000 customers), of 0.6, customers who answer four questions otherwise are one cloud.
-_TOLD = 0.75
+_SHOWN_SHARE = 0.75
 
 
 def lumps_of(values: Floats) -> NDArray[np.bool_]:
@@ -125,7 +125,7 @@ def without_lumps(X: Floats) -> Floats:
 def _between(levels: Floats, random: np.random.Generator) -> Floats:
     """Points anywhere between the levels of a category: of most customers, nearest to their own."""
     drawn = random.dirichlet(np.ones(levels.shape[1]), len(levels)) * levels.max()
-    told = np.flatnonzero(random.random(len(levels)) < _TOLD)
-    own, nearest = levels[told].argmax(axis=1), drawn[told].argmax(axis=1)
-    drawn[told, own], drawn[told, nearest] = drawn[told, nearest], drawn[told, own]
+    shown = np.flatnonzero(random.random(len(levels)) < _SHOWN_SHARE)
+    own, nearest = levels[shown].argmax(axis=1), drawn[shown].argmax(axis=1)
+    drawn[shown, own], drawn[shown, nearest] = drawn[shown, nearest], drawn[shown, own]
     return np.asarray(drawn)

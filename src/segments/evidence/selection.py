@@ -171,6 +171,20 @@ def choose(
     >>> choice.candidate_id, choice.failed["smallest segment"]
     ('a', 1)
     """
+    choice = _by_rule(candidates, config, without)
+    if decision is not None:
+        return _by_person(choice, decision, candidates, config)
+    if choice.candidate_id is None:
+        instead = (
+            " Nothing is registered: loosen a gate of section selection, or choose by hand: "
+            f"segments select {choice.finalists[0]} --because WHY"
+        )
+        return replace(choice, reason=choice.reason + instead)
+    return choice
+
+
+def _by_rule(candidates: pd.DataFrame, config: SelectionConfig, without: pd.DataFrame) -> Choice:
+    """What the gates and the order of questions choose; where nothing passes no candidate, and the closest ones as finalists."""
     spaces = candidates[["feature_set", "scaler"]].drop_duplicates()
     if config.metric in OWN_SPACE and len(spaces) > 1:
         raise ConfigError(
@@ -190,64 +204,23 @@ def choose(
     ranked = _ranked(candidates.assign(_misses=missing).reset_index(drop=True), config.metric)
     passed = int((ranked["_misses"] == 0).sum())
     passing, steps = _in_order(_finest(ranked[ranked["_misses"] == 0]), config, without)
-    overruled = None
     if passing.empty:
-        # What was not evaluated fails on that alone, and is not close for it.
-        evaluated = ranked["jaccard_min"].notna()
-        closest = ranked.assign(_evaluated=evaluated).sort_values(
-            ["_evaluated", "_misses"], ascending=[False, True], kind="stable"
-        )
-        nearest = closest.iloc[0]
+        order, best, runner_up = _closest(ranked), None, None
+        nearest = order.iloc[0]
         lacks = _lacks(nearest, misses[nearest["candidate_id"]], candidates, config)
         reason = f"None of {len(candidates)} candidates passes. Closest: {name_of(nearest)}, which fails on {lacks}."
-        if decision is None:
-            reason += (
-                " Nothing is registered: loosen a gate of section selection, or choose by hand: "
-                f"segments select {nearest['candidate_id']} --because WHY"
-            )
         details = [f"Of the candidates, {_counts(failed)}.", str(nearest["reason"])]
-        order, best, runner_up = closest["candidate_id"].tolist(), None, None
     else:
-        best = passing.iloc[0]
+        order, best = passing, passing.iloc[0]
         runner_up = str(passing.iloc[1]["candidate_id"]) if len(passing) > 1 else None
-        reason, details = (
-            _reason(candidates, passing, passed, steps),
-            _details(candidates, ranked, passing, misses, config, without),
-        )
-        order = passing["candidate_id"].tolist()
-    if decision is not None:
-        known = candidates.set_index("candidate_id")
-        if decision.candidate_id not in known.index:
-            raise SegmentsError(
-                f"the decision of {decision.by} names candidate {decision.candidate_id} ({decision.name}), which this sweep does not have",
-                where="conf/decisions.yaml: selected",
-                fix="choose again with `segments select CANDIDATE_ID`, or return to the rule with `segments select rule`",
-            )
-        rule = None if best is None else best
-        best = candidates[candidates["candidate_id"] == decision.candidate_id].iloc[0]
-        overruled = {
-            "by": decision.by,
-            "at": decision.at,
-            "because": decision.because,
-            "candidate_id": None if rule is None else str(rule["candidate_id"]),
-            "name": None if rule is None else name_of(rule),
-        }
-        said = (
-            f"Chosen by {decision.by} on {decision.at[:10]}: {name_of(best)}, because {decision.because.rstrip('.')}."
-        )
-        if fails := misses.get(decision.candidate_id):
-            said += f" It fails on {_lacks(best, fails, candidates, config)}."
-        reason, details = f"{said} By the rule: {reason}", [str(best["reason"]), *details]
-        runner_up = None if rule is None else str(rule["candidate_id"])
-        if runner_up == decision.candidate_id:
-            runner_up = order[1] if len(order) > 1 else None
-        order = [decision.candidate_id, *[i for i in order if i != decision.candidate_id]]
+        reason = _reason(candidates, passing, passed, steps)
+        details = _details(candidates, ranked, passing, misses, config, without)
     return Choice(
         candidate_id=None if best is None else str(best["candidate_id"]),
         runner_up=runner_up,
         feature_set=None if best is None else str(best["feature_set"]),
-        cell=None if best is None else f"{best['feature_set']} · {best['scaler']}",
-        finalists=[str(i) for i in order[: config.finalists]],
+        cell=None if best is None else _cell_of(best),
+        finalists=[str(i) for i in order["candidate_id"][: config.finalists]],
         rule=_rule(config),
         reason=reason,
         details=details,
@@ -257,8 +230,52 @@ def choose(
         elbows=elbows(candidates),
         front=pareto_front(candidates, config),
         misses=misses,
-        overruled=overruled,
     )
+
+
+def _closest(ranked: pd.DataFrame) -> pd.DataFrame:
+    """All candidates, those that fail on the fewest gates first: what was not evaluated fails on that alone, and is not close for it."""
+    evaluated = ranked["jaccard_min"].notna()
+    return ranked.assign(_evaluated=evaluated).sort_values(
+        ["_evaluated", "_misses"], ascending=[False, True], kind="stable"
+    )
+
+
+def _by_person(choice: Choice, decision: Decision, candidates: pd.DataFrame, config: SelectionConfig) -> Choice:
+    """A person's decision over the rule's choice, which stays on record and becomes the runner-up."""
+    known = candidates.set_index("candidate_id", drop=False)
+    if decision.candidate_id not in known.index:
+        raise SegmentsError(
+            f"the decision of {decision.by} names candidate {decision.candidate_id} ({decision.name}), which this sweep does not have",
+            where="conf/decisions.yaml: selected",
+            fix="choose again with `segments select CANDIDATE_ID`, or return to the rule with `segments select rule`",
+        )
+    best = known.loc[decision.candidate_id]
+    said = f"Chosen by {decision.by} on {decision.at[:10]}: {name_of(best)}, because {decision.because.rstrip('.')}."
+    if fails := choice.misses.get(decision.candidate_id):
+        said += f" It fails on {_lacks(best, fails, candidates, config)}."
+    others = [i for i in choice.finalists if i != decision.candidate_id]
+    return replace(
+        choice,
+        candidate_id=decision.candidate_id,
+        runner_up=choice.runner_up if choice.candidate_id == decision.candidate_id else choice.candidate_id,
+        feature_set=str(best["feature_set"]),
+        cell=_cell_of(best),
+        finalists=[decision.candidate_id, *others][: config.finalists],
+        reason=f"{said} By the rule: {choice.reason}",
+        details=[str(best["reason"]), *choice.details],
+        overruled={
+            "by": decision.by,
+            "at": decision.at,
+            "because": decision.because,
+            "candidate_id": choice.candidate_id,
+            "name": None if choice.candidate_id is None else name_of(known.loc[choice.candidate_id]),
+        },
+    )
+
+
+def _cell_of(candidate: pd.Series[Any]) -> str:
+    return f"{candidate['feature_set']} · {candidate['scaler']}"
 
 
 def to_try(candidates: pd.DataFrame, config: SelectionConfig, most: int) -> list[str]:
@@ -467,7 +484,7 @@ def _narrowed(peers: pd.DataFrame, config: SelectionConfig, without: pd.DataFram
         peers = narrow(_as_useful(peers, config, without), "one is the most useful", "are about as useful as the best")
     tied, metric = _tied(peers, config.metric), f"the {_highest(config.metric)} {config.metric}"
     figure = _figure(tied.iloc[0], config.metric)
-    if len(tied) == len(peers) > 1:  # fewer or not, a tie is told
+    if len(tied) == len(peers) > 1:  # whether or not the tie leaves any out, it is said
         steps.append(f"{len(tied)} tie for {metric} ({figure})")
     peers = narrow(tied, f"one has {metric} ({figure})", f"tie for {metric} ({figure})")
     if len(peers) > 1:

@@ -102,7 +102,7 @@ def stability(
     config : EvidenceConfig
         Numbers of resamples, effort of the searches, when to stop, and the seed.
     rows : ndarray of shape (m,), optional
-        Points to draw from, where there are very many; all by default. Agreement is told of all points.
+        Points to draw from, where there are very many; all by default. Agreement is measured on all points.
     draws : sequence of ndarray, optional
         What :func:`bootstrap_draws` says of these rows, where it is known: the same for every k.
 

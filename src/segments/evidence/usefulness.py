@@ -1,6 +1,6 @@
 """Segments and what their customers did next -> how much of it the segments tell. Comes in: labels, outcomes. Goes out: explained shares, with errors.
 
-The segments know nothing of the time the outcomes are of. Each customer is foretold by the mean of their segment among *other* customers (ten folds), and the
+The segments know nothing of the time the outcomes are of. Each customer is predicted by the mean of their segment among *other* customers (ten folds), and the
 share of the loss that this saves over the mean of everybody is what the segments explain: 0 for segments dealt out at random, 1 for those that tell all.
 It is a share of the same outcomes of the same customers, whatever the segments were made of, so it compares feature sets, scalers and algorithms.
 """
@@ -79,7 +79,7 @@ def outcomes_of(
     Returns
     -------
     list of Outcome
-        Those that can be told and differ between customers.
+        Those that are known and differ between customers.
     list of str
         Why others are missing.
 
@@ -94,11 +94,11 @@ def outcomes_of(
     """
     came = customers.isin(ahead["customer_id"]).to_numpy()
     everybody, buyers = np.arange(len(customers)), np.flatnonzero(came)
-    told = ahead.set_index("customer_id").reindex(customers)
+    per_customer = ahead.set_index("customer_id").reindex(customers)
     parts = mix.set_index("customer_id").reindex(customers)
 
     def capped(name: str) -> Floats:
-        values = told[name].fillna(0.0).clip(lower=0.0).to_numpy(dtype=np.float64)
+        values = per_customer[name].fillna(0.0).clip(lower=0.0).to_numpy(dtype=np.float64)
         return np.asarray(np.minimum(values, np.quantile(values, config.cap, method="inverted_cdf")))
 
     known: dict[str, tuple[NDArray[np.intp], Any, str]] = {
@@ -106,8 +106,8 @@ def outcomes_of(
         "visits": (everybody, capped("frequency"), "poisson"),
         "churn": (everybody, ~came, "bernoulli"),
     }
-    if "discount_share" in told:
-        known["discount_share"] = (buyers, told["discount_share"].to_numpy()[buyers], "squares")
+    if "discount_share" in per_customer:
+        known["discount_share"] = (buyers, per_customer["discount_share"].to_numpy()[buyers], "squares")
     if parts.shape[1]:
         known["category_mix"] = (buyers, parts.to_numpy()[buyers], "squares")
     found, notes = [], []

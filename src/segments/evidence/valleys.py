@@ -2,7 +2,7 @@
 
 Asked beside the lumps (:mod:`segments.evidence.lumps`): a value that many share lies apart from the others in any data.
 
-A null model knows only the dependence it was told of: points in the shape of a funnel or a banana lie far from any of them and are
+A null model knows only the dependence it was given: points in the shape of a funnel or a banana lie far from any of them and are
 still one cloud. What true clusters have and one cloud lacks is a gap: fewer points half way between two centres than at either, and farther from one another.
 """
 

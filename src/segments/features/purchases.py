@@ -214,7 +214,7 @@ def sort_key(ids: pd.Series[str]) -> pd.Series[Any]:
 
 
 class LogSpan(NamedTuple):
-    """What is told of a log as a whole, as of a day, and enters the features of each customer.
+    """What is known of a log as a whole, as of a day, and enters the features of each customer.
 
     Parameters
     ----------

@@ -166,7 +166,7 @@ class CustomerLog:
         )
 
     def span(self, events: LineNumbers, as_of: date, config: FeaturesConfig) -> LogSpan | None:
-        """What is told of the whole log and the events as of a day; ``None`` where no line counts."""
+        """What is known of the whole log and the events as of a day; ``None`` where no line counts."""
         first, end = _window(as_of, config)
         within = slice(*np.searchsorted(self._days, [first // _DAY, end // _DAY]))
         own = events.at[(events.at >= first) & (events.at < end)]

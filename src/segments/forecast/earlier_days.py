@@ -75,7 +75,7 @@ def blind(build: Build, lines: Any, cutoff: date) -> pd.DataFrame:
 
 
 def model_inputs(features: pd.DataFrame, days: pd.DataFrame, when: Timeline, cutoff: date) -> pd.DataFrame:
-    """Columns a model may use: what the log told by then, in numbers that mean the same after a longer history.
+    """Columns a model may use: what the log held by then, in numbers that mean the same after a longer history.
 
     What the customers table says is left out: nobody knows when it was written down.
 
@@ -199,7 +199,7 @@ def _snapshot(
     features: pd.DataFrame, labels: NDArray[np.int32], days: pd.DataFrame, when: Timeline, cutoff: date
 ) -> Snapshot:
     today = cutoff.toordinal()
-    in_time = as_known(days, when.as_of)  # what came after is told as it is known by now
+    in_time = as_known(days, when.as_of)  # what came after stands as it is known by now
     in_time = in_time[(in_time["day"] > today) & (in_time["day"] <= today + when.horizon_days)]
     ahead = in_time.groupby("customer_id")["spend"].sum()
     days = as_known(days, cutoff)

@@ -345,7 +345,7 @@ def compare_versions(
     next_number = max(segment.number for segment in [*old, *new]) + 1
     names = [segment.name for segment in new]
     columns = range(len(new))
-    return _told(old, columns, new, parents, absorbed, names, next_number, (), "ids", old, table.tolist())
+    return _identity_of(old, columns, new, parents, absorbed, names, next_number, (), "ids", old, table.tolist())
 
 
 def match_centres(
@@ -430,10 +430,10 @@ def _settle(
         segments.append(Segment(f"S{next_number}", name, next(free)))
         next_number += 1
         taken.add(name)
-    return _told(rows, columns, segments, parents, absorbed, names, next_number, colours, matched_by, old, table)
+    return _identity_of(rows, columns, segments, parents, absorbed, names, next_number, colours, matched_by, old, table)
 
 
-def _told(
+def _identity_of(
     rows: Sequence[Segment],
     columns: Sequence[int],
     segments: Sequence[Segment],

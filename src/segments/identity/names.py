@@ -1,4 +1,4 @@
-"""What segments are called, and what is told of them. Comes in: who the clusters are, people's names. Goes out: the same with other names, sentences."""
+"""What segments are called, and what is said of them. Comes in: who the clusters are, people's names. Goes out: the same with other names, sentences."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def reworded(identity: Identity, names: Sequence[str]) -> Identity:
         )
         for one, name in zip(identity.lineage, names, strict=True)
     ]
-    return _told_apart(replace(identity, lineage=lineage))
+    return _made_distinct(replace(identity, lineage=lineage))
 
 
 def alike(one: str, other: str) -> bool:
@@ -100,7 +100,7 @@ def renamed(identity: Identity, given: Mapping[str, GivenName]) -> Identity:
         raise ConfigError(
             f"two segments are called '{doubled[0]}'", where="conf/decisions.yaml: names", fix="rename one of them"
         )
-    return _told_apart(replace(identity, lineage=lineage))
+    return _made_distinct(replace(identity, lineage=lineage))
 
 
 def sentences(identity: Identity) -> list[str]:
@@ -163,7 +163,7 @@ def sentences(identity: Identity) -> list[str]:
     return lines
 
 
-def _told_apart(identity: Identity) -> Identity:
+def _made_distinct(identity: Identity) -> Identity:
     """Where a name by the rules is also another segment's, its id is put behind it."""
     names = [segment.name for segment in identity.segments]
     lineage = [

@@ -183,21 +183,23 @@ def segment_names(
     room = MOST_WORDS - len(config.noun.split())
     at_first = min(config.max_traits, room)
     short = [_first(own, at_first) for own in earned]
-    clashing, told = _alike(short), short
+    clashing, chosen = _alike(short), short
     for count in range(at_first, room + 1):
         longer = [_first(own | more, count) for own, more in zip(earned, spare, strict=True)]
-        told = [longer[i] if i in clashing else own for i, own in enumerate(short)]
-        if not _alike(told):
-            return [_phrase(list(own.values()), config) for own in told]
+        chosen = [longer[i] if i in clashing else own for i, own in enumerate(short)]
+        if not _alike(chosen):
+            return [_phrase(list(own.values()), config) for own in chosen]
     # No word tells these apart within a name's length, which has to hold one word more.
-    still = _alike(told)
-    told = [_first(short[i] or spare[i], min(at_first, room - 1)) if i in still else own for i, own in enumerate(told)]
-    words = [list(own.values()) for own in told]
-    for group in _groups(told):
-        if (most := _most(told[group[0]], means.iloc[group])) is not None:
+    still = _alike(chosen)
+    chosen = [
+        _first(short[i] or spare[i], min(at_first, room - 1)) if i in still else own for i, own in enumerate(chosen)
+    ]
+    words = [list(own.values()) for own in chosen]
+    for group in _groups(chosen):
+        if (most := _most(chosen[group[0]], means.iloc[group])) is not None:
             place, column = most
             own = words[group[place]]
-            own[list(told[group[place]]).index(column)] = f"{config.emphasis} {told[group[place]][column]}"
+            own[list(chosen[group[place]]).index(column)] = f"{config.emphasis} {chosen[group[place]][column]}"
     names = [_phrase(own, config) for own in words]
     # largest first
     return [f"{name} ({names[: i + 1].count(name)})" if names.count(name) > 1 else name for i, name in enumerate(names)]
@@ -207,16 +209,16 @@ def _first(words: dict[str, str], count: int) -> dict[str, str]:
     return dict(list(words.items())[:count])
 
 
-def _groups(told: Sequence[dict[str, str]]) -> list[list[int]]:
+def _groups(chosen: Sequence[dict[str, str]]) -> list[list[int]]:
     """Segments with the same words, in whichever order: the places of each group of two or more."""
     places: dict[frozenset[str], list[int]] = {}
-    for i, own in enumerate(told):
+    for i, own in enumerate(chosen):
         places.setdefault(frozenset(own.values()), []).append(i)
     return [group for group in places.values() if len(group) > 1]
 
 
-def _alike(told: Sequence[dict[str, str]]) -> set[int]:
-    return {i for group in _groups(told) for i in group}
+def _alike(chosen: Sequence[dict[str, str]]) -> set[int]:
+    return {i for group in _groups(chosen) for i in group}
 
 
 def _most(columns: Iterable[str], ranks: pd.DataFrame) -> tuple[int, str] | None:

@@ -5,7 +5,7 @@ measure, take the nearest. A row that the model rejects has the reason in the co
 
 All engines compute with the same 64-bit numbers, but no two have the same functions. So only what all have is used: the four operations, comparisons,
 ``LN``, ``EXP``, ``SQRT``, ``ABS``, ``LEAST``, ``GREATEST`` and ``CASE``. What no step may do is overflow (PostgreSQL refuses it, others give infinity)
-or take a function where it is not defined: rows of which that would happen are told beforehand, by bounds found by asking the model itself.
+or take a function where it is not defined: rows of which that would happen are known beforehand, by bounds found by asking the model itself.
 """
 
 from __future__ import annotations
@@ -177,12 +177,19 @@ def as_sql(
             raise DataError(f"the {kind} {unsaid[0]} of the model cannot be said in SQL", where=where, fix=instead)
     if len(segmentation.centres) < 2:
         raise DataError("a model with one segment has nothing to say", where=where, fix="choose one with more")
-    told = DIALECTS[dialect]
+    sql_dialect = DIALECTS[dialect]
     words = {word.strip().casefold() for word in missing} | {""}
-    comments = [] if told.proved else [f"not run here: nobody has compared what {dialect} answers with the model"]
-    comments += [f"{title or segmentation.candidate_id}, said in the SQL of {dialect}", *filter(None, [told.note])]
+    comments = (
+        [] if sql_dialect.proved else [f"not run here: nobody has compared what {dialect} answers with the model"]
+    )
+    comments += [
+        f"{title or segmentation.candidate_id}, said in the SQL of {dialect}",
+        *filter(None, [sql_dialect.note]),
+    ]
     lines = [f"-- {_plain_line(line)}" for line in comments]
-    return "\n".join([*lines, _Writer(segmentation, _Words(dialect, told), sorted(words)).select(table, id_column)])
+    return "\n".join(
+        [*lines, _Writer(segmentation, _Words(dialect, sql_dialect), sorted(words)).select(table, id_column)]
+    )
 
 
 def _plain_line(text: str) -> str:
@@ -413,7 +420,7 @@ class _Writer:
         return "\n".join(["CASE", *cases, "END"]), 0.0 if spread < 1e300 else spread
 
     def _anyone(self) -> Floats:
-        """A row that the model can place: of each column the lowest value among the training customers, if it can be told."""
+        """A row that the model can place: of each column the lowest value among the training customers, if it is known."""
         lowest = [DOMAINS.get(transform, (-LARGEST_FLOAT, True))[0] for transform in self.space.transforms]
         low = np.nan_to_num(self.model.limits.low.clip(-1e100, 1e100))
         return np.where(low <= lowest, 0.0, low)[None, :]

@@ -56,7 +56,7 @@ class Figure:
     says : str
         What it is, for a person.
     value : float or None
-        ``None`` when it cannot be told (a silhouette of one segment, say).
+        ``None`` when it cannot be computed (a silhouette of one segment, say).
     training : float or None
         The same figure of the training data.
     low, high : float or None
@@ -323,7 +323,7 @@ def figures(tally: Tally, config: MonitoringConfig, labels: Labels = NONE) -> li
 
 @dataclass(frozen=True)
 class Distribution:
-    """How the customers of training and batch are spread over one feature, in the bins its stability index is told from.
+    """How the customers of training and batch are spread over one feature, in the bins its stability index is computed from.
 
     Parameters
     ----------
@@ -376,10 +376,10 @@ def distributions(tally: Tally) -> list[Distribution]:
 
 def _between(edges: list[float]) -> list[str]:
     """Bins in words: an edge belongs to the bin below it."""
-    told = [f"{edge:.4g}" for edge in edges]
-    if not told:
+    written = [f"{edge:.4g}" for edge in edges]
+    if not written:
         return ["all"]
-    return [f"≤ {told[0]}", *(f"{low} – {high}" for low, high in itertools.pairwise(told)), f"> {told[-1]}"]
+    return [f"≤ {written[0]}", *(f"{low} – {high}" for low, high in itertools.pairwise(written)), f"> {written[-1]}"]
 
 
 def verdict(found: list[Figure]) -> tuple[str, str]:
@@ -405,9 +405,9 @@ def verdict(found: list[Figure]) -> tuple[str, str]:
     """
     lit = {status: [one for one in found if one.status == status] for status in ("red", "amber")}
     if reasons := [one for one in lit["red"] if one.name not in ("moved", "rejected")]:
-        return "refit", f"Refit: {_told(reasons)}."
+        return "refit", f"Refit: {_in_words(reasons)}."
     if watched := lit["red"] + lit["amber"]:
-        return "keep", f"Keep, and watch: {_told(watched)}."
+        return "keep", f"Keep, and watch: {_in_words(watched)}."
     if all(one.value is None for one in found):
         return "keep", "Keep: there is nothing to judge by."
     return "keep", "Keep: nothing differs from the training data by more than its limit."
@@ -514,7 +514,7 @@ def _silhouette(tally: Tally, limits: LightLimits, level: float) -> Figure:
     return Figure("silhouette", says, mean, training, mean - 1.959964 * error, mean + 1.959964 * error, None, status)
 
 
-def _told(lit: list[Figure]) -> str:
+def _in_words(lit: list[Figure]) -> str:
     return "; ".join(f"{one.says} {one.value:.3g} ({one.status})" for one in lit)
 
 

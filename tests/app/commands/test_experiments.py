@@ -40,14 +40,14 @@ def test_a_changed_folder_stands_beside_its_commit() -> None:
     assert compared(rows) == text
 
 
-def test_of_the_defaults_only_what_differs_is_told() -> None:
+def test_of_the_defaults_only_what_differs_is_shown() -> None:
     one = BASE | {"defaults": "['_self_', {'source': 'mall'}, {'experiment': None}]"}
     other = one | {"Experiment": "shop", "defaults": "['_self_', {'source': 'shop'}, {'experiment': None}]"}
     [line] = [line for line in compared([one, one, other]).splitlines() if "defaults" in line]
     assert line.split() == ["defaults", "source=mall", "source=shop"]
 
 
-def test_an_edited_file_is_told_by_the_beginning_of_its_hash() -> None:
+def test_an_edited_file_is_shown_by_the_beginning_of_its_hash() -> None:
     one = BASE | {"conf/settings/explore.yaml": "7387d846a3abae89dba70d751c14a711"}
     text = compared([one, one, one | {"conf/settings/explore.yaml": "", "Experiment": "gone"}])
     assert "  conf/settings/explore.yaml  7387d84 " in text

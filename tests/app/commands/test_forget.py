@@ -221,7 +221,7 @@ def test_what_cannot_be_meant_is_refused(root: Path, project: Path, monkeypatch:
     assert forget.run(config, [])[0] == "nobody of the source mall was erased so far; `segments forget ID` erases"
     two = root / "two.csv"
     two.write_text("x,y\n1,2\n")
-    with pytest.raises(ConfigError, match="holds ids cannot be told"):
+    with pytest.raises(ConfigError, match="holds ids is not known"):
         forget.run(config, [], str(two))
     (root / "data").mkdir()
     (root / "data/locked.csv").write_text("customer_id\n7\n")

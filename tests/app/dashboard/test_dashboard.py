@@ -327,7 +327,7 @@ def test_an_id_that_earlier_code_kept_as_a_number_is_found(empty: Path) -> None:
     assert reading.number_of_customers() == 2
 
 
-def test_a_damaged_table_of_customers_is_told_as_one(empty: Path) -> None:
+def test_a_damaged_table_of_customers_is_named_as_one(empty: Path) -> None:
     path = artifact("features", "customers.parquet")
     path.parent.mkdir(parents=True)
     path.write_bytes(b"PAR1 but no more")
@@ -612,8 +612,8 @@ def test_the_chosen_one_is_marked_on_the_curves() -> None:
 
 
 def test_a_feature_is_drawn_in_training_and_batch() -> None:
-    told = {"feature": "age", "bins": ["≤ 30", "> 30"], "training": [0.5, 0.5], "batch": [0.2, 0.8]}
-    drawn = charts.spread(figures.spread_table(told), "age in years").to_dict()
+    distribution = {"feature": "age", "bins": ["≤ 30", "> 30"], "training": [0.5, 0.5], "batch": [0.2, 0.8]}
+    drawn = charts.spread(figures.spread_table(distribution), "age in years").to_dict()
     assert drawn["encoding"]["x"]["sort"] == ["≤ 30", "> 30"] and drawn["encoding"]["x"]["title"] == "age in years"
     assert drawn["encoding"]["color"]["scale"]["domain"] == ["training", "this batch"]
 
@@ -668,8 +668,10 @@ def test_a_scored_batch_shows_its_lights(house: Callable[..., Segmentation], tmp
     assert "One feature: training and batch" in message(app)
     assert app.selectbox[1].value == "monetary", "what differs most comes first"
     [record] = reading.batches()
-    [told] = [one for one in record["distributions"] if one["feature"] == "monetary"]
-    assert sum(told["training"]) == pytest.approx(1) and told["batch"][-1] > told["training"][-1]
+    [distribution] = [one for one in record["distributions"] if one["feature"] == "monetary"]
+    assert (
+        sum(distribution["training"]) == pytest.approx(1) and distribution["batch"][-1] > distribution["training"][-1]
+    )
     assert app.selectbox[0].options[0].startswith("odd.csv")
 
 
@@ -703,7 +705,7 @@ def test_a_batch_without_a_good_row_is_shown_among_the_others(
         ("bad.csv", b"customer_id,recency_days,frequency,monetary\n1,?,2,3\n", "1 recency_days is missing"),
     ],
 )
-def test_what_is_wrong_with_an_upload_is_told_without_our_own_paths(
+def test_what_is_wrong_with_an_upload_is_said_without_our_own_paths(
     house: Callable[..., Segmentation], name: str, content: bytes, says: str
 ) -> None:
     from segments.app.dashboard.what_if import _score

@@ -85,7 +85,7 @@ def test_the_scores_of_the_chosen_one_and_what_is_unknown() -> None:
     )
 
 
-def test_a_prediction_is_told_by_the_scores_of_the_recommended_models_on_everybody() -> None:
+def test_a_prediction_is_measured_by_the_scores_of_the_recommended_models_on_everybody() -> None:
     rows = [
         ("churn", "boosting", "global", "all", "roc_auc", 0.75),
         ("churn", "boosting", "global", "0", "roc_auc", 0.99),
@@ -112,7 +112,7 @@ def test_the_calibration_is_that_of_the_recommended_churn_model() -> None:
     assert drawn.to_dict("records") == [{"customers": 11, "predicted": 0.3, "observed": 0.4}]
 
 
-def test_the_calibration_of_money_is_told_in_money() -> None:
+def test_the_calibration_of_money_is_given_in_money() -> None:
     rows = [
         ("value", "last_period", "global", 20, 615.0, 595.0, 500.0, 690.0),
         ("value", "linear", "global", 9, 1, 1, 1, 1),

@@ -54,7 +54,7 @@ class FakeEngine:
         FakeEngine.asked = asked
         return frame
 
-    def told_by_parts(self, frame: Any, work: Callable[[Any], str]) -> list[str]:
+    def texts_by_parts(self, frame: Any, work: Callable[[Any], str]) -> list[str]:
         parts = (EVERYBODY[:3], EVERYBODY[3:])
         return [work([pa.record_batch({"x": pa.array([*part, None])})]) for part in parts]
 
@@ -98,14 +98,14 @@ def test_the_chosen_centres_are_those_of_everybody(config: Config) -> None:
     assert (fit.customers, fit.of_sample, fit.without) == (8, 4, {"x is missing": 2})
 
 
-def test_figures_of_everybody_are_told_where_a_sample_is_here(config: Config) -> None:
+def test_figures_of_everybody_are_given_where_a_sample_is_here(config: Config) -> None:
     chosen_labels(config)
     fit, table = catalog.read(catalog.FIT_OF_RECORD), small_results.candidates()
     assert fit.silhouette is not None
     choice = choose(table, SelectionConfig(metric="silhouette"))
     catalog.write(catalog.SELECTION_METRICS, selection_metrics(choice, table, fit))
-    told = read_json(catalog.path_of(catalog.SELECTION_METRICS))
-    assert {name: value for name, value in told.items() if name.startswith("everybody_")} == {
+    metrics = read_json(catalog.path_of(catalog.SELECTION_METRICS))
+    assert {name: value for name, value in metrics.items() if name.startswith("everybody_")} == {
         "everybody_customers": 8,
         "everybody_wcss": 52.0,
         "everybody_davies_bouldin": fit.davies_bouldin,
@@ -151,15 +151,15 @@ def test_people_read_what_is_of_all_and_what_of_the_sample(config: Config, monke
     said = everybody_in_words()
     assert "The sample is not like the rest: S1 rare is 60.0% of the sample and 90.0% of all" in said
     assert said.endswith("10.0% of all. Take a larger sample (engine.sample)") and "; of the sample: every" in said
-    told = replace(off, silhouette=(0.5, 0.45, 0.55), sample_sizes=[90, 10], far_off=[], few=[1])
-    catalog.write(catalog.FIT_OF_RECORD, told)
+    sampled = replace(off, silhouette=(0.5, 0.45, 0.55), sample_sizes=[90, 10], far_off=[], few=[1])
+    catalog.write(catalog.FIT_OF_RECORD, sampled)
     said = everybody_in_words()
     assert (
         "; of the sample: silhouette around these centres 0.5000 (95 % interval for that of all: 0.4500 to 0.5500) and every other"
         in said
     )
     assert said.endswith(f"within chance. S2 often has 10 of its 100 customers in the sample{rest}")
-    catalog.write(catalog.FIT_OF_RECORD, replace(told, few=[]))
+    catalog.write(catalog.FIT_OF_RECORD, replace(sampled, few=[]))
     assert everybody_in_words().endswith("the sample's shares are those of all, within chance")
 
 

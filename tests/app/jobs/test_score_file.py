@@ -308,7 +308,7 @@ def test_a_quote_that_is_not_closed_swallows_no_rows(root: Path, monkeypatch: py
 CYRILLIC = "customer_id;x;y\nИван;1,5;2,25\nАнна;0,5;1,0\n".encode("cp1251")
 
 
-def test_an_encoding_that_was_assumed_is_told_and_one_that_is_given_is_taken(root: Path, table: pd.DataFrame) -> None:
+def test_an_encoding_that_was_assumed_is_named_and_one_that_is_given_is_taken(root: Path, table: pd.DataFrame) -> None:
     (root / "in.csv").write_bytes(CYRILLIC)
     guessed = score(root / "in.csv", root / "out.parquet", table)
     assert "read as cp1251, which is a guess" in guessed.notes[0]
@@ -415,7 +415,7 @@ def test_a_clock_that_is_set_back_makes_no_negative_seconds(
     assert record is not None and 0 <= record["seconds"] < 3600
 
 
-def test_who_moved_is_told_by_the_versions_own_list_of_members(root: Path, table: pd.DataFrame) -> None:
+def test_who_moved_is_known_by_the_versions_own_list_of_members(root: Path, table: pd.DataFrame) -> None:
     was = table[["customer_id"]].join(MODEL.predict(table)["segment"])
     was["segment"] = was["segment"].where(was.index >= 50, "another")
     unknown = score(write(table.head(200), root / "in.csv"), root / "out.csv", table).record
@@ -454,7 +454,7 @@ def test_a_log_is_summed_up_and_scored(root: Path) -> None:
     assert found["customer_id"].tolist() == [7, 8]
     expected = model.predict(pd.DataFrame({"recency_days": [20.0, 1.0], "monetary": [40.0, 2.0 + sum(range(1, 60))]}))
     assert found["distance"].tolist() == pytest.approx(expected["distance"].tolist())
-    assert batch.rejected == {"unreadable time": 1}  # a return is a choice of the policy, told but not rejected
+    assert batch.rejected == {"unreadable time": 1}  # a return is a choice of the policy, reported but not rejected
     assert pd.read_csv(batch.side).to_dict("records") == [{"row": 4, "id": 9, "reason": "unreadable time"}]
     assert any("1 returns: their money is taken off" in note for note in batch.notes)
 

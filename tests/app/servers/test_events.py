@@ -119,18 +119,18 @@ def test_the_answer_is_the_model_s_to_the_features_of_the_whole_log(config: Conf
         "amount": 3.0,
         "store_id": None,
     }  # moves the log's first day
-    (status, told), (_, later), (_, again) = ask(
+    (status, reply), (_, later), (_, again) = ask(
         config,
         {"customer_id": customer, "events": [EVENT, early]},
         {"customer_id": customer, "events": [EVENT], "as_of": "2024-02-01"},
         {"customer_id": customer, "events": [EVENT, early]},
     )
-    assert (status, told["customer_id"], told["as_of"]) == (200, customer, "2024-01-12")
+    assert (status, reply["customer_id"], reply["as_of"]) == (200, customer, "2024-01-12")
     expected = whole_again(config, customer, EVENT, early, as_of="2024-01-12")
-    assert told["features"] == expected
-    assert told["prediction"] == MODEL.predict(pd.DataFrame([expected])).iloc[0].to_dict()
+    assert reply["features"] == expected
+    assert reply["prediction"] == MODEL.predict(pd.DataFrame([expected])).iloc[0].to_dict()
     assert later["features"] == whole_again(config, customer, EVENT, as_of="2024-02-01")
-    assert again == told  # nothing was kept
+    assert again == reply  # nothing was kept
 
 
 def test_a_run_that_made_another_log_is_seen(config: Config) -> None:
@@ -164,8 +164,8 @@ def test_a_run_that_made_another_log_is_seen(config: Config) -> None:
 def test_what_cannot_be_answered_gets_one_sentence(
     config: Config, change: dict[str, Any], status: int, sentence: str
 ) -> None:
-    ((found, told),) = ask(config, {"customer_id": "7", "events": [EVENT]} | change)
-    assert (found, set(told)) == (status, {"error"}) and sentence in told["error"]
+    ((found, reply),) = ask(config, {"customer_id": "7", "events": [EVENT]} | change)
+    assert (found, set(reply)) == (status, {"error"}) and sentence in reply["error"]
 
 
 @pytest.mark.parametrize(
@@ -219,17 +219,17 @@ def test_a_large_body_is_answered_in_a_thread_and_without_tables_there_is_a_sent
         "customer_id": "7",
         "events": [EVENT | {"order_id": f"{number:040}"} for number in range(SMALL_BODY // 100)],
     }
-    ((status, told),) = ask(config, many, rows=10_000)
-    assert status == 200 and told["features"]["monetary"] == pytest.approx(25.5 + 9.99 * (SMALL_BODY // 100))
-    ((status, told),) = ask(replace(config, source=replace(SOURCE, name="other")), many, rows=10_000)
-    assert status == 404 and "is of source 'shop', not 'other'" in told["error"]
-    ((status, told),) = ask(replace(config, source=replace(SOURCE, transactions=None)), many)
-    assert status == 404 and "no log of purchases" in told["error"]
+    ((status, reply),) = ask(config, many, rows=10_000)
+    assert status == 200 and reply["features"]["monetary"] == pytest.approx(25.5 + 9.99 * (SMALL_BODY // 100))
+    ((status, reply),) = ask(replace(config, source=replace(SOURCE, name="other")), many, rows=10_000)
+    assert status == 404 and "is of source 'shop', not 'other'" in reply["error"]
+    ((status, reply),) = ask(replace(config, source=replace(SOURCE, transactions=None)), many)
+    assert status == 404 and "no log of purchases" in reply["error"]
     catalog.path_of(catalog.CLEAN_TRANSACTIONS).unlink()
-    ((status, told),) = ask(config, many)
-    assert status == 404 and "run `dvc repro`" in told["error"]
+    ((status, reply),) = ask(config, many)
+    assert status == 404 and "run `dvc repro`" in reply["error"]
 
 
 def test_a_body_that_is_no_json_is_refused_as_elsewhere(config: Config) -> None:
-    ((status, told),) = ask(config, [])
-    assert status == 400 and "an object" in told["error"]
+    ((status, reply),) = ask(config, [])
+    assert status == 400 and "an object" in reply["error"]

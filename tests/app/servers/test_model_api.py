@@ -134,7 +134,7 @@ def test_another_type_is_refused(kind: str) -> None:
     )
 )
 def test_every_form_gives_the_model_s_answers_to_the_last_bit(rows: list[tuple[float, float]]) -> None:
-    told = MODEL.predict(pd.DataFrame(rows, columns=["x", "y"], dtype="float64"))
+    expected = MODEL.predict(pd.DataFrame(rows, columns=["x", "y"], dtype="float64"))
     for body in (
         records(*({"x": x, "y": y} for x, y in rows)),
         {"dataframe_split": {"columns": ["y", "x"], "data": [[y, x] for x, y in rows]}},
@@ -142,16 +142,16 @@ def test_every_form_gives_the_model_s_answers_to_the_last_bit(rows: list[tuple[f
     ):
         cells = invocations.read(json.dumps(body).encode(), "application/json", MODEL, 8)
         answers = json.loads(invocations.to_json(invocations.answers_of(MODEL, cells)))["predictions"]
-        assert answers == told.to_dict("records")
+        assert answers == expected.to_dict("records")
 
 
 def test_a_row_is_written_as_json_whatever_a_segment_is_called() -> None:
     names = ['a, "b" 100 %s \\', "Käufer\n{}"]
     model = segmentation("c0", Space(["x"], ["identity"], [1.0], "none", {}), np.array([[0.0], [9.0]]), names)
     values = [0.5, 8.0, 1.0]
-    told = json.loads(invocations.to_json(invocations.answers_of(model, [values])))["predictions"]
-    assert [one["segment"] for one in told] == [names[0], names[1], names[0]]
-    assert told == model.predict(pd.DataFrame({"x": values})).to_dict("records")
+    predictions = json.loads(invocations.to_json(invocations.answers_of(model, [values])))["predictions"]
+    assert [one["segment"] for one in predictions] == [names[0], names[1], names[0]]
+    assert predictions == model.predict(pd.DataFrame({"x": values})).to_dict("records")
 
 
 def test_mlflow_s_own_server_answers_the_same() -> None:
@@ -239,7 +239,7 @@ def test_a_fault_of_our_own_is_one_sentence_without_a_customer(body: bytes, monk
 def test_a_thousand_at_once_are_all_answered_and_each_with_his_own() -> None:
     """Scored together where they come together; a refused one among them spoils nobody's answer."""
     good = [{"x": float(i), "y": float(i % 7)} for i in range(1000)]
-    told = MODEL.predict(pd.DataFrame(good)).to_dict("records")
+    expected = MODEL.predict(pd.DataFrame(good)).to_dict("records")
 
     async def crowd() -> list[tuple[int, bytes]]:
         app = server()
@@ -251,7 +251,7 @@ def test_a_thousand_at_once_are_all_answered_and_each_with_his_own() -> None:
     found = asyncio.run(crowd())
     assert [status for status, _ in found] == [200] * 500 + [400] + [200] * 199 + [400] + [200] * 299
     for i in (0, 499, 501, 999):
-        assert json.loads(found[i][1]) == {"predictions": [told[i]]}
+        assert json.loads(found[i][1]) == {"predictions": [expected[i]]}
     assert "too large" in json.loads(found[500][1])["error"]
     assert json.loads(found[700][1])["error"] == "row 1: x is not a number: '1'"
 
@@ -385,7 +385,7 @@ def test_what_it_tells_of_itself() -> None:
     assert "passwd" not in said
 
 
-def test_a_known_customer_is_told_by_id_and_read_anew_when_a_run_has_made_other_tables(
+def test_a_known_customer_is_answered_by_id_and_read_anew_when_a_run_has_made_other_tables(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     stamps, reads = iter([(1,), (1,), (2,), (2,)]), []
@@ -597,9 +597,9 @@ def test_serving_answers_what_scoring_writes(small_project: Callable[[], SmallPr
             assert one == scored.iloc[row].to_dict()
         for row in (0, len(features) - 1):
             one = features["customer_id"].iloc[row]
-            status, told = get(url.replace("/invocations", f"/customers/{one}"))
-            assert status == 200 and told["segment_id"] == scored["segment_id"].iloc[row] and told["playbook"]
-            assert "churn_risk" not in told  # of a source without purchases nothing is foreseen
+            status, reply = get(url.replace("/invocations", f"/customers/{one}"))
+            assert status == 200 and reply["segment_id"] == scored["segment_id"].iloc[row] and reply["playbook"]
+            assert "churn_risk" not in reply  # of a source without purchases nothing is foreseen
         assert post(url, b"{")[0] == 400
         assert post(url, json.dumps({"dataframe_records": features[columns].to_dict("records")}).encode())[0] == 413
         assert post(url, b"a", "text/csv")[0] == 415

@@ -134,7 +134,7 @@ def test_discounts_as_money_as_a_rate_or_as_another_price(spec, row, amount, dis
 @pytest.mark.parametrize("rates", [["0", "1"], ["0.5", "20"]])
 def test_a_rate_is_asked_about_where_the_column_does_not_tell_its_unit(rates):
     rows = [{"paid": "10", "rate": rate} for rate in rates]
-    with pytest.raises(DataError, match="shares or percent cannot be told") as asked:
+    with pytest.raises(DataError, match="shares or percent is not clear") as asked:
         clean(rows, PAID | {"discount_rate": "rate"})
     assert "discount_unit" in asked.value.fix
     assert len(clean(rows, PAID | {"discount_rate": "rate", "discount_unit": "percent"})[0]) == 2
@@ -284,7 +284,7 @@ def test_an_earlier_day_does_not_know_what_came_back_later():
     assert bought(rows, as_of="2024-02-01").loc["1"].tolist() == [30, 1, 1]
 
 
-def test_orders_called_like_cancellations_that_pay_are_told_of():
+def test_orders_called_like_cancellations_that_pay_are_reported():
     notes = clean([{"n": "1", "each": "5"}, {"n": "1", "each": "5", "no": "C7"}])[1]["notes"]
     assert any(note.startswith("1 lines of orders that are called like cancellations") for note in notes)
 

@@ -71,7 +71,7 @@ READ: dict[str, tuple[str, dict[str, Any], Totals]] = {
     "Turkish lira": ("who;when;paid\na;2024-01-02;1.234,56 TL\nb;2024-01-03;₺2,00\n", {}, {"a": 1234.56, "b": 2}),
     "lakhs": (HEAD + 'a,2024-01-02,"1,23,456.78"\nb,2024-01-03,Rs. 500\n', {}, {"a": 123456.78, "b": 500}),
     "a thousand, said": ("who;when;paid\na;2024-01-02;1.234\nb;2024-01-03;950\n", {"read_decimal": ","}, {"a": 1234, "b": 950}),
-    "thousands told by others": (HEAD + 'a,2024-01-02,"2,500.00"\nb,2024-01-03,"1,234"\n', {}, {"a": 2500, "b": 1234}),
+    "thousands known by others": (HEAD + 'a,2024-01-02,"2,500.00"\nb,2024-01-03,"1,234"\n', {}, {"a": 2500, "b": 1234}),
     "ids that only look alike, said to be texts": (HEAD + "7,2024-01-02,1\n007,2024-01-03,2\n", {"id_type": "text"}, {"7": 1, "007": 2}),
     "ids that look alike, said to be numbers": (HEAD + "7,2024-01-02,1\n007,2024-01-03,2\n7.0,2024-01-04,4\n", {"id_type": "integer"}, {"7": 7}),
     "ids of which a program made fractions, here and there": (HEAD + "7,2024-01-02,1\n7.0,2024-01-03,2\n8.0,2024-01-04,4\n", {}, {"7": 3, "8.0": 4}),

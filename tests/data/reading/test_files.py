@@ -92,7 +92,7 @@ def test_encodings_and_separators_are_found_out(tmp_path, content):
         ("Kunde,Straße,Größe\nMüller,Löß,500\n", "cp1252"),
     ],
 )
-def test_a_code_page_is_told_by_everyday_letters(tmp_path, text, encoding):
+def test_a_code_page_is_recognised_by_everyday_letters(tmp_path, text, encoding):
     path = write(tmp_path, text.encode(encoding))
     header, row = text.split()
     assert list(cells(path).items()) == [
@@ -126,7 +126,7 @@ def test_given_encoding_wins_over_detection(tmp_path):
         "cp1253": ["πελάτης, ποσό", "Αθήνα, Θεσσαλονίκη"],
     }.items(),
 )  # fmt: skip
-def test_a_code_page_is_told_by_the_letters_of_its_languages(page, texts):
+def test_a_code_page_is_recognised_by_the_letters_of_its_languages(page, texts):
     assert [western_page(text.encode(page)) for text in texts] == [page] * len(texts)
 
 

@@ -68,7 +68,7 @@ def test_spark_answers_to_the_last_bit_what_a_file_is_answered(spark: Any, tmp_p
 
 
 @pytest.mark.slow
-def test_what_spark_cannot_score_is_told_before_anything_is_written(spark: Any, tmp_path: Path) -> None:
+def test_what_spark_cannot_score_is_named_before_anything_is_written(spark: Any, tmp_path: Path) -> None:
     def made(rows: pa.Table, output: str = "out") -> ScoredTable:
         pq.write_table(rows, tmp_path / "rows.parquet")
         place = str(tmp_path / "rows.parquet")

@@ -59,7 +59,7 @@ def claim(folder: Path, config: str = "{}") -> Claim:
     (folder / DOCUMENT).write_text(document)
     manifest = {name: sha256((folder / name).read_bytes()) for name in ("MLmodel", DOCUMENT, "code/model.py")}
     tags = {"config_hash": sha256(config.encode()), "model_hash": sha256(document.encode())}
-    return Claim(tags, config, {"wcss": 2.5, "silhouette": 0.5}, folder, "mlruns/here", manifest, folder / "shelf")
+    return Claim(tags, config, {"wcss": 2.5, "silhouette": 0.5}, folder, "mlruns/here", manifest, folder / "cache")
 
 
 def test_model_files_as_registered_have_no_difference(tmp_path: Path) -> None:
@@ -280,8 +280,8 @@ def a_run(project: Path) -> None:
         (project / f"artifacts/{stage}/segments.parquet").write_text(f"a table of {stage}")
     outs = {stage: {"outs": [{f"artifacts/{stage}": {"persist": True}}]} for stage in stages}
     (project / "dvc.yaml").write_text(yaml.safe_dump({"stages": {**outs, "registry": {"outs": ["artifacts/x"]}}}))
-    (project / "shelf").mkdir()
-    (project / "shelf/model.json").write_text(json.dumps({"made_of": made_of(project)}))
+    (project / "cache").mkdir()
+    (project / "cache/model.json").write_text(json.dumps({"made_of": made_of(project)}))
     lock(project, stages)
 
 
@@ -297,7 +297,7 @@ def lock(project: Path, stages: Sequence[str]) -> None:
 
 def tables(project: Path) -> Proof:
     proof = Proof()
-    check_tables(project, project / "shelf", proof)
+    check_tables(project, project / "cache", proof)
     return proof
 
 
@@ -318,7 +318,7 @@ def test_a_folder_that_another_run_made_since_proves_nothing(tmp_path: Path) -> 
     assert tables(tmp_path) == Proof(
         ["1 files that stages left"], ["artifacts/profiles: dvc.lock has them of another run"]
     )
-    (tmp_path / "shelf/model.json").unlink()
+    (tmp_path / "cache/model.json").unlink()
     said = "what stages left under artifacts/: the version's folder does not list it"
     assert tables(tmp_path) == Proof(unchecked=[said])
 

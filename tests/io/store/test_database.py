@@ -63,7 +63,7 @@ def source(table: str) -> Source:
     )
 
 
-def test_every_value_arrives_as_it_is_and_instants_are_told(reached: Postgres) -> None:
+def test_every_value_arrives_as_it_is_and_instants_are_written(reached: Postgres) -> None:
     said = fetch(source("shop.orders"))
     table = pq.read_table("data/shop/raw.parquet")
     assert {name: str(kind) for name, kind in zip(table.column_names, table.schema.types, strict=True)} == {

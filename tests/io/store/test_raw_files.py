@@ -379,9 +379,9 @@ def test_dvc_finds_fetched_files_though_other_pinned_files_are_absent(dvc_home, 
     (dvc_home / ONE).unlink()
     assert dvc(dvc_home, "checkout", ONE).returncode == 0
     assert (dvc_home / ONE).read_bytes() == TEXT
-    dvc(dvc_home, "remote", "add", "-d", "shelf", str(tmp_path / "shelf"))
+    dvc(dvc_home, "remote", "add", "-d", "backup", str(tmp_path / "backup"))
     dvc(dvc_home, "push", ONE)
-    assert any(path.read_bytes() == TEXT for path in (tmp_path / "shelf").rglob("*") if path.is_file())
+    assert any(path.read_bytes() == TEXT for path in (tmp_path / "backup").rglob("*") if path.is_file())
 
 
 @pytest.mark.slow

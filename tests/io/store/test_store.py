@@ -324,7 +324,7 @@ def test_what_a_killed_process_left_goes_after_a_day(root: Path) -> None:
     assert [path.exists() for path in (*left, making)] == [False, False, False, True]
 
 
-def test_finished_candidates_are_told_oldest_first_without_the_damaged(root: Path) -> None:
+def test_finished_candidates_are_listed_oldest_first_without_the_damaged(root: Path) -> None:
     for name, at in (("c1", 5), ("c3", 2), ("c2", 2), ("c4", 1)):
         keep_candidate(name, {"candidate_id": name, "started_ms": at}, {}, {"labels": np.array([0])}, {})
     (candidates_folder() / "c4" / "space.json").unlink()
@@ -391,7 +391,7 @@ def test_a_history_of_another_shape_is_named_and_kept(root: Path, damaged: Any) 
     assert read_json(path) == damaged
 
 
-def test_records_are_told_oldest_first(root: Path) -> None:
+def test_records_are_listed_oldest_first(root: Path) -> None:
     for name, at in (("b", 2), ("a", 2), ("c", 1)):
         write_json(sweep_record(name) / "sweep.json", {"started_ms": at})
         write_json(forecast(name) / "record.json", {"started_ms": at})

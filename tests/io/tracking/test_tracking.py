@@ -244,14 +244,14 @@ def test_a_sweep_has_config_note_dataset_and_marks_its_finalists(root: Path) -> 
     record = sweep_record("s1", ["c3", "c4"])
     for stage in ("selection", "performance"):
         (files / stage).mkdir()
-        told = {"everybody_wcss": 52.0, "everybody_silhouette_low": None, "k": 3}
-        write_json(files / stage / "metrics.json", told)
+        figures = {"everybody_wcss": 52.0, "everybody_silhouette_low": None, "k": 3}
+        write_json(files / stage / "metrics.json", figures)
     with connect(LOCAL, "toy") as tracker:
         track_candidates(tracker, [fact(), fact(4, "c4")], "s1")
         for finalists in (["c3"], ["c4"]):
             ranking = [*finalists, *({"c3", "c4"} - set(finalists))]
-            told = {"finalists": finalists, "ranking": ranking, "misses": {"c3": ["k"]}, "candidate_id": "c4"}
-            run_id = track_sweep(tracker, record | told, files, "**c4 won**")
+            choice = {"finalists": finalists, "ranking": ranking, "misses": {"c3": ["k"]}, "candidate_id": "c4"}
+            run_id = track_sweep(tracker, record | choice, files, "**c4 won**")
         [sweep] = runs(tracker, "sweep")
         assert sweep.info.run_id == run_id
         assert sweep.data.tags["mlflow.note.content"].startswith("**c4 won**")

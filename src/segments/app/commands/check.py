@@ -35,7 +35,7 @@ def run(config: Config, file: Path | None = None) -> Iterator[str]:
         config = replace(config, source=replace(source, **{parts[0]: part}))
     with cleaned(config) as found:
         for name, report in found.reports.items():
-            yield from _told(name, report)
+            yield from _report_lines(name, report)
         if found.lines is not None:
             customers, orders, first, last, money = found.lines.aggregate(
                 "count(DISTINCT customer_id), count(DISTINCT (customer_id, order_id)), min(purchased_at), max(purchased_at), sum(amount)"
@@ -48,7 +48,7 @@ def run(config: Config, file: Path | None = None) -> Iterator[str]:
     yield f"conf/source/{source.name}.yaml agrees with its files."
 
 
-def _told(name: str, report: Report) -> Iterator[str]:
+def _report_lines(name: str, report: Report) -> Iterator[str]:
     yield f"{name}: {report['rows_clean']:,} of {report['rows_raw']:,} rows are clean"
     for one in report["reasons"]:
         yield f"  {one['rows']:,} {one['reason']} ({one['action']})"

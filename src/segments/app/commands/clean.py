@@ -43,7 +43,7 @@ def run(config: Config, yes: str = "") -> str:
     """
     if yes not in ("", "true"):
         raise ConfigError(
-            f"yes is '{yes}'", where="segments clean", fix="write yes=true, or leave it out to be told only"
+            f"yes is '{yes}'", where="segments clean", fix="write yes=true, or leave it out to see only what would go"
         )
     cells, candidates = referred_to(config)
     found = {

@@ -74,7 +74,9 @@ def run(
         If nobody is named, or the source has no ids.
     """
     if yes not in ("", "true"):
-        raise ConfigError(f"yes is '{yes}'", where=_WHERE, fix="write yes=true, or leave it out to be told only")
+        raise ConfigError(
+            f"yes is '{yes}'", where=_WHERE, fix="write yes=true, or leave it out to see only what would go"
+        )
     source = config.source
     headers = _headers(source, columns)
     named = [*dict.fromkeys(one.strip() for one in [*ids, *(_listed(Path(origin), headers) if origin else [])])]
@@ -136,7 +138,7 @@ def _listed(path: Path, headers: tuple[str, ...]) -> list[str]:
     only = cells.columns[0] if len(cells.columns) == 1 else None
     if (column := find_header(list(cells.columns), headers) or only) is None:
         raise ConfigError(
-            f"which column of {path.name} holds ids cannot be told",
+            f"which column of {path.name} holds ids is not known",
             where=str(path),
             fix=f"call it {headers[-1]}, or leave one column",
         )

@@ -81,7 +81,7 @@ def _between_versions(config: Config, start: str, end: str) -> str:
         old, new = (versions.wanted(tracker, config.registry.model, which) for which in (start, end))
         before, after = (Segmentation.from_json(versions.document_of(tracker, version)) for version in (old, new))
     was, now = (model.predict(features)["cluster"].to_numpy() for model in (before, after))
-    # What each version was told of its own predecessor may be about a third one.
+    # What each version says of its own predecessor may be about a third one.
     table = contingency(was, now, len(before.segments), len(after.segments))
     identity = compare_versions(before.segments, after.segments, table, config.identity)
     ends = (f"version {old.number}", f"version {new.number}")

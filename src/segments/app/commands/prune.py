@@ -41,16 +41,16 @@ def run(config: Config, keep: str, yes: str = "") -> str:
         )
     if yes not in ("", "true"):
         raise ConfigError(
-            f"yes is '{yes}'", where="segments prune", fix="write yes=true, or leave it out to be told only"
+            f"yes is '{yes}'", where="segments prune", fix="write yes=true, or leave it out to see only what would go"
         )
     stay, go = parted(int(keep))
     if not go:
         return f"nothing to let go: {len(stay)} sweeps, none older than the newest {keep} that no version needs"
-    told = "\n".join(
+    listed = "\n".join(
         f"  {one['sweep_id']} of {one['source']}, {sum(map(len, one['cells']))} candidates" for one, _ in go
     )
     if not yes:
-        return f"{len(go)} of {len(go) + len(stay)} sweeps would go:\n{told}\n`segments prune keep={keep} yes=true` lets them go"
+        return f"{len(go)} of {len(go) + len(stay)} sweeps would go:\n{listed}\n`segments prune keep={keep} yes=true` lets them go"
     needed = {i for one in stay for cell in one["cells"] for i in cell}
     needed |= {folder.name.partition("-")[0] for folder in version_folders()}
     runs = 0
@@ -58,7 +58,7 @@ def run(config: Config, keep: str, yes: str = "") -> str:
         # First the runs: killed in between, the folder still says which they are.
         runs += _let_go(config, one, needed)
         clear(folder)
-    return f"let go {len(go)} sweeps and {runs} runs of MLflow:\n{told}\n{clean.run(config, 'true')}"
+    return f"let go {len(go)} sweeps and {runs} runs of MLflow:\n{listed}\n{clean.run(config, 'true')}"
 
 
 def parted(keep: int) -> tuple[list[dict[str, Any]], list[tuple[dict[str, Any], Path]]]:

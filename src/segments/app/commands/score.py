@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from segments.app.jobs.score_file import score_file
+from segments.app.jobs.score_file import Batch, score_file
 from segments.app.load import checked
 from segments.config.engine import Engine
 from segments.config.registry import IN_USE
@@ -68,12 +68,16 @@ def run(
         raise DataError(
             f"no row of {Path(input).name} can be scored: {batch.message()}", where=input, fix=f"see {batch.side}{kept}"
         )
+    return _summary(batch, found, output, record), 3 if any(batch.rejected.values()) else 0
+
+
+def _summary(batch: Batch, found: files.RegisteredModel, output: str, record: bool) -> str:
+    """How many rows were scored and rejected, and what the batch is like beside the training customers."""
     lines = [
         f"{batch.scored:,} {batch.counts} scored by {found.name} version {found.version} -> {output}",
         *batch.notes,
     ]
-    rejected = sum(batch.rejected.values())
-    if rejected:
+    if rejected := sum(batch.rejected.values()):
         lines.append(
             f"{rejected:,} {'line' if batch.counts == 'customers' else 'row'}{'s' * (rejected != 1)} rejected ({batch.message()}) -> {batch.side}"
         )
@@ -83,7 +87,7 @@ def run(
         lines.append(
             "no drift figures: this version was registered without; `segments registry` registers one with them"
         )
-    return "\n".join(lines), 3 if rejected else 0
+    return "\n".join(lines)
 
 
 def _on_spark(config: Config, place: str, output: str, model: str, spark: str, read: dict[str, str]) -> tuple[str, int]:
@@ -108,7 +112,7 @@ def _on_spark(config: Config, place: str, output: str, model: str, spark: str, r
         made = score_table(session, place, output, found.document, ids, reader.missing)
     lines = [f"{made.scored:,} rows scored by {found.name} version {found.version} -> {output}"]
     if rejected := sum(made.rejected.values()):
-        told = ", ".join(f"{rows:,} {reason}" for reason, rows in made.rejected.items())
-        lines.append(f"{rejected:,} row{'s' * (rejected != 1)} rejected ({told}) -> {made.side}")
+        reasons = ", ".join(f"{rows:,} {reason}" for reason, rows in made.rejected.items())
+        lines.append(f"{rejected:,} row{'s' * (rejected != 1)} rejected ({reasons}) -> {made.side}")
     lines.append("no drift figures: those are of files scored here")
     return "\n".join(lines), 3 if rejected else 0

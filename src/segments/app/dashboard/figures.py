@@ -31,7 +31,7 @@ SHAPES = {
     "amber": "▲",
     "red": "■",
     "-": "○",
-}  # a light is told by its shape and word, not by colour alone
+}  # a light is known by its shape and word, not by colour alone
 
 
 # Scores whose names say little by themselves, short enough for the head of a column.
@@ -462,13 +462,13 @@ def period_table(
     ['S1 · often', '9 ▼25 % (▲50 %)']
     """
 
-    def told(name: str, row: pd.Series[Any]) -> str:
+    def cell(name: str, row: pd.Series[Any]) -> str:
         change, year = (row.get(f"{name}_{one}", np.nan) for one in ("change", "change_year"))
         both = [one for one in (_change(name, change), f"({_change(name, year)})" if np.isfinite(year) else "") if one]
         return " ".join([written(name, row[name]), *both])
 
     made = {"segment": list(map(segment_title, now["segment_id"], now["segment"]))} | {
-        names[name]: [told(name, row) for _, row in now.iterrows()] for name in known
+        names[name]: [cell(name, row) for _, row in now.iterrows()] for name in known
     }
     return neutralise(pd.DataFrame(made))
 
@@ -518,18 +518,18 @@ def campaign_rows(record: Mapping[str, Any], table: pd.DataFrame) -> list[dict[s
             continue
         shares = row["outcome"] == "responded"
         figure = rate(row["treatment"]) if shares else money(row["treatment"])
-        told = "no effect can be told"
+        effect = "no effect can be shown"
         if record["causal"] and np.isfinite(row["difference"]):
             write = points if shares else gain
             unit = " points" if shares else ""
             sure = "▲" if row["low"] > 0 else "▼" if row["high"] < 0 else "● not sure:"
-            told = f"{sure} {write(row['difference'])}{unit} ({write(row['low'])} to {write(row['high'])})"
+            effect = f"{sure} {write(row['difference'])}{unit} ({write(row['low'])} to {write(row['high'])})"
         rows.append(
             {
                 "campaign": name,
                 "segment": row["segment"],
                 "what": row["outcome"],
-                "gain": told,
+                "gain": effect,
                 "figure": f"{figure} of the treated",
             }
         )
@@ -555,8 +555,8 @@ def smallest_effects(customers: int, control_share: float, base_rate: float) -> 
     for share in sorted({control_share, *(one for one in (0.2, 0.5) if one > control_share)}):
         control = round(customers * share)
         rise = minimum_detectable_effect(base_rate, customers - control, control)
-        told = "no rise of responses" if rise is None else f"a rise of {rise * 100:.1f} points or more"
-        found.append(f"with a control share of {percent(share)} {told}")
+        smallest = "no rise of responses" if rise is None else f"a rise of {rise * 100:.1f} points or more"
+        found.append(f"with a control share of {percent(share)} {smallest}")
     return f"What {customers:,} customers can show, where {percent(base_rate)} respond anyway: {'; '.join(found)} (export.control_share)."
 
 

@@ -207,7 +207,7 @@ def _make_list(config: Config) -> None:
             "Make the list", type="primary", disabled=not campaign, help="Keeps who is in it, in record/campaigns/"
         ):
             st.session_state.pop("list", None)
-            with tempfile.TemporaryDirectory() as folder, _told():
+            with tempfile.TemporaryDirectory() as folder, _errors_shown():
                 file = Path(folder) / "list.csv"
                 said = export.run(config, str(file), campaign, segment, overlay)
                 st.session_state["list"] = (campaign, said.replace(f"{file}: ", ""), file.read_bytes())
@@ -230,7 +230,7 @@ def _read_results(config: Config) -> None:
             "Read the results", type="primary", disabled=not ready, help="Keeps them in record/uplift/ and MLflow"
         ):
             st.session_state.pop("uplift", None)
-            with tempfile.TemporaryDirectory() as folder, _told():
+            with tempfile.TemporaryDirectory() as folder, _errors_shown():
                 assert uploaded is not None
                 # Path.name: what a browser calls a file must not lead out of the folder
                 file = Path(folder) / (Path(uploaded.name).name or "results.csv")
@@ -242,7 +242,7 @@ def _read_results(config: Config) -> None:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _errors_shown() -> Iterator[None]:
     """What a person can mend is a sentence on the page."""
     try:
         yield

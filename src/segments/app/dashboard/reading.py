@@ -39,8 +39,8 @@ Stamp = tuple[int, ...]
 LOOK_AGAIN_SECONDS = 30  # at a record on a server, which has no file to look at
 MEMBERS_KEPT = "members.parquet"  # of a registered version
 
-# What a missing artifact would have told.
-TOLD = {
+# What a stage's artifacts hold: said where one is missing.
+CONTENTS = {
     "selection": "which candidate was chosen, and why",
     "sweep": "the candidates of a sweep",
     "evidence": "how stable each candidate is",
@@ -302,8 +302,8 @@ def _known(wanted: Artifact[Any], read: Callable[[Stamp], T]) -> T:
     except StoreError as error:
         if catalog.exists(wanted):
             raise
-        told = TOLD.get(wanted.stage, wanted.file)
-        raise StoreError(f"Not known yet: {told}", where=str(wanted.path), fix=error.fix) from error
+        content = CONTENTS.get(wanted.stage, wanted.file)
+        raise StoreError(f"Not known yet: {content}", where=str(wanted.path), fix=error.fix) from error
 
 
 def _registry_key(config: Config) -> tuple[str, str, Stamp]:

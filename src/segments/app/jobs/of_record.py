@@ -39,8 +39,8 @@ def of_everybody(
         frame = _everybody(engine, config, space)
 
         def ask(one: Pass) -> Sums:
-            told = engine.told_by_parts(frame, lambda batches: one.over(batches).to_json())
-            return sum(map(Sums.from_json, told), one.over([]))
+            texts = engine.texts_by_parts(frame, lambda batches: one.over(batches).to_json())
+            return sum(map(Sums.from_json, texts), one.over([]))
 
         return fit_of_record(
             candidate_id, space, centres, points, ask, algorithm, config.sweep.scoring, config.sweep.seed

@@ -62,7 +62,7 @@ def _end_with(maker: int) -> None:
     def watch() -> None:
         while os.getppid() == maker:
             time.sleep(1)
-        os._exit(1)  # no clean end: there is nobody to be told
+        os._exit(1)  # no clean end: there is nobody to read a message
 
     threading.Thread(target=watch, daemon=True).start()
 

@@ -22,7 +22,7 @@ import pyarrow as pa
 
 from segments.config.root import Config
 from segments.config.source import Customers, Reader, Source, Transactions
-from segments.data.cleaning.customers import clean_customers, told_customers
+from segments.data.cleaning.customers import clean_customers, customer_verdicts
 from segments.data.cleaning.transactions import clean_transactions, rejected_lines
 from segments.data.reading import files
 from segments.data.reading.cells import literal
@@ -167,21 +167,10 @@ def score_file(
             for chunk in score_batches(segmentation, rows.batches, rows.missing, rows.decimal):
                 if len(chunk.answers):
                     answer(chunk.table(rows.id_name))
-                if chunk.rejected and rows.lines_of is not None:  # a customer who is rejected is all of their lines
-                    reject(_side_rows([replace(one, row=None) for one in chunk.rejected]))
-                    own = rows.lines_of([str(one.id) for one in chunk.rejected])
-                    for one in chunk.rejected:
-                        rejected[one.kind] += own[str(one.id)]
-                elif chunk.rejected:
-                    reject(
-                        _side_rows(
-                            [
-                                one if rows.rows_of is None else replace(one, row=rows.rows_of[str(one.id)])
-                                for one in chunk.rejected
-                            ]
-                        )
-                    )
-                    rejected.update(one.kind for one in chunk.rejected)
+                if chunk.rejected:
+                    listed, counted = _as_in_file(chunk.rejected, rows)
+                    reject(_side_rows(listed))
+                    rejected.update(counted)
                 scored += len(chunk.answers)
                 if tally is not None:
                     tally.add(chunk)
@@ -298,12 +287,12 @@ def _is_raw(file: files.Rows, people: Customers, columns: list[str]) -> bool:
         return False
     if not set(columns) <= set(file.headers):
         return True
-    told = [
+    converted = [
         name
         for name in columns
         if name in people.columns and (people.columns[name].kind in ("date", "birth_year") or people.columns[name].unit)
     ]
-    for name in (name for name in told if headers[name] == name):
+    for name in (name for name in converted if headers[name] == name):
         head = next(file.batches([name]), pa.record_batch({name: pa.array([], pa.string())})).column(0).to_pandas()
         numbers = pd.to_numeric(head.dropna(), errors="coerce")
         if len(numbers) and (
@@ -323,14 +312,14 @@ def _cleaned(source: Source, raw: RawTable, columns: list[str], file: files.Rows
     dated = any(column.kind in ("date", "birth_year") for column in people.columns.values())
     if dated:
         notes.append(
-            f"days and ages are told from the as-of date {source.as_of}; source.as_of=YYYY-MM-DD takes another"
+            f"days and ages are counted to the as-of date {source.as_of}; source.as_of=YYYY-MM-DD takes another"
         )
-    told = told_customers(raw)
+    verdicts = customer_verdicts(raw)
     bad = [
         Rejected(int(row), None if pd.isna(id_) else id_, why, why)
-        for row, id_, why in told.dropna(subset="reason").itertuples(index=False)
+        for row, id_, why in verdicts.dropna(subset="reason").itertuples(index=False)
     ]
-    rows_of = dict(told[told["reason"].isna()][["id", "row"]].itertuples(index=False))
+    rows_of = dict(verdicts[verdicts["reason"].isna()][["id", "row"]].itertuples(index=False))
     features = features.sort_values("customer_id", key=lambda ids: ids.map(rows_of), kind="stable")
     name = find_header(file.headers, [people.id, *people.id_aliases]) if people.id is not None else None
     batches = pa.Table.from_pandas(features[["customer_id", *columns]], preserve_index=False).to_batches(ROWS_AT_ONCE)
@@ -399,6 +388,18 @@ def _previous(segmentation: Segmentation) -> dict[str, str] | None:
         return None
     members = read_table(path)
     return dict(zip(members["customer_id"].astype(str), members["segment"], strict=True))
+
+
+def _as_in_file(bad: list[Rejected], rows: _Input) -> tuple[list[Rejected], Counter[str]]:
+    """The rejected of a chunk with their places in the file, and how many of its rows or lines these are, by kind."""
+    if rows.lines_of is not None:  # a customer who is rejected is all of their lines
+        lines, counted = rows.lines_of([str(one.id) for one in bad]), Counter[str]()
+        for one in bad:
+            counted[one.kind] += lines[str(one.id)]
+        return [replace(one, row=None) for one in bad], counted
+    places = rows.rows_of
+    listed = [one if places is None else replace(one, row=places[str(one.id)]) for one in bad]
+    return listed, Counter(one.kind for one in bad)
 
 
 def _side_rows(rejected: list[Rejected]) -> pa.RecordBatch:

@@ -57,22 +57,7 @@ def keep_version(
     candidate_id = chosen.candidate_id
     segmentation, clusters = deployable(candidate_id, chosen.cell, features, config.confidence)
     document = segmentation.to_json()
-    of_record = catalog.FIT_OF_RECORD if catalog.exists(catalog.FIT_OF_RECORD) else None
-    pins = raw_files.read_pins()
-    tags = {
-        "source": config.source.name,
-        "candidate_id": candidate_id,
-        "model_hash": sha256(document.encode()),
-        "data_hash": file_sha256(catalog.path_of(catalog.FEATURES)),
-        "labels_hash": labels_hash(clusters),
-        "config_hash": config_hash(config),
-        "code_hash": code_hash(),
-        "git_commit": git_commit(),
-        "rebuilt_by": REBUILT_BY[0],
-        **({} if of_record is None else {"of_record": file_sha256(catalog.path_of(of_record))}),
-        "next_number": str(catalog.read(catalog.IDENTITY).known.next_number),
-        "raw": json.dumps({path: pins[path].md5 for path in raw_files.every_path(config.source, pins) if path in pins}),
-    }
+    tags = _tags(config, candidate_id, document, clusters)
     kept = version_folder(tags["model_hash"], candidate_id)
     folder = kept.with_name(f".{kept.name}")  # takes the place of the cache when it is whole
     clear(folder)
@@ -84,24 +69,15 @@ def keep_version(
     }
     write_text(folder / "segmentation.json", document)
     write_text(folder / "config.json", config_text(config))
-    candidates = catalog.read(catalog.JUDGED_CANDIDATES)
-    card = notes.model_card(
-        choice.to_plain(),
-        candidates[candidates["candidate_id"] == candidate_id].iloc[0].to_dict(),
-        profiles,
-        segmentation.space.columns,
-        {
-            "source": config.source.name,
-            "customers": len(features),
-            "hash": tags["data_hash"],
-            "raw": sorted(config.source.raw_paths),
-            "as_of": config.source.as_of,
-            "everybody": notes.everybody_in_words(brief=True),
-        },
-        catalog.read(catalog.FIRMNESS).firmness,
-        (kept_candidate(candidate_id) or {}).get("command"),
-    )
-    write_text(folder / "description.md", card)
+    data = {
+        "source": config.source.name,
+        "customers": len(features),
+        "hash": tags["data_hash"],
+        "raw": sorted(config.source.raw_paths),
+        "as_of": config.source.as_of,
+        "everybody": notes.everybody_in_words(brief=True),
+    }
+    write_text(folder / "description.md", _model_card(choice, candidate_id, profiles, segmentation.space.columns, data))
     reference = reference_of(features, segmentation)
     write_json(folder / "reference.json", reference)
     write_bytes(folder / "identity.json", catalog.path_of(catalog.IDENTITY).read_bytes())
@@ -116,6 +92,41 @@ def keep_version(
     replace_folder(folder, kept)
     catalog.write(catalog.SEGMENTATION, document)
     return kept
+
+
+def _tags(config: Config, candidate_id: str, document: str, clusters: np.ndarray[Any, Any]) -> dict[str, str]:
+    """What a version is made from, each part by its hash: what `segments verify` compares."""
+    of_record = catalog.FIT_OF_RECORD if catalog.exists(catalog.FIT_OF_RECORD) else None
+    pins = raw_files.read_pins()
+    return {
+        "source": config.source.name,
+        "candidate_id": candidate_id,
+        "model_hash": sha256(document.encode()),
+        "data_hash": file_sha256(catalog.path_of(catalog.FEATURES)),
+        "labels_hash": labels_hash(clusters),
+        "config_hash": config_hash(config),
+        "code_hash": code_hash(),
+        "git_commit": git_commit(),
+        "rebuilt_by": REBUILT_BY[0],
+        **({} if of_record is None else {"of_record": file_sha256(catalog.path_of(of_record))}),
+        "next_number": str(catalog.read(catalog.IDENTITY).known.next_number),
+        "raw": json.dumps({path: pins[path].md5 for path in raw_files.every_path(config.source, pins) if path in pins}),
+    }
+
+
+def _model_card(
+    choice: Choice, candidate_id: str, profiles: pd.DataFrame, columns: list[str], data: dict[str, Any]
+) -> str:
+    candidates = catalog.read(catalog.JUDGED_CANDIDATES)
+    return notes.model_card(
+        choice.to_plain(),
+        candidates[candidates["candidate_id"] == candidate_id].iloc[0].to_dict(),
+        profiles,
+        columns,
+        data,
+        catalog.read(catalog.FIRMNESS).firmness,
+        (kept_candidate(candidate_id) or {}).get("command"),
+    )
 
 
 def deployable(

@@ -163,7 +163,7 @@ def _no_feature(column: pd.Series[Any], drafted: ColumnDraft) -> str:
     if drafted.meaning.startswith("kind: date"):
         reason = "days that are written as numbers or text: pd.to_datetime reads them"
     elif column.nunique() == 1 or drafted.decides:
-        return ""  # a constant is told of where all columns are checked
+        return ""  # a constant is named where all columns are checked
     return f"is left out ({reason}): name it in features=['{column.name}', …] if it is a figure"
 
 

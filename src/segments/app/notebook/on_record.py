@@ -43,10 +43,10 @@ def record_result(result: SweepResult, experiment: str, tracking_uri: str | None
         wanted = {row["candidate_id"]: partial(_logged, tracker, result, row, identity) for row in rows}
         runs = recorded(tracker, {KIND: "candidate", SWEEP: identity}, CANDIDATE, wanted)
     except Exception as error:
-        told = in_our_words(error, uri)
-        if told is None:
+        worded = in_our_words(error, uri)
+        if worded is None:
             raise
-        raise told from error
+        raise worded from error
     chosen = result.choice.candidate_id
     return "" if chosen is None else str(runs[chosen].info.run_id)
 

@@ -122,13 +122,13 @@ class EventLog:
         if any(name not in known for name in wanted):
             known |= self._person(asked)
         if absent := [name for name in wanted if name not in known]:
-            raise RefusedError(400, f"{absent[0]} cannot be told from purchases")
-        told = {name: known_customers.plain_cell(known[name]) for name in wanted}
-        (prediction,) = invocations.answers_of(segmentation, [[cell] for cell in told.values()])
+            raise RefusedError(400, f"{absent[0]} is not known from purchases")
+        cells = {name: known_customers.plain_cell(known[name]) for name in wanted}
+        (prediction,) = invocations.answers_of(segmentation, [[cell] for cell in cells.values()])
         reply = {
             "customer_id": asked.customer_id,
             "as_of": str(asked.as_of),
-            "features": told,
+            "features": cells,
             "prediction": orjson.Fragment(prediction),
         }
         return orjson.dumps(reply)

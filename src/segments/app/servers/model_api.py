@@ -333,95 +333,115 @@ def application(
     ASGI application
         Every error it answers is ``{"error": "one sentence"}``.
     """
-    most = int(limits.max_mib * 2**20)
-    held = 0  # bytes of large bodies that wait for their answer
-    arriving, leaving = Patience(patience_seconds, MOST_ARRIVING), Patience(patience_seconds)
-    together, metrics = Together(), Metrics()
-    helper = ThreadPoolExecutor(1)  # two would only take turns at Python's lock
+    return _Requests(serving, limits, known, events, patience_seconds)
 
-    async def entry(scope: Message, receive: Receive, send: Send) -> None:
+
+class _Requests:
+    """What :func:`application` answers, one method per kind of request, with what requests share: places, counters, the thread."""
+
+    def __init__(
+        self,
+        serving: Serving,
+        limits: ServingConfig,
+        known: Known | None,
+        events: EventLog | None,
+        patience_seconds: float,
+    ) -> None:
+        self._serving, self._known, self._events = serving, known, events
+        self._limits, self._patience_seconds = limits, patience_seconds
+        self._max_bytes = int(limits.max_mib * 2**20)
+        self._held = 0  # bytes of large bodies that wait for their answer
+        self._arriving, self._leaving = Patience(patience_seconds, MOST_ARRIVING), Patience(patience_seconds)
+        self._together, self._metrics = Together(), Metrics()
+        self._helper = ThreadPoolExecutor(1)  # two would only take turns at Python's lock
+
+    # a method of another name would be taken for an application of an older ASGI
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Reply, count, send."""
         begun = time.monotonic()
-        reply = await answered(scope, receive)
+        reply = await self._reply(scope, receive)
         if reply.status:
             path = scope["path"]  # without the id: what is counted names nobody
             path = path if path in PATHS else CUSTOMER_PATH if path.startswith(CUSTOMER_PATH) else "other"
-            metrics.note(path, reply.status, reply.rows, time.monotonic() - begun)
-            await _send(send, reply, leaving)
+            self._metrics.note(path, reply.status, reply.rows, time.monotonic() - begun)
+            await _send(send, reply, self._leaving)
 
-    async def answered(scope: Message, receive: Receive) -> Reply:
+    async def _reply(self, scope: Message, receive: Receive) -> Reply:
+        """The reply to any request; what is wrong with it, or with us, is one sentence."""
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         try:
-            if headers.get("host", child.HOST).partition(":")[0] not in (child.HOST, "localhost"):
-                raise invocations.RefusedError(403, "this server answers only under the name 127.0.0.1 or localhost")
-            customer = scope["path"].removeprefix(CUSTOMER_PATH) if scope["path"].startswith(CUSTOMER_PATH) else ""
-            if (method := "GET" if customer else PATHS.get(scope["path"])) is None:
-                raise invocations.RefusedError(404, f"there is only {', '.join(PATHS)} and {CUSTOMER_PATH}ID")
-            if scope["method"] != method:
-                raise invocations.RefusedError(405, f"{scope['path']} takes {method}")
+            customer = _allowed(scope, headers)
             if customer:
-                return await told_of(customer)
-            if method == "GET":  # whether it is well is told however many wait
-                return told(scope["path"])
-            body = await whole(headers, receive)
+                return await self._of_customer(customer)
+            path = scope["path"]
+            if PATHS[path] == "GET":  # whether it is well is answered however many wait
+                return self._of_server(path)
+            body = await self._whole_body(headers, receive)
             if body is None:
                 return Reply(0)
             kind = headers.get("content-type", "")
-            return await (after_events if scope["path"] == EVENTS else scored)(body, kind)
+            return await (self._after_events if path == EVENTS else self._of_rows)(body, kind)
         except invocations.RefusedError as refused:
             return Reply(refused.status, json.dumps({"error": refused.sentence}, ensure_ascii=False).encode())
         except Exception:  # our own fault; what there is to say of it may hold the rows that came
             return Reply(500, json.dumps({"error": "the model server could not answer this request"}).encode())
 
-    def told(path: str) -> Reply:
+    def _of_server(self, path: str) -> Reply:
+        """Its counters, its version, or that it is well."""
+        serving = self._serving
         if path == "/metrics":
+            metrics = self._metrics
             return Reply(200, metrics.text(serving.name, serving.version), kind=metrics.KIND)
         if path == "/version":
             return Reply(200, json.dumps({"name": serving.name, "version": serving.version}).encode())
         return Reply(200, b"\n")
 
-    async def told_of(customer: str) -> Reply:
+    async def _of_customer(self, customer: str) -> Reply:
+        """What the last run knows of a customer."""
         try:
-            facts = None if known is None else await known.facts(customer)
+            facts = None if self._known is None else await self._known.facts(customer)
         except SegmentsError as error:
             raise invocations.RefusedError(404, f"{first_line(error)}: {error.fix}") from error
         if facts is None:
             raise invocations.RefusedError(404, "no customer of the last run has this id")
         return Reply(200, json.dumps(facts, ensure_ascii=False).encode())
 
-    async def scored(body: bytes, content_type: str) -> Reply:
-        segmentation = serving.segmentation
+    async def _of_rows(self, body: bytes, content_type: str) -> Reply:
+        """The model's answers to rows of features."""
+        segmentation, max_rows = self._serving.segmentation, self._limits.max_rows
         if len(body) <= SMALL_BODY:
-            cells = invocations.read(body, content_type, segmentation, limits.max_rows)
-            answers = await together.answer(segmentation, cells)
+            cells = invocations.read(body, content_type, segmentation, max_rows)
+            answers = await self._together.answer(segmentation, cells)
             return Reply(200, invocations.to_json(answers), len(answers))
-        return await apart(body, _scored, content_type, segmentation, limits.max_rows)
+        return await self._in_thread(body, _scored, content_type, segmentation, max_rows)
 
-    async def after_events(body: bytes, content_type: str) -> Reply:
+    async def _after_events(self, body: bytes, content_type: str) -> Reply:
+        """The model's answer to a customer, as if these purchases were in the log."""
+        events = self._events
         if events is None:
             raise invocations.RefusedError(404, "there is no log of purchases here")
         await events.ready()
-        about = (content_type, serving.segmentation, limits.max_rows)
+        about = (content_type, self._serving.segmentation, self._limits.max_rows)
         if len(body) <= SMALL_BODY:
             return Reply(200, events.answer(body, *about), 1)
-        return await apart(body, lambda *asked: Reply(200, events.answer(*asked), 1), *about)
+        return await self._in_thread(body, lambda *asked: Reply(200, events.answer(*asked), 1), *about)
 
-    async def apart(body: bytes, answer: Callable[..., Reply], *about: Any) -> Reply:
+    async def _in_thread(self, body: bytes, answer: Callable[..., Reply], *about: Any) -> Reply:
         """Answer a large body in a thread, so that small ones need not wait."""
-        nonlocal held
-        if held + len(body) > MOST_HELD:
+        if self._held + len(body) > MOST_HELD:
             raise invocations.RefusedError(503, "too many large requests are waiting: try again in a moment")
-        held += len(body)
+        self._held += len(body)
         try:
-            return await asyncio.get_running_loop().run_in_executor(helper, answer, body, *about)
+            return await asyncio.get_running_loop().run_in_executor(self._helper, answer, body, *about)
         finally:
-            held -= len(body)
+            self._held -= len(body)
 
-    async def whole(headers: dict[str, str], receive: Receive) -> bytes | None:
+    async def _whole_body(self, headers: dict[str, str], receive: Receive) -> bytes | None:
         """The body; or ``None``, when there is nobody to be answered any more."""
-        declared = headers.get("content-length", "0")
+        most, declared = self._max_bytes, headers.get("content-length", "0")
         pieces, size, more = [], 0, True
         try:
-            with arriving:
+            with self._arriving:
                 while more and size <= most and not (declared.isdigit() and int(declared) > most):
                     message = await receive()
                     if message["type"] == "http.disconnect":
@@ -429,12 +449,24 @@ def application(
                     pieces.append(message.get("body", b""))
                     size, more = size + len(pieces[-1]), message.get("more_body", False)
         except TimeoutError:
-            raise invocations.RefusedError(408, f"the body was not there within {patience_seconds:g} seconds") from None
+            late = f"the body was not there within {self._patience_seconds:g} seconds"
+            raise invocations.RefusedError(408, late) from None
         if more or size > most:
-            raise invocations.RefusedError(413, f"the request is larger than {limits.max_mib:g} MiB")
+            raise invocations.RefusedError(413, f"the request is larger than {self._limits.max_mib:g} MiB")
         return b"".join(pieces)
 
-    return entry
+
+def _allowed(scope: Message, headers: dict[str, str]) -> str:
+    """The id of the customer who is asked for, "" where it is no page of a customer; errors where there is nothing to answer."""
+    path, method = scope["path"], scope["method"]
+    if headers.get("host", child.HOST).partition(":")[0] not in (child.HOST, "localhost"):
+        raise invocations.RefusedError(403, "this server answers only under the name 127.0.0.1 or localhost")
+    customer: str = path.removeprefix(CUSTOMER_PATH) if path.startswith(CUSTOMER_PATH) else ""
+    if (takes := "GET" if customer else PATHS.get(path)) is None:
+        raise invocations.RefusedError(404, f"there is only {', '.join(PATHS)} and {CUSTOMER_PATH}ID")
+    if method != takes:
+        raise invocations.RefusedError(405, f"{path} takes {takes}")
+    return customer
 
 
 def _scored(body: bytes, content_type: str, segmentation: Segmentation, max_rows: int) -> Reply:

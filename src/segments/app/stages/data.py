@@ -108,6 +108,6 @@ def cleaned(config: Config) -> Iterator[Cleaned]:
 
 
 def _noted(found: Cleaned, notes: dict[str, list[str]]) -> Cleaned:
-    for name, told in notes.items():
-        found.reports[name]["notes"] += told
+    for name, lines in notes.items():
+        found.reports[name]["notes"] += lines
     return found

@@ -49,8 +49,10 @@ def run(config: Config) -> str:
     catalog.write(catalog.PERFORMANCE_METRICS, _metrics(made.facts.last, made.table, lights))
     if made.facts.reason:
         return f"performance does not apply: {made.facts.reason}"
-    told = [f"{row.metric} of {row.segment}: no data, {row.why}" for row in lights[lights["why"] != ""].itertuples()]
-    return "\n".join([*made.facts.notes, *told])
+    without_data = [
+        f"{row.metric} of {row.segment}: no data, {row.why}" for row in lights[lights["why"] != ""].itertuples()
+    ]
+    return "\n".join([*made.facts.notes, *without_data])
 
 
 def _model(config: Config, candidate_id: str, cell: str, segments: list[Segment]) -> Segmentation:

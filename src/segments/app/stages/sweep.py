@@ -49,7 +49,7 @@ def run(config: Config) -> str:
         make_cells(features, cells, workers_of(config.sweep.workers), data) as made,  # while MLflow is imported
         connect(config.tracking, config.source.name) as tracker,
     ):
-        for finished in progress(made, len(cells), _told):
+        for finished in progress(made, len(cells), _progress_line):
             tracking = Start()
             track_candidates(tracker, finished, identity)
             tracked_seconds += tracking.seconds
@@ -68,7 +68,7 @@ def run(config: Config) -> str:
 
 
 def _alone(sweep_id: str) -> list[str]:
-    """What a person is told whose sweep is no part of `dvc repro`: the stages after it have not seen it."""
+    """What a person reads whose sweep is no part of `dvc repro`: the stages after it have not seen it."""
     if "DVC_STAGE" in os.environ:  # DVC goes on by itself
         return []
     before = catalog.read(catalog.RECEIPT).sweep_id if catalog.exists(catalog.RECEIPT) else None
@@ -101,6 +101,6 @@ def _write(features: pd.DataFrame, known: dict[str, dict[str, Any]], sweep: Swee
     catalog.write(catalog.SWEEP_METRICS, sweep_metrics(candidates))
 
 
-def _told(facts: list[dict[str, Any]]) -> str:
+def _progress_line(facts: list[dict[str, Any]]) -> str:
     best = max(facts, key=lambda fact: fact["scores"]["silhouette"])
     return f"{facts[0]['cell']}: {len(facts)} candidates, best silhouette {best['scores']['silhouette']:.3f} at k={best['params']['k']}"

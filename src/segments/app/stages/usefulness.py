@@ -52,7 +52,7 @@ def run(config: Config) -> str:
 
 
 def _measure(config: Config, candidates: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, UsefulnessRun]:
-    """The table, what the errors of differences are told from, and the facts."""
+    """The table, what the errors of differences are computed from, and the facts."""
     from segments.forecast.earlier_days import blind  # brings its models, which no helper process needs
 
     source, lines = config.source, purchase_log(config)
@@ -109,7 +109,7 @@ def _ahead(config: Config, lines: Any, before: date, until: date) -> tuple[pd.Da
 
 
 def _made_again(known: pd.DataFrame, ids: list[str], specs: list[Spec]) -> tuple[dict[str, Partition], list[str]]:
-    """Partition of the candidates of a cell; what cannot be made of so few customers is told."""
+    """Partition of the candidates of a cell; what cannot be made of so few customers is noted."""
     try:
         return dict(zip(ids, labels_of(known, specs), strict=True)), []
     except SweepError as error:

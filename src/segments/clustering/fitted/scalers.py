@@ -62,7 +62,7 @@ def apply_scaler(method: str, Z: NDArray[np.float64], fitted: Mapping[str, Any],
         estimator = estimator_of(method, n_quantiles=int(fitted["n_quantiles_"]))
         for name in FITTED[method]:
             setattr(estimator, name, _numbers(fitted[name]))
-        with config_context(assume_finite=True):  # what overflowed is told by whoever asked
+        with config_context(assume_finite=True):  # whoever asked says what overflowed
             return np.asarray(estimator.transform(Z), dtype=np.float64)
     middle = {"minmax": "min_", "robust": "center_", "standard": "mean_"}[method]
     scale, at = (np.array(fitted[prefix + name], dtype=np.float64) for name in ("scale_", middle))

@@ -152,7 +152,7 @@ def clean_customers(raw: RawTable, source: Source) -> tuple[pd.DataFrame, Report
         if said
         else f"{ROW_NUMBER} AS row, id, '' AS reason"
     )
-    ranked.project(f"{ROW_NUMBER} AS row, id, {alone} AS reason").union(dead).create("told_customers")
+    ranked.project(f"{ROW_NUMBER} AS row, id, {alone} AS reason").union(dead).create("customer_verdicts")
 
     kinds = ["string", *("string" if _is_text(column) else "float64" for column in spec.columns.values())]
     frame = frame.astype(dict(zip(frame.columns, kinds, strict=True)))
@@ -177,10 +177,10 @@ def _several_lines(error: DataError, lines: duckdb.DuckDBPyRelation, own: str, i
     return DataError(f"{what}. {said}", where=where, fix=fix, listed=listed)
 
 
-def told_customers(raw: RawTable) -> pd.DataFrame:
+def customer_verdicts(raw: RawTable) -> pd.DataFrame:
     """What :func:`clean_customers` made of every row, in order: ``row`` (from 1), ``id`` and ``reason``, missing where it is clean."""
-    told = raw.connection.table("told_customers").order("row").df()
-    return told.assign(reason=told["reason"].mask(told["reason"] == "clean"))
+    verdicts = raw.connection.table("customer_verdicts").order("row").df()
+    return verdicts.assign(reason=verdicts["reason"].mask(verdicts["reason"] == "clean"))
 
 
 def _look_at(

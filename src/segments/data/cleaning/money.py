@@ -146,7 +146,7 @@ def _rate(cells: LogCells) -> str:
         ).fetchall()[0]
         if largest > 0 and ((not above and not below) or (above and below)):
             raise DataError(
-                f"whether column '{spec.discount_rate}' holds shares or percent cannot be told: "
+                f"whether column '{spec.discount_rate}' holds shares or percent is not clear: "
                 + (
                     "its rates are all 0 or 1"
                     if not above

@@ -161,8 +161,8 @@ def _keep_rejected(lines: duckdb.DuckDBPyRelation, judged: Sequence[tuple[Reason
         for number, (reason, _) in enumerate(judged, start=1)
         if reason.fault and reason.action != "keep"
     )
-    told = lines.project(f"{ROW_NUMBER} AS row, customer_id AS id, CASE verdict {faults} END AS reason")
-    told.filter("reason IS NOT NULL").create_view("rejected_lines")
+    verdicts = lines.project(f"{ROW_NUMBER} AS row, customer_id AS id, CASE verdict {faults} END AS reason")
+    verdicts.filter("reason IS NOT NULL").create_view("rejected_lines")
 
 
 def _questions(parts: Iterable[LinePart], columns: Sequence[str], spec: Transactions) -> dict[str, str]:

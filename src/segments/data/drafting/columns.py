@@ -381,9 +381,9 @@ def customers_lines(path: str, identity: str | None, columns: Sequence[ColumnDra
     lines = []
     days = [one.last_day for one in columns if one.last_day is not None]
     if days:
-        lines = [f'as_of: "{max(days)}" # CHECK: the last of its dates; days and ages are told from it']
+        lines = [f'as_of: "{max(days)}" # CHECK: the last of its dates; days and ages are counted to it']
     elif any(re.match("kind: (date|birth_year)", one.meaning) for one in columns):
-        lines = [f'as_of: "{date.today()}" # CHECK: when was this table made? Days and ages are told from it']
+        lines = [f'as_of: "{date.today()}" # CHECK: when was this table made? Days and ages are counted to it']
     if any(one.decides for one in columns):
         lines.append("feature_sets: [] # fill in: name files of conf/feature_set that list columns below")
     else:

@@ -311,7 +311,7 @@ def _questions(lines: duckdb.DuckDBPyRelation, roles: Roles, identity: str | Non
 
 
 def _dated(lines: duckdb.DuckDBPyRelation, roles: Roles, reader: Reader) -> tuple[Roles, list[tuple[date, int]]]:
-    """Day before month or after it, told by all rows; and the days of the log."""
+    """Day before month or after it, as all rows show; and the days of the log."""
     assert roles.time is not None
     time, layout = roles.time, roles.time_format
     kind = str(lines.types[lines.columns.index(time)])

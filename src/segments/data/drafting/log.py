@@ -31,7 +31,7 @@ from segments.data.drafting.texts import comment, one_line, quote
 from segments.data.reading.cells import CURRENCY_SIGN
 from segments.data.rows import normal_header
 
-ACCOUNT_SIDES = [set(pair.split()) for pair in ("debit credit", "d c", "dr cr", "soll haben", "s h")]  # of an account
+BOOKING_SIDES = [set(pair.split()) for pair in ("debit credit", "d c", "dr cr", "soll haben", "s h")]  # of an account
 MEANS = r"pay|card|karte|zahl|method|carte"  # with what was paid: a debit card is no side
 MANY_TIMES = 5  # as many lines as the median customer: a number that may stand for nobody then does
 
@@ -212,7 +212,7 @@ def _left_out(sample: Sample, roles: Roles) -> tuple[list[str], bool]:
         ):
             paid_back.append(header)
     lines += _refunded(sample, roles, paid_back, beside=bool(back or refunds))
-    for key, told, asked in (
+    for key, by_header, asked in (
         (
             "exclude",
             found,
@@ -220,12 +220,14 @@ def _left_out(sample: Sample, roles: Roles) -> tuple[list[str], bool]:
         ),
         ("refunds", refunds, "money paid back in lines of its own? ({}) It is taken off, whatever its sign"),
     ):
-        if told:
-            counts = {header: int(sample.present(header).isin(words).sum()) for header, words in told.items()}
+        if by_header:
+            counts = {header: int(sample.present(header).isin(words).sum()) for header, words in by_header.items()}
             said = ", ".join(f"{one_line(header)} on {count:,} lines" for header, count in counts.items())
-            listed = ", ".join(f"{quote(header)}: [{', '.join(map(quote, words))}]" for header, words in told.items())
+            listed = ", ".join(
+                f"{quote(header)}: [{', '.join(map(quote, words))}]" for header, words in by_header.items()
+            )
             lines.append(f"  {key}: {{{listed}}} # CHECK: {asked.format(said)}")
-            if once := [header for header in told if _stands_once(sample, roles, header)]:
+            if once := [header for header in by_header if _stands_once(sample, roles, header)]:
                 lines.append(
                     f"  # CHECK: {', '.join(map(one_line, once))} stands on one line of each order only, and speaks for that line alone: "
                     "where what was paid stands on every line, fill it in by a query (docs/your-data.md)"
@@ -248,7 +250,7 @@ def _of_money(sample: Sample, roles: Roles) -> list[str]:
             asked.append(
                 f"{one_line(header)} has {several}: money of several currencies is added up as it stands; choose one by exclude, or convert in a query"
             )
-        if set(values.str.casefold()) in ACCOUNT_SIDES and not re.search(MEANS, words_of(header)):
+        if set(values.str.casefold()) in BOOKING_SIDES and not re.search(MEANS, words_of(header)):
             asked.append(
                 f"{one_line(header)} has {several}: on which side is money paid back? Write it as refunds: {{{quote(header)}: [...]}}"
             )
@@ -276,8 +278,8 @@ def _stand_alone(sample: Sample, roles: Roles, header: str, back: pd.Series) -> 
     if roles.order is None:
         return False
     orders = sample.present(roles.order)
-    told = sample.present(header).index  # what says nothing of itself says nothing against it
-    others = set(orders[orders.index.isin(told) & ~orders.index.isin(back.index)])
+    filled = sample.present(header).index  # what says nothing of itself says nothing against it
+    others = set(orders[orders.index.isin(filled) & ~orders.index.isin(back.index)])
     return float(orders[orders.index.isin(back.index)].isin(others).mean()) > 0.5  # most
 
 

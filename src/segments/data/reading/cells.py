@@ -221,8 +221,8 @@ def decimal_of(cells: duckdb.DuckDBPyRelation, header: str, found: str | None, w
     """Decide the decimal mark of a column ``cell`` of texts, and whether all of them are plain numbers; as :func:`number_in`."""
     maybe = "regexp_full_match(cell, '[+-]?[1-9][0-9]{0,2}[.][0-9]{3}')"
     plain = f"regexp_full_match(cell, {literal(NUMBER['.'])})"
-    told = cells.project(f"{plain} AS plain, {plain} AND contains(cell, '.') AS pointed, {maybe} AS unsure")
-    present, plains, points, unsure = told.aggregate(
+    flags = cells.project(f"{plain} AS plain, {plain} AND contains(cell, '.') AS pointed, {maybe} AS unsure")
+    present, plains, points, unsure = flags.aggregate(
         "count(*), count(*) FILTER (WHERE plain), count(*) FILTER (WHERE pointed), count(*) FILTER (WHERE unsure)"
     ).fetchall()[0]
     if plains == present and points > unsure:
@@ -239,11 +239,11 @@ def decimal_of(cells: duckdb.DuckDBPyRelation, header: str, found: str | None, w
         for alike, name in SAME_MONEY:
             sign = f"regexp_replace({sign}, {literal(alike)}, {literal(name)})"
         currency = f"CASE WHEN point OR comma THEN nullif({sign}, '') END"
-        told = marks.project(
+        flags = marks.project(
             "point AND NOT comma AS pointed, comma AND NOT point AS with_comma, "
             f"point AND comma AND regexp_matches(cell, '[0-9][.,][0-9]') AS unsure, {currency} AS currency"
         )
-        points, commas, unsure, one, another = told.aggregate(
+        points, commas, unsure, one, another = flags.aggregate(
             "count(*) FILTER (WHERE pointed), count(*) FILTER (WHERE with_comma), count(*) FILTER (WHERE unsure), "
             "min(currency), max(currency)"
         ).fetchall()[0]
@@ -258,7 +258,7 @@ def decimal_of(cells: duckdb.DuckDBPyRelation, header: str, found: str | None, w
     if unsure and found is None:
         seen = cells.filter("regexp_matches(cell, '[0-9][.,][0-9]')").limit(2).fetchall()
         raise DataError(
-            f"column '{header}' has {quoted_list(row[0] for row in seen)}: thousands or decimals cannot be told from the file",
+            f"column '{header}' has {quoted_list(row[0] for row in seen)}: thousands or decimals is not clear from the file",
             where=where,
             fix='write read.decimal: "." or read.decimal: "," beside its path',
         )

@@ -115,7 +115,7 @@ def dialect_of(path: Path, head: bytes, reader: Reader) -> Dialect:
         text = text[: text.rfind("\n") + 1] or text
     newline = (re.search("\r\n|\n|\r", text) or ["\n"])[0]
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
-    said = re.match(r"sep=(.)\n", text)  # how Excel is told
+    said = re.match(r"sep=(.)\n", text)  # how a file says it to Excel
     escape = "\\" if '\\"' in text and re.search(r'[^"]""[^",;\t|\n]', text) is None else '"'
     guess = said[1] if said else separator_of(text, reader.skip or 0, escape)
     separator = BLANKS if reader.widths else reader.separator or guess or ","
@@ -281,7 +281,9 @@ def split_line(line: str, widths: Sequence[int]) -> list[str]:
         return line.split()
     ends = [sum(widths[: place + 1]) for place in range(len(widths))]
     fields = [line[end - width : end].strip() for width, end in zip(widths, ends, strict=True)]
-    return [*fields, line[ends[-1] :].strip()] if line[ends[-1] :].strip() else fields  # too long a line is told of
+    return (
+        [*fields, line[ends[-1] :].strip()] if line[ends[-1] :].strip() else fields
+    )  # what is too long for the widths is kept, and reported
 
 
 def split_rows(
@@ -324,7 +326,7 @@ def separator_of(text: str, skip: int = 0, escape: str = '"') -> str | None:
 
 
 def _by_place(text: str, skip: int) -> tuple[str, list[int]]:
-    """Whether fields are told by blanks or by their places; a comma where they are not."""
+    """Whether fields are separated by blanks or known by their places; a comma where they are not."""
     lines = [line.expandtabs() for line in text.split("\n")[skip:FIRST_LINES] if line.strip()]
     if len(lines) < 2:
         return ",", []

@@ -238,8 +238,8 @@ def _fits(sample: bytes, page: str, own: str) -> bool:
     found = [letter.lower()[0] for letter in text if not letter.isascii() and letter.isalpha()]
     foreign = len(NO_LETTER.findall(text)) + sum(letter not in own for letter in found)
     marks = {letter for letter in found if letter in own and letter.encode(page) != letter.encode("cp1252", "replace")}
-    is_told = page == "cp1252" or len(marks) >= 2 or re.search(r"\bzł\b", text)  # money says so by one letter
-    return bool(found) and foreign <= (1 - SURE) * len(found) and bool(is_told)
+    is_certain = page == "cp1252" or len(marks) >= 2 or re.search(r"\bzł\b", text)  # money says so by one letter
+    return bool(found) and foreign <= (1 - SURE) * len(found) and bool(is_certain)
 
 
 def _frequency(sample: bytes, page: str, own: str) -> float:

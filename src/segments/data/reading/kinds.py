@@ -109,7 +109,7 @@ def refuse_foreign(path: Path, head: bytes, kind: str, kinds: Mapping[str, str] 
     kind : {"csv", "parquet", "xlsx"}
         What its name says.
     kinds : mapping of str to str
-        As of :func:`kind_of`: nobody is told to name a file what cannot be read here.
+        As of :func:`kind_of`: nobody is advised to name a file what cannot be read here.
 
     Raises
     ------

@@ -168,11 +168,11 @@ def _answer(sql: str, folder: Path, answer: Path, shown: str, tables: list[str],
         kind, message = json.loads(done.stdout)
     except ValueError:  # killed, or no word of ours
         kind, message = "MemoryError", ""
-    what, fix = _told(kind, re.sub(r"^[\w ]+ Error: ", "", message.partition("\n")[0]), limits)
+    what, fix = _explained(kind, re.sub(r"^[\w ]+ Error: ", "", message.partition("\n")[0]), limits)
     raise DataError(what, where=shown, fix=f"{fix}; its tables are: {', '.join(tables)}")
 
 
-def _told(kind: str, message: str, limits: QueryLimits) -> tuple[str, str]:
+def _explained(kind: str, message: str, limits: QueryLimits) -> tuple[str, str]:
     """What was wrong, and what to do."""
     join = "look for a join without a condition"
     if kind == "Refused":

@@ -29,13 +29,13 @@ def rows_by_sql(query: str, sides: dict[str, Any]) -> Callable[[Iterable[Any]], 
     return run
 
 
-def told(work: Callable[[Iterable[Any]], str]) -> Callable[[Iterable[Any]], Iterator[Any]]:
+def one_text(work: Callable[[Iterable[Any]], str]) -> Callable[[Iterable[Any]], Iterator[Any]]:
     """A function that says one text of all batches of a partition, as `work` does."""
 
     def run(batches: Iterable[Any]) -> Iterator[Any]:
         import pyarrow as pa
 
-        yield pa.RecordBatch.from_pydict({"told": [work(batches)]})
+        yield pa.RecordBatch.from_pydict({"text": [work(batches)]})
 
     return run
 

@@ -130,8 +130,8 @@ class LogEngine:
             " FROM {rows}",
             rows=frame,
         ).collect()
-        told = repr((sorted(columns.items()), rows, str(total), mixed))
-        return KeptTable(name, place, rows, customers, columns, hashlib.sha256(told.encode()).hexdigest())
+        summary = repr((sorted(columns.items()), rows, str(total), mixed))
+        return KeptTable(name, place, rows, customers, columns, hashlib.sha256(summary.encode()).hexdigest())
 
     def kept(self, table: KeptTable, stage: str) -> Any:
         """A kept table.
@@ -166,9 +166,9 @@ class LogEngine:
         whole = frame.dropna(subset=list(asked)) if asked else frame
         return whole.select(*map(back_quoted, columns))
 
-    def told_by_parts(self, frame: Any, work: Callable[[Iterable[pa.RecordBatch]], str]) -> list[str]:
+    def texts_by_parts(self, frame: Any, work: Callable[[Iterable[pa.RecordBatch]], str]) -> list[str]:
         """What workers say of a frame: a text for each of its parts, in any order; they need what `work` needs."""
-        return [row.told for row in frame.mapInArrow(carried.told(work), "told STRING").collect()]
+        return [row.text for row in frame.mapInArrow(carried.one_text(work), "text STRING").collect()]
 
     # --- the sample
 

@@ -84,7 +84,7 @@ def score_table(
     columns = find_columns(frame.columns, model.space.columns, ids)
     frame = frame.select(*map(back_quoted, columns))
     words = frozenset(word.strip().casefold() for word in missing) | {""}
-    # of no rows, here: what is neither number nor text is told before any worker is asked
+    # of no rows, here: what is neither number nor text is named before any worker is asked
     empty = frame.limit(0).toArrow()
     nobody = pa.RecordBatch.from_arrays([column.combine_chunks() for column in empty.columns], columns)
     schema = _scored_batch(model, nobody, words).schema
@@ -97,8 +97,8 @@ def score_table(
             said = ", ".join(f"{rows:,} {reason}" for reason, rows in counts.items()) or "it has no rows"
             raise DataError(f"no row of {place} can be scored: {said}", where=place, fix="check the table")
         if counts:
-            told = f"CAST({back_quoted(columns[0])} AS STRING) AS id", f"{REASON} AS reason"
-            answered.where(f"{KIND} IS NOT NULL").selectExpr(*told).write.parquet(side)
+            id_and_reason = f"CAST({back_quoted(columns[0])} AS STRING) AS id", f"{REASON} AS reason"
+            answered.where(f"{KIND} IS NOT NULL").selectExpr(*id_and_reason).write.parquet(side)
         answered.where(f"{KIND} IS NULL").drop(KIND, REASON).write.parquet(output)
     finally:
         answered.unpersist()

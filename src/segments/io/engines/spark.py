@@ -102,12 +102,12 @@ def spark_session(engine: Engine, where: str) -> Iterator[Any]:
         warnings.filterwarnings("ignore", r"\[RETRIES_EXCEEDED\]", UserWarning)  # the error says it
         # so does its toPandas, by which Narwhals collects
         warnings.filterwarnings("ignore", "The copy keyword is deprecated", DeprecationWarning)
-        with _told(engine, where):
+        with _in_one_sentence(engine, where):
             session = _remote(engine) if engine.is_remote else _local(engine)
             for name, value in SETTINGS.items():
                 session.conf.set(name, value)
         try:
-            with _told(engine, where):
+            with _in_one_sentence(engine, where):
                 yield session
         finally:
             if engine.is_remote:
@@ -150,7 +150,7 @@ def _ended(session: Any) -> None:
 
 
 @contextmanager
-def _told(engine: Engine, where: str) -> Iterator[None]:
+def _in_one_sentence(engine: Engine, where: str) -> Iterator[None]:
     """What Spark says, in one sentence."""
     try:
         yield

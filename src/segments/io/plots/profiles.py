@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.colors import TwoSlopeNorm, to_rgba_array
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -265,11 +266,19 @@ def certainty(plane: Plane, members: pd.DataFrame, names: Sequence[str], colours
     names, colours : sequence of str
         Of each segment.
     """
-    k, n = len(names), len(members)
-    tall = max(4.0, 0.5 * k)  # three bars a segment, and a figure beside each
+    tall = max(4.0, 0.5 * len(names))  # three bars a segment, and a figure beside each
     height = 1.05 + tall + _legend_height(names, 10.0)
     figure = Figure(figsize=(10.0, height))
     axes = figure.add_axes((0.07, 0.55 / height, 0.5, tall / height))
+    _draw_members(axes, plane, members, colours)
+    bars = figure.add_axes((0.66, 0.55 / height, 0.3, (tall - 0.15) / height))
+    _draw_doubtful_shares(bars, members, colours)
+    _legend(figure, names, colours)
+    return figure
+
+
+def _draw_members(axes: Axes, plane: Plane, members: pd.DataFrame, colours: Sequence[str]) -> None:
+    """Customers in the plane: the paler the less certain, hollow near another segment, a cross far outside."""
     drawn = plane.shown()
     part, points = members.iloc[drawn], plane.points[drawn]
     solid = to_rgba_array(list(colours))[part["cluster"].to_numpy()]
@@ -294,9 +303,12 @@ def certainty(plane: Plane, members: pd.DataFrame, names: Sequence[str], colours
             set_scale("symlog", linthresh=1.0)
         set_label(label, fontsize=9, parse_math=False)
     _plain(axes)
-    if len(drawn) < n:
-        axes.set_title(f"{len(drawn):,} of {n:,} customers drawn", fontsize=8, color=MUTED)
+    if len(drawn) < len(members):
+        axes.set_title(f"{len(drawn):,} of {len(members):,} customers drawn", fontsize=8, color=MUTED)
 
+
+def _draw_doubtful_shares(bars: Axes, members: pd.DataFrame, colours: Sequence[str]) -> None:
+    """Per segment the shares of its customers who may not belong to it, a bar a reason."""
     kinds = [
         ("boundary", "", "near another segment (hollow bar)", "o"),
         ("out_of_range", "xxx", "far outside its segment (hatched bar)", "x"),
@@ -304,8 +316,9 @@ def certainty(plane: Plane, members: pd.DataFrame, names: Sequence[str], colours
     if "agreement" in members:
         members = members.assign(wavers=members["agreement"] < FIRM)
         kinds.append(("wavers", "...", f"elsewhere in over {1 - FIRM:.0%} of resamples (dotted bar)", ""))
-    shares = members.groupby("cluster")[[what for what, *_ in kinds]].mean().reindex(range(k), fill_value=0.0)
-    bars = figure.add_axes((0.66, 0.55 / height, 0.3, (tall - 0.15) / height))
+    shares = (
+        members.groupby("cluster")[[what for what, *_ in kinds]].mean().reindex(range(len(colours)), fill_value=0.0)
+    )
     thick = 0.66 / len(kinds)
     for cluster, colour in enumerate(colours):
         for place, (what, hatch, _, _) in enumerate(kinds):
@@ -316,7 +329,7 @@ def certainty(plane: Plane, members: pd.DataFrame, names: Sequence[str], colours
                 f"{value:.1f} %", (value, at), xytext=(3, 0), textcoords="offset points", va="center", fontsize=8
             )
     bars.set_yticks([])
-    bars.set_ylim(k - 0.4, -0.6)
+    bars.set_ylim(len(colours) - 0.4, -0.6)
     bars.set_xlim(0, 1.3 * max(1.0, 100 * float(shares.to_numpy().max())))
     bars.xaxis.set_major_formatter("{x:.0f} %")
     bars.xaxis.set_major_locator(MaxNLocator(5, integer=True))
@@ -334,8 +347,6 @@ def certainty(plane: Plane, members: pd.DataFrame, names: Sequence[str], colours
         fontsize=8,
         frameon=False,
     )
-    _legend(figure, names, colours)
-    return figure
 
 
 def _bar(column: int, colour: str) -> Any:

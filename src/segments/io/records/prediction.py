@@ -23,7 +23,7 @@ from segments.io.store.seals import seal
 
 
 def write_prediction_record(made: Prediction, source: str, candidate_id: str, started: Start) -> Path:
-    """Write all that MLflow is told of a prediction; never a customer's row.
+    """Write all that MLflow gets of a prediction; never a customer's row.
 
     Parameters
     ----------

@@ -409,7 +409,7 @@ def _lay_out(claim: Claim, project: Path, folder: Path, proof: Proof) -> bool:
 def _rebuild(
     claim: Claim, code: Path, folder: Path, proof: Proof, started: list[subprocess.Popen[str]]
 ) -> dict[str, Any] | None:
-    """Features and the one fit, in a process of its own with that code, which `started` is told of."""
+    """Features and the one fit, in a process of its own with that code, which is added to `started`."""
     module = claim.tags.get("rebuilt_by", REBUILT_BY[-1])
     if module not in REBUILT_BY:  # a tag is no place to name code to run
         proof.differences.append(f"its tag rebuilt_by names '{module}', which is no part of this package")

@@ -381,6 +381,6 @@ def _shaped(path: Path, shape: Any) -> Any:
         at = ".".join(str(part) for part in first["loc"])
         raise StoreError(
             f"{path} is damaged: {f'{at}: ' if at else ''}{first['msg']}",
-            fix="bring it back from a copy; or delete it: what it told of is then left out",
+            fix="bring it back from a copy; or delete it: what it held is then left out",
         ) from error
     return content

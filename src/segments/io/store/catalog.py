@@ -366,7 +366,7 @@ EVIDENCE_COLUMNS = (
     TableColumn(
         "prediction_strength",
         NUMBER,
-        "how well the clusters of one half foretell those of the other (worst cluster, mean over splits); none when the resamples ended early",
+        "how well the clusters of one half predict those of the other (worst cluster, mean over splits); none when the resamples ended early",
         gaps=True,
     ),
     TableColumn("excess", NUMBER, "the silhouette less its mean under the null: how much structure", gaps=True),

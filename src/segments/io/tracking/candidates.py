@@ -115,8 +115,8 @@ def track_evidence(tracker: Tracker, rows: Sequence[Mapping[str, Any]], sweep_id
         now = int(time.time() * 1000)
         for row in rows:
             run = known.get(row["candidate_id"])
-            told = {key: float(row[key]) for key in (*EVIDENCE, *(key for key in MEASURED if key in row))}
-            scores = {key: value for key, value in told.items() if math.isfinite(value)}
+            measured = {key: float(row[key]) for key in (*EVIDENCE, *(key for key in MEASURED if key in row))}
+            scores = {key: value for key, value in measured.items() if math.isfinite(value)}
             plain = {**scores, **{key: row[key] for key in ("grade", "null", "reason")}}
             digest = hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16]
             if run is None or run.data.tags.get(SAID) == digest or (tracker.aside and SAID in run.data.tags):

@@ -89,12 +89,12 @@ def connect(config: TrackingConfig, source: str) -> Iterator[Tracker]:
             experiment_id = _experiment(client, source, local=config.uri is None)
         yield Tracker(client, experiment_id, source, uri)
     except Exception as error:
-        told = in_our_words(error, uri)
-        if told is None and isinstance(error, OSError):
-            told = unusable(uri, error)
-        if told is None:
+        worded = in_our_words(error, uri)
+        if worded is None and isinstance(error, OSError):
+            worded = unusable(uri, error)
+        if worded is None:
             raise
-        raise told from error
+        raise worded from error
 
 
 def in_our_words(error: Exception, uri: str = "") -> TrackingError | None:
@@ -214,7 +214,7 @@ def settings(config: TrackingConfig) -> None:
     os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] = str(config.timeout_seconds)
     os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = str(config.retries)
     os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
-    # What it has to say, tracebacks among it, comes as an error too, and is told in our words.
+    # What it has to say, tracebacks among it, comes as an error too, and is said in our words.
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "CRITICAL")  # its import sets the levels of its loggers anew
     for chatty in ("mlflow", "alembic"):
         logging.getLogger(chatty).setLevel(logging.CRITICAL)

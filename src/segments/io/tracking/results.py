@@ -151,5 +151,5 @@ def track_predictions(tracker: Tracker, record: Mapping[str, Any], folder: Path)
                 continue  # an experiment aside changes nothing that stands there
             tracker.client.log_artifacts(run.info.run_id, str(folder / "files"), "prediction")
             scores = {key: value for key, value in record["recommended"].items() if run.data.metrics.get(key) != value}
-            now = int(time.time() * 1000)  # of values told at one instant, MLflow shows the largest
+            now = int(time.time() * 1000)  # of values logged at one instant, MLflow shows the largest
             tracker.client.log_batch(run.info.run_id, [Metric(key, value, now, 0) for key, value in scores.items()])

@@ -177,12 +177,12 @@ def _standard(made_by: str, origin: Mapping[str, str]) -> dict[str, str]:
     from mlflow.utils import mlflow_tags
 
     commit, _, changed = origin.get("git_commit", "unknown").partition("-")
-    told = {mlflow_tags.MLFLOW_SOURCE_NAME: made_by, mlflow_tags.MLFLOW_SOURCE_TYPE: "LOCAL"}
+    tags = {mlflow_tags.MLFLOW_SOURCE_NAME: made_by, mlflow_tags.MLFLOW_SOURCE_TYPE: "LOCAL"}
     if commit != "unknown":
-        told |= {mlflow_tags.MLFLOW_GIT_COMMIT: commit, mlflow_tags.MLFLOW_GIT_DIRTY: str(bool(changed)).lower()}
+        tags |= {mlflow_tags.MLFLOW_GIT_COMMIT: commit, mlflow_tags.MLFLOW_GIT_DIRTY: str(bool(changed)).lower()}
     if "user" in origin:
-        told[mlflow_tags.MLFLOW_USER] = origin["user"]
-    return told
+        tags[mlflow_tags.MLFLOW_USER] = origin["user"]
+    return tags
 
 
 def _input(data: Mapping[str, str]) -> DatasetInput:

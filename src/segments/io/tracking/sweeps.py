@@ -101,11 +101,11 @@ def track_sweep(tracker: Tracker, record: Mapping[str, Any], folder: Path, note:
         ranks = {one: f"{rank:0{len(str(len(ranking)))}}" for rank, one in enumerate(ranking, start=1)}
         misses = record.get("misses", {})
         for candidate_id, candidate in members.items():
-            told = {SWEEP: identity}
+            tags = {SWEEP: identity}
             if rank := ranks.get(candidate_id):
                 fails = ", ".join(misses.get(candidate_id, ()))
-                told |= {RANK: rank, GATES: f"fails {fails}" if fails else "passes all"}
-            tag(tracker, candidate, told)
+                tags |= {RANK: rank, GATES: f"fails {fails}" if fails else "passes all"}
+            tag(tracker, candidate, tags)
             mark(tracker, candidate, FINALIST, "true" if candidate_id in places else None)
             mark(tracker, candidate, PLACE, places.get(candidate_id))
             if (path := folder.parent / "cards" / f"{candidate_id}.png").is_file():
