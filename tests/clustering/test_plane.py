@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -43,6 +45,16 @@ def test_three_features_lie_in_their_principal_plane() -> None:
         along = [np.corrcoef(seen.points[:, axis], table()[c])[0, 1] for c in "abc"]
         most = int(np.abs(along).argmax())
         assert seen.labels[axis].startswith(f"{'more' if along[most] > 0 else 'less'} {'abc'[most]}")
+
+
+def test_axes_are_named_as_whoever_asks_calls_the_columns() -> None:
+    two, _ = fit_space(table(), FeatureSet("ab", {"a": Feature("log1p"), "b": Feature()}), Scaler("standard"))
+    assert plane(table(), two, str.upper).labels == ("A", "B")
+    three, _ = fit_space(table(), FeatureSet("abc", {c: Feature() for c in "abc"}), Scaler("standard"))
+    words = {"a": "one", "b": "two", "c": "three"}
+    plain, named = plane(table(), three).labels, plane(table(), three, words.__getitem__).labels
+    assert named == tuple(re.sub(r"\b[abc]\b", lambda found: words[found[0]], label) for label in plain)
+    assert named != plain
 
 
 def test_one_feature_is_drawn_against_itself() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,7 +98,18 @@ class Plane:
         return np.column_stack([log1p(self.points[:, j]) if self.log[j] else self.points[:, j] for j in (0, 1)])
 
 
-def plane(features: pd.DataFrame, space: Space) -> Plane:
+def in_plain_words(column: str) -> str:
+    """A column's name without underscores.
+
+    Examples
+    --------
+    >>> in_plain_words("gap_days_mean")
+    'gap days mean'
+    """
+    return column.replace("_", " ")
+
+
+def plane(features: pd.DataFrame, space: Space, called: Callable[[str], str] = in_plain_words) -> Plane:
     """Two axes for the customers of a clustered space.
 
     Parameters
@@ -107,6 +118,8 @@ def plane(features: pd.DataFrame, space: Space) -> Plane:
         The feature table.
     space : Space
         The fitted space of the candidates to draw.
+    called : callable
+        A column in words.
 
     Returns
     -------
@@ -119,13 +132,15 @@ def plane(features: pd.DataFrame, space: Space) -> Plane:
         points = features[names].to_numpy(dtype=np.float64)
         return Plane(
             points,
-            (names[0].replace("_", " "), names[1].replace("_", " ")),
+            (called(names[0]), called(names[1])),
             (transforms[names[0]] == "log1p", transforms[names[1]] == "log1p"),
         )
     X = to_space(space, features)
     variances, axes = principal_axes(X)
     shares = variances[:2] / variances.sum()
-    parts = [f"{axis.column}: {axis.level}" if axis.kind == "level" else axis.column for axis in space.axes]
+    parts = [
+        f"{called(axis.column)}: {axis.level}" if axis.kind == "level" else called(axis.column) for axis in space.axes
+    ]
     first, second = (f"{axis_in_words(axes[:, j], parts)} ({shares[j]:.0%})" for j in (0, 1))
     return Plane(product(X - X.mean(axis=0), axes[:, :2]), (first, second), (False, False))
 
@@ -142,10 +157,10 @@ def axis_in_words(weights: NDArray[np.float64], parts: Sequence[str]) -> str:
 
     Examples
     --------
-    >>> axis_in_words(np.array([0.7, -0.6, 0.1]), ["stores", "gap_days_mean", "age"])
-    'more stores, less gap days mean →'
+    >>> axis_in_words(np.array([0.7, -0.6, 0.1]), ["stores", "days between visits", "age"])
+    'more stores, less days between visits →'
     """
     large = np.abs(weights) >= MOST * np.abs(weights).max()
     order = sorted(np.flatnonzero(large).tolist(), key=lambda at: (-round(abs(float(weights[at])), 6), at))[:NAMED]
-    told = [f"{'more' if weights[at] > 0 else 'less'} {parts[at].replace('_', ' ')}" for at in order]
+    told = [f"{'more' if weights[at] > 0 else 'less'} {parts[at]}" for at in order]
     return f"{', '.join(told)} →"

@@ -39,7 +39,8 @@ def run(config: Config) -> None:
     }
     members = catalog.read(catalog.SEGMENT_MEMBERS)
     features = catalog.read(catalog.FEATURES)
-    in_plane = plane(features, catalog.read(catalog.FITS).spaces[choice.chosen.cell])
+    space = catalog.read(catalog.FITS).spaces[choice.chosen.cell]
+    in_plane = plane(features, space, partial(label, labels=config.source.labels))
     rfm = {
         key: catalog.read(known)
         for key, known in (("rfm", catalog.RFM_SEGMENTS), ("cross_table", catalog.RFM_CROSS_TABLE))
