@@ -308,17 +308,6 @@ def read_recorded(config: TrackingConfig, run_id: str, path: str) -> str:
             ) from error
 
 
-def served(model: RegisteredModel) -> Any:
-    """What :func:`read_model` read as MLflow's pyfunc, which checks what comes in by the model's signature."""
-    import yaml
-    from mlflow.models import Model
-    from mlflow.pyfunc import PyFuncModel
-
-    from segments.model.segmentation import Segmentation
-
-    return PyFuncModel(Model.from_dict(yaml.safe_load(model.files["MLmodel"])), Segmentation.from_json(model.document))
-
-
 def log_model(tracker: Tracker, run_id: str, files: Mapping[str, str], example: Any) -> tuple[str, str]:
     """Log the pyfunc model in the candidate's run; its address, and the hashes of its files as JSON.
 
