@@ -138,6 +138,7 @@ def test_what_an_amount_alone_does_not_say_is_asked(columns: dict[str, list[str]
     ("columns", "said"),
     [
         ({"Currency": ["EUR", "EUR", "USD"]}, "Currency has EUR, USD: money of several currencies"),
+        ({"Amount": ["$12.50", "9.80", "USD 3.10", "€4"]}, "Amount has money of several currencies, $, usd, €:"),
         ({"Type": ["Debit", "Debit", "Credit"]}, "Type has Debit, Credit: on which side is money paid back?"),
         ({"Amount": ["-12.5", "-3.1", "20"]}, "Amount is below zero on 67% of the lines"),
         (
@@ -161,6 +162,7 @@ def test_money_that_may_be_another_is_left_out_until_it_is_known(columns: dict[s
     [
         {"Payment Type": ["debit", "credit"]},  # cards
         {"Currency": ["EUR"]},
+        {"Amount": ["€2.50", "EUR 3.20", "4"]},
         {"Order No": PAIRS, "Item": ["tea", "milk"]},
         {"Order No": PAIRS, "Customer ID": [f"c{row // 6}" for row in range(ROWS)], "Date": ["2024-01-05"], "Amount": ["2.5"]},  # twice the same
     ],

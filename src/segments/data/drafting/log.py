@@ -28,7 +28,7 @@ from segments.data.drafting.money_roles import QUANTITY
 from segments.data.drafting.roles import Roles, repeated_in_orders
 from segments.data.drafting.scales import YES
 from segments.data.drafting.texts import comment, one_line, quote
-from segments.data.reading.cells import CURRENCY_SIGN
+from segments.data.reading.cells import CURRENCY_SIGN, currencies_of
 from segments.data.rows import normal_header
 
 BOOKING_SIDES = [set(pair.split()) for pair in ("debit credit", "d c", "dr cr", "soll haben", "s h")]  # of an account
@@ -256,6 +256,11 @@ def _of_money(sample: Sample, roles: Roles) -> list[str]:
             )
     if not money.paid:
         return asked
+    for header in money.paid:
+        if len(several := currencies_of(sample.present(header).unique())) > 1:
+            asked.append(
+                f"{one_line(header)} has money of several currencies, {', '.join(several)}: convert them to one by a query, or make a file of each"
+            )
     paid = sample.numbers(money.paid[0])
     if (below := float((paid < 0).mean())) > 0.5:  # most
         asked.append(

@@ -8,6 +8,7 @@ that can be read in one way only. Where every such cell could be a thousand or a
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Literal
 
 import duckdb
@@ -171,6 +172,24 @@ def is_number(text: str) -> bool:
     return read_number(text, ".") is not None or read_number(text, ",") is not None
 
 
+def currencies_of(texts: Iterable[str]) -> list[str]:
+    """The currencies that numbers bear, each by one name, as :func:`number_in` tells them apart.
+
+    Examples
+    --------
+    >>> currencies_of(["$12.50", "€ 3", "EUR 4", "7"])
+    ['$', '€']
+    """
+    found = set()
+    for text in texts:
+        if is_number(text) and (sign := re.search(CURRENCY_SIGN, text)):
+            name = sign[0].lower()
+            for alike, one in SAME_MONEY:
+                name = re.sub(alike, one, name)
+            found.add(name)
+    return sorted(found)
+
+
 def tells_decimal(text: str) -> str | None:
     """Which decimal mark a number can only have; "" where both would read it, differently; ``None`` where it does not matter or is none.
 
@@ -258,7 +277,7 @@ def decimal_of(cells: duckdb.DuckDBPyRelation, header: str, found: str | None, w
     if unsure and found is None:
         seen = cells.filter("regexp_matches(cell, '[0-9][.,][0-9]')").limit(2).fetchall()
         raise DataError(
-            f"column '{header}' has {quoted_list(row[0] for row in seen)}: thousands or decimals is not clear from the file",
+            f"column '{header}' has {quoted_list(row[0] for row in seen)}: and whether these are thousands or decimals the file does not say",
             where=where,
             fix='write read.decimal: "." or read.decimal: "," beside its path',
         )
