@@ -257,9 +257,9 @@ def _of_money(sample: Sample, roles: Roles) -> list[str]:
     if not money.paid:
         return asked
     for header in money.paid:
-        if len(several := currencies_of(sample.present(header).unique())) > 1:
+        if len(signs := currencies_of(sample.present(header).unique())) > 1:
             asked.append(
-                f"{one_line(header)} has money of several currencies, {', '.join(several)}: convert them to one by a query, or make a file of each"
+                f"{one_line(header)} has money of several currencies, {', '.join(signs)}: convert them to one by a query, or make a file of each"
             )
     paid = sample.numbers(money.paid[0])
     if (below := float((paid < 0).mean())) > 0.5:  # most

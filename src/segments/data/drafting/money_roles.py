@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import pandas as pd
@@ -189,24 +189,12 @@ def money_roles(numbers: Mapping[str, pd.Series[float]], of_orders: Collection[s
     reduced = [name for name in free if re.search(DISCOUNT, called[name]) and not _is_price(called[name])]
     discounts, rate, unit = _discounts({name: numbers[name] for name in reduced}, questions)
     free = [name for name in free if name not in reduced]
-    prices = [name for name in free if _is_price(called[name])]
-    prices.sort(key=lambda name: re.search(AFTER_DISCOUNT, called[name]) is None)
-    listed = next((name for name in prices if _is_list(called[name])), None)
-    price = next((name for name in prices if name != listed), None)
-    if listed is None and price is not None and re.search(AFTER_DISCOUNT, called[price]):
-        listed = next((name for name in prices if name != price), None)
+    price, listed, prices = _prices(free, called)
     quantities = (
         name for how in (QUANTITY, HOW_MUCH) for name in free if re.search(how, called[name]) and name not in prices
     )
     quantity = next(quantities, None)
-    named = [name for word in AMOUNT for name in free if word in called[name] and name not in prices]
-    named = [
-        name for name in dict.fromkeys(named) if name != quantity and not re.search(f"{NO_PAY}|{COST}", called[name])
-    ]
-    # what is of the line before what is of its order, the whole before a part of it, what was paid before what was asked for
-    named.sort(
-        key=lambda name: (name in of_orders, "subtotal" in called[name], re.search(OWED, called[name]) is not None)
-    )
+    named = _amounts([name for name in free if name not in (*prices, quantity)], called, of_orders)
     amount = next((name for name in named if not _no_money(called[name], numbers[name])), None)
     times = {name: one for name in named if (one := _of_one(name, named, numbers)) is not None}
     amount = next(iter(times), amount)
@@ -217,52 +205,19 @@ def money_roles(numbers: Mapping[str, pd.Series[float]], of_orders: Collection[s
             questions.append(
                 f'is "{name}" money? It holds {why}; if it is what was paid for a line, write amount: "{name}"'
             )
-    doubt, remark = "", ""
     if quantity is not None and amount is not None and price is not None:
         fitting = (name for name in named if _differ(numbers[name], numbers[quantity] * numbers[price]) < 0.05)
         amount = next(fitting, amount)  # net and gross: the one that is of a line for certain
-        extra = [name for name in free if re.search(NO_PAY, called[name])]
-        doubt, remark = _whole_or_parts(numbers, amount, quantity, price, discounts, rate, extra)
-    elif quantity is not None and amount is not None:
-        is_known = re.search(OF_LINE, called[amount]) is not None
-        if listed is None and not is_known and _is_of_one(numbers[amount], numbers[quantity]):
-            doubt = _one_or_line(amount, quantity)
-    elif quantity is not None and price is not None:
-        is_known = re.search(UNIT, called[price]) is not None
-        if "salesprice" in called[price] or (not is_known and _rises(numbers[price], numbers[quantity])):
-            doubt = _one_or_line(price, quantity)
-        elif listed is None and (discounts or rate):
-            said = f'discount_rate: "{rate}"' if rate else f'discounts: ["{discounts[0]}"]'
-            doubt = (
-                f'is "{price}" before "{rate or discounts[0]}" or after it? Before: write quantity: "{quantity}", list_price: "{price}" and {said}; '
-                f'after: quantity: "{quantity}" and price: "{price}"'
-            )
-    elif quantity is not None and listed is not None:
-        if not discounts and not rate:
-            doubt = (
-                f'what was paid for a line? "{listed}" is a price before discounts, and no column of these was found: '
-                f'write quantity: "{quantity}" and list_price: "{listed}" only if there were none'
-            )
-    elif amount is None and (alone := price or listed):
-        what = "what one unit costs" if re.search(UNIT, called[alone]) else "a price, perhaps of one unit"
-        questions.append(
-            f'what was paid for a line? "{alone}" is {what}, and no column of units was found: '
-            f'write amount: "{alone}" only if every line is one unit'
-        )
-    if doubt:
-        questions.append(doubt)
     by_units = amount is None and quantity is not None and (price or listed) is not None
-    return MoneyRoles(
+    found = MoneyRoles(
         amount=amount,
-        quantity=quantity if by_units else None,
-        price=price if by_units else None,
-        # beside an amount it may be of the line or of one unit: only with units is that known
-        list_price=listed if by_units and not (price and rate) else None,
+        quantity=quantity,
+        price=price,
+        list_price=listed,
         discount_rate=rate,
         discount_unit=unit if rate else None,
         discounts=discounts,
         coupons=coupons,
-        questions=questions,
         others=[
             name
             for name in named
@@ -271,9 +226,82 @@ def money_roles(numbers: Mapping[str, pd.Series[float]], of_orders: Collection[s
             and not _no_money(called[name], numbers[name])
             if _differ(numbers[name], numbers[amount])
         ],
+    )
+    doubt, remark = _doubt(found, numbers, called, free)
+    if amount is None and quantity is None and (alone := price or listed):
+        what = "what one unit costs" if re.search(UNIT, called[alone]) else "a price, perhaps of one unit"
+        questions.append(
+            f'what was paid for a line? "{alone}" is {what}, and no column of units was found: '
+            f'write amount: "{alone}" only if every line is one unit'
+        )
+    return replace(
+        found,
+        quantity=quantity if by_units else None,
+        price=price if by_units else None,
+        # beside an amount it may be of the line or of one unit: only with units is that known
+        list_price=listed if by_units and not (price and rate) else None,
+        questions=[*questions, *([doubt] if doubt else [])],
         is_doubtful=bool(doubt),
         remark=remark,
     )
+
+
+def _prices(free: Sequence[str], called: Mapping[str, str]) -> tuple[str | None, str | None, list[str]]:
+    """Of the columns of prices, the one that was paid, the one before discounts, and all of them."""
+    prices = [name for name in free if _is_price(called[name])]
+    prices.sort(key=lambda name: re.search(AFTER_DISCOUNT, called[name]) is None)
+    listed = next((name for name in prices if _is_list(called[name])), None)
+    price = next((name for name in prices if name != listed), None)
+    if listed is None and price is not None and re.search(AFTER_DISCOUNT, called[price]):
+        listed = next((name for name in prices if name != price), None)
+    return price, listed, prices
+
+
+def _amounts(free: Sequence[str], called: Mapping[str, str], of_orders: Collection[str]) -> list[str]:
+    """Columns that are called like what was paid, the most telling first."""
+    named = dict.fromkeys(name for word in AMOUNT for name in free if word in called[name])
+    # what is of the line before what is of its order, the whole before a part of it, what was paid before what was asked for
+    return sorted(
+        (name for name in named if not re.search(f"{NO_PAY}|{COST}", called[name])),
+        key=lambda name: (
+            name in of_orders,
+            "subtotal" in called[name],
+            re.search(OWED, called[name]) is not None,
+        ),
+    )
+
+
+def _doubt(
+    found: MoneyRoles, numbers: Mapping[str, pd.Series[float]], called: Mapping[str, str], free: Sequence[str]
+) -> tuple[str, str]:
+    """A question where these columns may not say what was paid for a line; and a remark where they say a little more."""
+    amount, quantity, price, listed = found.amount, found.quantity, found.price, found.list_price
+    if quantity is None:
+        return "", ""
+    if amount is not None and price is not None:
+        extra = [name for name in free if re.search(NO_PAY, called[name])]
+        return _whole_or_parts(numbers, amount, quantity, price, found.discounts, found.discount_rate, extra)
+    if amount is not None:
+        is_known = re.search(OF_LINE, called[amount]) is not None
+        is_of_one = listed is None and not is_known and _is_of_one(numbers[amount], numbers[quantity])
+        return _one_or_line(amount, quantity) if is_of_one else "", ""
+    reduction = found.discount_rate or next(iter(found.discounts), None)
+    if price is not None:
+        is_known = re.search(UNIT, called[price]) is not None
+        if "salesprice" in called[price] or (not is_known and _rises(numbers[price], numbers[quantity])):
+            return _one_or_line(price, quantity), ""
+        if listed is None and reduction is not None:
+            said = f'discount_rate: "{reduction}"' if found.discount_rate else f'discounts: ["{reduction}"]'
+            return (
+                f'is "{price}" before "{reduction}" or after it? Before: write quantity: "{quantity}", list_price: "{price}" and {said}; '
+                f'after: quantity: "{quantity}" and price: "{price}"'
+            ), ""
+    elif listed is not None and reduction is None:
+        return (
+            f'what was paid for a line? "{listed}" is a price before discounts, and no column of these was found: '
+            f'write quantity: "{quantity}" and list_price: "{listed}" only if there were none'
+        ), ""
+    return "", ""
 
 
 def _is_price(called: str) -> bool:
