@@ -420,14 +420,14 @@ def test_every_version_of_python_finds_the_same(src: Path) -> None:
 @pytest.mark.slow
 def test_a_comment_computes_no_candidate_and_a_constant_all(small_project: Callable[[], SmallProject]) -> None:
     project = small_project()
-    path, before = project.root / "src" / file_of(space), project.candidate_ids()
-    before, runs = project.kept(), project.run_ids()
+    path, ids = project.root / "src" / file_of(space), project.candidate_ids()
+    kept, runs = project.kept(), project.run_ids()
     path.write_text("# one comment more\n" + path.read_text().replace('"""', '"""In other words: ', 1))
-    assert f"{len(before)} candidates, 0 new" in project.run("segments", "sweep")
-    assert project.candidate_ids() == before
-    assert project.kept() == before
+    assert f"{len(ids)} candidates, 0 new" in project.run("segments", "sweep")
+    assert project.candidate_ids() == ids
+    assert project.kept() == kept
     assert project.run_ids() == runs
     change(path, "+ 1) > len(X) / 2:", "+ 1) > len(X) / 3:")
-    assert f"{len(before)} candidates, {len(before)} new" in project.run("segments", "sweep")
-    assert not set(project.candidate_ids()) & set(before)
-    assert len(project.runs()) == 2 * len(before)
+    assert f"{len(ids)} candidates, {len(ids)} new" in project.run("segments", "sweep")
+    assert not set(project.candidate_ids()) & set(ids)
+    assert len(project.runs()) == 2 * len(ids)

@@ -85,7 +85,6 @@ def only(header: str, values: list[object]) -> ColumnDraft:
         ("PLZ", [f"{10000 + row}" for row in range(30)], "", "says where somebody can be reached"),
         ("remark", [f"word {row}" for row in range(55)], "", "55 different texts"),
         ("S.No.", list(range(1, ROWS + 1)), "", "counts the rows"),
-        ("Document", [(7 * row) % ROWS for row in range(ROWS)], "", "counts the rows"),
         ("Check #", [1000 + 3 * row for row in range(20)], "", "20 different ids"),
         ("Visits", list(range(1, 21)), "kind: number, minimum: 0", "seen: 1 to 20"),
         ("Branch No", [101 + row for row in range(20)], "", "20 different ids"),
@@ -131,6 +130,13 @@ def only(header: str, values: list[object]) -> ColumnDraft:
 def test_what_a_column_seems_to_be(header: str, values: list[object], meaning: str, said: str) -> None:
     one = only(header, values)
     assert one.meaning == meaning and said in one.remark
+
+
+def test_what_counts_the_rows_in_any_order_is_no_figure() -> None:
+    few, many = ([str(7 * row % rows) for row in range(rows)] for rows in (40, 120))
+    assert all(column.decides for column in columns_of(Sample(pd.DataFrame({"Age": few}, dtype="string")), None))
+    (one,) = columns_of(Sample(pd.DataFrame({"Document": many}, dtype="string")), None)
+    assert "counts the rows" in one.remark
 
 
 @pytest.mark.parametrize("header", ["n_orders", "Nr Käufe", "numero_figli", "kids_no", "phone_minutes", "zip_visits"])

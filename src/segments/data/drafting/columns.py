@@ -41,6 +41,7 @@ from segments.data.times import days_of, swapped, time_formats
 MOST_CATEGORIES = 50
 FEW_CODES = 6  # different whole numbers that may be codes
 FEWEST_ROWS = 30  # from which a few different numbers say something
+MANY_ROWS = 100
 BIRTHS = (1850, date.today().year)
 LEAST_ADDRESS = 1_000  # a smaller number is no zip code, phone or policy
 SERIALS = (15_000, 60_000)  # days of 1941 to 2064, counted from 1899-12-30
@@ -251,7 +252,9 @@ def _behind_numbers(values: pd.Series) -> str:
 
 def _counts_rows(numbers: pd.Series, rows: int) -> bool:
     """Whether the rows have whole numbers one after another, in their order or mixed; rows that stand there twice do not count."""
-    once = numbers.drop_duplicates().sort_values()
+    once = numbers.drop_duplicates()
+    if rows >= MANY_ROWS:  # of so many, mixed ones are no accident either
+        once = once.sort_values()
     return bool(rows >= FEWEST_ROWS and len(once) > 0.9 * rows and (once.diff().iloc[1:] == 1).all())
 
 
