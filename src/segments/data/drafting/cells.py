@@ -38,7 +38,7 @@ class Sample:
     decimal : {".", ","}, optional
         Decimal mark of the cells, where the file leaves no doubt.
     units : mapping of str to str
-        The unit behind the numbers of a column (:func:`units_of`); :meth:`present` leaves it out.
+        The unit behind the numbers of a column (:func:`units_of`), which :meth:`present` leaves out; or that of the lengths of time of a parquet file.
 
     Examples
     --------

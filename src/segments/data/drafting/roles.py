@@ -169,7 +169,9 @@ class _Columns:
         self.numbers = {name for name, column in self.read.items() if column.notna().mean() > 0.9}
         self.nameless = all(NAMELESS.fullmatch(name.casefold()) for name in self.cells)
         self.free = [name for name, column in self.cells.items() if len(column)]
-        self.times = {name: time_formats(self.cells[name]) for name in self.free}
+        # a length of time says neither when nor how much was paid
+        self.lengths = set(sample.units)
+        self.times = {name: [] if name in self.lengths else time_formats(self.cells[name]) for name in self.free}
         self.who = [
             name
             for name in self.free
@@ -260,7 +262,8 @@ def _money(columns: _Columns, sample: Sample, of_all: Sequence[str], order: str 
     figures = {
         name: columns.read[name]
         for name in columns.free
-        if name in columns.numbers and name != line and not id_like(name) and not columns.times[name]
+        if name in columns.numbers and name not in {line, *columns.lengths}
+        if not id_like(name) and not columns.times[name]
     }
     if columns.nameless and figures:
         return MoneyRoles(amount=list(figures)[-1])
