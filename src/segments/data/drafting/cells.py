@@ -136,6 +136,39 @@ def words_for_nothing(sample: Sample, headers: Sequence[str]) -> dict[str, int]:
     return dict(counts)
 
 
+def second_header(sample: Sample) -> int:
+    """In how many columns of numbers or days the first row has words; none, where any of its cells is like those below it: then it is data.
+
+    Examples
+    --------
+    >>> cells = {"id": ["key", "C1", "C2"], "age": ["years", "31", "40"], "city": ["", "Rome", "Oslo"]}
+    >>> second_header(Sample(pd.DataFrame(cells, dtype="string"), [""]))
+    1
+    >>> cells["id"][0] = "C0"  # somebody who did not say
+    >>> second_header(Sample(pd.DataFrame(cells, dtype="string"), [""]))
+    0
+    """
+    words, top = 0, sample.cells.index[:1]
+    for header in sample.headers:
+        present = sample.present(header)
+        own, below = present[present.index.isin(top)], present[~present.index.isin(top)]
+        if not len(own) or not len(below):
+            continue
+        cell = str(own.iloc[0])
+        if is_number(cell) or time_formats(own) or (below == cell).any():
+            return 0
+        if re.search(r"[\d@]", cell) and _shape(cell) in {_shape(one) for one in below.unique()[:MOST_LOOKED_AT]}:
+            return 0
+        is_nothing = NOTHING.fullmatch(cell) is not None and re.search(r"\w", cell) is not None
+        holds_values = sample.numbers(header)[below.index].notna().mean() > 0.9 or bool(time_formats(below))
+        words += holds_values and not is_nothing
+    return words
+
+
+def _shape(cell: str) -> str:
+    return re.sub(r"[^\W\d_]+", "a", re.sub(r"\d+", "9", cell))
+
+
 def looks_numeric(values: pd.Series, numbers: pd.Series) -> bool:
     """Numbers with few exceptions; a handful of values such as 1, 2, 3+ are categories."""
     share = float(numbers.notna().mean()) if len(values) else 0.0

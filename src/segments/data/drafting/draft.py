@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from segments.config.source import Reader
 from segments.data.days import purchase_days
-from segments.data.drafting.cells import Sample, is_unsure, looks_numeric, units_of, words_for_nothing
+from segments.data.drafting.cells import Sample, is_unsure, looks_numeric, second_header, units_of, words_for_nothing
 from segments.data.drafting.columns import columns_of, customers_lines
 from segments.data.drafting.headers import id_like
 from segments.data.drafting.log import log_lines
@@ -225,13 +225,27 @@ def describe_file(path: Path) -> Draft:
     reading, notes = _sheets(first) if kind == "xlsx" else ({}, [])
     if kind == "csv":
         reading, notes = _written(first)
+    drafted, names, words = _read(path, paths, kind, reading, notes)
+    if words < 2 or kind != "csv" or len(paths) > 1:
+        return drafted
+    # its names stand above the second header: both are passed over
+    below = {"skip": int(str(reading.get("skip", 0))) + 2, "names": names}
+    said = "the line under the header is taken for a second one (units, kinds, another language), and left out by read.skip and read.names: CHECK"
+    return _read(path, paths, kind, reading | below, [*notes, said])[0]
+
+
+def _read(
+    path: Path, paths: list[Path], kind: str, reading: Mapping[str, object], notes: Sequence[str]
+) -> tuple[Draft, list[str], int]:
+    """The draft of files that are read so, the names of their columns, and in how many the first row of data says that it is a second header."""
+    first = paths[0]
     reader = Reader(**reading)  # type: ignore[arg-type]
     with workspace(path) as (connection, folder):
         lines, decimal, more = relation(connection, paths, reader, folder, "raw_lines")
         rows = int(lines.aggregate("count(*)").fetchall()[0][0])
         step = -(-rows // SAMPLE_ROWS)  # every step-th row: a log sorted by time is seen from its first day to its last
         picked = lines.project('row_number() OVER () AS "segments row", *').filter(
-            f'"segments row" % {step} = 0 OR {step} = 1'
+            f'"segments row" % {step} = 0 OR "segments row" = 1'
         )
         cells = as_text(picked.project(", ".join(quoted(name) for name in lines.columns)))
         sample = Sample(cells, reader.missing, decimal, _lengths(first) if kind == "parquet" else {})
@@ -241,9 +255,16 @@ def describe_file(path: Path) -> Draft:
         if roles.is_log:
             roles, days = _dated(lines, roles, reader)
         nested = _nested(lines)
+    words = second_header(sample)
+    if words:
+        listed = ", ".join(map(quote, sample.headers))
+        questions.append(
+            "is the first row of data a second header (units, kinds, another language)? Take it out of the file, leave it out by a query, or write "
+            f"read: {{skip: 2, names: [{listed}]}}, where skip counts all lines above the data (of each file and sheet)"
+        )
     inside = path.resolve().is_relative_to(Path.cwd().resolve())
     shown = path.resolve().relative_to(Path.cwd().resolve()) if inside else path
-    return describe(
+    drafted = describe(
         sample,
         str(shown),
         roles=roles,
@@ -253,6 +274,7 @@ def describe_file(path: Path) -> Draft:
         notes=[*notes, *more, *nested],
         questions=questions,
     )
+    return drafted, sample.headers, words
 
 
 def _lengths(path: Path) -> dict[str, str]:
