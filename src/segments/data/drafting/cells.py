@@ -22,6 +22,11 @@ NOTHING = re.compile(
     re.I,
 )
 NO_DAY = r"0+[-/.]0+[-/.]0+([ T][0:.]*)?"
+# Of an account: credit and debit, in German Haben and Soll.
+ACCOUNT_SIDES = ({"C", "D"}, {"H", "S"})
+SIDED = (
+    r"(?i)^(?:(?P<before>cr|dr)\b\.?\s*)?(?P<figure>[^\w\s]{0,2}\s?\d[\d.,' ]*\)?)\s?(?:(?P<behind>cr|dr|[cdhs])\.?)?$"
+)
 WITH_UNIT = r"(.*\d)[ \u00a0]?([^\W\d_]{1,12})"
 
 
@@ -163,6 +168,28 @@ def second_header(sample: Sample) -> int:
         holds_values = sample.numbers(header)[below.index].notna().mean() > 0.9 or bool(time_formats(below))
         words += holds_values and not is_nothing
     return words
+
+
+def sides_of(sample: Sample) -> dict[str, dict[str, int]]:
+    """The columns of figures that stand on one side of an account or on the other, and how many on which.
+
+    Examples
+    --------
+    >>> sides_of(Sample(pd.DataFrame({"paid": ["12.50 CR", "7.00 DR", "3"], "size": ["7 C", "8 M", "9 C"]}, dtype="string")))
+    {'paid': {'CR': 1, 'DR': 1}}
+    """
+    found = {}
+    for header in sample.headers:
+        parts = sample.present(header).str.extract(SIDED)
+        sides = parts["before"].fillna(parts["behind"]).str.upper()
+        known = set(sides.dropna())
+        if (
+            parts["figure"].notna().mean() > 0.9
+            and (known <= {"CR", "DR"} or known in ACCOUNT_SIDES)
+            and (len(known) == 2 or (known and sides.isna().any()))
+        ):
+            found[header] = {str(side): int(count) for side, count in sides.value_counts().items()}
+    return found
 
 
 def _shape(cell: str) -> str:

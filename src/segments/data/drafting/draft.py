@@ -20,7 +20,15 @@ import pyarrow as pa
 
 from segments.config.source import Reader
 from segments.data.days import purchase_days
-from segments.data.drafting.cells import Sample, is_unsure, looks_numeric, second_header, units_of, words_for_nothing
+from segments.data.drafting.cells import (
+    Sample,
+    is_unsure,
+    looks_numeric,
+    second_header,
+    sides_of,
+    units_of,
+    words_for_nothing,
+)
 from segments.data.drafting.columns import columns_of, customers_lines
 from segments.data.drafting.headers import id_like
 from segments.data.drafting.log import log_lines
@@ -255,6 +263,12 @@ def _read(
         if roles.is_log:
             roles, days = _dated(lines, roles, reader)
         nested = _nested(lines)
+    for header, sides in sides_of(sample).items():
+        counts = ", ".join(f"{count:,} {side}" for side, count in sides.items())
+        questions.append(
+            f"{quote(header)} says beside its figures on which side of an account they stand ({counts}): which of them is money paid back? "
+            "A query makes numbers with a sign of them (docs/your-data.md)"
+        )
     words = second_header(sample)
     if words:
         listed = ", ".join(map(quote, sample.headers))
