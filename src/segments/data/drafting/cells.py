@@ -23,7 +23,7 @@ NOTHING = re.compile(
 )
 NO_DAY = r"0+[-/.]0+[-/.]0+([ T][0:.]*)?"
 # Of an account: credit and debit, in German Haben and Soll.
-ACCOUNT_SIDES = ({"C", "D"}, {"H", "S"})
+SIDE_LETTERS = ({"C", "D"}, {"H", "S"})
 SIDED = (
     r"(?i)^(?:(?P<before>cr|dr)\b\.?\s*)?(?P<figure>[^\w\s]{0,2}\s?\d[\d.,' ]*\)?)\s?(?:(?P<behind>cr|dr|[cdhs])\.?)?$"
 )
@@ -185,7 +185,7 @@ def sides_of(sample: Sample) -> dict[str, dict[str, int]]:
         known = set(sides.dropna())
         if (
             parts["figure"].notna().mean() > 0.9
-            and (known <= {"CR", "DR"} or known in ACCOUNT_SIDES)
+            and (known <= {"CR", "DR"} or known in SIDE_LETTERS)
             and (len(known) == 2 or (known and sides.isna().any()))
         ):
             found[header] = {str(side): int(count) for side, count in sides.value_counts().items()}
