@@ -253,7 +253,7 @@ def _read(
         rows = int(lines.aggregate("count(*)").fetchall()[0][0])
         step = -(-rows // SAMPLE_ROWS)  # every step-th row: a log sorted by time is seen from its first day to its last
         picked = lines.project('row_number() OVER () AS "segments row", *').filter(
-            f'"segments row" % {step} = 0 OR "segments row" = 1'
+            f'"segments row" % {step} = 1 % {step}'
         )
         cells = as_text(picked.project(", ".join(quoted(name) for name in lines.columns)))
         sample = Sample(cells, reader.missing, decimal, _lengths(first) if kind == "parquet" else {})
