@@ -290,7 +290,7 @@ def test_a_large_log_is_sampled_over_its_whole_length(tmp_path, monkeypatch):
         {"user": [row % 5 for row in range(95)], "time": pd.date_range("2024-01-01", periods=95), "paid": 1.5}
     ).to_parquet(tmp_path / "log.parquet")
     text, source = drafted(tmp_path / "log.parquet")
-    assert "Looked at 9 of 95 rows" in text
+    assert "Looked at 10 of 95 rows" in text
     assert source.as_of == "2024-04-04"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -12,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from segments.config.source import Source, Transactions
 from segments.data.drafting.cells import Sample
-from segments.data.drafting.draft import describe
+from segments.data.drafting.draft import describe, describe_file
 from segments.data.drafting.roles import guess_roles
 
 ROWS = 60
@@ -300,3 +301,24 @@ def test_whole_money_beside_money_with_cents_may_be_in_cents() -> None:
     assert cents in draft_of(Amount=whole, Tax=["$0.60", "$3.78", "-$1.94"])
     assert cents not in draft_of(Tax=["$0.60", "$3.78", "$1.94"])
     assert cents not in draft_of(Amount=whole, Tax=["$1", "$4", "$2"])
+
+
+@pytest.mark.parametrize("sides", [("CR", "DR"), ("Cr.", "Dr."), ("", "CR"), ("C", "D"), ("H", "S")])
+def test_on_which_side_money_is_paid_back_is_asked(tmp_path: Path, sides: tuple[str, str]) -> None:
+    for before in (False, True):
+        if before and len(sides[1]) == 1:
+            continue
+        amounts = [
+            " ".join([sides[row % 9 == 0], f"{row}.50"][:: 1 if before else -1]).strip() for row in range(1, ROWS + 1)
+        ]
+        log = pd.DataFrame({"Customer ID": [f"c{row % 20}" for row in range(ROWS)], "Amount": amounts})
+        log.assign(Date="2024-01-05").to_csv(tmp_path / "log.csv", index=False)
+        assert 'QUESTION: "Amount" says beside its figures' in describe_file(tmp_path / "log.csv").text
+
+
+@pytest.mark.parametrize("words", [("CR", "CR"), ("C", "F"), ("S", "M"), ("", "kg"), ("", "C")])
+def test_what_stands_beside_figures_is_not_always_a_side(tmp_path: Path, words: tuple[str, str]) -> None:
+    sizes = [f"{row} {words[row % 9 == 0]}".strip() for row in range(1, ROWS + 1)]
+    people = pd.DataFrame({"Customer ID": [f"c{row}" for row in range(ROWS)], "Size": sizes})
+    people.to_csv(tmp_path / "people.csv", index=False)
+    assert "beside its figures" not in describe_file(tmp_path / "people.csv").text

@@ -77,3 +77,45 @@ def test_short_names_of_quantities(called: str) -> None:
     assert (found.money.quantity, found.money.price) == (called, "Unit Price")
     beside = roles({}, **{called: ["1"] * LINES})
     assert beside.money.quantity == "Quantity"
+
+
+@pytest.mark.parametrize(
+    "called",
+    ["Référence", "Réf", "Model", "Style", "Service", "Menu item", "Plan", "Código", "Codice", "Title", "Towar"],
+)
+def test_what_was_bought_by_other_names(called: str) -> None:
+    found = roles({"SKU": called})
+    assert found.product == called and found.order == "Order No"
+    assert roles({}, **{called: [f"{row % 30}" for row in range(LINES)]}).product == "SKU"
+
+
+@pytest.mark.parametrize(("fine", "coarse"), [("Style", "Variant"), ("Variant", "Style")])
+def test_of_two_that_may_be_what_was_bought_the_one_that_tells_more_apart(fine: str, coarse: str) -> None:
+    columns = {coarse: [f"size {row % 6}" for row in range(LINES)]} | LOG.rename(columns={"SKU": fine}).to_dict("list")
+    assert guess_roles(Sample(pd.DataFrame(columns, dtype="string"))).product == fine
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [("Mr", "Mrs", "Ms", "Dr", "Prof")[row // 3 % 40 % 5] for row in range(LINES)],  # the customer's
+        [f"plan {row // 3 % 7}" for row in range(LINES)],  # of a whole order
+        [f"A{row}" for row in range(LINES)],  # the line's own
+        [f"A{row // 3 % 40}-{row % 3}" for row in range(LINES)],  # nobody else's
+        [("new", "used")[row % 2] for row in range(LINES)],
+        [("Sale", "Gift", "Refund", "Fee", "Tip")[row % 5] for row in range(LINES)],  # kinds of lines
+        [f"A{row % 40}" if row % 5 else pd.NA for row in range(LINES)],  # not in every line
+    ],
+)
+@pytest.mark.parametrize("called", ["Title", "Plan", "Reference"])
+def test_what_goes_by_such_a_name_and_was_not_bought(called: str, values: list[str]) -> None:
+    log = LOG.drop(columns="SKU").assign(**{called: values}).astype("string")
+    assert guess_roles(Sample(log)).product is None
+
+
+def test_what_was_bought_of_a_log_of_one_line_an_order() -> None:
+    visits = LOG.drop(columns=["SKU", "Order No"]).iloc[::3].reset_index(drop=True)
+    service = pd.Series([f"service {row * 7 % 9}" for row in range(len(visits))])
+    assert guess_roles(Sample(visits.assign(Service=service).astype("string"))).product == "Service"
+    own = visits["Customer ID"].map(lambda who: f"service {int(who) % 9}")  # each has one of their own
+    assert guess_roles(Sample(visits.assign(Service=own).astype("string"))).product is None

@@ -282,11 +282,18 @@ def test_a_group_is_no_customer_and_a_counter_no_feature(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("mark", [".", ","])
-@pytest.mark.parametrize("text", ["1.5", "1,5", "-£5", "($1,250.50)", "12,-", "1 234", "5 -", "20%", "1'000", "inf", "1_0", "", "٣", "R$ 5", "x5"])  # fmt: skip
+@pytest.mark.parametrize("text", ["1.5", "1,5", "-£5", "($1,250.50)", "12,-", "1 234", "5 -", "20%", "1'000", "inf", "1_0", "", "٣", "R$ 5", "x5", "Rs. 1,200/-", "-1.200/-", "12.50+", "3+", "12.50-", "12.50 CR"])  # fmt: skip
 def test_a_number_is_the_same_wherever_it_is_read(open_duckdb: Callable[[str], Any], text: str, mark: str) -> None:
     assert open_duckdb(number_sql("cell", "VARCHAR", f"'{text.replace(chr(39), chr(39) * 2)}'", mark)) == read_number(
         text, mark
     )
+
+
+@pytest.mark.parametrize(
+    "text", ["12.50 CR", "12.50DR", "CR 12.50", "12.50 S", "12.50 EUR-", "[12.50]", "<12.50>", "3+"]
+)
+def test_what_may_be_below_zero_is_no_number(text: str) -> None:
+    assert read_number(text) is None and read_number(text.replace(".", ","), ",") is None
 
 
 @pytest.fixture

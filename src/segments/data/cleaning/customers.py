@@ -9,7 +9,7 @@ import duckdb
 import pandas as pd
 
 from segments.config.source import CUSTOMER_ID, Column, Customers, Source
-from segments.data.reading.cells import LARGEST, literal, number_in, refuse_pattern, text_sql, time_sql
+from segments.data.reading.cells import LARGEST, instants, literal, number_in, refuse_pattern, text_sql, time_sql
 from segments.data.reading.ids import customer_ids, id_key, key_sql
 from segments.data.rows import (
     ROW_NUMBER,
@@ -101,6 +101,8 @@ def clean_customers(raw: RawTable, source: Source) -> tuple[pd.DataFrame, Report
         elif column.kind == "date":
             time = time_sql(used[name], kind, parsed[text], column.time_format, source.time_zone)
             parsed[value] = f"strftime({time}, '%Y-%m-%d')"
+            if kind == "TIMESTAMP WITH TIME ZONE":
+                notes += instants(raw.lines, used[name], kind, parsed[text], None, source.time_zone, spec.where)
             faults[f"unreadable {name}"] = f"{text} IS NOT NULL AND {value} IS NULL"
         else:
             parsed[value] = number_in(raw, used[name], spec.read, spec.where, column.unit)

@@ -22,6 +22,11 @@ NOTHING = re.compile(
     re.I,
 )
 NO_DAY = r"0+[-/.]0+[-/.]0+([ T][0:.]*)?"
+# Of an account: credit and debit, in German Haben and Soll.
+SIDE_LETTERS = ({"C", "D"}, {"H", "S"})
+SIDED = (
+    r"(?i)^(?:(?P<before>cr|dr)\b\.?\s*)?(?P<figure>[^\w\s]{0,2}\s?\d[\d.,' ]*\)?)\s?(?:(?P<behind>cr|dr|[cdhs])\.?)?$"
+)
 WITH_UNIT = r"(.*\d)[ \u00a0]?([^\W\d_]{1,12})"
 
 
@@ -38,7 +43,7 @@ class Sample:
     decimal : {".", ","}, optional
         Decimal mark of the cells, where the file leaves no doubt.
     units : mapping of str to str
-        The unit behind the numbers of a column (:func:`units_of`); :meth:`present` leaves it out.
+        The unit behind the numbers of a column (:func:`units_of`), which :meth:`present` leaves out; or that of the lengths of time of a parquet file.
 
     Examples
     --------
@@ -134,6 +139,61 @@ def words_for_nothing(sample: Sample, headers: Sequence[str]) -> dict[str, int]:
             for word, count in words.value_counts().head(5).items():
                 counts[str(word)] += int(count)
     return dict(counts)
+
+
+def second_header(sample: Sample) -> int:
+    """In how many columns of numbers or days the first row has words; none, where any of its cells is like those below it: then it is data.
+
+    Examples
+    --------
+    >>> cells = {"id": ["key", "C1", "C2"], "age": ["years", "31", "40"], "city": ["", "Rome", "Oslo"]}
+    >>> second_header(Sample(pd.DataFrame(cells, dtype="string"), [""]))
+    1
+    >>> cells["id"][0] = "C0"  # somebody who did not say
+    >>> second_header(Sample(pd.DataFrame(cells, dtype="string"), [""]))
+    0
+    """
+    words, top = 0, sample.cells.index[:1]
+    for header in sample.headers:
+        present = sample.present(header)
+        own, below = present[present.index.isin(top)], present[~present.index.isin(top)]
+        if not len(own) or not len(below):
+            continue
+        cell = str(own.iloc[0])
+        if is_number(cell) or time_formats(own) or (below == cell).any():
+            return 0
+        if re.search(r"[\d@]", cell) and _shape(cell) in {_shape(one) for one in below.unique()[:MOST_LOOKED_AT]}:
+            return 0
+        is_nothing = NOTHING.fullmatch(cell) is not None and re.search(r"\w", cell) is not None
+        holds_values = sample.numbers(header)[below.index].notna().mean() > 0.9 or bool(time_formats(below))
+        words += holds_values and not is_nothing
+    return words
+
+
+def sides_of(sample: Sample) -> dict[str, dict[str, int]]:
+    """The columns of figures that stand on one side of an account or on the other, and how many on which.
+
+    Examples
+    --------
+    >>> sides_of(Sample(pd.DataFrame({"paid": ["12.50 CR", "7.00 DR", "3"], "size": ["7 C", "8 M", "9 C"]}, dtype="string")))
+    {'paid': {'CR': 1, 'DR': 1}}
+    """
+    found = {}
+    for header in sample.headers:
+        parts = sample.present(header).str.extract(SIDED)
+        sides = parts["before"].fillna(parts["behind"]).str.upper()
+        known = set(sides.dropna())
+        if (
+            parts["figure"].notna().mean() > 0.9
+            and (known <= {"CR", "DR"} or known in SIDE_LETTERS)
+            and (len(known) == 2 or (known and sides.isna().any()))
+        ):
+            found[header] = {str(side): int(count) for side, count in sides.value_counts().items()}
+    return found
+
+
+def _shape(cell: str) -> str:
+    return re.sub(r"[^\W\d_]+", "a", re.sub(r"\d+", "9", cell))
 
 
 def looks_numeric(values: pd.Series, numbers: pd.Series) -> bool:

@@ -33,7 +33,7 @@ from segments.data.drafting.headers import (
 from segments.data.drafting.roles import LAST
 from segments.data.drafting.scales import UNKNOWN, no_yes, order_of
 from segments.data.drafting.texts import one_line, quote
-from segments.data.reading.cells import CURRENCY_SIGN, currencies_of, is_number
+from segments.data.reading.cells import CURRENCY_SIGN, EXACT, currencies_of, is_number
 from segments.data.reading.ids import ROUNDED_ID
 from segments.data.rows import normal_header
 from segments.data.times import days_of, swapped, time_formats
@@ -45,6 +45,7 @@ MANY_ROWS = 100
 BIRTHS = (1850, date.today().year)
 LEAST_ADDRESS = 1_000  # a smaller number is no zip code, phone or policy
 SERIALS = (15_000, 60_000)  # days of 1941 to 2064, counted from 1899-12-30
+TOO_LONG = r"[+-]?\d{16,}"
 STOPGAPS = (-1, -9, -99, -999, -9999, 99, 999, 9999, 99999, 999999)  # numbers that often mean "none"
 
 
@@ -122,7 +123,7 @@ def columns_of(sample: Sample, identity: str | None) -> list[ColumnDraft]:
             key = key_of(header, keys)
         one = _column(sample, header, key)
         label, unit = label_of(header)
-        one = replace(one, label=one.label or label, unit=sample.units.get(header) or one.unit or unit)
+        one = replace(one, label=one.label or label, unit=one.unit or unit)
         if one.meaning and not one.kept_out and re.search(OUTCOME, words_of(header)):
             one = replace(one, kept_out="an outcome, or a grouping that was made before?")
         found.append(one)
@@ -134,7 +135,7 @@ def _column(sample: Sample, header: str, key: str) -> ColumnDraft:
     values, numbers = sample.present(header), sample.numbers(header)
     different, rows = values.nunique(), len(sample.cells)
     lacks = rows - len(values)
-    out = ColumnDraft(key, header)
+    out = ColumnDraft(key, header, unit=sample.units.get(header, ""))
     if not len(values):
         return replace(out, remark="has no values")
     if id_like(header) and values.str.fullmatch(ROUNDED_ID).mean() > 0.5:
@@ -145,6 +146,10 @@ def _column(sample: Sample, header: str, key: str) -> ColumnDraft:
         return replace(out, remark=f"is always {one_line(values.iloc[0])}{lacking}")
     words = words_of(header)
     is_number = looks_numeric(values, numbers)
+    is_id = header not in sample.units and bool(values.str.fullmatch(TOO_LONG).any())
+    if is_number and is_id and numbers.abs().max() >= EXACT:
+        other = f"{{kind: category, raw: {quote(header)}}}"
+        return replace(out, remark=f"holds whole numbers too long for amounts: ids? Of groups, write {other}")
     whole = is_number and bool((numbers.dropna() % 1 == 0).all())
     if whole and _counts_rows(numbers, rows):
         return replace(out, remark="counts the rows: an id or a counter")
@@ -173,6 +178,7 @@ def _column(sample: Sample, header: str, key: str) -> ColumnDraft:
         return replace(out, meaning="kind: birth_year", remark=remark, label="age")
     timely = any(word in normal_header(header) for word in TIME)
     timely = timely or bool(values.str.fullmatch(YEAR_FIRST).all())
+    timely = timely and header not in sample.units  # how long, not when
     if (not is_number or (timely and different > FEW_VALUES)) and (layouts := time_formats(values)):
         return _dates(out, values, layouts, _lacking(lacks, rows, "median"))
     if is_number and re.search(f"{'|'.join(TIME)}|{LATER}|{BIRTH}|{LAST}", words) and numbers.between(*SERIALS).all():
@@ -225,6 +231,7 @@ def _number(out: ColumnDraft, values: pd.Series, numbers: pd.Series, whole: bool
         remark += f"; CHECK: a time, counted from 1970? Then write kind: date, time_format: {layout}"
     elif (
         whole
+        and not out.unit
         and (layouts := time_formats(values))
         and layouts[0] in EPOCHS
         and days_of(values, layouts[0])[-1][0] <= date.today()
@@ -239,7 +246,7 @@ def _number(out: ColumnDraft, values: pd.Series, numbers: pd.Series, whole: bool
     unit = str(signs.iloc[0]) if len(signs) == len(values) and signs.nunique() == 1 else ""
     if len(several := currencies_of(values.unique())) > 1:
         remark += f"; QUESTION: money of several currencies, {', '.join(several)}: convert them to one by a query, or make a file of each"
-    return replace(out, meaning=f"kind: number{low}", remark=remark, unit=unit)
+    return replace(out, meaning=f"kind: number{low}", remark=remark, unit=out.unit or unit)
 
 
 def _behind_numbers(values: pd.Series) -> str:

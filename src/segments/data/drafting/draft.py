@@ -20,7 +20,15 @@ import pyarrow as pa
 
 from segments.config.source import Reader
 from segments.data.days import purchase_days
-from segments.data.drafting.cells import Sample, is_unsure, looks_numeric, units_of, words_for_nothing
+from segments.data.drafting.cells import (
+    Sample,
+    is_unsure,
+    looks_numeric,
+    second_header,
+    sides_of,
+    units_of,
+    words_for_nothing,
+)
 from segments.data.drafting.columns import columns_of, customers_lines
 from segments.data.drafting.headers import id_like
 from segments.data.drafting.log import log_lines
@@ -31,11 +39,18 @@ from segments.data.reading.dialect import dialect_of
 from segments.data.reading.files import as_text, relation, workspace
 from segments.data.reading.ids import customer_ids
 from segments.data.reading.kinds import first_bytes, kind_of
-from segments.data.rows import normal_header, quoted
+from segments.data.rows import normal_header, quoted, quoted_list
 from segments.data.times import swapped
 from segments.errors import DataError
 
 SAMPLE_ROWS = 100_000
+# DuckDB's types of cells that hold several things, or one that is no text, number, day or clock time.
+NESTED = {
+    r"STRUCT": "several fields in a cell",
+    r".*\]$|MAP": "lists in a cell",
+    r"INTERVAL": "lengths of time",
+    r"BLOB": "bytes",
+}
 
 
 @dataclass(frozen=True)
@@ -131,7 +146,7 @@ def describe(
     if roles.is_log:
         read = _reading(sample, figures, reading or {}, odd)
         return Draft("\n".join([*lines, *log_lines(sample, raw, roles, days, read)]) + "\n")
-    sample = replace(sample, units=units_of(sample))
+    sample = replace(sample, units={**units_of(sample), **sample.units})
     read = _reading(sample, figures, reading or {}, odd)
     if roles.repeats:
         lacks = [
@@ -218,33 +233,83 @@ def describe_file(path: Path) -> Draft:
     reading, notes = _sheets(first) if kind == "xlsx" else ({}, [])
     if kind == "csv":
         reading, notes = _written(first)
+    drafted, names, words = _read(path, paths, kind, reading, notes)
+    if words < 2 or kind != "csv" or len(paths) > 1:
+        return drafted
+    # its names stand above the second header: both are passed over
+    below = {"skip": int(str(reading.get("skip", 0))) + 2, "names": names}
+    said = "the line under the header is taken for a second one (units, kinds, another language), and left out by read.skip and read.names: CHECK"
+    return _read(path, paths, kind, reading | below, [*notes, said])[0]
+
+
+def _read(
+    path: Path, paths: list[Path], kind: str, reading: Mapping[str, object], notes: Sequence[str]
+) -> tuple[Draft, list[str], int]:
+    """The draft of files that are read so, the names of their columns, and in how many the first row of data says that it is a second header."""
+    first = paths[0]
     reader = Reader(**reading)  # type: ignore[arg-type]
     with workspace(path) as (connection, folder):
         lines, decimal, more = relation(connection, paths, reader, folder, "raw_lines")
         rows = int(lines.aggregate("count(*)").fetchall()[0][0])
         step = -(-rows // SAMPLE_ROWS)  # every step-th row: a log sorted by time is seen from its first day to its last
         picked = lines.project('row_number() OVER () AS "segments row", *').filter(
-            f'"segments row" % {step} = 0 OR {step} = 1'
+            f'"segments row" % {step} = 1 % {step}'
         )
         cells = as_text(picked.project(", ".join(quoted(name) for name in lines.columns)))
-        sample = Sample(cells, reader.missing, decimal)
+        sample = Sample(cells, reader.missing, decimal, _lengths(first) if kind == "parquet" else {})
         roles = guess_roles(sample)
         days: list[tuple[date, int]] = []
         questions = _questions(lines, roles, roles.customer or identity_of(sample, roles), reader)
         if roles.is_log:
             roles, days = _dated(lines, roles, reader)
+        nested = _nested(lines)
+    for header, sides in sides_of(sample).items():
+        counts = ", ".join(f"{count:,} {side}" for side, count in sides.items())
+        questions.append(
+            f"{quote(header)} says beside its figures on which side of an account they stand ({counts}): which of them is money paid back? "
+            "A query makes numbers with a sign of them (docs/your-data.md)"
+        )
+    words = second_header(sample)
+    if words:
+        listed = ", ".join(map(quote, sample.headers))
+        questions.append(
+            "is the first row of data a second header (units, kinds, another language)? Take it out of the file, leave it out by a query, or write "
+            f"read: {{skip: 2, names: [{listed}]}}, where skip counts all lines above the data (of each file and sheet)"
+        )
     inside = path.resolve().is_relative_to(Path.cwd().resolve())
     shown = path.resolve().relative_to(Path.cwd().resolve()) if inside else path
-    return describe(
+    drafted = describe(
         sample,
         str(shown),
         roles=roles,
         rows=rows,
         reading=reading,
         days=days,
-        notes=[*notes, *more],
+        notes=[*notes, *more, *nested],
         questions=questions,
     )
+    return drafted, sample.headers, words
+
+
+def _lengths(path: Path) -> dict[str, str]:
+    """The unit of each column of lengths of time: Arrow says it, and what parquet has of them are whole numbers."""
+    import pyarrow.parquet as pq
+
+    columns = ((column.name, column.type) for column in pq.read_schema(path))
+    return {name: kind.unit.replace("us", "µs") for name, kind in columns if pa.types.is_duration(kind)}
+
+
+def _nested(lines: duckdb.DuckDBPyRelation) -> list[str]:
+    """What a person should know of columns whose cells are neither text nor numbers nor days."""
+    found: dict[str, list[str]] = {}
+    for header, kind in zip(lines.columns, map(str, lines.types), strict=True):
+        what = next((what for pattern, what in NESTED.items() if re.match(pattern, kind)), None)
+        if what is not None:
+            found.setdefault(what, []).append(one_line(header))
+    return [
+        f"{', '.join(headers)}: {what}, read as text; a query can make columns of what is in them (docs/your-data.md)"
+        for what, headers in found.items()
+    ]
 
 
 def _written(path: Path) -> tuple[dict[str, object], list[str]]:
@@ -297,6 +362,10 @@ def _questions(lines: duckdb.DuckDBPyRelation, roles: Roles, identity: str | Non
             customer_ids(lines, identity, text_sql(identity, kinds[identity], reader), "auto", "", [])
         except DataError as error:
             asked.append(f"id_type: write text or integer: {error.what}")
+    if not roles.is_log and (zoned := [header for header, kind in kinds.items() if kind == "TIMESTAMP WITH TIME ZONE"]):
+        asked.append(
+            f"time_zone: write where the business is, such as Europe/Berlin: the times of {quoted_list(zoned, 3)} are instants, cut into days in UTC"
+        )
     if roles.is_log and roles.time is not None:
         kind, time = kinds[roles.time], roles.time
         try:

@@ -145,7 +145,6 @@ PRODUCT = (
         "descrizione",
         "omschrijving",
         "наименование",
-        "title",
     ),
     *(
         "material",
@@ -159,7 +158,18 @@ PRODUCT = (
         "артикул",
         "ürün",
         "stok",
+        "stokkodu",
+        "towar",
+        "menuitem",
     ),
+)
+# What was bought, of some shops; of others an order's reference, a customer's plan, a promotion or Mr and Mrs. The lines tell.
+MAYBE_PRODUCT = (
+    r"(sku|item|product|artikel|style|model|service|course|variant|offer|plan|tariff)_(name|code|no|id|title)|prod|style|variante?"
+    r"|r[ée]f|r[ée]f[ée]rence|referencia|referência|riferimento|referentie|code|código|codigo|codice|kod|cod"
+    r"|model|modell|modèle|modelo|modello|title|titel|titre|título|titolo|tytuł|course|kurs|cours|curso|corso"
+    r"|services?|leistung|prestation|servicio|serviço|servizio|dienst|usługa|dish|gericht|plat|plato|piatto|gerecht"
+    r"|offer|angebot|offre|oferta|offerta|plan|tariff?|tarifa|tariffa|treatment|behandlung"
 )
 STORE = (
     *("store", "shop", "branch", "outlet", "filiale", "magasin", "boutique", "店舗", "门店", "매장"),

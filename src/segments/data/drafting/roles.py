@@ -19,7 +19,9 @@ from segments.data.drafting.headers import (
     CUSTOMER,
     LATER,
     LINE_NUMBER,
+    MAYBE_PRODUCT,
     NAMELESS,
+    NO_PURCHASE,
     OF_THE_HOUSE,
     ORDER,
     PERSON,
@@ -36,6 +38,7 @@ from segments.data.rows import normal_header
 from segments.data.times import swapped, time_formats
 
 FEWEST_CUSTOMERS = 4  # of a log of more than a few lines
+FEWEST_PRODUCTS = 4  # fewer are rather kinds of a line
 FEWEST_ORDERS = 5  # of several lines, from which equal amounts are no accident
 ID_CODE = r"[A-Za-z]{1,6}[-_ ]?\d+"
 LAST = r"(^|[_ ])(last|first|letzte\w*|erste\w*|dernière?|première?)(_|$)"
@@ -116,6 +119,13 @@ def guess_roles(sample: Sample) -> Roles:
     lines = (name for name in free if name in columns.numbers and re.search(LINE_NUMBER, words_of(name)))
     line = next((name for name in lines if not columns.is_measure(name)), None)
     money = _money(columns, sample, [name for name in (customer, time) if name], order, line)
+    if product is None and customer is not None and time is not None:
+        taken = {line, *money.paid, *money.others, *money.discounts, *money.coupons, money.discount_rate}
+        maybe = [name for name in free if name not in taken and re.fullmatch(MAYBE_PRODUCT, words_of(name))]
+        bought = [name for name in maybe if _is_bought(columns, name, customer, time, order)]
+        product = max(bought, key=lambda name: cells[name].nunique(), default=None)
+        if product is not None:
+            doubts["product"] = " # CHECK: is this what was bought? It differs within orders, and comes again in others"
     if order is not None and customer is not None and not cells[customer].duplicated().any():
         other = next((name for name in columns.who if name in free and _comes_again(name, customer, cells)), None)
         if other is not None:
@@ -159,7 +169,9 @@ class _Columns:
         self.numbers = {name for name, column in self.read.items() if column.notna().mean() > 0.9}
         self.nameless = all(NAMELESS.fullmatch(name.casefold()) for name in self.cells)
         self.free = [name for name, column in self.cells.items() if len(column)]
-        self.times = {name: time_formats(self.cells[name]) for name in self.free}
+        # a length of time says neither when nor how much was paid
+        self.lengths = set(sample.units)
+        self.times = {name: [] if name in self.lengths else time_formats(self.cells[name]) for name in self.free}
         self.who = [
             name
             for name in self.free
@@ -251,7 +263,8 @@ def _money(columns: _Columns, sample: Sample, of_all: Sequence[str], order: str 
     figures = {
         name: columns.read[name]
         for name in columns.free
-        if name in columns.numbers and name != line and not id_like(name) and not columns.times[name]
+        if name in columns.numbers and name not in {line, *columns.lengths}
+        if not id_like(name) and not columns.times[name]
     }
     if columns.nameless and figures:
         return MoneyRoles(amount=list(figures)[-1])
@@ -355,6 +368,25 @@ def _parts_days(cells: Mapping[str, pd.Series], header: str, customer: str, time
     several = int((parts["n"] > 1).sum())
     alone = ((parts["who"] <= 1) & (parts["days"] <= 1)).all()
     return bool(lines["part"].notna().all() and alone and several >= SURELY)
+
+
+def _is_bought(columns: _Columns, header: str, customer: str, time: str, order: str | None) -> bool:
+    """Whether a column seems to say what was bought: in nearly every line, several in a basket, and each in those of several customers."""
+    cells = columns.cells[header]
+    words = cells.nunique() <= FEW_VALUES and cells.str.contains(NO_PURCHASE, case=False).any()  # kinds of lines
+    if cells.nunique() < FEWEST_PRODUCTS or words or _is_measure(header, columns.read, columns.times):
+        return False
+    who = columns.cells[customer]
+    day = columns.cells[time].str.split("[ T]").str[0]
+    basket = who.str.cat(day, sep=" ") if order is None else columns.cells[order]
+    lines = pd.DataFrame({"what": cells, "who": who, "basket": basket}).dropna()
+    if len(lines) < 0.9 * min(len(who), len(basket)):
+        return False
+    several = lines[lines["basket"].duplicated(keep=False)].groupby("basket")["what"].nunique()
+    if len(several) < FEWEST_ORDERS:  # an order has one line: then of those who came again
+        several = lines[lines["who"].duplicated(keep=False)].groupby("who")["what"].nunique()
+    of_several = lines.groupby("what")["who"].transform("nunique") > 1
+    return bool(len(several) and (several > 1).mean() > 0.5 and of_several.mean() > 0.5)  # most
 
 
 def _who_orders(columns: _Columns, order: str) -> str | None:

@@ -49,9 +49,12 @@ def _written(mark: str) -> str:
     if mark != ",":
         grouped += "|[1-9][0-9]?(?:,[0-9]{2})+,[0-9]{3}"  # lakhs and crores
     core = rf"(?:(?:{grouped}|[0-9]+)(?:{mark}[0-9]+)?|{mark}[0-9]+)"
-    digits = rf"{core}(?:{mark}[-–—]{{0,2}})?"  # 12,- is twelve
+    whole = rf"(?:{grouped}|[0-9]+)"
+    # 12,- is twelve, and so is 12/- of rupees
+    digits = rf"(?:{core}(?:{mark}[-–—]{{0,2}})?|{whole}(?:{mark}[0-9]{{2}})?/[-–—])"
     before, after = rf"(?:{_ANY}{_BLANKS}?)?", rf"(?:{_BLANKS}?[{_ANY}%])?"
     signed = rf"(?:[+−–-]{_BLANKS}?)?{before}{digits}|{_ANY}{_BLANKS}?[+−–-]{digits}|{before}{core}{_BLANKS}?{_MINUS}"
+    signed += rf"|{before}{whole}{mark}[0-9]{{2}}[+]"  # as 12.50- of others; 3+ may be three and more
     return rf"(?:{signed}){after}|{before}\({_BLANKS}?{before}{digits}{after}{_BLANKS}?\){after}"
 
 
@@ -146,6 +149,8 @@ def read_number(text: str, decimal: str = ".") -> float | None:
     --------
     >>> [read_number(text) for text in ("1e3", "$84,835.00", "(12.50)", "12.50-", "20%", "1_000", "12,5", "20.16.")]
     [1000.0, 84835.0, -12.5, -12.5, 0.2, None, None, None]
+    >>> [read_number(text) for text in ("Rs. 1,200/-", "12.50+", "3+", "12.50 CR")], read_number("1,200/-", ",")
+    ([1200.0, 12.5, None, None], None)
     >>> [read_number(text, ",") for text in ("1.234,56 €", "1 234,56", "12,-", "12.5")]
     [1234.56, 1234.56, 12.0, None]
     """
