@@ -82,6 +82,9 @@ def said(found) -> dict:
             {"quantity": "qty", "price": "price", "list_price": "Price before Discount"},
         ),
         ({"net_amount": LINES, "gross_amount": PAID}, {"amount": "net_amount", "others": ["gross_amount"]}),
+        ({"Netto": LINES, "Lordo": PAID}, {"amount": "Netto", "others": ["Lordo"]}),
+        ({"Peso lordo": LINES, "Poids brut": LINES, "Montant": PAID}, {"amount": "Montant"}),
+        ({"Menge": UNITS, "Prezzo lordo": PRICES}, {"quantity": "Menge", "price": "Prezzo lordo"}),
         ({"amount": LINES, "gross_weight": PRICES, "total_items": UNITS}, {"amount": "amount"}),
         # net or gross, a price is of one; so is what says so
         *(

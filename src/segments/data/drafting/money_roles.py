@@ -29,6 +29,7 @@ AMOUNT = (
     *(
         "betrag",
         "umsatz",
+        "erlös",
         "summe",
         "montant",
         "prixtotal",
@@ -44,6 +45,9 @@ AMOUNT = (
         "gross",
         "brutto",
         "netto",
+        "lordo",
+        "bruto",
+        "brut",
     ),
     *(
         "bedrag",
@@ -97,7 +101,7 @@ RATE = "rate|percent|pct|prozent|ratio|share|margin|score|rating"
 TAX = "tax|vat|tva|iva|mwst|btw|kdv|ндс|gst|icms"
 NO_PAY = (
     f"^(freight|fracht|shipping|delivery|versand|livraison|(sales|gross)?tax|{TAX}|steuer|imp[uo]e?sto|imposta|podatek|profit|gewinn|margin)"
-    "|shipping|freight|versand|refund|erstatt|rembours|reembols|rimbors|terugbet|zwrot|возврат|fees?$|weight|gewicht|profit|margin|income|cost$|cogs"
+    "|shipping|freight|versand|refund|erstatt|rembours|reembols|rimbors|terugbet|zwrot|возврат|fees?$|weight|gewicht|peso|poids|waga|profit|margin|income|cost$|cogs"
     "|bewertung|envío|spedizione|frete|verzend|wysyłki|dostaw|достав|kargo|marge|marża|utile|zysk|winst|прибыл"
     f"|(?<!incl)(?<!excl)(?<!inkl)(?<!exkl)(?<!with)(?<!without)(?<!con)(?<!mit)(?<!ohne)(?<!com)({TAX})(es|amount|betrag|bedrag)?$"
 )
@@ -311,7 +315,7 @@ def _is_price(called: str) -> bool:
     is_money = any(word in called for word in AMOUNT)
     if re.search(PRICE, called):
         # the sales price may be of a unit, so is a valor unitário, and a price is net or gross
-        rest = re.sub("sales(?=price)|valor(?=unit)|gross|brutto|netto", "", called)
+        rest = re.sub("sales(?=price)|valor(?=unit)|gross|brut+o?|netto|lordo", "", called)
         is_discount = re.search(DISCOUNT, called) and not re.search(AFTER_DISCOUNT, called)
         return not any(word in rest for word in AMOUNT) and (not is_discount or _is_list(called))
     return is_money and re.search(OF_ONE, called) is not None and not re.search("unitsales|unitssold", called)
