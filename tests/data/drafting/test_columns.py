@@ -234,6 +234,7 @@ def test_births_of_two_digits_that_lie_ahead_do_not_decide() -> None:
     [
         ({"Customer": ["Ann", "Bob", "Eve", "Joe"], "Date": [45000 + row for row in range(50)], "Total": [1.5, 2]}, "of times"),
         ({"Member": ["a", "b", "c", "d"], "Date": ["2024-01-31", "2024-02-01"], "item": ["milk", "tea"]}, "of what was paid"),
+        ({"Kundennr": ["a1", "b2", "c3", "d4"], "Jahr": [2023, 2024], "Anzahl": [1, 2], "Einzelpreis": [1.5, 2]}, "of times"),
     ],
 )  # fmt: skip
 def test_customers_who_come_again_are_asked_about_whatever_else_is_lacking(
