@@ -29,7 +29,7 @@ from segments.data.rows import Report
 from segments.errors import DataError
 from segments.io.engines.kept import log_engine, room
 from segments.io.engines.spark import lacks, spark_session
-from segments.io.engines.spark_rows import SparkRows
+from segments.io.engines.spark_rows import SparkRows, SparkTables
 from segments.io.records.notes import sample_in_words
 from segments.io.store import catalog, raw_files
 from segments.io.store.documents import KeptTable
@@ -205,6 +205,17 @@ def check_by_hand(log: pd.DataFrame, lines: pd.DataFrame, report: Report) -> Non
         name: rows for name, rows in reasons.items() if name
     }
     assert len(reasons) > 8
+
+
+def test_what_is_kept_stays_so_when_it_is_asked(spark: Any) -> None:
+    tables = SparkTables(spark)
+    SparkRows(tables, spark.range(9)).create("kept")
+    kept, three = tables.table("kept"), SparkRows(tables, spark.range(3).toDF("other"))
+    assert kept.aggregate("count(*) AS n").fetchall() == [(9,)] and kept.join(three, "id = other").distinct().columns
+    assert kept.order("id").fetchall() == [(n,) for n in range(9)]
+    assert kept.frame.storageLevel.useDisk
+    tables.close()
+    assert not kept.frame.storageLevel.useDisk
 
 
 def test_a_source_is_checked_where_it_lies(spark: Any, folder: Path) -> None:

@@ -138,7 +138,11 @@ class SparkRows:
     # --- of many rows: SQL that Spark and DuckDB share
 
     def _asked(self, query: str) -> SparkRows:
-        return SparkRows(self.tables, self.tables.session.sql(query, rows=self.spark()))
+        return SparkRows(self.tables, self.tables.session.sql(query, rows=self._named()))
+
+    def _named(self) -> Any:
+        """The frame as SQL may name it: PySpark drops that name after the query, and Spark lets go of what is kept by the same plan with it."""
+        return self.spark().where("true")
 
     def aggregate(self, expressions: str, group: str = "") -> SparkRows:
         """Aggregates of its columns."""
@@ -162,7 +166,7 @@ class SparkRows:
     def join(self, other: SparkRows, condition: str, how: str = "inner") -> SparkRows:
         """Joined to another table, by equal columns."""
         joined = f"SELECT * FROM {{one}} {how} JOIN {{another}} ON {condition}"  # noqa: S608 - SQL of our own
-        return SparkRows(self.tables, self.tables.session.sql(joined, one=self.spark(), another=other.spark()))
+        return SparkRows(self.tables, self.tables.session.sql(joined, one=self._named(), another=other._named()))
 
     # --- named
 
