@@ -596,7 +596,8 @@ def test_who_does_not_sign_in_is_sent_away(
     ready: SmallProject, postgres: Postgres, sign_in: Path, tmp_path: Path
 ) -> None:
     options = ("--host", "0.0.0.0", "--allowed-hosts", "127.0.0.1:*,mlflow.example", "--auth", str(sign_in))
-    found = Team(postgres, tmp_path / "team", *options, empty=True)  # so the server makes its tables itself
+    # an empty database: the server makes its tables itself
+    found = Team(postgres, tmp_path / "team", *options, empty=True, alone=True)
     try:
         found.start(MLFLOW_AUTH_ADMIN_PASSWORD="long enough to be one")
         project = person(ready, tmp_path / "ann", found)

@@ -13,6 +13,7 @@ from segments.app.dashboard.reading import Champion, found
 from segments.clustering.plane import letter
 from segments.config.root import Config
 from segments.errors import SegmentsError
+from segments.evidence.grades import p_in_words
 from segments.evidence.selection import Choice
 from segments.io.store import cache, catalog
 
@@ -214,7 +215,7 @@ def _side_by_side(config: Config, picked: pd.DataFrame) -> None:
                 st.info(
                     f"Its pictures are not on this machine: run `segments fit feature_set={row['feature_set']} scaler={row['scaler']} k={row['k']}`."
                 )
-            facts = {figures.words(name): _short(row[name]) for name in FACTS if name in row and pd.notna(row[name])}
+            facts = {figures.words(name): _fact(name, row) for name in FACTS if name in row and pd.notna(row[name])}
             st.table(pd.DataFrame({"value": facts.values()}, index=pd.Index(facts.keys(), name="score")))
             if (
                 clusters is not None
@@ -231,6 +232,21 @@ def _side_by_side(config: Config, picked: pd.DataFrame) -> None:
                 st.markdown(f"[MLflow run]({link}){start}")
             else:
                 st.caption("It has no run in MLflow: run `segments track`.")
+
+
+def _fact(name: str, row: pd.Series[Any]) -> str:
+    """A score as text; the smallest p that so many null data sets can give says no more than "at most".
+
+    Examples
+    --------
+    >>> [_fact("p_adjusted", pd.Series({"p_adjusted": p, "nulls": 99.0})) for p in (0.02, 0.01)]
+    ['0.02', '≤ 0.01']
+    >>> _fact("silhouette", pd.Series({"silhouette": 0.20391}))
+    '0.204'
+    """
+    if name == "p_adjusted" and row.get("nulls", 0) > 0:
+        return p_in_words(row[name], int(row["nulls"])).removeprefix("p ").removeprefix("= ")
+    return _short(row[name])
 
 
 def _short(value: Any) -> str:
