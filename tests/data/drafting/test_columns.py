@@ -246,6 +246,13 @@ def test_customers_who_come_again_are_asked_about_whatever_else_is_lacking(
     assert f"No column {lacking} was found" in draft.text
 
 
+def test_a_day_in_three_columns_is_made_by_a_query() -> None:
+    columns = {"Kunde": ["Ann", "Bob", "Eve", "Joe"], "Jahr": [2023, 2024], "Monat": [1, 12, 7], "Betrag": [1.5, 2]}
+    for days, said in (([1, 9, 31], 'make_date("Jahr"::INT, "Monat"::INT, "Tag"::INT) AS day, 1 AS'), ([90], "(1 AS")):
+        lines = sample(**columns, Tag=days)
+        assert said in describe(lines, "data/x.csv", roles=guess_roles(lines), rows=ROWS).text
+
+
 def test_rows_that_stand_there_twice_make_no_log() -> None:
     people = sample(
         customer_id=[f"C{row}" for row in range(ROWS - 1)],

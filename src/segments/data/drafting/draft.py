@@ -30,7 +30,7 @@ from segments.data.drafting.cells import (
     words_for_nothing,
 )
 from segments.data.drafting.columns import columns_of, customers_lines
-from segments.data.drafting.headers import id_like
+from segments.data.drafting.headers import YEAR, id_like, turn_of, words_of
 from segments.data.drafting.log import log_lines
 from segments.data.drafting.roles import Roles, guess_roles, identity_of
 from segments.data.drafting.texts import comment, one_line, quote
@@ -154,7 +154,7 @@ def describe(
         ]
         question = (
             f"{quote(str(roles.customer))} stands in several lines, so a line is no customer: is this a log? No column of {' and of '.join(lacks)} was found. "
-            "Name it under transactions:, make it by a query (1 AS amount counts lines), or make one line of each customer (docs/your-data.md)"
+            f"Name it under transactions:, make it by a query ({_made_date(sample) if roles.time is None else ''}1 AS amount counts lines), or make one line of each customer (docs/your-data.md)"
         )
         lines.append(f"# QUESTION: {comment(question)}")
     elif roles.customer is None and roles.order is not None and id_like(roles.order):
@@ -289,6 +289,21 @@ def _read(
         questions=questions,
     )
     return drafted, sample.headers, words
+
+
+def _made_date(sample: Sample) -> str:
+    """SQL that makes a day of three columns, where a table has year, month and day in columns of their own."""
+    parts: dict[str, str] = {}
+    for header in sample.headers:
+        numbers = sample.numbers(header).dropna()
+        if not len(numbers) or (numbers % 1 != 0).any():
+            continue
+        low, high = float(numbers.min()), float(numbers.max())
+        is_year = re.search(YEAR, words_of(header)) is not None and low >= 1990 and high <= date.today().year
+        parts.setdefault("year" if is_year else turn_of(header, low, high), quoted(header))
+    made = [parts.get(part) for part in ("year", "a month of the year", "a day of the month")]
+    cells = ", ".join(f"{one}::INT" for one in made if one)
+    return f"make_date({cells}) AS day, " if None not in made else ""
 
 
 def _lengths(path: Path) -> dict[str, str]:
