@@ -9,6 +9,7 @@ import pandas as pd
 from segmentations import on_a_line
 from segments.config.registry import IN_USE, RegistryConfig
 from segments.io.registry import versions
+from segments.io.registry.files import RegisteredModel
 from segments.io.store.cache import keep_candidate
 from segments.io.store.fingerprints import sha256
 from segments.io.tracking.connection import Tracker
@@ -88,3 +89,12 @@ def promote(tracker: Tracker, version: versions.Version, **how: Any) -> None:
 
 def aliases(tracker: Tracker) -> dict[str, list[str]]:
     return {v.number: sorted(v.aliases) for v in versions.versions_of(tracker, CONFIG.model)}
+
+
+def as_pyfunc(model: RegisteredModel) -> Any:
+    """A registered model as MLflow's pyfunc, which checks what comes in by the model's signature, without any code of its folder."""
+    import yaml
+    from mlflow.models import Model
+    from mlflow.pyfunc import PyFuncModel
+
+    return PyFuncModel(Model.from_dict(yaml.safe_load(model.files["MLmodel"])), Segmentation.from_json(model.document))

@@ -16,8 +16,9 @@ import segments
 from segments.app.notebook.project import Project
 from segments.config.registry import TrackingConfig
 from segments.errors import ConfigError, DataError, StoreError, TrackingError
-from segments.io.registry.files import read_model, served
+from segments.io.registry.files import read_model
 from small_project import CHECKOUT, SmallProject
+from small_record import as_pyfunc
 
 CELLS: list[dict[str, Any]] = json.loads((CHECKOUT / "docs/notebook.ipynb").read_text())["cells"]
 
@@ -71,7 +72,7 @@ def test_it_scores_as_the_registered_model_does(here: Project, reproduced: Small
     assert scored.index[0] == 1000
     assert scored["customer_id"].tolist() == table["customer_id"].tolist()
     with chdir(reproduced.root):
-        answers = served(read_model(TrackingConfig(), "models:/customer-segments@champion")).predict(table)
+        answers = as_pyfunc(read_model(TrackingConfig(), "models:/customer-segments@champion")).predict(table)
     pd.testing.assert_frame_equal(scored[list(answers)].reset_index(drop=True), answers, check_dtype=False)
     assert repr(here.champion).startswith("customer-segments version 1: ")
     column = here.champion.model.space.columns[0]

@@ -37,6 +37,7 @@ from segments.config.serving import ServingConfig
 from segments.errors import ConfigError, SegmentsError, TrackingError
 from segments.io.registry import files
 from small_project import CHECKOUT, LIMIT, SmallProject
+from small_record import as_pyfunc
 
 MODEL = segmentation("c0", Space(["x", "y"], ["log1p", "identity"], [1.0, 1.0], "none", {}), np.eye(2), ["low", "high"])
 GOOD = {"dataframe_records": [{"x": 1.0, "y": 2}]}
@@ -162,7 +163,7 @@ def test_mlflow_s_own_server_answers_the_same() -> None:
     meta = Model(signature=infer_signature(rows))
     meta.add_flavor("python_function", loader_module="none")
     held = {"MLmodel": meta.to_yaml().encode(), files.DOCUMENT: MODEL.to_json().encode()}
-    served = files.served(files.RegisteredModel("toy", "3", "models:/toy/3", "", held))
+    served = as_pyfunc(files.RegisteredModel("toy", "3", "models:/toy/3", "", held))
     schema = served.metadata.get_input_schema()
     for body in ({"dataframe_records": rows.to_dict("records")}, {"dataframe_split": rows.to_dict("split")}):
         text = json.dumps(body)

@@ -25,7 +25,7 @@ from segments.io.tracking.connection import Tracker, connect
 from segments.io.tracking.runs import CANDIDATE, CHAMPION, KIND, runs_of
 from segments.model.promotion import Verdict, admit
 from segments.model.segmentation import Segmentation
-from small_record import CONFIG, add, aliases, fact, promote
+from small_record import CONFIG, add, aliases, as_pyfunc, fact, promote
 
 
 @pytest.fixture
@@ -206,7 +206,7 @@ def test_no_byte_of_a_model_that_is_not_the_registered_one_is_used(tracker: Trac
 def test_code_in_the_folder_of_a_model_is_never_run(tracker: Tracker, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even where it is what was registered: this package answers."""
     monkeypatch.setattr("mlflow.pyfunc.load_model", None)
-    model = files.served(files.read_model(TrackingConfig(), f"models:/{CONFIG.model}/{add(tracker, 'c3').number}"))
+    model = as_pyfunc(files.read_model(TrackingConfig(), f"models:/{CONFIG.model}/{add(tracker, 'c3').number}"))
     assert type(model._model_impl) is Segmentation
     assert model.predict(pd.DataFrame({"x": [0.0, 20.0]}))["segment"].tolist() == ["low", "high"]
 
