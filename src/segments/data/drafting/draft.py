@@ -30,7 +30,7 @@ from segments.data.drafting.cells import (
     words_for_nothing,
 )
 from segments.data.drafting.columns import columns_of, customers_lines
-from segments.data.drafting.headers import YEAR, id_like, turn_of, words_of
+from segments.data.drafting.headers import OF_YEARS, id_like, turn_of, words_of
 from segments.data.drafting.log import log_lines
 from segments.data.drafting.roles import Roles, guess_roles, identity_of
 from segments.data.drafting.texts import comment, one_line, quote
@@ -299,7 +299,7 @@ def _made_date(sample: Sample) -> str:
         if not len(numbers) or (numbers % 1 != 0).any():
             continue
         low, high = float(numbers.min()), float(numbers.max())
-        is_year = re.search(YEAR, words_of(header)) is not None and low >= 1990 and high <= date.today().year
+        is_year = re.search(OF_YEARS, words_of(header)) is not None and low >= 1990 and high <= date.today().year
         parts.setdefault("year" if is_year else turn_of(header, low, high), quoted(header))
     made = [parts.get(part) for part in ("year", "a month of the year", "a day of the month")]
     cells = ", ".join(f"{one}::INT" for one in made if one)

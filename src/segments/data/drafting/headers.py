@@ -224,7 +224,7 @@ TURNS = {
     "a week of the year": (r"week|woche|kw|semaine|semana|\w*week_?(of_?(the_)?year|number|num|no|nr)", 0, 53),
     "an hour of the day": (r"hour|stunde|heure|hora|\w*hour_?of_?(the_)?day", 0, 24),
 }
-YEAR = r"(^|_)(year|jahr|ann[ée]e|año|anno|ano|jaar|rok|год|yıl)(_|$)"
+OF_YEARS = r"(^|_)(year|jahr|ann[ée]e|año|anno|ano|jaar|rok|год|yıl)(_|$)"
 # What short words in headers stand for, at the beginning of a header and anywhere.
 _BEGINNINGS = {"mnt": "spent on", "num": "number of", "nb": "number of", "cnt": "number of", "nr": "number of"}
 _SHORT = {"avg": "mean", "amt": "amount", "qty": "quantity", "pct": "percent", "trx": "transactions", "tot": "total"}
