@@ -98,18 +98,9 @@ class Plane:
         return np.column_stack([log1p(self.points[:, j]) if self.log[j] else self.points[:, j] for j in (0, 1)])
 
 
-def in_plain_words(column: str) -> str:
-    """A column's name without underscores.
-
-    Examples
-    --------
-    >>> in_plain_words("gap_days_mean")
-    'gap days mean'
-    """
-    return column.replace("_", " ")
-
-
-def plane(features: pd.DataFrame, space: Space, called: Callable[[str], str] = in_plain_words) -> Plane:
+def plane(
+    features: pd.DataFrame, space: Space, called: Callable[[str], str] = lambda column: column.replace("_", " ")
+) -> Plane:
     """Two axes for the customers of a clustered space.
 
     Parameters

@@ -101,6 +101,15 @@ def said(found) -> dict:
         # what is some whole number of times another figure is of the line, whatever the three are called
         ({"Amount": PRICES, "Total_Purchases": UNITS, "Value": LINES}, {"amount": "Value"}),
         ({"Amount": PRICES, "Total_Purchases": UNITS, "Value": PAID}, {"amount": "Amount", "others": ["Value"]}),
+        # nothing is any number of times nothing, and once is no number of times
+        (
+            {"Amount": PAID, "Gift Value": [0] * (MANY - 1) + [9.5], "Returns": [0] * (MANY - 1) + [2]},
+            {"amount": "Amount", "others": ["Gift Value"]},
+        ),
+        (
+            {"Amount": PAID, "Paid": [PAID[0] + 1, *PAID[1:]], "Returns": [2, *[1] * (MANY - 1)]},
+            {"amount": "Amount", "others": ["Paid"]},
+        ),
     ],
 )
 def test_parts_are_known_by_name_and_values(columns, parts):

@@ -165,7 +165,7 @@ def _own_data(made: Path, origin: Path) -> tuple[list[str], list[str]]:
     text = re.sub(r"^  - source: \w+", f"  - source: {name}", config.read_text(), flags=re.MULTILINE)
     config.write_text(re.sub(r"^  - feature_set: \w+", f"  - feature_set: {sets[0]}", text, flags=re.MULTILINE))
     said = [f"{place} was drafted from {origin.name}: read every line, what is a guess says so", *beside]
-    asked = re.findall(r"# QUESTION: (.*)", draft)
+    asked = re.findall(r"\bQUESTION: (.*)", draft)
     said += [f"only you know: {question}" for question in asked]
     first = [f"# answer each QUESTION in {place}"] if asked else []
     try:

@@ -240,12 +240,12 @@ def _fact(name: str, row: pd.Series[Any]) -> str:
     Examples
     --------
     >>> [_fact("p_adjusted", pd.Series({"p_adjusted": p, "nulls": 99.0})) for p in (0.02, 0.01)]
-    ['0.02', '≤ 0.01']
+    ['p = 0.02', 'p ≤ 0.01']
     >>> _fact("silhouette", pd.Series({"silhouette": 0.20391}))
     '0.204'
     """
     if name == "p_adjusted" and row.get("nulls", 0) > 0:
-        return p_in_words(row[name], int(row["nulls"])).removeprefix("p ").removeprefix("= ")
+        return p_in_words(row[name], int(row["nulls"]))
     return _short(row[name])
 
 

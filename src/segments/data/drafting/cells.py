@@ -22,8 +22,7 @@ NOTHING = re.compile(
     re.I,
 )
 NO_DAY = r"0+[-/.]0+[-/.]0+([ T][0:.]*)?"
-# Of an account: credit and debit, in German Haben and Soll.
-SIDE_LETTERS = ({"C", "D"}, {"H", "S"})
+BOOKING_SIDES = [set(pair.split()) for pair in ("debit credit", "d c", "dr cr", "soll haben", "s h")]  # of an account
 SIDED = (
     r"(?i)^(?:(?P<before>cr|dr)\b\.?\s*)?(?P<figure>[^\w\s]{0,2}\s?\d[\d.,' ]*\)?)\s?(?:(?P<behind>cr|dr|[cdhs])\.?)?$"
 )
@@ -180,14 +179,15 @@ def sides_of(sample: Sample) -> dict[str, dict[str, int]]:
     """
     found = {}
     for header in sample.headers:
-        parts = sample.present(header).str.extract(SIDED)
+        present = sample.present(header)
+        some = present.drop_duplicates().iloc[:MOST_LOOKED_AT].str.extract(SIDED)
+        if some["figure"].notna().mean() <= 0.9 or some[["before", "behind"]].isna().all(axis=None):
+            continue
+        parts = present.str.extract(SIDED)
         sides = parts["before"].fillna(parts["behind"]).str.upper()
-        known = set(sides.dropna())
-        if (
-            parts["figure"].notna().mean() > 0.9
-            and (known <= {"CR", "DR"} or known in SIDE_LETTERS)
-            and (len(known) == 2 or (known and sides.isna().any()))
-        ):
+        known = set(sides.dropna().str.lower())
+        is_pair = known <= {"cr", "dr"} or known in BOOKING_SIDES
+        if is_pair and parts["figure"].notna().mean() > 0.9 and (len(known) == 2 or sides.isna().any()):
             found[header] = {str(side): int(count) for side, count in sides.value_counts().items()}
     return found
 

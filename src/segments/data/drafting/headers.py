@@ -232,18 +232,20 @@ _SHORT |= {"bal": "balance", "prods": "products", "cust": "customer", "yrs": "ye
 _CURRENCIES = {"usd": "USD", "eur": "EUR", "gbp": "GBP", "chf": "CHF", "inr": "INR", "brl": "BRL"}
 
 
+_NUMBERED = tuple(
+    f"{word}{link}{end}"  # German words are linked by a letter: Kundennr, Auftragsnr
+    for word in (*CUSTOMER, *ORDER, *PRODUCT, *STORE)
+    for link in ("", "n", "s")
+    for end in ("id", "num", "nr", "no")
+)
+
+
 def id_like(header: str) -> bool:
     """Whether a header is called like an id, or a code or number of something."""
-    joined = tuple(
-        f"{word}{link}{end}"  # German words are linked by a letter: Kundennr, Auftragsnr
-        for word in (*CUSTOMER, *ORDER, *PRODUCT, *STORE)
-        for link in ("", "n", "s")
-        for end in ("id", "num", "nr", "no")
-    )
     ends = r"(^|_)(id|code|no|nr|num|number|nummer|numero|numéro|upc|key|kdnr|recnum|rownum|rowid|recno)$|nummer$|(编号|编码|号|番号|コード|번호|(?<=[^\x00-\x7f])id)$"
     ends += r"|^(id|n|nº|code|codice|cod|código|kod|nr|numer|número|numéro|numero|référence|номер|код)_(?!of_|de_|di_)"
     is_number = header.rstrip().endswith("#")  # Check #
-    return is_number or re.search(ends, words_of(header)) is not None or normal_header(header).endswith(joined)
+    return is_number or re.search(ends, words_of(header)) is not None or normal_header(header).endswith(_NUMBERED)
 
 
 def key_of(header: str, taken: set[str]) -> str:

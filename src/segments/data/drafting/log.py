@@ -10,7 +10,7 @@ import pandas as pd
 
 from segments.config.source import Policy
 from segments.data.days import main_days
-from segments.data.drafting.cells import FEW_VALUES, Sample
+from segments.data.drafting.cells import BOOKING_SIDES, FEW_VALUES, Sample
 from segments.data.drafting.headers import (
     BOUGHT,
     CENTS,
@@ -31,7 +31,6 @@ from segments.data.drafting.texts import comment, one_line, quote
 from segments.data.reading.cells import CURRENCY_SIGN, currencies_of
 from segments.data.rows import normal_header
 
-BOOKING_SIDES = [set(pair.split()) for pair in ("debit credit", "d c", "dr cr", "soll haben", "s h")]  # of an account
 MEANS = r"pay|card|karte|zahl|method|carte"  # with what was paid: a debit card is no side
 MANY_TIMES = 5  # as many lines as the median customer: a number that may stand for nobody then does
 

@@ -200,7 +200,7 @@ def money_roles(numbers: Mapping[str, pd.Series[float]], of_orders: Collection[s
     quantity = next(quantities, None)
     named = _amounts([name for name in free if name not in (*prices, quantity)], called, of_orders)
     amount = next((name for name in named if not _no_money(called[name], numbers[name])), None)
-    times = {name: one for name in named if (one := _of_one(name, named, numbers)) is not None}
+    times = {name: one for name in named if (one := _counted(name, named, numbers)) is not None}
     amount = next(iter(times), amount)
     if amount in of_orders and quantity is not None and (price or listed) not in (None, *of_orders):
         amount = None
@@ -363,12 +363,16 @@ def _is_of_one(money: pd.Series[float], units: pd.Series[float]) -> bool:
     return bool(by_one < -CHANCE / max(1, len(both)) ** 0.5 and by_line < -by_one / 2)
 
 
-def _of_one(whole: str, named: Sequence[str], numbers: Mapping[str, pd.Series[float]]) -> str | None:
+def _counted(whole: str, named: Sequence[str], numbers: Mapping[str, pd.Series[float]]) -> str | None:
     """Another column of money of which this one is a whole number of times, by a column of such numbers; whatever they are called."""
-    counts = [one for one in numbers.values() if (one.dropna() % 1 == 0).all() and one.nunique() > 1]
-    for name in named:
-        if name != whole and any(_differ(numbers[whole], numbers[name] * count) < 0.05 for count in counts):
-            return name
+    paid = numbers[whole][numbers[whole].abs() > 0]  # nothing is any number of times nothing
+    counts = [one for one in numbers.values() if (one.dropna() % 1 == 0).all()]
+    for name in (name for name in named if name != whole):
+        for count in counts:
+            own, times = paid.align((numbers[name] * count).dropna(), join="inner")
+            is_most = 2 * len(own) > len(numbers[whole])
+            if is_most and _differ(own, times) < 0.05 <= _differ(own, numbers[name].reindex(own.index)):
+                return name
     return None
 
 

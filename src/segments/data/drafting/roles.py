@@ -208,8 +208,8 @@ def _customer(columns: _Columns, doubts: dict[str, str]) -> str | None:
     # an address that comes again tells people apart, whatever its column is called
     mail = [name for name in who if cells[name].str.contains(".@.").mean() > 0.9]
     found = next((name for name in mail if cells[name].duplicated().any()), None)
-    others = [name for name in ids if _comes_back(cells[name]) and not _is_called(name, (*ORDER, *PRODUCT, *STORE))]
-    others = [name for name in others if normal_header(name) != "check"]  # of a restaurant
+    ids = [name for name in ids if not _is_called(name, (*ORDER, *PRODUCT, *STORE)) and normal_header(name) != "check"]
+    others = [name for name in ids if _comes_back(cells[name])]
     if found is None and len(others) == 1 and any(columns.times.values()):
         found = others[0]
         doubts["customer"] = " # CHECK: is this who bought? It is the only id that comes again"

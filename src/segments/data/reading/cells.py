@@ -187,7 +187,7 @@ def currencies_of(texts: Iterable[str]) -> list[str]:
     """
     found = set()
     for text in texts:
-        if is_number(text) and (sign := re.search(CURRENCY_SIGN, text)):
+        if (sign := re.search(CURRENCY_SIGN, text)) and is_number(text):
             name = sign[0].lower()
             for alike, one in SAME_MONEY:
                 name = re.sub(alike, one, name)
@@ -282,7 +282,7 @@ def decimal_of(cells: duckdb.DuckDBPyRelation, header: str, found: str | None, w
     if unsure and found is None:
         seen = cells.filter("regexp_matches(cell, '[0-9][.,][0-9]')").limit(2).fetchall()
         raise DataError(
-            f"column '{header}' has {quoted_list(row[0] for row in seen)}: and whether these are thousands or decimals the file does not say",
+            f"column '{header}' has {quoted_list(row[0] for row in seen)}: thousands or decimals, the file does not say",
             where=where,
             fix='write read.decimal: "." or read.decimal: "," beside its path',
         )

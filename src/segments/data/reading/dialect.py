@@ -281,9 +281,8 @@ def split_line(line: str, widths: Sequence[int]) -> list[str]:
         return line.split()
     ends = [sum(widths[: place + 1]) for place in range(len(widths))]
     fields = [line[end - width : end].strip() for width, end in zip(widths, ends, strict=True)]
-    return (
-        [*fields, line[ends[-1] :].strip()] if line[ends[-1] :].strip() else fields
-    )  # what is too long for the widths is kept, and reported
+    beyond = line[ends[-1] :].strip()  # what is too long for the widths is kept, and reported
+    return [*fields, beyond] if beyond else fields
 
 
 def split_rows(

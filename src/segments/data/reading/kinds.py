@@ -58,16 +58,13 @@ def kind_of(path: Path, kinds: Mapping[str, str] = FILE_KINDS) -> str:
     """
     kind = kinds.get(path.suffix.lower())
     if kind is None:
-        excel = FILE_KINDS.get(path.suffix.lower()) == "xlsx"
-        raise DataError(
-            f"{path} is an Excel file" if excel else f"files named '{path.suffix or path.name}' cannot be read",
-            where=str(path),
-            fix=NO_EXCEL
-            if excel
-            else "unpack it, and name the file that was in it"
-            if path.suffix.lower() in PACKED
-            else f"use one of {', '.join(kinds)}: text of another name may be called .csv",
-        )
+        what = f"files named '{path.suffix or path.name}' cannot be read"
+        fix = f"use one of {', '.join(kinds)}: text of another name may be called .csv"
+        if FILE_KINDS.get(path.suffix.lower()) == "xlsx":
+            what, fix = f"{path} is an Excel file", NO_EXCEL
+        elif path.suffix.lower() in PACKED:
+            fix = "unpack it, and name the file that was in it"
+        raise DataError(what, where=str(path), fix=fix)
     return kind
 
 
