@@ -44,7 +44,12 @@ def only(header: str, values: list[object]) -> ColumnDraft:
         ("Region_Code", [row / 2 for row in range(20)], "kind: number, minimum: 0", "seen: 0 to 9.5"),
         ("Spend per category", list(range(20)), "kind: number, minimum: 0", "seen: 0 to 19"),
         ("City Population", list(range(20)), "kind: number, minimum: 0", "seen: 0 to 19"),
-        ("Spend", ["$12.50", "€7", "8"], "kind: number, minimum: 0", "QUESTION: money of several currencies, $, €:"),
+        (
+            "Spend",
+            ["$12.50", "€7", "8"],
+            "kind: number, minimum: 0",
+            "QUESTION: Spend has money of several currencies, $, €:",
+        ),
         ("Kidhome", [0, 1, 2], "kind: number, minimum: 0", "CHECK: 0, 1, 2: counts?"),
         ("pdays", [-1, -1, 30, 7, *range(40, 60)], "kind: number", "CHECK: -1 stands 6 times"),
         ("wait", [999, 999, 30, 7, *range(40, 60)], "kind: number, minimum: 0", "CHECK: 999 stands 6 times"),

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from segments.data.reading.cells import NUMBER, is_number, read_number, tells_decimal, unit_pattern
+from segments.data.drafting.texts import one_line
+from segments.data.reading.cells import NUMBER, currencies_of, is_number, read_number, tells_decimal, unit_pattern
 from segments.data.times import time_formats
 
 FEW_VALUES = 12
@@ -190,6 +191,20 @@ def sides_of(sample: Sample) -> dict[str, dict[str, int]]:
         if is_pair and parts["figure"].notna().mean() > 0.9 and (len(known) == 2 or sides.isna().any()):
             found[header] = {str(side): int(count) for side, count in sides.value_counts().items()}
     return found
+
+
+def several_currencies(header: str, values: pd.Series) -> str:
+    """A question where a column has money of several currencies; nothing where it has not.
+
+    Examples
+    --------
+    >>> several_currencies("Paid", pd.Series(["$12.50", "€7"])).partition(":")[0], several_currencies("Paid", pd.Series(["€7", "8"]))
+    ('Paid has money of several currencies, $, €', '')
+    """
+    found = currencies_of(values.unique())
+    if len(found) < 2:
+        return ""
+    return f"{one_line(header)} has money of several currencies, {', '.join(found)}: convert them to one by a query, or make a file of each"
 
 
 def _shape(cell: str) -> str:

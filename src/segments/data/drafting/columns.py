@@ -11,7 +11,7 @@ import pandas as pd
 
 from segments.config.source import EPOCHS, Policy
 from segments.data.days import main_days
-from segments.data.drafting.cells import FEW_VALUES, Sample, looks_numeric
+from segments.data.drafting.cells import FEW_VALUES, Sample, looks_numeric, several_currencies
 from segments.data.drafting.headers import (
     ADDRESS,
     BIRTH,
@@ -33,7 +33,7 @@ from segments.data.drafting.headers import (
 from segments.data.drafting.roles import LAST
 from segments.data.drafting.scales import UNKNOWN, no_yes, order_of
 from segments.data.drafting.texts import one_line, quote
-from segments.data.reading.cells import CURRENCY_SIGN, EXACT, currencies_of, is_number
+from segments.data.reading.cells import CURRENCY_SIGN, EXACT, is_number
 from segments.data.reading.ids import ROUNDED_ID
 from segments.data.rows import normal_header
 from segments.data.times import days_of, swapped, time_formats
@@ -244,8 +244,8 @@ def _number(out: ColumnDraft, values: pd.Series, numbers: pd.Series, whole: bool
         )
     signs = values.str.extract(f"({CURRENCY_SIGN})", expand=False).dropna()
     unit = str(signs.iloc[0]) if len(signs) == len(values) and signs.nunique() == 1 else ""
-    if len(several := currencies_of(values.unique())) > 1:
-        remark += f"; QUESTION: money of several currencies, {', '.join(several)}: convert them to one by a query, or make a file of each"
+    if question := several_currencies(out.header, values):
+        remark += f"; QUESTION: {question}"
     return replace(out, meaning=f"kind: number{low}", remark=remark, unit=out.unit or unit)
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from segments.config.source import Policy
 from segments.data.days import main_days
-from segments.data.drafting.cells import BOOKING_SIDES, FEW_VALUES, Sample
+from segments.data.drafting.cells import BOOKING_SIDES, FEW_VALUES, Sample, several_currencies
 from segments.data.drafting.headers import (
     BOUGHT,
     CENTS,
@@ -28,7 +28,7 @@ from segments.data.drafting.money_roles import QUANTITY
 from segments.data.drafting.roles import Roles, repeated_in_orders
 from segments.data.drafting.scales import YES
 from segments.data.drafting.texts import comment, one_line, quote
-from segments.data.reading.cells import CURRENCY_SIGN, currencies_of
+from segments.data.reading.cells import CURRENCY_SIGN
 from segments.data.rows import normal_header
 
 MEANS = r"pay|card|karte|zahl|method|carte"  # with what was paid: a debit card is no side
@@ -256,10 +256,8 @@ def _of_money(sample: Sample, roles: Roles) -> list[str]:
     if not money.paid:
         return asked
     for header in money.paid:
-        if len(signs := currencies_of(sample.present(header).unique())) > 1:
-            asked.append(
-                f"{one_line(header)} has money of several currencies, {', '.join(signs)}: convert them to one by a query, or make a file of each"
-            )
+        if question := several_currencies(header, sample.present(header)):
+            asked.append(question)
     paid = sample.numbers(money.paid[0])
     if (below := float((paid < 0).mean())) > 0.5:  # most
         asked.append(
