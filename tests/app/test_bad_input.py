@@ -93,7 +93,24 @@ READ = {
         199,
         "infinite annual_income",
     ),
+    "an age that nobody has": (  # the grid is of income and spending, and one set has the age
+        cells(lambda i, row: [*row[:2], {3: b"x", 5: b"900"}.get(i, row[2]), *row[3:]]),
+        198,
+        "age out of range",
+    ),
 }
+
+
+def test_a_bad_value_drops_nobody_where_no_feature_set_uses_it(project: SmallProject, mall: bytes) -> None:
+    change, _, _ = READ["an age that nobody has"]
+    project.put_raw(change(mall))
+    project.run("segments", "data", "sweep.feature_sets=[income_spending]")
+    report = json.loads((project / "artifacts/data/report.json").read_text())["tables"]["customers"]
+    assert report["rows_clean"] == 200 and not report["reasons"]
+    assert (
+        "age out of range in 1 of 200 rows, which are kept without it: no feature set of the grid uses it"
+        in report["notes"]
+    )
 
 
 @pytest.mark.parametrize("case", READ)

@@ -105,6 +105,17 @@ class Config:
                     used.setdefault(name, []).append(feature_set.name)
         return used
 
+    @property
+    def columns_in_use(self) -> frozenset[str]:
+        """Columns of the customers table that the feature sets of the grid are made of."""
+        sets = self.grid_feature_sets.values()
+        people = self.source.customers
+        return (
+            frozenset()
+            if people is None
+            else frozenset(people.only({name for one in sets for name in one.columns}).columns)
+        )
+
 
 def entered(feature_set: FeatureSet, known: Mapping[str, Entry]) -> FeatureSet:
     """A feature set with what the source says of its columns, wherever it says nothing itself.

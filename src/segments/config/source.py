@@ -448,8 +448,8 @@ class Policy:
     missing_id : {"drop", "stop"}
         Rows without a customer id, or without an order id where the source names one.
     bad_value : {"drop", "stop"}
-        Rows with an unreadable, infinite or out-of-range number, an unreadable time, or a level that an order does not name; with "stop",
-        also a missing number that a feature set uses.
+        Rows with an unreadable, infinite or out-of-range number, an unreadable time, or a level that an order does not name. "drop" drops
+        customers only for columns that a feature set of the grid uses; "stop" stops at any, and at a missing number that a feature set uses.
     returns : {"net", "drop", "keep"}
         Lines with a negative amount. ``net``: their money is taken off, orders, days and recency are of purchases only, and a purchase
         that was sent back as a whole is none (:func:`segments.data.returns.sent_back`). ``drop``: as if they had not been. ``keep``:

@@ -260,7 +260,7 @@ def judged_rows(
     """
     verdict = " ".join(f"WHEN {condition} THEN {number}" for number, (_, condition) in enumerate(judged, start=1))
     lines = rows.project(", ".join(f"{expression} AS {column}" for column, expression in parsed.items()))
-    lines.project(f"*, CASE {verdict} ELSE 0 END AS verdict").create(name)
+    lines.project(f"*, {f'CASE {verdict} ELSE 0 END' if verdict else '0'} AS verdict").create(name)
     return connection.table(name)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
 import duckdb
@@ -139,6 +140,61 @@ def test_first_reason_wins_in_the_documented_order():
     }
     assert table["customer_id"].tolist() == ["1", "3", "8"]
     assert [item["action"] for item in report["reasons"]] == ["drop"] * 6
+
+
+WIDE = Customers(
+    "wide.csv",
+    columns={
+        "age": Column(maximum=120),
+        "size": Column(kind="ordinal", levels=["S", "M"]),
+        "joined": Column(kind="date", time_format="%Y-%m-%d"),
+        "town": Column(kind="category"),
+    },
+)
+WIDE_ROWS = {
+    "age": ["20", "x", "121", "inf", "1e200", "50", None, "60"],
+    "size": ["S", "M", "S", "M", "XL", "M", "S", "M"],
+    "joined": ["2024-01-02", "2024-01-03", "soon", "2024-01-04", None, "2024-01-05", "2024-01-06", "2024-01-07"],
+    "town": list("aabbaabb"),
+}
+WRONG = {
+    "age": {"unreadable age": 1, "infinite age": 1, "age beyond 1e+100": 1, "age out of range": 1},
+    "size": {"size is none of its levels": 1},
+    "joined": {"unreadable joined": 1},
+}
+
+
+@pytest.mark.parametrize("used", [{*used} for n in range(4) for used in combinations(WRONG, n)], ids=sorted)
+def test_a_bad_value_drops_nobody_where_no_feature_set_uses_its_column(used: set[str]) -> None:
+    connection = duckdb.connect()
+    connection.register("raw", pd.DataFrame(WIDE_ROWS, dtype="string"))
+    raw = RawTable(connection, connection.table("raw"))
+    table, report = clean_customers(raw, Source("wide", customers=WIDE, as_of="2024-12-31", policy=ANY), used)
+    bad = {"age": {1, 2, 3, 4}, "size": {4}, "joined": {2}}
+    gone = set().union(*(bad[name] for name in used))
+    kept = [row for row in range(8) if row not in gone]
+    assert table["customer_id"].tolist() == [str(row + 1) for row in kept]
+    for name in WRONG:  # nobody keeps a value that is no good
+        lacking = [row in bad[name] or WIDE_ROWS[name][row] is None for row in kept]
+        assert table[name].isna().tolist() == lacking
+    assert set(counts(report)) <= {reason for name in used for reason in WRONG[name]}
+    assert sum(counts(report).values()) == len(gone)
+    said = {
+        f"{reason} in {n} of 8 rows, which are kept without it: no feature set of the grid uses it"
+        for name in WRONG
+        if name not in used
+        for reason, n in WRONG[name].items()
+    }
+    assert {note for note in report["notes"] if "kept without it" in note} == said
+
+
+def test_who_wants_to_stop_at_a_bad_value_stops_at_any() -> None:
+    connection = duckdb.connect()
+    connection.register("raw", pd.DataFrame(WIDE_ROWS, dtype="string"))
+    raw = RawTable(connection, connection.table("raw"))
+    source = Source("wide", customers=WIDE, as_of="2024-12-31", policy=Policy(bad_value="stop"))
+    with pytest.raises(DataError, match="the policy stops at: unreadable age"):
+        clean_customers(raw, source, used=[])
 
 
 @pytest.mark.parametrize(("policy", "left"), [("first", ["1", "2"]), ("drop", ["2"])])
@@ -583,16 +639,10 @@ def test_line_order_is_irrelevant_and_line_counts_add_up(rows, order):
 # --- the stage ----------------------------------------------------------------------------------------------------
 
 
-def stage(source: Source) -> dict:
-    data_stage.run(
-        Config(
-            source,
-            FeatureSet("f", columns={"age": Feature()}),
-            Scaler("none"),
-            Algorithm("kmeans"),
-            SweepConfig(["f"], ["none"]),
-        )
-    )
+def stage(source: Source, column: str = "age") -> dict:
+    grid = {"f": FeatureSet("f", columns={column: Feature()})}
+    sweep = SweepConfig(["f"], ["none"])
+    data_stage.run(Config(source, grid["f"], Scaler("none"), Algorithm("kmeans"), sweep, grid_feature_sets=grid))
     return read_json(artifact("data", "report.json"))
 
 

@@ -87,7 +87,7 @@ def cleaned(config: Config) -> Iterator[Cleaned]:
             names = [spec.id, *spec.id_aliases] if spec.id is not None else []
             with files.open_customers(raw.files) as people:
                 table, gone = without_erased(people, names, spec.read, erased)
-                found.customers, report = clean_customers(table, source)
+                found.customers, report = clean_customers(table, source, config.columns_in_use)
                 found.reports["customers"] = with_erased(report, gone)
         if source.transactions is None:
             yield _noted(found, raw.notes)

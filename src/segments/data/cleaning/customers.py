@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import duckdb
@@ -28,7 +28,7 @@ from segments.data.rows import (
 from segments.errors import DataError
 
 
-def clean_customers(raw: RawTable, source: Source) -> tuple[pd.DataFrame, Report]:
+def clean_customers(raw: RawTable, source: Source, used: Collection[str] | None = None) -> tuple[pd.DataFrame, Report]:
     """Clean a customers table and count every row that is left out.
 
     Parameters
@@ -37,6 +37,9 @@ def clean_customers(raw: RawTable, source: Source) -> tuple[pd.DataFrame, Report
         One row per customer.
     source : Source
         What the columns mean (``source.customers``) and what to do with bad rows (``source.policy``).
+    used : collection of str, optional
+        Columns that the segments are made of; all by default. A bad value in another drops nobody: the customer is kept without it, and
+        a note counts them.
 
     Returns
     -------
@@ -65,14 +68,15 @@ def clean_customers(raw: RawTable, source: Source) -> tuple[pd.DataFrame, Report
     assert spec is not None
     notes = list(raw.notes)
     types = dict(zip(raw.lines.columns, map(str, raw.lines.types), strict=True))
-    used, id_header = _customer_headers(list(types), spec, notes)
-    extra = [header for header in types if header not in (*used.values(), id_header)]
+    headers_of, id_header = _customer_headers(list(types), spec, notes)
+    extra = [header for header in types if header not in (*headers_of.values(), id_header)]
     if extra:
         notes.append(f"columns not used: {quoted_list(extra)}")
 
     numbered = raw.lines.project(f"row_number() OVER () AS {ROW_NUMBER}, *")
     parsed = {ROW_NUMBER: ROW_NUMBER}
     judged: list[tuple[Reason, str]] = []
+    let_go: dict[str, dict[str, str]] = {}  # what is wrong with values that nobody is dropped for, by the value's name
     if id_header is None:
         parsed["id"] = f"CAST({ROW_NUMBER} AS VARCHAR)"
         notes.append(
@@ -87,32 +91,16 @@ def clean_customers(raw: RawTable, source: Source) -> tuple[pd.DataFrame, Report
 
     for place, (name, column) in enumerate(spec.columns.items()):
         text, value = f"text_{place}", f"value_{place}"
-        if name not in used:
+        if name not in headers_of:
             parsed[value] = f"CAST(NULL AS {'VARCHAR' if _is_text(column) else 'DOUBLE'})"
             notes.append(f"column '{name}' is not in the file: it is missing for every customer")
             continue
-        kind = types[used[name]]
-        parsed[text] = text_sql(used[name], kind, spec.read)
-        faults = {}
-        if column.is_text:
-            parsed[value] = parsed[text]
-            levels = ", ".join(map(literal, column.levels))
-            faults[f"{name} is none of its levels"] = f"{value} NOT IN ({levels})" if levels else "false"
-        elif column.kind == "date":
-            time = time_sql(used[name], kind, parsed[text], column.time_format, source.time_zone)
-            parsed[value] = f"strftime({time}, '%Y-%m-%d')"
-            if kind == "TIMESTAMP WITH TIME ZONE":
-                notes += instants(raw.lines, used[name], kind, parsed[text], None, source.time_zone, spec.where)
-            faults[f"unreadable {name}"] = f"{text} IS NOT NULL AND {value} IS NULL"
+        parsed[text], parsed[value] = _cells(raw, headers_of[name], types[headers_of[name]], column, source, notes)
+        faults = _faults(name, column, text, value)
+        if used is not None and name not in used and policy.bad_value == "drop":
+            let_go[value] = faults
         else:
-            parsed[value] = number_in(raw, used[name], spec.read, spec.where, column.unit)
-            bounds = [(column.minimum, "<"), (column.maximum, ">")]
-            outside = " OR ".join(f"{value} {sign} {bound!r}" for bound, sign in bounds if bound is not None) or "false"
-            faults[f"unreadable {name}"] = f"{text} IS NOT NULL AND {value} IS NULL"
-            faults[f"infinite {name}"] = f"isinf({value})"
-            faults[f"{name} beyond {LARGEST:g}"] = f"abs({value}) >= {LARGEST}"
-            faults[f"{name} out of range"] = outside
-        judged += [(Reason(words, policy.bad_value, "bad_value"), condition) for words, condition in faults.items()]
+            judged += [(Reason(words, policy.bad_value, "bad_value"), condition) for words, condition in faults.items()]
 
     judged = in_order(judged)
     lines = judged_rows(raw.connection, numbered, parsed, judged, "judged_customers")
@@ -120,8 +108,9 @@ def clean_customers(raw: RawTable, source: Source) -> tuple[pd.DataFrame, Report
     if not rows:
         raise DataError("the customers table has a header but no rows", where=spec.where, fix="check the file")
     for place, (name, column) in enumerate(spec.columns.items()):
-        if name in used:
-            notes += _look_at(lines, place, name, column, used[name], spec)
+        if name in headers_of:
+            notes += _look_at(lines, place, name, column, headers_of[name], spec)
+    notes += _let_go(lines, let_go, rows)
 
     reasons = [reason for reason, _ in judged]
     found = dict(lines.aggregate("verdict, count(*)", "verdict").fetchall())
@@ -133,7 +122,10 @@ def clean_customers(raw: RawTable, source: Source) -> tuple[pd.DataFrame, Report
     kept = "nth = 1" if policy.duplicate_ids == "first" else "alike = 1"
     ranked = alive.project(f"*, row_number() {same} ORDER BY {ROW_NUMBER}) AS nth, count(*) {same}) AS alike")
     table = ranked.filter(kept)
-    values = ", ".join(f"value_{place}" for place in range(len(spec.columns)))
+    values = ", ".join(
+        f"CASE WHEN NOT ({' OR '.join(let_go[value].values())}) THEN {value} END" if let_go.get(value) else value
+        for value in (f"value_{place}" for place in range(len(spec.columns)))
+    )
     frame = table.order(ROW_NUMBER).project(f"id, {values}" if values else "id").df()
     once = "drop" if policy.duplicate_ids == "first" else policy.duplicate_ids
     twice = Reason("duplicate customer id", once, "duplicate_ids")
@@ -183,6 +175,54 @@ def customer_verdicts(raw: RawTable) -> pd.DataFrame:
     """What :func:`clean_customers` made of every row, in order: ``row`` (from 1), ``id`` and ``reason``, missing where it is clean."""
     verdicts = raw.connection.table("customer_verdicts").order("row").df()
     return verdicts.assign(reason=verdicts["reason"].mask(verdicts["reason"] == "clean"))
+
+
+def _cells(raw: RawTable, header: str, kind: str, column: Column, source: Source, notes: list[str]) -> tuple[str, str]:
+    """SQL of a column's cells as text and as value: number, level or ISO day; missing where there is none, or it cannot be read."""
+    spec = source.customers
+    assert spec is not None
+    text = text_sql(header, kind, spec.read)
+    if column.is_text:
+        return text, text
+    if column.kind != "date":
+        return text, number_in(raw, header, spec.read, spec.where, column.unit)
+    time = time_sql(header, kind, text, column.time_format, source.time_zone)
+    if kind == "TIMESTAMP WITH TIME ZONE":
+        notes += instants(raw.lines, header, kind, text, None, source.time_zone, spec.where)
+    return text, f"strftime({time}, '%Y-%m-%d')"
+
+
+def _faults(name: str, column: Column, text: str, value: str) -> dict[str, str]:
+    """What may be wrong with a value, in words, and SQL of whether it is."""
+    if column.is_text:
+        levels = ", ".join(map(literal, column.levels))
+        return {f"{name} is none of its levels": f"{value} NOT IN ({levels})"} if levels else {}
+    unreadable = {f"unreadable {name}": f"{text} IS NOT NULL AND {value} IS NULL"}
+    if column.kind == "date":
+        return unreadable
+    bounds = [(column.minimum, "<"), (column.maximum, ">")]
+    outside = " OR ".join(f"{value} {sign} {bound!r}" for bound, sign in bounds if bound is not None)
+    return (
+        unreadable
+        | {f"infinite {name}": f"isinf({value})", f"{name} beyond {LARGEST:g}": f"abs({value}) >= {LARGEST}"}
+        | ({f"{name} out of range": outside} if outside else {})
+    )
+
+
+def _let_go(lines: duckdb.DuckDBPyRelation, let_go: Mapping[str, Mapping[str, str]], rows: int) -> list[str]:
+    """How many rows are kept without a value that is no good, by what is wrong with it."""
+    notes = []
+    for faults in let_go.values():
+        if not faults:
+            continue
+        first = " ".join(f"WHEN {condition} THEN {literal(words)}" for words, condition in faults.items())
+        found = dict(lines.aggregate(f"CASE {first} END AS fault, count(*)", "fault").fetchall())
+        notes += [
+            f"{words} in {found[words]} of {rows} rows, which are kept without it: no feature set of the grid uses it"
+            for words in faults
+            if words in found
+        ]
+    return notes
 
 
 def _look_at(
