@@ -88,20 +88,22 @@ def check_complete(project: SmallProject, undisturbed: SmallProject) -> None:
 
 
 def test_killed_again_and_again_a_rerun_completes_the_plan(project: SmallProject, swept: SmallProject) -> None:
-    moments: list[tuple[tuple[str, ...], Callable[[], Any]]] = [
-        (
-            ALONE,
-            lambda: any(path.stat().st_size for path in project.root.glob("mlflow.db.new")),
-        ),  # MLflow makes its tables
-        (SWEEP, lambda: (project / "record/candidates").exists() and any((project / "record/candidates").glob(".*"))),
-        (SWEEP, lambda: len(project.kept()) >= 7),
-        (ALONE, (project / "artifacts/sweep").exists),  # all is computed; the tables are written, the curves tracked
+    moments: list[tuple[tuple[str, ...], Callable[[int, int], None], Callable[[], Any]]] = [
+        # MLflow makes its tables
+        (ALONE, os.killpg, lambda: any(path.stat().st_size for path in project.root.glob("mlflow.db.new"))),
+        (SWEEP, os.killpg, lambda: any((project / "record/candidates").glob(".*"))),
+        # Alone, as when memory runs out: nobody is left to clear up what the processes shared.
+        (SWEEP, os.kill, lambda: len(project.kept()) >= 7),
+        # all is computed; the tables are written, the curves tracked
+        (ALONE, os.killpg, (project / "artifacts/sweep").exists),
     ]
-    for words, moment in moments:
+    for words, kill, moment in moments:
         process = project.start(*words)
         wait_for(moment, process)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        kill(process.pid, signal.SIGKILL)
+        _, err = process.communicate(timeout=LIMIT)  # ends when the last of its helpers has closed it
+        assert "Warning" not in err, "its helpers end without a word"
+        until_all_ended(process)
     finished = project.kept()
     # what a kill between two writes leaves behind
     leftover = project / "record/candidates/.0123456789abcdef.left"
@@ -165,16 +167,6 @@ def test_interrupted_it_stops_cleanly_and_keeps_what_is_finished(
     until_all_ended(process)
     assert len(project.kept()) >= 2
     assert not list((project / "record/candidates").glob(".*")), "a half-made candidate was left"
-
-
-def test_killed_alone_its_helpers_end_without_a_word(project: SmallProject) -> None:
-    """As when memory runs out: nobody is left to clear up what the processes shared."""
-    process = project.start(*SWEEP)
-    wait_for(lambda: len(project.kept()) >= 1, process)
-    os.kill(process.pid, signal.SIGKILL)
-    _, err = process.communicate(timeout=LIMIT)  # ends when the last of them has closed it
-    assert "Warning" not in err
-    until_all_ended(process)
 
 
 # --- two at once --------------------------------------------------------------------------------------------------

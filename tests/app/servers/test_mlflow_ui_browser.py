@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 import shutil
 import signal
@@ -177,8 +176,9 @@ def served(tracked: Record) -> Iterator[Served]:
     urls = re.findall(r"^ +(http://\S+)$", said, re.MULTILINE)
     labels = re.findall(r"^  (\w+) ", said, re.MULTILINE)
     yield Served(said, dict(zip(labels, urls, strict=True)), process)
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=LIMIT)
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=LIMIT)
 
 
 @pytest.fixture(scope="module")
@@ -194,7 +194,7 @@ def browser() -> Iterator[Any]:
         "--disable-background-networking",
         "--disable-component-update",
         "--disable-sync",
-        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # also for MLflow's worker, which no route() sees
+        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",  # also for MLflow's worker, which no route() sees
     ]
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=machine.chromium(), args=quiet)
@@ -210,7 +210,7 @@ def visit(browser: Any) -> Iterator[Visit]:
     seen = Visit(browser.new_page())
 
     def route(route: Any) -> None:
-        if re.match(r"http://127\.0\.0\.1:\d+/|data:|blob:", route.request.url):
+        if re.match(r"http://(127\.0\.0\.1|localhost):\d+/|data:|blob:", route.request.url):
             route.continue_()
         else:
             seen.left.append(route.request.url)
@@ -295,9 +295,13 @@ def test_candidates_are_listed_best_first_and_the_best_ten_are_drawn(
     assert (matching(page), visible(page)) == (len(tracked.best_first), 10)
     for score in ui_views.BARS:
         wait_for(page, card(page, score).locator(".bars .point"), 10)
-    pictures = card(page, "clusters").locator("img.rc-image-img")
+    grid = card(page, "clusters")
+    pictures = grid.locator("img.rc-image-img")
     wait_for(page, pictures, 10)
     assert all(width > 0 for width in pictures.evaluate_all(WIDTHS))
+    text = grid.inner_text()
+    assert {name for name in tracked.best_first if name in text.splitlines()} == set(tracked.best_first[:10])
+    assert "No image logged" not in text
     parallel = card(page, "Parallel Coordinates")
     assert "Showing all runs" in parallel.inner_text()
     axes = parallel.locator(".parcoords .dimension .label")
@@ -313,16 +317,9 @@ def test_candidates_are_listed_best_first_and_the_best_ten_are_drawn(
     ]
 
 
-def test_the_pictures_are_those_of_the_best_ten(served: Served, visit: Visit, tracked: Record) -> None:
-    visit.page.goto(served.links["candidates"])
-    grid = card(visit.page, "clusters")
-    wait_for(visit.page, grid.locator("img.rc-image-img"), 10)
-    text = grid.inner_text()
-    assert {name for name in tracked.best_first if name in text.splitlines()} == set(tracked.best_first[:10])
-    assert "No image logged" not in text
-
-
-def test_the_table_shows_parameters_and_scores_best_first(served: Served, visit: Visit, tracked: Record) -> None:
+def test_the_table_shows_parameters_and_scores_best_first_and_leads_to_each_candidate(
+    served: Served, visit: Visit, tracked: Record
+) -> None:
     page = visit.page
     page.goto(served.links["table"])
     assert listed(page)[:20] == tracked.best_first[:20]
@@ -342,6 +339,12 @@ def test_the_table_shows_parameters_and_scores_best_first(served: Served, visit:
     feature_set, scaler, k = tracked.params[tracked.best_first[0]]
     assert [by_column[column] for column in columns[:4]] == ["01", feature_set, scaler, str(k)]
     assert tracked.best_first[0] == tracked.finalists[0], "the chosen one comes first"
+    # A candidate says how it is made again; the note of the chosen one is the model's card.
+    name = next(name for name in tracked.best_first if name != tracked.finalists[0])
+    page.get_by_role("link", name=name, exact=True).first.click()
+    page.get_by_text("Made again by").first.wait_for(state="attached")
+    page.get_by_text("A Tester").first.wait_for(state="attached")  # created by
+    page.get_by_text("mall (").first.wait_for(state="attached")  # the data set
 
 
 def test_all_curves_overlay_in_one_chart_each_in_its_colour(served: Served, visit: Visit, tracked: Record) -> None:
@@ -413,17 +416,6 @@ def test_a_sweep_aside_leads_to_its_own_candidates(served: Served, visit: Visit)
     opened.value.close()
 
 
-def test_a_candidate_says_how_it_is_made_again(served: Served, visit: Visit, tracked: Record) -> None:
-    page = visit.page
-    page.goto(served.links["table"])
-    listed(page)
-    name = next(name for name in tracked.best_first if name != tracked.finalists[0])  # whose note is the model's card
-    page.get_by_role("link", name=name, exact=True).first.click()
-    page.get_by_text("Made again by").first.wait_for(state="attached")
-    page.get_by_text("A Tester").first.wait_for(state="attached")  # created by
-    page.get_by_text("mall (").first.wait_for(state="attached")  # the data set
-
-
 def test_the_champion_has_its_note_and_its_model(served: Served, visit: Visit, tracked: Record) -> None:
     page = visit.page
     page.goto(served.links["champion"])
@@ -443,51 +435,24 @@ def test_the_registry_page_shows_alias_and_description(served: Served, visit: Vi
         page.get_by_role("heading", name=title, exact=True).wait_for()
 
 
-def test_whoever_started_mlflow_itself_is_led_past_its_first_page(
+def test_whoever_comes_without_our_links_is_led_past_mlflows_first_page_to_every_view(
     tracked: Record, visit: Visit, served: Served
 ) -> None:
-    """MLflow opens an experiment on its GenAI pages. Its server is another here, on another port and under another name."""
-    port = child.free_port(23_000, "tracking.port")
-    words = ["server", "--backend-store-uri", f"sqlite:///{tracked.folder / 'mlflow.db'}", "--workers", "1"]
-    bare = subprocess.Popen(
-        [sys.executable, "-m", "mlflow", *words, "--port", str(port)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, **child.QUIET},
-        cwd=tracked.folder,
-    )
-    try:
-        give_up = time.monotonic() + LIMIT
-        while not child.answers(f"http://127.0.0.1:{port}/health", 5):
-            assert time.monotonic() < give_up
-            time.sleep(0.2)
-        page = visit.page
-        page.goto(f"http://127.0.0.1:{port}/#/experiments/1")
-        page.get_by_text(re.compile(r"^Open candidates")).first.wait_for()
-        assert "workflowType=genai" in page.url
-        page.get_by_role("button", name="Got it").click()  # MLflow advertises
-        with page.expect_popup() as opened:
-            page.get_by_role("link", name="candidates", exact=True).first.click()
-        assert opened.value.url.startswith(f"http://127.0.0.1:{port}/#/")
-        opened.value.get_by_text(f"{len(tracked.best_first)} matching runs").wait_for()
-        opened.value.close()
-    finally:
-        bare.terminate()
-        bare.wait(timeout=LIMIT)
-
-
-def test_the_experiments_description_leads_to_every_view(served: Served, visit: Visit, tracked: Record) -> None:
-    """Also for a person who started a bare ``mlflow ui``; MLflow opens the links of a description in a new tab."""
+    """MLflow opens an experiment on its GenAI pages, and the links of its description in a new tab; the server goes by another name here."""
+    place = served.links["table"].partition("/#/")[0].replace(child.HOST, "localhost")
     page = visit.page
-    page.goto(served.links["table"])
-    listed(page)
+    page.goto(f"{place}/#/experiments/1")
+    page.get_by_text(re.compile(r"^Open candidates")).first.wait_for()
+    assert "workflowType=genai" in page.url
+    page.get_by_role("button", name="Got it").click()  # MLflow advertises
     for view, runs in (
+        ("candidates", len(tracked.best_first)),
         ("curves", len(tracked.cells)),
         ("finalists", len(tracked.finalists)),
-        ("candidates", len(tracked.best_first)),
     ):
         with page.expect_popup() as opened:
             page.get_by_role("link", name=view, exact=True).first.click()
+        assert opened.value.url.startswith(f"{place}/#/")
         opened.value.get_by_text(f"{runs} matching runs").wait_for()
         assert f"viewStateShareKey={view}" in opened.value.url
         opened.value.close()
@@ -513,16 +478,6 @@ def test_the_server_sends_nothing_home(served: Served) -> None:
         assert json.load(answer) == {"status": "disabled"}
 
 
-def test_a_signal_ends_it_cleanly_and_frees_the_port(tracked: Record) -> None:
-    port = child.free_port(21_000, "tracking.port")
-    process = start(tracked.folder / "mlflow.db", port)
-    said_until_ready(process)
-    process.send_signal(signal.SIGINT)  # the others: test_child
-    rest, _ = process.communicate(timeout=LIMIT)
-    assert (process.returncode, rest.strip()) == (0, "Stopped.")
-    assert child.taken(child.HOST, port) is None
-
-
 def test_a_record_without_sweep_or_champion_is_served_and_says_what_to_run(tmp_path: Path) -> None:
     from mlflow import MlflowClient
 
@@ -539,3 +494,13 @@ def test_a_record_without_sweep_or_champion_is_served_and_says_what_to_run(tmp_p
 
 def test_the_default_port_is_mlflows_own() -> None:
     assert TrackingConfig().port == 5000
+
+
+def test_a_signal_ends_it_cleanly_and_frees_the_port(served: Served) -> None:
+    """The last one here that needs the server."""
+    port = int(served.links["table"].split(":")[2].split("/")[0])
+    assert child.taken(child.HOST, port)
+    served.process.send_signal(signal.SIGINT)  # the others: test_child
+    rest, _ = served.process.communicate(timeout=LIMIT)
+    assert (served.process.returncode, rest.strip()) == (0, "Stopped.")
+    assert child.taken(child.HOST, port) is None

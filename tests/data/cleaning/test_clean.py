@@ -340,7 +340,7 @@ ROWS = st.lists(st.tuples(CELL, CELL, st.sampled_from(["a", "b", "?"])), min_siz
 
 
 @pytest.mark.slow
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(rows=ROWS, order=st.randoms(use_true_random=False), keep=st.sampled_from(["keep", "drop"]))
 def test_row_order_is_irrelevant_and_counts_add_up(rows, order, keep):
     policy = Policy(duplicate_rows=keep, duplicate_ids="drop", max_bad_share=1)
@@ -596,7 +596,7 @@ def test_tables_that_share_no_customer_are_an_error():
 
 
 @pytest.mark.slow
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     rows=st.lists(
         st.fixed_dictionaries(
