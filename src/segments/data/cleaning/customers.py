@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 import pandas as pd
@@ -67,54 +67,19 @@ def clean_customers(raw: RawTable, source: Source, used: Collection[str] | None 
     spec, policy = source.customers, source.policy
     assert spec is not None
     notes = list(raw.notes)
-    types = dict(zip(raw.lines.columns, map(str, raw.lines.types), strict=True))
-    headers_of, id_header = _customer_headers(list(types), spec, notes)
-    extra = [header for header in types if header not in (*headers_of.values(), id_header)]
-    if extra:
-        notes.append(f"columns not used: {quoted_list(extra)}")
-
-    numbered = raw.lines.project(f"row_number() OVER () AS {ROW_NUMBER}, *")
-    parsed = {ROW_NUMBER: ROW_NUMBER}
-    judged: list[tuple[Reason, str]] = []
-    let_go: dict[str, dict[str, str]] = {}  # what is wrong with values that nobody is dropped for, by the value's name
-    if id_header is None:
-        parsed["id"] = f"CAST({ROW_NUMBER} AS VARCHAR)"
-        notes.append(
-            "no id column: customers are numbered from 1 in file order, and equal rows count as different customers"
-        )
-    else:
-        cell = text_sql(id_header, types[id_header], spec.read)
-        parsed["id"] = customer_ids(raw.lines, id_header, cell, source.id_type, spec.where, notes)
-        parsed["is_repeat"] = repeated_rows(raw, numbered)
-        judged.append((Reason("duplicate row", policy.duplicate_rows or "drop", "duplicate_rows"), "is_repeat"))
-        judged.append((Reason("missing customer id", policy.missing_id, "missing_id"), "id IS NULL"))
-
-    for place, (name, column) in enumerate(spec.columns.items()):
-        text, value = f"text_{place}", f"value_{place}"
-        if name not in headers_of:
-            parsed[value] = f"CAST(NULL AS {'VARCHAR' if _is_text(column) else 'DOUBLE'})"
-            notes.append(f"column '{name}' is not in the file: it is missing for every customer")
-            continue
-        parsed[text], parsed[value] = _cells(raw, headers_of[name], types[headers_of[name]], column, source, notes)
-        faults = _faults(name, column, text, value)
-        if used is not None and name not in used and policy.bad_value == "drop":
-            let_go[value] = faults
-        else:
-            judged += [(Reason(words, policy.bad_value, "bad_value"), condition) for words, condition in faults.items()]
-
-    judged = in_order(judged)
-    lines = judged_rows(raw.connection, numbered, parsed, judged, "judged_customers")
+    plan = _plan(raw, source, used, notes)
+    lines = judged_rows(raw.connection, plan.rows, plan.parsed, plan.judged, "judged_customers")
     rows = int(lines.aggregate("count(*)").fetchall()[0][0])
     if not rows:
         raise DataError("the customers table has a header but no rows", where=spec.where, fix="check the file")
     for place, (name, column) in enumerate(spec.columns.items()):
-        if name in headers_of:
-            notes += _look_at(lines, place, name, column, headers_of[name], spec)
-    notes += _let_go(lines, let_go, rows)
+        if name in plan.headers:
+            notes += _look_at(lines, place, name, column, plan.headers[name], spec)
+    notes += _let_go(lines, plan.let_go, rows)
 
-    reasons = [reason for reason, _ in judged]
+    reasons = [reason for reason, _ in plan.judged]
     found = dict(lines.aggregate("verdict, count(*)", "verdict").fetchall())
-    counts = [found.get(number, 0) for number in range(1, len(judged) + 1)]
+    counts = [found.get(number, 0) for number in range(1, len(reasons) + 1)]
     keeping = [0, *(number for number, reason in enumerate(reasons, start=1) if reason.action == "keep")]
     alive = lines.filter(f"verdict IN ({', '.join(map(str, keeping))})")
     # An id stands for one customer only among the rows that are otherwise good.
@@ -123,7 +88,9 @@ def clean_customers(raw: RawTable, source: Source, used: Collection[str] | None 
     ranked = alive.project(f"*, row_number() {same} ORDER BY {ROW_NUMBER}) AS nth, count(*) {same}) AS alike")
     table = ranked.filter(kept)
     values = ", ".join(
-        f"CASE WHEN NOT ({' OR '.join(let_go[value].values())}) THEN {value} END" if let_go.get(value) else value
+        f"CASE WHEN NOT ({' OR '.join(plan.let_go[value].values())}) THEN {value} END"
+        if value in plan.let_go
+        else value
         for value in (f"value_{place}" for place in range(len(spec.columns)))
     )
     frame = table.order(ROW_NUMBER).project(f"id, {values}" if values else "id").df()
@@ -136,9 +103,9 @@ def clean_customers(raw: RawTable, source: Source, used: Collection[str] | None 
     try:
         report = counted([*reasons, twice], [*counts, len(again)], rows, policy, notes, spec.where)
     except DataError as error:
-        if twice.action != "stop" or not again or id_header is None:
+        if twice.action != "stop" or not again or plan.id_header is None:
             raise
-        raise _several_lines(error, raw.lines, parsed["id"], id_header) from None
+        raise _several_lines(error, raw.lines, plan.parsed["id"], plan.id_header) from None
     said = " ".join(f"WHEN {number} THEN {literal(reason.text)}" for number, reason in enumerate(reasons, start=1))
     alone = f"CASE WHEN {kept} THEN 'clean' ELSE {literal(twice.text)} END"
     dead = lines.filter(f"verdict NOT IN ({', '.join(map(str, keeping))})").project(
@@ -154,6 +121,57 @@ def clean_customers(raw: RawTable, source: Source, used: Collection[str] | None 
     frame = frame.loc[_id_order(frame[CUSTOMER_ID])].reset_index(drop=True)
     _validate(frame, spec)
     return frame, report
+
+
+class _Plan(NamedTuple):
+    """How the rows are read and judged: headers by column, SQL by name, reasons in order, and what is wrong with values that drop nobody."""
+
+    headers: dict[str, str]
+    id_header: str | None
+    rows: duckdb.DuckDBPyRelation
+    parsed: dict[str, str]
+    judged: list[tuple[Reason, str]]
+    let_go: dict[str, dict[str, str]]
+
+
+def _plan(raw: RawTable, source: Source, used: Collection[str] | None, notes: list[str]) -> _Plan:
+    spec, policy = source.customers, source.policy
+    assert spec is not None
+    types = dict(zip(raw.lines.columns, map(str, raw.lines.types), strict=True))
+    headers, id_header = _customer_headers(list(types), spec, notes)
+    extra = [header for header in types if header not in (*headers.values(), id_header)]
+    if extra:
+        notes.append(f"columns not used: {quoted_list(extra)}")
+
+    numbered = raw.lines.project(f"row_number() OVER () AS {ROW_NUMBER}, *")
+    parsed = {ROW_NUMBER: ROW_NUMBER}
+    judged: list[tuple[Reason, str]] = []
+    let_go: dict[str, dict[str, str]] = {}
+    if id_header is None:
+        parsed["id"] = f"CAST({ROW_NUMBER} AS VARCHAR)"
+        notes.append(
+            "no id column: customers are numbered from 1 in file order, and equal rows count as different customers"
+        )
+    else:
+        cell = text_sql(id_header, types[id_header], spec.read)
+        parsed["id"] = customer_ids(raw.lines, id_header, cell, source.id_type, spec.where, notes)
+        parsed["is_repeat"] = repeated_rows(raw, numbered)
+        judged.append((Reason("duplicate row", policy.duplicate_rows or "drop", "duplicate_rows"), "is_repeat"))
+        judged.append((Reason("missing customer id", policy.missing_id, "missing_id"), "id IS NULL"))
+
+    for place, (name, column) in enumerate(spec.columns.items()):
+        text, value = f"text_{place}", f"value_{place}"
+        if name not in headers:
+            parsed[value] = f"CAST(NULL AS {'VARCHAR' if _is_text(column) else 'DOUBLE'})"
+            notes.append(f"column '{name}' is not in the file: it is missing for every customer")
+            continue
+        parsed[text], parsed[value] = _cells(raw, headers[name], types[headers[name]], column, source, notes)
+        faults = _faults(name, column, text, value)
+        if used is not None and name not in used and policy.bad_value == "drop":
+            let_go |= {value: faults} if faults else {}
+        else:
+            judged += [(Reason(words, policy.bad_value, "bad_value"), condition) for words, condition in faults.items()]
+    return _Plan(headers, id_header, numbered, parsed, in_order(judged), let_go)
 
 
 def _several_lines(error: DataError, lines: duckdb.DuckDBPyRelation, own: str, id_header: str) -> DataError:
@@ -213,8 +231,6 @@ def _let_go(lines: duckdb.DuckDBPyRelation, let_go: Mapping[str, Mapping[str, st
     """How many rows are kept without a value that is no good, by what is wrong with it."""
     notes = []
     for faults in let_go.values():
-        if not faults:
-            continue
         first = " ".join(f"WHEN {condition} THEN {literal(words)}" for words, condition in faults.items())
         found = dict(lines.aggregate(f"CASE {first} END AS fault, count(*)", "fault").fetchall())
         notes += [
