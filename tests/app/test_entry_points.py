@@ -1,4 +1,4 @@
-"""Every way to ask for candidates: `dvc repro`, `segments fit`, `fit -m`, `dvc exp run` queued (in place: see where a grid grows).
+"""Every way to ask for candidates: `dvc repro`, `segments fit`, `fit -m`, `dvc exp run` in a temporary folder and queued (in place: see where a grid grows).
 
 Whichever entry point it came through, an alternative has one id and stands in MLflow once. docs/sweeps.md has these commands.
 """
@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import pytest
 
-from small_project import SmallProject, expected_grid, write_shop
+from small_project import SmallProject, expected_grid, ran, write_shop
 
 pytestmark = pytest.mark.slow
 GRID = expected_grid(["income_spending", "age_income"], ["quantile", "none"], range(2, 5))
@@ -62,11 +62,14 @@ def test_multirun_makes_the_candidates_of_the_grid(small_project: Callable[[], S
 
 
 def test_experiments_aside_reach_the_record_of_the_checkout(small_project: Callable[[], SmallProject]) -> None:
-    """Two in a queue, at once, each in a folder of its own as with `--temp`: another grid, and another source."""
+    """Two in a queue, at once: another grid, and another source. One in a temporary folder, of which one stage runs."""
     project = small_project()
     champion, shown = project.champion(), project.experiment_tags()
     own = json.loads((project / "artifacts/sweep/sweep.json").read_text())["sweep_id"]
     recorded = project.digests([project / f"record/sweeps/{own}"])
+    temporary = project.run("dvc", "exp", "run", "--temp", "-S", "conf/config.yaml:registry.tolerance=1.5")
+    assert ran(temporary) == ["registry"]
+    assert (project.digests([project / f"record/sweeps/{own}"]), project.experiment_tags()) == (recorded, shown)
     write_shop(project.root)
     project.run("segments", "fetch", "source=shop")
     project.commit()
@@ -91,7 +94,7 @@ def test_experiments_aside_reach_the_record_of_the_checkout(small_project: Calla
     assert sweep.data.tags["segments.aside"] == "true"
     assert "ran aside" in sweep.data.tags["mlflow.note.content"]
     # What MLflow shows of the folder's own sweep stays: the views, the description, and which candidates are finalists.
-    assert (project.digests([project / f"record/sweeps/{own}"]), project.experiment_tags()) == (recorded, shown)
+    assert project.experiment_tags() == shown
     assert {name: place for name, place in marked(project).items() if name in finalists} == finalists
     assert all(
         own in shown[f"mlflow.sharedViewState.{view}"] for view in ("candidates", "table", "curves", "finalists")
