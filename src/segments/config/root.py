@@ -108,13 +108,10 @@ class Config:
     @property
     def columns_in_use(self) -> frozenset[str]:
         """Columns of the customers table that the feature sets of the grid are made of."""
-        sets = self.grid_feature_sets.values()
-        people = self.source.customers
-        return (
-            frozenset()
-            if people is None
-            else frozenset(people.only({name for one in sets for name in one.columns}).columns)
-        )
+        if self.source.customers is None:
+            return frozenset()
+        names = {name for one in self.grid_feature_sets.values() for name in one.columns}
+        return frozenset(self.source.customers.only(names).columns)
 
 
 def entered(feature_set: FeatureSet, known: Mapping[str, Entry]) -> FeatureSet:
