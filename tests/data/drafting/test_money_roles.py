@@ -29,6 +29,35 @@ def said(found) -> dict:
     [
         ({"Quantity": UNITS, "UnitPrice": PRICES}, {"quantity": "Quantity", "price": "UnitPrice"}),
         ({"Menge": UNITS, "Einzelpreis": PRICES}, {"quantity": "Menge", "price": "Einzelpreis"}),
+        *(
+            ({name: PAID}, {"amount": name})
+            for name in (
+                *("purchase_amount", "Purchase Amount (USD)", "Purchase", "total_purchase", "Montant achat", "Achat"),
+                *("Einkaufsbetrag", "kwota zakupu", "alışveriş tutarı", "importe compra", "importo acquisto"),
+            )
+        ),
+        *(  # what the shop paid beside what customers do
+            ({"qty": UNITS, cost: LESS, price: PRICES}, {"quantity": "qty", "price": price})
+            for cost, price in (
+                *(("Purchase Price", "Selling Price"), ("Cost Price", "Unit Price"), ("Buying rate", "Unit price")),
+                *(("Precio de compra", "Precio de venta"), ("Prezzo d'acquisto", "Prezzo di vendita")),
+                *(("Preço de compra", "Preço de venda"), ("Prix d'achat", "Prix de vente")),
+                *(("Cena zakupu", "Cena sprzedaży"), ("Alış fiyatı", "Satış fiyatı"), ("Einkaufspreis", "VK-Preis")),
+            )
+        ),
+        (
+            {"qty": UNITS, "Amount": LINES, "Purchase Price": LESS},
+            {"amount": "Amount"},
+        ),
+        (
+            {"qty": UNITS, "Wholesale Price": PRICES, "Retail Price": LESS},
+            {"quantity": "qty", "price": "Wholesale Price", "others": ["Retail Price"]},
+        ),
+        (
+            {"qty": UNITS, "MRP": LESS, "Price": PRICES},
+            {"quantity": "qty", "price": "Price", "list_price": "MRP"},
+        ),
+        ({"qty": UNITS, "Price": PRICES, "Unit Price": PRICES}, {"quantity": "qty", "price": "Price"}),
         ({"qty": UNITS, "unit_price": PRICES, "line_total": LINES}, {"amount": "line_total"}),
         (
             {"qty": UNITS, "price": PRICES, "list_price": PAID},
@@ -133,6 +162,10 @@ def test_parts_are_known_by_name_and_values(columns, parts):
         ({"qty": UNITS, "VK netto": PRICES}, 'is "VK netto" of one unit?'),
         ({"qty": UNITS, "price": PRICES, "rebate": [0.35, 12.5] * 20}, 'is "price" before "rebate" or after it?'),
         ({"qty": UNITS, "price": PRICES, "discount": [0, 0.2] * 20}, 'is "price" before "discount" or after it?'),
+        ({"qty": UNITS, "Purchase Price Per Unit": PRICES}, 'who paid "Purchase Price Per Unit"?'),
+        ({"qty": UNITS, "Einkaufspreis": PRICES}, 'who paid "Einkaufspreis"?'),
+        ({"qty": UNITS, "cena zakupu": PRICES}, 'who paid "cena zakupu"?'),
+        ({"Purchase Price": PRICES}, '"Purchase Price" is a price, perhaps of one unit'),
         ({"qty": UNITS, "msrp": PRICES}, '"msrp" is a price before discounts, and no column of these'),
         ({"total": PAID, "disc_a": [0.1] * MANY, "disc_b": [0.2] * MANY}, "a second rate"),
     ],

@@ -103,7 +103,7 @@ def log_lines(sample: Sample, path: str, roles: Roles, days: Sequence[tuple[date
     for key, header in parts.items():
         if header is not None:
             guess = " # a guess: the file has no header" if NAMELESS.fullmatch(header.casefold()) else ""
-            if key == "amount" and money.others and not money.is_doubtful:
+            if key == ("price" if money.amount is None else "amount") and money.others and not money.is_doubtful:
                 guess += f" # CHECK: or {', '.join(map(quote, money.others[:3]))}?"
             guess += money.remark if key == "amount" else ""
             if header in money.paid and (re.search(CENTS, words_of(header)) or _may_be_cents(sample, header)):

@@ -82,10 +82,14 @@ AMOUNT = (
         "vendas",
     ),
 )
-PRICE = "price|msrp|rrp|uvp|preis|prix|precio|preço|prezzo|prijs|cena|цена|fiyat|valorunit|vlrunit|(cost|rate)per|单价|単価|단가"
-# what the shop paid for it
-COST = "einkauf|себестоим|ekpreis|achat|coste|purchase|buying|inkoop|kostprijs|zakupu|закуп|alış"
-LIST = "list|regulär|regular|original|msrp|rrp|uvp|catalog|before|avant|normal"
+PRICE = "price|msrp|^mrp|mrp$|rrp|uvp|preis|prix|precio|preço|prezzo|prijs|cena|цена|fiyat|valorunit|vlrunit|(cost|rate)per|单价|単価|단가"
+# What the shop paid for it. A purchase without a price is the customer's.
+COST = (
+    "einkauf(?=s?(preis|kosten))|себестоим|ekpreis|(?<=prix)d?achat|coste|cost(?=price)|(purchase|buying)(?=price|cost|rate)|inkoop|kostprijs"
+    "|(?<=cena)zakupu|закуп|alış(?=fiyat)|(?<=precio)(de)?compra|(?<=preço)(de)?compra|(?<=prezzo)(d|di)?acquisto"
+)
+BOUGHT = "(total)?(purchase|einkauf|achat|compra|acquisto|aankoop|zakup|покупка|alışveriş)"  # and nothing else
+LIST = "list|regulär|regular|original|msrp|^mrp|mrp$|rrp|uvp|catalog|before|avant|normal"
 QUANTITY = (
     "quantity|quantit|qty|units|menge|anzahl|stueck|stück|cantidad|unidades|^uds|quantid|qtd|qt[àaé]|pezzi|aantal|hoeveelheid|stuks|ilość|sztuk|^items$|ofitems"
     "|количеств|колво|adet|miktar|kwmeng|fkimg|pieces|pcs|数量|個数|수량"
@@ -135,7 +139,7 @@ class MoneyRoles:
     questions : list of str
         What cannot be known from the file, for a person.
     others : list of str
-        Other columns that may be what was paid.
+        Other columns that may be what was paid: amounts beside an amount, prices beside a price.
     is_doubtful : bool
         Whether it is a question if these columns say what was paid for a line at all.
     remark : str
@@ -199,6 +203,8 @@ def money_roles(numbers: Mapping[str, pd.Series[float]], of_orders: Collection[s
     )
     quantity = next(quantities, None)
     named = _amounts([name for name in free if name not in (*prices, quantity)], called, of_orders)
+    if not named and not prices:
+        price = next((name for name in free if _is_price(re.sub(COST, "", called[name]))), None)
     amount = next((name for name in named if not _no_money(called[name], numbers[name])), None)
     times = {name: one for name in named if (one := _counted(name, named, numbers)) is not None}
     amount = next(iter(times), amount)
@@ -213,6 +219,7 @@ def money_roles(numbers: Mapping[str, pd.Series[float]], of_orders: Collection[s
         fitting = (name for name in named if _differ(numbers[name], numbers[quantity] * numbers[price]) < 0.05)
         amount = next(fitting, amount)  # net and gross: the one that is of a line for certain
     by_units = amount is None and quantity is not None and (price or listed) is not None
+    paid = amount or price or listed or ""
     found = MoneyRoles(
         amount=amount,
         quantity=quantity,
@@ -224,11 +231,9 @@ def money_roles(numbers: Mapping[str, pd.Series[float]], of_orders: Collection[s
         coupons=coupons,
         others=[
             name
-            for name in named
-            if amount is not None
-            and name not in (amount, times.get(amount))
-            and not _no_money(called[name], numbers[name])
-            if _differ(numbers[name], numbers[amount])
+            for name in (named if amount is not None else prices if by_units else [])
+            if name not in (paid, listed, times.get(paid)) and not _no_money(called[name], numbers[name])
+            if _differ(numbers[name], numbers[paid])
         ],
     )
     doubt, remark = _doubt(found, numbers, called, free)
@@ -264,6 +269,7 @@ def _prices(free: Sequence[str], called: Mapping[str, str]) -> tuple[str | None,
 def _amounts(free: Sequence[str], called: Mapping[str, str], of_orders: Collection[str]) -> list[str]:
     """Columns that are called like what was paid, the most telling first."""
     named = dict.fromkeys(name for word in AMOUNT for name in free if word in called[name])
+    named |= dict.fromkeys(name for name in free if re.fullmatch(BOUGHT, called[name]))
     # what is of the line before what is of its order, the whole before a part of it, what was paid before what was asked for
     return sorted(
         (name for name in named if not re.search(f"{NO_PAY}|{COST}", called[name])),
@@ -291,6 +297,8 @@ def _doubt(
         return _one_or_line(amount, quantity) if is_of_one else "", ""
     reduction = found.discount_rate or next(iter(found.discounts), None)
     if price is not None:
+        if re.search(COST, called[price]):
+            return f'who paid "{price}"? If customers did, write quantity: "{quantity}" and price: "{price}"', ""
         is_known = re.search(UNIT, called[price]) is not None
         if "salesprice" in called[price] or (not is_known and _rises(numbers[price], numbers[quantity])):
             return _one_or_line(price, quantity), ""
