@@ -32,10 +32,31 @@ def said(found) -> dict:
         *(
             ({name: PAID}, {"amount": name})
             for name in (
-                *("purchase_amount", "Purchase Amount (USD)", "Purchase", "total_purchase", "Montant achat", "Achat"),
+                *("purchase_amount", "Purchase Amount (USD)", "total_purchase", "Montant achat"),
                 *("Einkaufsbetrag", "kwota zakupu", "alışveriş tutarı", "importe compra", "importo acquisto"),
             )
         ),
+        *(
+            ({name: PAID}, {"amount": name, "remark": " # CHECK: is this what was paid?"})
+            for name in (
+                *(
+                    "Purchase",
+                    "amt",
+                    "trans_amt",
+                    "spent",
+                    "Payment",
+                    "monetary",
+                    "cost",
+                    "GMV",
+                    "bill",
+                    "fare",
+                    "usd",
+                    "sale",
+                ),
+                *("donation", "Achat", "Dépense", "Kosten", "gasto", "spesa", "Оплата"),
+            )
+        ),
+        ({"total": PAID, "cost": LESS, "deposit": LESS}, {"amount": "total"}),
         *(  # what the shop paid beside what customers do
             ({"qty": UNITS, cost: LESS, price: PRICES}, {"quantity": "qty", "price": price})
             for cost, price in (

@@ -282,7 +282,10 @@ def test_money_that_was_paid_back_stands_in_a_column_of_its_own() -> None:
 
 @pytest.mark.parametrize(
     ("header", "said"),
-    [("subscriber_id", ""), ("Kundennummer", ""), ("wallet_id", "is this who bought? It is the only id")],
+    [
+        *(("subscriber_id", ""), ("Kundennummer", "")),
+        *((name, "is this who bought? It is the only id") for name in ("wallet_id", "uid", "CID", "msisdn")),
+    ],
 )
 def test_who_bought_is_the_id_that_comes_again(header: str, said: str) -> None:
     ids = [f"x{row}" for row in range(25)]

@@ -242,7 +242,7 @@ _NUMBERED = tuple(
 
 def id_like(header: str) -> bool:
     """Whether a header is called like an id, or a code or number of something."""
-    ends = r"(^|_)(id|code|no|nr|num|number|nummer|numero|numéro|upc|key|kdnr|recnum|rownum|rowid|recno)$|nummer$|(编号|编码|号|番号|コード|번호|(?<=[^\x00-\x7f])id)$"
+    ends = r"(^|_)(id|uid|cid|uuid|guid|msisdn|code|no|nr|num|number|nummer|numero|numéro|upc|key|kdnr|recnum|rownum|rowid|recno)$|nummer$|(编号|编码|号|番号|コード|번호|(?<=[^\x00-\x7f])id)$"
     ends += r"|^(id|n|nº|code|codice|cod|código|kod|nr|numer|número|numéro|numero|référence|номер|код)_(?!of_|de_|di_)"
     is_number = header.rstrip().endswith("#")  # Check #
     return is_number or re.search(ends, words_of(header)) is not None or normal_header(header).endswith(_NUMBERED)

@@ -88,7 +88,13 @@ COST = (
     "einkauf(?=s?(preis|kosten))|себестоим|ekpreis|(?<=prix)d?achat|coste|cost(?=price)|(purchase|buying)(?=price|cost|rate)|inkoop|kostprijs"
     "|(?<=cena)zakupu|закуп|alış(?=fiyat)|(?<=precio)(de)?compra|(?<=preço)(de)?compra|(?<=prezzo)(d|di)?acquisto"
 )
-BOUGHT = "(total)?(purchase|einkauf|achat|compra|acquisto|aankoop|zakup|покупка|alışveriş)"  # and nothing else
+# what it may be called where no column is surely what was paid
+PERHAPS = (
+    "^amt|amt$|spent|^payments?$|monetary|^money|^(total)?costs?$|gmv|^bill$|fare$|donation|pledge|premium|^rent$|deposit|^sum$|^val$|^sale$|^cash$"
+    "|^(usd|eur|gbp|chf|dollars?|euros?|pounds?)$|topup|recharge|^(bet|stake|wager)$|expenditure|^expenses?$|^ticket$|^net$|^rev$|^ca$|chiffred?affaires?"
+    "|dépense|gasto|^ventas?$|receita|spesa|incasso|^kosten$|ausgabe|оплата|harcama|uitgave|wydatek"
+    "|^(purchase|einkauf|achat|compra|acquisto|aankoop|zakup|покупка|alışveriş)$"
+)
 LIST = "list|regulär|regular|original|msrp|^mrp|mrp$|rrp|uvp|catalog|before|avant|normal"
 QUANTITY = (
     "quantity|quantit|qty|units|menge|anzahl|stueck|stück|cantidad|unidades|^uds|quantid|qtd|qt[àaé]|pezzi|aantal|hoeveelheid|stuks|ilość|sztuk|^items$|ofitems"
@@ -203,8 +209,9 @@ def money_roles(numbers: Mapping[str, pd.Series[float]], of_orders: Collection[s
     )
     quantity = next(quantities, None)
     named = _amounts([name for name in free if name not in (*prices, quantity)], called, of_orders)
-    if not named and not prices:
+    if is_unsure := not named and not prices:
         price = next((name for name in free if _is_price(re.sub(COST, "", called[name]))), None)
+        named = [name for name in free if price is None and name != quantity and re.search(PERHAPS, called[name])]
     amount = next((name for name in named if not _no_money(called[name], numbers[name])), None)
     times = {name: one for name in named if (one := _counted(name, named, numbers)) is not None}
     amount = next(iter(times), amount)
@@ -237,6 +244,8 @@ def money_roles(numbers: Mapping[str, pd.Series[float]], of_orders: Collection[s
         ],
     )
     doubt, remark = _doubt(found, numbers, called, free)
+    if is_unsure and amount is not None:
+        remark += " # CHECK: is this what was paid?"
     if amount is None and quantity is None and (alone := price or listed):
         what = "what one unit costs" if re.search(UNIT, called[alone]) else "a price, perhaps of one unit"
         questions.append(
@@ -269,7 +278,6 @@ def _prices(free: Sequence[str], called: Mapping[str, str]) -> tuple[str | None,
 def _amounts(free: Sequence[str], called: Mapping[str, str], of_orders: Collection[str]) -> list[str]:
     """Columns that are called like what was paid, the most telling first."""
     named = dict.fromkeys(name for word in AMOUNT for name in free if word in called[name])
-    named |= dict.fromkeys(name for name in free if re.fullmatch(BOUGHT, called[name]))
     # what is of the line before what is of its order, the whole before a part of it, what was paid before what was asked for
     return sorted(
         (name for name in named if not re.search(f"{NO_PAY}|{COST}", called[name])),
