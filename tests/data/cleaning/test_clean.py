@@ -43,10 +43,12 @@ def load_source(path: Path) -> Source:
     return TypeAdapter(Source).validate_python(yaml.safe_load(path.read_text()))
 
 
-def customers(rows: dict[str, list], policy: Policy = ANY, source: Source = SHOP, decimal: str = "."):
+def customers(
+    rows: dict[str, list], policy: Policy = ANY, source: Source = SHOP, decimal: str = ".", used: set[str] | None = None
+):
     connection = duckdb.connect(":memory:")
     connection.register("raw", pd.DataFrame(rows, dtype="string"))
-    return clean_customers(RawTable(connection, connection.table("raw"), decimal), replace(source, policy=policy))
+    return clean_customers(RawTable(connection, connection.table("raw"), decimal), replace(source, policy=policy), used)
 
 
 def counts(report: dict) -> dict[str, int]:
@@ -142,15 +144,13 @@ def test_first_reason_wins_in_the_documented_order():
     assert [item["action"] for item in report["reasons"]] == ["drop"] * 6
 
 
-WIDE = Customers(
-    "wide.csv",
-    columns={
-        "age": Column(maximum=120),
-        "size": Column(kind="ordinal", levels=["S", "M"]),
-        "joined": Column(kind="date", time_format="%Y-%m-%d"),
-        "town": Column(kind="category"),
-    },
-)
+WIDE_COLUMNS = {
+    "age": Column(maximum=120),
+    "size": Column(kind="ordinal", levels=["S", "M"]),
+    "joined": Column(kind="date", time_format="%Y-%m-%d"),
+    "town": Column(kind="category"),
+}
+WIDE = Source("wide", customers=Customers("wide.csv", columns=WIDE_COLUMNS), as_of="2024-12-31")
 WIDE_ROWS = {
     "age": ["20", "x", "121", "inf", "1e200", "50", None, "60"],
     "size": ["S", "M", "S", "M", "XL", "M", "S", "M"],
@@ -166,10 +166,7 @@ WRONG = {
 
 @pytest.mark.parametrize("used", [{*used} for n in range(4) for used in combinations(WRONG, n)], ids=sorted)
 def test_a_bad_value_drops_nobody_where_no_feature_set_uses_its_column(used: set[str]) -> None:
-    connection = duckdb.connect()
-    connection.register("raw", pd.DataFrame(WIDE_ROWS, dtype="string"))
-    raw = RawTable(connection, connection.table("raw"))
-    table, report = clean_customers(raw, Source("wide", customers=WIDE, as_of="2024-12-31", policy=ANY), used)
+    table, report = customers(WIDE_ROWS, source=WIDE, used=used)
     bad = {"age": {1, 2, 3, 4}, "size": {4}, "joined": {2}}
     gone = set().union(*(bad[name] for name in used))
     kept = [row for row in range(8) if row not in gone]
@@ -189,12 +186,8 @@ def test_a_bad_value_drops_nobody_where_no_feature_set_uses_its_column(used: set
 
 
 def test_who_wants_to_stop_at_a_bad_value_stops_at_any() -> None:
-    connection = duckdb.connect()
-    connection.register("raw", pd.DataFrame(WIDE_ROWS, dtype="string"))
-    raw = RawTable(connection, connection.table("raw"))
-    source = Source("wide", customers=WIDE, as_of="2024-12-31", policy=Policy(bad_value="stop"))
     with pytest.raises(DataError, match="the policy stops at: unreadable age"):
-        clean_customers(raw, source, used=[])
+        customers(WIDE_ROWS, Policy(bad_value="stop"), WIDE, used=set())
 
 
 @pytest.mark.parametrize(("policy", "left"), [("first", ["1", "2"]), ("drop", ["2"])])
@@ -639,8 +632,8 @@ def test_line_order_is_irrelevant_and_line_counts_add_up(rows, order):
 # --- the stage ----------------------------------------------------------------------------------------------------
 
 
-def stage(source: Source, column: str = "age") -> dict:
-    grid = {"f": FeatureSet("f", columns={column: Feature()})}
+def stage(source: Source) -> dict:
+    grid = {"f": FeatureSet("f", columns={"age": Feature()})}
     sweep = SweepConfig(["f"], ["none"])
     data_stage.run(Config(source, grid["f"], Scaler("none"), Algorithm("kmeans"), sweep, grid_feature_sets=grid))
     return read_json(artifact("data", "report.json"))
