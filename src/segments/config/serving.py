@@ -71,11 +71,14 @@ class ServingConfig:
         Customers per request.
     max_mib : float
         Size of a request.
+    workers : int
+        Processes that answer, one where the system is not Linux. Each holds the tables it is asked for.
     """
 
     port: Port = 5001
     max_rows: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
     max_mib: Annotated[float, Field(ge=0.001, le=1024)] = 4.0
+    workers: Annotated[int, Field(ge=1, le=1024)] = 2
 
 
 @dataclass(frozen=True, config=CLOSED)

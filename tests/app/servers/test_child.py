@@ -245,3 +245,92 @@ def test_only_a_good_answer_is_one(said: bytes) -> None:
         speaker.start()
         assert not child.answers(f"http://127.0.0.1:{port_of(server)}/health", LIMIT)
         speaker.join()
+
+
+# --- copies of this process -------------------------------------------------------------------------------------------------------
+
+
+def test_copies_end_in_good_order_when_the_block_does() -> None:
+    reading, writing = os.pipe()
+
+    def waits(ended: int) -> None:
+        os.read(ended, 1)
+        os.write(writing, b"in good order;")
+
+    with suppress(KeyError), child.beside([waits, waits]) as copies:
+        for number in copies:
+            os.kill(number, 0)
+        raise KeyError
+    os.close(writing)
+    with os.fdopen(reading, "rb") as line:
+        assert line.read() == b"in good order;" * 2
+    for number in copies:
+        with pytest.raises(ProcessLookupError):
+            os.kill(number, 0)
+
+
+def test_a_copy_that_fails_says_nothing_and_one_that_will_not_end_is_killed(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(child, "STOP_SECONDS", 0.1)
+
+    def fails(ended: int) -> None:
+        raise RuntimeError("a secret")
+
+    def stays(ended: int) -> None:
+        while True:
+            signal.pause()
+
+    with child.beside([fails, stays]) as copies:
+        pass
+    for number in copies:
+        with pytest.raises(ChildProcessError):  # it was waited for
+            os.waitpid(number, os.WNOHANG)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_when_who_began_them_is_killed_the_copies_end() -> None:
+    script = """
+import os, signal
+from segments.app.servers import child
+
+def waits(ended):
+    print("here", flush=True)
+    os.read(ended, 1)
+    print("ended", flush=True)
+
+with child.beside([waits]):
+    signal.pause()
+"""
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    with process.stdout as said:
+        assert said.readline() == "here\n"
+        process.kill()
+        assert said.read() == "ended\n"  # which comes to its end only when no copy holds it
+    process.wait()
+
+
+def test_sockets_on_one_port_share_who_calls() -> None:
+    with socket.socket() as free:
+        free.bind((child.HOST, 0))
+        port = port_of(free)
+    sockets = child.listening(port, 2)
+    try:
+        assert [port_of(one) for one in sockets] == [port, port]
+        for one in sockets:
+            one.listen(64)
+            one.setblocking(False)
+        calls = [socket.create_connection((child.HOST, port)) for _ in range(40)]
+        heard = [0, 0]
+        for at, one in enumerate(sockets):
+            with suppress(BlockingIOError):
+                while True:
+                    one.accept()[0].close()
+                    heard[at] += 1
+        for call in calls:
+            call.close()
+        assert sum(heard) == 40 and all(heard)  # all of them with one: 2 in 2^40
+    finally:
+        for one in sockets:
+            one.close()

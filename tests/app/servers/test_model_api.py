@@ -6,6 +6,7 @@ import ast
 import asyncio
 import json
 import logging
+import os
 import signal
 import socket
 import sqlite3
@@ -30,6 +31,7 @@ from segments.app.commands.serve import run
 from segments.app.load import load
 from segments.app.servers import child, invocations, known_customers, model_api
 from segments.app.servers.invocations import RefusedError
+from segments.app.servers.metrics import Metrics
 from segments.app.servers.model_api import MOST_ARRIVING, SMALL_BODY, Known, Serving, application, follow
 from segments.clustering.space import Space
 from segments.config.registry import TrackingConfig
@@ -386,6 +388,33 @@ def test_what_it_tells_of_itself() -> None:
     assert "passwd" not in said
 
 
+def test_what_any_of_its_processes_counted_is_told() -> None:
+    metrics = Metrics(["/invocations", "other"], 2)
+
+    def counts(ended: int) -> None:
+        metrics.process = 1
+        metrics.note("/invocations", 200, 5, 0.0005)  # up to a limit, that included
+        metrics.note("other", 404, 0, 21.0)
+
+    metrics.note("/invocations", 200, 2, 0.003)
+    with child.beside([counts]):
+        pass
+    said = metrics.text("toy", "3").decode()
+    for line in (
+        'segments_requests_total{path="/invocations",status="200"} 2.0',
+        'segments_requests_total{path="other",status="404"} 1.0',
+        "segments_rows_total 7.0",
+        'segments_answer_seconds_bucket{le="0.0005",path="/invocations"} 1.0',
+        'segments_answer_seconds_bucket{le="0.0025",path="/invocations"} 1.0',
+        'segments_answer_seconds_bucket{le="0.005",path="/invocations"} 2.0',
+        'segments_answer_seconds_bucket{le="20.0",path="other"} 0.0',
+        'segments_answer_seconds_bucket{le="+Inf",path="other"} 1.0',
+        'segments_answer_seconds_count{path="/invocations"} 2.0',
+        'segments_answer_seconds_sum{path="/invocations"} 0.0035',
+    ):
+        assert line in said.splitlines()
+
+
 def test_a_known_customer_is_answered_by_id_and_read_anew_when_a_run_has_made_other_tables(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -604,6 +633,26 @@ def test_serving_answers_what_scoring_writes(small_project: Callable[[], SmallPr
         assert post(url, b"{")[0] == 400
         assert post(url, json.dumps({"dataframe_records": features[columns].to_dict("records")}).encode())[0] == 413
         assert post(url, b"a", "text/csv")[0] == 415
+        # Each call is a connection of its own, so either process answers; all are counted, whoever is asked.
+        [helper] = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+        for _ in range(20):
+            assert get(url.replace("/invocations", "/version")) == (200, {"name": "customer-segments", "version": "1"})
+        with urllib.request.urlopen(url.replace("/invocations", "/metrics"), timeout=LIMIT) as answer:
+            counted = answer.read().decode()
+        for line in (
+            'segments_requests_total{path="/version",status="200"} 20.0',
+            'segments_requests_total{path="/invocations",status="200"} 7.0',
+            'segments_requests_total{path="/invocations",status="415"} 1.0',
+            'segments_requests_total{path="/customers/",status="200"} 2.0',
+            "segments_rows_total 205.0",
+        ):
+            assert line in counted
+        os.kill(int(helper), signal.SIGKILL)  # not in good order: the other says so, and goes on
+        assert any(
+            line.startswith("One of the processes that answer has ended") for line in iter(server.stdout.readline, "")
+        )
+        for _ in range(20):
+            assert get(url.replace("/invocations", "/version"))[0] == 200
         server.send_signal(signal.SIGTERM)
         assert server.wait(timeout=LIMIT) == 0
         assert "Traceback" not in server.stderr.read()

@@ -1,4 +1,4 @@
-"""One server for one person, as a child of this process. Comes in: a command. Goes out: its address once it answers; nothing of it stays when we end.
+"""One server for one person, as a child of this process or as several copies of it. Comes in: a command, or what to do. Goes out: its address once it answers; nothing of it stays when we end.
 
 Every server here listens on 127.0.0.1 only and sends nothing home.
 """
@@ -15,11 +15,12 @@ import sys
 import tempfile
 import time
 import urllib.request
+import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import IO
+from typing import IO, NoReturn
 
 from segments.errors import SegmentsError, first_line
 
@@ -141,6 +142,81 @@ def ended_by_signals() -> Iterator[None]:
     finally:
         for number in heard:
             signal.signal(number, before[number])
+
+
+@contextmanager
+def beside(tasks: Sequence[Callable[[int], object]]) -> Iterator[list[int]]:
+    """Have copies of this process do tasks while the block runs; they are to end when it does, however it ends.
+
+    Copies need not import again, and share what lies in memory. Begin before there are threads or open databases, which cannot be copied.
+
+    Parameters
+    ----------
+    tasks : sequence of callable
+        What each copy does. It gets a descriptor at whose end it is to end, in good order: the block is over, or this process was killed.
+        What it raises is not said: what there is to say, the process that is copied says.
+
+    Yields
+    ------
+    list of int
+        The copies' process numbers.
+
+    Examples
+    --------
+    >>> with beside([lambda ended: os.read(ended, 1)] * 2) as copies:
+    ...     len(copies)
+    2
+    """
+    reading, writing = os.pipe()
+    copies: list[int] = []
+    try:
+        for task in tasks:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # of threads: those of BLAS, which are copied well
+                number = os.fork()
+            if not number:
+                os.close(writing)
+                _copied(task, reading)
+            copies.append(number)
+        os.close(reading)
+        yield copies
+    finally:
+        os.close(writing)
+        deadline = time.monotonic() + STOP_SECONDS
+        for number in copies:
+            while os.waitpid(number, os.WNOHANG) == (0, 0):
+                if time.monotonic() > deadline:
+                    os.kill(number, signal.SIGKILL)
+                time.sleep(0.01)
+
+
+def _copied(task: Callable[[int], object], ended: int) -> NoReturn:
+    code = 1
+    with suppress(BaseException):  # nothing of ours goes on above: not the tests that began us, say
+        task(ended)
+        code = 0
+    os._exit(code)
+
+
+def listening(port: int, processes: int) -> list[socket.socket]:
+    """Sockets on one port of 127.0.0.1, one for each process that answers: the system deals callers out to those that listen.
+
+    Parameters
+    ----------
+    port : int
+        A free one.
+    processes : int
+        How many sockets.
+    """
+    sockets = []
+    for _ in range(processes):
+        one = socket.socket()
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if processes > 1:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        one.bind((HOST, port))
+        sockets.append(one)
+    return sockets
 
 
 def free_port(wanted: int, setting: str, say: Callable[[str], object] = say) -> int:

@@ -10,11 +10,15 @@ import asyncio
 import gc
 import json
 import logging
+import os
+import socket
+import sys
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
@@ -41,7 +45,9 @@ Answers = list[bytes]
 
 CUSTOMER_PATH = "/customers/"  # then an id
 EVENTS = "/events"
+OTHER = "other"  # what is counted of paths that there are not
 PATHS = {"/invocations": "POST", EVENTS: "POST", "/health": "GET", "/ping": "GET", "/version": "GET", "/metrics": "GET"}
+COUNTED = (*PATHS, CUSTOMER_PATH, OTHER)
 SMALL_BODY = 2**16  # a body of so many bytes is answered between two others; a larger one in a thread
 MOST_TOGETHER = 64  # small bodies in one go
 MOST_HELD = 2**28  # bytes of large bodies that wait for the thread
@@ -74,32 +80,92 @@ def run_model_api(config: Config, uri: str | None = None, say: Callable[[str], o
     TrackingError
         If there is no such model, or it does not answer its own example.
     """
-    import uvicorn
-
     address = uri or f"models:/{config.registry.model}@{IN_USE}"
-    serving, body = _load(config.tracking, address)
     limits = config.serving
     port = child.free_port(limits.port, "segments serve port", say)
-    url = f"http://{child.HOST}:{port}"
+    sockets = child.listening(port, limits.workers if sys.platform == "linux" else 1)
+    metrics = Metrics(COUNTED, len(sockets))
     for chatty in ("mlflow", "uvicorn"):
         logging.getLogger(chatty).setLevel(logging.CRITICAL)  # what they log of a bad request holds its rows
+
+    # Once for all of them; what is frozen is not looked through, so that they go on having it in common.
+    import mlflow  # noqa: F401
+    import uvicorn  # noqa: F401
+
+    gc.collect()
+    gc.freeze()
+
+    def keep(worker: int) -> socket.socket:
+        """The socket of one: while others hold it too, callers are dealt to it, also when nobody answers there any more."""
+        for other in {*sockets} - {sockets[worker]}:
+            other.close()
+        return sockets[worker]
+
+    def help_out(worker: int, ended: int) -> None:
+        metrics.process = worker
+        _answer(config, address, keep(worker), metrics, lambda text: None, ended=ended)
+
+    helpers = [partial(help_out, worker) for worker in range(1, len(sockets))]
+    try:
+        # uvicorn ends in good order at a signal, and then raises it again for us
+        with child.ended_by_signals(), child.beside(helpers) as others:
+            _answer(config, address, keep(0), metrics, say, others=others)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        sockets[0].close()
+        gc.unfreeze()
+    say("\nStopped.")
+    return 0
+
+
+def _answer(
+    config: Config,
+    address: str,
+    listening: socket.socket,
+    metrics: Metrics,
+    say: Callable[[str], object],
+    others: Sequence[int] = (),
+    ended: int | None = None,
+) -> None:
+    """Load the model and answer who comes to a socket, until a signal; and where this is a copy, until the descriptor `ended` comes to its end."""
+    import uvicorn
+
+    serving, body = _load(config.tracking, address)
+    limits = config.serving
+    url = f"http://{child.HOST}:{listening.getsockname()[1]}"
 
     class Announced(uvicorn.Server):
         async def startup(self, *args: Any, **kwargs: Any) -> None:
             await super().startup(*args, **kwargs)
             if "@" in address:
                 self.following = asyncio.create_task(follow(serving, config.tracking, address, say))
+            loop = asyncio.get_running_loop()
+            if ended is not None:
+                loop.add_reader(ended, self.stop, ended)
+            for number in others:
+                loop.add_reader(one := os.pidfd_open(number), self.alone, one)
             say(
                 f"{serving.name} version {serving.version} answers at {url}/invocations, for example:\n\n"
                 f"  curl {url}/invocations -H 'Content-Type: application/json' -d '{body}'\n\n"
                 f"At most {limits.max_rows:,} rows and {limits.max_mib:g} MiB a request. Stop with Ctrl-C."
             )
 
+        def stop(self, ended: int) -> None:
+            asyncio.get_running_loop().remove_reader(ended)
+            self.should_exit = True
+
+        def alone(self, other: int) -> None:
+            asyncio.get_running_loop().remove_reader(other)
+            os.close(other)
+            if not self.should_exit:
+                say(
+                    "One of the processes that answer has ended; the others go on. Start `segments serve` again when it suits you."
+                )
+
     server = Announced(
         uvicorn.Config(
-            application(serving, limits, Known(config, serving), EventLog(config)),
-            host=child.HOST,
-            port=port,
+            application(serving, limits, Known(config, serving), EventLog(config), metrics=metrics),
             lifespan="off",
             log_config=None,
             access_log=False,
@@ -110,16 +176,7 @@ def run_model_api(config: Config, uri: str | None = None, say: Callable[[str], o
     )
     gc.collect()
     gc.freeze()  # what is loaded stays: a collection in mid-answer need not look through it
-    try:
-        # uvicorn ends in good order at a signal, and then raises it again for us
-        with child.ended_by_signals():
-            server.run()
-    except KeyboardInterrupt:
-        pass
-    finally:
-        gc.unfreeze()
-    say("\nStopped.")
-    return 0
+    server.run(sockets=[listening])
 
 
 @dataclass
@@ -312,6 +369,7 @@ def application(
     known: Known | None = None,
     events: EventLog | None = None,
     patience_seconds: float = PATIENCE_SECONDS,
+    metrics: Metrics | None = None,
 ) -> Application:
     """The server as an ASGI application: it lets in what it can answer, and nobody who is slow keeps others waiting.
 
@@ -327,13 +385,15 @@ def application(
         For ``/events``; there is no log by default.
     patience_seconds : float
         How long a body may take to come, and an answer to be taken.
+    metrics : Metrics, optional
+        Of all processes that answer; its own by default.
 
     Returns
     -------
     ASGI application
         Every error it answers is ``{"error": "one sentence"}``.
     """
-    return _Requests(serving, limits, known, events, patience_seconds)
+    return _Requests(serving, limits, known, events, patience_seconds, metrics or Metrics(COUNTED))
 
 
 class _Requests:
@@ -346,13 +406,14 @@ class _Requests:
         known: Known | None,
         events: EventLog | None,
         patience_seconds: float,
+        metrics: Metrics,
     ) -> None:
         self._serving, self._known, self._events = serving, known, events
         self._limits, self._patience_seconds = limits, patience_seconds
         self._max_bytes = int(limits.max_mib * 2**20)
         self._held = 0  # bytes of large bodies that wait for their answer
         self._arriving, self._leaving = Patience(patience_seconds, MOST_ARRIVING), Patience(patience_seconds)
-        self._together, self._metrics = Together(), Metrics()
+        self._together, self._metrics = Together(), metrics
         self._helper = ThreadPoolExecutor(1)  # two would only take turns at Python's lock
 
     # a method of another name would be taken for an application of an older ASGI
@@ -362,7 +423,7 @@ class _Requests:
         reply = await self._reply(scope, receive)
         if reply.status:
             path = scope["path"]  # without the id: what is counted names nobody
-            path = path if path in PATHS else CUSTOMER_PATH if path.startswith(CUSTOMER_PATH) else "other"
+            path = path if path in PATHS else CUSTOMER_PATH if path.startswith(CUSTOMER_PATH) else OTHER
             self._metrics.note(path, reply.status, reply.rows, time.monotonic() - begun)
             await _send(send, reply, self._leaving)
 
