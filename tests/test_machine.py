@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from dvc.utils.serialize import modify_yaml
+from dvc.utils.serialize import modify_yaml, parse_yaml
+from ruamel.yaml import YAML
 
 import dealing
 import machine
@@ -107,6 +108,15 @@ def test_a_signal_reaches_a_warm_command(tmp_path: Path) -> None:
             asking.close()
     assert process.returncode == 130
     assert "interrupted" in err
+
+
+def test_dvc_reads_a_lock_by_libyaml_as_it_would_without(project: Path) -> None:
+    lock = (project / "dvc.lock").read_text()
+    words = "1e5 010 0o10 1_000 12:30 yes off ~ 2024-03-09 '1e5' 1.0e+3 .5 größe".split()
+    with_all = lock + "words:\n" + "".join(f"- {word}\n" for word in words) + "in_a_row: [01, no, {a: 1e-07}]\n"
+    plain = YAML(typ="safe", pure=True)
+    assert YAML(typ="safe").Parser is not plain.Parser, "libyaml is not used: dvc takes three times as long to read"
+    assert parse_yaml(with_all, "dvc.lock") == plain.load(with_all)
 
 
 @pytest.mark.slow

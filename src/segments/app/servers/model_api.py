@@ -45,9 +45,9 @@ Answers = list[bytes]
 
 CUSTOMER_PATH = "/customers/"  # then an id
 EVENTS = "/events"
-OTHER = "other"  # what is counted of paths that there are not
+OTHER_PATH = "other"  # what is counted of paths that there are not
 PATHS = {"/invocations": "POST", EVENTS: "POST", "/health": "GET", "/ping": "GET", "/version": "GET", "/metrics": "GET"}
-COUNTED = (*PATHS, CUSTOMER_PATH, OTHER)
+COUNTED_PATHS = (*PATHS, CUSTOMER_PATH, OTHER_PATH)
 SMALL_BODY = 2**16  # a body of so many bytes is answered between two others; a larger one in a thread
 MOST_TOGETHER = 64  # small bodies in one go
 MOST_HELD = 2**28  # bytes of large bodies that wait for the thread
@@ -84,7 +84,7 @@ def run_model_api(config: Config, uri: str | None = None, say: Callable[[str], o
     limits = config.serving
     port = child.free_port(limits.port, "segments serve port", say)
     sockets = child.listening(port, limits.workers if sys.platform == "linux" else 1)
-    metrics = Metrics(COUNTED, len(sockets))
+    metrics = Metrics(COUNTED_PATHS, len(sockets))
     for chatty in ("mlflow", "uvicorn"):
         logging.getLogger(chatty).setLevel(logging.CRITICAL)  # what they log of a bad request holds its rows
 
@@ -393,7 +393,7 @@ def application(
     ASGI application
         Every error it answers is ``{"error": "one sentence"}``.
     """
-    return _Requests(serving, limits, known, events, patience_seconds, metrics or Metrics(COUNTED))
+    return _Requests(serving, limits, known, events, patience_seconds, metrics or Metrics(COUNTED_PATHS))
 
 
 class _Requests:
@@ -423,7 +423,7 @@ class _Requests:
         reply = await self._reply(scope, receive)
         if reply.status:
             path = scope["path"]  # without the id: what is counted names nobody
-            path = path if path in PATHS else CUSTOMER_PATH if path.startswith(CUSTOMER_PATH) else OTHER
+            path = path if path in PATHS else CUSTOMER_PATH if path.startswith(CUSTOMER_PATH) else OTHER_PATH
             self._metrics.note(path, reply.status, reply.rows, time.monotonic() - begun)
             await _send(send, reply, self._leaving)
 
