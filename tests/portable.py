@@ -32,11 +32,12 @@ RECIPE = [
     "sweep.scalers=[none,standard,minmax,robust,power,quantile]",
     "sweep.feature_sets=[rfm,behaviour]",
 ]
-BLAS = ("SkylakeX", "Haswell", "Zen", "Nehalem")
+# Kernels of BLAS, richest first, and what a processor must have to run them: one without is stopped in mid-sum.
+BLAS = {"SkylakeX": "avx512f", "Haswell": "avx2", "Zen": "avx2", "Nehalem": ""}
 _AVX512 = "X86_V4 AVX512_ICL AVX512_SPR"
 # What NumPy may use; a processor without AVX2 has no fused multiply-add in the C library's logarithm either.
 SIMD = {
-    "AVX-512": {},
+    "all there is": {},
     "no AVX-512": {"NPY_DISABLE_CPU_FEATURES": _AVX512},
     "no AVX2": {
         "NPY_DISABLE_CPU_FEATURES": f"X86_V3 {_AVX512}",
@@ -57,9 +58,21 @@ def variables(setting: Setting) -> dict[str, str]:
     return own | dict.fromkeys(THREAD_VARIABLES, str(threads))
 
 
-def settings(pythons: Sequence[str]) -> list[Setting]:
+def runnable(flags: str) -> list[str]:
+    """The kernels of BLAS that a processor with these flags can run."""
+    return [blas for blas, needed in BLAS.items() if needed in {"", *flags.split()}]
+
+
+def flags_here() -> str:
+    """What this processor says it has; of a system that does not say it, nothing."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    return next((line.partition(":")[2] for line in lines if line.startswith("flags")), "")
+
+
+def settings(pythons: Sequence[str], kernels: Sequence[str]) -> list[Setting]:
     """All of them."""
-    return [(python, *how) for how in itertools.product(BLAS, SIMD, NUMBA, THREADS) for python in pythons]
+    return [(python, *how) for how in itertools.product(kernels, SIMD, NUMBA, THREADS) for python in pythons]
 
 
 def run(
@@ -210,8 +223,11 @@ def installed(version: str) -> Path | None:
 def main() -> int:
     """Run under all settings; returns how many files differ."""
     pythons = [version for version in PYTHONS if installed(version)]
-    chosen = settings(pythons)
+    kernels = runnable(flags_here())
+    chosen = settings(pythons, kernels)
     print(f"{len(chosen)} settings, Python {', '.join(pythons)}", flush=True)
+    if left := [f"{blas} ({needed})" for blas, needed in BLAS.items() if blas not in kernels]:
+        print(f"Left out, as this processor cannot run it: BLAS for {', '.join(left)}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         lines = compared(Path(folder), chosen)
     print("\n".join(lines) or f"one hash of every file in {len(chosen)} settings")

@@ -29,11 +29,18 @@ HERE = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 @pytest.mark.slow
 def test_the_pipeline_makes_the_same_bytes_on_an_older_processor(tmp_path: Path) -> None:
-    chosen = [(HERE, "SkylakeX", "AVX-512", "host", 2), (HERE, "Nehalem", "no AVX2", "generic", 1)]
+    richest = portable.runnable(portable.flags_here())[0]
+    chosen = [(HERE, richest, "all there is", "host", 2), (HERE, "Nehalem", "no AVX2", "generic", 1)]
     stages = [
         name for name in portable.STAGES if name not in ("explore", "briefing", "registry")
     ]  # pictures and copies
     assert portable.compared(tmp_path, chosen, SMALLER, stages, lambda root: write_shop(root, 400)) == []
+
+
+def test_no_processor_is_asked_for_what_it_cannot_run() -> None:
+    assert portable.runnable("fpu sse4_2 avx avx2 avx512f") == ["SkylakeX", "Haswell", "Zen", "Nehalem"]
+    assert portable.runnable("fpu sse4_2 avx avx2 fma") == ["Haswell", "Zen", "Nehalem"]
+    assert portable.runnable("fpu sse4_2 avx2x") == portable.runnable("") == ["Nehalem"]
 
 
 def test_a_difference_is_named_with_column_row_and_size(tmp_path: Path) -> None:
