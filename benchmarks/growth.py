@@ -56,8 +56,9 @@ def one(n: int, kind: str) -> dict[str, float]:
     import numpy as np
     import pandas as pd
 
-    from segments.clustering.candidate import Spec, sweep_cell, workers_of
+    from segments.clustering.candidate import Spec, sweep_cell
     from segments.clustering.kmeans import best_kmeans
+    from segments.clustering.silhouette import cores_to_use
     from segments.config.sweep import Algorithm, Feature, FeatureSet, Scaler
 
     for library in ("sklearn.cluster", "segments.clustering.kmeans_kernel", "segments.clustering.silhouette_kernel"):
@@ -75,7 +76,7 @@ def one(n: int, kind: str) -> dict[str, float]:
     specs = [Spec("made up", feature_set, Scaler("standard"), Algorithm(), k, 0) for k in range(2, 16)]
     before = peak_mib()
     started = time.perf_counter()
-    candidates = sweep_cell(features, specs, threads=workers_of(0))
+    candidates = sweep_cell(features, specs, threads=cores_to_use(0))
     seconds = time.perf_counter() - started
     peak = peak_mib()
     found = {

@@ -60,6 +60,22 @@ def test_any_shape_and_length() -> None:
     assert float(log(2.5)) == float(log(np.array([2.5]))[0])
 
 
+@pytest.mark.parametrize("own", [log, log1p, exp, expm1])
+@given(
+    numbers=st.lists(st.one_of(st.floats(), st.floats(-750, 750), st.floats(-2, 2)), min_size=1, max_size=32),
+    shape=st.sampled_from([(-1,), (1, -1), (-1, 1)]),
+)
+@settings(max_examples=200, deadline=None)
+def test_few_numbers_have_the_bits_they_have_among_many(own, numbers: list[float], shape: tuple[int, ...]) -> None:
+    few = np.array(numbers).reshape(shape)
+    among_many = own(np.concatenate([few.ravel(), np.linspace(0.5, 1.5, 100)]))[: few.size].reshape(shape)
+    found = own(few)
+    assert found.shape == few.shape
+    assert np.array_equal(np.isnan(found), np.isnan(among_many))
+    bits = np.where(np.isnan(found), 0.0, found).view(np.int64)  # also the sign of zero
+    assert np.array_equal(bits, np.where(np.isnan(among_many), 0.0, among_many).view(np.int64))
+
+
 @given(st.lists(st.lists(st.floats(-1e3, 1e3), min_size=4, max_size=4), min_size=1, max_size=9))
 @settings(max_examples=50, deadline=None)
 def test_a_product_is_numpys(rows: list[list[float]]) -> None:

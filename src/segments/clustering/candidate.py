@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -373,14 +372,3 @@ def candidates_table(facts: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
 def sweep_id(candidate_ids: Iterable[str]) -> str:
     """Hash of the candidates of a sweep: the same grid on the same data is the same sweep."""
     return hashlib.sha256(" ".join(sorted(candidate_ids)).encode()).hexdigest()[:12]
-
-
-def workers_of(wanted: int) -> int:
-    """Processes to use: what was asked for, or one per core this process may run on.
-
-    Examples
-    --------
-    >>> workers_of(3)
-    3
-    """
-    return wanted or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else wanted or os.cpu_count() or 1

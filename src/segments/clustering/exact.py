@@ -8,9 +8,9 @@ steps in an order of their own. To 1 unit in the last place or so; a few times s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from decimal import Decimal
-from math import factorial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,26 +26,88 @@ _LOWEST = -300
 _TENS = np.array([float(f"1e{n}") for n in range(_LOWEST, 301)])
 # Terms of the series of log and exp, the smallest first.
 _OF_LOG = tuple(2.0 / n for n in range(23, 1, -2))
-_OF_EXP = tuple(1.0 / factorial(n) for n in range(14, 1, -1))
+_OF_EXP = tuple(1.0 / math.factorial(n) for n in range(14, 1, -1))
+_ROOT_OF_HALF = float(np.sqrt(0.5))
 _ROWS = 8192  # at a time: what is between the steps stays in the processor's cache
+_FEW = 32  # numbers up to here are taken one by one: the calls would take longer than the steps
 
 
-def _by_rows(compute: Callable[[Floats], Floats]) -> Callable[[ArrayLike], Floats]:
-    """Compute piece by piece, in the shape that came in."""
+def _by_rows(one: Callable[[float], float]) -> Callable[[Callable[[Floats], Floats]], Callable[[ArrayLike], Floats]]:
+    """Compute piece by piece, in the shape that came in; and few numbers one by one, by the same steps."""
 
-    def computed(numbers: ArrayLike) -> Floats:
-        x = np.asarray(numbers, dtype=np.float64)
-        flat, out = x.ravel(), np.empty(x.size)
-        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-            for at in range(0, x.size, _ROWS):
-                out[at : at + _ROWS] = compute(flat[at : at + _ROWS])
-        return out.reshape(x.shape)
+    def whole(compute: Callable[[Floats], Floats]) -> Callable[[ArrayLike], Floats]:
+        def computed(numbers: ArrayLike) -> Floats:
+            x = np.asarray(numbers, dtype=np.float64)
+            if x.size <= _FEW:
+                return np.array([one(number) for number in x.ravel().tolist()], dtype=np.float64).reshape(x.shape)
+            flat, out = x.ravel(), np.empty(x.size)
+            with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+                for at in range(0, x.size, _ROWS):
+                    out[at : at + _ROWS] = compute(flat[at : at + _ROWS])
+            return out.reshape(x.shape)
 
-    computed.__doc__, computed.__name__ = compute.__doc__, compute.__name__
-    return computed
+        computed.__doc__, computed.__name__ = compute.__doc__, compute.__name__
+        return computed
+
+    return whole
 
 
-@_by_rows
+def _log_of_one(x: float, more: float = 0.0) -> float:
+    """As :func:`_log`."""
+    if not 0.0 < x < math.inf:
+        return -math.inf if x == 0 else x if x > 0 else math.nan
+    part, power = math.frexp(x)
+    if part < _ROOT_OF_HALF:
+        part, power = 2.0 * part, power - 1
+    f = part - 1.0
+    s = f / (2.0 + f)
+    square, rest = s * s, 0.0
+    for term in _OF_LOG:
+        rest = (rest + term) * square
+    return power * _LN2_HIGH + (f - (s * (f - rest) - (power * _LN2_LOW + more)))
+
+
+def _log1p_of_one(x: float) -> float:
+    one_more = 1.0 + x
+    if not 0.0 < one_more < math.inf:
+        return _log_of_one(one_more)
+    lost = 1.0 - (one_more - x) if x > 1.0 else x - (one_more - 1.0)
+    return _log_of_one(one_more, lost / one_more)
+
+
+def _exp_of_one(x: float) -> float:
+    powers, grown = _parts_of_one(x)
+    return _grown(1.0 + grown, powers)
+
+
+def _expm1_of_one(x: float) -> float:
+    powers, grown = _parts_of_one(x)
+    if powers < 53:
+        return math.ldexp(grown, powers) + (math.ldexp(1.0, powers) - 1.0)
+    return _grown(1.0 + grown, powers)
+
+
+def _parts_of_one(x: float) -> tuple[int, float]:
+    """As :func:`_exp`."""
+    if math.isnan(x):
+        return 0, x
+    x = min(max(x, -800.0), 800.0)
+    powers = round(x / float(_LN2))  # ties to even, as NumPy's rint
+    r = (x - powers * _LN2_HIGH) - powers * _LN2_LOW
+    grown = 0.0
+    for term in _OF_EXP:
+        grown = (grown + term) * r
+    return powers, r + grown * r
+
+
+def _grown(part: float, powers: int) -> float:
+    try:
+        return math.ldexp(part, powers)
+    except OverflowError:
+        return math.inf
+
+
+@_by_rows(_log_of_one)
 def log(x: Floats) -> Floats:
     """Natural logarithm; of 0 minus infinity, of less NaN.
 
@@ -57,7 +119,7 @@ def log(x: Floats) -> Floats:
     return _log(x, np.zeros(len(x)))
 
 
-@_by_rows
+@_by_rows(_log1p_of_one)
 def log1p(x: Floats) -> Floats:
     """Natural logarithm of 1 + x, also where x is tiny.
 
@@ -71,7 +133,7 @@ def log1p(x: Floats) -> Floats:
     return _log(one_more, np.where(np.isfinite(x), lost / one_more, 0.0))
 
 
-@_by_rows
+@_by_rows(_exp_of_one)
 def exp(x: Floats) -> Floats:
     """The exponential function.
 
@@ -84,7 +146,7 @@ def exp(x: Floats) -> Floats:
     return np.ldexp(1.0 + grown, powers)
 
 
-@_by_rows
+@_by_rows(_expm1_of_one)
 def expm1(x: Floats) -> Floats:
     """exp(x) - 1, also where x is tiny.
 
@@ -214,7 +276,7 @@ def significant(numbers: ArrayLike, digits: int = 10) -> Floats:
 def _log(x: Floats, more: Floats) -> Floats:
     """Log x + more."""
     part, power = np.frexp(x)  # part in 0.5 to 1
-    low = part < np.sqrt(0.5)
+    low = part < _ROOT_OF_HALF
     part, power = np.where(low, 2.0 * part, part), power - low
     # log(1 + f) = 2 atanh(s) with s = f / (2 + f), whose first term 2 s is f - s f: f is exact
     f = part - 1.0

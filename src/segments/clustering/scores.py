@@ -23,8 +23,8 @@ from segments.clustering.silhouette import (
     Floats,
     Integers,
     checked_labelings,
+    cores_to_use,
     silhouette_estimate,
-    threads_of,
 )
 from segments.clustering.space import fold
 from segments.config.features import RFM_SCORES
@@ -185,7 +185,7 @@ def cluster_scores_many(
     if not cluster_kernel.signatures:
         with compiling_is_said("the cluster sums"):
             scores(labelings[0])  # before there are threads
-    with ThreadPoolExecutor(threads_of(threads)) as pool:
+    with ThreadPoolExecutor(cores_to_use(threads)) as pool:
         found = list(pool.map(scores, labelings))
     return {name: np.array(values) for name, values in zip(CLUSTER_SCORES, zip(*found, strict=True), strict=True)}
 

@@ -194,8 +194,19 @@ def silhouette_estimate(
     return Estimate(mean, error, mean - half, mean + half, rows, samples)
 
 
-def threads_of(wanted: int) -> int:
-    """Threads to use: as many as wanted, or one per core this process may run on."""
+def cores_to_use(wanted: int) -> int:
+    """Threads or processes to use: as many as wanted, or one per core this process may run on.
+
+    Raises
+    ------
+    SweepError
+        If less than none are wanted.
+
+    Examples
+    --------
+    >>> cores_to_use(3)
+    3
+    """
     if wanted < 0:
         raise SweepError(f"threads is {wanted}", where="threads", fix="0 for one per core, or a number from 1")
     return wanted or (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
@@ -322,7 +333,7 @@ class _Cells:
         """Silhouettes of these positions, of shape (n_labelings, n_queries)."""
         from segments.clustering.silhouette_kernel import LANES, compiling_is_said, silhouette_kernel
 
-        threads, out = threads_of(threads), np.empty((len(self.starts) - 1, len(queries)))
+        threads, out = cores_to_use(threads), np.empty((len(self.starts) - 1, len(queries)))
         interrupted = threading.Event()
 
         def strip(begin: int, end: int) -> None:

@@ -459,8 +459,7 @@ def _transform(raw: NDArray[np.float64], columns: list[str], transforms: list[st
         ):  # all columns of one in one go: of a single row, most of the time goes into the calls
             own = [j for j, transform in enumerate(transforms) if transform == name]
             out[:, own] = functions[name](raw[:, own])
-    bad = ~np.isfinite(out) & np.isfinite(raw)
-    if bad.any():
+    if not np.isfinite(out).all() and (bad := ~np.isfinite(out) & np.isfinite(raw)).any():
         j = int(np.flatnonzero(bad.any(axis=0))[0])
         raise SweepError(
             f"'{columns[j]}' is {raw[bad[:, j], j][0]:g}, where {transforms[j]} is not defined",

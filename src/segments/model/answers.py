@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from segments.clustering.fitted.columns import as_levels
-from segments.clustering.silhouette import threads_of
+from segments.clustering.silhouette import cores_to_use
 from segments.clustering.space import Space, place
 from segments.data.reading.cells import read_number, tells_decimal
 from segments.data.rows import find_header
@@ -167,7 +167,7 @@ def score_batches(
     [Rejected(row=2, id='b', kind='x is not a number', reason="x is not a number: 'nine'")]
     """
     words = frozenset(word.strip().casefold() for word in missing) | {""}
-    threads = threads_of(threads)
+    threads = cores_to_use(threads)
     waiting: deque[Future[Scored]] = deque()
     source = iter(batches)
     first_row = 1

@@ -9,7 +9,8 @@ from typing import Any
 
 from segments.app.jobs.candidates import make_cell, make_cells
 from segments.app.terminal import columns
-from segments.clustering.candidate import Spec, check_plan, workers_of
+from segments.clustering.candidate import Spec, check_plan
+from segments.clustering.silhouette import cores_to_use
 from segments.config.root import Config
 from segments.errors import SegmentsError
 from segments.io.store import catalog
@@ -53,7 +54,7 @@ def run(configs: Sequence[Config]) -> Iterator[str]:
                 refused.append(error)
                 cell.pop()  # the largest k asks too much, or all of them do
     if cells := [cell for cell in cells if cell]:
-        workers, tracked_to = workers_of(configs[0].sweep.workers), configs[0].tracking
+        workers, tracked_to = cores_to_use(configs[0].sweep.workers), configs[0].tracking
         alone = nullcontext(make_cell(features, cell, workers) for cell in cells)
         with (
             make_cells(features, cells, workers) if len(cells) > 1 else alone as made,

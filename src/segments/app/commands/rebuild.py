@@ -12,7 +12,8 @@ from segments.app.jobs.of_record import of_everybody
 from segments.app.jobs.specs import grid
 from segments.app.load import checked
 from segments.app.stages import data, features
-from segments.clustering.candidate import candidate_ids, hash_table, sweep_cell, workers_of
+from segments.clustering.candidate import candidate_ids, hash_table, sweep_cell
+from segments.clustering.silhouette import cores_to_use
 from segments.clustering.space import nearest, to_space
 from segments.config.root import Config
 from segments.errors import SegmentsError
@@ -37,7 +38,7 @@ def run(config: Config, candidate_id: str) -> None:
         )
     # Estimated scores depend on the labelings that share the pass.
     wanted = [cell[ids.index(candidate_id)]] if cell[0].scoring.is_exact(len(table)) else cell
-    every = sweep_cell(table, wanted, workers_of(config.sweep.workers), known)
+    every = sweep_cell(table, wanted, cores_to_use(config.sweep.workers), known)
     made = {c.candidate_id: c for c in every}[candidate_id]
     labels = made.labels
     fit = of_everybody(config, candidate_id, made.space, made.centres, made.spec.algorithm)

@@ -12,7 +12,8 @@ from segments.app.jobs.versions import register
 from segments.app.stages import prediction as stage_prediction
 from segments.app.stages import registry as stage_registry
 from segments.app.stages import sweep as stage_sweep
-from segments.clustering.candidate import candidate_ids, hash_table, workers_of
+from segments.clustering.candidate import candidate_ids, hash_table
+from segments.clustering.silhouette import cores_to_use
 from segments.config.registry import IN_USE
 from segments.config.root import Config
 from segments.io.registry import versions
@@ -155,5 +156,5 @@ def make_missing(config: Config) -> None:
         every = [list(zip(cell, candidate_ids(cell, data), strict=True)) for cell in grid(config, features)]
         wanted = [[spec for spec, i in cell if i in missing] for cell in every]
         if wanted := [cell for cell in wanted if cell]:
-            with make_cells(features, wanted, workers_of(config.sweep.workers), data) as made:
+            with make_cells(features, wanted, cores_to_use(config.sweep.workers), data) as made:
                 list(made)

@@ -27,8 +27,8 @@ from segments.clustering.candidate import (
     hash_table,
     plan,
     sweep_cell,
-    workers_of,
 )
+from segments.clustering.silhouette import cores_to_use
 from segments.clustering.space import to_space
 from segments.config.evidence import EvidenceConfig, SelectionConfig
 from segments.config.identity import ConfidenceConfig
@@ -299,7 +299,7 @@ def sweep(
         ScoringConfig(),
     )
     notes = [*given.notes, *dict.fromkeys(check_plan(given.features, cells))]
-    many = min(workers_of(workers), len(cells))
+    many = min(cores_to_use(workers), len(cells))
     data = hash_table(given.features)
     made = _in_order(side_by_side(_fitted, ((n, given.features, cell, data) for n, cell in enumerate(cells)), many))
     table = candidates_table(one.to_plain() for cell in made for one in cell)

@@ -8,7 +8,7 @@ import pandas as pd
 from segments.app.jobs.evidence import Cell, evaluate_cells, record_measured
 from segments.app.jobs.metrics import evidence_metrics
 from segments.app.jobs.pool import progress
-from segments.clustering.candidate import workers_of
+from segments.clustering.silhouette import cores_to_use
 from segments.clustering.space import to_space
 from segments.config.root import Config
 from segments.evidence.existence import peaks_of
@@ -28,7 +28,7 @@ def run(config: Config) -> str:
     cells, left_out = _cells(config)
     found = dict[str, tuple[Cell, CellEvidence]]()
     for cell, evidence in progress(
-        evaluate_cells(cells, wanted, workers_of(config.sweep.workers)), len(cells), lambda _: "cells evaluated"
+        evaluate_cells(cells, wanted, cores_to_use(config.sweep.workers)), len(cells), lambda _: "cells evaluated"
     ):
         found[cell.name] = (cell, evidence)
     in_order = [found[cell.name] for cell in cells]  # they finish in any order

@@ -12,7 +12,8 @@ from segments.app.jobs.inputs import features_as_of
 from segments.app.jobs.metrics import sensitivity_metrics
 from segments.app.jobs.pool import side_by_side
 from segments.app.jobs.specs import spec_of
-from segments.clustering.candidate import Spec, workers_of
+from segments.clustering.candidate import Spec
+from segments.clustering.silhouette import cores_to_use
 from segments.config.evidence import SensitivityConfig
 from segments.config.root import Config
 from segments.config.sweep import Scaler
@@ -47,7 +48,7 @@ def run(config: Config) -> str:
         spec, scalers = spec_of(config, row), list(config.grid_scalers.values())
         tasks.append((identity, features, labels[identity].to_numpy(), spec, scalers, wanted, earlier, known))
     for identity, changes, notes in side_by_side(
-        _try, tasks, min(workers_of(config.sweep.workers), max(len(tasks), 1))
+        _try, tasks, min(cores_to_use(config.sweep.workers), max(len(tasks), 1))
     ):
         found[identity] = changes, notes
     rows = [(i, *hold(found[i][0], wanted)) for i in ids]

@@ -18,8 +18,8 @@ from segments.clustering.candidate import (
     check_plan,
     hash_table,
     sweep_id,
-    workers_of,
 )
+from segments.clustering.silhouette import cores_to_use
 from segments.clustering.space import Space
 from segments.config.root import Config
 from segments.io.store import catalog
@@ -46,7 +46,7 @@ def run(config: Config) -> str:
     sweep = Sweep(identity, config.source.name, ids)
     known: dict[str, dict[str, Any]] = {}
     with (
-        make_cells(features, cells, workers_of(config.sweep.workers), data) as made,  # while MLflow is imported
+        make_cells(features, cells, cores_to_use(config.sweep.workers), data) as made,  # while MLflow is imported
         connect(config.tracking, config.source.name) as tracker,
     ):
         for finished in progress(made, len(cells), _progress_line):

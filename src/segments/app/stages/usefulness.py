@@ -14,7 +14,8 @@ from segments.app.jobs.inputs import purchase_log
 from segments.app.jobs.metrics import usefulness_metrics
 from segments.app.jobs.pool import side_by_side
 from segments.app.jobs.specs import spec_of
-from segments.clustering.candidate import Spec, workers_of
+from segments.clustering.candidate import Spec
+from segments.clustering.silhouette import cores_to_use
 from segments.config.root import Config
 from segments.errors import DataError, ForecastError, SweepError
 from segments.evidence.sensitivity import Partition, labels_of
@@ -83,7 +84,7 @@ def _measure(config: Config, candidates: pd.DataFrame) -> tuple[pd.DataFrame, pd
     ]
     labelings: dict[str, Partition] = {}
     tasks = ((known, ids, specs) for ids, specs in cells)
-    for made, lacking in side_by_side(_made_again, tasks, min(workers_of(config.sweep.workers), len(cells))):
+    for made, lacking in side_by_side(_made_again, tasks, min(cores_to_use(config.sweep.workers), len(cells))):
         labelings |= made
         notes += lacking
     if not labelings:
