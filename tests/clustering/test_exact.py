@@ -22,6 +22,11 @@ def off(found: np.ndarray, true: np.ndarray) -> float:
     return float(np.max(np.abs(found - true) / np.spacing(np.abs(true))))
 
 
+def bits(numbers: np.ndarray) -> np.ndarray:
+    """Also the sign of zero; of what is no number there are many, and one is as good as another."""
+    return np.where(np.isnan(numbers), np.nan, numbers).view(np.int64)
+
+
 def longer(function, x: np.ndarray) -> np.ndarray:
     """By numbers of 64 bits before the exponent."""
     return np.asarray(function(x.astype(np.longdouble)), dtype=np.float64)
@@ -61,6 +66,15 @@ def test_any_shape_and_length() -> None:
 
 
 @pytest.mark.parametrize("own", [log, log1p, exp, expm1])
+def test_one_by_one_on_both_sides_of_every_turn(own) -> None:
+    """Where another branch is taken: at the root of a half, at 53 powers of two, where a result is 0, less than normal or infinite."""
+    turns = [math.sqrt(0.5), math.sqrt(0.5) - 1, 1.0, *np.arange(50.4, 54.0, 0.1) * math.log(2), -745.1, 709.8]
+    near = np.concatenate([turn + turn * 1e-5 * np.arange(-8, 9) for turn in turns])
+    alone = np.array([float(own(number)) for number in near])
+    assert np.array_equal(bits(own(near)), bits(alone))
+
+
+@pytest.mark.parametrize("own", [log, log1p, exp, expm1])
 @given(
     numbers=st.lists(st.one_of(st.floats(), st.floats(-750, 750), st.floats(-2, 2)), min_size=1, max_size=32),
     shape=st.sampled_from([(-1,), (1, -1), (-1, 1)]),
@@ -71,9 +85,7 @@ def test_few_numbers_have_the_bits_they_have_among_many(own, numbers: list[float
     among_many = own(np.concatenate([few.ravel(), np.linspace(0.5, 1.5, 100)]))[: few.size].reshape(shape)
     found = own(few)
     assert found.shape == few.shape
-    assert np.array_equal(np.isnan(found), np.isnan(among_many))
-    bits = np.where(np.isnan(found), 0.0, found).view(np.int64)  # also the sign of zero
-    assert np.array_equal(bits, np.where(np.isnan(among_many), 0.0, among_many).view(np.int64))
+    assert np.array_equal(bits(found), bits(among_many))
 
 
 @given(st.lists(st.lists(st.floats(-1e3, 1e3), min_size=4, max_size=4), min_size=1, max_size=9))
