@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 import segments
@@ -25,6 +27,14 @@ RANDOM = np.random.default_rng(3)
 CENTRES = np.repeat([[0.0, 0.0], [9.0, 0.0], [0.0, 9.0]], 30, axis=0)
 PEOPLE = pd.DataFrame(CENTRES + RANDOM.normal(size=(90, 2)), columns=["visits", "spend"])
 PEOPLE.insert(0, "client_id", [f"c{i:02}" for i in range(90)])
+
+LINES = pd.DataFrame(
+    {
+        "customer": [f"c{i % 30}" for i in range(90)],
+        "day": pd.date_range("2026-01-01", periods=90),
+        "amount": RANDOM.random(90).round(2),
+    }
+)
 
 
 @pytest.fixture(scope="module")
@@ -183,11 +193,38 @@ def test_what_tells_nothing_of_a_customer_is_left_out_as_describe_does() -> None
     assert read_given(odd, features=["zip", "churned"]).notes == [], "who names it wants it"
 
 
+def test_numbers_are_numbers_whatever_they_are_kept_in() -> None:
+    plain = PEOPLE.assign(orders=[i % 17 for i in range(90)])
+    text = plain["spend"].map("{:.2f}".format)
+    decimals = text.map(Decimal)
+    arrow = pd.Series(pd.array(decimals, dtype=pd.ArrowDtype(pa.decimal128(9, 2))))
+    wanted = read_given(plain.assign(spend=text.astype(float)))
+    for spend in (decimals, arrow, text.astype(float).astype(object)):
+        given = read_given(plain.assign(spend=spend, orders=plain["orders"].astype(object)))
+        pd.testing.assert_frame_equal(given.features, wanted.features)
+        assert given.notes == wanted.notes
+    lacking = decimals.where(decimals.index != 4, None)
+    with pytest.raises(DataError, match="'spend' lacks a value in 1 of 90 rows"):
+        read_given(plain.assign(spend=lacking))
+    said = read_given(plain.assign(orders=plain["orders"].astype(str))).notes[-1]
+    assert said == "'orders' is text, and is taken as a category: pd.to_numeric(df['orders']) makes numbers of it"
+
+
+def test_lines_of_customers_are_clustered_by_who_says_so() -> None:
+    assert len(read_given(LINES, features=["amount"]).features) == 90
+    numbered = LINES.assign(order_id=range(90))
+    assert list(read_given(numbered, id="order_id").features) == ["customer_id", "customer", "amount"]
+    families = PEOPLE.assign(household_id=[f"h{i % 40}" for i in range(90)])
+    assert any("'household_id'" in note for note in read_given(families).notes), "left out, and no reason to refuse"
+
+
 @pytest.mark.parametrize(
     ("given", "error", "said"),
     [
         ({"df": [1, 2]}, DataError, "takes a DataFrame, not list"),
         ({"df": PEOPLE.head(0)}, DataError, "no rows"),
+        ({"df": LINES}, DataError, "'customer' stands in several rows"),
+        ({"df": LINES.assign(order_id=range(90))}, DataError, "if a row is a customer, say id='order_id'"),
         ({"df": PEOPLE.assign(spend=np.inf)}, DataError, "'spend' is infinite in 90 of 90 rows"),
         ({"df": PEOPLE[["client_id"]]}, DataError, "no column can be clustered on"),
         ({"df": PEOPLE.set_axis(["a", "b", "b"], axis=1)}, DataError, "two columns are called b"),

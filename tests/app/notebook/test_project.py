@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 from contextlib import chdir
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,12 @@ def test_it_scores_as_the_registered_model_does(here: Project, reproduced: Small
     with pytest.raises(DataError, match=rf"1 of 200 rows cannot be scored \(1 because {column} is missing\)") as caught:
         here.score(table.assign(**{column: table[column].where(table.index != 3)}))
     assert "row 4" in str(caught.value)
+    with pytest.raises(DataError, match=rf"1 of 2 rows cannot be scored \(1 because {column} is not a number\)"):
+        here.score(table.head(2).assign(**{column: ["much", 1]}))
+    exact = table.assign(**{column: table[column].map(lambda number: Decimal(str(number)))})
+    pd.testing.assert_frame_equal(here.score(exact), here.score(table))
+    with pytest.raises(DataError, match="takes a DataFrame, not int"):
+        here.score(5)
 
 
 def test_a_model_that_was_changed_answers_nothing(reproduced: SmallProject, tmp_path: Path) -> None:

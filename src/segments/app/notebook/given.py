@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from segments.config.sweep import Feature, FeatureSet
 from segments.data.drafting.cells import Sample
 from segments.data.drafting.columns import ColumnDraft, columns_of, stopgap_of
 from segments.data.drafting.headers import id_like
+from segments.data.drafting.roles import guess_roles
 from segments.errors import DataError
 
 Wanted = Sequence[str] | Mapping[str, "Sequence[str] | FeatureSet"] | None
@@ -64,6 +67,7 @@ def read_given(df: Any, features: Wanted = None, id: str | None = None) -> Given
         id = next(
             (name for name in table if id_like(name) and table[name].is_unique and table[name].notna().all()), None
         )
+        _refuse_lines(table, id)
         if id is not None:
             notes.append(f"'{id}' tells customers apart, and plays no other part")
     ids = _ids(table, id)
@@ -93,19 +97,68 @@ def read_given(df: Any, features: Wanted = None, id: str | None = None) -> Given
     return Given(pd.DataFrame({ID: ids, **columns}), sets, table.index if id is None else pd.Index(ids, name=id), notes)
 
 
-def _table(df: Any) -> pd.DataFrame:
-    """The table as pandas has it, its columns named by text."""
+def as_pandas(df: Any, where: str) -> pd.DataFrame:
+    """A table of pandas, or of any library whose tables have ``to_pandas()``.
+
+    Raises
+    ------
+    DataError
+        If it is no table.
+
+    Examples
+    --------
+    >>> len(as_pandas(pd.DataFrame({"age": [20, 30]}), "here"))
+    2
+    """
     table = df.to_pandas() if hasattr(df, "to_pandas") else df
     if not isinstance(table, pd.DataFrame):
         raise DataError(
-            f"a sweep takes a DataFrame, not {type(df).__name__}", where=WHERE, fix="write pd.DataFrame(…) around it"
+            f"it takes a DataFrame, not {type(df).__name__}", where=where, fix="write pd.DataFrame(…) around it"
         )
+    return table
+
+
+def _table(df: Any) -> pd.DataFrame:
+    """The table as pandas has it, its columns named by text."""
+    table = as_pandas(df, WHERE)
     if len(table) == 0:
         raise DataError("the DataFrame has no rows", where=WHERE, fix="give it one row per customer")
     names = [str(name) for name in table.columns]
     if doubled := sorted({name for name in names if names.count(name) > 1}):
         raise DataError(f"two columns are called {', '.join(doubled)}", where=WHERE, fix="rename them")
-    return table.set_axis(names, axis=1)
+    named = table.set_axis(names, axis=1)
+    return named.assign(**{name: _numbers(named[name]) for name in names if _holds_numbers(named[name])})
+
+
+def _holds_numbers(column: pd.Series[Any]) -> bool:
+    """Whether Python's own numbers stand in a column of anything, as databases and other libraries give them."""
+    if column.dtype != object:
+        return "decimal" in str(column.dtype)
+    return bool(column.notna().any()) and all(
+        isinstance(one, Real | Decimal) and not isinstance(one, bool) for one in column.dropna()
+    )
+
+
+def _numbers(column: pd.Series[Any]) -> pd.Series[Any]:
+    return column.astype("object").where(column.notna(), np.nan).astype("float64")
+
+
+def _refuse_lines(table: pd.DataFrame, id: str | None) -> None:
+    """An error where rows are what customers did, and not customers."""
+    roles = guess_roles(_sample(table))
+    if roles.is_log or (roles.repeats and id is None):
+        what = f"'{roles.customer}' stands in several rows" if roles.repeats else "these look like purchases"
+        say = "name the columns to cluster on in features=[…]" if id is None else f"say id='{id}'"
+        raise DataError(
+            f"{what}, so a row is no customer",
+            where=WHERE,
+            fix=f"make it one row per customer: of a log of purchases `segments new FOLDER --from FILE` does so; if a row is a customer, {say}",
+        )
+
+
+def _sample(table: pd.DataFrame) -> Sample:
+    """Its first rows as the text that a file of them would hold."""
+    return Sample(pd.DataFrame({name: _as_text(table[name].head(LOOK_ROWS)) for name in table}), decimal=".")
 
 
 def _ids(table: pd.DataFrame, id: str | None) -> list[str]:
@@ -131,14 +184,19 @@ def _ids(table: pd.DataFrame, id: str | None) -> list[str]:
 def _every(table: pd.DataFrame, id: str | None) -> tuple[list[FeatureSet], list[str]]:
     """One feature set of all columns that can be clustered on, and what is said of the others."""
     kept, notes = {}, []
-    texts = pd.DataFrame({name: _as_text(table[name].head(LOOK_ROWS)) for name in table})
-    texts = texts.bfill().ffill()  # what lacks values is no other column for it, and is refused, not left out
+    texts = (
+        _sample(table).cells.bfill().ffill()
+    )  # what lacks values is no other column for it, and is refused, not left out
     for drafted in columns_of(Sample(texts, decimal="."), id):
         name = drafted.header
         if reason := _unusable(name, table[name]) or _no_feature(table[name], drafted):
             notes.append(f"'{name}' {reason}")
             continue
         kept[name] = Feature()
+        if drafted.meaning.startswith("kind: number") and not pd.api.types.is_numeric_dtype(table[name]):
+            notes.append(
+                f"'{name}' is text, and is taken as a category: pd.to_numeric(df['{name}']) makes numbers of it"
+            )
         if drafted.meaning == "kind: category" and pd.api.types.is_numeric_dtype(table[name]):
             notes.append(f"'{name}' is taken as a number: if it is a code of groups, df['{name}'].astype('category')")
         if pd.api.types.is_numeric_dtype(table[name]) and (none := stopgap_of(_column(table[name]).dropna())):

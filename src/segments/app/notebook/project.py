@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from segments.app.load import load
+from segments.app.notebook.given import as_pandas
 from segments.app.notebook.in_memory import SHORT, Words
 from segments.config.root import Config
 from segments.data.rows import find_header
@@ -171,14 +172,14 @@ class Project:
             labels = catalog.read_columns(catalog.LABELS, str(row["candidate_id"])).iloc[:, 0].to_numpy()
         return clusters_of(row, features, fits.spaces[str(row["cell"])], labels, self._segments_of(row))
 
-    def score(self, df: pd.DataFrame) -> pd.DataFrame:
+    def score(self, df: Any) -> pd.DataFrame:
         """Segment of each row by the version in use, as `segments score` answers; its files are compared with what was registered first.
 
         Parameters
         ----------
         df : DataFrame of shape (n, ...)
-            The columns the model was fitted on, in original units (``project.champion.model.space.columns``); others do not matter. A column of ids, called
-            ``customer_id`` or as the source calls it, comes back in front.
+            Of pandas, or of any library whose tables have ``to_pandas()``. The columns the model was fitted on, in original units
+            (``project.champion.model.space.columns``); others do not matter. A column of ids, called ``customer_id`` or as the source calls it, comes back in front.
 
         Returns
         -------
@@ -194,7 +195,7 @@ class Project:
         """
         import pyarrow as pa
 
-        model = self.champion.model
+        model, df = self.champion.model, as_pandas(df, "Project.score")
         if absent := [name for name in model.space.columns if name not in df]:
             raise DataError(
                 f"the DataFrame has no column {', '.join(absent)}",
@@ -204,9 +205,9 @@ class Project:
         people = self.config.source.customers
         names = ["customer_id", *([people.id] if people is not None and people.id else [])]
         id = next((header for name in names if (header := find_header(list(map(str, df)), [name])) is not None), None)
-        ids = pa.array(range(len(df))) if id is None else pa.array(df[id])
+        ids = range(len(df)) if id is None else df[id]
         batch = pa.RecordBatch.from_arrays(
-            [ids, *(pa.array(df[name]) for name in model.space.columns)], ["id", *model.space.columns]
+            list(map(_in_arrow, [ids, *(df[name] for name in model.space.columns)])), ["id", *model.space.columns]
         )
         [scored] = score_batches(model, [batch], threads=1)
         if scored.rejected:
@@ -255,3 +256,13 @@ class Project:
         """Where paths of the catalog begin."""
         with chdir(self.root):
             yield
+
+
+def _in_arrow(column: Any) -> Any:
+    """A column as Arrow has it; one of several kinds of things as text, so that what is no number is named."""
+    import pyarrow as pa
+
+    try:
+        return pa.array(column)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return pa.array([None if pd.isna(one) else str(one) for one in column], pa.string())
