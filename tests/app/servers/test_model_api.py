@@ -212,6 +212,7 @@ LARGE = json.dumps(records(*[GOOD["dataframe_records"][0]] * (SMALL_BODY // 16))
     [
         ({"path": "/docs"}, 404),
         ({"method": "GET"}, 405),
+        ({"method": "HEAD"}, 405),
         ({"path": "/health", "method": "POST"}, 405),
         ({"host": "evil.example"}, 403),
         ({"host": "evil.example:5001"}, 403),
@@ -371,6 +372,8 @@ def test_what_it_tells_of_itself() -> None:
         await request(app)
         await request(app, body=b"{")
         await request(app, path="/etc/passwd")
+        asked_for_its_headers = await request(app, "/health", "HEAD")
+        assert asked_for_its_headers[0] == 200, "as load balancers do"
         return [await request(app, path, "GET") for path in ("/health", "/ping", "/version", "/metrics")]
 
     health, ping, version, metrics = asyncio.run(ask())

@@ -525,7 +525,7 @@ def _allowed(scope: Message, headers: dict[str, str]) -> str:
     customer: str = path.removeprefix(CUSTOMER_PATH) if path.startswith(CUSTOMER_PATH) else ""
     if (takes := "GET" if customer else PATHS.get(path)) is None:
         raise invocations.RefusedError(404, f"there is only {', '.join(PATHS)} and {CUSTOMER_PATH}ID")
-    if method != takes:
+    if method not in (takes, "HEAD" if takes == "GET" else takes):
         raise invocations.RefusedError(405, f"{path} takes {takes}")
     return customer
 
