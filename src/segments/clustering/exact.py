@@ -67,7 +67,14 @@ def _log_of_one(x: float, more: float = 0.0) -> float:
     return power * _LN2_HIGH + (f - (s * (f - rest) - (power * _LN2_LOW + more)))
 
 
-def _log1p_of_one(x: float) -> float:
+def log1p_of_one(x: float) -> float:
+    """As :func:`log1p`, of one number.
+
+    Examples
+    --------
+    >>> log1p_of_one(0.0), log1p_of_one(1e-20)
+    (0.0, 1e-20)
+    """
     one_more = 1.0 + x
     if not 0.0 < one_more < math.inf:
         return _log_of_one(one_more)
@@ -80,7 +87,14 @@ def _exp_of_one(x: float) -> float:
     return _grown(1.0 + grown, powers)
 
 
-def _expm1_of_one(x: float) -> float:
+def expm1_of_one(x: float) -> float:
+    """As :func:`expm1`, of one number.
+
+    Examples
+    --------
+    >>> expm1_of_one(0.0), round(expm1_of_one(-1.0), 12)
+    (0.0, -0.632120558829)
+    """
     powers, grown = _parts_of_one(x)
     if powers < 53:
         return math.ldexp(grown, powers) + (math.ldexp(1.0, powers) - 1.0)
@@ -119,7 +133,7 @@ def log(x: Floats) -> Floats:
     return _log(x, np.zeros(len(x)))
 
 
-@_by_rows(_log1p_of_one)
+@_by_rows(log1p_of_one)
 def log1p(x: Floats) -> Floats:
     """Natural logarithm of 1 + x, also where x is tiny.
 
@@ -146,7 +160,7 @@ def exp(x: Floats) -> Floats:
     return np.ldexp(1.0 + grown, powers)
 
 
-@_by_rows(_expm1_of_one)
+@_by_rows(expm1_of_one)
 def expm1(x: Floats) -> Floats:
     """exp(x) - 1, also where x is tiny.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from segments.clustering.space import Space, nearest, place, read_columns
 from segments.config.identity import ConfidenceConfig
 from segments.errors import DataError
+from segments.model.one_row import OneRow, one_row
 
 MODEL_FORMAT = 2
 # Who named a segment when no person did.
@@ -288,6 +290,11 @@ class Segmentation:
             "segment": pd.array([segment.name for segment in self.segments], dtype="str"),
         }
         return pd.DataFrame({name: names[name].take(own) if name in names else own for name, own in columns.items()})
+
+    @cached_property
+    def of_one_row(self) -> OneRow | None:
+        """The same for one row at a time, where there is a quicker way."""
+        return one_row(self)
 
     def columns(self, values: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
         """As :meth:`answers`, as plain arrays; ``segment_id`` and ``segment`` are cluster numbers still."""

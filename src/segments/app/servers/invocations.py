@@ -17,6 +17,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from segments.model.answers import faults, read_levels, score_batch
+from segments.model.one_row import ORDINARY
 from segments.model.segmentation import Segmentation
 
 Cells = list[list[Any]]  # column by column
@@ -124,9 +125,11 @@ def answers_of(segmentation: Segmentation, cells: Cells) -> list[bytes]:
     Traceback (most recent call last):
     segments.app.servers.invocations.RefusedError: row 2: x is not a number: '9'
     """
+    if len(cells[0]) <= _FEW and (alone := _one_by_one(segmentation, cells)) is not None:
+        return alone
     values = _checked_values(cells, segmentation)
     with np.errstate(all="ignore"):  # what overflows is refused below
-        if np.nanmax(np.abs(values)) > _ORDINARY and (problem := _too_large(segmentation, values)):
+        if np.nanmax(np.abs(values)) > ORDINARY and (problem := _too_large(segmentation, values)):
             raise RefusedError(400, problem)
         found = segmentation.columns(values)
     # A column is written at once and parted at its commas, of which numbers have none: an object per row would take most of the time of many.
@@ -165,7 +168,24 @@ def to_json(answers: list[bytes]) -> bytes:
     return b'{"predictions":[' + b",".join(answers) + b"]}"
 
 
-_ORDINARY = 1e12  # a value up to here overflows in no scaler
+_FEW = 12  # rows up to here are answered one by one: arrays would take longer
+
+
+def _one_by_one(segmentation: Segmentation, cells: Cells) -> list[bytes] | None:
+    """The answers to rows that hold nothing but ordinary numbers; ``None`` where one does not."""
+    if (model := segmentation.of_one_row) is None or any(
+        type(cell) not in _PLAIN for column in cells for cell in column
+    ):
+        return None
+    found = []
+    for row in zip(*cells, strict=True):
+        if (answer := model.answer(row)) is None:
+            return None
+        found.append(orjson.dumps(answer))
+    return found
+
+
+_PLAIN = {int, float}  # True is an int to isinstance
 
 
 def _too_large(segmentation: Segmentation, values: NDArray[np.float64]) -> str:
