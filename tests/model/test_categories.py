@@ -11,8 +11,8 @@ import pyarrow as pa
 import pytest
 
 import by_hand
-from segments.app.servers.invocations import RefusedError, answers_of, read
-from segments.app.servers.model_api import example_of
+from segments.app.servers.model_api.invocations import RefusedError, answers_of, read
+from segments.app.servers.model_api.processes import example_of
 from segments.clustering.candidate import Candidate, Spec, sweep_cell
 from segments.clustering.space import to_space
 from segments.config.columns import Label

@@ -9,7 +9,7 @@ import pytest
 
 import odd_rows
 from segmentations import segmentation
-from segments.app.servers import invocations
+from segments.app.servers.model_api import invocations
 from segments.clustering.space import Space
 from segments.model.segmentation import Segmentation
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 
 from segments.app.load import checked
 from segments.app.servers.child import HOST
-from segments.app.servers.model_api import run_model_api
+from segments.app.servers.model_api.processes import run_model_api
 from segments.config.root import Config
 from segments.config.serving import ServingConfig
 from segments.errors import ConfigError

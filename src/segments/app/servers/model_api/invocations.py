@@ -74,7 +74,7 @@ def read(body: bytes, content_type: str, segmentation: Segmentation, max_rows: i
     [[1, '9']]
     >>> read(b'{"inputs": {"y": [1, 9.5]}}', "application/json", model, 10)
     Traceback (most recent call last):
-    segments.app.servers.invocations.RefusedError: column x is missing; the model needs x
+    segments.app.servers.model_api.invocations.RefusedError: column x is missing; the model needs x
     """
     asked = parsed(body, content_type)
     if not isinstance(asked, dict) or len(asked) != 1 or (form := next(iter(asked))) not in BODY_FORMATS:
@@ -123,7 +123,7 @@ def answers_of(segmentation: Segmentation, cells: Cells) -> list[bytes]:
     ['low', 'high']
     >>> answers_of(model, [[1, "9"]])
     Traceback (most recent call last):
-    segments.app.servers.invocations.RefusedError: row 2: x is not a number: '9'
+    segments.app.servers.model_api.invocations.RefusedError: row 2: x is not a number: '9'
     """
     if len(cells[0]) <= _FEW and (alone := _one_by_one(segmentation, cells)) is not None:
         return alone

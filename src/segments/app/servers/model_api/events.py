@@ -17,8 +17,8 @@ import orjson
 import pandas as pd
 import pyarrow.parquet as pq
 
-from segments.app.servers import invocations, known_customers
-from segments.app.servers.invocations import RefusedError
+from segments.app.servers.model_api import invocations, known_customers
+from segments.app.servers.model_api.invocations import RefusedError
 from segments.config.features import RFM_SCORES
 from segments.config.root import Config
 from segments.config.source import Source

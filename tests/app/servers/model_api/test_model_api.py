@@ -29,10 +29,13 @@ from segmentations import segmentation
 from segments.app.cli import main
 from segments.app.commands.serve import run
 from segments.app.load import load
-from segments.app.servers import child, invocations, known_customers, model_api
-from segments.app.servers.invocations import RefusedError
-from segments.app.servers.metrics import Metrics
-from segments.app.servers.model_api import MOST_ARRIVING, SMALL_BODY, Known, Serving, application, follow
+from segments.app.servers import child
+from segments.app.servers.model_api import application as api
+from segments.app.servers.model_api import invocations, known_customers, processes
+from segments.app.servers.model_api.application import MOST_ARRIVING, SMALL_BODY, Known, Serving, application
+from segments.app.servers.model_api.invocations import RefusedError
+from segments.app.servers.model_api.metrics import Metrics
+from segments.app.servers.model_api.processes import follow
 from segments.clustering.space import Space
 from segments.config.registry import TrackingConfig
 from segments.config.serving import ServingConfig
@@ -263,7 +266,7 @@ def test_a_thousand_at_once_are_all_answered_and_each_with_his_own() -> None:
 def test_large_requests_wait_for_a_thread_and_only_past_what_memory_holds_are_told_to_come_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(model_api, "MOST_HELD", 3 * len(LARGE))
+    monkeypatch.setattr(api, "MOST_HELD", 3 * len(LARGE))
 
     async def crowd() -> list[int]:
         app = server(max_rows=100_000)
@@ -475,8 +478,8 @@ def test_it_follows_the_alias_and_says_once_what_cannot_be_followed(monkeypatch:
         return Serving("toy", "5", other), ""
 
     loads = ["4", "4", "5"]
-    monkeypatch.setattr(model_api.files, "version_at", lambda *given: next(looks))
-    monkeypatch.setattr(model_api, "_load", load_version)
+    monkeypatch.setattr(processes.files, "version_at", lambda *given: next(looks))
+    monkeypatch.setattr(processes, "_load", load_version)
 
     async def live() -> list[str]:
         app, names = application(serving, ServingConfig()), []
@@ -504,7 +507,7 @@ def test_a_record_on_this_machine_is_asked_only_when_it_was_written(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks: list[str] = []
-    monkeypatch.setattr(model_api.files, "version_at", lambda *given: looks.append("look") or "3")
+    monkeypatch.setattr(processes.files, "version_at", lambda *given: looks.append("look") or "3")
     rounds = 0
 
     async def live() -> None:
@@ -521,7 +524,7 @@ def test_a_record_on_this_machine_is_asked_only_when_it_was_written(
                 raise asyncio.CancelledError
             await real(0)
 
-        monkeypatch.setattr(model_api.asyncio, "sleep", sleep)
+        monkeypatch.setattr(processes.asyncio, "sleep", sleep)
         with suppress(asyncio.CancelledError):
             await follow(Serving("toy", "3", MODEL), TrackingConfig(), "models:/toy@champion", looks.append, 0)
 
@@ -557,7 +560,7 @@ def test_help_asks_for_the_columns_that_the_page_on_results_asks_for(capsys: pyt
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_any_signal_ends_it_in_good_order(monkeypatch: pytest.MonkeyPatch, number: signal.Signals) -> None:
     model = SimpleNamespace(document=MODEL.to_json(), uri="models:/toy/3", reference="", name="toy", version="3")
-    monkeypatch.setattr(model_api.files, "read_model", lambda *given: model)
+    monkeypatch.setattr(processes.files, "read_model", lambda *given: model)
     for name in ("mlflow", "uvicorn"):
         monkeypatch.setattr(logging.getLogger(name), "setLevel", lambda level: None)
     said: list[str] = []
@@ -570,7 +573,7 @@ def test_any_signal_ends_it_in_good_order(monkeypatch: pytest.MonkeyPatch, numbe
     with socket.create_server((child.HOST, 0)) as other:
         taken = other.getsockname()[1]
         config = load([f"serving.port={taken}"], project=CHECKOUT)
-        assert model_api.run_model_api(config, say=say) == 0
+        assert processes.run_model_api(config, say=say) == 0
     port = int(said[0].rpartition(" ")[2].rstrip("."))
     assert said[0] == f"Port {taken} is taken; using {port}."
     assert said[1].startswith(f"toy version 3 answers at http://127.0.0.1:{port}/invocations, for example:")

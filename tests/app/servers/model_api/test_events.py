@@ -16,9 +16,9 @@ import pytest
 import by_hand
 from segmentations import segmentation
 from segments.app.load import load
-from segments.app.servers.events import EventLog, read_events
-from segments.app.servers.invocations import RefusedError
-from segments.app.servers.model_api import SMALL_BODY, Serving, application
+from segments.app.servers.model_api.application import SMALL_BODY, Serving, application
+from segments.app.servers.model_api.events import EventLog, read_events
+from segments.app.servers.model_api.invocations import RefusedError
 from segments.clustering.space import Space
 from segments.config.root import Config
 from segments.config.serving import ServingConfig
