@@ -99,10 +99,7 @@ def test_nothing_passes_nothing_is_chosen_and_the_closest_is_named() -> None:
     choice = choose(candidates(("a", 3, 0.1, 0.2, 0.5), ("b", 4, 0.15, 0.001, 0.5)), RULE)
     assert choice.candidate_id is None
     assert choice.runner_up is None
-    assert (
-        "Closest: rfm · robust · k=3, which fails on silhouette (0.1 against at least 0.2). Nothing is registered: "
-        "loosen a gate of section selection, or choose by hand: segments select a --because WHY" in choice.reason
-    )
+    assert choice.reason.endswith("Closest: rfm · robust · k=3, which fails on silhouette (0.1 against at least 0.2).")
 
 
 def test_the_knee_of_the_kneedle_paper() -> None:
@@ -304,7 +301,7 @@ def test_a_person_may_choose_what_the_rule_has_second_or_first() -> None:
     assert alone.chosen == ("c", "rfm", "rfm · robust")
     assert choose(table, replace(RULE, min_silhouette=0.9)).chosen is None
     against = choose(table, replace(RULE, min_silhouette=0.9), WISH)
-    assert against.candidate_id == "c" and "Nothing is registered" not in against.reason, "his choice is"
+    assert against.candidate_id == "c"
 
 
 def test_those_that_came_closest_in_order() -> None:

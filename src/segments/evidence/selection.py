@@ -174,12 +174,6 @@ def choose(
     choice = _by_rule(candidates, config, without)
     if decision is not None:
         return _by_person(choice, decision, candidates, config)
-    if choice.candidate_id is None:
-        instead = (
-            " Nothing is registered: loosen a gate of section selection, or choose by hand: "
-            f"segments select {choice.finalists[0]} --because WHY"
-        )
-        return replace(choice, reason=choice.reason + instead)
     return choice
 
 

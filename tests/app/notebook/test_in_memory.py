@@ -136,6 +136,7 @@ def test_where_nothing_passes_it_says_so() -> None:
     assert found.plot_clusters().axes[0].get_xlabel() == "visits"
     with pytest.raises(SweepError, match="None of 1 candidates passes"):
         _ = found.labels
+    assert "selection=SelectionConfig(…)" in str(found.why()) and "segments select" not in str(found.why())
     assert len(found.labels_of(found.table["candidate_id"].iloc[0])) == 90
 
 
@@ -208,6 +209,33 @@ def test_numbers_are_numbers_whatever_they_are_kept_in() -> None:
         read_given(plain.assign(spend=lacking))
     said = read_given(plain.assign(orders=plain["orders"].astype(str))).notes[-1]
     assert said == "'orders' is text, and is taken as a category: pd.to_numeric(df['orders']) makes numbers of it"
+
+
+def test_what_cannot_be_a_feature_is_said_in_words_that_fit() -> None:
+    lists = pd.Series([[1, 2]] * 90)
+    given = read_given(
+        PEOPLE.drop(columns="client_id").assign(
+            basket=lists,
+            baskets=lists.astype(pd.ArrowDtype(pa.list_(pa.int64()))),
+            month=pd.period_range("2020-01", periods=90, freq="M"),
+            customer_id=[1, "x"] * 45,
+            price=[f"${i}.00" for i in range(90)],
+            discount=[f"{i % 30}%" for i in range(90)],
+            tier=pd.Categorical([1, 2, 3] * 30),
+        )
+    )
+    assert given.feature_sets[0].columns.keys() == {"visits", "spend", "discount", "tier"}
+    said = {note.split("'")[1]: note.split("' ", 1)[1] for note in given.notes}
+    assert said == {
+        "basket": "holds lists or objects, and is left out: make columns of what counts in them",
+        "baskets": "holds lists or objects, and is left out: make columns of what counts in them",
+        "month": "is a time, and is left out: make it days before a day, such as (day - df['month']).dt.days",
+        "customer_id": "does not tell the rows apart, and is left out: call it otherwise if it is a category",
+        "price": "is text with 90 different values, and is left out, as a category has at most 50: if these are numbers, make numbers of it first",
+        "discount": "is text, and is taken as a category: if these are numbers, make numbers of it first",
+    }
+    with pytest.raises(DataError, match="'basket' holds lists or objects"):
+        read_given(PEOPLE.assign(basket=lists), features=["basket", "spend"])
 
 
 def test_lines_of_customers_are_clustered_by_who_says_so() -> None:

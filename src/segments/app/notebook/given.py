@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from segments.clustering.fitted.columns import MOST_LEVELS
 from segments.config.sweep import Feature, FeatureSet
@@ -184,19 +185,16 @@ def _ids(table: pd.DataFrame, id: str | None) -> list[str]:
 def _every(table: pd.DataFrame, id: str | None) -> tuple[list[FeatureSet], list[str]]:
     """One feature set of all columns that can be clustered on, and what is said of the others."""
     kept, notes = {}, []
-    texts = (
-        _sample(table).cells.bfill().ffill()
-    )  # what lacks values is no other column for it, and is refused, not left out
+    # what lacks values is no other column for it, and is refused, not left out
+    texts = _sample(table).cells.bfill().ffill()
     for drafted in columns_of(Sample(texts, decimal="."), id):
         name = drafted.header
         if reason := _unusable(name, table[name]) or _no_feature(table[name], drafted):
             notes.append(f"'{name}' {reason}")
             continue
         kept[name] = Feature()
-        if drafted.meaning.startswith("kind: number") and not pd.api.types.is_numeric_dtype(table[name]):
-            notes.append(
-                f"'{name}' is text, and is taken as a category: pd.to_numeric(df['{name}']) makes numbers of it"
-            )
+        if drafted.meaning.startswith("kind: number") and _is_text(table[name]):
+            notes.append(f"'{name}' is text, and is taken as a category{_as_number(table[name])}")
         if drafted.meaning == "kind: category" and pd.api.types.is_numeric_dtype(table[name]):
             notes.append(f"'{name}' is taken as a number: if it is a code of groups, df['{name}'].astype('category')")
         if pd.api.types.is_numeric_dtype(table[name]) and (none := stopgap_of(_column(table[name]).dropna())):
@@ -208,11 +206,41 @@ def _every(table: pd.DataFrame, id: str | None) -> tuple[list[FeatureSet], list[
 
 def _unusable(name: str, column: pd.Series[Any]) -> str:
     """Why a column that nobody asked for is left out; "" where it is not."""
-    if pd.api.types.is_datetime64_any_dtype(column) or pd.api.types.is_timedelta64_dtype(column):
+    if _is_time(column):
         return f"is a time, and is left out: make it days before a day, such as (day - df['{name}']).dt.days"
+    if name == ID:
+        return "does not tell the rows apart, and is left out: call it otherwise if it is a category"
+    if _is_nested(column):
+        return "holds lists or objects, and is left out: make columns of what counts in them"
     if not pd.api.types.is_numeric_dtype(column) and (levels := column.nunique()) > MOST_LEVELS:
-        return f"is text with {levels} different values, and is left out: a category has at most {MOST_LEVELS}; pd.to_numeric(df['{name}']) reads numbers"
+        return f"is text with {levels} different values, and is left out, as a category has at most {MOST_LEVELS}{_as_number(column)}"
     return ""
+
+
+def _is_time(column: pd.Series[Any]) -> bool:
+    kind = column.dtype
+    return (
+        pd.api.types.is_datetime64_any_dtype(kind)
+        or pd.api.types.is_timedelta64_dtype(kind)
+        or isinstance(kind, pd.PeriodDtype)
+    )
+
+
+def _is_text(column: pd.Series[Any]) -> bool:
+    return not pd.api.types.is_numeric_dtype(column) and not isinstance(column.dtype, pd.CategoricalDtype)
+
+
+def _is_nested(column: pd.Series[Any]) -> bool:
+    if isinstance(column.dtype, pd.ArrowDtype):
+        return bool(pa.types.is_nested(column.dtype.pyarrow_dtype))
+    return column.dtype == object and any(isinstance(one, list | dict | set | np.ndarray) for one in column)
+
+
+def _as_number(column: pd.Series[Any]) -> str:
+    """How numbers are made of a column of text, where it holds some."""
+    if not _is_text(column) or pd.to_numeric(column, errors="coerce").isna().any():
+        return ": if these are numbers, make numbers of it first"
+    return f": pd.to_numeric(df['{column.name}']) makes numbers of it"
 
 
 def _no_feature(column: pd.Series[Any], drafted: ColumnDraft) -> str:
@@ -239,7 +267,11 @@ def _column(column: pd.Series[Any]) -> pd.Series[Any]:
     """As a feature table has it: numbers as float64, categories as text."""
     if pd.api.types.is_complex_dtype(column):
         raise DataError(f"'{column.name}' holds complex numbers", where=WHERE, fix="leave it out, or take their size")
-    if pd.api.types.is_datetime64_any_dtype(column) or pd.api.types.is_timedelta64_dtype(column):
+    if _is_nested(column):
+        raise DataError(
+            f"'{column.name}' holds lists or objects", where=WHERE, fix="make columns of what counts in them"
+        )
+    if _is_time(column):
         raise DataError(
             f"'{column.name}' is a time",
             where=f"{WHERE}: features",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -208,7 +208,7 @@ class SweepResult:
             raise SweepError(
                 self.choice.reason,
                 where="the result of segments.sweep",
-                fix="look at .table; .labels_of(candidate_id) gives the clusters of any candidate, selection=SelectionConfig(…) sets other gates",
+                fix="look at .table; .labels_of(candidate_id) gives the clusters of any candidate",
             )
         return self.choice.candidate_id
 
@@ -310,7 +310,13 @@ def sweep(
         table["revenue_share"] = largest_revenue_shares(
             labels[table["candidate_id"].tolist()], given.features["monetary"]
         )
-    return SweepResult(table, choose(table, selection), notes, candidates, given)
+    choice = choose(table, selection)
+    if choice.candidate_id is None:
+        instead = (
+            f"Loosen a gate by selection=SelectionConfig(…), or look at one by .labels_of('{choice.finalists[0]}')."
+        )
+        choice = replace(choice, reason=f"{choice.reason} {instead}")
+    return SweepResult(table, choice, notes, candidates, given)
 
 
 def _evidence(

@@ -264,5 +264,5 @@ def _in_arrow(column: Any) -> Any:
 
     try:
         return pa.array(column)
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
         return pa.array([None if pd.isna(one) else str(one) for one in column], pa.string())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
@@ -27,6 +29,9 @@ def run(config: Config) -> str:
     table["hangs_on"] = table["hangs_on"].fillna("")
     without = catalog.read(catalog.USEFULNESS_WITHOUT) if catalog.exists(catalog.USEFULNESS_WITHOUT) else pd.DataFrame()
     choice = choose(table, config.selection, config.decisions.selected.get(config.source.name), without)
+    if choice.candidate_id is None:
+        instead = f"loosen a gate of section selection, or choose by hand: segments select {choice.finalists[0]} --because WHY"
+        choice = replace(choice, reason=f"{choice.reason} Nothing is registered: {instead}")
     catalog.write(catalog.JUDGED_CANDIDATES, table)
     catalog.write(catalog.CHOICE, choice)
     shown = (table, config.selection.metric, choice.front, choice.misses, choice.candidate_id)
