@@ -64,18 +64,20 @@ def read_given(df: Any, features: Wanted = None, id: str | None = None) -> Given
     """
     table = _table(df)
     notes: list[str] = []
-    if id is None and features is None:
-        id = next(
-            (name for name in table if id_like(name) and table[name].is_unique and table[name].notna().all()), None
-        )
-        _refuse_lines(table, id)
-        if id is not None:
-            notes.append(f"'{id}' tells customers apart, and plays no other part")
+    if features is None:
+        seen = _sample(table)
+        if id is None:
+            id = next(
+                (name for name in table if id_like(name) and table[name].is_unique and table[name].notna().all()), None
+            )
+            _refuse_lines(seen, id)
+            if id is not None:
+                notes.append(f"'{id}' tells customers apart, and plays no other part")
     ids = _ids(table, id)
     if isinstance(features, str):
         raise DataError(f"features is '{features}', not a list", where=WHERE, fix=f"write features=['{features}']")
     if features is None:
-        sets, more = _every(table, id)
+        sets, more = _every(table, seen, id)
         notes += more
     elif isinstance(features, Mapping):
         sets = [_named(name, one) for name, one in features.items()]
@@ -144,9 +146,9 @@ def _numbers(column: pd.Series[Any]) -> pd.Series[Any]:
     return column.astype("object").where(column.notna(), np.nan).astype("float64")
 
 
-def _refuse_lines(table: pd.DataFrame, id: str | None) -> None:
+def _refuse_lines(seen: Sample, id: str | None) -> None:
     """An error where rows are what customers did, and not customers."""
-    roles = guess_roles(_sample(table))
+    roles = guess_roles(seen)
     if roles.is_log or (roles.repeats and id is None):
         what = f"'{roles.customer}' stands in several rows" if roles.repeats else "these look like purchases"
         say = "name the columns to cluster on in features=[…]" if id is None else f"say id='{id}'"
@@ -182,12 +184,12 @@ def _ids(table: pd.DataFrame, id: str | None) -> list[str]:
     return [str(one) for one in column]
 
 
-def _every(table: pd.DataFrame, id: str | None) -> tuple[list[FeatureSet], list[str]]:
+def _every(table: pd.DataFrame, seen: Sample, id: str | None) -> tuple[list[FeatureSet], list[str]]:
     """One feature set of all columns that can be clustered on, and what is said of the others."""
     kept, notes = {}, []
     # what lacks values is no other column for it, and is refused, not left out
-    texts = _sample(table).cells.bfill().ffill()
-    for drafted in columns_of(Sample(texts, decimal="."), id):
+    filled = Sample(seen.cells.bfill().ffill(), decimal=".")
+    for drafted in columns_of(filled, id):
         name = drafted.header
         if reason := _unusable(name, table[name]) or _no_feature(table[name], drafted):
             notes.append(f"'{name}' {reason}")
